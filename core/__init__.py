@@ -1,0 +1,1 @@
+"""Networks, their numbers, and their training. Knows nothing of Streamlit or of lab/."""

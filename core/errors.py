@@ -1,0 +1,36 @@
+"""The errors this project raises on bad input: one sentence that names the place and the numbers.
+
+Pages turn a LabError into st.error; the command line into one line on standard error and exit status 2.
+"""
+
+
+class LabError(ValueError):
+    """Something given to the lab cannot be used; the message says where and why."""
+
+
+class SpecError(LabError):
+    """An architecture that cannot be built."""
+
+
+class RecipeError(LabError):
+    """A training recipe that cannot be followed."""
+
+
+class DataError(LabError):
+    """A data set that is missing, cut short or not what it should be."""
+
+
+class CheckpointError(LabError):
+    """A checkpoint whose weights and card do not agree, or that is not all there."""
+
+
+class DeviceError(LabError):
+    """A device that was asked for and is not there."""
+
+
+class DrawingError(LabError):
+    """A drawing or picture from which no digit can be prepared."""
+
+
+class TrainingError(LabError):
+    """A training run that cannot go on, such as one whose loss is no longer a number."""

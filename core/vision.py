@@ -1,0 +1,33 @@
+"""torchvision, importable beside a CPU-only torch.
+
+PyPI's torchvision wheel is built for CUDA. Beside a torch without it, its extension does not load, and the import then
+fails with `operator torchvision::nms does not exist`, because torchvision registers fake kernels for ops that nobody
+declared. Declaring their schemas first is enough: the lab uses none of them. Import torchvision through this module.
+"""
+
+from __future__ import annotations
+
+import torch
+
+_declared: list[torch.library.Library] = []  # a Library takes its declarations with it when it is collected
+
+
+def _declare_missing_ops() -> None:
+    for schema in (
+        "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+        "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+    ):
+        library = torch.library.Library("torchvision", "FRAGMENT")
+        library.define(schema)
+        _declared.append(library)
+
+
+try:
+    import torchvision
+except RuntimeError as error:
+    if "torchvision::nms" not in str(error):
+        raise
+    _declare_missing_ops()
+    import torchvision
+
+__all__ = ["torchvision"]
