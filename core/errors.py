@@ -34,3 +34,7 @@ class DrawingError(LabError):
 
 class TrainingError(LabError):
     """A training run that cannot go on, such as one whose loss is no longer a number."""
+
+
+class RunError(LabError):
+    """A training run that is not in the store, or a store of runs that cannot be read or written."""

@@ -253,7 +253,9 @@ def check_recipe(recipe: Recipe) -> Recipe:
             "set it to 5000, or monitor the test loss and say so"
         )
     if recipe.loss == "mean_squared_error" and recipe.label_smoothing:
-        raise RecipeError(f"recipe: label_smoothing {recipe.label_smoothing:g} needs cross_entropy, loss is {recipe.loss}")
+        raise RecipeError(
+            f"recipe: label_smoothing {recipe.label_smoothing:g} needs cross_entropy, loss is {recipe.loss}"
+        )
     if recipe.range_test and recipe.range_test.start >= recipe.range_test.end:
         raise RecipeError(
             f"recipe: range_test: start {recipe.range_test.start:g} is not below end {recipe.range_test.end:g}"

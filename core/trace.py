@@ -204,7 +204,9 @@ def _output(op: Op, shape: Shape, window: Window, place: str) -> Shape:
             raise SpecError(f"{place}: the input is a map of {spell(shape)}, not a vector; put Flatten before it")
         return shape
     if len(shape) != 3:
-        raise SpecError(f"{place}: needs a map of channels x height x width, got {spell(shape)}; it stands after Flatten")
+        raise SpecError(
+            f"{place}: needs a map of channels x height x width, got {spell(shape)}; it stands after Flatten"
+        )
     channels, size, _ = shape
     if isinstance(op, BatchNorm):
         return shape

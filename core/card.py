@@ -1,0 +1,122 @@
+"""The card of a checkpoint: what the network is, how it was trained, what it measured, and the hash of its weights.
+
+Cards are JSON and need no torch, so the ladder shows measured figures at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, cast, get_args
+
+from core.challenge import first_reached, held_from
+from core.errors import CheckpointError, LabError
+from core.history import EpochRecord
+from core.recipe import Recipe, recipe_from_dict, recipe_to_dict
+from core.record import Json, read
+from core.spec import Architecture, architecture_from_dict, architecture_to_dict
+
+VERSION = 1
+
+Choice = Literal["last", "best on validation", "best, chosen on the test set"]
+
+
+@dataclass(frozen=True)
+class Card:
+    """Everything known about a checkpoint besides its weights."""
+
+    name: str
+    slug: str  # the step of the catalogue, or empty for a design of one's own
+    architecture: Architecture
+    recipe: Recipe
+    dataset: str
+    choice: Choice  # which epoch's weights these are, and who chose it
+    epoch: int  # counted from 0
+    history: tuple[EpochRecord, ...]
+    parameters: int
+    normalisation_mean: float
+    normalisation_sd: float
+    train_images: int
+    validation_images: int
+    test_images: int
+    device: str  # such as cpu or cuda: NVIDIA H200
+    versions: dict[str, str]  # python, torch
+    seconds: float  # of training and evaluation
+    created: str  # UTC, ISO 8601
+    weights_sha256: str = ""  # filled in when the pair is saved
+
+    @property
+    def record(self) -> EpochRecord:
+        """The figures of the epoch whose weights these are."""
+        return self.history[self.epoch]
+
+    @property
+    def test_accuracies(self) -> list[float]:
+        return [record.test_accuracy for record in self.history]
+
+    @property
+    def first_reached(self) -> int | None:
+        """The first epoch at the recipe's target accuracy, on the test set."""
+        return first_reached(self.test_accuracies, self.recipe.target_accuracy)
+
+    @property
+    def held_from(self) -> int | None:
+        """The first epoch from which the target was held to the end."""
+        return held_from(self.test_accuracies, self.recipe.target_accuracy)
+
+
+def card_to_dict(card: Card) -> dict[str, Json]:
+    """The card's JSON form."""
+    plain = {name: value for name, value in vars(card).items() if name not in ("architecture", "recipe", "history")}
+    return {
+        "version": VERSION,
+        **cast(dict[str, Json], plain),
+        "architecture": architecture_to_dict(card.architecture),
+        "recipe": recipe_to_dict(card.recipe),
+        "history": [cast(Json, asdict(record)) for record in card.history],
+    }
+
+
+def card_from_dict(data: Json, place: str) -> Card:
+    """The card that a JSON object describes. Raises CheckpointError, its message beginning with `place`."""
+    if not isinstance(data, dict) or data.get("version") != VERSION:
+        version = data.get("version") if isinstance(data, dict) else None
+        raise CheckpointError(f"{place}: the card's version is {version}, this lab reads version {VERSION}")
+    values: dict[str, Any] = {name: value for name, value in data.items() if name != "version"}
+    try:
+        values["architecture"] = architecture_from_dict(values["architecture"])
+        values["recipe"] = recipe_from_dict(values["recipe"])
+        values["history"] = tuple(
+            read(EpochRecord, record, f"history[{number}]", CheckpointError)
+            for number, record in enumerate(values["history"])
+        )
+        card = Card(**values)
+    except LabError as error:
+        raise CheckpointError(f"{place}: {error}") from None
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"{place}: the card does not have the fields of a card: {error}") from None
+    if card.choice not in get_args(Choice):
+        raise CheckpointError(f"{place}: choice {card.choice!r} is none of {', '.join(get_args(Choice))}")
+    if not isinstance(card.epoch, int) or not 0 <= card.epoch < len(card.history):
+        raise CheckpointError(f"{place}: epoch {card.epoch} is outside its history of {len(card.history)} epochs")
+    return card
+
+
+def read_card(path: Path) -> Card:
+    """The card in a file. Raises CheckpointError for one that is missing or no card."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: there is no such card") from None
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: the card cannot be read: {error}") from None
+    return card_from_dict(data, str(path))
+
+
+def write_card(card: Card, path: Path) -> None:
+    """Write the card under a temporary name, then rename: a reader sees the old card or the new one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(card_to_dict(card), indent=1) + "\n", encoding="utf-8")
+    temporary.replace(path)

@@ -1,0 +1,71 @@
+"""A checkpoint is a pair of files, NAME.safetensors and NAME.json: the weights, and the card that describes them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor, nn
+
+from core.card import Card, read_card, write_card
+from core.errors import CheckpointError
+from core.network import build
+from core.resident import Normalisation
+
+
+def save(folder: Path, name: str, weights: dict[str, Tensor], card: Card) -> Card:
+    """Write the pair; returns the card with the weights' hash. Raises CheckpointError when the disk does not take it."""
+    content = save_tensors({key: tensor.detach().cpu().contiguous() for key, tensor in weights.items()})
+    stamped = replace(card, weights_sha256=hashlib.sha256(content).hexdigest())
+    path = folder / f"{name}.safetensors"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_bytes(content)
+        temporary.replace(path)
+        write_card(stamped, folder / f"{name}.json")
+    except OSError as error:
+        raise CheckpointError(f"{path}: {len(content):,} bytes could not be written: {error.strerror}") from error
+    return stamped
+
+
+def load(path: Path) -> tuple[nn.Sequential, Card]:
+    """The network, on the CPU and in evaluation mode, and its card; `path` is that of either file, or without an ending.
+
+    Raises CheckpointError when a file is missing or cut short, or when the weights are not those of the card.
+    """
+    stem = path.with_suffix("") if path.suffix in (".json", ".safetensors") else path
+    weights_path, card_path = stem.with_name(f"{stem.name}.safetensors"), stem.with_name(f"{stem.name}.json")
+    card = read_card(card_path)
+    try:
+        content = weights_path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{weights_path}: the weights cannot be read: {error.strerror}") from None
+    if (found := hashlib.sha256(content).hexdigest()) != card.weights_sha256:
+        raise CheckpointError(
+            f"{weights_path}: its SHA-256 is {found[:12]}..., its card says {card.weights_sha256[:12]}...; "
+            f"the file ({len(content):,} bytes) was cut short or belongs to another card"
+        )
+    network = build(card.architecture)
+    try:
+        network.load_state_dict({name: tensor.float() for name, tensor in load_tensors(content).items()})
+    except (SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{weights_path}: the weights do not fit the card's architecture: {reason}") from None
+    return network.eval(), card
+
+
+def normalisation_of(card: Card) -> Normalisation:
+    """How the checkpoint's network wants its images."""
+    return Normalisation(card.normalisation_mean, card.normalisation_sd)
+
+
+def device_name(device: torch.device) -> str:
+    """The device as a card names it."""
+    return f"cuda: {torch.cuda.get_device_name(device)}" if device.type == "cuda" else device.type

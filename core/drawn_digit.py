@@ -1,0 +1,171 @@
+"""A drawing or a photograph of a digit, made ready the way MNIST's images were.
+
+MNIST's digits were scaled so that the longer side of the ink measures 20 pixels and placed in 28 x 28 by their centre
+of mass (LeCun, Bottou, Bengio & Haffner 1998, doi:10.1109/5.726791). A network that learned from such images can read
+a drawing only if it is brought to the same size and place.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from core.errors import DrawingError
+
+Grey = NDArray[np.uint8]  # (H, W), white on black
+
+SIDE = 28  # pixels of a prepared digit
+LONGER_SIDE = 20  # pixels of its ink
+CENTRE = 14  # where the centre of mass goes; pixel centres are integers
+FAINTEST_PEAK = 32  # of 255: a picture with nothing brighter counts as empty
+INK = 0.25  # of the brightest pixel; outside of it stay a stroke's soft edge and JPEG's ringing
+MAX_MEGAPIXELS = 20.0  # of an uploaded picture, read from its header before anything is decoded
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")  # bitmaps alone: Pillow hands EPS to Ghostscript
+READ_SIDE = 560  # pixels of a picture's longer side once read; averaging down to it also removes noise
+FAINTEST_INK = 24  # grey levels between paper and the darkest ink, below which a photograph shows no digit
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """A digit at each stage on its way into a network, white on black."""
+
+    ink: Grey  # cut out of the picture
+    scaled: Grey  # longer side 20, brightest pixel 255
+    digit: Grey  # (28, 28), centre of mass at (14, 14)
+
+
+def prepare(picture: Grey) -> Preparation:
+    """The digit in a white-on-black picture (H, W). Raises DrawingError for one that is empty.
+
+    Averaging over areas (Pillow's BOX) returns an enlarged MNIST digit closer to the original than its smoother
+    filters do: they blur a second time what MNIST's makers had blurred already.
+    """
+    if picture.ndim != 2 or picture.dtype != np.uint8:
+        raise DrawingError(f"a picture is (height, width) in uint8, got {picture.shape} in {picture.dtype}")
+    peak = int(picture.max(initial=0))
+    if peak < FAINTEST_PEAK:
+        raise DrawingError(f"the canvas is empty: its brightest pixel is {peak}, ink is at least {FAINTEST_PEAK}")
+    ink = _cropped(picture, INK * peak)
+    scaled = _scaled(ink)
+    canvas = np.zeros((SIDE, SIDE), np.uint8)
+    canvas[: scaled.shape[0], : scaled.shape[1]] = scaled
+    return Preparation(ink, scaled, centre(canvas))
+
+
+def centre(image: Grey) -> Grey:
+    """The image (28, 28) moved by whole pixels until its centre of mass is at (14, 14), halves rounded up.
+
+    It moves less where ink would leave the frame. MNIST's own images stay where they are, all but 5 of the 70,000.
+    """
+    for axis in (0, 1):
+        profile = image.sum(axis=1 - axis, dtype=np.int64)
+        inked = np.flatnonzero(profile)
+        if inked.size == 0:
+            return image.copy()
+        mass, moment = int(profile.sum()), int((profile * np.arange(len(profile))).sum())
+        shift = (2 * (CENTRE * mass - moment) + mass) // (2 * mass)  # floor(14 - moment / mass + 1/2), exactly
+        image = np.roll(image, max(-inked[0], min(shift, len(profile) - 1 - inked[-1])), axis)
+    return image
+
+
+def from_rgba(rgba: NDArray[np.uint8]) -> Grey:
+    """A canvas (H, W, 4) as grey levels (H, W): bright strokes on black, on a black or a transparent ground."""
+    if rgba.ndim != 3 or rgba.shape[2] != 4 or rgba.dtype != np.uint8:
+        raise DrawingError(f"a canvas is (height, width, 4) in uint8, got {rgba.shape} in {rgba.dtype}")
+    image = Image.fromarray(rgba)
+    black = Image.new("RGBA", image.size, "black")
+    return np.asarray(Image.alpha_composite(black, image).convert("L"))
+
+
+def from_picture(data: bytes) -> Grey:
+    """The white-on-black picture (H, W) in an image file, its longer side at most 560.
+
+    Dark ink on bright paper is inverted, the paper's uneven brightness taken off, and the contrast stretched until
+    paper is 0 and the strongest ink 255. Raises DrawingError for what is no picture, too large, damaged or blank.
+    """
+    grey = _decoded(data).astype(np.float64)
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    if np.median(border) > (grey.min() + grey.max()) / 2:
+        grey = 255 - grey
+    ink, noise = _without_paper(grey)
+    strongest = float(ink.max())
+    if strongest < FAINTEST_INK:
+        raise DrawingError(f"the picture is blank: its contrast is {strongest:.0f}, ink has at least {FAINTEST_INK}")
+    floor = min(4 * noise, strongest / 2)  # four standard deviations: one of 30,000 pixels of paper is above
+    return np.rint(np.clip((ink - floor) / (strongest - floor), 0, 1) * 255).astype(np.uint8)
+
+
+def _cropped(picture: Grey, threshold: float) -> Grey:
+    rows = np.flatnonzero((picture > threshold).any(axis=1))
+    columns = np.flatnonzero((picture > threshold).any(axis=0))
+    return picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _scaled(ink: Grey) -> Grey:
+    """Longer side 20 in the same proportions, brightest pixel 255, as every image of MNIST has it (254 or 255)."""
+    scale = LONGER_SIDE / max(ink.shape)
+    height, width = (max(1, int(side * scale + 0.5)) for side in ink.shape)
+    exact = Image.fromarray(ink.astype(np.float32))  # so that nothing is rounded before the stretch
+    levels = np.asarray(exact.resize((width, height), Image.Resampling.BOX))
+    return np.rint(levels * (255 / levels.max())).astype(np.uint8)
+
+
+def _decoded(data: bytes) -> NDArray[np.uint8]:
+    """Grey levels (H, W) of an image file's first frame, upright, on white, its longer side at most 560."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:  # reads the header alone
+            _check_size(picture.width * picture.height)
+            upright = ImageOps.exif_transpose(picture)
+            return _grey(upright)
+    except Image.DecompressionBombError as error:  # Pillow's own limit, far above ours, comes first
+        _check_size(int(re.findall(r"\d+", str(error))[0]))
+        raise
+    except DrawingError:
+        raise
+    except Image.UnidentifiedImageError as error:
+        raise DrawingError(f"not a picture: {len(data):,} bytes that are none of {', '.join(FORMATS)}") from error
+    except (OSError, SyntaxError, ValueError, EOFError, OverflowError) as error:  # what Pillow's decoders raise
+        raise DrawingError(f"the picture is damaged, {len(data):,} bytes: {error}") from error
+
+
+def _check_size(pixels: int) -> None:
+    if pixels > MAX_MEGAPIXELS * 1e6:
+        raise DrawingError(f"the picture is {pixels / 1e6:.1f} megapixels, at most {MAX_MEGAPIXELS:.0f} are read")
+
+
+def _grey(picture: Image.Image) -> NDArray[np.uint8]:
+    if picture.mode.startswith(("I", "F")):  # 16 bits or more a pixel, which Pillow would clip at 255
+        levels = np.nan_to_num(np.asarray(picture, np.float64))
+        span = max(float(np.ptp(levels)), 1.0)
+        picture = Image.fromarray(np.rint((levels - levels.min()) * (255 / span)).astype(np.uint8))
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    picture = picture.convert("L")
+    picture.thumbnail((READ_SIDE, READ_SIDE), Image.Resampling.BOX)
+    return np.asarray(picture)
+
+
+def _without_paper(grey: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """What is brighter than the paper, and the paper's standard deviation.
+
+    The paper is a quadratic surface, as even a shadow's slope nearly is, fitted by least squares to all pixels, then
+    again to those that are not far above the last fit, until the ink has dropped out.
+    """
+    height, width = grey.shape
+    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
+    levels = grey.ravel()
+    paper = np.ones(len(levels), bool)
+    above, noise = levels, 0.0
+    for _ in range(10):
+        coefficients = np.linalg.lstsq(terms[paper], levels[paper], rcond=None)[0]
+        above = levels - terms @ coefficients
+        noise = float(above[paper].std())
+        paper = above <= 2 * noise + 1  # one grey level: a drawing's paper has no noise at all
+    return np.maximum(above, 0).reshape(height, width), noise

@@ -1,0 +1,27 @@
+"""What a run measured at the end of each epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from core.record import Range
+
+Loss = Annotated[float, Range(0, 1e30)]
+Accuracy = Annotated[float, Range(0, 1)]
+Seconds = Annotated[float, Range(0, 1e9)]
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch, counted from 0. Training figures are running means over the epoch, in training mode, as augmented."""
+
+    epoch: Annotated[int, Range(0, 100_000)]
+    train_loss: Loss
+    train_accuracy: Accuracy
+    validation_loss: Loss | None
+    validation_accuracy: Accuracy | None
+    test_loss: Loss
+    test_accuracy: Accuracy
+    learning_rate: Annotated[float, Range(0, 1e6)]  # at the epoch's last iteration
+    seconds: Seconds  # training and evaluation together

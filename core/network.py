@@ -1,0 +1,53 @@
+"""An architecture as torch modules: one module for each op, in the same order."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from core import spec
+from core.dropout import Dropout
+from core.trace import trace
+
+
+class VectorLinear(nn.Linear):
+    """A linear layer that takes a (N, C, 1, 1) map for the (N, C) vector it is."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input.flatten(1))
+
+
+def build(architecture: spec.Architecture, seed: int | None = None) -> nn.Sequential:
+    """The network on the CPU, with torch's own initial weights; the same seed gives the same weights.
+
+    `network[i]` is `architecture.ops[i]`. Raises SpecError for an architecture that does not fit.
+    """
+    walked = trace(architecture)
+    with torch.random.fork_rng(devices=[]):
+        if seed is not None:
+            torch.manual_seed(seed)
+        return nn.Sequential(*(_module(layer.op, layer.input) for layer in walked.layers))
+
+
+def _module(op: spec.Op, shape: spec.Shape) -> nn.Module:
+    match op:
+        case spec.Conv(out, k, stride, padding, dilation, groups, bias):
+            return nn.Conv2d(shape[0], out, k, stride, padding, dilation, groups, bias)
+        case spec.BatchNorm():
+            return nn.BatchNorm2d(shape[0])
+        case spec.ReLU():
+            return nn.ReLU()
+        case spec.Dropout(p):
+            return Dropout(p)
+        case spec.MaxPool(k, stride, padding, dilation):
+            return nn.MaxPool2d(k, stride, padding, dilation)
+        case spec.AvgPool(k, stride, padding):
+            return nn.AvgPool2d(k, stride, padding)
+        case spec.GlobalAvgPool():
+            return nn.AdaptiveAvgPool2d(1)
+        case spec.Flatten():
+            return nn.Flatten()
+        case spec.Linear(out, bias):
+            return VectorLinear(shape[0], out, bias)
+        case spec.LogSoftmax():
+            return nn.LogSoftmax(dim=1)

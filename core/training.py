@@ -1,0 +1,247 @@
+"""The training loop: a generator of events. The caller logs, saves and stops; to stop, it stops iterating."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import asdict, dataclass, replace
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from core.augment import augment
+from core.dropout import draw_from
+from core.errors import TrainingError
+from core.evaluation import evaluate
+from core.history import EpochRecord
+from core.range_test import RangeTestResult, range_test
+from core.recipe import SGD, Adam, Recipe, ReduceLROnPlateau, plateau_rate, rate_factor
+from core.resident import Resident, grey, normalised
+
+SECONDS_BETWEEN_POINTS = 0.25  # of live curves; reading a loss stalls the device, so not at every iteration
+
+State = dict[str, object]  # tensors, numbers and lists of them: what torch.load(weights_only=True) reads
+
+
+@dataclass(frozen=True)
+class RateFound:
+    """The range test that ran before training, and the learning rate that came of it."""
+
+    result: RangeTestResult
+    learning_rate: float
+    reason: str  # where the rate comes from, in words
+
+
+@dataclass(frozen=True)
+class Points:
+    """Consecutive iterations since the last event. `iteration` counts through the whole run, from 0."""
+
+    epoch: int
+    iteration: int  # the first one's
+    iterations: int  # in the whole run
+    losses: list[float]
+    accuracies: list[float]
+    learning_rates: list[float]
+    images_per_second: float
+
+
+@dataclass(frozen=True)
+class EpochEnd:
+    """An epoch is over and evaluated. The tensors are the live ones: copy or save them before going on."""
+
+    record: EpochRecord
+    weights: dict[str, Tensor]  # as evaluated: averaged, where the recipe averages
+    state: State  # all that `train` needs to go on from here
+
+
+Event = RateFound | Points | EpochEnd
+
+
+def train(network: nn.Module, data: Resident, recipe: Recipe, resume: State | None = None) -> Iterator[Event]:
+    """Train in place, yielding as it goes. The same seed on the same device gives the same run.
+
+    Given the `state` of an earlier EpochEnd, goes on as if it had never stopped. Raises TrainingError when the loss
+    is no longer a number.
+    """
+    generator = torch.Generator(data.device).manual_seed(recipe.seed)
+    draw_from(network, generator)
+    history: list[EpochRecord] = []
+    if recipe.range_test and resume is None:
+        found = _find_rate(network, data, recipe)
+        recipe = replace(recipe, learning_rate=found.learning_rate)
+        yield found
+    optimizer = make_optimizer(network, recipe)
+    averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay), use_buffers=True)
+    if resume is not None:
+        history, recipe = _restore(resume, recipe, network, averaged, optimizer, generator)
+    evaluated = averaged.module if recipe.ema_decay else network
+    batches = math.ceil(len(data.train) / recipe.batch_size)
+
+    for epoch in range(len(history), recipe.epochs):
+        network.train()
+        started = told = time.perf_counter()
+        sums = torch.zeros(2, batches, device=data.device)  # loss and hits of each batch: .item() would stall
+        rates: list[float] = []
+        shown = 0  # batches whose figures were yielded
+        order = torch.randperm(len(data.train), generator=generator, device=data.device)
+        for batch, chosen in enumerate(order.split(recipe.batch_size)):
+            rates.append(rate_at(recipe, epoch, batch, batches, history))
+            for group in optimizer.param_groups:
+                group["lr"] = rates[-1]
+            images, labels = training_batch(data, chosen, recipe, generator)
+            logits = network(images)  # (B, 10)
+            loss = loss_of(logits, labels, recipe)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            if recipe.ema_decay:
+                averaged.update_parameters(network)
+            sums[0, batch] = loss.detach()
+            sums[1, batch] = (logits.detach().argmax(1) == labels).sum()
+            now = time.perf_counter()
+            if batch in (0, batches - 1) or now - told > SECONDS_BETWEEN_POINTS:
+                yield _points(data, recipe, epoch, shown, rates, sums, now - started)
+                shown, told = len(rates), now
+        record = _epoch_record(evaluated, data, recipe, epoch, sums, rates[-1], started)
+        history.append(record)
+        yield EpochEnd(record, evaluated.state_dict(), _state(network, averaged, optimizer, generator, history, recipe))
+
+
+def training_batch(data: Resident, chosen: Tensor, recipe: Recipe, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """The chosen training images as the network sees them, (B, 1, 28, 28), and their labels (B,)."""
+    images = augment(grey(data.train.images[chosen]), recipe.augmentation, generator)
+    return normalised(images, data.normalisation), data.train.labels[chosen]
+
+
+def rate_at(recipe: Recipe, epoch: int, batch: int, batches: int, history: list[EpochRecord]) -> float:
+    """The learning rate of one iteration: a plateau looks back at its losses, the others ahead at the run's end."""
+    if isinstance(recipe.schedule, ReduceLROnPlateau):
+        on_test = recipe.schedule.monitor == "test"
+        losses = [record.test_loss if on_test else record.validation_loss or 0.0 for record in history]
+        return plateau_rate(recipe.schedule, recipe.learning_rate, losses)
+    last = max(1, recipe.epochs * batches - 1)
+    return recipe.learning_rate * rate_factor(recipe.schedule, (epoch * batches + batch) / last, epoch)
+
+
+def loss_of(logits: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
+    """The mean loss of a batch. Cross-entropy of log-probabilities is their NLL: a second log-softmax changes nothing."""
+    if recipe.loss == "mean_squared_error":
+        return F.mse_loss(logits.softmax(1), F.one_hot(labels, logits.shape[1]).to(logits.dtype))
+    return F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+
+
+def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """The recipe's optimizer over all the network's parameters."""
+    settings, rate = recipe.optimizer, recipe.learning_rate
+    if isinstance(settings, SGD):
+        return torch.optim.SGD(
+            network.parameters(),
+            lr=rate,
+            momentum=settings.momentum,
+            nesterov=settings.nesterov,
+            weight_decay=settings.weight_decay,
+        )
+    kind = torch.optim.Adam if isinstance(settings, Adam) else torch.optim.AdamW
+    betas = (settings.beta1, settings.beta2)
+    return kind(network.parameters(), lr=rate, betas=betas, weight_decay=settings.weight_decay)
+
+
+def _find_rate(network: nn.Module, data: Resident, recipe: Recipe) -> RateFound:
+    assert recipe.range_test is not None
+    result = range_test(deepcopy(network), data, recipe, recipe.range_test)
+    suggestion = result.suggestion(recipe.range_test.pick)
+    if suggestion is None:
+        return RateFound(result, recipe.learning_rate, f"the recipe's own rate: {result.reason}")
+    return RateFound(result, suggestion, f"the range test's suggestion, {recipe.range_test.pick}")
+
+
+def batch_sizes(images: int, batch_size: int) -> list[int]:
+    """The sizes of an epoch's batches; the last one is what is left."""
+    return [min(batch_size, images - start) for start in range(0, images, batch_size)]
+
+
+def _points(
+    data: Resident, recipe: Recipe, epoch: int, shown: int, rates: list[float], sums: Tensor, seconds: float
+) -> Points:
+    """The batches from number `shown` to the last one done. Raises TrainingError if a loss among them is no number."""
+    sizes = batch_sizes(len(data.train), recipe.batch_size)
+    losses, hits = sums[:, shown : len(rates)].tolist()
+    for batch, loss in enumerate(losses, start=shown):
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"epoch {epoch}, iteration {batch}: the loss is {loss} at learning rate {rates[batch]:.4g}; "
+                "a smaller rate or batch norm keeps it finite"
+            )
+    return Points(
+        epoch=epoch,
+        iteration=epoch * len(sizes) + shown,
+        iterations=recipe.epochs * len(sizes),
+        losses=losses,
+        accuracies=[hit / size for hit, size in zip(hits, sizes[shown : len(rates)], strict=True)],
+        learning_rates=rates[shown:],
+        images_per_second=sum(sizes[: len(rates)]) / seconds,
+    )
+
+
+def _epoch_record(
+    network: nn.Module, data: Resident, recipe: Recipe, epoch: int, sums: Tensor, rate: float, started: float
+) -> EpochRecord:
+    """Evaluate the network and gather the epoch's figures."""
+    sizes = torch.tensor(batch_sizes(len(data.train), recipe.batch_size), device=data.device)
+    test_loss, test_accuracy = evaluate(network, data.test, data.normalisation)
+    validation_loss = validation_accuracy = None
+    if data.validation is not None:
+        validation_loss, validation_accuracy = evaluate(network, data.validation, data.normalisation)
+    return EpochRecord(
+        epoch=epoch,
+        train_loss=(sums[0] * sizes).sum().item() / len(data.train),
+        train_accuracy=sums[1].sum().item() / len(data.train),
+        validation_loss=validation_loss,
+        validation_accuracy=validation_accuracy,
+        test_loss=test_loss,
+        test_accuracy=test_accuracy,
+        learning_rate=rate,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _state(
+    network: nn.Module,
+    averaged: AveragedModel,
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+    history: list[EpochRecord],
+    recipe: Recipe,
+) -> State:
+    return {
+        "network": network.state_dict(),
+        "averaged": averaged.state_dict() if recipe.ema_decay else {},
+        "optimizer": optimizer.state_dict(),
+        "generator": generator.get_state(),
+        "history": [asdict(record) for record in history],
+        "learning_rate": recipe.learning_rate,  # the one the range test found, where there was one
+    }
+
+
+def _restore(
+    state: State,
+    recipe: Recipe,
+    network: nn.Module,
+    averaged: AveragedModel,
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+) -> tuple[list[EpochRecord], Recipe]:
+    """Put everything back as `_state` found it; returns the history and the recipe with the rate in use."""
+    saved = cast(dict[str, Any], state)
+    network.load_state_dict(saved["network"])
+    if recipe.ema_decay:
+        averaged.load_state_dict(saved["averaged"])
+    optimizer.load_state_dict(saved["optimizer"])
+    generator.set_state(saved["generator"].cpu())
+    history = [EpochRecord(**record) for record in saved["history"]]
+    return history, replace(recipe, learning_rate=saved["learning_rate"])

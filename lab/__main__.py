@@ -1,0 +1,387 @@
+"""The command line: `python -m lab COMMAND`. The engine of the app, for servers and scripts; no Streamlit, no plotly."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from datetime import datetime
+from pathlib import Path
+from typing import NoReturn
+
+from core import catalogue
+from core.card import Card
+from core.errors import DataError, LabError, SpecError
+from core.mnist import DATASETS, EMBEDDED, IMAGES, data_root, download, is_present, load_split
+from core.record import Json
+from core.recipe import RangeTest, Recipe, check_recipe, recipe_from_json
+from core.spec import Architecture, architecture_from_json
+from core.trace import Trace, classifier, spell
+from lab.runs import lab_home
+from lab.shelf import find
+
+PREDICT_WITH = "c6-steplr-7416"  # reads drawings best of the shipped checkpoints
+ORDERS = ("least confident", "most confident", "true class least likely", "largest loss")  # core.evaluation's
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with one line for an error."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (--help says more)\n")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, or 2 for bad input."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], Json] = options.command
+    try:
+        document = command(options)
+    except LabError as error:
+        print(f"python -m lab {options.name}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    if options.json:
+        print(json.dumps(document, indent=1))
+    return 0
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="python -m lab", description="The architecture lab on the command line.")
+    commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND", parser_class=Parser)
+
+    def add(name: str, command: Callable[[argparse.Namespace], Json], about: str) -> Parser:
+        added = commands.add_parser(name, help=about, description=about)
+        added.add_argument("--json", action="store_true", help="print one JSON document on standard output")
+        added.set_defaults(command=command)
+        return added
+
+    add("steps", steps, "The ladder: every step with its parameters, multiply-adds, receptive field and claim.")
+
+    tracing = add("trace", trace_command, "Shapes, parameters, multiply-adds and receptive field, op by op.")
+    tracing.add_argument("network", metavar="SLUG|SPEC.json")
+
+    training = add("train", train_command, "Train a step, or an architecture of your own, and save its checkpoint.")
+    _add_training_options(training)
+    training.add_argument("--epochs", type=int, help="instead of the recipe's")
+    training.add_argument("--save", metavar="NAME", help="the checkpoint's name, in the lab's home")
+
+    testing = add("range-test", range_test_command, "The learning-rate range test, and what it suggests.")
+    _add_training_options(testing)
+    testing.add_argument("--start", type=float, default=RangeTest.start)
+    testing.add_argument("--end", type=float, default=RangeTest.end)
+    testing.add_argument("--iterations", type=int, default=RangeTest.iterations)
+
+    mistaking = add("mistakes", mistakes_command, "What a checkpoint gets wrong, the least confident first.")
+    mistaking.add_argument("checkpoint", metavar="CHECKPOINT", help="a shipped slug, a saved name, or a path")
+    mistaking.add_argument("--split", choices=["train", "test"], default="test")
+    mistaking.add_argument("--order", choices=ORDERS, default=ORDERS[0])
+    mistaking.add_argument("--limit", type=int, default=40, help="at most this many; all are counted")
+    mistaking.add_argument("--data", choices=DATASETS, help="instead of the checkpoint's own data set")
+
+    predicting = add("predict", predict_command, "Read the digit in a picture.")
+    predicting.add_argument("image", metavar="IMAGE", type=Path)
+    predicting.add_argument("--checkpoint", default=PREDICT_WITH)
+
+    fetching = add("data", data_command, "Which data sets are here, and where; with --download, fetch one.")
+    fetching.add_argument("--download", metavar="NAME", nargs="?", const="MNIST", choices=DATASETS[:3])
+    return parser
+
+
+def _add_training_options(parser: Parser) -> None:
+    parser.add_argument("network", metavar="SLUG|SPEC.json")
+    parser.add_argument("--seed", type=int, help="instead of the recipe's")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+    parser.add_argument("--recipe", type=Path, metavar="FILE", help="a recipe as JSON, instead of the step's own")
+    parser.add_argument("--data", choices=DATASETS, help="instead of MNIST")
+
+
+# ------------------------------------------------------------------------------------------------------------ commands
+
+
+def steps(options: argparse.Namespace) -> Json:
+    """The ladder, in order."""
+    document: list[Json] = []
+    for step in catalogue.STEPS:
+        walked = classifier(step.architecture)
+        document.append(
+            {
+                "slug": step.slug,
+                "lineage": step.lineage,
+                "title": step.title,
+                "parameters": walked.parameters,
+                "macs": walked.macs,
+                "receptive_field": walked.field.size,
+                "claimed_test_accuracy": step.claim.best_test_accuracy,
+            }
+        )
+        if not options.json:
+            claim = step.claim.best_test_accuracy
+            print(
+                f"{step.slug:22}{walked.parameters:>11,} parameters {walked.macs / 1e6:>7.2f} M MACs   "
+                f"field {walked.field.size:>2}   claimed {claim:.2%}   {step.title}"
+            )
+    return document
+
+
+def trace_command(options: argparse.Namespace) -> Json:
+    """The walk over one network."""
+    architecture, _, _ = network(options.network)
+    walked = classifier(architecture)
+    if not options.json:
+        _print_trace(walked)
+    return {
+        "parameters": walked.parameters,
+        "macs": walked.macs,
+        "receptive_field": walked.field.size,
+        "layers": [
+            {
+                "index": layer.index,
+                "op": type(layer.op).__name__,
+                "output": list(layer.output),
+                "parameters": layer.parameters,
+                "macs": layer.macs,
+                "receptive_field": dict[str, Json](asdict(layer.field)),
+            }
+            for layer in walked.layers
+        ],
+    }
+
+
+def _print_trace(walked: Trace) -> None:
+    print(f"{'':>3} {'layer':<16}{'output':<16}{'parameters':>11}{'MACs':>12}{'field':>6}{'jump':>5}{'start':>7}")
+    for layer in walked.layers:
+        field = layer.field
+        print(
+            f"{layer.index:>3} {layer.name:<16}{spell(layer.output):<16}{layer.parameters:>11,}{layer.macs:>12,}"
+            f"{field.size:>6}{field.jump:>5}{field.start:>7g}"
+        )
+    print(f"{'':>3} {'total':<32}{walked.parameters:>11,}{walked.macs:>12,}{walked.field.size:>6}")
+
+
+def train_command(options: argparse.Namespace) -> Json:
+    """One training run, with a progress bar on standard error."""
+    from tqdm import tqdm
+
+    from core.checkpoint import device_name
+    from core.mnist import load
+    from core.resident import choose_device, resident
+    from core.training import EpochEnd, Points, RateFound
+    from lab.training_run import Order, carry_out
+
+    architecture, recipe, slug = _with_recipe(options)
+    recipe = check_recipe(recipe if options.epochs is None else replace(recipe, epochs=options.epochs))
+    parameters = classifier(architecture).parameters
+    device = choose_device(options.device)
+    dataset = obtain(options.data)
+    name = _save_name(options.save) if options.save else _free_name(f"{slug or 'own'}-seed{recipe.seed}")
+    order = Order(architecture.name, slug, architecture, recipe, lab_home(), last=name, best="", resumable=False)
+    records: list[Json] = []
+    with tqdm(total=None, unit=" iterations", file=sys.stderr, disable=None) as bar:
+        for event in carry_out(order, resident(load(dataset), recipe, device)):
+            if isinstance(event, RateFound):
+                bar.write(f"learning rate {event.learning_rate:.4g}: {event.reason}", file=sys.stderr)
+            elif isinstance(event, Points):
+                bar.total = event.iterations
+                bar.update(event.iteration + len(event.losses) - bar.n)
+                bar.set_postfix_str(f"loss {event.losses[-1]:.4f}, {event.images_per_second:,.0f} images/s")
+            elif isinstance(event, EpochEnd):
+                records.append(_epoch_document(asdict(event.record)))
+                if not options.json:
+                    record = event.record
+                    bar.write(
+                        f"epoch {record.epoch:>2}  train {record.train_loss:.4f} {record.train_accuracy:.2%}  "
+                        f"test {record.test_loss:.4f} {record.test_accuracy:.2%}  rate {record.learning_rate:.4g}  "
+                        f"{record.seconds:.1f} s",
+                        file=sys.stdout,
+                    )
+    path = lab_home() / f"{name}.safetensors"
+    if not options.json:
+        print(f"{parameters:,} parameters, trained on {dataset}; checkpoint {path}")
+    return {
+        "slug": slug,
+        "parameters": parameters,
+        "device": device_name(device),
+        "dataset": dataset,
+        "seed": recipe.seed,
+        "epochs": records,
+        "checkpoint": str(path),
+    }
+
+
+def _epoch_document(record: dict[str, Json]) -> Json:
+    """An epoch's figures, without the validation's where nothing was held out."""
+    return {name: value for name, value in record.items() if value is not None}
+
+
+def range_test_command(options: argparse.Namespace) -> Json:
+    """The range test on a fresh network."""
+    from core.mnist import load
+    from core.network import build
+    from core.range_test import range_test
+    from core.resident import choose_device, resident
+
+    architecture, recipe, slug = _with_recipe(options)
+    settings = RangeTest(options.start, options.end, options.iterations)
+    recipe = check_recipe(replace(recipe, range_test=settings))
+    classifier(architecture)
+    device = choose_device(options.device)
+    data = resident(load(obtain(options.data)), recipe, device)
+    result = range_test(build(architecture, recipe.seed).to(device), data, recipe, settings)
+    if not options.json:
+        for suggestion in result.suggestions:
+            edge = "  (at the edge of the range: widen it)" if suggestion.at_edge else ""
+            print(f"{suggestion.name:<12}{suggestion.learning_rate:.4g}  {suggestion.why}{edge}")
+        print(result.reason or f"{len(result.points)} points; the loss {'diverged' if result.diverged else 'held'}")
+    return {"slug": slug, "dataset": data.name, **asdict(result)}
+
+
+def mistakes_command(options: argparse.Namespace) -> Json:
+    """What a checkpoint gets wrong on a split, evaluated without augmentation."""
+    from core.checkpoint import load, normalisation_of
+    from core.evaluation import mistakes, predict
+    from core.resident import choose_device, examples
+
+    if options.limit < 0:
+        raise DataError(f"--limit: {options.limit} is below 0")
+    shelved = find(options.checkpoint)
+    trained, card = load(shelved.stem)
+    split = load_split(options.data or _dataset_of(card), options.split)
+    predictions = predict(trained, examples(split, choose_device("cpu")), normalisation_of(card))
+    wrong = mistakes(predictions, options.order)
+    items: list[Json] = [
+        {
+            "index": int(index),
+            "true": int(predictions.labels[index]),
+            "predicted": int(predictions.predicted[index]),
+            "confidence": float(predictions.confidence[index]),
+        }
+        for index in wrong[: options.limit]
+    ]
+    if not options.json:
+        print(f"{len(wrong):,} of {len(split):,} wrong: accuracy {predictions.accuracy:.2%}")
+        for index in wrong[: options.limit]:
+            said, confidence = predictions.predicted[index], predictions.confidence[index]
+            print(f"  image {index:>5}  is {predictions.labels[index]}, read as {said} with {confidence:.1%}")
+    return {
+        "checkpoint": shelved.reference,
+        "split": options.split,
+        "total": len(split),
+        "wrong": len(wrong),
+        "items": items,
+    }
+
+
+def _dataset_of(card: Card) -> str:
+    """The checkpoint's data set; without MNIST's files, its digits are tried on the embedded ones, and that is said."""
+    if is_present(card.dataset) or card.dataset != "MNIST":
+        return card.dataset
+    print(f"MNIST is not in {data_root()}: using the {EMBEDDED}", file=sys.stderr)
+    return EMBEDDED
+
+
+def predict_command(options: argparse.Namespace) -> Json:
+    """The digit in a picture, prepared as a drawing is."""
+    import torch
+
+    from core.checkpoint import load, normalisation_of
+    from core.drawn_digit import from_picture, prepare
+    from core.evaluation import log_probabilities
+
+    shelved = find(options.checkpoint)
+    try:
+        content = options.image.read_bytes()
+    except OSError as error:
+        raise DataError(f"{options.image}: cannot be read: {error.strerror}") from None
+    trained, card = load(shelved.stem)
+    digit = torch.tensor(prepare(from_picture(content)).digit).unsqueeze(0)
+    probabilities = log_probabilities(trained, digit, normalisation_of(card)).exp()[0].tolist()
+    best = max(range(len(probabilities)), key=probabilities.__getitem__)
+    if not options.json:
+        print(f"{best}  ({probabilities[best]:.1%}, {shelved.reference})")
+    return {"checkpoint": shelved.reference, "digit": best, "probabilities": probabilities}
+
+
+def data_command(options: argparse.Namespace) -> Json:
+    """The data sets that are here."""
+    if options.download and not is_present(options.download):
+        download(options.download)
+    found: list[Json] = []
+    for name in DATASETS:
+        present = is_present(name)
+        counts = {"train": len(load_split(name, "train")), "test": len(load_split(name, "test"))} if present else {}
+        found.append({"name": name, "present": present, "train": counts.get("train"), "test": counts.get("test")})
+        if not options.json:
+            has = f"{counts['train']:,} + {counts['test']:,} images, checked" if present else "not here"
+            print(f"{name:<16}{has}")
+    if not options.json:
+        print(f"data sets are looked for in {data_root()} (set LAB_DATA to look elsewhere)")
+    return {"root": str(data_root()), "datasets": found}
+
+
+# ------------------------------------------------------------------------------------------------------------- reading
+
+
+def network(given: str) -> tuple[Architecture, Recipe, str]:
+    """The architecture, recipe and slug of a step, or the architecture in a JSON file with the default recipe."""
+    if not given.endswith(".json"):
+        step = catalogue.by_slug(given)
+        return step.architecture, step.recipe, step.slug
+    return architecture_from_json(_text(Path(given), SpecError)), Recipe(), ""
+
+
+def _with_recipe(options: argparse.Namespace) -> tuple[Architecture, Recipe, str]:
+    architecture, recipe, slug = network(options.network)
+    if options.recipe:
+        recipe = recipe_from_json(_text(options.recipe, LabError))
+    if options.seed is not None:
+        recipe = replace(recipe, seed=options.seed)
+    return architecture, recipe, slug
+
+
+def _text(path: Path, kind: type[LabError]) -> str:
+    try:
+        if path.stat().st_size > 1_000_000:
+            raise kind(f"{path}: {path.stat().st_size:,} bytes, at most 1,000,000 are read")
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise kind(f"{path}: cannot be read: {error}") from None
+
+
+def obtain(wanted: str | None) -> str:
+    """The name of a data set that is there: the wanted one, or MNIST, downloaded if need be, or the embedded digits."""
+    name = wanted or "MNIST"
+    if is_present(name):
+        return name
+    try:
+        if os.environ.get("LAB_OFFLINE"):
+            raise DataError(f"{name} is not in {data_root()}, and LAB_OFFLINE is set")
+        print(f"{name} is not in {data_root()}: downloading it", file=sys.stderr)
+        download(name)
+    except DataError as error:
+        if wanted:
+            raise
+        print(f"{error}; training on the {EMBEDDED} instead ({IMAGES['train']:,} images become 1,437)", file=sys.stderr)
+        return EMBEDDED
+    return name
+
+
+def _save_name(name: str) -> str:
+    if not name.strip() or Path(name).name != name or name.startswith(".") or len(name) > 100:
+        raise LabError(f"--save: {name!r} cannot be a file's name; use letters, digits, dots and dashes")
+    return name
+
+
+def _free_name(name: str) -> str:
+    """The name, with the time behind it when it is taken."""
+    taken = (lab_home() / f"{name}.json").exists()
+    return f"{name}-{datetime.now():%Y%m%d-%H%M%S}" if taken else name
+
+
+if __name__ == "__main__":
+    sys.exit(main())

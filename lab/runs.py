@@ -1,0 +1,627 @@
+"""The store of runs: one SQLite file with every run's specification, status and figures. Weights are files beside it.
+
+Many threads of the app and several workers read and write it at once, so whatever must not happen twice, such as
+claiming a run or taking a device's seat, is one statement that SQLite makes atomic.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import secrets
+import socket
+import sqlite3
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import astuple, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from core.errors import RunError
+from core.history import EpochRecord
+from core.record import short
+
+Kind = Literal["train", "range_test"]
+Status = Literal["queued", "running", "finished", "stopped", "failed", "interrupted"]
+Ending = Literal["finished", "stopped", "failed", "interrupted"]
+
+FILE_NAME = "runs.sqlite3"
+APPLICATION_ID = 0x52554E53  # "RUNS", in the file's header: tells our file from any other SQLite database
+
+# Each entry brings a store to the next version, in one transaction. Append; never change what has been released.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE runs (
+            number INTEGER PRIMARY KEY,  -- the order of submission, whatever the clock says
+            place INTEGER NOT NULL,  -- the order in the queue
+            id TEXT NOT NULL UNIQUE,
+            kind TEXT NOT NULL CHECK (kind IN ('train', 'range_test')),
+            status TEXT NOT NULL CHECK (
+                status IN ('queued', 'running', 'finished', 'stopped', 'failed', 'interrupted')),
+            slug TEXT NOT NULL,
+            name TEXT NOT NULL,
+            architecture TEXT NOT NULL,
+            recipe TEXT NOT NULL,
+            dataset TEXT NOT NULL,
+            device TEXT NOT NULL,
+            parameters INTEGER NOT NULL,
+            seed INTEGER NOT NULL,
+            epochs INTEGER NOT NULL,
+            owner TEXT NOT NULL,
+            parent TEXT NOT NULL,
+            created REAL NOT NULL,
+            started REAL,
+            ended REAL,
+            heartbeat REAL,
+            worker TEXT NOT NULL DEFAULT '',
+            device_name TEXT NOT NULL DEFAULT '',
+            stop_requested INTEGER NOT NULL DEFAULT 0,
+            error TEXT NOT NULL DEFAULT '',
+            result TEXT NOT NULL DEFAULT ''
+        ) STRICT""",
+        "CREATE INDEX runs_in_line ON runs (status, place)",
+        "CREATE INDEX runs_by_place ON runs (place)",
+        # Figures may be NULL, which is how SQLite keeps a float that is not a number.
+        """CREATE TABLE epochs (
+            run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            epoch INTEGER NOT NULL,
+            train_loss REAL,
+            train_accuracy REAL,
+            validation_loss REAL,
+            validation_accuracy REAL,
+            test_loss REAL,
+            test_accuracy REAL,
+            learning_rate REAL,
+            seconds REAL,
+            PRIMARY KEY (run, epoch)
+        ) STRICT, WITHOUT ROWID""",
+        """CREATE TABLE batches (
+            run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            iteration INTEGER NOT NULL,
+            epoch INTEGER NOT NULL,
+            loss REAL,
+            accuracy REAL,
+            learning_rate REAL,
+            images_per_second REAL,
+            PRIMARY KEY (run, iteration)
+        ) STRICT, WITHOUT ROWID""",
+        """CREATE TABLE workers (
+            device TEXT PRIMARY KEY,
+            worker TEXT NOT NULL,
+            pid INTEGER NOT NULL,
+            host TEXT NOT NULL,
+            started REAL NOT NULL,
+            heartbeat REAL NOT NULL,
+            run TEXT NOT NULL DEFAULT ''
+        ) STRICT""",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run or range test: what was asked for, and how far it got. Moments are seconds since 1970."""
+
+    id: str  # unguessable; fit for a URL, a command line and a file name
+    kind: Kind
+    status: Status
+    slug: str  # the step of the ladder, or "" for a design of one's own
+    name: str
+    architecture: str  # JSON
+    recipe: str  # JSON
+    dataset: str  # "MNIST", ...
+    device: str  # as requested: "auto", "cpu", "cuda", "mps"
+    parameters: int
+    seed: int
+    epochs: int  # as planned
+    owner: str  # a nickname
+    parent: str  # the run that this one retries, or ""
+    created: float
+    started: float | None  # when it was first claimed
+    ended: float | None
+    heartbeat: float | None  # the last sign of life from its worker
+    worker: str  # the worker that has it, or had it last
+    device_name: str  # what it really runs on
+    stop_requested: bool
+    error: str
+    result: str  # a range test's, JSON
+
+
+@dataclass(frozen=True)
+class BatchRow:
+    """The figures of one training iteration; of a range test, one point of its curve."""
+
+    iteration: int  # counted from 0 over the whole run
+    epoch: int
+    loss: float
+    accuracy: float
+    learning_rate: float
+    images_per_second: float
+
+
+@dataclass(frozen=True)
+class Seat:
+    """The worker of a device, as far as it has been heard of."""
+
+    device: str
+    worker: str
+    pid: int  # for people and for signals; whether it lives is the heartbeat's to say
+    host: str
+    started: float
+    heartbeat: float
+    run: str  # the run it is busy with, or ""
+
+
+def _names(kind: type[Run | EpochRecord | BatchRow | Seat]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
+RUN, EPOCH, BATCH, SEAT = (", ".join(_names(kind)) for kind in (Run, EpochRecord, BatchRow, Seat))
+
+
+def lab_home() -> Path:
+    """The folder of the user's own runs: LAB_HOME, or checkpoints/runs in this repository."""
+    home = os.environ.get("LAB_HOME")
+    return Path(home).expanduser() if home else Path(__file__).parents[1] / "checkpoints" / "runs"
+
+
+def silence(heartbeat: float, now: float) -> float:
+    """Seconds since a heartbeat. One from the future counts too: else a clock set back would keep the dead alive."""
+    return abs(now - heartbeat)
+
+
+class RunStore:
+    """The runs of one folder. Safe to share between threads, and to open in several processes at once."""
+
+    def __init__(self, folder: Path, patience: float = 10.0) -> None:
+        """Opens the store, made or brought up to date as needed. `patience`: seconds to wait for a lock."""
+        self.folder = folder
+        self.file = folder / FILE_NAME
+        self.patience = patience
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"{folder}: the folder for runs cannot be made: {error.strerror}") from error
+        # Held open and idle: when a file's last connection closes, SQLite folds the log back into it, which costs a
+        # sync to the disk. With this one open, those of single operations come and go in a tenth of a millisecond.
+        with self._errors():
+            self._anchor = self._connect(create=True)
+            try:
+                self._prepare(self._anchor)
+            except BaseException:
+                self._anchor.close()
+                raise
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._anchor.close()
+
+    # --------------------------------------------------------------------------------------------------- connections
+
+    def _connect(self, create: bool = False) -> sqlite3.Connection:
+        # mode=rw: a store that has been moved away is an error, not an empty new file.
+        uri = f"{self.file.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
+        connection = sqlite3.connect(
+            uri, timeout=self.patience, isolation_level=None, check_same_thread=False, uri=True
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA foreign_keys = ON")
+        # NORMAL syncs the log before it is folded into the file, not at each commit. After a power cut the store opens
+        # whole and consistent, at worst without the last moments' commits; FULL would cost a disk sync for each.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection whose statements all see the store at one moment."""
+        with self._errors(), closing(self._connect()) as connection:
+            connection.execute("BEGIN")
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """A connection with the write lock: what is done with it is done whole, or, on an error, not at all."""
+        with self._errors(), closing(self._connect()) as connection:  # closing without a COMMIT rolls back
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            code: int | None = getattr(error, "sqlite_errorcode", None)
+            if code is None:  # a mistake in this file's use of sqlite3, not a fault of the store's file
+                raise
+            raise RunError(f"{self.file}: {self._reason(code & 0xFF, error)}") from error
+        except OSError as error:
+            raise RunError(f"{self.file}: {error.strerror}") from error
+        except UnicodeEncodeError as error:  # half of a surrogate pair, which JSON and URLs can carry
+            raise RunError(f"{self.file}: {ascii(error.object)[:60]} is not valid Unicode text") from error
+        except OverflowError as error:
+            raise RunError(f"{self.file}: a whole number beyond 2**63 cannot be stored") from error
+
+    def _reason(self, code: int, error: sqlite3.Error) -> str:
+        match code:
+            case sqlite3.SQLITE_FULL:
+                return "the disk is full; nothing was changed"
+            case sqlite3.SQLITE_READONLY:
+                return "the store of runs can be read but not written"
+            case sqlite3.SQLITE_CANTOPEN:
+                return "the store of runs cannot be opened"
+            case sqlite3.SQLITE_NOTADB:
+                return "this is not a store of runs, nor any SQLite database"
+            case sqlite3.SQLITE_CORRUPT:
+                return "the store of runs is damaged"
+            case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+                return f"another program has kept the store of runs locked for {self.patience:g} s"
+            case sqlite3.SQLITE_IOERR:
+                return "the disk failed, or is full, while the store of runs was used"
+            case _:
+                return str(error)
+
+    # -------------------------------------------------------------------------------------------------------- schema
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        if self._version(connection) == len(MIGRATIONS):
+            return
+        self._use_log(connection)
+        connection.execute("BEGIN IMMEDIATE")
+        version = self._version(connection)  # again: another process may have been first
+        if 0 < version < len(MIGRATIONS):
+            self._keep_copy(connection, version)
+        for statements in MIGRATIONS[version:]:
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute("COMMIT")
+
+    def _version(self, connection: sqlite3.Connection) -> int:
+        """The version of the schema, 0 for an empty file. Refuses what is not ours, and what is newer than we are."""
+        # One statement, so that another process that is just making the store is seen before or after, not between.
+        application, version, tables = connection.execute(
+            "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version),"
+            " (SELECT count(*) FROM sqlite_master)"
+        ).fetchone()
+        if application != APPLICATION_ID and tables:
+            raise RunError(f"{self.file}: this is a SQLite database, but not a store of runs")
+        if version > len(MIGRATIONS):
+            raise RunError(
+                f"{self.file}: this store of runs has version {version}, and this lab reads up to version "
+                f"{len(MIGRATIONS)}; update the lab, or set LAB_HOME to another folder"
+            )
+        return int(version)
+
+    def _use_log(self, connection: sqlite3.Connection) -> None:
+        """Turns on the write-ahead log, with which readers and the writer do not wait for each other."""
+        deadline = time.monotonic() + self.patience
+        while True:
+            try:
+                (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+                break
+            except sqlite3.OperationalError as error:  # SQLite does not wait here by itself
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+        if mode != "wal":
+            raise RunError(f"{self.file}: no write-ahead log is possible here; set LAB_HOME to a local folder")
+
+    def _keep_copy(self, connection: sqlite3.Connection, version: int) -> None:
+        """The store as it is, in a file beside it. The write lock is held, so nothing slips in between."""
+        kept = self.file.with_suffix(f".version{version}.sqlite3")
+        unfinished = kept.with_suffix(".unfinished")
+        unfinished.unlink(missing_ok=True)
+        with closing(sqlite3.connect(unfinished)) as copy:
+            connection.backup(copy)
+        unfinished.replace(kept)
+
+    # ------------------------------------------------------------------------------------------------------ the queue
+
+    def submit(
+        self,
+        *,
+        kind: Kind,
+        name: str,
+        architecture: str,
+        recipe: str,
+        dataset: str,
+        device: str,
+        parameters: int,
+        seed: int,
+        epochs: int,
+        slug: str = "",
+        owner: str = "",
+        parent: str = "",
+    ) -> Run:
+        """Puts a new run at the end of the queue."""
+        asked = (kind, slug, name, architecture, recipe, dataset, device, parameters, seed, epochs, owner, parent)
+        with self._writing() as connection:
+            row = connection.execute(
+                f"""INSERT INTO runs (place, id, kind, status, slug, name, architecture, recipe, dataset, device,
+                        parameters, seed, epochs, owner, parent, created)
+                    VALUES ({_LAST_PLACE}, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING {RUN}""",
+                # 64 random bits in hexadecimal: no leading dash, and no two that differ in case only
+                (secrets.token_hex(8), *asked, time.time()),
+            ).fetchone()
+        return _run(row)
+
+    def retry(self, run_id: str) -> Run:
+        """Submits the same run anew, from its beginning; the new one names the old as its parent."""
+        old = self.get(run_id)
+        return self.submit(
+            kind=old.kind,
+            name=old.name,
+            architecture=old.architecture,
+            recipe=old.recipe,
+            dataset=old.dataset,
+            device=old.device,
+            parameters=old.parameters,
+            seed=old.seed,
+            epochs=old.epochs,
+            slug=old.slug,
+            owner=old.owner,
+            parent=old.id,
+        )
+
+    def resume(self, run_id: str) -> Run:
+        """Puts an unfinished run back at the end of the queue, keeping its epochs, to go on after the last of them."""
+        with self._writing() as connection:
+            row = connection.execute(
+                f"""UPDATE runs SET status = 'queued', place = {_LAST_PLACE}, stop_requested = 0, worker = '',
+                        heartbeat = NULL, ended = NULL, error = '', result = ''
+                    WHERE id = ? AND status IN ('interrupted', 'stopped', 'failed') RETURNING {RUN}""",
+                (run_id,),
+            ).fetchone()
+            if row is not None:
+                connection.execute(
+                    """DELETE FROM batches
+                       WHERE run = ?1 AND epoch > (SELECT coalesce(max(epoch), -1) FROM epochs WHERE run = ?1)""",
+                    (run_id,),
+                )
+        if row is None:
+            raise RunError(
+                f"run {run_id} is {self.get(run_id).status}; only one that was interrupted, stopped or failed can go on"
+            )
+        return _run(row)
+
+    def queue_position(self, run_id: str) -> int:
+        """How many runs will be claimed before this one; 0 when it is next, or waits no longer."""
+        with self._reading() as connection:
+            (ahead,) = connection.execute(
+                """SELECT count(*) FROM runs AS mine JOIN runs AS other
+                       ON other.status = 'queued' AND other.place < mine.place
+                       AND (other.device = mine.device OR 'auto' IN (other.device, mine.device))
+                   WHERE mine.id = ? AND mine.status = 'queued'""",
+                (run_id,),
+            ).fetchone()
+        return int(ahead)
+
+    def request_stop(self, run_id: str) -> Run:
+        """Stops a waiting run at once, and asks the worker of a running one to stop; an ended one stays as it is."""
+        with self._writing() as connection:
+            connection.execute(
+                """UPDATE runs SET stop_requested = 1,
+                       ended = CASE status WHEN 'queued' THEN ? ELSE ended END,
+                       status = CASE status WHEN 'queued' THEN 'stopped' ELSE status END
+                   WHERE id = ? AND status IN ('queued', 'running')""",
+                (time.time(), run_id),
+            )
+        return self.get(run_id)
+
+    def delete(self, run_id: str) -> None:
+        """Removes a run and its figures, not its files. Raises RunError while it is running."""
+        with self._writing() as connection:
+            deleted = connection.execute("DELETE FROM runs WHERE id = ? AND status != 'running'", (run_id,)).rowcount
+        if not deleted:
+            raise RunError(f"run {self.get(run_id).id} is running; stop it before it is deleted")
+
+    # --------------------------------------------------------------------------------- what a worker does with a run
+
+    def claim(self, device_kinds: Collection[str], worker: str, device_name: str = "") -> Run | None:
+        """Gives the worker the run that has waited longest for one of these devices; None when none waits."""
+        with self._writing() as connection:
+            row = connection.execute(
+                f"""UPDATE runs SET status = 'running', worker = ?1, device_name = ?2, heartbeat = ?3,
+                        started = coalesce(started, ?3)
+                    WHERE id = (SELECT id FROM runs WHERE status = 'queued'
+                                AND device IN (SELECT value FROM json_each(?4)) ORDER BY place LIMIT 1)
+                    RETURNING {RUN}""",
+                (worker, device_name, time.time(), json.dumps(list(device_kinds))),
+            ).fetchone()
+        return None if row is None else _run(row)
+
+    def heartbeat(self, run_id: str, worker: str) -> bool:
+        """Says that the run is alive. False when it is no longer this worker's, which should then let go of it."""
+        with self._writing() as connection:
+            return _beat(connection, run_id, worker)
+
+    def stop_requested(self, run_id: str) -> bool:
+        """Whether the run should stop: because someone asked for it, or because it is not there any more."""
+        with self._reading() as connection:
+            row = connection.execute("SELECT stop_requested FROM runs WHERE id = ?", (run_id,)).fetchone()
+        return row is None or bool(row["stop_requested"])
+
+    def add_epoch(self, run_id: str, worker: str, epoch: EpochRecord) -> bool:
+        """Adds an epoch, or replaces it. It is a heartbeat too, and as there, False means that nothing was written."""
+        with self._writing() as connection:
+            if mine := _beat(connection, run_id, worker):
+                connection.execute(
+                    f"INSERT OR REPLACE INTO epochs (run, {EPOCH}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (run_id, *astuple(epoch)),
+                )
+        return mine
+
+    def add_batches(self, run_id: str, worker: str, batches: Sequence[BatchRow]) -> bool:
+        """Adds iterations, or replaces them, all or none. It is a heartbeat too; False: nothing was written."""
+        with self._writing() as connection:
+            if mine := _beat(connection, run_id, worker):
+                connection.executemany(
+                    f"INSERT OR REPLACE INTO batches (run, {BATCH}) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    [(run_id, *astuple(batch)) for batch in batches],
+                )
+        return mine
+
+    def rewind(self, run_id: str, worker: str, epochs: int) -> bool:
+        """Forgets all but the first `epochs` epochs: for a resume file that is older than the figures stored here."""
+        with self._writing() as connection:
+            if mine := _beat(connection, run_id, worker):
+                connection.execute("DELETE FROM epochs WHERE run = ? AND epoch >= ?", (run_id, epochs))
+                connection.execute("DELETE FROM batches WHERE run = ? AND epoch >= ?", (run_id, epochs))
+        return mine
+
+    def finish(self, run_id: str, worker: str, status: Ending, error: str = "", result: str = "") -> bool:
+        """Ends the run. False when it is no longer this worker's, and is left as it is."""
+        with self._writing() as connection:
+            ended = connection.execute(
+                """UPDATE runs SET status = ?1, error = ?2, result = ?3, ended = ?4, heartbeat = ?4
+                   WHERE id = ?5 AND worker = ?6 AND status = 'running'""",
+                (status, error, result, time.time(), run_id, worker),
+            )
+        return ended.rowcount == 1
+
+    def interrupt_stale(self, older_than_seconds: float, now: float | None = None) -> list[Run]:
+        """Ends the runs whose worker has fallen silent: interrupted, or stopped where a stop had been asked for."""
+        now = time.time() if now is None else now
+        with self._writing() as connection:
+            rows = connection.execute(
+                f"""UPDATE runs SET status = CASE WHEN stop_requested THEN 'stopped' ELSE 'interrupted' END, ended = ?1,
+                        error = 'its worker gave no sign of life for ' || CAST(abs(?1 - heartbeat) AS INTEGER) || ' s'
+                    WHERE status = 'running' AND abs(?1 - heartbeat) > ?2 RETURNING {RUN}""",  # `silence`, in SQL
+                (now, older_than_seconds),
+            ).fetchall()
+        return [_run(row) for row in rows]
+
+    # -------------------------------------------------------------------------------------------------------- reading
+
+    def get(self, run_id: str) -> Run:
+        """The run with this id. Raises RunError."""
+        with self._reading() as connection:
+            row = connection.execute(f"SELECT {RUN} FROM runs WHERE id = ?", (_text(run_id),)).fetchone()
+        if row is None:
+            raise RunError(f"there is no run {short(_text(run_id))} here")
+        return _run(row)
+
+    def runs(self, limit: int = 100, statuses: Collection[Status] = ()) -> list[Run]:
+        """The latest runs, newest first: those with one of the statuses, or all."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                f"""SELECT {RUN} FROM runs WHERE ?1 = '[]' OR status IN (SELECT value FROM json_each(?1))
+                    ORDER BY number DESC LIMIT ?2""",
+                (json.dumps(list(statuses)), limit),
+            ).fetchall()
+        return [_run(row) for row in rows]
+
+    def epochs(self, run_id: str) -> list[EpochRecord]:
+        """The run's epochs, in order."""
+        with self._reading() as connection:
+            rows = connection.execute(f"SELECT {EPOCH} FROM epochs WHERE run = ? ORDER BY epoch", (run_id,)).fetchall()
+        return [_epoch(row) for row in rows]
+
+    def last_epochs(self, run_ids: Collection[str]) -> dict[str, EpochRecord]:
+        """Each run's last epoch, for a table of runs; a run without one is left out."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                f"""SELECT run, {EPOCH} FROM epochs WHERE (run, epoch) IN (
+                        SELECT value, (SELECT max(epoch) FROM epochs WHERE run = value) FROM json_each(?))""",
+                (json.dumps(list(run_ids)),),
+            ).fetchall()
+        return {row["run"]: _epoch(row) for row in rows}
+
+    def batches(self, run_id: str, after_iteration: int = -1, at_most: int = 500) -> list[BatchRow]:
+        """The run's iterations in order; of more than `at_most`, that many at even distances, first and last kept."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                f"SELECT {BATCH} FROM batches WHERE run = ? AND iteration > ? ORDER BY iteration LIMIT ?",
+                (run_id, after_iteration, at_most + 1),
+            ).fetchall()
+            if len(rows) > at_most:
+                rows = connection.execute(
+                    _EVENLY, {"run": run_id, "first": rows[0]["iteration"], "at_most": at_most}
+                ).fetchall()
+        return [_batch(row) for row in rows]
+
+    # ---------------------------------------------------------------------------------------------------------- seats
+
+    def take_seat(self, device: str, worker: str, pid: int, stale_after: float, now: float | None = None) -> bool:
+        """Makes the worker the device's one: False when another has shown life within `stale_after` seconds."""
+        now = time.time() if now is None else now
+        with self._writing() as connection:
+            row = connection.execute(
+                """INSERT INTO workers (device, worker, pid, host, started, heartbeat) VALUES (?1, ?2, ?3, ?4, ?5, ?5)
+                   ON CONFLICT (device) DO UPDATE SET worker = ?2, pid = ?3, host = ?4, started = ?5, heartbeat = ?5,
+                       run = ''
+                   WHERE worker = ?2 OR abs(?5 - heartbeat) > ?6 RETURNING device""",  # `silence`, in SQL
+                (device, worker, pid, socket.gethostname(), now, stale_after),
+            ).fetchone()
+        return row is not None
+
+    def seat_heartbeat(self, device: str, worker: str, run_id: str = "") -> bool:
+        """Says that the worker is alive, and busy with which run. False when the seat is another's: it should leave."""
+        with self._writing() as connection:
+            beat = connection.execute(
+                "UPDATE workers SET heartbeat = ?, run = ? WHERE device = ? AND worker = ?",
+                (time.time(), run_id, device, worker),
+            )
+        return beat.rowcount == 1
+
+    def leave_seat(self, device: str, worker: str) -> None:
+        """Frees the device, if its seat is this worker's."""
+        with self._writing() as connection:
+            connection.execute("DELETE FROM workers WHERE device = ? AND worker = ?", (device, worker))
+
+    def seat(self, device: str) -> Seat | None:
+        """The device's seat, whether or not its worker is alive: see `silence`."""
+        with self._reading() as connection:
+            row = connection.execute(f"SELECT {SEAT} FROM workers WHERE device = ?", (device,)).fetchone()
+        return None if row is None else Seat(**{name: row[name] for name in _names(Seat)})
+
+
+_LAST_PLACE = "(SELECT coalesce(max(place), 0) + 1 FROM runs)"
+
+# From the last iteration back to the first in equal strides, and at each the next iteration that is stored: as many
+# look-ups in the index as points, however long the run.
+_EVENLY = f"""
+    WITH RECURSIVE
+        bounds (last, strides) AS (SELECT max(iteration), max(:at_most - 1, 1) FROM batches WHERE run = :run),
+        point (number) AS (VALUES (0) UNION ALL SELECT number + 1 FROM point WHERE number < :at_most - 1)
+    SELECT {BATCH} FROM batches WHERE run = :run AND iteration IN (
+        SELECT (SELECT min(iteration) FROM batches
+                WHERE run = :run AND iteration >= last - (last - :first) * number / strides)
+        FROM point, bounds)
+    ORDER BY iteration"""
+
+
+def _beat(connection: sqlite3.Connection, run_id: str, worker: str) -> bool:
+    beat = connection.execute(
+        "UPDATE runs SET heartbeat = ? WHERE id = ? AND worker = ? AND status = 'running'",
+        (time.time(), run_id, worker),
+    )
+    return beat.rowcount == 1
+
+
+def _run(row: sqlite3.Row) -> Run:
+    return Run(**{name: row[name] for name in _names(Run)} | {"stop_requested": bool(row["stop_requested"])})
+
+
+def _epoch(row: sqlite3.Row) -> EpochRecord:
+    record = EpochRecord(**_figures(row, EpochRecord))
+    if row["validation_accuracy"] is None:  # no split; with one, an accuracy is a number even where a loss is none
+        return replace(record, validation_loss=None, validation_accuracy=None)
+    return record
+
+
+def _batch(row: sqlite3.Row) -> BatchRow:
+    return BatchRow(**_figures(row, BatchRow))
+
+
+def _figures(row: sqlite3.Row, kind: type[EpochRecord | BatchRow]) -> dict[str, Any]:  # Any: int and float fields
+    return {name: math.nan if row[name] is None else row[name] for name in _names(kind)}
+
+
+def _text(given: str) -> str:
+    """What a URL gave for an id, as text that can be stored and shown: half a surrogate pair is neither."""
+    return given.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,130 @@
+"""A run from its spec to its checkpoints: what the worker and the command line both do with the events of `train`."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+import torch
+
+from core import checkpoint
+from core.card import Card, Choice
+from core.errors import CheckpointError
+from core.history import EpochRecord
+from core.network import build
+from core.recipe import Recipe
+from core.resident import Resident
+from core.spec import Architecture
+from core.trace import classifier
+from core.training import EpochEnd, Event, RateFound, State, train
+
+RESUME = "resume.pt"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be trained, and where its files go."""
+
+    name: str
+    slug: str
+    architecture: Architecture
+    recipe: Recipe
+    folder: Path
+    last: str = "last"  # the pair's name for the newest epoch
+    best: str = "best"  # and for the best one; empty keeps none
+    resumable: bool = True
+
+
+def carry_out(order: Order, data: Resident) -> Iterator[Event]:
+    """Train, saving the last and the best epoch as they come, and yield the events. Raises LabError.
+
+    Where the order's folder holds a resume file, goes on from it.
+    """
+    classifier(order.architecture)
+    network = build(order.architecture, order.recipe.seed).to(data.device)
+    recipe, history = order.recipe, list[EpochRecord]()
+    state = load_state(order.folder) if order.resumable else None
+    if state is not None:
+        history = [EpochRecord(**record) for record in cast(list[dict[str, float]], state["history"])]  # type: ignore[arg-type]
+        recipe = replace(recipe, learning_rate=cast(float, state["learning_rate"]))
+    for event in train(network, data, order.recipe, state):
+        if isinstance(event, RateFound):
+            recipe = replace(recipe, learning_rate=event.learning_rate)
+        if isinstance(event, EpochEnd):
+            history.append(event.record)
+            _save(order, recipe, data, history, event)
+        yield event
+
+
+def _save(order: Order, recipe: Recipe, data: Resident, history: list[EpochRecord], event: EpochEnd) -> None:
+    """Write the last epoch's pair, the best one's where this is it, and what resuming needs."""
+    card = _card(order, recipe, data, history)
+    checkpoint.save(order.folder, order.last, event.weights, card)
+    scores = [_score(record) for record in history]
+    if order.best and scores[-1] > max(scores[:-1], default=-1.0):
+        chosen: Choice = "best on validation" if data.validation else "best, chosen on the test set"
+        checkpoint.save(order.folder, order.best, event.weights, replace(card, choice=chosen))
+    if order.resumable:
+        _save_state(order.folder, event.state)
+
+
+def _score(record: EpochRecord) -> float:
+    return record.test_accuracy if record.validation_accuracy is None else record.validation_accuracy
+
+
+def _card(order: Order, recipe: Recipe, data: Resident, history: list[EpochRecord]) -> Card:
+    return Card(
+        name=order.name,
+        slug=order.slug,
+        architecture=order.architecture,
+        recipe=recipe,
+        dataset=data.name,
+        choice="last",
+        epoch=len(history) - 1,
+        history=tuple(history),
+        parameters=classifier(order.architecture).parameters,
+        normalisation_mean=data.normalisation.mean,
+        normalisation_sd=data.normalisation.sd,
+        train_images=len(data.train),
+        validation_images=len(data.validation) if data.validation else 0,
+        test_images=len(data.test),
+        device=checkpoint.device_name(data.device),
+        versions={"python": platform.python_version(), "torch": str(torch.__version__)},
+        seconds=round(sum(record.seconds for record in history), 3),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def epochs_done(folder: Path) -> int:
+    """How many epochs the resume file in the folder stands after; 0 where there is none. Raises CheckpointError."""
+    state = load_state(folder)
+    return len(cast(list[object], state["history"])) if state else 0
+
+
+def load_state(folder: Path) -> State | None:
+    """What an earlier, unfinished run left to go on from. Raises CheckpointError for a file that is damaged."""
+    path = folder / RESUME
+    if not path.is_file():
+        return None
+    try:
+        return cast(State, torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:  # torch raises many kinds: unpickling, zip, end of file
+        raise CheckpointError(
+            f"{path}: the run cannot go on from it ({type(error).__name__}); retry it instead"
+        ) from None
+
+
+def _save_state(folder: Path, state: State) -> None:
+    path = folder / RESUME
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        torch.save(state, temporary)
+        temporary.replace(path)
+    except (OSError, RuntimeError) as error:
+        temporary.unlink(missing_ok=True)
+        raise CheckpointError(f"{path}: could not be written: {error}") from None

@@ -1,0 +1,225 @@
+"""The worker: claims queued runs for one device and trains them, one after the other, until it has long been idle.
+
+It is a process of its own, so that it stays warm between runs, outlives the app, is not slowed by it, and can be killed
+without hurting it. `lab.jobs` starts it with `python -m lab.worker` when there is something to do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import secrets
+import signal
+import threading
+import time
+from dataclasses import asdict
+from functools import lru_cache
+from json import dumps
+from types import FrameType
+
+import torch
+
+from core.checkpoint import device_name
+from core.errors import LabError
+from core.mnist import best_present, load
+from core.network import build
+from core.range_test import RangePoint, range_test_points, summarise
+from core.recipe import RangeTest, Recipe, recipe_from_json
+from core.resident import Resident, available_devices, choose_device, resident
+from core.spec import architecture_from_json
+from core.training import EpochEnd, Points, RateFound
+from lab.jobs import STALE_SECONDS
+from lab.machine import Machine, write_machine
+from lab.runs import BatchRow, Ending, Run, RunStore, lab_home
+from lab.training_run import Order, carry_out, epochs_done
+
+HEARTBEAT_SECONDS = 1.0
+POLL_SECONDS = 0.1  # between two looks at an empty queue
+IDLE_SECONDS = 900.0  # of an empty queue, after which the worker ends itself
+
+log = logging.getLogger("lab.worker")
+
+
+class Worker:
+    """One process on one device: guards the device's seat and the run it is busy with."""
+
+    def __init__(self, store: RunStore, device: str) -> None:
+        self.store = store
+        self.id = secrets.token_hex(8)
+        self.device = choose_device(device)
+        self.kinds = {self.device.type} | ({"auto"} if choose_device("auto") == self.device else set())
+        self.busy_with = ""
+        self.leaving = threading.Event()
+
+    def work(self, idle_seconds: float) -> None:
+        """Take the device's seat and serve its queue; return at once when another worker sits there."""
+        if not self.store.take_seat(self.device.type, self.id, os.getpid(), STALE_SECONDS):
+            log.info("%s has its worker already", self.device.type)
+            return
+        pulse = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        pulse.start()
+        try:
+            self._serve(idle_seconds)
+        finally:
+            self.leaving.set()
+            pulse.join()
+            self.store.leave_seat(self.device.type, self.id)
+
+    def _serve(self, idle_seconds: float) -> None:
+        idle_since = time.monotonic()
+        while not self.leaving.is_set() and time.monotonic() - idle_since < idle_seconds:
+            self.store.interrupt_stale(STALE_SECONDS)
+            run = self.store.claim(self.kinds, self.id, device_name(self.device))
+            if run is None:
+                self.leaving.wait(POLL_SECONDS)
+                continue
+            self.busy_with = run.id
+            self._carry_out(run)
+            self.busy_with = ""
+            idle_since = time.monotonic()
+
+    def _beat(self) -> None:
+        """Say every second that this worker lives; leave when the seat was given to another."""
+        while not self.leaving.wait(HEARTBEAT_SECONDS):
+            try:
+                run_id = self.busy_with
+                mine = self.store.seat_heartbeat(self.device.type, self.id, run_id)
+                if run_id:
+                    self.store.heartbeat(run_id, self.id)
+            except LabError as error:
+                log.warning("no heartbeat: %s", error)
+                continue
+            if not mine:
+                log.warning("the seat on %s was given to another worker", self.device.type)
+                self.leaving.set()
+
+    def _carry_out(self, run: Run) -> None:
+        """Do the run and write how it ended; whatever goes wrong ends the run, not the worker."""
+        log.info("run %s: %s, %s", run.id, run.kind, run.name)
+        try:
+            result, stopped = self._range_test(run) if run.kind == "range_test" else self._train(run)
+            self.store.finish(run.id, self.id, self._ending(run, stopped), result=result)
+        except LabError as error:
+            log.info("run %s failed: %s", run.id, error)
+            self._fail(run, str(error))
+        except Exception as error:  # the worker goes on with the next run; the traceback is in its log
+            log.exception("run %s failed", run.id)
+            self._fail(run, f"{type(error).__name__}: {error}")
+
+    def _ending(self, run: Run, stopped: bool) -> Ending:
+        if not stopped:
+            return "finished"
+        return "stopped" if self.store.stop_requested(run.id) else "interrupted"  # the worker itself was told to go
+
+    def _fail(self, run: Run, error: str) -> None:
+        try:
+            self.store.finish(run.id, self.id, "failed", error=error)
+        except LabError as second:
+            log.error("run %s could not be marked failed: %s", run.id, second)
+
+    def _train(self, run: Run) -> tuple[str, bool]:
+        """Train, writing figures as they come; returns a range test's JSON, if there was one, and whether it stopped."""
+        recipe = recipe_from_json(run.recipe)
+        folder = self.store.folder / run.id
+        order = Order(run.name, run.slug, architecture_from_json(run.architecture), recipe, folder)
+        self.store.rewind(run.id, self.id, epochs_done(folder))
+        result = ""
+        for event in carry_out(order, self._load(run.dataset, recipe)):
+            mine = True
+            if isinstance(event, RateFound):
+                result = dumps({"chosen": event.learning_rate, "from": event.reason, **asdict(event.result)})
+            elif isinstance(event, Points):
+                mine = self.store.add_batches(run.id, self.id, batch_rows(event))
+            elif isinstance(event, EpochEnd):
+                mine = self.store.add_epoch(run.id, self.id, event.record)
+                if event.record.epoch == recipe.epochs - 1:
+                    break  # done: a stop that comes now comes too late
+            if not mine or self._should_stop(run):
+                return result, True
+        return result, False
+
+    def _range_test(self, run: Run) -> tuple[str, bool]:
+        """The range test, a batch row for each point; returns its result as JSON."""
+        recipe = recipe_from_json(run.recipe)
+        settings = recipe.range_test or RangeTest()
+        network = build(architecture_from_json(run.architecture), recipe.seed).to(self.device)
+        points: list[RangePoint] = []
+        rows: list[BatchRow] = []
+        told = 0.0
+        for point in range_test_points(network, self._load(run.dataset, recipe), recipe, settings):
+            rows.append(BatchRow(len(points), 0, point.smoothed, 0.0, point.learning_rate, 0.0))
+            points.append(point)
+            if time.monotonic() - told > 0.2:
+                if not self.store.add_batches(run.id, self.id, rows) or self._should_stop(run):
+                    return "", True
+                rows, told = [], time.monotonic()
+        self.store.add_batches(run.id, self.id, rows)
+        return dumps(asdict(summarise(points, settings))), False
+
+    def _should_stop(self, run: Run) -> bool:
+        return self.leaving.is_set() or self.store.stop_requested(run.id)
+
+    def _load(self, name: str, recipe: Recipe) -> Resident:
+        return load_resident(name, recipe.validation_size, recipe.normalisation, self.device)
+
+
+@lru_cache(maxsize=1)
+def load_resident(name: str, validation_size: int, normalisation: str, device: torch.device) -> Resident:
+    """The data on the device, kept from run to run. Raises DataError."""
+    recipe = Recipe(validation_size=validation_size, normalisation=normalisation)  # type: ignore[arg-type]
+    return resident(load(name), recipe, device)
+
+
+def batch_rows(points: Points) -> list[BatchRow]:
+    """The event's iterations as rows of the store."""
+    figures = zip(points.losses, points.accuracies, points.learning_rates, strict=True)
+    return [
+        BatchRow(points.iteration + n, points.epoch, loss, accuracy, rate, points.images_per_second)
+        for n, (loss, accuracy, rate) in enumerate(figures)
+    ]
+
+
+def describe_machine() -> Machine:
+    """The devices here, the fastest first."""
+    devices = [choose_device(kind) for kind in available_devices()]
+    names = tuple(device_name(device) for device in devices)
+    return Machine(tuple(d.type for d in devices), names, str(torch.__version__), torch.get_num_threads())
+
+
+def warm_up(device: torch.device) -> None:
+    """Load the data and run a step, so that the first run's first point comes at once."""
+    try:
+        load_resident(best_present(), 0, "mnist", device)
+    except LabError as error:
+        log.warning("not warmed up: %s", error)  # the run that needs the data will say it to its owner
+    layer = torch.nn.Conv2d(1, 8, 3).to(device)
+    layer(torch.zeros(8, 1, 28, 28, device=device)).sum().backward()
+
+
+def main() -> None:
+    """The process: `python -m lab.worker [--device auto] [--idle SECONDS]`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m lab.worker", description=__doc__.splitlines()[0] if __doc__ else ""
+    )
+    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda", "mps"])
+    parser.add_argument("--idle", type=float, default=IDLE_SECONDS, help="seconds without a run before it ends")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    if hasattr(os, "nice"):
+        os.nice(5)  # the app's pages come first
+    store = RunStore(lab_home())
+    write_machine(describe_machine(), store.folder)
+    worker = Worker(store, arguments.device)
+
+    def leave(signum: int, frame: FrameType | None) -> None:
+        worker.leaving.set()
+
+    signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGINT, leave)
+    warm_up(worker.device)
+    worker.work(arguments.idle)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,725 @@
+"""The store of runs, on real SQLite files: several processes, faults of the disk, and what must never happen twice."""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import os
+import re
+import resource
+import signal
+import sqlite3
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.errors import RunError
+from core.history import EpochRecord
+from lab import runs
+from lab.runs import BatchRow, Run, RunStore, Status, lab_home, silence
+
+PROCESSES = multiprocessing.get_context("spawn")  # as on every platform, and as a fresh worker would open the store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    return RunStore(tmp_path)
+
+
+def submitted(store: RunStore, name: str = "mine", device: str = "cpu") -> Run:
+    return store.submit(
+        kind="train",
+        name=name,
+        architecture='{"name":"mine"}',
+        recipe="{}",
+        dataset="MNIST",
+        device=device,
+        parameters=7_758,
+        seed=1,
+        epochs=15,
+        slug="basic-7",
+        owner="Ada",
+    )
+
+
+def claimed(store: RunStore, worker: str = "w", device: str = "cpu") -> Run:
+    submitted(store, device=device)
+    run = store.claim([device], worker)
+    assert run is not None
+    return run
+
+
+def epoch(number: int, test_accuracy: float = 0.99) -> EpochRecord:
+    return EpochRecord(number, 0.1, 0.97, None, None, 0.05, test_accuracy, 0.01, 12.5)
+
+
+def batch(iteration: int, epoch: int = 0, loss: float = 0.5) -> BatchRow:
+    return BatchRow(iteration, epoch, loss, 0.9, 0.01, 5_000.0)
+
+
+def one_sentence(error: pytest.ExceptionInfo[RunError], place: Path) -> str:
+    text = str(error.value)
+    assert str(place) in text
+    assert "\n" not in text
+    assert "Traceback" not in text
+    return text
+
+
+# --------------------------------------------------------------------------------------------------------------- rows
+
+
+def test_a_submitted_run_is_read_back_as_it_was_given(store: RunStore) -> None:
+    before = time.time()
+    run = submitted(store)
+    assert before <= run.created <= time.time()
+    assert run == store.get(run.id)
+    assert run == Run(
+        id=run.id,
+        kind="train",
+        status="queued",
+        slug="basic-7",
+        name="mine",
+        architecture='{"name":"mine"}',
+        recipe="{}",
+        dataset="MNIST",
+        device="cpu",
+        parameters=7_758,
+        seed=1,
+        epochs=15,
+        owner="Ada",
+        parent="",
+        created=run.created,
+        started=None,
+        ended=None,
+        heartbeat=None,
+        worker="",
+        device_name="",
+        stop_requested=False,
+        error="",
+        result="",
+    )
+
+
+def test_ids_differ_and_fit_urls_command_lines_and_file_names(store: RunStore) -> None:
+    ids = {submitted(store).id for _ in range(50)}
+    assert len(ids) == 50
+    assert all(re.fullmatch("[0-9a-f]{16}", run_id) for run_id in ids)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Ζωή 🦉 网络", "'; DROP TABLE runs; --", "<b>bold</b>\n**x**", "a\0b", "", "=1+1", "n" * 100_000, "é", "e\u0301"],
+)
+def test_any_text_is_stored_as_text(store: RunStore, name: str) -> None:
+    run = submitted(store, name)
+    assert store.get(run.id).name == name
+    assert [run.name for run in store.runs()] == [name]
+
+
+def test_half_a_surrogate_pair_is_refused_in_one_sentence(store: RunStore) -> None:
+    with pytest.raises(RunError, match="not valid Unicode") as error:
+        submitted(store, "a\ud800")
+    one_sentence(error, store.file).encode()
+    assert store.runs() == []
+
+
+def test_a_number_beyond_the_files_range_is_refused_in_one_sentence(store: RunStore) -> None:
+    with pytest.raises(RunError, match=r"2\*\*63") as error:
+        store.submit(
+            kind="train",
+            name="",
+            architecture="",
+            recipe="",
+            dataset="",
+            device="cpu",
+            parameters=2**63,
+            seed=0,
+            epochs=1,
+        )
+    one_sentence(error, store.file)
+
+
+@pytest.mark.parametrize("foreign", ["xyz", "", "' OR 1=1 --", "../../etc", "a\ud800", "ö", "x" * 10_000])
+def test_a_foreign_id_is_no_run_here(store: RunStore, foreign: str) -> None:
+    submitted(store)
+    with pytest.raises(RunError, match="there is no run '") as error:
+        store.get(foreign)
+    assert len(str(error.value).encode()) < 100
+    for attempt in (store.retry, store.resume, store.request_stop, store.delete):
+        with pytest.raises(RunError):
+            attempt(foreign)
+    assert len(store.runs()) == 1
+
+
+def test_runs_come_newest_first_filtered_and_limited(store: RunStore) -> None:
+    first, second, third = (submitted(store, name) for name in "abc")
+    store.request_stop(second.id)
+    assert [run.name for run in store.runs()] == ["c", "b", "a"]
+    assert [run.name for run in store.runs(limit=2)] == ["c", "b"]
+    assert [run.name for run in store.runs(statuses=["queued"])] == ["c", "a"]
+    assert [run.name for run in store.runs(statuses=["queued", "stopped"])] == ["c", "b", "a"]
+    assert store.runs(statuses=["failed"]) == []
+    assert first.id != third.id
+
+
+def test_epochs_come_in_order_and_a_split_is_kept_apart_from_none(store: RunStore) -> None:
+    run = claimed(store)
+    with_split = replace(epoch(1), validation_loss=0.06, validation_accuracy=0.98)
+    assert store.add_epoch(run.id, "w", with_split)
+    assert store.add_epoch(run.id, "w", epoch(0))
+    assert store.epochs(run.id) == [epoch(0), with_split]
+
+
+def test_the_last_epoch_of_each_run_is_found_at_once(store: RunStore) -> None:
+    one, two, without = claimed(store), claimed(store), claimed(store)
+    for number in range(3):
+        store.add_epoch(one.id, "w", epoch(number))
+    store.add_epoch(two.id, "w", epoch(0, 0.5))
+    found = store.last_epochs([one.id, two.id, without.id, "foreign"])
+    assert found == {one.id: epoch(2), two.id: epoch(0, 0.5)}
+    assert store.last_epochs([]) == {}
+
+
+def test_a_loss_that_is_no_number_or_infinite_comes_back_so(store: RunStore) -> None:
+    run = claimed(store)
+    store.add_batches(run.id, "w", [batch(0, loss=math.nan), batch(1, loss=math.inf)])
+    store.add_epoch(
+        run.id, "w", replace(epoch(0), train_loss=math.nan, validation_loss=math.nan, validation_accuracy=0.1)
+    )
+    assert math.isnan(store.batches(run.id)[0].loss)
+    assert store.batches(run.id)[1].loss == math.inf
+    (record,) = store.epochs(run.id)
+    assert math.isnan(record.train_loss)
+    assert record.validation_loss is not None
+    assert math.isnan(record.validation_loss)
+    assert record.validation_accuracy == 0.1
+
+
+def test_adding_the_same_rows_again_changes_nothing(store: RunStore) -> None:
+    run = claimed(store)
+    rows = [batch(iteration) for iteration in range(20)]
+    for _ in range(2):
+        store.add_batches(run.id, "w", rows)
+        store.add_epoch(run.id, "w", epoch(0))
+    assert store.batches(run.id) == rows
+    assert store.epochs(run.id) == [epoch(0)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 9, 10, 11, 19, 20, 21, 97, 1_000, 7_035])
+@pytest.mark.parametrize("at_most", [1, 2, 10, 500])
+def test_batches_are_thinned_evenly_in_order_with_first_and_last(store: RunStore, count: int, at_most: int) -> None:
+    run = claimed(store)
+    store.add_batches(run.id, "w", [batch(3 * number) for number in range(count)])
+    iterations = [row.iteration for row in store.batches(run.id, at_most=at_most)]
+    assert iterations == sorted(set(iterations))
+    assert len(iterations) == min(count, at_most)
+    assert iterations[-1] == 3 * (count - 1)
+    assert iterations[0] == 0 or at_most == 1
+    gaps = [later - earlier for earlier, later in zip(iterations, iterations[1:], strict=False)]
+    assert max(gaps, default=0) - min(gaps, default=0) <= 2 * 3
+
+
+def test_only_batches_after_an_iteration_are_read(store: RunStore) -> None:
+    run = claimed(store)
+    store.add_batches(run.id, "w", [batch(iteration) for iteration in range(100)])
+    assert [row.iteration for row in store.batches(run.id, after_iteration=96)] == [97, 98, 99]
+    assert [row.iteration for row in store.batches(run.id, after_iteration=89, at_most=4)] == [90, 93, 96, 99]
+    assert store.batches(run.id, after_iteration=99) == []
+
+
+def test_deleting_a_run_deletes_its_figures_and_no_others(store: RunStore) -> None:
+    gone, kept = claimed(store), claimed(store)
+    for run in (gone, kept):
+        store.add_epoch(run.id, "w", epoch(0))
+        store.add_batches(run.id, "w", [batch(0)])
+    store.finish(gone.id, "w", "finished")
+    store.delete(gone.id)
+    with pytest.raises(RunError, match="there is no run"):
+        store.get(gone.id)
+    assert (store.epochs(gone.id), store.batches(gone.id)) == ([], [])
+    assert (store.epochs(kept.id), store.batches(kept.id)) == ([epoch(0)], [batch(0)])
+
+
+def test_a_running_run_is_not_deleted(store: RunStore) -> None:
+    run = claimed(store)
+    with pytest.raises(RunError, match="is running"):
+        store.delete(run.id)
+    assert store.get(run.id) == run
+
+
+# ---------------------------------------------------------------------------------------------------------- the queue
+
+
+def test_the_oldest_run_for_the_device_is_claimed_first(store: RunStore) -> None:
+    names = [("a", "cuda"), ("b", "cpu"), ("c", "auto"), ("d", "cpu")]
+    for name, device in names:
+        submitted(store, name, device)
+    order = [run.name for _ in range(4) if (run := store.claim(["cpu", "auto"], "w", "a processor"))]
+    assert order == ["b", "c", "d"]
+    claimed_run = store.claim(["cuda"], "other", "an accelerator")
+    assert claimed_run is not None
+    assert (claimed_run.name, claimed_run.worker, claimed_run.device_name) == ("a", "other", "an accelerator")
+    assert claimed_run.status == "running"
+    assert claimed_run.started is not None
+    assert claimed_run.heartbeat is not None
+    assert store.claim(["cpu", "cuda", "auto"], "w") is None
+
+
+def test_the_queue_position_counts_those_that_are_claimed_before(store: RunStore) -> None:
+    first, other, auto, second = (submitted(store, device=device) for device in ("cpu", "cuda", "auto", "cpu"))
+    assert [store.queue_position(run.id) for run in (first, other, auto, second)] == [0, 0, 2, 2]
+    store.claim(["cpu"], "w")
+    assert [store.queue_position(run.id) for run in (first, other, auto, second)] == [0, 0, 1, 1]
+    store.request_stop(auto.id)
+    assert store.queue_position(second.id) == 0
+
+
+def _claim_all(folder: Path, worker: str, barrier: threading.Barrier, claims: multiprocessing.Queue[list[str]]) -> None:
+    store = RunStore(folder)
+    barrier.wait()
+    mine = []
+    while (run := store.claim(["cpu"], worker)) is not None:
+        mine.append(run.id)
+    claims.put(mine)
+
+
+def test_two_processes_claiming_200_runs_never_claim_one_twice(store: RunStore) -> None:
+    ids = [submitted(store).id for _ in range(200)]
+    claims, barrier = PROCESSES.Queue(), PROCESSES.Barrier(2)
+    workers = [
+        PROCESSES.Process(target=_claim_all, args=(store.folder, worker, barrier, claims)) for worker in ("one", "two")
+    ]
+    for process in workers:
+        process.start()
+    lists = [claims.get(timeout=60) for _ in workers]
+    for process in workers:
+        process.join()
+    assert all(lists), "both were to have a share"
+    assert sorted(lists[0] + lists[1]) == sorted(ids)
+    assert {run.worker for run in store.runs(limit=300)} == {"one", "two"}
+
+
+def test_thirty_threads_submit_at_once_and_none_is_lost(store: RunStore) -> None:
+    names = [f"student {number}" for number in range(30)]
+    threads = [threading.Thread(target=submitted, args=(store, name)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(run.name for run in store.runs()) == sorted(names)
+    assert sorted(store.queue_position(run.id) for run in store.runs()) == list(range(30))
+
+
+def test_a_waiting_run_is_stopped_at_once_and_never_claimed(store: RunStore) -> None:
+    run = store.request_stop(submitted(store).id)
+    assert run.status == "stopped"
+    assert run.ended is not None
+    assert store.claim(["cpu"], "w") is None
+
+
+def test_a_running_run_goes_on_until_its_worker_sees_the_request(store: RunStore) -> None:
+    run = claimed(store)
+    assert not store.stop_requested(run.id)
+    assert store.request_stop(run.id).status == "running"
+    assert store.stop_requested(run.id)
+    assert store.finish(run.id, "w", "stopped")
+    assert store.get(run.id).status == "stopped"
+
+
+def test_an_ended_run_stays_as_it_ended_when_it_is_stopped(store: RunStore) -> None:
+    run = claimed(store)
+    store.finish(run.id, "w", "finished", result='{"learning_rate":0.1}')
+    ended = store.get(run.id)
+    assert store.request_stop(run.id) == ended
+    assert (ended.status, ended.result) == ("finished", '{"learning_rate":0.1}')
+
+
+def test_the_worker_of_a_run_that_is_gone_is_told_to_stop(store: RunStore) -> None:
+    assert store.stop_requested("gone")
+
+
+# ------------------------------------------------------------------------------------------------ heartbeat and resume
+
+
+def test_only_a_silent_worker_loses_its_run(store: RunStore) -> None:
+    run = claimed(store)
+    heartbeat = store.get(run.id).heartbeat
+    assert heartbeat is not None
+    assert store.interrupt_stale(30, now=heartbeat + 29) == []
+    assert store.heartbeat(run.id, "w")
+    (interrupted,) = store.interrupt_stale(30, now=heartbeat + 60)
+    assert interrupted == store.get(run.id)
+    assert interrupted.status == "interrupted"
+    assert re.fullmatch("its worker gave no sign of life for (59|60) s", interrupted.error)
+    assert store.interrupt_stale(30, now=heartbeat + 90) == []
+
+
+def test_a_silent_run_that_was_asked_to_stop_is_stopped(store: RunStore) -> None:
+    run = claimed(store)
+    store.request_stop(run.id)
+    (ended,) = store.interrupt_stale(30, now=time.time() + 60)
+    assert ended.status == "stopped"
+
+
+def test_the_dead_do_not_live_on_when_the_clock_is_set_back(store: RunStore) -> None:
+    run = claimed(store)
+    (interrupted,) = store.interrupt_stale(30, now=time.time() - 3_600)
+    assert interrupted.id == run.id
+    assert silence(100.0, now=40.0) == silence(40.0, now=100.0) == 60.0
+
+
+def test_a_worker_that_comes_back_too_late_changes_nothing(store: RunStore) -> None:
+    run = claimed(store, "late")
+    store.add_epoch(run.id, "late", epoch(0))
+    store.interrupt_stale(30, now=time.time() + 60)
+    store.resume(run.id)
+    assert store.claim(["cpu"], "new") is not None
+    assert not store.heartbeat(run.id, "late")
+    assert not store.add_epoch(run.id, "late", epoch(1))
+    assert not store.add_batches(run.id, "late", [batch(7)])
+    assert not store.rewind(run.id, "late", 0)
+    assert not store.finish(run.id, "late", "failed", "late")
+    assert store.heartbeat(run.id, "new")
+    assert (store.epochs(run.id), store.batches(run.id)) == ([epoch(0)], [])
+    assert store.get(run.id).status == "running"
+
+
+@pytest.mark.parametrize("status", ["interrupted", "stopped", "failed"])
+def test_a_resumed_run_keeps_its_whole_epochs_and_nothing_after(store: RunStore, status: runs.Ending) -> None:
+    run = claimed(store)
+    store.add_batches(run.id, "w", [batch(iteration, iteration // 10) for iteration in range(25)])
+    store.add_epoch(run.id, "w", epoch(0))
+    store.add_epoch(run.id, "w", epoch(1))
+    store.finish(run.id, "w", status, "why")
+    behind = submitted(store)
+    resumed = store.resume(run.id)
+    assert (resumed.id, resumed.status, resumed.error, resumed.ended) == (run.id, "queued", "", None)
+    assert not resumed.stop_requested
+    assert store.epochs(run.id) == [epoch(0), epoch(1)]
+    assert [row.iteration for row in store.batches(run.id)] == list(range(20))
+    assert (store.queue_position(behind.id), store.queue_position(run.id)) == (0, 1), "to the end of the queue"
+
+
+@pytest.mark.parametrize("status", ["queued", "running", "finished"])
+def test_a_run_that_has_not_been_cut_short_is_not_resumed(store: RunStore, status: Status) -> None:
+    run = submitted(store) if status == "queued" else claimed(store)
+    if status == "finished":
+        store.finish(run.id, "w", "finished")
+    with pytest.raises(RunError, match=f"is {status}; only one that"):
+        store.resume(run.id)
+    assert store.get(run.id).status == status
+
+
+def test_rewinding_forgets_the_epochs_that_the_resume_file_does_not_hold(store: RunStore) -> None:
+    run = claimed(store)
+    store.add_batches(run.id, "w", [batch(iteration, iteration // 10) for iteration in range(30)])
+    for number in range(3):
+        store.add_epoch(run.id, "w", epoch(number))
+    assert store.rewind(run.id, "w", 1)
+    assert store.epochs(run.id) == [epoch(0)]
+    assert [row.iteration for row in store.batches(run.id)] == list(range(10))
+
+
+def test_a_retried_run_is_a_new_one_with_the_same_specification(store: RunStore) -> None:
+    run = claimed(store)
+    store.add_epoch(run.id, "w", epoch(0))
+    store.finish(run.id, "w", "failed", "the loss is no number")
+    again = store.retry(run.id)
+    old = store.get(run.id)
+    assert again.id != old.id
+    assert (again.status, again.parent, again.error) == ("queued", old.id, "")
+    asked = ("kind", "slug", "name", "architecture", "recipe", "dataset", "device", "parameters", "seed", "epochs")
+    assert all(getattr(again, field) == getattr(old, field) for field in (*asked, "owner"))
+    assert store.epochs(again.id) == []
+    assert old.status == "failed"
+
+
+# --------------------------------------------------------------------------------------------------------------- seats
+
+
+def test_a_device_has_one_live_worker(store: RunStore) -> None:
+    now = time.time()
+    assert store.seat("cpu") is None
+    assert store.take_seat("cpu", "one", 11, stale_after=10, now=now)
+    assert store.take_seat("cpu", "one", 11, stale_after=10, now=now), "its own seat"
+    assert not store.take_seat("cpu", "two", 12, stale_after=10, now=now + 9)
+    assert store.take_seat("cuda", "two", 12, stale_after=10, now=now + 9), "another device"
+    assert store.take_seat("cpu", "two", 12, stale_after=10, now=now + 11), "the first has fallen silent"
+    assert not store.seat_heartbeat("cpu", "one"), "the first learns of it"
+    store.leave_seat("cpu", "one")
+    seat = store.seat("cpu")
+    assert seat is not None
+    assert (seat.worker, seat.pid, seat.started, seat.heartbeat, seat.run) == ("two", 12, now + 11, now + 11, "")
+    store.leave_seat("cpu", "two")
+    assert store.seat("cpu") is None
+
+
+def test_a_seat_says_which_run_its_worker_is_busy_with(store: RunStore) -> None:
+    store.take_seat("cpu", "w", os.getpid(), stale_after=10)
+    assert store.seat_heartbeat("cpu", "w", "some run")
+    seat = store.seat("cpu")
+    assert seat is not None
+    assert seat.run == "some run"
+    assert silence(seat.heartbeat, time.time()) < 5
+
+
+def _take_seat(folder: Path, worker: str, barrier: threading.Barrier, taken: multiprocessing.Queue[bool]) -> None:
+    store = RunStore(folder)
+    barrier.wait()
+    taken.put(store.take_seat("cpu", worker, os.getpid(), stale_after=60))
+
+
+def test_of_four_processes_that_make_a_store_and_take_its_seat_one_gets_it(tmp_path: Path) -> None:
+    taken, barrier = PROCESSES.Queue(), PROCESSES.Barrier(4)
+    workers = [PROCESSES.Process(target=_take_seat, args=(tmp_path, f"w{n}", barrier, taken)) for n in range(4)]
+    for process in workers:
+        process.start()
+    assert sorted(taken.get(timeout=60) for _ in workers) == [False, False, False, True]
+    for process in workers:
+        process.join()
+
+
+# ------------------------------------------------------------------------------------------------ the file, and faults
+
+
+def test_two_stores_on_one_file_see_each_others_writes(store: RunStore) -> None:
+    other = RunStore(store.folder)
+    run = submitted(store)
+    assert other.get(run.id) == run
+    claimed_there = other.claim(["cpu"], "w")
+    assert claimed_there is not None
+    assert store.get(run.id) == claimed_there
+    other.close()
+    assert store.heartbeat(run.id, "w")
+
+
+def test_a_store_outlives_the_object_that_made_it(store: RunStore) -> None:
+    run = submitted(store)
+    store.close()
+    assert RunStore(store.folder).get(run.id) == run
+
+
+def test_a_shared_store_may_be_opened_by_many_threads_at_once(tmp_path: Path) -> None:
+    failures: list[RunError] = []
+
+    def open_and_submit() -> None:
+        try:
+            submitted(RunStore(tmp_path / "new" / "folder"))
+        except RunError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=open_and_submit) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert len(RunStore(tmp_path / "new" / "folder").runs()) == 12
+
+
+def test_the_folder_may_have_an_odd_name(tmp_path: Path) -> None:
+    folder = tmp_path / "50% of #1? Übung & more"
+    run = submitted(RunStore(folder))
+    assert RunStore(folder).get(run.id) == run
+    assert (folder / runs.FILE_NAME).exists()
+
+
+def test_the_home_is_lab_home_or_the_repositorys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LAB_HOME", str(tmp_path))
+    assert lab_home() == tmp_path
+    monkeypatch.delenv("LAB_HOME")
+    assert lab_home() == Path(runs.__file__).parents[1] / "checkpoints" / "runs"
+
+
+def test_the_log_and_foreign_keys_are_on_and_the_version_is_in_the_file(store: RunStore) -> None:
+    connection = sqlite3.connect(store.file)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert connection.execute("PRAGMA user_version").fetchone() == (len(runs.MIGRATIONS),)
+    run = claimed(store)
+    store.add_batches(run.id, "w", [batch(0)])
+    store.finish(run.id, "w", "finished")
+    store.delete(run.id)
+    assert connection.execute("SELECT count(*) FROM batches").fetchone() == (0,)
+    connection.close()
+
+
+def test_a_file_that_is_no_database_is_one_sentence_and_stays_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / runs.FILE_NAME
+    file.write_bytes(b"these are my holiday notes\n" * 200)
+    with pytest.raises(RunError, match="not a store of runs") as error:
+        RunStore(tmp_path)
+    one_sentence(error, file)
+    assert file.read_bytes() == b"these are my holiday notes\n" * 200
+
+
+def test_another_programs_database_is_one_sentence_and_stays_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / runs.FILE_NAME
+    other = sqlite3.connect(file)
+    other.execute("CREATE TABLE music (title)")
+    other.close()
+    before = file.read_bytes()
+    with pytest.raises(RunError, match="but not a store of runs") as error:
+        RunStore(tmp_path)
+    one_sentence(error, file)
+    assert file.read_bytes() == before
+
+
+def test_a_damaged_store_is_one_sentence(store: RunStore) -> None:
+    for _ in range(50):
+        submitted(store)
+    store.close()
+    content = bytearray(store.file.read_bytes())
+    content[4096:] = b"\xa5" * (len(content) - 4096)  # the first page, with header and schema, is left whole
+    store.file.write_bytes(content)
+    with pytest.raises(RunError, match="damaged") as error:
+        RunStore(store.folder).runs()
+    one_sentence(error, store.file)
+
+
+def test_a_store_cut_short_is_one_sentence(store: RunStore) -> None:
+    for _ in range(50):
+        submitted(store)
+    store.close()
+    with store.file.open("r+b") as file:
+        file.truncate(4096 + 100)
+    with pytest.raises(RunError) as error:
+        RunStore(store.folder).runs()
+    one_sentence(error, store.file)
+
+
+def test_a_store_of_a_newer_version_is_refused_naming_both(store: RunStore) -> None:
+    submitted(store)
+    newer = len(runs.MIGRATIONS) + 4
+    connection = sqlite3.connect(store.file)
+    connection.execute(f"PRAGMA user_version = {newer}")
+    connection.close()
+    with pytest.raises(RunError, match=f"has version {newer}, and this lab reads up to version") as error:
+        RunStore(store.folder)
+    assert f"version {len(runs.MIGRATIONS)};" in one_sentence(error, store.file)
+
+
+def test_an_older_store_is_migrated_and_a_copy_of_it_kept(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, version = submitted(store), len(runs.MIGRATIONS)
+    monkeypatch.setattr(
+        runs, "MIGRATIONS", (*runs.MIGRATIONS, ("ALTER TABLE runs ADD COLUMN tag TEXT NOT NULL DEFAULT ''",))
+    )
+    assert RunStore(store.folder).get(run.id) == run
+    assert store.get(run.id) == run, "one that was open already goes on"
+    for file, columns in ((store.file, 1), (store.folder / f"runs.version{version}.sqlite3", 0)):
+        connection = sqlite3.connect(file)
+        found = connection.execute("SELECT count(*) FROM pragma_table_info('runs') WHERE name = 'tag'").fetchone()
+        assert found == (columns,)
+        assert connection.execute("SELECT id FROM runs").fetchall() == [(run.id,)]
+        assert connection.execute("PRAGMA user_version").fetchone() == (version + columns,)
+        connection.close()
+
+
+def test_a_migration_that_fails_leaves_the_store_as_it_was(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = submitted(store)
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "MIGRATIONS", (*runs.MIGRATIONS, ("DROP TABLE epochs", "DROP TABLE no_such_table")))
+        with pytest.raises(RunError, match="no_such_table") as error:
+            RunStore(store.folder)
+        one_sentence(error, store.file)
+    assert RunStore(store.folder).get(run.id) == run
+    assert store.epochs(run.id) == []
+
+
+def test_a_file_in_place_of_the_folder_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(RunError, match="cannot be made") as error:
+            RunStore(folder)
+        one_sentence(error, folder)
+
+
+def test_a_folder_in_place_of_the_file_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / runs.FILE_NAME).mkdir()
+    with pytest.raises(RunError, match="cannot be opened") as error:
+        RunStore(tmp_path)
+    one_sentence(error, tmp_path / runs.FILE_NAME)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_is_one_sentence(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(RunError) as error:
+        RunStore(tmp_path)
+    one_sentence(error, tmp_path)
+
+
+def test_a_store_that_is_moved_away_is_one_sentence_and_no_new_empty_one(store: RunStore) -> None:
+    store.file.rename(store.folder / "elsewhere")
+    with pytest.raises(RunError, match="cannot be opened") as error:
+        submitted(store)
+    one_sentence(error, store.file)
+    assert not store.file.exists()
+
+
+def test_a_locked_store_is_one_sentence_and_can_still_be_read(tmp_path: Path) -> None:
+    store = RunStore(tmp_path, patience=0.1)
+    run = submitted(store)
+    other = sqlite3.connect(store.file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(RunError, match=r"locked for 0\.1 s") as error:
+        submitted(store)
+    one_sentence(error, store.file)
+    assert store.runs() == [run]
+    other.execute("ROLLBACK")
+    other.close()
+    assert submitted(store).id in {run.id for run in store.runs()}
+
+
+def _fill(folder: Path, run_id: str, said: multiprocessing.Queue[tuple[int, str]]) -> None:
+    store = RunStore(folder)
+    limit = 256 * 1024  # bytes: from here on every write beyond them fails, as on a full disk
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    written = 0
+    try:
+        while written < 1_000:
+            store.add_batches(run_id, "w", [batch(100 * written + number) for number in range(100)])
+            written += 1
+    except RunError as error:
+        said.put((written, str(error)))
+
+
+def test_when_no_more_fits_it_is_one_sentence_and_what_was_written_stays(store: RunStore) -> None:
+    run, said = claimed(store), PROCESSES.Queue()
+    process = PROCESSES.Process(target=_fill, args=(store.folder, run.id, said))
+    process.start()
+    written, message = said.get(timeout=60)
+    process.join()
+    assert written > 0
+    assert message.startswith(f"{store.file}: the disk ")
+    assert "\n" not in message
+    iterations = [row.iteration for row in store.batches(run.id, at_most=1_000_000)]
+    assert iterations == list(range(100 * written))
+    assert store.heartbeat(run.id, "w"), "with room again, work goes on"
+
+
+def _write_forever(folder: Path, run_id: str, acknowledged: multiprocessing.Queue[int]) -> None:
+    store = RunStore(folder)
+    for iteration in range(1_000_000):
+        store.add_batches(run_id, "w", [batch(2 * iteration), batch(2 * iteration + 1)])
+        if iteration == 100:
+            acknowledged.put(iteration)
+
+
+def test_a_writer_killed_in_the_middle_leaves_whole_transactions(store: RunStore) -> None:
+    run, acknowledged = claimed(store), PROCESSES.Queue()
+    process = PROCESSES.Process(target=_write_forever, args=(store.folder, run.id, acknowledged))
+    process.start()
+    acknowledged.get(timeout=60)
+    process.kill()
+    process.join()
+    count = len(store.batches(run.id, at_most=1_000_000))
+    assert count >= 2 * 101
+    assert count % 2 == 0, "two rows were one transaction"
+    connection = sqlite3.connect(store.file)
+    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    connection.close()
+    assert store.heartbeat(run.id, "w"), "its lock died with it"
