@@ -17,6 +17,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn.functional import grid_sample
 
 from core.errors import DataError
 from core.recipe import Augmentation, Jitter
@@ -26,7 +27,7 @@ Interpolation = Literal["bilinear", "nearest"]
 
 @dataclass(frozen=True)
 class Draws:
-    """What is done to each of N images: None where a change is off, its neutral value where the image's coin said no."""
+    """What is done to each of N images: None where a change is off, the neutral value where its coin said no."""
 
     rotation: Tensor | None  # (N,) degrees, anticlockwise
     translation: Tensor | None  # (2, N) share of the width, to the right, and of the height, down
@@ -74,7 +75,8 @@ def draw(augmentation: Augmentation, count: int, generator: torch.Generator) -> 
         if jitter.strength == 0 or jitter.probability == 0:
             return None
         says_yes = coins[change] < jitter.probability
-        return neutral + jitter.strength * signed[change].squeeze(0) * says_yes
+        amounts: Tensor = neutral + jitter.strength * signed[change].squeeze(0) * says_yes
+        return amounts
 
     corners = around(0, augmentation.perspective, 4)
     return Draws(
@@ -177,14 +179,15 @@ def _matrices(*entries: Tensor) -> Tensor:
 
 def _product(left: Tensor, right: Tensor) -> Tensor:
     """left @ right for (N, 3, 3), summed in float32 even where matrix products may run in TF32 or under autocast."""
-    return (left[:, :, :, None] * right[:, None, :, :]).sum(2)
+    product: Tensor = (left[:, :, :, None] * right[:, None, :, :]).sum(2)
+    return product
 
 
-# ------------------------------------------------------------------------------------------------------------ resampling
+# ----------------------------------------------------------------------------------------------------------- resampling
 
 
 def warp(images: Tensor, matrices: Tensor, fill: float, interpolation: Interpolation) -> Tensor:
-    """Images (N, C, H, W) resampled through homographies (N, 3, 3), or (N, 2, 3) for affine ones, that need no division.
+    """Images (N, C, H, W) resampled through homographies (N, 3, 3), or (N, 2, 3) where all are affine: no division.
 
     Equals F.affine and F.perspective of tensors: with `fill=None` for fill 0, where zero padding alone blends the rim,
     and with `fill=[fill]` for others, where torchvision weights the rim's grey by its coverage twice.
@@ -197,23 +200,22 @@ def warp(images: Tensor, matrices: Tensor, fill: float, interpolation: Interpola
     images, inside = warped[:, :-1], warped[:, -1:]
     if interpolation == "nearest":
         return images.where(inside >= 0.5, fill)
-    return images * inside + (1 - inside) * fill
+    return torch.lerp(torch.full_like(images, fill), images, inside)
 
 
 def _grid(matrices: Tensor, height: int, width: int) -> Tensor:
     """Where each output pixel is read, (N, H, W, 2), in units of half a side. Sums, not products, as in `_product`."""
+    matrices = torch.cat([matrices[:, :1] * (2 / width), matrices[:, 1:2] * (2 / height), matrices[:, 2:]], dim=1)
     x = torch.arange(width, device=matrices.device) - (width - 1) / 2  # (W,)
     y = (torch.arange(height, device=matrices.device) - (height - 1) / 2)[:, None]  # (H, 1)
     a, b, c = matrices[..., None, None].unbind(2)  # (N, 2 or 3, 1, 1) each
-    read = a * x + (b * y + c)  # (N, 2 or 3, H, W)
-    across, down = read[:, 0] * (2 / width), read[:, 1] * (2 / height)
-    grid = torch.stack([across, down], dim=-1)
-    if matrices.shape[1] == 3:  # what comes from near infinity is far outside; infinity itself would give no number
-        grid = (grid / read[:, 2, :, :, None]).clamp(-4, 4)
-    return grid
+    read: Tensor = a * x + (b * y + c)  # (N, 2 or 3, H, W)
+    if matrices.shape[1] == 3:  # in place, as new memory costs more than the sums; what comes from near infinity is far outside; infinity itself would give no number
+        read = read[:, :2].div_(read[:, 2:]).clamp_(-4, 4)
+    return read.permute(0, 2, 3, 1)
 
 
-# ----------------------------------------------------------------------------------------------------------- grey levels
+# ---------------------------------------------------------------------------------------------------------- grey levels
 
 
 def brightened(images: Tensor, factor: Tensor) -> Tensor:

@@ -27,6 +27,8 @@ INK = 0.25  # of the brightest pixel; outside of it stay a stroke's soft edge an
 MAX_MEGAPIXELS = 20.0  # of an uploaded picture, read from its header before anything is decoded
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")  # bitmaps alone: Pillow hands EPS to Ghostscript
 READ_SIDE = 560  # pixels of a picture's longer side once read; averaging down to it also removes noise
+NOISE_FLOOR = 4  # standard deviations of paper: one pixel in 30,000 is above
+NOISE_PEAK = 6  # standard deviations of paper that no noise reaches
 FAINTEST_INK = 24  # grey levels between paper and the darkest ink, below which a photograph shows no digit
 
 
@@ -88,15 +90,11 @@ def from_picture(data: bytes) -> Grey:
     Dark ink on bright paper is inverted, the paper's uneven brightness taken off, and the contrast stretched until
     paper is 0 and the strongest ink 255. Raises DrawingError for what is no picture, too large, damaged or blank.
     """
-    grey = _decoded(data).astype(np.float64)
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    if np.median(border) > (grey.min() + grey.max()) / 2:
-        grey = 255 - grey
-    ink, noise = _without_paper(grey)
-    strongest = float(ink.max())
-    if strongest < FAINTEST_INK:
-        raise DrawingError(f"the picture is blank: its contrast is {strongest:.0f}, ink has at least {FAINTEST_INK}")
-    floor = min(4 * noise, strongest / 2)  # four standard deviations: one of 30,000 pixels of paper is above
+    ink, noise = _without_paper(_decoded(data).astype(np.float64))
+    strongest, faintest = float(ink.max()), max(FAINTEST_INK, NOISE_PEAK * noise)
+    if strongest < faintest:
+        raise DrawingError(f"the picture is blank: its contrast is {strongest:.0f}, ink has at least {faintest:.0f}")
+    floor = NOISE_FLOOR * noise
     return np.rint(np.clip((ink - floor) / (strongest - floor), 0, 1) * 255).astype(np.uint8)
 
 
@@ -152,20 +150,34 @@ def _grey(picture: Image.Image) -> NDArray[np.uint8]:
 
 
 def _without_paper(grey: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """What is brighter than the paper, and the paper's standard deviation.
+    """How far the ink stands out from the paper, in grey levels, and the paper's standard deviation.
 
-    The paper is a quadratic surface, as even a shadow's slope nearly is, fitted by least squares to all pixels, then
-    again to those that are not far above the last fit, until the ink has dropped out.
+    The paper is a quadratic surface, for light falls off smoothly. It is fitted to all pixels, then again to those
+    that do not stand out from the last fit, until the ink has dropped out. The border is paper: where it is in the
+    brighter half, ink is dark.
     """
+    everywhere = np.ones(grey.shape, bool)
+    above = _above_surface(grey, everywhere)
+    border = np.concatenate([above[0], above[-1], above[:, 0], above[:, -1]])
+    if np.median(border) > (above.min() + above.max()) / 2:
+        grey, above = 255 - grey, -above
+    for _ in range(10):
+        paper = above <= 1.5 * _noise(above) + 1  # one grey level: a drawing's paper has no noise at all
+        above = _above_surface(grey, paper)
+    return np.maximum(above, 0), _noise(above)
+
+
+def _noise(above: NDArray[np.float64]) -> float:
+    """The paper's standard deviation, from what lies below its surface: there is no ink on that side."""
+    below = above[above < 0]
+    return float(np.sqrt(np.mean(below**2))) if below.size else 0.0
+
+
+def _above_surface(grey: NDArray[np.float64], paper: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The picture less the quadratic surface nearest, by least squares, to the pixels that count as paper."""
     height, width = grey.shape
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
-    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
-    levels = grey.ravel()
-    paper = np.ones(len(levels), bool)
-    above, noise = levels, 0.0
-    for _ in range(10):
-        coefficients = np.linalg.lstsq(terms[paper], levels[paper], rcond=None)[0]
-        above = levels - terms @ coefficients
-        noise = float(above[paper].std())
-        paper = above <= 2 * noise + 1  # one grey level: a drawing's paper has no noise at all
-    return np.maximum(above, 0).reshape(height, width), noise
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)  # (H, W, 6)
+    kept = terms[paper]
+    coefficients = np.linalg.lstsq(kept.T @ kept, kept.T @ grey[paper], rcond=None)[0]
+    return grey - terms @ coefficients

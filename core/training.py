@@ -118,6 +118,14 @@ def training_batch(data: Resident, chosen: Tensor, recipe: Recipe, generator: to
     return normalised(images, data.normalisation), data.train.labels[chosen]
 
 
+def first_images(data: Resident, recipe: Recipe, count: int) -> Tensor:
+    """The first images that `train` would give a network, (count, 1, 28, 28), as grey levels: for a preview."""
+    generator = torch.Generator(data.device).manual_seed(recipe.seed)
+    order = torch.randperm(len(data.train), generator=generator, device=data.device)
+    chosen = order[: recipe.batch_size]
+    return augment(grey(data.train.images[chosen]), recipe.augmentation, generator)[:count]
+
+
 def rate_at(recipe: Recipe, epoch: int, batch: int, batches: int, history: list[EpochRecord]) -> float:
     """The learning rate of one iteration: a plateau looks back at its losses, the others ahead at the run's end."""
     if isinstance(recipe.schedule, ReduceLROnPlateau):

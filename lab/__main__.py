@@ -16,8 +16,8 @@ from core import catalogue
 from core.card import Card
 from core.errors import DataError, LabError, SpecError
 from core.mnist import DATASETS, EMBEDDED, IMAGES, data_root, download, is_present, load_split
-from core.record import Json
 from core.recipe import RangeTest, Recipe, check_recipe, recipe_from_json
+from core.record import Json
 from core.spec import Architecture, architecture_from_json
 from core.trace import Trace, classifier, spell
 from lab.runs import lab_home

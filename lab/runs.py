@@ -272,7 +272,7 @@ class RunStore:
         connection.execute("BEGIN IMMEDIATE")
         version = self._version(connection)  # again: another process may have been first
         if 0 < version < len(MIGRATIONS):
-            self._keep_copy(connection, version)
+            self._keep_copy(version)
         for statements in MIGRATIONS[version:]:
             for statement in statements:
                 connection.execute(statement)
@@ -310,13 +310,14 @@ class RunStore:
         if mode != "wal":
             raise RunError(f"{self.file}: no write-ahead log is possible here; set LAB_HOME to a local folder")
 
-    def _keep_copy(self, connection: sqlite3.Connection, version: int) -> None:
-        """The store as it is, in a file beside it. The write lock is held, so nothing slips in between."""
+    def _keep_copy(self, version: int) -> None:
+        """The store as it is, in a file beside it. The caller holds the write lock, so nothing slips in between."""
         kept = self.file.with_suffix(f".version{version}.sqlite3")
         unfinished = kept.with_suffix(".unfinished")
         unfinished.unlink(missing_ok=True)
-        with closing(sqlite3.connect(unfinished)) as copy:
-            connection.backup(copy)
+        # The caller's own connection would not do: SQLite copies from none that is in the middle of writing.
+        with closing(self._connect()) as source, closing(sqlite3.connect(unfinished)) as copy:
+            source.backup(copy)
         unfinished.replace(kept)
 
     # ------------------------------------------------------------------------------------------------------ the queue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import multiprocessing
 import os
@@ -218,7 +219,7 @@ def test_batches_are_thinned_evenly_in_order_with_first_and_last(store: RunStore
     assert len(iterations) == min(count, at_most)
     assert iterations[-1] == 3 * (count - 1)
     assert iterations[0] == 0 or at_most == 1
-    gaps = [later - earlier for earlier, later in zip(iterations, iterations[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(iterations)]
     assert max(gaps, default=0) - min(gaps, default=0) <= 2 * 3
 
 

@@ -1,0 +1,274 @@
+"""Data in, Plotly figure out. Colours from Okabe and Ito, the same for the same thing on every page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from core.challenge import MAX_PARAMETERS, TARGET_ACCURACY, first_reached, held_from
+from core.history import EpochRecord
+from core.mnist import Pixels
+from core.receptive_field import ReceptiveField, extent
+from core.recipe import Recipe, ReduceLROnPlateau, rate_factor
+from lab.runs import BatchRow
+
+TRAIN, VALIDATION, TEST, PASS = "#0072B2", "#E69F00", "#D55E00", "#009E73"
+CLAIM = "#8A929B"  # grey, readable on white and on black
+LINEAGE = {"a": "#0072B2", "b": "#D55E00", "c": "#CC79A7", "own": "#009E73"}
+
+
+@dataclass(frozen=True)
+class LadderPoint:
+    """One mark on the picture of the ladder."""
+
+    slug: str
+    label: str  # such as A2
+    title: str
+    lineage: str
+    parameters: int
+    claimed: float  # accuracies as fractions
+    measured: float | None
+
+
+def ladder(points: Sequence[LadderPoint], height: int = 430) -> go.Figure:
+    """Parameters against test accuracy: claims hollow, ours filled, and the challenge's corner."""
+    floor = 0.9885  # the ladder's one figure below it, 97.9%, is drawn on it with a word: it would drown the rest
+    figure = go.Figure()
+    figure.add_shape(
+        type="rect", x0=3_000, x1=MAX_PARAMETERS, y0=100 * TARGET_ACCURACY, y1=99.75,
+        fillcolor=PASS, opacity=0.12, line_width=0, layer="below",
+    )  # fmt: skip
+    figure.add_annotation(
+        x=np.log10(3_100), y=99.73, text="the challenge: 8,000 parameters, 99.4%", showarrow=False,
+        xanchor="left", yanchor="top", font={"color": PASS, "size": 13},
+    )  # fmt: skip
+    for point in points:
+        if point.measured is not None and point.claimed >= floor:
+            figure.add_shape(
+                type="line", x0=point.parameters, x1=point.parameters, line={"color": CLAIM, "width": 1},
+                y0=100 * max(floor, point.measured), y1=100 * point.claimed, layer="below",
+            )  # fmt: skip
+    _marks(figure, points, [point.claimed for point in points], floor, "claimed, best epoch of one run", hollow=True)
+    measured = [point for point in points if point.measured is not None]
+    _marks(figure, measured, [point.measured or 0.0 for point in measured], floor, "measured here, last epoch", False)
+    figure.update_xaxes(
+        type="log", title="parameters", range=[np.log10(3_000), np.log10(9e6)],
+        tickvals=[5e3, 8e3, 2e4, 1e5, 5e5, 6e6], ticktext=["5,000", "8,000", "20,000", "100,000", "500,000", "6 M"],
+    )  # fmt: skip
+    figure.update_yaxes(title="test accuracy, %", range=[100 * floor - 0.04, 99.75], tickformat=".1f")
+    return _laid_out(figure, height)
+
+
+def _marks(
+    figure: go.Figure, points: Sequence[LadderPoint], accuracies: list[float], floor: float, name: str, hollow: bool
+) -> None:
+    shown = [100 * max(accuracy, floor) for accuracy in accuracies]
+    low = [accuracy < floor for accuracy in accuracies]
+    below = [f" ↓ {a:.1%}" if is_low else "" for a, is_low in zip(accuracies, low, strict=True)]
+    figure.add_scatter(
+        x=[point.parameters for point in points],
+        y=shown,
+        mode="markers+text" if hollow else "markers",
+        text=[f"{point.label}{note}" for point, note in zip(points, below, strict=True)] if hollow else None,
+        textposition=["middle right" if n % 2 else "top center" for n in range(len(points))],
+        textfont={"size": 13},
+        name=name,
+        customdata=[
+            [point.slug, point.title, f"{point.parameters:,}", f"{accuracy:.2%}"]
+            for point, accuracy in zip(points, accuracies, strict=True)
+        ],
+        hovertemplate="<b>%{customdata[1]}</b><br>%{customdata[2]} parameters<br>%{customdata[3]} " + name
+        + "<extra></extra>",
+        marker={
+            "size": 13,
+            "symbol": ["triangle-down-open" if is_low else "circle-open" for is_low in low] if hollow else "circle",
+            "color": CLAIM if hollow else [LINEAGE.get(point.lineage, CLAIM) for point in points],
+            "line": {"width": 2},
+        },
+    )  # fmt: skip
+
+
+def field_on_digit(digit: Pixels, field: ReceptiveField, unit: int, map_size: int, height: int = 430) -> go.Figure:
+    """The square that one unit of a map sees, on a real digit (28, 28), and its right neighbour's, dashed."""
+    size = digit.shape[0]
+    first, last = extent(field, unit)
+    margin = max(1.5, min(10.0, max(-first, last - (size - 1)) + 1))
+    figure = go.Figure(
+        go.Heatmap(
+            z=digit, colorscale="gray", showscale=False, zmin=0, zmax=255,
+            hovertemplate="row %{y}, column %{x}: %{z}<extra></extra>",
+        )
+    )  # fmt: skip
+    neighbour = unit + 1 if unit + 1 < map_size else unit - 1
+    if map_size > 1:
+        _square(figure, field, neighbour, unit, VALIDATION, "dash")
+    _square(figure, field, unit, unit, TEST, "solid")
+    bounds = [-0.5 - margin, size - 0.5 + margin]
+    figure.update_xaxes(range=bounds, visible=False, constrain="domain")
+    figure.update_yaxes(range=bounds[::-1], visible=False, scaleanchor="x", constrain="domain")
+    figure = _laid_out(figure, height)
+    return figure.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})
+
+
+def _square(figure: go.Figure, field: ReceptiveField, column: int, row: int, colour: str, dash: str) -> None:
+    x0, x1 = extent(field, column)
+    y0, y1 = extent(field, row)
+    solid = dash == "solid"
+    figure.add_shape(
+        type="rect", x0=x0 - 0.5, x1=x1 + 0.5, y0=y0 - 0.5, y1=y1 + 0.5,
+        line={"color": colour, "width": 3 if solid else 2, "dash": dash},
+        fillcolor="rgba(213,94,0,0.18)" if solid else "rgba(0,0,0,0)",
+    )  # fmt: skip
+
+
+def loss_curves(
+    epochs: Sequence[EpochRecord], batches: Sequence[BatchRow], planned: int, per_epoch: int, height: int = 320
+) -> go.Figure:
+    """Loss against epochs: each batch faint, each epoch's train, validation and test."""
+    figure = go.Figure()
+    if batches:
+        figure.add_scatter(
+            x=[(row.iteration + 1) / per_epoch for row in batches],
+            y=np.array([row.loss for row in batches], np.float32),
+            mode="lines",
+            name="each batch",
+            line={"color": "rgba(0,114,178,0.35)", "width": 1},
+            hovertemplate="epoch %{x:.2f}: %{y:.4f}<extra>batch</extra>",
+        )
+    _epoch_lines(figure, epochs, lambda r: (r.train_loss, r.validation_loss, r.test_loss), ".4f", 1)
+    figure.update_xaxes(title="epochs", range=[0, max(1, planned)])
+    figure.update_yaxes(title="loss", type="log")
+    return _laid_out(figure, height)
+
+
+def accuracy_curves(
+    epochs: Sequence[EpochRecord],
+    planned: int,
+    target: float,
+    claimed: Sequence[float] = (),
+    height: int = 320,
+) -> go.Figure:
+    """Accuracy against epochs, with the target, where it was first reached and from where it was held."""
+    figure = go.Figure()
+    if claimed:
+        figure.add_scatter(
+            x=np.arange(1, len(claimed) + 1), y=[100 * each for each in claimed], mode="lines", name="write-up, test",
+            line={"color": CLAIM, "dash": "dot", "width": 2}, hovertemplate="%{y:.2f}%<extra>write-up, test</extra>",
+        )  # fmt: skip
+    _epoch_lines(figure, epochs, lambda r: (r.train_accuracy, r.validation_accuracy, r.test_accuracy), ".2f", 100)
+    figure.add_hline(y=100 * target, line={"color": PASS, "width": 1, "dash": "dash"})
+    figure.add_annotation(
+        x=0, xref="paper", y=100 * target, text=f"target {target:.1%}", showarrow=False, xanchor="left",
+        yanchor="bottom", font={"color": PASS},
+    )  # fmt: skip
+    _target_marks(figure, epochs, target)
+    lows = [record.test_accuracy for record in epochs[1:]] + list(claimed[2:])
+    floor = min(0.985, *lows) if lows else 0.97
+    figure.update_xaxes(title="epochs", range=[0, max(1, planned) + 0.2])
+    figure.update_yaxes(title="accuracy, %", range=[100 * floor - 0.2, 100.02])
+    return _laid_out(figure, height)
+
+
+def _target_marks(figure: go.Figure, epochs: Sequence[EpochRecord], target: float) -> None:
+    accuracies = [record.test_accuracy for record in epochs]
+    marks = (("first reached", first_reached(accuracies, target)), ("held from here", held_from(accuracies, target)))
+    for row, (text, index) in enumerate(marks):
+        if index is None:
+            continue
+        figure.add_annotation(
+            x=epochs[index].epoch + 1, y=100 * accuracies[index], text=f"{text}: epoch {epochs[index].epoch}",
+            ay=40 + 26 * row, ax=0, arrowcolor=PASS, font={"color": PASS}, arrowwidth=1.5,
+        )  # fmt: skip
+
+
+def _epoch_lines(figure: go.Figure, epochs: Sequence[EpochRecord], pick, spec: str, factor: float) -> None:  # type: ignore[no-untyped-def]
+    names = (("train", TRAIN, "circle"), ("validation", VALIDATION, "diamond"), ("test", TEST, "square"))
+    for number, (name, colour, symbol) in enumerate(names):
+        values = [pick(record)[number] for record in epochs]
+        if not epochs or values[0] is None:
+            continue
+        figure.add_scatter(
+            x=[record.epoch + 1 for record in epochs], y=[factor * value for value in values], mode="lines+markers",
+            name=name, line={"color": colour, "width": 2.5}, marker={"symbol": symbol, "size": 7},
+            hovertemplate=f"epoch %{{customdata}}: %{{y:{spec}}}<extra>{name}</extra>",
+            customdata=[record.epoch for record in epochs],
+        )  # fmt: skip
+
+
+def schedule(recipe: Recipe, batches: int, height: int = 260) -> go.Figure:
+    """The learning rate over the run, as the loop will set it; a plateau's falls cannot be known before."""
+    points = np.linspace(0, recipe.epochs * batches - 1, min(600, recipe.epochs * batches)).astype(int)
+    last = max(1, recipe.epochs * batches - 1)
+    rates = [
+        recipe.learning_rate * rate_factor(recipe.schedule, float(point / last), int(point // batches))
+        for point in points
+    ]
+    figure = go.Figure(
+        go.Scatter(
+            x=points / batches, y=np.array(rates), mode="lines", line={"color": TRAIN, "width": 2.5},
+            hovertemplate="epoch %{x:.2f}: %{y:.4g}<extra></extra>",
+        )
+    )  # fmt: skip
+    if isinstance(recipe.schedule, ReduceLROnPlateau):
+        figure.add_annotation(
+            text="falls by the factor whenever the loss has stopped improving", x=0.5, xref="paper", y=0.5,
+            yref="paper", showarrow=False, font={"color": CLAIM},
+        )  # fmt: skip
+    figure.update_xaxes(title="epochs", range=[0, recipe.epochs])
+    figure.update_yaxes(title="learning rate", rangemode="tozero")
+    return _laid_out(figure, height)
+
+
+def range_test(
+    rates: Sequence[float], losses: Sequence[float], marks: dict[str, float], height: int = 320
+) -> go.Figure:
+    """Smoothed loss against learning rate, and the suggestions."""
+    figure = go.Figure(
+        go.Scatter(
+            x=rates, y=np.array(losses, np.float32), mode="lines", line={"color": TRAIN, "width": 2.5}, name="loss",
+            hovertemplate="rate %{x:.3g}: loss %{y:.3f}<extra></extra>",
+        )
+    )  # fmt: skip
+    for (name, rate), colour in zip(marks.items(), (PASS, TEST, VALIDATION), strict=False):
+        figure.add_vline(x=rate, line={"color": colour, "dash": "dash", "width": 2})
+        figure.add_scatter(
+            x=[None], y=[None], mode="lines", name=f"{name}: {rate:.3g}", line={"color": colour, "dash": "dash"}
+        )
+    figure.update_xaxes(type="log", title="learning rate")
+    figure.update_yaxes(title="smoothed loss")
+    return _laid_out(figure, height)
+
+
+def probabilities(values: NDArray[np.float32], true: int | None = None, height: int = 260) -> go.Figure:
+    """Ten bars, the likeliest filled dark, the true class in green where it is known."""
+    best = int(values.argmax())
+    colours = [PASS if digit == true else (TEST if digit == best else CLAIM) for digit in range(10)]
+    if true is None:
+        colours = [TRAIN if digit == best else CLAIM for digit in range(10)]
+    figure = go.Figure(
+        go.Bar(
+            x=list(range(10)), y=[100 * float(value) for value in values], marker_color=colours,
+            text=[f"{value:.0%}" if value >= 0.005 else "" for value in values], textposition="outside",
+            cliponaxis=False, hovertemplate="%{x}: %{y:.2f}%<extra></extra>",
+        )
+    )  # fmt: skip
+    figure.update_xaxes(title="digit", tickmode="linear", dtick=1)
+    figure.update_yaxes(title="probability, %", range=[0, 112], tickvals=[0, 50, 100])
+    return _laid_out(figure, height)
+
+
+def _laid_out(figure: go.Figure, height: int) -> go.Figure:
+    """Margins, legend above, transparent ground: what all figures share."""
+    return figure.update_layout(
+        height=height,
+        margin={"l": 60, "r": 16, "t": 34, "b": 46},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "right", "x": 1.0},
+        hovermode="closest",
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        uirevision="keep",
+    )

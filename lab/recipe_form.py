@@ -1,0 +1,159 @@
+"""The recipe as a form: prefilled from the write-up, every field within reach, the rare ones folded away."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Literal, cast, get_args
+
+import streamlit as st
+
+from core import recipe as recipes
+from core.recipe import MOST_STRENGTH, Augmentation, Jitter, Optimizer, Recipe, Schedule
+from core.record import range_of
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {kind.__name__: kind for kind in get_args(Optimizer)}
+SCHEDULES: dict[str, type[Schedule]] = {kind.__name__: kind for kind in get_args(Schedule)}
+UNITS = {
+    "rotation": "degrees",
+    "translation": "share of the side",
+    "scale": "1 ± this",
+    "shear": "degrees",
+    "perspective": "distortion",
+    "brightness": "1 ± this",
+    "contrast": "1 ± this",
+}
+
+
+def recipe_form(written: Recipe, key: str) -> Recipe:
+    """Edit a recipe. `key` names the step, so that each step keeps its own edits; the result may still not check."""
+    left, right = st.columns(2)
+    epochs = left.number_input("Epochs", 1, 1000, written.epochs, key=f"{key}-epochs", persist_state="session")
+    batch = right.number_input("Batch size", 1, 10_000, written.batch_size, key=f"{key}-batch", persist_state="session")
+    st.session_state.setdefault(rate_key(key), written.learning_rate)
+    rate = st.number_input(
+        "Learning rate", 1e-9, 100.0, format="%.6g", step=None, key=rate_key(key), persist_state="session",
+        help="The largest one, for schedules that rise and fall.",
+    )  # fmt: skip
+    with st.expander(f"Optimizer: {_chosen(f'{key}-optimizer', written.optimizer)}", icon=":material/trending_down:"):
+        optimizer = _choice("Optimizer", OPTIMIZERS, written.optimizer, f"{key}-optimizer")
+    with st.expander(f"Schedule: {_chosen(f'{key}-schedule', written.schedule)}", icon=":material/timeline:"):
+        schedule = _choice("Schedule", SCHEDULES, written.schedule, f"{key}-schedule")
+    with st.expander("Augmentation", icon=":material/auto_fix_high:"):
+        augmentation = _augmentation(written.augmentation, f"{key}-augmentation")
+    with st.expander("Split, loss, averaging, seed", icon=":material/tune:"):
+        validation = st.toggle(
+            "Hold out 5,000 images", bool(written.validation_size), key=f"{key}-validation", persist_state="session",
+            help="Choices are then made on them, and the test set is only looked at.",
+        )  # fmt: skip
+        rest = _fields(Recipe, written, ("loss", "label_smoothing", "ema_decay", "normalisation", "seed"), key)
+        target = st.number_input(
+            "Target accuracy, %",
+            0.0,
+            100.0,
+            100 * written.target_accuracy,
+            0.1,
+            key=f"{key}-target",
+            persist_state="session",
+        )
+        find = st.toggle(
+            "Find the learning rate just before", written.range_test is not None, key=f"{key}-find", persist_state="session",
+            help="A range test runs on a copy of the network; its valley becomes the learning rate.",
+        )  # fmt: skip
+    return replace(
+        written,
+        epochs=int(epochs),
+        batch_size=int(batch),
+        learning_rate=float(rate),
+        optimizer=cast(Optimizer, optimizer),
+        schedule=cast(Schedule, schedule),
+        augmentation=augmentation,
+        validation_size=5000 if validation else 0,
+        target_accuracy=round(float(target) / 100, 6),
+        range_test=(written.range_test or recipes.RangeTest()) if find else None,
+        **rest,  # type: ignore[arg-type]
+    )
+
+
+def rate_key(key: str) -> str:
+    """The session's key of the learning rate, for a suggestion to be applied to."""
+    return f"{key}-rate"
+
+
+def _chosen(key: str, written: object) -> str:
+    """The name that stands in a choice's folded title."""
+    return str(st.session_state.get(key, type(written).__name__))
+
+
+def _choice(title: str, kinds: dict[str, type], written: object, key: str) -> object:
+    """One of several dataclasses, and its fields."""
+    names = list(kinds)
+    name = st.selectbox(title, names, names.index(type(written).__name__), key=key, persist_state="session")
+    kind = kinds[name]
+    start = written if isinstance(written, kind) else _plain(kind)
+    shown = tuple(field.name for field in fields(kind))
+    return replace(start, **_fields(kind, start, shown, f"{key}-{name}")) if shown else start  # type: ignore[type-var]
+
+
+def _plain(kind: type) -> object:
+    """A record of that kind with its defaults; StepLR alone needs a value, and a third of a run is a usual one."""
+    return kind(5) if kind is recipes.StepLR else kind()
+
+
+def _fields(kind: type, start: object, names: tuple[str, ...], key: str) -> dict[str, object]:
+    """A widget for each named field, by its type; two in a row."""
+    values: dict[str, object] = {}
+    columns = st.columns(2)
+    for number, name in enumerate(names):
+        with columns[number % 2]:
+            values[name] = _field(kind, start, name, f"{key}-{name}")
+    return values
+
+
+def _field(kind: type, start: object, name: str, key: str) -> object:
+    value, title = getattr(start, name), name.replace("_", " ").capitalize()
+    if isinstance(value, bool):
+        return st.toggle(title, value, key=key, persist_state="session")
+    if isinstance(value, str):
+        options = get_args(CHOICES[name])
+        return st.selectbox(title, options, options.index(value), key=key, persist_state="session")
+    bounds = range_of(kind, name)
+    if isinstance(value, int):
+        return int(st.number_input(title, int(bounds.least), int(bounds.most), value, key=key, persist_state="session"))
+    return float(
+        st.number_input(
+            title, float(bounds.least), float(bounds.most), value, step=None, format="%.6g", key=key,
+            persist_state="session",
+        )
+    )  # fmt: skip
+
+
+CHOICES = {
+    "loss": Literal["cross_entropy", "mean_squared_error"],
+    "normalisation": Literal["mnist", "training_split"],
+    "monitor": Literal["validation", "test"],
+}
+
+
+def _augmentation(written: Augmentation, key: str) -> Augmentation:
+    jitters: dict[str, Jitter] = {}
+    for name, most in MOST_STRENGTH.items():
+        own: Jitter = getattr(written, name)
+        left, right = st.columns(2)
+        strength = left.number_input(
+            name.capitalize(), 0.0, most, float(own.strength), step=most / 36 if most > 1 else 0.05, key=f"{key}-{name}",
+            help=UNITS[name], persist_state="session",
+        )  # fmt: skip
+        probability = right.number_input(
+            "probability", 0.0, 1.0, float(own.probability), 0.1, key=f"{key}-{name}-probability", persist_state="session"
+        )
+        jitters[name] = Jitter(float(strength), float(probability))
+    left, right = st.columns(2)
+    fill = left.number_input(
+        "Fill", 0.0, 1.0, float(written.fill), step=None, format="%.4g", key=f"{key}-fill", persist_state="session",
+        help="Grey level that comes in from outside: 0 black, 1 white. One for all, as there is one resampling.",
+    )  # fmt: skip
+    kinds = ("bilinear", "nearest")
+    interpolation = right.selectbox(
+        "Interpolation", kinds, kinds.index(written.interpolation), key=f"{key}-interpolation", persist_state="session"
+    )
+    return Augmentation(**jitters, fill=float(fill), interpolation=interpolation)  # type: ignore[arg-type]

@@ -1,0 +1,231 @@
+"""A run as it is now: status, live curves, target, stop, and, once it has ended, where to go from it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from dataclasses import asdict, fields
+
+import streamlit as st
+
+from core import catalogue
+from core.errors import LabError
+from core.history import EpochRecord
+from core.mnist import EMBEDDED
+from core.recipe import Recipe, recipe_from_json
+from lab import figures, jobs
+from lab.live_plot import live_plot
+from lab.resources import store
+from lab.runs import BatchRow, Run
+from lab.widgets import recipe_words
+
+UNFINISHED = ("queued", "running")
+ICONS = {
+    "queued": ":material/hourglass_empty:",
+    "running": ":material/play_arrow:",
+    "finished": ":material/check_circle:",
+    "stopped": ":material/stop_circle:",
+    "failed": ":material/error:",
+    "interrupted": ":material/power_off:",
+}
+TRAIN_IMAGES = {EMBEDDED: 1_437}
+
+
+def run_panel(run_id: str) -> None:
+    """The panel of one run; it ticks each second until the run has ended, then the page is drawn once more."""
+    run = store().get(run_id)
+    live = run.status in UNFINISHED
+
+    def panel() -> None:
+        now = store().get(run_id)
+        jobs.watch(store(), now)
+        _panel(now)
+        if live and now.status not in UNFINISHED:
+            st.rerun()  # the full run draws the panel without its timer
+
+    st.fragment(panel, run_every=1.0 if live else None)()
+
+
+def _panel(run: Run) -> None:
+    recipe = recipe_from_json(run.recipe)
+    epochs = store().epochs(run.id)
+    batches = store().batches(run.id, at_most=400)
+    status, stop = st.columns([5, 1], vertical_alignment="center")
+    status.markdown(f"{ICONS[run.status]} **{run.name}** · {_status(run, recipe, epochs, batches)}")
+    if run.status in UNFINISHED:
+        stop.button("Stop", on_click=_stop, args=(run.id,), icon=":material/stop:", disabled=run.stop_requested)
+    if run.kind == "range_test":
+        _range_test(run, batches)
+        return
+    _progress(run, recipe, batches)
+    if run.error:
+        st.error(run.error)
+    if run.dataset != "MNIST":
+        st.caption(f"Trained on the {run.dataset}: these figures are not MNIST's.")
+    per_epoch = iterations_per_epoch(run, recipe)
+    claimed = catalogue.by_slug(run.slug).claim.test_log if run.slug and run.dataset == "MNIST" else ()
+    accuracy, loss = st.columns(2)
+    with accuracy:
+        live_plot(
+            figures.accuracy_curves(epochs, recipe.epochs, recipe.target_accuracy, claimed),
+            key=f"accuracy-{run.id}", height=320, alt="Accuracy by epoch on training, validation and test images.",
+        )  # fmt: skip
+    with loss:
+        live_plot(
+            figures.loss_curves(epochs, batches, recipe.epochs, per_epoch),
+            key=f"loss-{run.id}", height=320, alt="Loss of each batch and each epoch.",
+        )  # fmt: skip
+    _figures(run, recipe, epochs, batches)
+    if run.status not in UNFINISHED:
+        _ways_on(run, epochs)
+
+
+def iterations_per_epoch(run: Run, recipe: Recipe) -> int:
+    """Batches in an epoch of the run's training images."""
+    images = TRAIN_IMAGES.get(run.dataset, 60_000)
+    return math.ceil((images - (round(images / 12) if recipe.validation_size else 0)) / recipe.batch_size)
+
+
+def _status(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[BatchRow]) -> str:
+    if run.status == "queued":
+        ahead = store().queue_position(run.id)
+        return "queued, next in line" if ahead == 0 else f"queued, {ahead} before it"
+    if run.status == "running":
+        if not batches:
+            return f"starting on {run.device_name}"
+        stopping = ", stopping" if run.stop_requested else ""
+        return f"running on {run.device_name}{stopping}"
+    if run.kind == "range_test":
+        return run.status
+    return f"{run.status} after {len(epochs)} of {recipe.epochs} epochs"
+
+
+def _progress(run: Run, recipe: Recipe, batches: list[BatchRow]) -> None:
+    total = recipe.epochs * iterations_per_epoch(run, recipe)
+    done = batches[-1].iteration + 1 if batches else 0
+    text = "waiting for the first batch" if run.status in UNFINISHED else ""
+    if batches:
+        latest = batches[-1]
+        seconds = (total - done) * recipe.batch_size / max(1.0, latest.images_per_second)
+        left = f" · {spell_seconds(seconds)} left" if run.status in UNFINISHED else ""
+        text = (
+            f"epoch {latest.epoch} of {recipe.epochs} · iteration {done:,} of {total:,} · learning rate "
+            f"{latest.learning_rate:.4g} · {latest.images_per_second:,.0f} images/s{left}"
+        )
+    st.progress(min(1.0, done / max(1, total)), text=text)
+
+
+def spell_seconds(seconds: float) -> str:
+    """A duration as 12 s, 3 min 20 s or 2 h 5 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _figures(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[BatchRow]) -> None:
+    """The last epoch's figures in a row, as text beside the curves."""
+    if not epochs:
+        return
+    last, best = epochs[-1], max(epochs, key=lambda record: record.test_accuracy)
+    train, held_out, test, best_test = st.columns(4)
+    train.metric("Train, running", f"{last.train_accuracy:.2%}", help="With dropout and augmentation on.")
+    held_out.metric("Validation", "—" if last.validation_accuracy is None else f"{last.validation_accuracy:.2%}")
+    test.metric("Test, last epoch", f"{last.test_accuracy:.2%}")
+    best_test.metric(
+        f"Best test, epoch {best.epoch}", f"{best.test_accuracy:.2%}",
+        help="Chosen on the test set: it flatters. The last epoch's is the honest figure.",
+    )  # fmt: skip
+
+
+def _range_test(run: Run, batches: list[BatchRow]) -> None:
+    result = json.loads(run.result) if run.result else {"suggestions": [], "reason": "", "diverged": False}
+    if run.error:
+        st.error(run.error)
+    marks = {each["name"]: each["learning_rate"] for each in result["suggestions"]}
+    live_plot(
+        figures.range_test([row.learning_rate for row in batches], [row.loss for row in batches], marks),
+        key=f"range-{run.id}", height=320, alt="Smoothed loss against learning rate.",
+    )  # fmt: skip
+    for each in result["suggestions"]:
+        say, apply = st.columns([4, 1], vertical_alignment="center")
+        edge = " It lies at the edge of the range: widen the range before you trust it." if each["at_edge"] else ""
+        say.markdown(f"**{each['name']}: {each['learning_rate']:.3g}**, {each['why']}.{edge}")
+        apply.button("Use it", key=f"use-{run.id}-{each['name']}", on_click=_apply, args=(run, each["learning_rate"]))
+    if result["reason"]:
+        st.warning(f"No suggestion: {result['reason']}")
+    elif run.status == "finished":
+        st.caption(
+            "The loss diverged before the last iteration."
+            if result["diverged"]
+            else "The iterations ran out first; the loss had not diverged."
+        )
+
+
+def _apply(run: Run, rate: float) -> None:
+    st.session_state[f"recipe-{run.slug}-rate"] = rate
+    st.query_params.pop("run", None)
+
+
+def _stop(run_id: str) -> None:
+    try:
+        store().request_stop(run_id)
+    except LabError as error:
+        st.session_state.train_error = str(error)
+
+
+def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
+    """What can be done with a run that has ended."""
+    st.caption(f"{recipe_words(recipe_from_json(run.recipe))} · {run.dataset} · run `{run.id}`")
+    if run.kind == "train" and epochs:
+        columns = st.columns(4)
+        columns[0].page_link(
+            "pages/use/mistakes.py", label="See its mistakes", icon=":material/arrow_forward:",
+            query_params={"checkpoint": f"{run.id}/last"},
+        )  # fmt: skip
+        columns[1].download_button(
+            "Figures as CSV", csv_of(epochs), f"{run.id}.csv", "text/csv", icon=":material/download:",
+            on_click="ignore", width="stretch",
+        )  # fmt: skip
+        for column, which in zip(columns[2:], ("last", "best"), strict=True):
+            path = store().folder / run.id / f"{which}.safetensors"
+            if path.is_file():
+                column.download_button(
+                    f"Checkpoint, {which}", path.read_bytes, f"{run.id}-{which}.safetensors", on_click="ignore",
+                    icon=":material/download:", width="stretch",
+                )  # fmt: skip
+    if run.status in ("stopped", "interrupted", "failed"):
+        go_on, again, _ = st.columns([1, 1, 2])
+        if epochs:
+            go_on.button("Go on", on_click=_resume, args=(run.id,), icon=":material/play_arrow:", width="stretch")
+        again.button("Start anew", on_click=_retry, args=(run.id,), icon=":material/replay:", width="stretch")
+
+
+def _resume(run_id: str) -> None:
+    try:
+        run = store().resume(run_id)
+        jobs.ensure_worker(store(), run.device)
+    except LabError as error:
+        st.session_state.train_error = str(error)
+
+
+def _retry(run_id: str) -> None:
+    try:
+        run = store().retry(run_id)
+        jobs.ensure_worker(store(), run.device)
+        st.query_params.run = run.id
+    except LabError as error:
+        st.session_state.train_error = str(error)
+
+
+def csv_of(epochs: list[EpochRecord]) -> str:
+    """The epochs as CSV with a header, accuracies as fractions."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [field.name for field in fields(EpochRecord)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(record) for record in epochs)
+    return text.getvalue()

@@ -1,0 +1,298 @@
+"""What several pages show: the step picker, knobs, the headline, tables of a network, the data notice."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from core import catalogue
+from core.card import Card
+from core.challenge import MAX_PARAMETERS, TARGET_ACCURACY
+from core.errors import SpecError
+from core.mnist import EMBEDDED, data_root, is_present
+from core.receptive_field import pixels_inside
+from core.recipe import Recipe
+from core.spec import Architecture, BatchNorm, GlobalAvgPool, Linear, describe
+from core.trace import Layer, Trace, spell
+from core.vary import changes, dropout_of, has, vary
+from lab import figures
+from lab.resources import sample_digit
+
+FIRST_STEP = "a2"  # what a newcomer meets: the first network within the challenge's budget
+KNOBS = ("width", "dropout", "bn")  # their names in the URL
+
+
+def mark(step: catalogue.Step) -> str:
+    """A step's short name, lineage and number: A2."""
+    return f"{step.lineage.upper()}{step.order}"
+
+
+def label(step: catalogue.Step) -> str:
+    """A step as menus show it: `A2 · Final model`."""
+    return f"{mark(step)} · {step.title}"
+
+
+def step_picker() -> catalogue.Step:
+    """Choose a step; the choice is ?step=SLUG in the URL, so that it can be shared."""
+    steps = {step.slug: step for step in (*catalogue.STEPS, *catalogue.EXTRAS)}
+    slug = next(slug for slug in steps if slug.startswith(FIRST_STEP))
+    if wanted := st.query_params.get("step", ""):
+        try:
+            slug = catalogue.by_slug(wanted).slug
+        except SpecError as error:
+            st.error(str(error))
+    st.session_state.step_picker = slug
+
+    def choose() -> None:
+        st.query_params.step = st.session_state.step_picker
+        st.query_params.pop("run", None)
+        clear_knobs()
+
+    st.selectbox("Step", list(steps), key="step_picker", on_change=choose, format_func=lambda each: label(steps[each]))
+    return steps[slug]
+
+
+def varied(step: catalogue.Step) -> Architecture:
+    """The step's architecture as the knobs in the URL change it; a value that is no number counts as not given."""
+    norm = st.query_params.get("bn")
+    return vary(
+        step.architecture,
+        width=_number("width", 1.0, 0.25, 2.0) or 1.0,
+        dropout=_number("dropout", None, 0.0, 0.5),
+        batch_norm=None if norm is None else norm == "1",
+    )
+
+
+def _number(name: str, default: float | None, least: float, most: float) -> float | None:
+    try:
+        return min(max(float(st.query_params[name]), least), most)
+    except (KeyError, ValueError):
+        return default
+
+
+def knobs(step: catalogue.Step) -> None:
+    """Width, dropout and batch norm; what differs from the step is kept in the URL."""
+    now = varied(step)
+
+    def keep(name: str, own: object) -> None:
+        value = st.session_state[f"knob_{name}"]
+        if value == own:
+            st.query_params.pop(name, None)
+        else:
+            st.query_params[name] = str(int(value)) if name == "bn" else f"{value:g}"
+
+    own_dropout, own_norm = dropout_of(step.architecture), has(step.architecture, BatchNorm)
+    st.session_state.knob_width = _number("width", 1.0, 0.25, 2.0)
+    st.session_state.knob_dropout = dropout_of(now)
+    st.session_state.knob_bn = has(now, BatchNorm)
+    st.slider(
+        "Width multiplier", 0.25, 2.0, step=0.05, key="knob_width", on_change=keep, args=("width", 1.0),
+        help="Multiplies the channels of every layer but the last.",
+    )  # fmt: skip
+    st.slider(
+        "Dropout", 0.0, 0.5, step=0.001, format="%.3f", key="knob_dropout", on_change=keep,
+        args=("dropout", own_dropout), help="The probability with which a value is zeroed while training.",
+    )  # fmt: skip
+    st.toggle(
+        "Batch norm", key="knob_bn", on_change=keep, args=("bn", own_norm), help="After each convolution but the last."
+    )
+    if told := changes(step.architecture, now):
+        st.caption("Changed: " + "; ".join(told) + ".")
+        st.button("Back to the step as it was", on_click=clear_knobs, icon=":material/undo:")
+
+
+def clear_knobs() -> None:
+    """Take the knobs out of the URL."""
+    for name in KNOBS:
+        st.query_params.pop(name, None)
+
+
+def link_parameters(step: catalogue.Step) -> dict[str, str]:
+    """The URL parameters that carry this step and its knobs to another page."""
+    return {"step": step.slug, **{name: st.query_params[name] for name in KNOBS if name in st.query_params}}
+
+
+def headline(walked: Trace, accuracy: float | None, accuracy_from: str) -> None:
+    """The row of figures that stands at the top of every page about a network, always in the same order."""
+    parameters, field, macs, measured = st.columns(4)
+    left = MAX_PARAMETERS - walked.parameters
+    parameters.metric(
+        "Parameters", f"{walked.parameters:,}", f"{abs(left):,} {'under' if left >= 0 else 'over'} {MAX_PARAMETERS:,}",
+        delta_color="green" if left >= 0 else "red", delta_arrow="off", border=True,
+    )  # fmt: skip
+    size = walked.architecture.input[1]
+    seen = "covers the image" if walked.field.size >= size else f"{size - walked.field.size} pixels short"
+    field.metric(
+        "Receptive field", f"{walked.field.size} of {size}", seen, delta_arrow="off", border=True,
+        delta_color="green" if walked.field.size >= size else "red",
+    )  # fmt: skip
+    macs.metric("MACs", millions(walked.macs), "for one image", delta_color="off", delta_arrow="off", border=True)
+    passed = accuracy is not None and accuracy >= TARGET_ACCURACY
+    measured.metric(
+        "Test accuracy", "—" if accuracy is None else f"{accuracy:.2%}", accuracy_from, border=True,
+        delta_color="green" if passed else "off", delta_arrow="off",
+    )  # fmt: skip
+
+
+def millions(macs: int) -> str:
+    """Multiply-adds as 1.52 M."""
+    return f"{macs / 1e6:.2f} M" if macs < 1e8 else f"{macs / 1e6:,.0f} M"
+
+
+def layer_table(walked: Trace) -> None:
+    """The network as torch prints it: op, output shape, parameters and how they come about, share of the whole."""
+    frame = pd.DataFrame(
+        {
+            "#": [layer.index for layer in walked.layers],
+            "layer": [describe(layer.op) for layer in walked.layers],
+            "output": [spell(layer.output) for layer in walked.layers],
+            "parameters": [layer.parameters for layer in walked.layers],
+            "how they come about": [layer.arithmetic for layer in walked.layers],
+            "share": [100 * layer.parameters / max(1, walked.parameters) for layer in walked.layers],
+            "MACs": [layer.macs for layer in walked.layers],
+        }
+    )
+    st.dataframe(
+        frame,
+        hide_index=True,
+        height=min(38 + 35 * len(frame), 640),
+        column_config={
+            "#": st.column_config.NumberColumn(width=40),
+            "layer": st.column_config.TextColumn(width="medium"),
+            "parameters": st.column_config.NumberColumn(format="localized", width="small"),
+            "share": st.column_config.ProgressColumn(
+                "share, %", format="%.1f", min_value=0, max_value=100, width="small"
+            ),
+            "MACs": st.column_config.NumberColumn(format="localized", width="small"),
+        },
+        alt="Every op with its output shape, parameters and multiply-adds.",
+    )
+
+
+def totals(walked: Trace) -> None:
+    """What the network costs, in numbers and memory."""
+    st.markdown(
+        f"**{walked.parameters:,}** parameters, all trainable; **{walked.buffers:,}** stored and not trained "
+        f"(batch norm's running means and variances) · **{walked.macs:,}** multiply-adds an image · memory in float32: "
+        f"input **{kilobytes(walked.input_bytes)}**, activations **{kilobytes(walked.activation_bytes)}** an image, "
+        f"parameters **{kilobytes(walked.parameter_bytes)}**"
+    )
+
+
+def kilobytes(size: int) -> str:
+    """Bytes as 30.3 KB or 24.3 MB."""
+    return f"{size / 1e3:,.1f} KB" if size < 1e6 else f"{size / 1e6:,.1f} MB"
+
+
+def moves_field(layer: Layer) -> bool:
+    """Whether the op looks at more than single units, or is a convolution: the rows of a receptive-field table."""
+    return layer.macs > 0 or layer.window.kernel_size > 1 or isinstance(layer.op, GlobalAvgPool | Linear)
+
+
+def field_table(walked: Trace) -> None:
+    """Kernel, stride, padding, dilation, sizes, and the field after each op that moves it."""
+    layers = [layer for layer in walked.layers if moves_field(layer)]
+    size = walked.architecture.input[1]
+    frame = pd.DataFrame(
+        {
+            "layer": [layer.name for layer in layers],
+            "kernel": [layer.window.kernel_size for layer in layers],
+            "stride": [layer.window.stride for layer in layers],
+            "padding": [layer.window.padding for layer in layers],
+            "dilation": [layer.window.dilation for layer in layers],
+            "in": [layer.input[-1] if len(layer.input) == 3 else 1 for layer in layers],
+            "out": [layer.output[-1] if len(layer.output) == 3 else 1 for layer in layers],
+            "field": [layer.field.size for layer in layers],
+            "on the image": [_inside(layer, size) for layer in layers],
+            "jump": [layer.field.jump for layer in layers],
+            "start": [layer.field.start for layer in layers],
+        }
+    )
+    st.dataframe(
+        frame,
+        hide_index=True,
+        height=min(38 + 35 * len(frame), 640),
+        column_config={"start": st.column_config.NumberColumn(format="%.1f")},
+        alt="The receptive field after each layer.",
+    )
+
+
+def _inside(layer: Layer, size: int) -> str:
+    """How much of the middle unit's field lies on the image: `28 of 40`."""
+    units = layer.output[-1] if len(layer.output) == 3 else 1
+    return f"{pixels_inside(layer.field, units // 2, size)} of {layer.field.size}"
+
+
+def recipe_words(recipe: Recipe) -> str:
+    """A recipe in one line."""
+    optimizer, schedule = type(recipe.optimizer).__name__, type(recipe.schedule).__name__
+    changed = [
+        f"{name} {getattr(recipe.augmentation, name).strength:g}"
+        for name in ("rotation", "translation", "scale", "shear", "perspective", "brightness", "contrast")
+        if getattr(recipe.augmentation, name).strength
+    ]
+    return (
+        f"{recipe.epochs} epochs of batch {recipe.batch_size} · {optimizer}, learning rate {recipe.learning_rate:.4g} · "
+        f"{schedule} · augmentation: {', '.join(changed) or 'none'} · seed {recipe.seed}"
+    )
+
+
+def data_notice() -> None:
+    """Where MNIST is not there, say what stands in for it and how to get it."""
+    if not is_present("MNIST"):
+        st.info(
+            f"MNIST is not in `{data_root()}`. Until it is, the **{EMBEDDED}** stand in: 1,797 real 8 x 8 digits, "
+            "enlarged. Their figures are not MNIST's. Fetch it in the sidebar.",
+            icon=":material/database:",
+        )
+
+
+def field_view(walked: Trace, step: catalogue.Step) -> None:
+    """The receptive-field table beside the field of a chosen layer, drawn on a real digit."""
+    layers = {layer.name: layer for layer in walked.layers if moves_field(layer)}
+    drawing, table = st.columns([2, 3], gap="medium")
+    with drawing:
+        names = list(layers)
+        name = st.select_slider("Layer", names, value=names[len(names) // 2], key=f"field-layer-{step.slug}")
+        layer = layers[name]
+        units = layer.output[-1] if len(layer.output) == 3 else 1
+        field = layer.field
+        st.plotly_chart(
+            figures.field_on_digit(sample_digit(7), field, units // 2, units),
+            key="field-on-digit",
+            config={"displayModeBar": False},
+            alt=f"A unit of {name} sees {field.size} by {field.size} pixels of the digit.",
+        )
+        neighbour = f" Its neighbour's lies {field.jump} pixels on (dashed)." if units > 1 else ""
+        outside = field.size - pixels_inside(field, units // 2, walked.architecture.input[1])
+        beyond = f" {outside} of its {field.size} columns lie outside the image." if outside else ""
+        st.caption(f"The middle unit of {name} sees the {field.size} x {field.size} square.{neighbour}{beyond}")
+    with table:
+        st.latex(
+            r"r_{out} = r_{in} + (k-1)\,d\;j_{in} \qquad j_{out} = j_{in}\,s \qquad "
+            r"start_{out} = start_{in} + \left(\tfrac{(k-1)\,d}{2} - p\right) j_{in}"
+        )
+        field_table(walked)
+        st.caption("Jump is the effective stride: input pixels between neighbours. Pixel centres are whole numbers.")
+
+
+def story(step: catalogue.Step, card: Card | None) -> None:
+    """Target, result, analysis, the curve the write-up logged and the one measured here, and what it got wrong."""
+    st.markdown(f"**Result.** {step.result}")
+    st.markdown(f"**Analysis.** {step.analysis}")
+    if step.confounded:
+        st.warning(f"Not a fair comparison: {step.confounded}", icon=":material/balance:")
+    history = card.history if card else ()
+    if step.claim.test_log or history:
+        st.plotly_chart(
+            figures.accuracy_curves(history, step.recipe.epochs, TARGET_ACCURACY, step.claim.test_log),
+            key="story-curves",
+            config={"displaylogo": False},
+            alt="Accuracy by epoch, as logged by the write-up and as measured here.",
+        )
+    st.caption(f"Recipe: {recipe_words(step.recipe)}. Source: {step.source}")
+    if step.claim.note:
+        st.caption(f"Claim: {step.claim.note}")
+    if step.errata:
+        st.markdown("**What the write-up got wrong**")
+        st.table(pd.DataFrame([{"it says": e.said, "right is": e.right} for e in step.errata]).set_index("it says"))

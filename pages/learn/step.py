@@ -1,0 +1,59 @@
+"""Step: one network of the ladder, its numbers, its receptive field, its story and its code."""
+
+import streamlit as st
+
+from core import catalogue
+from core.errors import LabError
+from core.pytorch_code import pytorch_code
+from core.trace import classifier
+from lab import widgets
+from lab.shelf import shipped
+
+st.title("A step of the ladder")
+st.markdown("Pick a network, read what it costs and what it sees, and turn its knobs.")
+narrow, wide = st.columns([1, 3], gap="large")
+
+with narrow:
+    step = widgets.step_picker()
+    previous = catalogue.before(step)
+    st.markdown(f"**Target.** {step.target}")
+    if previous:
+        st.caption(f"After {widgets.label(previous)}: {step.change}")
+    widgets.knobs(step)
+
+try:
+    architecture = widgets.varied(step)
+    walked = classifier(architecture)
+except LabError as error:
+    wide.error(str(error))
+    st.stop()
+
+with wide:
+    card = next((shelved.card for shelved in shipped() if shelved.card.slug == step.slug), None)
+    as_it_was = architecture == step.architecture
+    if card and as_it_was:
+        widgets.headline(
+            walked, card.record.test_accuracy, f"last epoch here; claimed {step.claim.best_test_accuracy:.2%}"
+        )
+    elif as_it_was:
+        widgets.headline(walked, step.claim.best_test_accuracy, "claimed, best epoch of one run")
+    else:
+        widgets.headline(walked, None, "train it to find out")
+    view = st.segmented_control(
+        "View", ["Layers", "Receptive field", "Result", "Code"], default="Layers", required=True, key="view",
+        bind="query-params", label_visibility="collapsed",
+    )  # fmt: skip
+    if view == "Layers":
+        widgets.totals(walked)
+        widgets.layer_table(walked)
+    elif view == "Receptive field":
+        widgets.field_view(walked, step)
+    elif view == "Result":
+        widgets.story(step, card)
+    else:
+        st.caption("Runs as it stands, with torch alone.")
+        st.code(pytorch_code(architecture), language="python")
+    st.page_link(
+        "pages/experiment/train.py", label="Train this network", icon=":material/arrow_forward:",
+        query_params=widgets.link_parameters(step),
+    )  # fmt: skip
