@@ -4,7 +4,7 @@ import streamlit as st
 
 from lab import frame
 
-st.set_page_config(page_title="The architecture lab", page_icon=":material/network_node:", layout="wide", initial_sidebar_state=230)
+st.set_page_config(page_title="The architecture lab", page_icon=":material/network_node:", layout="wide", initial_sidebar_state="collapsed")
 page = st.navigation(
     {
         "Learn": [

@@ -174,7 +174,7 @@ def _area(a: Tensor, b: Tensor) -> Tensor:
 
 def _matrices(*entries: Tensor) -> Tensor:
     """Nine (N,), row by row, to (N, 3, 3)."""
-    return torch.stack(entries, dim=-1).unflatten(-1, (3, 3))
+    return torch.stack(entries, dim=-1).view(-1, 3, 3)
 
 
 def _product(left: Tensor, right: Tensor) -> Tensor:
@@ -199,7 +199,7 @@ def warp(images: Tensor, matrices: Tensor, fill: float, interpolation: Interpola
     warped = grid_sample(torch.cat([images, inside], 1), grid, interpolation, "zeros", align_corners=False)
     images, inside = warped[:, :-1], warped[:, -1:]
     if interpolation == "nearest":
-        return images.where(inside >= 0.5, fill)
+        return images.masked_fill(inside < 0.5, fill)
     return torch.lerp(torch.full_like(images, fill), images, inside)
 
 
@@ -210,7 +210,8 @@ def _grid(matrices: Tensor, height: int, width: int) -> Tensor:
     y = (torch.arange(height, device=matrices.device) - (height - 1) / 2)[:, None]  # (H, 1)
     a, b, c = matrices[..., None, None].unbind(2)  # (N, 2 or 3, 1, 1) each
     read: Tensor = a * x + (b * y + c)  # (N, 2 or 3, H, W)
-    if matrices.shape[1] == 3:  # in place, as new memory costs more than the sums; what comes from near infinity is far outside; infinity itself would give no number
+    if matrices.shape[1] == 3:
+        # In place, as fresh memory costs more than the sums. Infinity would be read as no number, so it is only far.
         read = read[:, :2].div_(read[:, 2:]).clamp_(-4, 4)
     return read.permute(0, 2, 3, 1)
 

@@ -8,7 +8,6 @@ either.
 from __future__ import annotations
 
 import json
-import math
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
@@ -106,9 +105,10 @@ def _value(hint: Any, value: Json, where: str, error: type[LabError]) -> object:
     if (inner := _only_dataclass(hint)) is not None:
         return read(inner, value, where, error)
     if get_origin(hint) is Literal:
-        if value not in get_args(hint):
-            raise error(f"{where}: {short(value)} is none of {', '.join(map(str, get_args(hint)))}")
-        return value
+        for choice in get_args(hint):
+            if type(value) is type(choice) and value == choice:  # False is no 0, and 5000.0 no 5000
+                return choice
+        raise error(f"{where}: {short(value)} is none of {', '.join(map(str, get_args(hint)))}")
     if hint is bool:
         if not isinstance(value, bool):
             raise error(f"{where}: expected true or false, got {short(value)}")
@@ -123,8 +123,8 @@ def _number(kind: type, bounds: Range, value: Json, where: str, error: type[LabE
     whole = kind is int
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
         raise error(f"{where}: expected a {'whole ' if whole else ''}number, got {short(value)}")
-    if not math.isfinite(value) or not bounds.least <= value <= bounds.most:
-        raise error(f"{where}: {value:,} is outside {bounds.least:,} to {bounds.most:,}")
+    if not bounds.least <= value <= bounds.most:  # not a number is in no range
+        raise error(f"{where}: {short_number(value)} is outside {bounds.least:,} to {bounds.most:,}")
     return value if whole else float(value)
 
 
@@ -142,6 +142,11 @@ def _only_dataclass(hint: Any) -> type | None:
         if isinstance(candidate, type) and is_dataclass(candidate):
             return candidate
     return None
+
+
+def short_number(value: float) -> str:
+    """A number with its thousands apart; of one with very many digits, only how many they are."""
+    return f"{value:,}" if abs(value) < 1e30 or isinstance(value, float) else f"a number of {len(str(abs(value)))} digits"
 
 
 def short(value: object) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Annotated, get_args
 
 from core.errors import SpecError
-from core.record import Json, Range, read_tagged, short, write
+from core.record import Json, Range, read_tagged, short, short_number, write
 
 MAX_OPS = 256
 MAX_CHANNELS = 4096  # the widest layer of the ladder has 1,024
@@ -154,7 +154,7 @@ def _input(size: Json) -> tuple[int, int, int]:
         if isinstance(value, bool) or not isinstance(value, int):
             raise SpecError(f"input[{axis}]: expected a whole number, got {short(value)}")
         if not 1 <= value <= most:
-            raise SpecError(f"input[{axis}]: {value:,} is outside 1 to {most:,}")
+            raise SpecError(f"input[{axis}]: {short_number(value)} is outside 1 to {most:,}")
     channels, height, width = (value for value in size if isinstance(value, int))
     return channels, height, width
 

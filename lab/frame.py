@@ -15,16 +15,37 @@ from lab.machine import read_machine
 from lab.resources import store
 
 
+def heading(title: str, sentence: str) -> None:
+    """A page's title and the one sentence that says what it is for, moved up into the room the menu leaves."""
+    st.html("<style>.st-key-heading { margin-top: -3.5rem; }</style>")
+    with st.container(key="heading", gap=None):
+        st.title(title, anchor=False)
+        st.markdown(sentence)
+
+
+def data_notice() -> None:
+    """Where MNIST is not there, say what stands in for it, and offer to fetch it."""
+    if is_present("MNIST"):
+        return
+    say, fetch = st.columns([3, 1], vertical_alignment="center")
+    say.info(
+        f"MNIST is not in `{data_root()}`. Until it is, the **{EMBEDDED}** stand in: 1,797 real 8 x 8 digits, enlarged. "
+        "Figures from them are not MNIST's, and say so.",
+        icon=":material/database:",
+    )
+    with fetch:
+        st.fragment(_offer_download, run_every=1.0 if _is_fetching() else None)()
+
+
 def sidebar() -> None:
     """Draw it; it ticks only while something is running or being fetched."""
     with st.sidebar:
-        fetching = _download().poll() is None if "download" in st.session_state else False
         try:
             running = store().runs(limit=5, statuses=("running", "queued"))
         except LabError as error:
             st.error(str(error))
             running = []
-        st.fragment(_state, run_every=2.0 if running or fetching else None)()
+        st.fragment(_state, run_every=2.0 if running else None)()
 
 
 def _state() -> None:
@@ -33,7 +54,6 @@ def _state() -> None:
         st.markdown(":material/check_circle: MNIST, 60,000 + 10,000 images")
     else:
         st.markdown(f":material/info: {EMBEDDED.capitalize()}, 1,437 + 360 images")
-        _offer_download()
     machine = read_machine(store().folder)
     st.caption("DEVICE")
     if machine:
@@ -83,6 +103,10 @@ def _start_download() -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
+
+
+def _is_fetching() -> bool:
+    return "download" in st.session_state and _download().poll() is None
 
 
 def _download() -> subprocess.Popen[bytes]:

@@ -85,6 +85,12 @@ function themed(element) {
   return { layout };
 }
 
+// A redraw takes the hover label away until the pointer moves, which on a resting pointer is never.
+function hoverAgain(element, pointer) {
+  const target = document.elementFromPoint(pointer.clientX, pointer.clientY);
+  if (element.contains(target)) target.dispatchEvent(new MouseEvent("mousemove", { ...pointer, bubbles: true }));
+}
+
 export default function ({ data, parentElement }) {
   const element = parentElement.querySelector(".live-plot");
   element.style.height = data.height + "px";  // before the library is there, so that nothing moves when it comes
@@ -97,8 +103,11 @@ export default function ({ data, parentElement }) {
     layout.autosize = true;
     layout.template = themed(element);
     if (!element._fullLayout) element.replaceChildren();
+    const hovered = element.querySelector(".hoverlayer .hovertext") && element.pointer;
     Plotly.react(element, figure.data, layout, data.config);
+    if (hovered) hoverAgain(element, hovered);
     if (!element.widthObserver) {
+      element.addEventListener("mousemove", ({ clientX, clientY }) => { element.pointer = { clientX, clientY }; });
       // Plotly's own "responsive" follows the window only, not a column or a sidebar. 0 is a hidden tab.
       let width = element.clientWidth;
       element.widthObserver = new ResizeObserver(() => {

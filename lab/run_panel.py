@@ -15,11 +15,13 @@ from core.errors import LabError
 from core.history import EpochRecord
 from core.mnist import EMBEDDED
 from core.recipe import Recipe, recipe_from_json
+from core.spec import architecture_from_json
+from core.trace import classifier
 from lab import figures, jobs
 from lab.live_plot import live_plot
 from lab.resources import store
 from lab.runs import BatchRow, Run
-from lab.widgets import recipe_words
+from lab.widgets import headline, recipe_words
 
 UNFINISHED = ("queued", "running")
 ICONS = {
@@ -52,10 +54,14 @@ def _panel(run: Run) -> None:
     recipe = recipe_from_json(run.recipe)
     epochs = store().epochs(run.id)
     batches = store().batches(run.id, at_most=400)
+    reached = epochs[-1].test_accuracy if epochs else None
+    headline(classifier(architecture_from_json(run.architecture)), reached, f"target {recipe.target_accuracy:.1%}")
     status, stop = st.columns([5, 1], vertical_alignment="center")
     status.markdown(f"{ICONS[run.status]} **{run.name}** · {_status(run, recipe, epochs, batches)}")
     if run.status in UNFINISHED:
-        stop.button("Stop", on_click=_stop, args=(run.id,), icon=":material/stop:", disabled=run.stop_requested)
+        stop.button(
+            "Stop", on_click=_stop, args=(run.id,), icon=":material/stop:", disabled=run.stop_requested, width="stretch"
+        )
     if run.kind == "range_test":
         _range_test(run, batches)
         return
@@ -182,7 +188,7 @@ def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
     """What can be done with a run that has ended."""
     st.caption(f"{recipe_words(recipe_from_json(run.recipe))} · {run.dataset} · run `{run.id}`")
     if run.kind == "train" and epochs:
-        columns = st.columns(4)
+        columns = st.columns(4, vertical_alignment="center")
         columns[0].page_link(
             "pages/use/mistakes.py", label="See its mistakes", icon=":material/arrow_forward:",
             query_params={"checkpoint": f"{run.id}/last"},

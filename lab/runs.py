@@ -158,7 +158,8 @@ def _names(kind: type[Run | EpochRecord | BatchRow | Seat]) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind))
 
 
-RUN, EPOCH, BATCH, SEAT = (", ".join(_names(kind)) for kind in (Run, EpochRecord, BatchRow, Seat))
+RUN_NAMES, EPOCH_NAMES, BATCH_NAMES, SEAT_NAMES = (_names(kind) for kind in (Run, EpochRecord, BatchRow, Seat))
+RUN, EPOCH, BATCH, SEAT = (", ".join(names) for names in (RUN_NAMES, EPOCH_NAMES, BATCH_NAMES, SEAT_NAMES))
 
 
 def lab_home() -> Path:
@@ -249,7 +250,7 @@ class RunStore:
             case sqlite3.SQLITE_FULL:
                 return "the disk is full; nothing was changed"
             case sqlite3.SQLITE_READONLY:
-                return "the store of runs can be read but not written"
+                return "the store of runs is read-only"
             case sqlite3.SQLITE_CANTOPEN:
                 return "the store of runs cannot be opened"
             case sqlite3.SQLITE_NOTADB:
@@ -578,7 +579,7 @@ class RunStore:
         """The device's seat, whether or not its worker is alive: see `silence`."""
         with self._reading() as connection:
             row = connection.execute(f"SELECT {SEAT} FROM workers WHERE device = ?", (device,)).fetchone()
-        return None if row is None else Seat(**{name: row[name] for name in _names(Seat)})
+        return None if row is None else Seat(**{name: row[name] for name in SEAT_NAMES})
 
 
 _LAST_PLACE = "(SELECT coalesce(max(place), 0) + 1 FROM runs)"
@@ -605,22 +606,22 @@ def _beat(connection: sqlite3.Connection, run_id: str, worker: str) -> bool:
 
 
 def _run(row: sqlite3.Row) -> Run:
-    return Run(**{name: row[name] for name in _names(Run)} | {"stop_requested": bool(row["stop_requested"])})
+    return Run(**{name: row[name] for name in RUN_NAMES} | {"stop_requested": bool(row["stop_requested"])})
 
 
 def _epoch(row: sqlite3.Row) -> EpochRecord:
-    record = EpochRecord(**_figures(row, EpochRecord))
+    record = EpochRecord(**_figures(row, EPOCH_NAMES))
     if row["validation_accuracy"] is None:  # no split; with one, an accuracy is a number even where a loss is none
         return replace(record, validation_loss=None, validation_accuracy=None)
     return record
 
 
 def _batch(row: sqlite3.Row) -> BatchRow:
-    return BatchRow(**_figures(row, BatchRow))
+    return BatchRow(**_figures(row, BATCH_NAMES))
 
 
-def _figures(row: sqlite3.Row, kind: type[EpochRecord | BatchRow]) -> dict[str, Any]:  # Any: int and float fields
-    return {name: math.nan if row[name] is None else row[name] for name in _names(kind)}
+def _figures(row: sqlite3.Row, names: tuple[str, ...]) -> dict[str, Any]:  # Any: int and float fields
+    return {name: math.nan if row[name] is None else row[name] for name in names}
 
 
 def _text(given: str) -> str:

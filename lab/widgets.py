@@ -9,11 +9,10 @@ from core import catalogue
 from core.card import Card
 from core.challenge import MAX_PARAMETERS, TARGET_ACCURACY
 from core.errors import SpecError
-from core.mnist import EMBEDDED, data_root, is_present
 from core.receptive_field import pixels_inside
 from core.recipe import Recipe
 from core.spec import Architecture, BatchNorm, GlobalAvgPool, Linear, describe
-from core.trace import Layer, Trace, spell
+from core.trace import Layer, Trace, classifier, spell
 from core.vary import changes, dropout_of, has, vary
 from lab import figures
 from lab.resources import sample_digit
@@ -139,11 +138,34 @@ def millions(macs: int) -> str:
     return f"{macs / 1e6:.2f} M" if macs < 1e8 else f"{macs / 1e6:,.0f} M"
 
 
+def ladder_rows(steps: list[catalogue.Step], measured: dict[str, Card]) -> None:
+    """A row for each step: its name opens it, then its figures, then what changed."""
+    widths = [2.5, 1.2, 0.7, 1, 0.9, 1, 4.2]
+    with st.container(border=True):
+        titles = ("step", "parameters", "field", "MACs", "claimed", "measured", "what changed")
+        for column, title in zip(st.columns(widths, gap="small"), titles, strict=True):
+            column.caption(title)
+        for step in steps:
+            walked = classifier(step.architecture)
+            card = measured.get(step.slug)
+            name, *figures_of = st.columns(widths, gap="small", vertical_alignment="center")
+            name.page_link("pages/learn/step.py", label=label(step), query_params={"step": step.slug})
+            texts = (
+                f"{walked.parameters:,}",
+                str(walked.field.size),
+                millions(walked.macs),
+                f"{step.claim.best_test_accuracy:.2%}",
+                f"**{card.record.test_accuracy:.2%}**" if card else ":gray[not yet]",
+                step.change or "The start.",
+            )
+            for column, text in zip(figures_of, texts, strict=True):
+                column.markdown(text)
+
+
 def layer_table(walked: Trace) -> None:
     """The network as torch prints it: op, output shape, parameters and how they come about, share of the whole."""
     frame = pd.DataFrame(
         {
-            "#": [layer.index for layer in walked.layers],
             "layer": [describe(layer.op) for layer in walked.layers],
             "output": [spell(layer.output) for layer in walked.layers],
             "parameters": [layer.parameters for layer in walked.layers],
@@ -154,12 +176,12 @@ def layer_table(walked: Trace) -> None:
     )
     st.dataframe(
         frame,
-        hide_index=True,
-        height=min(38 + 35 * len(frame), 640),
+        height=38 + 35 * len(frame),
         column_config={
-            "#": st.column_config.NumberColumn(width=40),
-            "layer": st.column_config.TextColumn(width="medium"),
-            "parameters": st.column_config.NumberColumn(format="localized", width="small"),
+            "layer": st.column_config.TextColumn(width=250),
+            "output": st.column_config.TextColumn(width="small"),
+            "how they come about": st.column_config.TextColumn(width=150),
+            "parameters": st.column_config.NumberColumn(format="localized", width=90),
             "share": st.column_config.ProgressColumn(
                 "share, %", format="%.1f", min_value=0, max_value=100, width="small"
             ),
@@ -211,8 +233,14 @@ def field_table(walked: Trace) -> None:
     st.dataframe(
         frame,
         hide_index=True,
-        height=min(38 + 35 * len(frame), 640),
-        column_config={"start": st.column_config.NumberColumn(format="%.1f")},
+        height=38 + 35 * len(frame),
+        column_config={
+            "layer": st.column_config.TextColumn(width=120),
+            **{name: st.column_config.NumberColumn(width=64) for name in frame.columns[1:8]},
+            "on the image": st.column_config.TextColumn(width=90),
+            "jump": st.column_config.NumberColumn(width=64),
+            "start": st.column_config.NumberColumn(format="%.1f", width=64),
+        },
         alt="The receptive field after each layer.",
     )
 
@@ -237,43 +265,50 @@ def recipe_words(recipe: Recipe) -> str:
     )
 
 
-def data_notice() -> None:
-    """Where MNIST is not there, say what stands in for it and how to get it."""
-    if not is_present("MNIST"):
-        st.info(
-            f"MNIST is not in `{data_root()}`. Until it is, the **{EMBEDDED}** stand in: 1,797 real 8 x 8 digits, "
-            "enlarged. Their figures are not MNIST's. Fetch it in the sidebar.",
-            icon=":material/database:",
-        )
-
-
 def field_view(walked: Trace, step: catalogue.Step) -> None:
-    """The receptive-field table beside the field of a chosen layer, drawn on a real digit."""
+    """The field of a chosen layer drawn on a real digit, its arithmetic, and the table of all layers."""
     layers = {layer.name: layer for layer in walked.layers if moves_field(layer)}
-    drawing, table = st.columns([2, 3], gap="medium")
-    with drawing:
-        names = list(layers)
+    names = list(layers)
+    drawing, words = st.columns([3, 5], gap="medium")
+    with words:
         name = st.select_slider("Layer", names, value=names[len(names) // 2], key=f"field-layer-{step.slug}")
         layer = layers[name]
         units = layer.output[-1] if len(layer.output) == 3 else 1
-        field = layer.field
+        size, image = layer.field.size, walked.architecture.input[1]
+        st.latex(field_arithmetic(layer))
+        neighbour = f" Its neighbour's square lies {layer.field.jump} pixels on (dashed)." if units > 1 else ""
+        inside = pixels_inside(layer.field, units // 2, image)
+        beyond = (
+            f" Of its {size} columns, {size - inside} lie outside the image, in the padding." if inside < size else ""
+        )
+        st.markdown(f"The middle unit of **{name}** sees **{size} x {size}** pixels.{neighbour}{beyond}")
+        st.caption(
+            "The jump is the effective stride: input pixels between neighbours. Pixel centres are whole numbers."
+        )
+    with drawing:
         st.plotly_chart(
-            figures.field_on_digit(sample_digit(7), field, units // 2, units),
+            figures.field_on_digit(sample_digit(7), layer.field, units // 2, units),
             key="field-on-digit",
             config={"displayModeBar": False},
-            alt=f"A unit of {name} sees {field.size} by {field.size} pixels of the digit.",
+            alt=f"A unit of {name} sees {size} by {size} pixels of the digit.",
         )
-        neighbour = f" Its neighbour's lies {field.jump} pixels on (dashed)." if units > 1 else ""
-        outside = field.size - pixels_inside(field, units // 2, walked.architecture.input[1])
-        beyond = f" {outside} of its {field.size} columns lie outside the image." if outside else ""
-        st.caption(f"The middle unit of {name} sees the {field.size} x {field.size} square.{neighbour}{beyond}")
-    with table:
-        st.latex(
-            r"r_{out} = r_{in} + (k-1)\,d\;j_{in} \qquad j_{out} = j_{in}\,s \qquad "
-            r"start_{out} = start_{in} + \left(\tfrac{(k-1)\,d}{2} - p\right) j_{in}"
-        )
-        field_table(walked)
-        st.caption("Jump is the effective stride: input pixels between neighbours. Pixel centres are whole numbers.")
+    field_table(walked)
+
+
+def field_arithmetic(layer: Layer) -> str:
+    """The recurrence with the layer's own numbers, in LaTeX."""
+    window, before, after = layer.window, layer.before, layer.field
+    k, d, s, p = window.kernel_size, window.dilation, window.stride, window.padding
+    return (
+        r"\begin{aligned}"
+        rf"r_{{out}} &= r_{{in}} + (k-1)\,d\,j_{{in}} = {before.size} + ({k}-1)\cdot {d}\cdot {before.jump}"
+        rf" = \mathbf{{{after.size}}}\\"
+        rf"j_{{out}} &= j_{{in}}\,s = {before.jump}\cdot {s} = \mathbf{{{after.jump}}}\\"
+        rf"start_{{out}} &= start_{{in}} + \left(\tfrac{{(k-1)\,d}}{{2}} - p\right) j_{{in}}\\"
+        rf"&= {before.start:g} + \left(\tfrac{{({k}-1)\cdot {d}}}{{2}} - {p}\right)\cdot {before.jump}"
+        rf" = \mathbf{{{after.start:g}}}"
+        r"\end{aligned}"
+    )
 
 
 def story(step: catalogue.Step, card: Card | None) -> None:

@@ -6,7 +6,7 @@ from core.errors import LabError
 from core.mnist import DATASETS, IMAGES
 from core.recipe import check_recipe
 from core.trace import classifier
-from lab import figures, jobs, widgets
+from lab import figures, frame, jobs, widgets
 from lab.machine import read_machine
 from lab.previews import augmentation_preview
 from lab.recipe_form import recipe_form
@@ -14,11 +14,12 @@ from lab.resources import dataset_here, store
 from lab.run_panel import run_panel
 from lab.run_table import run_table
 
-st.title("Train a network")
-st.markdown("Take a step and its recipe, change what you like, start it, and watch what becomes of it.")
+frame.heading(
+    "Train a network", "Take a step and its recipe, change what you like, start it, and watch what becomes of it."
+)
 if said := st.session_state.pop("train_error", ""):
     st.error(said)
-widgets.data_notice()
+frame.data_notice()
 narrow, wide = st.columns([1, 3], gap="large")
 
 with narrow:
@@ -56,13 +57,13 @@ with buttons:
               help="100 batches at rising learning rates; suggests one.")  # fmt: skip
 
 with wide:
-    widgets.headline(walked, None, f"target {recipe.target_accuracy:.1%}")
     if run_id := st.query_params.get("run", ""):
         try:
             run_panel(run_id)
         except LabError as error:
             st.error(str(error))
     else:
+        widgets.headline(walked, None, f"target {recipe.target_accuracy:.1%}")
         st.caption(widgets.recipe_words(recipe))
         batches = -(-(IMAGES["train"] - recipe.validation_size) // recipe.batch_size)
         st.markdown("**The learning rate to come**")

@@ -6,11 +6,10 @@ from core import catalogue
 from core.errors import LabError
 from core.pytorch_code import pytorch_code
 from core.trace import classifier
-from lab import widgets
+from lab import frame, widgets
 from lab.shelf import shipped
 
-st.title("A step of the ladder")
-st.markdown("Pick a network, read what it costs and what it sees, and turn its knobs.")
+frame.heading("A step of the ladder", "Pick a network, read what it costs and what it sees, and turn its knobs.")
 narrow, wide = st.columns([1, 3], gap="large")
 
 with narrow:
@@ -32,11 +31,9 @@ with wide:
     card = next((shelved.card for shelved in shipped() if shelved.card.slug == step.slug), None)
     as_it_was = architecture == step.architecture
     if card and as_it_was:
-        widgets.headline(
-            walked, card.record.test_accuracy, f"last epoch here; claimed {step.claim.best_test_accuracy:.2%}"
-        )
+        widgets.headline(walked, card.record.test_accuracy, f"claimed {step.claim.best_test_accuracy:.2%}")
     elif as_it_was:
-        widgets.headline(walked, step.claim.best_test_accuracy, "claimed, best epoch of one run")
+        widgets.headline(walked, step.claim.best_test_accuracy, "as claimed")
     else:
         widgets.headline(walked, None, "train it to find out")
     view = st.segmented_control(

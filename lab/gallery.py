@@ -1,0 +1,254 @@
+"""The Mistakes page's widgets: which checkpoint and which mistakes, the gallery, and one image looked at closely."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from core.errors import CheckpointError, DataError
+from core.mnist import EMBEDDED, Pixels, Split, is_present
+from lab import figures
+from lab.shelf import Shelved
+
+if TYPE_CHECKING:  # torch comes only when a network is asked
+    from core.evaluation import Order, Predictions
+
+PER_PAGE = 24
+ANY = "any"
+ORDERS: dict[Order, str] = {
+    "least confident": "The network hesitated: the probability of its own answer, smallest first.",
+    "most confident": "The network was sure, and wrong: the probability of its own answer, largest first.",
+    "true class least likely": "How little it believed in the truth: the probability p of the true digit, smallest "
+    "first. The same order as the largest loss, shown as p.",
+    "largest loss": "What hurts most in training: the cross-entropy loss, −log p of the true digit, largest first. The "
+    "same order as true class least likely, shown as the loss.",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Which mistakes are shown: those of one true digit, of one answer, of one cell of the matrix, or all."""
+
+    true: int | None = None
+    predicted: int | None = None
+
+    @property
+    def words(self) -> str:
+        true = "any digit" if self.true is None else f"a {self.true}"
+        return f"{true} read as {'another' if self.predicted is None else f'a {self.predicted}'}"
+
+
+def dataset_for(shelved: Shelved) -> str:
+    """The data set a checkpoint is evaluated on: its own, or for MNIST, where that is absent, the embedded digits."""
+    wanted = shelved.card.dataset
+    if is_present(wanted):
+        return wanted
+    if wanted == "MNIST":
+        return EMBEDDED
+    raise DataError(f"{shelved.reference} was trained on {wanted}, which is not here; nothing else can stand in for it")
+
+
+def on_shelf(reference: str, shelf: Sequence[Shelved]) -> Shelved:
+    """The checkpoint of that reference. Raises CheckpointError naming what there is."""
+    for shelved in shelf:
+        if shelved.reference == reference:
+            return shelved
+    there = ", ".join(shelved.reference for shelved in shelf[:8])
+    raise CheckpointError(f"there is no checkpoint {reference!r}; there are {there}")
+
+
+def checkpoint_picker(shelf: Sequence[Shelved]) -> Shelved:
+    """Choose a checkpoint; the choice is ?checkpoint=REFERENCE in the URL. One that is not there is said, once."""
+    chosen = shelf[0]
+    if wanted := st.query_params.get("checkpoint", ""):
+        try:
+            chosen = on_shelf(wanted, shelf)
+        except CheckpointError as error:
+            st.error(str(error))
+    by_reference = {shelved.reference: shelved for shelved in shelf}
+    st.session_state.checkpoint_picker = chosen.reference
+
+    def choose() -> None:
+        st.query_params.checkpoint = st.session_state.checkpoint_picker
+        clear_cell()
+
+    st.selectbox(
+        "Checkpoint", list(by_reference), key="checkpoint_picker", on_change=choose,
+        format_func=lambda reference: by_reference[reference].label if reference in by_reference else reference,
+    )  # fmt: skip
+    return chosen
+
+
+def cell_picker() -> Cell:
+    """Choose a true digit and an answer, as a click in the confusion matrix does; both are kept in the URL."""
+
+    def choose(name: str) -> None:
+        _keep(name, st.session_state[f"{name}_picker"])
+
+    values = {"true": _digit_in_url("true"), "predicted": _digit_in_url("predicted")}
+    columns = st.columns(2)
+    for column, name, label in zip(columns, values, ("True digit", "Read as"), strict=True):
+        st.session_state[f"{name}_picker"] = ANY if values[name] is None else str(values[name])
+        column.selectbox(label, [ANY, *map(str, range(10))], key=f"{name}_picker", on_change=choose, args=(name,))
+    return Cell(values["true"], values["predicted"])
+
+
+def _digit_in_url(name: str) -> int | None:
+    value = st.query_params.get(name, "")
+    if value and value not in map(str, range(10)):
+        st.error(f"?{name}={value} in the address is no digit from 0 to 9")
+        return None
+    return int(value) if value else None
+
+
+def _keep(name: str, value: str) -> None:
+    if value == ANY:
+        st.query_params.pop(name, None)
+    else:
+        st.query_params[name] = value
+
+
+def clear_cell() -> None:
+    """All mistakes again."""
+    for name in ("true", "predicted", "image"):
+        st.query_params.pop(name, None)
+
+
+def within(predictions: Predictions, indices: NDArray[np.int64], cell: Cell) -> NDArray[np.int64]:
+    """Of these images, those that the cell holds, in the same order."""
+    kept = np.ones(len(indices), bool)
+    if cell.true is not None:
+        kept &= predictions.labels[indices] == cell.true
+    if cell.predicted is not None:
+        kept &= predictions.predicted[indices] == cell.predicted
+    return indices[kept]
+
+
+def as_csv(predictions: Predictions, indices: NDArray[np.int64]) -> str:
+    """index, true, predicted, confidence, one row for each mistake, in the order given."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["index", "true", "predicted", "confidence"])
+    predicted, confidence = predictions.predicted, predictions.confidence
+    for index in indices:
+        writer.writerow([index, predictions.labels[index], predicted[index], f"{confidence[index]:.6f}"])
+    return text.getvalue()
+
+
+def enlarged(digit: Pixels, zoom: int = 8) -> Pixels:
+    """A digit (28, 28) with each pixel `zoom` wide: shown at half that size it is sharp on every screen."""
+    return np.kron(digit, np.ones((zoom, zoom), np.uint8))
+
+
+def gallery(digits: Split, predictions: Predictions, indices: NDArray[np.int64], order: Order, key: str) -> None:
+    """The images, paged, each with what it is, what it was read as, and the figure it is ordered by."""
+    pages = max(1, -(-len(indices) // PER_PAGE))
+    shown_page = min(st.session_state.get(key, 1), pages)
+    shown = indices[PER_PAGE * (shown_page - 1) : PER_PAGE * shown_page]
+    grid = st.grid("auto", min_column_width=112, gap=("small", "xsmall"), key="gallery")
+    for index in shown:
+        with grid.container(gap="xxsmall", horizontal_alignment="center"):
+            words = f"{predictions.labels[index]} read as {predictions.predicted[index]}"
+            st.image(enlarged(digits.images[index]), width=112, output_format="PNG", alt=f"Image {index}: {words}.")
+            st.button(
+                f":small[{words} · {_figure(predictions, int(index), order)}]", key=f"open-{index}", type="tertiary",
+                on_click=look_at, args=(int(index),), help=f"Image {index}: its ten probabilities.",
+            )  # fmt: skip
+    if pages > 1:
+        st.pagination(pages, key=key)
+
+
+def _figure(predictions: Predictions, index: int, order: Order) -> str:
+    """What the order goes by."""
+    true = float(predictions.probabilities[index, predictions.labels[index]])
+    if order == "true class least likely":
+        return f"p {percent(true)}"
+    if order == "largest loss":
+        return f"{-np.log(max(true, 1e-38)):.2f}"  # float32 ends there
+    return percent(float(predictions.confidence[index]))
+
+
+def percent(share: float) -> str:
+    """52%, and 99.98% or 0.02% where the whole number would say all or nothing."""
+    return f"{share:.0%}" if 0.01 <= share <= 0.99 else f"{share:.2%}"
+
+
+def look_at(index: int) -> None:
+    """Put an image into the URL: the next run opens it."""
+    st.query_params.image = str(index)
+
+
+def image_in_url(size: int) -> int | None:
+    """The image that ?image=INDEX asks for. Raises DataError for one that is not in the split."""
+    wanted = st.query_params.get("image", "")
+    if not wanted:
+        return None
+    if not (wanted.isascii() and wanted.isdigit() and int(wanted) < size):
+        raise DataError(f"there is no image {wanted[:20]!r}; the split's images are 0 to {size - 1:,}")
+    return int(wanted)
+
+
+def _close() -> None:
+    st.query_params.pop("image", None)
+
+
+@st.dialog("One image, ten probabilities", width="large", on_dismiss=_close)
+def close_look(
+    digits: Split, predictions: Predictions, indices: NDArray[np.int64], reference: str, in_test: bool
+) -> None:
+    """One image enlarged beside its ten probabilities, with a step to its neighbours in the gallery."""
+    index = image_in_url(len(digits))
+    if index is None:
+        return
+    true, predicted = int(digits.labels[index]), int(predictions.predicted[index])
+    values = predictions.probabilities[index]
+    drawn, bars = st.columns([1, 2], gap="medium")
+    drawn.image(enlarged(digits.images[index], 16), width=224, output_format="PNG", alt=f"Image {index}, a {true}.")
+    drawn.caption(f"Image {index} of the split, as the network is given it")
+    bars.markdown(
+        f"A **{true}**, read as **{predicted}** with {percent(float(values[predicted]))}"
+        + (f"; the {true} got {percent(float(values[true]))}." if predicted != true else ", which is right.")
+    )
+    bars.plotly_chart(
+        figures.probabilities(values, true), key=f"probabilities-{index}", config={"displayModeBar": False},
+        alt=", ".join(f"{digit}: {value:.1%}" for digit, value in enumerate(values)),
+    )  # fmt: skip
+    bars.caption("Green: the true digit. Red: what the network answered.")
+    place = int(np.flatnonzero(indices == index)[0]) if index in indices else -1
+    before, after, onward = st.columns([1, 1, 2])
+    for column, label, to, shortcut in ((before, "Previous", place - 1, "Left"), (after, "Next", place + 1, "Right")):
+        there = place >= 0 and 0 <= to < len(indices)
+        column.button(
+            label, on_click=look_at, args=(int(indices[to]) if there else index,), disabled=not there,
+            shortcut=shortcut, width="stretch",
+        )  # fmt: skip
+    if in_test:
+        onward.page_link(
+            "pages/use/draw.py", label="Ask other networks about it", icon=":material/arrow_forward:",
+            query_params={"checkpoint": reference, "source": "Test digit", "digit": str(index)},
+        )  # fmt: skip
+
+
+def matrix(counts: NDArray[np.int64]) -> None:
+    """The confusion matrix; a click on a cell shows its mistakes in the gallery."""
+
+    def choose() -> None:
+        points = st.session_state.confusion.selection.points
+        if points:
+            true, predicted = points[0]["customdata"][:2]
+            _keep("true", str(true))
+            _keep("predicted", str(predicted))
+            st.session_state.show = "Gallery"
+
+    st.plotly_chart(
+        figures.confusion(counts), key="confusion", on_select=choose, selection_mode="points",
+        config={"displayModeBar": False}, alt="Counts by true digit (row) and answer (column); the table has them too.",
+    )  # fmt: skip
+    st.caption("Rows are true digits, columns answers; the grey diagonal was read rightly. Click a cell to see it.")

@@ -1,0 +1,58 @@
+"""What the tests stand on: a home of their own, no network, and the things a machine may not have."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from core.mnist import data_root, is_present
+
+_session_home = tempfile.TemporaryDirectory(prefix="lab-tests-")  # for what starts before any test's own home is set
+os.environ["LAB_HOME"] = _session_home.name
+os.environ["LAB_OFFLINE"] = "1"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The test's own LAB_HOME: no test writes to the user's runs, and none reaches for the network."""
+    folder = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("LAB_HOME", str(folder))
+    monkeypatch.setenv("LAB_OFFLINE", "1")
+    return folder
+
+
+@pytest.fixture
+def mnist_raw() -> Path:
+    """The folder with MNIST's four files."""
+    if not is_present("MNIST"):
+        absent("mnist", f"MNIST is not in {data_root()}; set LAB_DATA, or run python -m lab data --download")
+    return data_root() / "MNIST" / "raw"
+
+
+@pytest.fixture(scope="session")
+def browser_path() -> Path:
+    """A Chromium to drive."""
+    found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
+    path = next((path for path in found if path), None)
+    if path is None:
+        absent("browser", "no chromium, chromium-browser or google-chrome is on the PATH")
+    return Path(path)
+
+
+def absent(what: str, reason: str) -> NoReturn:
+    """Skip the test; fail it where LAB_TESTS_REQUIRE, a comma-separated list, names what is absent."""
+    if what in os.environ.get("LAB_TESTS_REQUIRE", "").split(","):
+        pytest.fail(f"LAB_TESTS_REQUIRE names {what}: {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _session_home_is_removed() -> Iterator[None]:
+    yield
+    _session_home.cleanup()
