@@ -2,22 +2,34 @@
 
 import streamlit as st
 
-from lab import frame
+if __name__ == "__main__":  # a browser's run; Streamlit names the script so
+    from lab import frame
 
-st.set_page_config(page_title="The architecture lab", page_icon=":material/network_node:", layout="wide", initial_sidebar_state="collapsed")
-page = st.navigation(
-    {
-        "Learn": [
-            st.Page("pages/learn/ladder.py", title="Ladder", icon=":material/stairs:", default=True),
-            st.Page("pages/learn/step.py", title="Step", icon=":material/layers:"),
-        ],
-        "Experiment": [st.Page("pages/experiment/train.py", title="Train", icon=":material/model_training:")],
-        "Use": [
-            st.Page("pages/use/mistakes.py", title="Mistakes", icon=":material/error:"),
-            st.Page("pages/use/draw.py", title="Draw", icon=":material/draw:"),
-        ],
-    },
-    position="top",
-)
-frame.sidebar()
-page.run()
+    st.set_page_config(
+        page_title="The architecture lab",
+        page_icon=":material/network_node:",
+        layout="wide",
+        initial_sidebar_state="collapsed",
+    )
+    page = st.navigation(
+        {
+            "Learn": [
+                st.Page("pages/learn/ladder.py", title="Ladder", icon=":material/stairs:", default=True),
+                st.Page("pages/learn/step.py", title="Step", icon=":material/layers:"),
+            ],
+            "Experiment": [st.Page("pages/experiment/train.py", title="Train", icon=":material/model_training:")],
+            "Use": [
+                st.Page("pages/use/mistakes.py", title="Mistakes", icon=":material/error:"),
+                st.Page("pages/use/draw.py", title="Draw", icon=":material/draw:"),
+            ],
+        },
+        position="top",
+    )
+    frame.sidebar()
+    page.run()
+else:
+    # `streamlit run` finds this App and imports the file once, before the first browser comes. Because a folder named
+    # pages exists, Streamlit would otherwise run the first session by its old discovery, which knows none of our pages
+    # and lays a "Page not found" box over a deep link. Any call of st.navigation switches that discovery off.
+    app = st.App(__file__)
+    st.navigation([st.Page(lambda: None, title="Before the first browser", url_path="before")])

@@ -26,7 +26,7 @@ FAINTEST_PEAK = 32  # of 255: a picture with nothing brighter counts as empty
 INK = 0.25  # of the brightest pixel; outside of it stay a stroke's soft edge and JPEG's ringing
 MAX_MEGAPIXELS = 20.0  # of an uploaded picture, read from its header before anything is decoded
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")  # bitmaps alone: Pillow hands EPS to Ghostscript
-READ_SIDE = 560  # pixels of a picture's longer side once read; averaging down to it also removes noise
+READ_SIDE = 280  # pixels of a picture's longer side once read, as the canvas has; averaging removes noise
 NOISE_FLOOR = 4  # standard deviations of paper: one pixel in 30,000 is above
 NOISE_PEAK = 6  # standard deviations of paper that no noise reaches
 FAINTEST_INK = 24  # grey levels between paper and the darkest ink, below which a photograph shows no digit
@@ -51,7 +51,9 @@ def prepare(picture: Grey) -> Preparation:
         raise DrawingError(f"a picture is (height, width) in uint8, got {picture.shape} in {picture.dtype}")
     peak = int(picture.max(initial=0))
     if peak < FAINTEST_PEAK:
-        raise DrawingError(f"the canvas is empty: its brightest pixel is {peak}, ink is at least {FAINTEST_PEAK}")
+        raise DrawingError(
+            f"the canvas is empty: its brightest pixel is {peak}, ink is at least {FAINTEST_PEAK}"
+        )
     ink = _cropped(picture, INK * peak)
     scaled = _scaled(ink)
     canvas = np.zeros((SIDE, SIDE), np.uint8)
@@ -70,7 +72,9 @@ def centre(image: Grey) -> Grey:
         if inked.size == 0:
             return image.copy()
         mass, moment = int(profile.sum()), int((profile * np.arange(len(profile))).sum())
-        shift = (2 * (CENTRE * mass - moment) + mass) // (2 * mass)  # floor(14 - moment / mass + 1/2), exactly
+        shift = (2 * (CENTRE * mass - moment) + mass) // (
+            2 * mass
+        )  # floor(14 - moment / mass + 1/2), exactly
         image = np.roll(image, max(-inked[0], min(shift, len(profile) - 1 - inked[-1])), axis)
     return image
 
@@ -85,7 +89,7 @@ def from_rgba(rgba: NDArray[np.uint8]) -> Grey:
 
 
 def from_picture(data: bytes) -> Grey:
-    """The white-on-black picture (H, W) in an image file, its longer side at most 560.
+    """The white-on-black picture (H, W) in an image file, its longer side at most 280.
 
     Dark ink on bright paper is inverted, the paper's uneven brightness taken off, and the contrast stretched until
     paper is 0 and the strongest ink 255. Raises DrawingError for what is no picture, too large, damaged or blank.
@@ -93,7 +97,9 @@ def from_picture(data: bytes) -> Grey:
     ink, noise = _without_paper(_decoded(data).astype(np.float64))
     strongest, faintest = float(ink.max()), max(FAINTEST_INK, NOISE_PEAK * noise)
     if strongest < faintest:
-        raise DrawingError(f"the picture is blank: its contrast is {strongest:.0f}, ink has at least {faintest:.0f}")
+        raise DrawingError(
+            f"the picture is blank: its contrast is {strongest:.0f}, ink has at least {faintest:.0f}"
+        )
     floor = NOISE_FLOOR * noise
     return np.rint(np.clip((ink - floor) / (strongest - floor), 0, 1) * 255).astype(np.uint8)
 
@@ -114,7 +120,7 @@ def _scaled(ink: Grey) -> Grey:
 
 
 def _decoded(data: bytes) -> NDArray[np.uint8]:
-    """Grey levels (H, W) of an image file's first frame, upright, on white, its longer side at most 560."""
+    """Grey levels (H, W) of an image file's first frame, upright, on white, its longer side at most 280."""
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:  # reads the header alone
             _check_size(picture.width * picture.height)
@@ -126,14 +132,24 @@ def _decoded(data: bytes) -> NDArray[np.uint8]:
     except DrawingError:
         raise
     except Image.UnidentifiedImageError as error:
-        raise DrawingError(f"not a picture: {len(data):,} bytes that are none of {', '.join(FORMATS)}") from error
-    except (OSError, SyntaxError, ValueError, EOFError, OverflowError) as error:  # what Pillow's decoders raise
+        raise DrawingError(
+            f"not a picture: {len(data):,} bytes that are none of {', '.join(FORMATS)}"
+        ) from error
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        OverflowError,
+    ) as error:  # what Pillow's decoders raise
         raise DrawingError(f"the picture is damaged, {len(data):,} bytes: {error}") from error
 
 
 def _check_size(pixels: int) -> None:
     if pixels > MAX_MEGAPIXELS * 1e6:
-        raise DrawingError(f"the picture is {pixels / 1e6:.1f} megapixels, at most {MAX_MEGAPIXELS:.0f} are read")
+        raise DrawingError(
+            f"the picture is {pixels / 1e6:.1f} megapixels, at most {MAX_MEGAPIXELS:.0f} are read"
+        )
 
 
 def _grey(picture: Image.Image) -> NDArray[np.uint8]:
@@ -161,7 +177,7 @@ def _without_paper(grey: NDArray[np.float64]) -> tuple[NDArray[np.float64], floa
     border = np.concatenate([above[0], above[-1], above[:, 0], above[:, -1]])
     if np.median(border) > (above.min() + above.max()) / 2:
         grey, above = 255 - grey, -above
-    for _ in range(10):
+    for _ in range(6):
         paper = above <= 1.5 * _noise(above) + 1  # one grey level: a drawing's paper has no noise at all
         above = _above_surface(grey, paper)
     return np.maximum(above, 0), _noise(above)

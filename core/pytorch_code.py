@@ -16,14 +16,14 @@ def pytorch_code(architecture: spec.Architecture) -> str:
         "import torch\n"
         "from torch import nn\n\n"
         f"network = nn.Sequential(  # {_comment(architecture.name)}\n{body}\n)\n\n"
-        f"output = network(torch.zeros(1, {channels}, {height}, {width}))\n"
+        f"output = network(torch.zeros(2, {channels}, {height}, {width}))\n"  # batch norm on one pixel needs two images
         "parameters = sum(values.numel() for values in network.parameters())\n"
         'print(f"{parameters:,} parameters, output {tuple(output.shape)}")\n'
     )
 
 
 def _comment(name: str) -> str:
-    return " ".join(name.split())
+    return " ".join("".join(each if each.isprintable() else " " for each in name).split())
 
 
 def _line(layer: Layer) -> tuple[str, str]:
@@ -41,7 +41,7 @@ def _module(layer: Layer) -> str:
         case spec.ReLU():
             return "nn.ReLU()"
         case spec.Dropout(p):
-            return f"nn.Dropout({p:g})"
+            return f"nn.Dropout({p})"
         case spec.MaxPool(k, stride, padding, dilation):
             return f"nn.MaxPool2d({k}{_options(stride=(stride, k), padding=(padding, 0), dilation=(dilation, 1))})"
         case spec.AvgPool(k, stride, padding):

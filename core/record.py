@@ -151,5 +151,8 @@ def short_number(value: float) -> str:
 
 def short(value: object) -> str:
     """A value as it was given, cut to what fits in a sentence."""
-    text = f"'{value}'" if isinstance(value, str) else json.dumps(value, default=str)
+    try:
+        text = f"'{value}'" if isinstance(value, str) else json.dumps(value, default=str)
+    except RecursionError:
+        text = "something nested too deep to show"
     return text if len(text) <= 60 else text[:57] + "..."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import lcm
 
 from core.spec import Architecture, BatchNorm, Conv, Dropout, Linear, Op, ReLU
 
@@ -13,7 +14,8 @@ def vary(
     """The architecture with its channels times `width`, and its dropout and batch norm as given; None leaves them.
 
     The layer that gives the ten outputs keeps its width. Where a network has none, dropout comes after each activation
-    and batch norm after each convolution but the last.
+    (without any, after each batch norm, else each convolution but the last) and batch norm after each convolution but
+    the last.
     """
     ops = architecture.ops
     if width != 1.0:
@@ -25,7 +27,8 @@ def vary(
     elif dropout is not None and has(architecture, Dropout):
         ops = tuple(Dropout(dropout) if isinstance(op, Dropout) else op for op in ops)
     elif dropout is not None:
-        ops = _after(ops, ReLU, Dropout(dropout))
+        kind = next((kind for kind in (ReLU, BatchNorm) if any(isinstance(op, kind) for op in ops)), Conv)
+        ops = _after(ops, kind, Dropout(dropout), not_last=kind is Conv)
     return architecture if ops == architecture.ops else replace(architecture, ops=ops)
 
 
@@ -61,8 +64,9 @@ def _widened(ops: tuple[Op, ...], width: float) -> tuple[Op, ...]:
     widened: list[Op] = []
     for index, op in enumerate(ops):
         if isinstance(op, Conv) and index != last:
-            channels = max(op.groups, round(op.out_channels * width / op.groups) * op.groups)
-            widened.append(replace(op, out_channels=channels))
+            following = next((later.groups for later in ops[index + 1 :] if isinstance(later, Conv)), 1)
+            unit = lcm(op.groups, following)  # what the channels must be a multiple of
+            widened.append(replace(op, out_channels=unit * max(1, round(op.out_channels * width / unit))))
         elif isinstance(op, Linear) and index != last:
             widened.append(replace(op, out_features=max(1, round(op.out_features * width))))
         else:

@@ -299,7 +299,7 @@ def probabilities(values: NDArray[np.float32], true: int | None = None, height: 
 
 
 def confusion(counts: NDArray[np.int64], height: int = 560) -> go.Figure:
-    """The confusion matrix (10, 10), row the true class. Colour counts the mistakes alone: the diagonal would drown them.
+    """The confusion matrix (10, 10), row the true class; coloured by mistakes alone, for the diagonal would drown them.
 
     A click on a heatmap selects nothing in plotly.js, so each cell with mistakes carries an invisible marker whose
     customdata is (true, predicted).
@@ -310,7 +310,6 @@ def confusion(counts: NDArray[np.int64], height: int = 560) -> go.Figure:
         go.Heatmap(
             z=wrong, colorscale=[[0, "rgba(213,94,0,0)"], [1, "rgba(213,94,0,0.75)"]], zmin=0,
             zmax=max(1.0, float(np.nanmax(wrong))), showscale=False, hoverinfo="skip", xgap=2, ygap=2,
-            text=np.where(counts > 0, np.char.mod("%d", counts), ""), texttemplate="%{text}", textfont={"size": 14},
         )
     )  # fmt: skip
     for digit in range(10):
@@ -318,9 +317,9 @@ def confusion(counts: NDArray[np.int64], height: int = 560) -> go.Figure:
             type="rect", x0=digit - 0.48, x1=digit + 0.48, y0=digit - 0.48, y1=digit + 0.48, line_width=0,
             fillcolor=CLAIM, opacity=0.18, layer="below",
         )  # fmt: skip
-        figure.add_annotation(
-            x=digit, y=digit, text=f"{counts[digit, digit]:,}", showarrow=False, font={"color": CLAIM, "size": 12}
-        )
+    for row, column in np.argwhere(counts):  # not the heatmap's own text, whose colour does not suit both themes
+        font = {"size": 12, "color": CLAIM} if row == column else {"size": 15}
+        figure.add_annotation(x=column, y=row, text=f"{counts[row, column]:,}", showarrow=False, font=font)
     cells = [(row, column) for row in range(10) for column in range(10) if row != column and counts[row, column]]
     figure.add_scatter(
         x=[column for _, column in cells], y=[row for row, _ in cells], mode="markers", customdata=cells,
@@ -331,7 +330,7 @@ def confusion(counts: NDArray[np.int64], height: int = 560) -> go.Figure:
     )  # fmt: skip
     figure.update_xaxes(
         title="read as", tickmode="linear", dtick=1, range=[-0.5, 9.5], constrain="domain", showgrid=False,
-        zeroline=False,
+        zeroline=False, side="top",
     )  # fmt: skip
     figure.update_yaxes(
         title="true digit", tickmode="linear", dtick=1, range=[9.5, -0.5], scaleanchor="x", constrain="domain",

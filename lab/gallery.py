@@ -72,7 +72,7 @@ def checkpoint_picker(shelf: Sequence[Shelved]) -> Shelved:
             chosen = on_shelf(wanted, shelf)
         except CheckpointError as error:
             st.error(str(error))
-    by_reference = {shelved.reference: shelved for shelved in shelf}
+    by_reference = {shelved.reference: shelved for shelved in reversed(shelf)}  # the first of a name counts, as in find
     st.session_state.checkpoint_picker = chosen.reference
 
     def choose() -> None:
@@ -80,7 +80,7 @@ def checkpoint_picker(shelf: Sequence[Shelved]) -> Shelved:
         clear_cell()
 
     st.selectbox(
-        "Checkpoint", list(by_reference), key="checkpoint_picker", on_change=choose,
+        "Checkpoint", list(dict.fromkeys(each.reference for each in shelf)), key="checkpoint_picker", on_change=choose,
         format_func=lambda reference: by_reference[reference].label if reference in by_reference else reference,
     )  # fmt: skip
     return chosen
@@ -152,7 +152,7 @@ def gallery(digits: Split, predictions: Predictions, indices: NDArray[np.int64],
     pages = max(1, -(-len(indices) // PER_PAGE))
     shown_page = min(st.session_state.get(key, 1), pages)
     shown = indices[PER_PAGE * (shown_page - 1) : PER_PAGE * shown_page]
-    grid = st.grid("auto", min_column_width=112, gap=("small", "xsmall"), key="gallery")
+    grid = st.grid(6, min_column_width=112, gap=("small", "xsmall"), key="gallery")  # 6 or 3: both divide a page
     for index in shown:
         with grid.container(gap="xxsmall", horizontal_alignment="center"):
             words = f"{predictions.labels[index]} read as {predictions.predicted[index]}"

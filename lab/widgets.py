@@ -58,7 +58,7 @@ def varied(step: catalogue.Step) -> Architecture:
         step.architecture,
         width=_number("width", 1.0, 0.25, 2.0) or 1.0,
         dropout=_number("dropout", None, 0.0, 0.5),
-        batch_norm=None if norm is None else norm == "1",
+        batch_norm={"0": False, "1": True}.get(norm or ""),
     )
 
 

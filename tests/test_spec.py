@@ -226,7 +226,7 @@ def test_arbitrary_text_is_an_error_of_ours(text: str) -> None:
         architecture_from_json(text)
 
 
-@pytest.mark.parametrize("depth", [900, 960, 970, 980, 985, 990, 995, 1000, 3000])
+@pytest.mark.parametrize("depth", [*range(900, 1000), 3000])
 def test_json_as_deep_as_python_can_read_is_an_error_of_ours(depth: int) -> None:
     deep = "[" * depth + "]" * depth
     with pytest.raises(LabError):

@@ -1,5 +1,20 @@
-"""stub"""
+"""Draw: a digit of one's own, how it is prepared, and what several networks make of it."""
 
 import streamlit as st
 
-st.title("x")
+from lab import frame
+from lab.drawing_pad import drawing_pad
+from lab.resources import torch_warming
+from lab.shelf import own, shipped
+
+st.title("Draw a digit")
+st.markdown("Draw a digit and see what the network is given, and what it reads; then draw one that it does not.")
+frame.data_notice()
+shelf = (*shipped(), *own())
+if not shelf:
+    st.info("There is no checkpoint yet: train a network, and it will read your digits.", icon=":material/info:")
+    st.page_link("pages/experiment/train.py", label="Train a network", icon=":material/arrow_forward:")
+    st.stop()
+torch_warming()
+drawing_pad(shelf)
+st.page_link("pages/learn/ladder.py", label="How these networks came about", icon=":material/arrow_forward:")

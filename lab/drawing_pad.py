@@ -1,0 +1,242 @@
+"""The drawing pad: a canvas, a picture or a test digit on one side, what the networks make of it on the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+from PIL import Image
+from streamlit_drawable_canvas import st_canvas
+
+from core.drawn_digit import FAINTEST_PEAK, LONGER_SIDE, SIDE, Grey, Preparation, from_picture, from_rgba, prepare
+from core.errors import CheckpointError, DataError, LabError
+from core.mnist import best_present
+from lab import figures
+from lab.gallery import enlarged, on_shelf, percent
+from lab.live_plot import live_plot
+from lab.resources import opened, split
+from lab.shelf import Shelved
+
+PAD = 280  # pixels of the canvas's side, ten for each of the digit's 28
+STROKE = 20  # pixels: two of the digit's, as a pen's line is in MNIST
+UPLOAD_MB = 5
+MOST = 4  # networks side by side
+PREFERRED = ("c6-steplr-7416", "a3-dilation-5340")
+TYPES = ("png", "jpg", "jpeg", "webp", "bmp")
+FRAME = 96  # the grey around what does not fill its square
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is to be read: a picture and how it was prepared, or a digit that needs no preparing."""
+
+    digit: Grey  # (28, 28)
+    picture: Grey | None = None
+    preparation: Preparation | None = None
+    true: int | None = None
+
+
+@st.fragment
+def drawing_pad(shelf: Sequence[Shelved]) -> None:
+    """The whole pad: a fragment, so that a stroke reruns it and nothing else."""
+    pad, read = st.columns([3, 5], gap="large")
+    with pad:
+        source = st.segmented_control(
+            "Source", ["Draw", "Picture", "Test digit"], default="Draw", required=True, key="source",
+            bind="query-params", label_visibility="collapsed",
+        )  # fmt: skip
+        try:
+            given = {"Draw": _drawn, "Picture": _uploaded, "Test digit": _test_digit}[source]()
+        except LabError as error:
+            st.error(str(error))
+            given = None
+    with read:
+        chosen = _networks(shelf)
+        answers = [(shelved, _read(shelved, given)) for shelved in chosen]
+        if answers:
+            _largest(*answers[0], given)
+        _stages(given)
+        if answers[1:]:
+            columns = st.columns(MOST - 1)
+            for column, (shelved, values) in zip(columns, answers[1:], strict=False):
+                with column:
+                    _smaller(shelved, values, given)
+
+
+def _drawn() -> Given | None:
+    """The canvas. It forgets its strokes with each visit to another page, so they are kept and given back once."""
+    version = st.session_state.setdefault("pad_version", 0)
+    key = f"pad_{version}"
+    if key not in st.session_state:  # a new visit, or a cleared canvas
+        st.session_state.pad_strokes_before = st.session_state.get("pad_strokes")
+    result = st_canvas(
+        stroke_width=STROKE, stroke_color="#FFFFFF", background_color="#000000", width=PAD, height=PAD,
+        return_image_data=True, initial_drawing=st.session_state.pad_strokes_before, key=key,
+    )  # fmt: skip
+    if result.image_data is not None:
+        st.session_state.pad_strokes = result.json_data
+        st.session_state.pad_picture = from_rgba(np.asarray(result.image_data, np.uint8))
+    st.button("Clear", on_click=_clear, icon=":material/delete:", width=PAD, shortcut="Ctrl+Delete")
+    st.caption("Draw with mouse, pen or finger. Without one: *Picture* and *Test digit* work from the keyboard.")
+    picture: Grey | None = st.session_state.get("pad_picture")
+    if picture is None or int(picture.max()) < FAINTEST_PEAK:
+        return None
+    return _prepared(picture)
+
+
+def _clear() -> None:
+    st.session_state.pad_version += 1
+    st.session_state.pad_strokes = st.session_state.pad_picture = None
+
+
+def _uploaded() -> Given | None:
+    """A picture of a digit: ink on paper or white on black."""
+    file = st.file_uploader("A picture of one digit", TYPES, key="picture", max_upload_size=UPLOAD_MB)
+    st.caption("A photograph or a scan of one digit, dark on bright or bright on dark.")
+    return None if file is None else _prepared(from_picture(file.getvalue()))
+
+
+def _test_digit() -> Given:
+    """A digit of the test split, by its number in the URL."""
+    dataset = best_present()
+    digits = split(dataset, "test")
+    if not st.query_params.get("digit", ""):
+        _another(len(digits))
+    wanted = st.query_params.get("digit", "")
+    st.button("Another at random", on_click=_another, args=(len(digits),), icon=":material/casino:", width=PAD)
+    if not (wanted.isascii() and wanted.isdigit() and int(wanted) < len(digits)):
+        raise DataError(f"there is no test digit {wanted[:20]!r}; they are 0 to {len(digits) - 1:,}")
+    index = int(wanted)
+    true = int(digits.labels[index])
+    st.image(enlarged(digits.images[index], 20), width=PAD, output_format="PNG", alt=f"Test digit {index}, a {true}.")
+    st.caption(f"Image {index:,} of the {dataset} test split, a **{true}**. It is given to the networks as it is.")
+    return Given(digits.images[index], true=true)
+
+
+def _another(size: int) -> None:
+    st.query_params.digit = str(np.random.default_rng().integers(size))
+
+
+def _prepared(picture: Grey) -> Given:
+    preparation = prepare(picture)
+    return Given(preparation.digit, picture, preparation)
+
+
+def _networks(shelf: Sequence[Shelved]) -> list[Shelved]:
+    """Choose up to four; they are ?checkpoint=A&checkpoint=B in the URL. Those that are not there are said, once."""
+    there = {shelved.reference: shelved for shelved in reversed(shelf)}
+    chosen = []
+    for reference in dict.fromkeys(st.query_params.get_all("checkpoint")[:MOST]):
+        try:
+            chosen.append(on_shelf(reference, shelf))
+        except CheckpointError as error:
+            st.error(str(error))
+    if not chosen:
+        preferred = [there[reference] for reference in PREFERRED if reference in there]
+        chosen = (preferred + [shelved for shelved in shelf if shelved not in preferred])[:2]
+    st.session_state.networks = [shelved.reference for shelved in chosen]
+
+    def choose() -> None:
+        st.query_params["checkpoint"] = st.session_state.networks
+
+    st.multiselect(
+        "Networks, the first one large", list(dict.fromkeys(each.reference for each in shelf)), key="networks",
+        on_change=choose, max_selections=MOST,
+        format_func=lambda reference: there[reference].label if reference in there else reference,
+    )  # fmt: skip
+    return chosen
+
+
+def _read(shelved: Shelved, given: Given | None) -> NDArray[np.float32] | None:
+    """The ten probabilities; None while there is nothing to read, or where the checkpoint cannot be opened."""
+    if given is None:
+        return None
+    import torch
+
+    from core.checkpoint import normalisation_of
+    from core.evaluation import log_probabilities
+
+    try:
+        network, card = opened(str(shelved.stem), shelved.card.weights_sha256)
+    except LabError as error:
+        st.error(str(error))
+        return None
+    image = torch.tensor(given.digit).unsqueeze(0)  # (1, 28, 28) uint8
+    probabilities: NDArray[np.float32] = log_probabilities(network, image, normalisation_of(card))[0].exp().numpy()
+    return probabilities
+
+
+def _largest(shelved: Shelved, values: NDArray[np.float32] | None, given: Given | None) -> None:
+    said, bars = st.columns([1, 3], gap="small", vertical_alignment="center")
+    with said:
+        _answer(shelved, values, given)
+    with bars:
+        _bars(shelved, values, given, 230)
+
+
+def _smaller(shelved: Shelved, values: NDArray[np.float32] | None, given: Given | None) -> None:
+    _answer(shelved, values, given)
+    _bars(shelved, values, given, 170)
+
+
+def _answer(shelved: Shelved, values: NDArray[np.float32] | None, given: Given | None) -> None:
+    """The digit read and how sure, or an invitation."""
+    name = f"{shelved.card.name}, {shelved.card.parameters:,}"
+    if values is None or given is None:
+        st.metric(name, "–", "draw a digit", delta_color="off", delta_arrow="off")
+        return
+    best = int(values.argmax())
+    if given.true is None:
+        st.metric(name, str(best), percent(float(values[best])), delta_color="off", delta_arrow="off")
+    else:
+        right = best == given.true
+        verdict = f"{percent(float(values[best]))}, {'right' if right else f'is a {given.true}'}"
+        st.metric(name, str(best), verdict, delta_color="green" if right else "red", delta_arrow="off")
+
+
+def _bars(shelved: Shelved, values: NDArray[np.float32] | None, given: Given | None, height: int) -> None:
+    """The probabilities as a chart that is updated in place."""
+    shown = np.zeros(10, np.float32) if values is None else values
+    figure = figures.probabilities(shown, given.true if given else None, height)
+    alt = "Nothing to read yet." if values is None else ", ".join(f"{n}: {value:.1%}" for n, value in enumerate(values))
+    live_plot(figure, key=f"bars-{shelved.reference}", height=height, alt=alt)
+
+
+def _stages(given: Given | None) -> None:
+    """What becomes of the drawing on its way into the network, pixel by pixel."""
+    black = np.zeros((SIDE, SIDE), np.uint8)
+    stages: list[tuple[Grey, str]] = []
+    if given and given.preparation and given.picture is not None:
+        ink, scaled = given.preparation.ink, given.preparation.scaled
+        stages = [
+            (given.picture, f"given, {_size(given.picture)}"),
+            (ink, f"its ink, {_size(ink)}"),
+            (scaled, f"scaled, {_size(scaled)}"),
+        ]
+    elif given is None:
+        stages = [(black, "given"), (black, "its ink"), (black, f"scaled to {LONGER_SIDE}")]
+    stages.append((given.digit if given else black, f"centred, {SIDE} × {SIDE}"))
+    grid = st.grid(4, min_column_width=112, gap="small", key="stages")
+    for number, (image, words) in enumerate(stages):
+        with grid.container(gap="xxsmall"):
+            st.image(_in_square(image), width=112, output_format="PNG", alt=words)
+            st.caption(f"{number + 1}. {words}")
+
+
+def _size(image: Grey) -> str:
+    return f"{image.shape[1]} × {image.shape[0]}"
+
+
+def _in_square(image: Grey, side: int = 224) -> Grey:
+    """The image in the middle of a grey square, small ones with every pixel to be seen."""
+    longer = max(image.shape)
+    zoom = side / longer if longer > side else side // longer
+    height, width = (max(1, round(length * zoom)) for length in image.shape)
+    way = Image.Resampling.BOX if longer > side else Image.Resampling.NEAREST
+    square = np.full((side, side), FRAME, np.uint8)
+    top, left = (side - height) // 2, (side - width) // 2
+    square[top : top + height, left : left + width] = np.asarray(Image.fromarray(image).resize((width, height), way))
+    return square

@@ -1,0 +1,77 @@
+"""The knobs of a step: what they change in a network, and what they leave."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.catalogue import STEPS, Step
+from core.spec import Architecture, BatchNorm, Conv, Dropout, Flatten, GlobalAvgPool, Linear, ReLU
+from core.trace import classifier, trace
+from core.vary import changes, dropout_of, has, vary
+
+PLAIN = Architecture("plain", (Conv(8, 3), ReLU(), Conv(16, 3), ReLU(), GlobalAvgPool(), Flatten(), Linear(10)))
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.slug)
+def test_a_step_left_alone_is_the_same_object(step: Step) -> None:
+    assert vary(step.architecture) is step.architecture
+    assert vary(step.architecture, dropout=dropout_of(step.architecture)) == step.architecture
+    assert vary(step.architecture, batch_norm=has(step.architecture, BatchNorm)) == step.architecture
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.slug)
+@pytest.mark.parametrize("width", [0.1, 0.5, 1.5, 2.0])
+@pytest.mark.parametrize("batch_norm", [True, False])
+@pytest.mark.parametrize("dropout", [0.0, 0.05])
+def test_every_setting_of_the_knobs_gives_ten_outputs_and_the_same_field(
+    step: Step, width: float, batch_norm: bool, dropout: float
+) -> None:
+    if classifier(step.architecture).parameters > 5_000_000:
+        width = min(width, 1.7)  # four times 6.4 million are more than the 20 million allowed
+    varied = vary(step.architecture, width, dropout, batch_norm)
+    assert classifier(varied).field == classifier(step.architecture).field
+    assert has(varied, BatchNorm) == batch_norm
+    assert dropout_of(varied) == dropout
+    assert has(varied, Dropout) == (dropout > 0)
+
+
+def test_width_multiplies_all_channels_but_the_ten_outputs() -> None:
+    doubled = vary(PLAIN, width=2)
+    assert doubled.ops == (Conv(16, 3), ReLU(), Conv(32, 3), ReLU(), GlobalAvgPool(), Flatten(), Linear(10))
+    assert trace(doubled).parameters == 16 * 9 + 16 + 32 * 16 * 9 + 32 + 32 * 10 + 10
+
+
+def test_a_narrow_network_keeps_a_channel() -> None:
+    assert [op.out_channels for op in vary(PLAIN, width=0.01).ops if isinstance(op, Conv)] == [1, 1]
+
+
+def test_where_there_is_none_dropout_comes_after_each_activation() -> None:
+    assert vary(PLAIN, dropout=0.1).ops[:6] == (Conv(8, 3), ReLU(), Dropout(0.1), Conv(16, 3), ReLU(), Dropout(0.1))
+
+
+def test_without_activations_dropout_comes_after_batch_norm_or_each_convolution_but_the_last() -> None:
+    linear = Architecture("linear", (Conv(8, 3), Conv(10, 3), GlobalAvgPool(), Flatten()))
+    assert vary(linear, dropout=0.1).ops == (Conv(8, 3), Dropout(0.1), *linear.ops[1:])
+    assert vary(linear, dropout=0.1, batch_norm=True).ops[:3] == (Conv(8, 3), BatchNorm(), Dropout(0.1))
+
+
+def test_where_there_is_none_batch_norm_comes_after_each_convolution_but_the_last() -> None:
+    assert vary(PLAIN, batch_norm=True).ops[:4] == (Conv(8, 3), BatchNorm(), ReLU(), Conv(16, 3))
+
+
+def test_removing_what_was_put_in_gives_the_network_back() -> None:
+    assert vary(vary(PLAIN, dropout=0.1, batch_norm=True), dropout=0, batch_norm=False) == PLAIN
+
+
+def test_a_wider_depthwise_network_still_fits() -> None:
+    depthwise = Architecture(
+        "depthwise", (Conv(8, 3), Conv(8, 3, groups=8), Conv(16, 1), Conv(10, 1), GlobalAvgPool(), Flatten())
+    )
+    for width in (0.5, 1.25, 1.5, 2.0, 3.0):
+        classifier(vary(depthwise, width=width))
+
+
+def test_the_changes_are_told_in_words() -> None:
+    told = changes(PLAIN, vary(PLAIN, width=2, dropout=0.1, batch_norm=True))
+    assert told == ["16 channels in the first layer, not 8", "dropout 0.1, not 0", "with batch norm"]
+    assert changes(PLAIN, PLAIN) == []
