@@ -20,7 +20,7 @@ from core.resident import Normalisation
 
 
 def save(folder: Path, name: str, weights: dict[str, Tensor], card: Card) -> Card:
-    """Write the pair; returns the card with the weights' hash. Raises CheckpointError when the disk does not take it."""
+    """Write the pair; returns the card with the weights' hash. Raises CheckpointError if that fails."""
     content = save_tensors({key: tensor.detach().cpu().contiguous() for key, tensor in weights.items()})
     stamped = replace(card, weights_sha256=hashlib.sha256(content).hexdigest())
     path = folder / f"{name}.safetensors"
@@ -36,7 +36,7 @@ def save(folder: Path, name: str, weights: dict[str, Tensor], card: Card) -> Car
 
 
 def load(path: Path) -> tuple[nn.Sequential, Card]:
-    """The network, on the CPU and in evaluation mode, and its card; `path` is that of either file, or without an ending.
+    """The network, on the CPU and in evaluation mode, and its card. `path`: either file's, or without an ending.
 
     Raises CheckpointError when a file is missing or cut short, or when the weights are not those of the card.
     """

@@ -1,8 +1,8 @@
 """A drawing or a photograph of a digit, made ready the way MNIST's images were.
 
-MNIST's digits were scaled so that the longer side of the ink measures 20 pixels and placed in 28 x 28 by their centre
-of mass (LeCun, Bottou, Bengio & Haffner 1998, doi:10.1109/5.726791). A network that learned from such images can read
-a drawing only if it is brought to the same size and place.
+MNIST's digits were scaled so that the longer side of the ink measures 20 pixels and placed in 28 x 28 by
+their centre of mass (LeCun, Bottou, Bengio & Haffner 1998, doi:10.1109/5.726791). A network that learned from
+such images can read a drawing only if it is brought to the same size and place.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from core.errors import DrawingError
 
@@ -24,7 +24,7 @@ LONGER_SIDE = 20  # pixels of its ink
 CENTRE = 14  # where the centre of mass goes; pixel centres are integers
 FAINTEST_PEAK = 32  # of 255: a picture with nothing brighter counts as empty
 INK = 0.25  # of the brightest pixel; outside of it stay a stroke's soft edge and JPEG's ringing
-MAX_MEGAPIXELS = 20.0  # of an uploaded picture, read from its header before anything is decoded
+MAX_MEGAPIXELS = 20  # of an uploaded picture, read from its header before anything is decoded
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")  # bitmaps alone: Pillow hands EPS to Ghostscript
 READ_SIDE = 280  # pixels of a picture's longer side once read, as the canvas has; averaging removes noise
 NOISE_FLOOR = 4  # standard deviations of paper: one pixel in 30,000 is above
@@ -44,16 +44,14 @@ class Preparation:
 def prepare(picture: Grey) -> Preparation:
     """The digit in a white-on-black picture (H, W). Raises DrawingError for one that is empty.
 
-    Averaging over areas (Pillow's BOX) returns an enlarged MNIST digit closer to the original than its smoother
-    filters do: they blur a second time what MNIST's makers had blurred already.
+    Averaging over areas (Pillow's BOX) returns an enlarged MNIST digit closer to the original than its
+    smoother filters do: they blur a second time what MNIST's makers had blurred already.
     """
     if picture.ndim != 2 or picture.dtype != np.uint8:
         raise DrawingError(f"a picture is (height, width) in uint8, got {picture.shape} in {picture.dtype}")
     peak = int(picture.max(initial=0))
     if peak < FAINTEST_PEAK:
-        raise DrawingError(
-            f"the canvas is empty: its brightest pixel is {peak}, ink is at least {FAINTEST_PEAK}"
-        )
+        raise DrawingError(f"the canvas is empty: its peak is {peak}, ink has at least {FAINTEST_PEAK}")
     ink = _cropped(picture, INK * peak)
     scaled = _scaled(ink)
     canvas = np.zeros((SIDE, SIDE), np.uint8)
@@ -64,23 +62,16 @@ def prepare(picture: Grey) -> Preparation:
 def centre(image: Grey) -> Grey:
     """The image (28, 28) moved by whole pixels until its centre of mass is at (14, 14), halves rounded up.
 
-    It moves less where ink would leave the frame. MNIST's own images stay where they are, all but 5 of the 70,000.
+    Ink that would leave the frame is cut off. MNIST's own images stay as they are, all but 5 of the 70,000.
     """
-    for axis in (0, 1):
-        profile = image.sum(axis=1 - axis, dtype=np.int64)
-        inked = np.flatnonzero(profile)
-        if inked.size == 0:
-            return image.copy()
-        mass, moment = int(profile.sum()), int((profile * np.arange(len(profile))).sum())
-        shift = (2 * (CENTRE * mass - moment) + mass) // (
-            2 * mass
-        )  # floor(14 - moment / mass + 1/2), exactly
-        image = np.roll(image, max(-inked[0], min(shift, len(profile) - 1 - inked[-1])), axis)
-    return image
+    down, right = _shift(image.sum(axis=1, dtype=np.int64)), _shift(image.sum(axis=0, dtype=np.int64))
+    height, width = image.shape
+    margin = np.pad(image, ((height, height), (width, width)))
+    return margin[height - down : 2 * height - down, width - right : 2 * width - right].copy()
 
 
 def from_rgba(rgba: NDArray[np.uint8]) -> Grey:
-    """A canvas (H, W, 4) as grey levels (H, W): bright strokes on black, on a black or a transparent ground."""
+    """A canvas (H, W, 4) as grey levels (H, W): bright strokes on a black or a transparent ground."""
     if rgba.ndim != 3 or rgba.shape[2] != 4 or rgba.dtype != np.uint8:
         raise DrawingError(f"a canvas is (height, width, 4) in uint8, got {rgba.shape} in {rgba.dtype}")
     image = Image.fromarray(rgba)
@@ -91,17 +82,22 @@ def from_rgba(rgba: NDArray[np.uint8]) -> Grey:
 def from_picture(data: bytes) -> Grey:
     """The white-on-black picture (H, W) in an image file, its longer side at most 280.
 
-    Dark ink on bright paper is inverted, the paper's uneven brightness taken off, and the contrast stretched until
-    paper is 0 and the strongest ink 255. Raises DrawingError for what is no picture, too large, damaged or blank.
+    Dark ink on bright paper is inverted, the paper's uneven brightness taken off, and the contrast stretched
+    until paper is 0 and the strongest ink 255. Raises DrawingError for what is no picture, too large, damaged
+    or blank.
     """
     ink, noise = _without_paper(_decoded(data).astype(np.float64))
     strongest, faintest = float(ink.max()), max(FAINTEST_INK, NOISE_PEAK * noise)
     if strongest < faintest:
-        raise DrawingError(
-            f"the picture is blank: its contrast is {strongest:.0f}, ink has at least {faintest:.0f}"
-        )
+        raise DrawingError(f"the picture is blank: contrast {strongest:.0f}, ink has at least {faintest:.0f}")
     floor = NOISE_FLOOR * noise
     return np.rint(np.clip((ink - floor) / (strongest - floor), 0, 1) * 255).astype(np.uint8)
+
+
+def _shift(profile: NDArray[np.int64]) -> int:
+    """floor(14 - centre of mass + 1/2), in whole numbers and so exactly."""
+    mass, moment = int(profile.sum()), int((profile * np.arange(len(profile))).sum())
+    return (2 * (CENTRE * mass - moment) + mass) // (2 * mass) if mass else 0
 
 
 def _cropped(picture: Grey, threshold: float) -> Grey:
@@ -111,12 +107,13 @@ def _cropped(picture: Grey, threshold: float) -> Grey:
 
 
 def _scaled(ink: Grey) -> Grey:
-    """Longer side 20 in the same proportions, brightest pixel 255, as every image of MNIST has it (254 or 255)."""
+    """Longer side 20 in the same proportions, brightest pixel 255; in all of MNIST it is 254 or 255."""
     scale = LONGER_SIDE / max(ink.shape)
     height, width = (max(1, int(side * scale + 0.5)) for side in ink.shape)
     exact = Image.fromarray(ink.astype(np.float32))  # so that nothing is rounded before the stretch
-    levels = np.asarray(exact.resize((width, height), Image.Resampling.BOX))
-    return np.rint(levels * (255 / levels.max())).astype(np.uint8)
+    levels: NDArray[np.float32] = np.asarray(exact.resize((width, height), Image.Resampling.BOX))
+    stretched: NDArray[np.float32] = np.rint(levels * (255 / float(levels.max())))
+    return stretched.astype(np.uint8)
 
 
 def _decoded(data: bytes) -> NDArray[np.uint8]:
@@ -130,26 +127,17 @@ def _decoded(data: bytes) -> NDArray[np.uint8]:
         _check_size(int(re.findall(r"\d+", str(error))[0]))
         raise
     except DrawingError:
-        raise
-    except Image.UnidentifiedImageError as error:
-        raise DrawingError(
-            f"not a picture: {len(data):,} bytes that are none of {', '.join(FORMATS)}"
-        ) from error
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        EOFError,
-        OverflowError,
-    ) as error:  # what Pillow's decoders raise
+        raise  # a ValueError too, and already says what is wrong
+    except UnidentifiedImageError as error:
+        raise DrawingError(f"not a picture: {len(data):,} bytes, none of {', '.join(FORMATS)}") from error
+    except (OSError, SyntaxError, ValueError, EOFError, OverflowError) as error:  # of Pillow's decoders
         raise DrawingError(f"the picture is damaged, {len(data):,} bytes: {error}") from error
 
 
 def _check_size(pixels: int) -> None:
     if pixels > MAX_MEGAPIXELS * 1e6:
-        raise DrawingError(
-            f"the picture is {pixels / 1e6:.1f} megapixels, at most {MAX_MEGAPIXELS:.0f} are read"
-        )
+        megapixels = f"{pixels / 1e6:.1f} megapixels"
+        raise DrawingError(f"the picture is {megapixels}, at most {MAX_MEGAPIXELS} are read")
 
 
 def _grey(picture: Image.Image) -> NDArray[np.uint8]:
@@ -168,15 +156,18 @@ def _grey(picture: Image.Image) -> NDArray[np.uint8]:
 def _without_paper(grey: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
     """How far the ink stands out from the paper, in grey levels, and the paper's standard deviation.
 
-    The paper is a quadratic surface, for light falls off smoothly. It is fitted to all pixels, then again to those
-    that do not stand out from the last fit, until the ink has dropped out. The border is paper: where it is in the
-    brighter half, ink is dark.
+    Paper is smooth and ink is not, so of dark on bright and bright on dark it is what leaves less noise.
     """
-    everywhere = np.ones(grey.shape, bool)
-    above = _above_surface(grey, everywhere)
-    border = np.concatenate([above[0], above[-1], above[:, 0], above[:, -1]])
-    if np.median(border) > (above.min() + above.max()) / 2:
-        grey, above = 255 - grey, -above
+    return min((_above_paper(255 - grey), _above_paper(grey)), key=lambda found: found[1])
+
+
+def _above_paper(grey: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """The same for ink that is brighter than the paper.
+
+    The paper is a quadratic surface, for light falls off smoothly. It is fitted to all pixels, then again to
+    those that do not stand out from the last fit, until the ink has dropped out.
+    """
+    above = _above_surface(grey, np.ones(grey.shape, bool))
     for _ in range(6):
         paper = above <= 1.5 * _noise(above) + 1  # one grey level: a drawing's paper has no noise at all
         above = _above_surface(grey, paper)
@@ -195,5 +186,5 @@ def _above_surface(grey: NDArray[np.float64], paper: NDArray[np.bool_]) -> NDArr
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)  # (H, W, 6)
     kept = terms[paper]
-    coefficients = np.linalg.lstsq(kept.T @ kept, kept.T @ grey[paper], rcond=None)[0]
+    coefficients: NDArray[np.float64] = np.linalg.lstsq(kept.T @ kept, kept.T @ grey[paper], rcond=None)[0]
     return grey - terms @ coefficients

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Dropout(nn.Module):
-    """Zeroes each value with probability p while training and scales the rest by 1 / (1 - p). Srivastava et al. 2014."""
+    """Zeroes a value with probability p while training, scales the rest by 1 / (1 - p). Srivastava et al. 2014."""
 
     def __init__(self, p: float) -> None:
         super().__init__()

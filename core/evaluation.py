@@ -65,7 +65,7 @@ def predict(network: nn.Module, examples: Examples, normalisation: Normalisation
 
 
 def mistakes(predictions: Predictions, order: Order = "least confident") -> NDArray[np.int64]:
-    """Indices of the wrongly classified images. The two last orders agree: they are the same figure, shown as p or as loss."""
+    """Indices of the wrongly classified images. The last two orders agree: one figure, shown as p or as loss."""
     wrong = np.flatnonzero(predictions.predicted != predictions.labels)
     true_class = predictions.probabilities[wrong, predictions.labels[wrong]]
     key = {

@@ -113,8 +113,8 @@ def _no_suggestion(usable: Sequence[RangePoint], diverged: bool, settings: Range
     highest, lowest = usable[0].smoothed, min(point.smoothed for point in usable)
     if lowest > 0.95 * highest:
         return (
-            f"the loss never fell by more than 5% (from {highest:.3g} to {lowest:.3g}) between rates {settings.start:g} "
-            f"and {settings.end:g}; is the network already trained, or the range too low?"
+            f"the loss fell by no more than 5% (from {highest:.3g} to {lowest:.3g}) between the rates "
+            f"{settings.start:g} and {settings.end:g}; is the network already trained, or the range too low?"
         )
     return ""
 

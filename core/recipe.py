@@ -163,7 +163,7 @@ class Jitter:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random changes of the training images. The geometric ones are composed and resampled once, so they share a fill."""
+    """Random changes of the training images. The geometric ones are resampled once, together, so they share a fill."""
 
     rotation: Jitter = Jitter()  # degrees, uniform in +- strength
     translation: Jitter = Jitter()  # share of the side, uniform in +- strength, each axis

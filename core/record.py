@@ -146,7 +146,9 @@ def _only_dataclass(hint: Any) -> type | None:
 
 def short_number(value: float) -> str:
     """A number with its thousands apart; of one with very many digits, only how many they are."""
-    return f"{value:,}" if abs(value) < 1e30 or isinstance(value, float) else f"a number of {len(str(abs(value)))} digits"
+    return (
+        f"{value:,}" if abs(value) < 1e30 or isinstance(value, float) else f"a number of {len(str(abs(value)))} digits"
+    )
 
 
 def short(value: object) -> str:

@@ -97,7 +97,7 @@ class Trace:
 @lru_cache(maxsize=512)
 def trace(architecture: Architecture) -> Trace:
     """Walk the architecture once. Raises SpecError at the first op that does not fit, naming it and both numbers."""
-    channels, height, width = architecture.input
+    _, height, width = architecture.input
     if height != width:
         raise SpecError(f"input: the image must be square, got {height} x {width}")
     if not architecture.ops:

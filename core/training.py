@@ -137,7 +137,7 @@ def rate_at(recipe: Recipe, epoch: int, batch: int, batches: int, history: list[
 
 
 def loss_of(logits: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
-    """The mean loss of a batch. Cross-entropy of log-probabilities is their NLL: a second log-softmax changes nothing."""
+    """The mean loss of a batch. Cross-entropy on log-probabilities is their NLL: log-softmax twice is log-softmax."""
     if recipe.loss == "mean_squared_error":
         return F.mse_loss(logits.softmax(1), F.one_hot(labels, logits.shape[1]).to(logits.dtype))
     return F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
@@ -236,6 +236,11 @@ def _state(
     }
 
 
+def history_of(state: State) -> list[EpochRecord]:
+    """The epochs that a saved state stands after."""
+    return [EpochRecord(**record) for record in cast(list[dict[str, Any]], state["history"])]
+
+
 def _restore(
     state: State,
     recipe: Recipe,
@@ -251,5 +256,4 @@ def _restore(
         averaged.load_state_dict(saved["averaged"])
     optimizer.load_state_dict(saved["optimizer"])
     generator.set_state(saved["generator"].cpu())
-    history = [EpochRecord(**record) for record in saved["history"]]
-    return history, replace(recipe, learning_rate=saved["learning_rate"])
+    return history_of(state), replace(recipe, learning_rate=saved["learning_rate"])

@@ -1,4 +1,4 @@
-"""The command line: `python -m lab COMMAND`. The engine of the app, for servers and scripts; no Streamlit, no plotly."""
+"""The command line, `python -m lab COMMAND`: the app's engine for servers and scripts, without Streamlit or plotly."""
 
 from __future__ import annotations
 

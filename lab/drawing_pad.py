@@ -23,7 +23,8 @@ from lab.shelf import Shelved
 PAD = 280  # pixels of the canvas's side, ten for each of the digit's 28
 STROKE = 20  # pixels: two of the digit's, as a pen's line is in MNIST
 UPLOAD_MB = 5
-MOST = 4  # networks side by side
+MOST = 3  # networks side by side
+BARS = 200  # pixels of the charts' height
 PREFERRED = ("c6-steplr-7416", "a3-dilation-5340")
 TYPES = ("png", "jpg", "jpeg", "webp", "bmp")
 FRAME = 96  # the grey around what does not fill its square
@@ -42,7 +43,8 @@ class Given:
 @st.fragment
 def drawing_pad(shelf: Sequence[Shelved]) -> None:
     """The whole pad: a fragment, so that a stroke reruns it and nothing else."""
-    pad, read = st.columns([3, 5], gap="large")
+    sides = st.container(horizontal=True, gap="large", key="pad-and-answers")
+    pad, read = sides.container(width=PAD), sides.container(width="stretch")
     with pad:
         source = st.segmented_control(
             "Source", ["Draw", "Picture", "Test digit"], default="Draw", required=True, key="source",
@@ -53,17 +55,16 @@ def drawing_pad(shelf: Sequence[Shelved]) -> None:
         except LabError as error:
             st.error(str(error))
             given = None
-    with read:
         chosen = _networks(shelf)
+    with read:
         answers = [(shelved, _read(shelved, given)) for shelved in chosen]
-        if answers:
-            _largest(*answers[0], given)
-        _stages(given)
-        if answers[1:]:
-            columns = st.columns(MOST - 1)
-            for column, (shelved, values) in zip(columns, answers[1:], strict=False):
-                with column:
-                    _smaller(shelved, values, given)
+        columns = st.columns([2, *[1] * (len(answers) - 1)], gap="medium")
+        for column, (shelved, values) in zip(columns, answers, strict=True):
+            with column:
+                _answer(shelved, values, given)
+                _bars(shelved, values, given, small=column is not columns[0])
+        if given is None or given.preparation:
+            _stages(given)
 
 
 def _drawn() -> Given | None:
@@ -72,6 +73,7 @@ def _drawn() -> Given | None:
     key = f"pad_{version}"
     if key not in st.session_state:  # a new visit, or a cleared canvas
         st.session_state.pad_strokes_before = st.session_state.get("pad_strokes")
+    st.caption("Mouse, pen or finger")  # the canvas's toolbar hovers beside it
     result = st_canvas(
         stroke_width=STROKE, stroke_color="#FFFFFF", background_color="#000000", width=PAD, height=PAD,
         return_image_data=True, initial_drawing=st.session_state.pad_strokes_before, key=key,
@@ -80,7 +82,7 @@ def _drawn() -> Given | None:
         st.session_state.pad_strokes = result.json_data
         st.session_state.pad_picture = from_rgba(np.asarray(result.image_data, np.uint8))
     st.button("Clear", on_click=_clear, icon=":material/delete:", width=PAD, shortcut="Ctrl+Delete")
-    st.caption("Draw with mouse, pen or finger. Without one: *Picture* and *Test digit* work from the keyboard.")
+    st.caption("From the keyboard: *Picture* or *Test digit*.")
     picture: Grey | None = st.session_state.get("pad_picture")
     if picture is None or int(picture.max()) < FAINTEST_PEAK:
         return None
@@ -126,8 +128,8 @@ def _prepared(picture: Grey) -> Given:
 
 
 def _networks(shelf: Sequence[Shelved]) -> list[Shelved]:
-    """Choose up to four; they are ?checkpoint=A&checkpoint=B in the URL. Those that are not there are said, once."""
-    there = {shelved.reference: shelved for shelved in reversed(shelf)}
+    """Choose up to three; they are ?checkpoint=A&checkpoint=B in the URL. Those that are not there are said, once."""
+    there = {shelved.reference: shelved for shelved in shelf}
     chosen = []
     for reference in dict.fromkeys(st.query_params.get_all("checkpoint")[:MOST]):
         try:
@@ -143,8 +145,8 @@ def _networks(shelf: Sequence[Shelved]) -> list[Shelved]:
         st.query_params["checkpoint"] = st.session_state.networks
 
     st.multiselect(
-        "Networks, the first one large", list(dict.fromkeys(each.reference for each in shelf)), key="networks",
-        on_change=choose, max_selections=MOST,
+        "Networks, side by side", list(there), key="networks",
+        on_change=choose, max_selections=MOST, wrap=True,
         format_func=lambda reference: there[reference].label if reference in there else reference,
     )  # fmt: skip
     return chosen
@@ -169,19 +171,6 @@ def _read(shelved: Shelved, given: Given | None) -> NDArray[np.float32] | None:
     return probabilities
 
 
-def _largest(shelved: Shelved, values: NDArray[np.float32] | None, given: Given | None) -> None:
-    said, bars = st.columns([1, 3], gap="small", vertical_alignment="center")
-    with said:
-        _answer(shelved, values, given)
-    with bars:
-        _bars(shelved, values, given, 230)
-
-
-def _smaller(shelved: Shelved, values: NDArray[np.float32] | None, given: Given | None) -> None:
-    _answer(shelved, values, given)
-    _bars(shelved, values, given, 170)
-
-
 def _answer(shelved: Shelved, values: NDArray[np.float32] | None, given: Given | None) -> None:
     """The digit read and how sure, or an invitation."""
     name = f"{shelved.card.name}, {shelved.card.parameters:,}"
@@ -197,28 +186,29 @@ def _answer(shelved: Shelved, values: NDArray[np.float32] | None, given: Given |
         st.metric(name, str(best), verdict, delta_color="green" if right else "red", delta_arrow="off")
 
 
-def _bars(shelved: Shelved, values: NDArray[np.float32] | None, given: Given | None, height: int) -> None:
-    """The probabilities as a chart that is updated in place."""
+def _bars(shelved: Shelved, values: NDArray[np.float32] | None, given: Given | None, small: bool) -> None:
+    """The probabilities as a chart that is updated in place; a small one leaves out the axis it shares."""
     shown = np.zeros(10, np.float32) if values is None else values
-    figure = figures.probabilities(shown, given.true if given else None, height)
+    figure = figures.probabilities(shown, given.true if given else None, BARS)
+    if small:
+        figure.update_layout(margin={"l": 4, "r": 4}, yaxis={"showticklabels": False, "title": None})
     alt = "Nothing to read yet." if values is None else ", ".join(f"{n}: {value:.1%}" for n, value in enumerate(values))
-    live_plot(figure, key=f"bars-{shelved.reference}", height=height, alt=alt)
+    live_plot(figure, key=f"bars-{shelved.reference}", height=BARS, alt=alt)
 
 
 def _stages(given: Given | None) -> None:
     """What becomes of the drawing on its way into the network, pixel by pixel."""
-    black = np.zeros((SIDE, SIDE), np.uint8)
-    stages: list[tuple[Grey, str]] = []
     if given and given.preparation and given.picture is not None:
         ink, scaled = given.preparation.ink, given.preparation.scaled
         stages = [
             (given.picture, f"given, {_size(given.picture)}"),
             (ink, f"its ink, {_size(ink)}"),
             (scaled, f"scaled, {_size(scaled)}"),
+            (given.digit, f"centred, {_size(given.digit)}"),
         ]
-    elif given is None:
-        stages = [(black, "given"), (black, "its ink"), (black, f"scaled to {LONGER_SIDE}")]
-    stages.append((given.digit if given else black, f"centred, {SIDE} × {SIDE}"))
+    else:
+        black = np.zeros((SIDE, SIDE), np.uint8)
+        stages = [(black, words) for words in ("given", "its ink", f"scaled to {LONGER_SIDE}", "centred")]
     grid = st.grid(4, min_column_width=112, gap="small", key="stages")
     for number, (image, words) in enumerate(stages):
         with grid.container(gap="xxsmall"):

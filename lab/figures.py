@@ -175,7 +175,8 @@ def loss_curves(
             line={"color": "rgba(0,114,178,0.35)", "width": 1},
             hovertemplate="epoch %{x:.2f}: %{y:.4f}<extra>batch</extra>",
         )
-    _epoch_lines(figure, epochs, lambda r: (r.train_loss, r.validation_loss, r.test_loss), ".4f", 1)
+    losses = [(record.train_loss, record.validation_loss, record.test_loss) for record in epochs]
+    _epoch_lines(figure, epochs, losses, "%{y:.4f}")
     done = (batches[-1].iteration + 1) / per_epoch if batches else 0
     figure.update_xaxes(title="epochs", range=[0, min(planned, max(1, int(done) + 1))])  # grows with the run
     figure.update_yaxes(title="loss", type="log")
@@ -196,7 +197,11 @@ def accuracy_curves(
             x=np.arange(1, len(claimed) + 1), y=[100 * each for each in claimed], mode="lines", name="write-up, test",
             line={"color": CLAIM, "dash": "dot", "width": 2}, hovertemplate="%{y:.2f}%<extra>write-up, test</extra>",
         )  # fmt: skip
-    _epoch_lines(figure, epochs, lambda r: (r.train_accuracy, r.validation_accuracy, r.test_accuracy), ".2f", 100)
+    percent = [
+        (100 * r.train_accuracy, r.validation_accuracy and 100 * r.validation_accuracy, 100 * r.test_accuracy)
+        for r in epochs
+    ]
+    _epoch_lines(figure, epochs, percent, "%{y:.2f}%")
     figure.add_hline(y=100 * target, line={"color": PASS, "width": 1, "dash": "dash"})
     figure.add_annotation(
         x=0, xref="paper", y=100 * target, text=f"target {target:.1%}", showarrow=False, xanchor="left",
@@ -222,18 +227,27 @@ def _target_marks(figure: go.Figure, epochs: Sequence[EpochRecord], target: floa
         )  # fmt: skip
 
 
-def _epoch_lines(figure: go.Figure, epochs: Sequence[EpochRecord], pick, spec: str, factor: float) -> None:  # type: ignore[no-untyped-def]
+def _epoch_lines(
+    figure: go.Figure,
+    epochs: Sequence[EpochRecord],
+    values: Sequence[tuple[float, float | None, float]],
+    shown: str,
+) -> None:
+    """Lines for train, validation and test; no line for a validation that was not held out."""
     names = (("train", TRAIN, "circle"), ("validation", VALIDATION, "diamond"), ("test", TEST, "square"))
     for number, (name, colour, symbol) in enumerate(names):
-        values = [pick(record)[number] for record in epochs]
-        if not epochs or values[0] is None:
+        if not epochs or values[0][number] is None:
             continue
         figure.add_scatter(
-            x=[record.epoch + 1 for record in epochs], y=[factor * value for value in values], mode="lines+markers",
-            name=name, line={"color": colour, "width": 2.5}, marker={"symbol": symbol, "size": 7},
-            hovertemplate=f"epoch %{{customdata}}: %{{y:{spec}}}<extra>{name}</extra>",
+            x=[record.epoch + 1 for record in epochs],
+            y=[row[number] for row in values],
+            mode="lines+markers",
+            name=name,
+            line={"color": colour, "width": 2.5},
+            marker={"symbol": symbol, "size": 7},
             customdata=[record.epoch for record in epochs],
-        )  # fmt: skip
+            hovertemplate=f"epoch %{{customdata}}: {shown}<extra>{name}</extra>",
+        )
 
 
 def schedule(recipe: Recipe, batches: int, height: int = 260) -> go.Figure:
@@ -290,12 +304,13 @@ def probabilities(values: NDArray[np.float32], true: int | None = None, height: 
         go.Bar(
             x=list(range(10)), y=[100 * float(value) for value in values], marker_color=colours,
             text=[f"{value:.0%}" if value >= 0.005 else "" for value in values], textposition="outside",
+            constraintext="none", textangle=0,
             cliponaxis=False, hovertemplate="%{x}: %{y:.2f}%<extra></extra>",
         )
     )  # fmt: skip
-    figure.update_xaxes(title="digit", tickmode="linear", dtick=1)
-    figure.update_yaxes(title="probability, %", range=[0, 112], tickvals=[0, 50, 100])
-    return _laid_out(figure, height).update_layout(showlegend=False)
+    figure.update_xaxes(title="digit", tickmode="linear", dtick=1, fixedrange=True)
+    figure.update_yaxes(title="probability, %", range=[0, 112], tickvals=[0, 50, 100], fixedrange=True)
+    return _laid_out(figure, height).update_layout(showlegend=False, margin={"t": 8}, modebar={"remove": ["toimage"]})
 
 
 def confusion(counts: NDArray[np.int64], height: int = 560) -> go.Figure:

@@ -29,8 +29,8 @@ def data_notice() -> None:
         return
     say, fetch = st.columns([3, 1], vertical_alignment="center")
     say.info(
-        f"MNIST is not in `{data_root()}`. Until it is, the **{EMBEDDED}** stand in: 1,797 real 8 x 8 digits, enlarged. "
-        "Figures from them are not MNIST's, and say so.",
+        f"MNIST is not in `{data_root()}`. Until it is, the **{EMBEDDED}** stand in: 1,797 real 8 x 8 digits, "
+        "enlarged. Figures from them are not MNIST's, and say so.",
         icon=":material/database:",
     )
     with fetch:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from core.errors import CheckpointError, DataError
 from core.mnist import EMBEDDED, Pixels, Split, is_present
 from lab import figures
-from lab.shelf import Shelved
+from lab.live_plot import live_plot
+from lab.shelf import Shelved, own, shipped
 
 if TYPE_CHECKING:  # torch comes only when a network is asked
     from core.evaluation import Order, Predictions
@@ -55,6 +56,11 @@ def dataset_for(shelved: Shelved) -> str:
     raise DataError(f"{shelved.reference} was trained on {wanted}, which is not here; nothing else can stand in for it")
 
 
+def on_hand() -> tuple[Shelved, ...]:
+    """Every checkpoint that can be opened, shipped ones first; of two with one reference the first, as `find` does."""
+    return tuple({shelved.reference: shelved for shelved in reversed((*shipped(), *own()))}.values())[::-1]
+
+
 def on_shelf(reference: str, shelf: Sequence[Shelved]) -> Shelved:
     """The checkpoint of that reference. Raises CheckpointError naming what there is."""
     for shelved in shelf:
@@ -72,7 +78,7 @@ def checkpoint_picker(shelf: Sequence[Shelved]) -> Shelved:
             chosen = on_shelf(wanted, shelf)
         except CheckpointError as error:
             st.error(str(error))
-    by_reference = {shelved.reference: shelved for shelved in reversed(shelf)}  # the first of a name counts, as in find
+    by_reference = {shelved.reference: shelved for shelved in shelf}
     st.session_state.checkpoint_picker = chosen.reference
 
     def choose() -> None:
@@ -80,7 +86,7 @@ def checkpoint_picker(shelf: Sequence[Shelved]) -> Shelved:
         clear_cell()
 
     st.selectbox(
-        "Checkpoint", list(dict.fromkeys(each.reference for each in shelf)), key="checkpoint_picker", on_change=choose,
+        "Checkpoint", list(by_reference), key="checkpoint_picker", on_change=choose,
         format_func=lambda reference: by_reference[reference].label if reference in by_reference else reference,
     )  # fmt: skip
     return chosen
@@ -176,8 +182,10 @@ def _figure(predictions: Predictions, index: int, order: Order) -> str:
 
 
 def percent(share: float) -> str:
-    """52%, and 99.98% or 0.02% where the whole number would say all or nothing."""
-    return f"{share:.0%}" if 0.01 <= share <= 0.99 else f"{share:.2%}"
+    """52%; with two digits where the whole number would say all or nothing, and never quite either."""
+    if 0.01 <= share <= 0.99:
+        return f"{share:.0%}"
+    return f"{share:.2%}" if 0.0001 <= share <= 0.9999 else "under 0.01%" if share < 0.5 else "over 99.99%"
 
 
 def look_at(index: int) -> None:
@@ -199,7 +207,7 @@ def _close() -> None:
     st.query_params.pop("image", None)
 
 
-@st.dialog("One image, ten probabilities", width="large", on_dismiss=_close)
+@st.dialog("One image, ten probabilities", width="medium", on_dismiss=_close)
 def close_look(
     digits: Split, predictions: Predictions, indices: NDArray[np.int64], reference: str, in_test: bool
 ) -> None:
@@ -211,16 +219,17 @@ def close_look(
     values = predictions.probabilities[index]
     drawn, bars = st.columns([1, 2], gap="medium")
     drawn.image(enlarged(digits.images[index], 16), width=224, output_format="PNG", alt=f"Image {index}, a {true}.")
-    drawn.caption(f"Image {index} of the split, as the network is given it")
+    drawn.caption(f"Image {index} of the split")
     bars.markdown(
         f"A **{true}**, read as **{predicted}** with {percent(float(values[predicted]))}"
         + (f"; the {true} got {percent(float(values[true]))}." if predicted != true else ", which is right.")
     )
-    bars.plotly_chart(
-        figures.probabilities(values, true), key=f"probabilities-{index}", config={"displayModeBar": False},
-        alt=", ".join(f"{digit}: {value:.1%}" for digit, value in enumerate(values)),
-    )  # fmt: skip
-    bars.caption("Green: the true digit. Red: what the network answered.")
+    with bars:
+        live_plot(
+            figures.probabilities(values, true), key="close-look", height=260,
+            alt=", ".join(f"{digit}: {value:.1%}" for digit, value in enumerate(values)),
+        )  # fmt: skip
+        st.caption("Green: the true digit." + (" Red: what the network answered." if predicted != true else ""))
     place = int(np.flatnonzero(indices == index)[0]) if index in indices else -1
     before, after, onward = st.columns([1, 1, 2])
     for column, label, to, shortcut in ((before, "Previous", place - 1, "Left"), (after, "Next", place + 1, "Right")):

@@ -56,8 +56,8 @@ def recipe_form(written: Recipe, key: str) -> Recipe:
             persist_state="session",
         )
         find = st.toggle(
-            "Find the learning rate just before", written.range_test is not None, key=f"{key}-find", persist_state="session",
-            help="A range test runs on a copy of the network; its valley becomes the learning rate.",
+            "Find the learning rate just before", written.range_test is not None, key=f"{key}-find",
+            persist_state="session", help="A range test runs on a copy of the network; its valley becomes the learning rate.",
         )  # fmt: skip
     return replace(
         written,
@@ -140,11 +140,11 @@ def _augmentation(written: Augmentation, key: str) -> Augmentation:
         own: Jitter = getattr(written, name)
         left, right = st.columns(2)
         strength = left.number_input(
-            name.capitalize(), 0.0, most, float(own.strength), step=most / 36 if most > 1 else 0.05, key=f"{key}-{name}",
-            help=UNITS[name], persist_state="session",
+            name.capitalize(), 0.0, most, float(own.strength), step=most / 36 if most > 1 else 0.05,
+            key=f"{key}-{name}", help=UNITS[name], persist_state="session",
         )  # fmt: skip
         probability = right.number_input(
-            "probability", 0.0, 1.0, float(own.probability), 0.1, key=f"{key}-{name}-probability", persist_state="session"
+            "probability", 0.0, 1.0, float(own.probability), 0.1, key=f"{key}-{name}-often", persist_state="session"
         )
         jitters[name] = Jitter(float(strength), float(probability))
     left, right = st.columns(2)

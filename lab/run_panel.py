@@ -7,6 +7,7 @@ import io
 import json
 import math
 from dataclasses import asdict, fields
+from typing import TypedDict
 
 import streamlit as st
 
@@ -148,26 +149,43 @@ def _figures(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[
     )  # fmt: skip
 
 
+class Suggested(TypedDict):
+    """A suggestion of the range test, as the worker wrote it."""
+
+    name: str
+    learning_rate: float
+    why: str
+    at_edge: bool
+
+
+def _suggested(run: Run) -> tuple[list[Suggested], str, bool]:
+    """A range test's suggestions, why there are none, and whether the loss diverged; nothing while it runs."""
+    if not run.result:
+        return [], "", False
+    result = json.loads(run.result)
+    return result["suggestions"], result["reason"], result["diverged"]
+
+
 def _range_test(run: Run, batches: list[BatchRow]) -> None:
-    result = json.loads(run.result) if run.result else {"suggestions": [], "reason": "", "diverged": False}
+    suggestions, reason, diverged = _suggested(run)
     if run.error:
         st.error(run.error)
-    marks = {each["name"]: each["learning_rate"] for each in result["suggestions"]}
+    marks = {each["name"]: each["learning_rate"] for each in suggestions}
     live_plot(
         figures.range_test([row.learning_rate for row in batches], [row.loss for row in batches], marks),
         key=f"range-{run.id}", height=320, alt="Smoothed loss against learning rate.",
     )  # fmt: skip
-    for each in result["suggestions"]:
+    for each in suggestions:
         say, apply = st.columns([4, 1], vertical_alignment="center")
         edge = " It lies at the edge of the range: widen the range before you trust it." if each["at_edge"] else ""
         say.markdown(f"**{each['name']}: {each['learning_rate']:.3g}**, {each['why']}.{edge}")
         apply.button("Use it", key=f"use-{run.id}-{each['name']}", on_click=_apply, args=(run, each["learning_rate"]))
-    if result["reason"]:
-        st.warning(f"No suggestion: {result['reason']}")
+    if reason:
+        st.warning(f"No suggestion: {reason}")
     elif run.status == "finished":
         st.caption(
             "The loss diverged before the last iteration."
-            if result["diverged"]
+            if diverged
             else "The iterations ran out first; the loss had not diverged."
         )
 

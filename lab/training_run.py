@@ -21,7 +21,7 @@ from core.recipe import Recipe
 from core.resident import Resident
 from core.spec import Architecture
 from core.trace import classifier
-from core.training import EpochEnd, Event, RateFound, State, train
+from core.training import EpochEnd, Event, RateFound, State, history_of, train
 
 RESUME = "resume.pt"
 
@@ -50,7 +50,7 @@ def carry_out(order: Order, data: Resident) -> Iterator[Event]:
     recipe, history = order.recipe, list[EpochRecord]()
     state = load_state(order.folder) if order.resumable else None
     if state is not None:
-        history = [EpochRecord(**record) for record in cast(list[dict[str, float]], state["history"])]  # type: ignore[arg-type]
+        history = history_of(state)
         recipe = replace(recipe, learning_rate=cast(float, state["learning_rate"]))
     for event in train(network, data, order.recipe, state):
         if isinstance(event, RateFound):
@@ -103,7 +103,7 @@ def _card(order: Order, recipe: Recipe, data: Resident, history: list[EpochRecor
 def epochs_done(folder: Path) -> int:
     """How many epochs the resume file in the folder stands after; 0 where there is none. Raises CheckpointError."""
     state = load_state(folder)
-    return len(cast(list[object], state["history"])) if state else 0
+    return len(history_of(state)) if state else 0
 
 
 def load_state(folder: Path) -> State | None:

@@ -260,8 +260,8 @@ def recipe_words(recipe: Recipe) -> str:
         if getattr(recipe.augmentation, name).strength
     ]
     return (
-        f"{recipe.epochs} epochs of batch {recipe.batch_size} · {optimizer}, learning rate {recipe.learning_rate:.4g} · "
-        f"{schedule} · augmentation: {', '.join(changed) or 'none'} · seed {recipe.seed}"
+        f"{recipe.epochs} epochs of batch {recipe.batch_size} · {optimizer}, learning rate {recipe.learning_rate:.4g}"
+        f" · {schedule} · augmentation: {', '.join(changed) or 'none'} · seed {recipe.seed}"
     )
 
 

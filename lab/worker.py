@@ -119,7 +119,7 @@ class Worker:
             log.error("run %s could not be marked failed: %s", run.id, second)
 
     def _train(self, run: Run) -> tuple[str, bool]:
-        """Train, writing figures as they come; returns a range test's JSON, if there was one, and whether it stopped."""
+        """Train, writing figures as they come; returns a range test's JSON, if any, and whether it was stopped."""
         recipe = recipe_from_json(run.recipe)
         folder = self.store.folder / run.id
         order = Order(run.name, run.slug, architecture_from_json(run.architecture), recipe, folder)
@@ -161,14 +161,14 @@ class Worker:
         return self.leaving.is_set() or self.store.stop_requested(run.id)
 
     def _load(self, name: str, recipe: Recipe) -> Resident:
-        return load_resident(name, recipe.validation_size, recipe.normalisation, self.device)
+        split = Recipe(validation_size=recipe.validation_size, normalisation=recipe.normalisation)
+        return load_resident(name, split, self.device)
 
 
 @lru_cache(maxsize=1)
-def load_resident(name: str, validation_size: int, normalisation: str, device: torch.device) -> Resident:
-    """The data on the device, kept from run to run. Raises DataError."""
-    recipe = Recipe(validation_size=validation_size, normalisation=normalisation)  # type: ignore[arg-type]
-    return resident(load(name), recipe, device)
+def load_resident(name: str, split: Recipe, device: torch.device) -> Resident:
+    """The data on the device, kept from run to run; `split`: a recipe of which only the data's part is not default."""
+    return resident(load(name), split, device)
 
 
 def batch_rows(points: Points) -> list[BatchRow]:
@@ -190,7 +190,7 @@ def describe_machine() -> Machine:
 def warm_up(device: torch.device) -> None:
     """Load the data and run a step, so that the first run's first point comes at once."""
     try:
-        load_resident(best_present(), 0, "mnist", device)
+        load_resident(best_present(), Recipe(), device)
     except LabError as error:
         log.warning("not warmed up: %s", error)  # the run that needs the data will say it to its owner
     layer = torch.nn.Conv2d(1, 8, 3).to(device)

@@ -52,17 +52,12 @@ def png_that_claims(width: int, height: int) -> bytes:
     """A PNG whose header gives this size and which holds no pixels."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-        )
+        checked = kind + content
+        return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(b""))
-        + chunk(b"IEND", b"")
-    )
+    pixels = chunk(b"IDAT", zlib.compress(b""))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + pixels + chunk(b"IEND", b"")
 
 
 SEVEN = stroke((80, 60), (200, 60), (120, 230))
@@ -75,7 +70,7 @@ def test_centring_leaves_69_995_of_the_70_000_mnist_images_where_they_are(mnist_
 
 def test_a_shifted_mnist_image_comes_back_to_its_place(mnist_raw: Path) -> None:
     for image in read_images(mnist_raw, "t10k")[:200]:
-        assert np.array_equal(centre(np.roll(image, (-2, 3), (0, 1))), centre(image))
+        assert np.array_equal(centre(np.roll(image, (-1, 1), (0, 1))), centre(image))
 
 
 @pytest.mark.parametrize(
@@ -124,13 +119,13 @@ def test_a_line_and_a_dot_are_prepared_too() -> None:
     assert prepare(dot).scaled.shape == (20, 20)
 
 
-def test_no_ink_is_lost_when_the_centre_of_mass_lies_far_from_the_middle() -> None:
+def test_ink_that_leaves_the_frame_does_not_come_in_on_the_other_side() -> None:
     image = np.zeros((28, 28), np.uint8)
-    image[:20, 4] = 1
-    image[18:20, 4:24] = 255
+    image[0, 4] = 1
+    image[27, 4:24] = 255  # the centre of mass is in row 27, and goes up by 13
     moved = centre(image)
-    assert moved.sum(dtype=int) == image.sum(dtype=int)
-    assert moved[0].any()
+    assert np.flatnonzero(moved.any(axis=1)).tolist() == [14]
+    assert moved[14].sum(dtype=int) == 20 * 255
 
 
 def test_faint_specks_do_not_widen_the_crop() -> None:
@@ -173,10 +168,10 @@ def test_a_clean_picture_reads_the_same_white_on_black_and_black_on_white(format
     assert np.array_equal(from_picture(encoded(255 - SEVEN, format)), SEVEN)
 
 
-def test_an_mnist_image_in_a_file_comes_back_exactly(mnist_raw: Path) -> None:
+def test_an_mnist_image_in_a_file_is_read_as_it_is(mnist_raw: Path) -> None:
     for image in read_images(mnist_raw, "t10k")[:10]:
-        digit = prepare(from_picture(encoded(image))).digit
-        assert np.abs(digit.astype(int) - image).max() <= 1
+        read = from_picture(encoded(image))
+        assert np.abs(read.astype(int) - image).max() <= 1  # those whose brightest pixel is 254 are stretched
 
 
 def test_a_transparent_ground_counts_as_white_paper() -> None:
@@ -191,7 +186,17 @@ def test_a_photograph_in_uneven_light_gives_the_digit_drawn_on_it() -> None:
     data = encoded(np.clip(photograph, 0, 255).astype(np.uint8), "JPEG", quality=80)
     picture = from_picture(data)
     assert np.median(picture) == 0
-    assert np.abs(prepare(picture).digit.astype(int) - prepare(SEVEN).digit).mean() < 8
+    assert ((picture > 64) == (SEVEN > 127)).mean() > 0.99
+
+
+def test_a_digit_that_fills_its_photograph_is_still_told_from_the_paper(mnist_raw: Path) -> None:
+    x = np.linspace(-1, 1, 300)
+    for image in read_images(mnist_raw, "t10k")[:20]:
+        digit = np.asarray(Image.fromarray(centre(image)[3:26, 3:26]).resize((300, 300)), np.float64)
+        photograph = (200 + 50 * x) * (1 - 0.8 * digit / 255)
+        picture = from_picture(encoded(photograph.astype(np.uint8), "JPEG", quality=75))
+        expected = np.asarray(Image.fromarray(digit).resize((280, 280)))
+        assert np.corrcoef(picture.ravel(), expected.ravel())[0, 1] > 0.9
 
 
 def test_a_blank_sheet_is_refused() -> None:
@@ -229,9 +234,7 @@ def test_a_picture_too_large_is_refused_by_its_header(width: int, height: int, m
         from_picture(png_that_claims(width, height))
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"a letter to the editor\n" * 50, b"%!PS-Adobe-3.0 EPSF-3.0\n", b"\x89PNG\r\n"]
-)
+@pytest.mark.parametrize("data", [b"", b"a letter\n" * 50, b"%!PS-Adobe-3.0 EPSF-3.0\n", b"\x89PNG\r\n"])
 def test_what_is_no_picture_is_refused(data: bytes) -> None:
     with pytest.raises(DrawingError, match="not a picture"):
         from_picture(data)

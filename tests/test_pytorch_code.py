@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import torch
 from hypothesis import given, settings
-from random_architectures import architectures
 from torch import nn
 
 from core.catalogue import STEPS, Step, by_slug
@@ -20,6 +19,7 @@ from core.network import build
 from core.pytorch_code import pytorch_code
 from core.spec import Architecture, BatchNorm, Conv, Dropout, Flatten, GlobalAvgPool, ReLU
 from core.trace import trace
+from tests.random_architectures import architectures
 
 
 def executed(architecture: Architecture) -> tuple[nn.Sequential, str]:

@@ -7,7 +7,6 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from random_architectures import architectures
 
 from core.errors import LabError, RecipeError, SpecError
 from core.recipe import recipe_from_json
@@ -28,6 +27,7 @@ from core.spec import (
     describe,
 )
 from core.trace import classifier
+from tests.random_architectures import architectures
 
 THE_ISSUE = """{"name": "mine", "input": [1, 28, 28], "ops": [{"op": "Conv", "out_channels": 8, "kernel_size": 3},
     {"op": "BatchNorm"}, {"op": "ReLU"}, {"op": "MaxPool", "kernel_size": 2}, {"op": "GlobalAvgPool"},
@@ -110,7 +110,7 @@ BAD = {
     "a million channels": (network({**CONV, "out_channels": 1_000_000}), "op 0 Conv: out_channels: 1,000,000 .* 4,096"),
     "a number with 400 digits": (network({**CONV, "out_channels": 10**400}), "op 0 Conv: out_channels: .* 4,096"),
     "a number with 5,000 digits": (
-        '{"ops": [{"op": "Conv", "out_channels": 1%s, "kernel_size": 3}]}' % ("0" * 5000),  # noqa: UP031
+        '{"ops": [{"op": "Conv", "out_channels": 1%s, "kernel_size": 3}]}' % ("0" * 5000),
         "digits",
     ),
     "an image with 400 digits": (network(CONV, input=[1, 10**400, 28]), r"input\[1\]: .* 512"),

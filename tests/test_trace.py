@@ -6,7 +6,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_architectures import architectures
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -14,6 +13,7 @@ from core.network import build
 from core.receptive_field import extent, pixels_inside
 from core.spec import Architecture, AvgPool, Conv, Flatten, GlobalAvgPool, Linear, LogSoftmax, MaxPool
 from core.trace import classifier, trace
+from tests.random_architectures import architectures
 
 # ------------------------------------------------------------------------------------------------------- against torch
 

@@ -2,15 +2,14 @@
 
 import streamlit as st
 
-from lab import frame
+from lab import frame, gallery
 from lab.drawing_pad import drawing_pad
 from lab.resources import torch_warming
-from lab.shelf import own, shipped
 
 st.title("Draw a digit")
 st.markdown("Draw a digit and see what the network is given, and what it reads; then draw one that it does not.")
 frame.data_notice()
-shelf = (*shipped(), *own())
+shelf = gallery.on_hand()
 if not shelf:
     st.info("There is no checkpoint yet: train a network, and it will read your digits.", icon=":material/info:")
     st.page_link("pages/experiment/train.py", label="Train a network", icon=":material/arrow_forward:")

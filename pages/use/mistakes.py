@@ -6,12 +6,11 @@ from core.errors import LabError
 from core.trace import classifier
 from lab import frame, gallery, widgets
 from lab.resources import predictions, split
-from lab.shelf import own, shipped
 
 st.title("Mistakes")
 st.markdown("See which digits a network gets wrong, and how sure it was; start with those it hesitated over.")
 frame.data_notice()
-shelf = (*shipped(), *own())
+shelf = gallery.on_hand()
 if not shelf:
     st.info("There is no checkpoint yet: train a network, and its mistakes will stand here.", icon=":material/info:")
     st.page_link("pages/experiment/train.py", label="Train a network", icon=":material/arrow_forward:")

@@ -1,0 +1,124 @@
+"""The app as a user starts it, on a port of its own; and a Chromium to click through it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Page, expect, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+SCREENSHOTS = ROOT / "tests" / "screenshots"
+CHROMIUM_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+expect.set_options(timeout=60_000)  # the machine may be busy; what is measured is measured elsewhere
+IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"][data-test-connection-state="CONNECTED"]'
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running app."""
+
+    address: str
+    home: Path
+    started: float  # time.perf_counter() at its start
+
+
+@contextmanager
+def serving(home: Path) -> Iterator[Server]:
+    """Start the app on its own LAB_HOME, wait until it answers, and end it and its workers afterwards."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    started = time.perf_counter()
+    environment = {**os.environ, "LAB_HOME": str(home), "LAB_WORKER_IDLE": "60"}
+    log = (home / "app.log").open("wb")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port)],
+        cwd=ROOT,
+        env=environment,
+        stdout=log,
+        stderr=log,
+    )
+    address = f"http://localhost:{port}"
+    try:
+        _wait_for(f"{address}/_stcore/health", process)
+        yield Server(address, home, started)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+        log.close()
+        _end_workers(home)
+
+
+def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, f"the app ended with status {process.returncode}"
+        try:
+            with urllib.request.urlopen(address, timeout=2):
+                return
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError(f"{address} did not answer within 60 s")
+
+
+def _end_workers(home: Path) -> None:
+    from lab.runs import RunStore
+
+    if not (home / "runs.sqlite3").exists():
+        return
+    store = RunStore(home)
+    for device in ("cpu", "cuda", "mps"):
+        seat = store.seat(device)
+        if seat is not None:
+            with suppress(ProcessLookupError):
+                os.kill(seat.pid, signal.SIGTERM)
+    store.close()
+
+
+@contextmanager
+def browsing(executable: Path, width: int = 1280, height: int = 900, dark: bool = False) -> Iterator[Page]:
+    """A page of a fresh Chromium; an error on its console fails nothing, an exception of ours on the page does."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(executable), args=list(CHROMIUM_ARGUMENTS))
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
+        )
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        yield page
+        browser.close()
+
+
+def settled(page: Page) -> None:
+    """Wait until the script has run and the page is connected, and see that it shows no exception."""
+    page.wait_for_selector(IDLE)
+    expect(page.locator('[data-testid="stException"]')).to_have_count(0)
+
+
+def screenshot(page: Page, name: str) -> None:
+    """Keep a picture of the whole page, to be looked at."""
+    SCREENSHOTS.mkdir(exist_ok=True)
+    height = page.evaluate("document.querySelector('[data-testid=\"stMain\"]').scrollHeight")
+    size = page.viewport_size
+    assert size is not None
+    page.set_viewport_size({"width": size["width"], "height": max(size["height"], min(height, 4000))})
+    page.wait_for_timeout(400)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+    page.set_viewport_size(size)

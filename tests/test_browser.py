@@ -1,0 +1,103 @@
+"""The whole loop in a real browser, on the real data: a step, a run, its mistakes, a drawing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.app_server import Server, browsing, screenshot, serving, settled
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("home")) as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser_path: Path, mnist_raw: Path, server: Server) -> Iterator[Page]:
+    with browsing(browser_path) as opened:
+        yield opened
+
+
+def test_a_fresh_servers_first_deep_link_opens_the_page_and_no_box(page: Page, server: Server) -> None:
+    page.goto(f"{server.address}/step?step=a2-final-7758")
+    settled(page)
+    expect(page.get_by_text("7,758", exact=True).first).to_be_visible()
+    expect(page.get_by_text("Page not found")).to_have_count(0)
+    assert "step=a2-final-7758" in page.url
+    screenshot(page, "step")
+
+
+def test_the_ladder_leads_to_a_step(page: Page, server: Server) -> None:
+    page.goto(server.address)
+    settled(page)
+    page.wait_for_selector(".js-plotly-plot")
+    screenshot(page, "ladder")
+    page.get_by_role("link", name="A3 · Dilation").click()
+    expect(page.get_by_role("heading", name="A step of the ladder")).to_be_visible()
+    settled(page)
+    expect(page.get_by_text("5,340", exact=True).first).to_be_visible()
+
+
+def test_a_short_run_grows_its_curve_and_ends(page: Page, server: Server) -> None:
+    page.goto(f"{server.address}/train?step=c6-steplr-7416")
+    settled(page)
+    fill(page, "Epochs", "1")
+    fill(page, "Batch size", "512")
+    page.get_by_role("button", name="Start training").click()
+    page.wait_for_url(re.compile("run="))
+    expect(page.get_by_text("images/s").first).to_be_visible()
+    first = points_drawn(page)
+    node = page.locator(".live-plot").last
+    node.evaluate("element => { element.dataset.seen = 'yes' }")
+    page.wait_for_function("before => document.querySelectorAll('.live-plot')[1].data[0].x.length > before", arg=first)
+    assert node.get_attribute("data-seen") == "yes", "the live chart was mounted anew"
+    screenshot(page, "training")
+    run_address = page.url
+
+    with_second_look(page, run_address)
+    expect(page.get_by_text("finished after 1 of 1 epochs")).to_be_visible(timeout=180_000)
+    settled(page)
+    screenshot(page, "finished")
+    page.get_by_role("link", name="See its mistakes").click()
+    expect(page.get_by_role("heading", name=re.compile("mistakes", re.IGNORECASE)).first).to_be_visible()
+
+
+def with_second_look(page: Page, address: str) -> None:
+    """A second tab finds the same run by its URL."""
+    second = page.context.new_page()
+    second.goto(address)
+    second.wait_for_selector(".live-plot")
+    expect(second.get_by_text(re.compile("running on|finished after"))).to_be_visible()
+    second.close()
+
+
+def test_stop_ends_a_run_and_says_after_how_many_epochs(page: Page, server: Server) -> None:
+    page.goto(f"{server.address}/train?step=a2-final-7758")
+    settled(page)
+    page.get_by_role("button", name="Start training").click()
+    expect(page.get_by_text("images/s").first).to_be_visible()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("stopped after 0 of 15 epochs")).to_be_visible(timeout=30_000)
+    screenshot(page, "stopped")
+
+
+def points_drawn(page: Page) -> int:
+    """How many batches the loss curve shows."""
+    page.wait_for_function("document.querySelectorAll('.live-plot')[1]?.data?.[0]?.x?.length > 0")
+    return int(page.evaluate("document.querySelectorAll('.live-plot')[1].data[0].x.length"))
+
+
+def fill(page: Page, label: str, value: str) -> None:
+    """Type a number and let the page take it."""
+    field = page.get_by_label(label, exact=True)
+    field.fill(value)
+    field.press("Enter")
+    settled(page)

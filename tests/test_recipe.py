@@ -1,0 +1,266 @@
+"""Recipes: every schedule against torch's own, step by step, and one clear sentence for what is no recipe."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.optim import lr_scheduler
+
+from core.errors import RecipeError
+from core.recipe import (
+    SGD,
+    Adam,
+    AdamW,
+    Augmentation,
+    Constant,
+    Cosine,
+    Jitter,
+    LinearToZero,
+    OneCycle,
+    RangeTest,
+    Recipe,
+    ReduceLROnPlateau,
+    Schedule,
+    StepLR,
+    plateau_rate,
+    rate_factor,
+    recipe_from_dict,
+    recipe_from_json,
+    recipe_to_dict,
+    recipe_to_json,
+)
+
+# ------------------------------------------------------------------------------------------- schedules against torch's
+
+
+def optimizer(rate: float = 1.0) -> torch.optim.Optimizer:
+    return torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=rate)
+
+
+def stepped(optimizer: torch.optim.Optimizer, scheduler: lr_scheduler.LRScheduler, steps: int) -> list[float]:
+    """The rate at each of so many steps."""
+    rates = []
+    for _ in range(steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return rates
+
+
+def ours(schedule: Schedule, iterations: int) -> list[float]:
+    return [rate_factor(schedule, iteration / (iterations - 1), 0) for iteration in range(iterations)]
+
+
+iterations = st.integers(2, 300)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 9), st.floats(0, 1), st.integers(1, 40))
+def test_step_lr_is_torchs(step_size: int, gamma: float, epochs: int) -> None:
+    sgd = optimizer()
+    theirs = stepped(sgd, lr_scheduler.StepLR(sgd, step_size, gamma), epochs)
+    assert [rate_factor(StepLR(step_size, gamma), 0.5, epoch) for epoch in range(epochs)] == pytest.approx(theirs)
+
+
+@settings(deadline=None)
+@given(iterations)
+def test_cosine_is_torchs_from_the_first_iteration_to_the_last(count: int) -> None:
+    sgd = optimizer()
+    theirs = stepped(sgd, lr_scheduler.CosineAnnealingLR(sgd, T_max=count - 1), count)
+    assert ours(Cosine(), count) == pytest.approx(theirs, abs=1e-9)
+
+
+@settings(deadline=None)
+@given(iterations)
+def test_linear_to_zero_is_torchs_from_the_first_iteration_to_the_last(count: int) -> None:
+    sgd = optimizer()
+    theirs = stepped(sgd, lr_scheduler.LinearLR(sgd, 1.0, 0.0, total_iters=count - 1), count)
+    assert ours(LinearToZero(), count) == pytest.approx(theirs, abs=1e-9)
+
+
+@settings(deadline=None)
+@given(iterations, st.floats(0.05, 0.95), st.floats(1, 100), st.floats(1, 1e6))
+def test_one_cycle_is_torchs_with_its_peak_at_the_same_iteration(
+    count: int, warm_up: float, start_divisor: float, end_divisor: float
+) -> None:
+    sgd = optimizer()
+    share = (warm_up * (count - 1) + 1) / count  # torch counts the way up from one before the first iteration
+    theirs = lr_scheduler.OneCycleLR(
+        sgd,
+        max_lr=1.0,
+        total_steps=count,
+        pct_start=min(share, 1.0),
+        div_factor=start_divisor,
+        final_div_factor=end_divisor,
+        cycle_momentum=False,
+    )
+    rates = stepped(sgd, theirs, count - 1)
+    rates.append(sgd.param_groups[0]["lr"])
+    assert ours(OneCycle(warm_up, start_divisor, end_divisor), count) == pytest.approx(rates[:count], abs=1e-9)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.floats(0.001, 3) | st.sampled_from([0.5, 0.495, 0.49]), max_size=40),
+    st.floats(0.05, 0.9),
+    st.integers(0, 4),
+    st.floats(0, 0.2),
+    st.sampled_from([0.0, 1e-4, 1e-3]),
+)
+def test_the_plateau_is_torchs_for_the_same_losses(
+    losses: list[float], factor: float, patience: int, threshold: float, min_lr: float
+) -> None:
+    sgd = optimizer(0.01)
+    theirs = lr_scheduler.ReduceLROnPlateau(
+        sgd, mode="min", factor=factor, patience=patience, threshold=threshold, threshold_mode="rel", min_lr=min_lr
+    )
+    mine = ReduceLROnPlateau(factor, patience, threshold, min_lr)
+    for epoch, loss in enumerate(losses):
+        theirs.step(loss)
+        assert plateau_rate(mine, 0.01, losses[: epoch + 1]) == pytest.approx(sgd.param_groups[0]["lr"])
+
+
+def test_a_plateau_has_the_full_rate_before_any_loss() -> None:
+    assert plateau_rate(ReduceLROnPlateau(), 0.02, []) == 0.02
+
+
+def test_one_cycle_worked_by_hand() -> None:
+    schedule = OneCycle(warm_up=0.5, start_divisor=10, end_divisor=100)
+    assert [rate_factor(schedule, progress, 0) for progress in (0, 0.25, 0.5, 0.75, 1)] == pytest.approx(
+        [0.1, 0.55, 1.0, 0.5005, 0.001]
+    )
+
+
+@given(st.floats(0, 1), st.integers(0, 1000))
+def test_a_constant_rate_is_constant(progress: float, epoch: int) -> None:
+    assert rate_factor(Constant(), progress, epoch) == 1
+
+
+@given(st.floats(0, 1), st.integers(0, 20))
+def test_no_factor_is_ever_negative_above_one_or_no_number(progress: float, epoch: int) -> None:
+    for schedule in (StepLR(3), OneCycle(), Cosine(), LinearToZero()):
+        assert 0 <= rate_factor(schedule, progress, epoch) <= 1 + 1e-12
+
+
+# --------------------------------------------------------------------------------------------------- there and back
+
+
+share = st.floats(0, 1)
+momentum = st.floats(0, 0.9999)
+jitters = st.builds(Jitter, st.floats(0, 0.5), share)
+recipes = st.builds(
+    Recipe,
+    epochs=st.integers(1, 1000),
+    batch_size=st.integers(1, 10_000),
+    learning_rate=st.floats(1e-9, 100),
+    range_test=st.none() | st.builds(RangeTest, start=st.floats(1e-9, 1e-3), iterations=st.integers(20, 5000)),
+    optimizer=st.builds(SGD, st.floats(0.1, 0.9), st.booleans(), share) | st.builds(Adam, momentum) | st.builds(AdamW),
+    schedule=st.builds(StepLR, st.integers(1, 1000), share)
+    | st.builds(ReduceLROnPlateau, share, monitor=st.just("test"))
+    | st.builds(OneCycle, st.floats(0.01, 0.99))
+    | st.sampled_from([Constant(), Cosine(), LinearToZero()]),
+    label_smoothing=st.floats(0, 0.99),
+    ema_decay=momentum,
+    normalisation=st.sampled_from(["mnist", "training_split"]),
+    validation_size=st.sampled_from([0, 5000]),
+    augmentation=st.builds(
+        Augmentation, jitters, jitters, jitters, jitters, jitters, fill=share, interpolation=st.just("nearest")
+    ),
+    seed=st.integers(0, 2**31 - 1),
+)
+
+
+@given(recipes)
+def test_a_recipe_comes_back_from_its_json(recipe: Recipe) -> None:
+    assert recipe_from_json(recipe_to_json(recipe)) == recipe
+    assert recipe_from_dict(recipe_to_dict(recipe)) == recipe
+
+
+def test_a_recipe_of_defaults_is_an_empty_object() -> None:
+    assert recipe_to_json(Recipe()) == "{}"
+    assert recipe_from_json("{}") == Recipe()
+
+
+def test_written_defaults_change_nothing() -> None:
+    written = """{"epochs": 15, "batch_size": 128, "learning_rate": 0.01, "range_test": null,
+        "optimizer": {"name": "SGD", "momentum": 0.9, "nesterov": false, "weight_decay": 0},
+        "schedule": {"name": "Constant"}, "loss": "cross_entropy", "label_smoothing": 0, "ema_decay": 0,
+        "normalisation": "mnist", "validation_size": 0, "target_accuracy": 0.994, "seed": 1,
+        "augmentation": {"rotation": {"strength": 0, "probability": 1}, "fill": 0, "interpolation": "bilinear"}}"""
+    assert recipe_from_json(written) == Recipe()
+
+
+def test_who_looks_at_the_test_set_is_said() -> None:
+    held_out = Recipe(validation_size=5000)
+    assert Recipe().chooses_on_test
+    assert not held_out.chooses_on_test
+    assert replace(held_out, schedule=ReduceLROnPlateau(monitor="test")).chooses_on_test
+
+
+# ---------------------------------------------------------------------------------------------------------- bad input
+
+BAD = {
+    "no JSON": ("{", "not JSON"),
+    "a list": ("[]", "expected an object"),
+    "an unknown field": ('{"lr": 1}', "unknown field 'lr'"),
+    "no epochs": ('{"epochs": 0}', "epochs: 0 is outside 1 to 1,000"),
+    "epochs without end": ('{"epochs": 1e9}', "whole number"),
+    "a batch of nothing": ('{"batch_size": 0}', "batch_size: 0 is outside 1 to 10,000"),
+    "a rate that is no number": ('{"learning_rate": NaN}', "learning_rate: nan is outside"),
+    "an infinite rate": ('{"learning_rate": 1e999}', "learning_rate: inf is outside"),
+    "a rate with 400 digits": (f'{{"learning_rate": 1{"0" * 400}}}', "learning_rate: .*401 digits is outside"),
+    "a rate of zero": ('{"learning_rate": 0}', "learning_rate: 0 is outside"),
+    "a rate in words": ('{"learning_rate": "fast"}', "learning_rate: expected a number, got 'fast'"),
+    "an unknown optimizer": ('{"optimizer": {"name": "Lion"}}', "optimizer: unknown name 'Lion'; there are SGD, Adam, A"),
+    "an optimizer that is a word": ('{"optimizer": "SGD"}', "optimizer: expected an object"),
+    "a momentum of one": ('{"optimizer": {"name": "SGD", "momentum": 1}}', "momentum: 1 is outside 0 to 0.9999"),
+    "nesterov without momentum": ('{"optimizer": {"name": "SGD", "momentum": 0, "nesterov": true}}', "nesterov"),
+    "another optimizer's field": ('{"optimizer": {"name": "SGD", "beta1": 0.9}}', "unknown field 'beta1'"),
+    "a step without its size": ('{"schedule": {"name": "StepLR"}}', "step_size is missing"),
+    "a plateau on a split that is not held out": (
+        '{"schedule": {"name": "ReduceLROnPlateau"}}',
+        "watches the validation loss, but validation_size is 0",
+    ),
+    "an unknown loss": ('{"loss": "hinge"}', "'hinge' is none of cross_entropy, mean_squared_error"),
+    "a smoothed mean squared error": ('{"loss": "mean_squared_error", "label_smoothing": 0.1}', "label_smoothing 0.1"),
+    "a split of another size": ('{"validation_size": 100}', "100 is none of 0, 5000"),
+    "a split of false": ('{"validation_size": false}', "false is none of 0, 5000"),
+    "a split of 5000.0": ('{"validation_size": 5000.0}', "5000.0 is none of 0, 5000"),
+    "a range that falls": ('{"range_test": {"start": 1, "end": 0.1}}', "start 1 is not below end 0.1"),
+    "half a turn too much": ('{"augmentation": {"rotation": {"strength": 181}}}', "strength: 181 is outside 0 to 180"),
+    "a shear inside out": ('{"augmentation": {"shear": {"strength": 70}}}', "shear: strength 70 is more than 60"),
+    "a probability of two": ('{"augmentation": {"scale": {"probability": 2}}}', "probability: 2 is outside 0 to 1"),
+    "a jitter that is a number": ('{"augmentation": {"scale": 0.1}}', "scale: expected an object"),
+    "a negative seed": ('{"seed": -1}', "seed: -1 is outside"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_is_no_recipe_is_one_sentence_with_the_place_and_the_numbers(case: str) -> None:
+    text, says = BAD[case]
+    with pytest.raises(RecipeError, match=says) as raised:
+        recipe_from_json(text)
+    assert "\n" not in str(raised.value)
+    assert len(str(raised.value)) < 400
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just(10**400)
+anything = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=8), inner), max_leaves=8)
+fields = st.sampled_from([*recipe_to_dict(Recipe(epochs=2)), *Recipe.__dataclass_fields__])
+
+
+@given(st.dictionaries(fields, anything | st.fixed_dictionaries({"name": st.sampled_from(["SGD", "StepLR"])})))
+def test_arbitrary_json_is_a_recipe_or_a_recipe_error(data: dict[str, object]) -> None:
+    try:
+        recipe = recipe_from_dict(data)  # type: ignore[arg-type]
+    except RecipeError as error:
+        assert "\n" not in str(error)
+    else:
+        assert recipe_from_json(json.dumps(recipe_to_dict(recipe))) == recipe
+        assert math.isfinite(recipe.learning_rate)

@@ -1,0 +1,425 @@
+"""The training loop against loops written by hand, and against itself: one seed, one run, however often it stops."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from core.embedded_digits import embedded_digits
+from core.errors import DeviceError, TrainingError
+from core.evaluation import evaluate
+from core.history import EpochRecord
+from core.mnist import Dataset, Split
+from core.network import build
+from core.recipe import (
+    SGD,
+    Adam,
+    AdamW,
+    Augmentation,
+    Cosine,
+    Jitter,
+    OneCycle,
+    Optimizer,
+    RangeTest,
+    Recipe,
+    ReduceLROnPlateau,
+    StepLR,
+    plateau_rate,
+)
+from core.resident import available_devices, choose_device, grey, normalised, resident
+from core.spec import Architecture, Flatten, Linear, LogSoftmax
+from core.training import EpochEnd, Points, RateFound, State, first_images, loss_of, train
+from tests.tiny import PLAIN, TINY, same, tiny_data, trained
+
+AUGMENTED = Augmentation(rotation=Jitter(10), translation=Jitter(0.1, 0.5), contrast=Jitter(0.2))
+EVERYTHING = Recipe(
+    epochs=4,
+    batch_size=32,
+    learning_rate=0.05,
+    optimizer=SGD(momentum=0.9, nesterov=True, weight_decay=1e-4),
+    schedule=OneCycle(),
+    label_smoothing=0.1,
+    ema_decay=0.9,
+    augmentation=AUGMENTED,
+    seed=3,
+)
+
+
+def figures(ends: list[EpochEnd]) -> list[EpochRecord]:
+    return [replace(end.record, seconds=0.0) for end in ends]
+
+
+# ----------------------------------------------------------------------------------------------------------- one seed
+
+
+@pytest.mark.parametrize("optimizer", [SGD(), Adam(), AdamW()], ids=str)
+def test_the_same_seed_gives_the_same_run_bit_for_bit(optimizer: Optimizer) -> None:
+    recipe, data = replace(EVERYTHING, optimizer=optimizer, epochs=2), tiny_data(validation=40)
+    weights, ends = trained(recipe, data)
+    torch.manual_seed(99)  # whatever has been drawn elsewhere
+    torch.rand(5)
+    again, ends_again = trained(recipe, data)
+    assert same(weights, again)
+    assert same(ends[-1].weights, ends_again[-1].weights)
+    assert figures(ends) == figures(ends_again)
+
+
+def test_another_seed_gives_another_run() -> None:
+    data = tiny_data()
+    assert not same(trained(replace(EVERYTHING, epochs=1), data)[0], trained(replace(EVERYTHING, epochs=1, seed=4), data)[0])
+
+
+def test_the_seed_decides_the_order_and_the_masks_too_not_only_the_first_weights() -> None:
+    data, runs = tiny_data(), []
+    for seed in (1, 2):
+        network = build(TINY, 7)
+        list(train(network, data, replace(EVERYTHING, epochs=1, augmentation=Augmentation(), seed=seed)))
+        runs.append(network.state_dict())
+    assert not same(*runs)
+
+
+def test_training_and_building_leave_torchs_own_random_numbers_alone() -> None:
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    trained(replace(EVERYTHING, epochs=1, range_test=RangeTest(iterations=20)), tiny_data())
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("after", [1, 3])
+@pytest.mark.parametrize("through_a_file", [True, False])
+@pytest.mark.parametrize("optimizer", [EVERYTHING.optimizer, Adam(), AdamW()], ids=["SGD", "Adam", "AdamW"])
+def test_a_resumed_run_ends_as_the_undisturbed_one_bit_for_bit(
+    after: int, through_a_file: bool, optimizer: Optimizer, tmp_path: Path
+) -> None:
+    recipe, data = replace(EVERYTHING, optimizer=optimizer), tiny_data(validation=40)
+    weights, ends = trained(recipe, data)
+    first = build(TINY, recipe.seed)
+    stopped = next(e for e in train(first, data, recipe) if isinstance(e, EpochEnd) and e.record.epoch == after - 1)
+    state: State = copy.deepcopy(stopped.state)
+    if through_a_file:
+        torch.save(stopped.state, tmp_path / "state.pt")
+        state = torch.load(tmp_path / "state.pt", weights_only=True)
+    second = build(TINY, seed=123)
+    rest = [event for event in train(second, data, recipe, state) if isinstance(event, EpochEnd)]
+    assert [end.record.epoch for end in rest] == list(range(after, recipe.epochs))
+    assert same(second.state_dict(), weights)
+    assert same(rest[-1].weights, ends[-1].weights)
+    assert figures(rest) == figures(ends[after:])
+    assert [dict(record, seconds=0) for record in cast(list[dict[str, float]], rest[-1].state["history"])] == [
+        asdict(record) for record in figures(ends)
+    ]
+
+
+def test_a_resumed_run_keeps_the_rate_that_the_range_test_found() -> None:
+    recipe, data = replace(EVERYTHING, epochs=2, range_test=RangeTest(iterations=60)), tiny_data()
+    weights, _ = trained(recipe, data)
+    events = iter(train(build(TINY, recipe.seed), data, recipe))
+    end = next(event for event in events if isinstance(event, EpochEnd))
+    network = build(TINY)
+    rest = list(train(network, data, recipe, copy.deepcopy(end.state)))
+    assert not any(isinstance(event, RateFound) for event in rest)
+    assert same(network.state_dict(), weights)
+
+
+def test_a_resumed_plateau_remembers_its_losses() -> None:
+    schedule = ReduceLROnPlateau(factor=0.5, patience=0, threshold=0.5, min_lr=1e-6, monitor="test")
+    recipe, data = replace(EVERYTHING, schedule=schedule, epochs=5), tiny_data()
+    _, ends = trained(recipe, data)
+    rates = [end.record.learning_rate for end in ends]
+    losses = [end.record.test_loss for end in ends]
+    assert rates == [plateau_rate(schedule, recipe.learning_rate, losses[:epoch]) for epoch in range(5)]
+    assert len(set(rates)) > 1
+    events = iter(train(build(TINY, recipe.seed), data, recipe))
+    end = [next(event for event in events if isinstance(event, EpochEnd)) for _ in range(3)][-1]
+    rest = [e for e in train(build(TINY), data, recipe, copy.deepcopy(end.state)) if isinstance(e, EpochEnd)]
+    assert [end.record.learning_rate for end in rest] == rates[3:]
+
+
+# ------------------------------------------------------------------------------------------------------- by hand
+
+
+def by_hand(optimizer: torch.optim.Optimizer, network: nn.Module, batches: list[tuple[Tensor, Tensor]]) -> None:
+    """The loop as any tutorial has it."""
+    for images, labels in batches:
+        optimizer.zero_grad()
+        F.cross_entropy(network((images[:, None] / 255 - 0.1307) / 0.3081), labels).backward()
+        optimizer.step()
+
+
+def batches_of(recipe: Recipe) -> list[tuple[Tensor, Tensor]]:
+    """The run's batches, from a permutation of the run's seed."""
+    data = tiny_data()
+    generator, batches = torch.Generator().manual_seed(recipe.seed), []
+    for _ in range(recipe.epochs):
+        for chosen in torch.randperm(150, generator=generator).split(recipe.batch_size):
+            batches.append((data.train.images[chosen], data.train.labels[chosen]))
+    return batches
+
+
+@pytest.mark.parametrize(
+    ("settings", "theirs"),
+    [
+        (SGD(0.0), lambda p: torch.optim.SGD(p, 0.01)),
+        (SGD(0.8, True, 0.01), lambda p: torch.optim.SGD(p, 0.01, momentum=0.8, nesterov=True, weight_decay=0.01)),
+        (Adam(0.8, 0.99, 0.01), lambda p: torch.optim.Adam(p, 0.01, (0.8, 0.99), weight_decay=0.01)),
+        (AdamW(0.8, 0.99, 0.1), lambda p: torch.optim.AdamW(p, 0.01, (0.8, 0.99), weight_decay=0.1)),
+    ],
+    ids=["SGD", "SGD with nesterov", "Adam", "AdamW"],
+)
+def test_training_is_the_loop_that_one_would_write_by_hand(settings: Optimizer, theirs: object) -> None:
+    recipe = Recipe(epochs=2, batch_size=50, learning_rate=0.01, optimizer=settings)
+    network = build(PLAIN, recipe.seed)
+    by_hand(theirs(network.parameters()), network, batches_of(recipe))  # type: ignore[operator]
+    weights, _ = trained(recipe, tiny_data(), PLAIN)
+    for name, tensor in network.state_dict().items():
+        torch.testing.assert_close(weights[name], tensor)
+
+
+def test_the_average_of_the_weights_is_that_of_a_hand_computation() -> None:
+    recipe = Recipe(epochs=2, batch_size=50, learning_rate=0.05, ema_decay=0.8)
+    network = build(PLAIN, recipe.seed)
+    optimizer = torch.optim.SGD(network.parameters(), 0.05, momentum=0.9)
+    average: dict[str, Tensor] = {}
+    for batch in batches_of(recipe):
+        by_hand(optimizer, network, [batch])
+        now = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+        average = {name: 0.8 * average[name] + 0.2 * now[name] for name in now} if average else now
+    _, ends = trained(recipe, tiny_data(), PLAIN)
+    for name, tensor in average.items():
+        torch.testing.assert_close(ends[-1].weights[name], tensor)
+    averaged = build(PLAIN)
+    averaged.load_state_dict(average)
+    data = tiny_data()
+    assert ends[-1].record.test_loss == pytest.approx(evaluate(averaged, data.test, data.normalisation)[0], rel=1e-4)
+
+
+def test_the_step_schedule_divides_the_rate_at_its_epochs() -> None:
+    _, ends = trained(Recipe(epochs=5, learning_rate=0.08, schedule=StepLR(2, 0.5)), tiny_data())
+    assert [end.record.learning_rate for end in ends] == [0.08, 0.08, 0.04, 0.04, 0.02]
+
+
+def test_a_schedule_runs_from_the_first_iteration_to_the_last() -> None:
+    recipe = Recipe(epochs=3, batch_size=32, learning_rate=0.08, schedule=Cosine())
+    events = [event for event in train(build(TINY, 1), tiny_data(), recipe) if isinstance(event, Points)]
+    rates = [rate for event in events for rate in event.learning_rates]
+    assert rates == pytest.approx([0.04 * (1 + math.cos(math.pi * i / 14)) for i in range(15)])
+
+
+# ------------------------------------------------------------------------------------------------------------ losses
+
+LOGITS = torch.randn(20, 10, generator=torch.Generator().manual_seed(1))
+LABELS = torch.arange(20) % 10
+
+
+def test_cross_entropy_on_log_probabilities_is_their_negative_log_likelihood() -> None:
+    logs = LOGITS.log_softmax(1)
+    torch.testing.assert_close(loss_of(logs, LABELS, Recipe()), F.nll_loss(logs, LABELS))
+    torch.testing.assert_close(loss_of(LOGITS, LABELS, Recipe()), F.nll_loss(logs, LABELS))
+
+
+def test_a_final_log_softmax_changes_no_weight() -> None:
+    recipe, data = Recipe(epochs=1, batch_size=50), tiny_data()
+    with_it = Architecture("log", (*PLAIN.ops, LogSoftmax()))
+    for name, tensor in trained(recipe, data, with_it)[0].items():
+        torch.testing.assert_close(tensor, trained(recipe, data, PLAIN)[0][name])
+
+
+def test_label_smoothing_spreads_its_share_over_all_classes() -> None:
+    target = torch.full((20, 10), 0.2 / 10)
+    target[torch.arange(20), LABELS] += 0.8
+    by_hand = -(target * LOGITS.log_softmax(1)).sum(1).mean()
+    torch.testing.assert_close(loss_of(LOGITS, LABELS, Recipe(label_smoothing=0.2)), by_hand)
+
+
+def test_mean_squared_error_is_that_of_the_probabilities() -> None:
+    p = LOGITS.exp() / LOGITS.exp().sum(1, keepdim=True)
+    by_hand = ((p - torch.eye(10)[LABELS]) ** 2).mean()
+    recipe = Recipe(loss="mean_squared_error")
+    torch.testing.assert_close(loss_of(LOGITS, LABELS, recipe), by_hand)
+    torch.testing.assert_close(loss_of(LOGITS.log_softmax(1), LABELS, recipe), by_hand)
+
+
+def test_a_run_with_mean_squared_error_learns() -> None:
+    recipe = Recipe(epochs=15, batch_size=30, optimizer=Adam(), loss="mean_squared_error")
+    _, ends = trained(recipe, tiny_data(), PLAIN)
+    assert ends[-1].record.train_accuracy > 0.9 > ends[0].record.train_accuracy
+    assert ends[-1].record.train_loss < ends[0].record.train_loss < 0.1
+
+
+# --------------------------------------------------------------------------------------------------- what is reported
+
+
+def test_the_running_train_accuracy_is_that_of_a_recount() -> None:
+    data, seen = tiny_data(), []
+    network = build(TINY, EVERYTHING.seed)
+    network.register_forward_hook(lambda module, given, logits: seen.append(logits.argmax(1)) if module.training else None)
+    recipe = replace(EVERYTHING, epochs=1)
+    (end,) = [event for event in train(network, data, recipe) if isinstance(event, EpochEnd)]
+    order = torch.randperm(150, generator=torch.Generator().manual_seed(recipe.seed))
+    hits = int((torch.cat(seen) == data.train.labels[order]).sum())
+    assert end.record.train_accuracy == hits / 150
+
+
+def test_the_figures_of_an_epoch_are_those_of_its_points() -> None:
+    events = list(train(build(TINY, 1), tiny_data(), Recipe(epochs=1, batch_size=64)))
+    points = [event for event in events if isinstance(event, Points)]
+    sizes = [64, 64, 22]
+    losses = list(itertools.chain(*(event.losses for event in points)))
+    accuracies = list(itertools.chain(*(event.accuracies for event in points)))
+    record = cast(EpochEnd, events[-1]).record
+    assert record.train_loss == pytest.approx(np.average(losses, weights=sizes))
+    assert record.train_accuracy == pytest.approx(np.average(accuracies, weights=sizes))
+
+
+def test_validation_and_test_figures_are_those_of_the_evaluated_weights() -> None:
+    data = tiny_data(validation=40)
+    _, ends = trained(replace(EVERYTHING, epochs=2), data)
+    network = build(TINY)
+    network.load_state_dict(ends[-1].weights)
+    record = ends[-1].record
+    assert data.validation is not None
+    assert (record.test_loss, record.test_accuracy) == evaluate(network, data.test, data.normalisation)
+    assert (record.validation_loss, record.validation_accuracy) == evaluate(network, data.validation, data.normalisation)
+
+
+def test_iterations_are_counted_through_the_run_without_a_gap() -> None:
+    events = list(train(build(TINY, 1), tiny_data(), Recipe(epochs=3, batch_size=7)))
+    points = [event for event in events if isinstance(event, Points)]
+    counted = [event.iteration + n for event in points for n in range(len(event.losses))]
+    assert counted == list(range(3 * math.ceil(150 / 7)))
+    assert {event.iterations for event in points} == {len(counted)}
+    for event in points:
+        assert len(event.losses) == len(event.accuracies) == len(event.learning_rates) > 0
+        assert event.epoch == event.iteration // math.ceil(150 / 7)
+    assert [event.record.epoch for event in events if isinstance(event, EpochEnd)] == [0, 1, 2]
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_names_the_iteration() -> None:
+    data = tiny_data()
+    network = build(PLAIN, 1)
+
+    def poison(module: nn.Module, given: tuple[Tensor], logits: Tensor) -> Tensor:
+        calls.append(len(given[0]))
+        return logits * math.nan if len(calls) == 4 else logits
+
+    calls: list[int] = []
+    network.register_forward_hook(poison)
+    with pytest.raises(TrainingError, match=r"epoch 0, iteration 3: the loss is nan at learning rate 0.01"):
+        list(train(network, data, Recipe(epochs=1, batch_size=10)))
+
+
+@pytest.mark.parametrize("batch_size", [10, 150])
+def test_a_rate_that_is_far_too_high_is_an_error_of_ours(batch_size: int) -> None:
+    """Also where the only iteration's loss is still a number, and the weights that it leaves are none."""
+    plain = Architecture("linear", (Flatten(), Linear(50), Linear(50), Linear(10)))
+    recipe = Recipe(epochs=2, batch_size=batch_size, learning_rate=100, optimizer=SGD(0.99, weight_decay=1.0))
+    with pytest.raises(TrainingError, match="epoch"):
+        for _ in range(4):
+            network = build(plain, 1)
+            for parameter in network.parameters():
+                parameter.data *= 1e12
+            list(train(network, tiny_data(), recipe))
+
+
+def test_who_stops_iterating_stops_the_training_and_has_a_network_that_works() -> None:
+    data = tiny_data()
+    network = build(TINY, 1)
+    events = train(network, data, EVERYTHING)
+    next(event for event in events if isinstance(event, EpochEnd))
+    next(events)  # the first point of the second epoch
+    events.close()  # type: ignore[attr-defined]
+    before = copy.deepcopy(network.state_dict())
+    loss, accuracy = evaluate(network, data.test, data.normalisation)
+    assert math.isfinite(loss)
+    assert 0 <= accuracy <= 1
+    assert same(network.state_dict(), before)
+    list(train(network, data, replace(EVERYTHING, epochs=1)))
+
+
+def test_the_preview_shows_the_very_images_of_the_first_batch() -> None:
+    data, seen = tiny_data(), []
+    network = build(PLAIN, 1)
+    network.register_forward_pre_hook(lambda module, given: seen.append(given[0].clone()))
+    recipe = replace(EVERYTHING, range_test=None)
+    next(iter(train(network, data, recipe)))
+    assert torch.equal(normalised(first_images(data, recipe, 12), data.normalisation), seen[0][:12])
+    assert not torch.equal(first_images(data, recipe, 12), first_images(data, replace(recipe, seed=4), 12))
+
+
+def test_a_rate_found_by_the_range_test_is_told_and_used_and_costs_the_network_nothing() -> None:
+    data, recipe = tiny_data(), Recipe(epochs=1, batch_size=30, range_test=RangeTest(iterations=60), optimizer=Adam())
+    network = build(PLAIN, recipe.seed)
+    events = train(network, data, recipe)
+    found = next(iter(events))
+    assert isinstance(found, RateFound)
+    assert same(network.state_dict(), build(PLAIN, recipe.seed).state_dict())
+    assert found.learning_rate == found.result.suggestion("valley")
+    points = [event for event in events if isinstance(event, Points)]
+    assert points[0].learning_rates[0] == found.learning_rate
+
+
+# ----------------------------------------------------------------------------------------------------------- the data
+
+
+def fake_mnist() -> Dataset:
+    """60,000 labels as MNIST's train files have them, one image for all: only the split is looked at."""
+    counts = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]  # of each digit
+    labels = np.random.default_rng(1).permutation(np.repeat(np.arange(10, dtype=np.uint8), counts))
+    images = np.zeros((60_000, 28, 28), np.uint8)
+    images[:, 0, :4] = np.arange(60_000, dtype=">u4").view(np.uint8).reshape(-1, 4)  # each image carries its number
+    return Dataset("MNIST", Split(images, labels), Split(images[:10], labels[:10]))
+
+
+def numbers(images: Tensor) -> set[int]:
+    return set(images[:, 0, :4].contiguous().numpy().view(">u4").ravel().tolist())
+
+
+def test_the_validation_split_is_5_000_of_the_60_000_even_per_class_disjoint_and_always_the_same() -> None:
+    dataset, cpu = fake_mnist(), torch.device("cpu")
+    data = resident(dataset, Recipe(validation_size=5000), cpu)
+    again = resident(dataset, Recipe(validation_size=5000, seed=9), cpu)
+    assert data.validation is not None
+    assert again.validation is not None
+    held_out, kept = numbers(data.validation.images), numbers(data.train.images)
+    assert (len(held_out), len(kept), len(held_out | kept)) == (5_000, 55_000, 60_000)
+    assert numbers(again.validation.images) == held_out
+    share = np.bincount(dataset.train.labels) / 12
+    assert np.abs(data.validation.labels.bincount().numpy() - share).max() <= 1
+    assert (dataset.train.labels[sorted(held_out)] == data.validation.labels.numpy()).all()
+    assert resident(dataset, Recipe(), cpu).validation is None
+
+
+def test_normalisation_by_the_training_split_gives_mean_zero_and_deviation_one() -> None:
+    images, labels = embedded_digits()
+    dataset = Dataset("digits", Split(images[:600], labels[:600].astype(np.uint8)), Split(images, labels.astype(np.uint8)))
+    data = resident(dataset, Recipe(normalisation="training_split", validation_size=5000), torch.device("cpu"))
+    given = normalised(grey(data.train.images), data.normalisation)
+    assert given.mean().item() == pytest.approx(0, abs=1e-5)
+    assert given.std().item() == pytest.approx(1, abs=1e-4)
+    assert len(data.train) == 550
+
+
+def test_mnists_constants_are_those_of_its_training_images(mnist_raw: Path) -> None:
+    from core.mnist import load
+
+    dataset = load("MNIST")
+    measured = resident(dataset, Recipe(normalisation="training_split"), torch.device("cpu")).normalisation
+    assert (round(measured.mean, 4), round(measured.sd, 4)) == (0.1307, 0.3081)
+
+
+def test_a_device_that_is_not_there_is_an_error_that_names_those_that_are() -> None:
+    absent = next(kind for kind in ("cuda", "mps") if kind not in available_devices())
+    with pytest.raises(DeviceError, match=f"{absent} was asked for.*cpu"):
+        choose_device(absent)
+    with pytest.raises(DeviceError, match="no device 'tpu'"):
+        choose_device("tpu")
