@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
@@ -15,7 +15,7 @@ from core.challenge import first_reached, held_from
 from core.errors import CheckpointError, LabError
 from core.history import EpochRecord
 from core.recipe import Recipe, recipe_from_dict, recipe_to_dict
-from core.record import Json, read
+from core.record import Json, read, short, short_number
 from core.spec import Architecture, architecture_from_dict, architecture_to_dict
 
 VERSION = 1
@@ -97,11 +97,27 @@ def card_from_dict(data: Json, place: str) -> Card:
         raise CheckpointError(f"{place}: {error}") from None
     except (KeyError, TypeError) as error:
         raise CheckpointError(f"{place}: the card does not have the fields of a card: {error}") from None
+    _check_plain(card, place)
     if card.choice not in get_args(Choice):
         raise CheckpointError(f"{place}: choice {card.choice!r} is none of {', '.join(get_args(Choice))}")
-    if not isinstance(card.epoch, int) or not 0 <= card.epoch < len(card.history):
+    if not card.epoch < len(card.history):
         raise CheckpointError(f"{place}: epoch {card.epoch} is outside its history of {len(card.history)} epochs")
     return card
+
+
+def _check_plain(card: Card, place: str) -> None:
+    """Raises CheckpointError for a text, number or table of a card that is none."""
+    kinds: dict[object, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float)}
+    for field in fields(card):
+        value = getattr(card, field.name)
+        if field.type in kinds and (isinstance(value, bool) or not isinstance(value, kinds[field.type])):
+            raise CheckpointError(f"{place}: {field.name}: expected {field.type}, got {short(value)}")
+        if isinstance(value, int | float) and not 0 <= value < 1e30:
+            raise CheckpointError(f"{place}: {field.name}: {short_number(value)} is outside 0 to 1e30")
+    if not card.normalisation_sd > 0:
+        raise CheckpointError(f"{place}: normalisation_sd: {card.normalisation_sd} is not above 0")
+    if not isinstance(card.versions, dict) or not all(isinstance(each, str) for each in card.versions.values()):
+        raise CheckpointError(f"{place}: versions: expected names and versions, got {short(card.versions)}")
 
 
 def read_card(path: Path) -> Card:
@@ -110,7 +126,7 @@ def read_card(path: Path) -> Card:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CheckpointError(f"{path}: there is no such card") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: the card cannot be read: {error}") from None
     return card_from_dict(data, str(path))
 
@@ -118,5 +134,9 @@ def read_card(path: Path) -> Card:
 def write_card(card: Card, path: Path) -> None:
     """Write the card under a temporary name, then rename: a reader sees the old card or the new one."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(card_to_dict(card), indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    try:
+        temporary.write_text(json.dumps(card_to_dict(card), indent=1) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,13 +25,15 @@ def save(folder: Path, name: str, weights: dict[str, Tensor], card: Card) -> Car
     content = save_tensors({key: tensor.detach().cpu().contiguous() for key, tensor in weights.items()})
     stamped = replace(card, weights_sha256=hashlib.sha256(content).hexdigest())
     path = folder / f"{name}.safetensors"
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
         temporary.write_bytes(content)
         temporary.replace(path)
         write_card(stamped, folder / f"{name}.json")
     except OSError as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise CheckpointError(f"{path}: {len(content):,} bytes could not be written: {error.strerror}") from error
     return stamped
 

@@ -142,7 +142,8 @@ def _read_idx(folder: Path, stem: str, shape: tuple[int, ...], name: str) -> Pix
         wanted = len(header) + int(np.prod(shape))
         raise DataError(f"{path}: {len(content):,} bytes, expected {wanted:,}; delete it and download {name} again")
     if content[: len(header)] != header:
-        raise DataError(f"{path}: its header is {content[:4].hex()}, expected {header[:4].hex()}; it is no idx file")
+        found = content[: len(header)].hex()
+        raise DataError(f"{path}: its header is {found}, expected {header.hex()}; it is not the idx file it should be")
     if name == "MNIST" and hashlib.md5(content, usedforsecurity=False).hexdigest() != _MD5[stem]:
         found = hashlib.md5(content, usedforsecurity=False).hexdigest()
         raise DataError(f"{path}: its MD5 is {found}, expected {_MD5[stem]}; delete it and download {name} again")

@@ -202,6 +202,11 @@ def _epoch_record(
     """Evaluate the network and gather the epoch's figures."""
     sizes = torch.tensor(batch_sizes(len(data.train), recipe.batch_size), device=data.device)
     test_loss, test_accuracy = evaluate(network, data.test, data.normalisation)
+    if not math.isfinite(test_loss):
+        raise TrainingError(
+            f"epoch {epoch}: after its last iteration, at learning rate {rate:.4g}, the test loss is {test_loss}; "
+            "a smaller rate or batch norm keeps it finite"
+        )
     validation_loss = validation_accuracy = None
     if data.validation is not None:
         validation_loss, validation_accuracy = evaluate(network, data.validation, data.normalisation)

@@ -15,7 +15,7 @@ from core.drawn_digit import FAINTEST_PEAK, LONGER_SIDE, SIDE, Grey, Preparation
 from core.errors import CheckpointError, DataError, LabError
 from core.mnist import best_present
 from lab import figures
-from lab.gallery import enlarged, on_shelf, percent
+from lab.gallery import enlarged, on_shelf, percent, short
 from lab.live_plot import live_plot
 from lab.resources import opened, split
 from lab.shelf import Shelved
@@ -147,7 +147,7 @@ def _networks(shelf: Sequence[Shelved]) -> list[Shelved]:
     st.multiselect(
         "Networks, side by side", list(there), key="networks",
         on_change=choose, max_selections=MOST, wrap=True,
-        format_func=lambda reference: there[reference].label if reference in there else reference,
+        format_func=lambda reference: short(there[reference]) if reference in there else reference,
     )  # fmt: skip
     return chosen
 

@@ -313,11 +313,11 @@ def probabilities(values: NDArray[np.float32], true: int | None = None, height: 
     return _laid_out(figure, height).update_layout(showlegend=False, margin={"t": 8}, modebar={"remove": ["toimage"]})
 
 
-def confusion(counts: NDArray[np.int64], height: int = 560) -> go.Figure:
+def confusion(counts: NDArray[np.int64], ink: str, height: int = 500) -> go.Figure:
     """The confusion matrix (10, 10), row the true class; coloured by mistakes alone, for the diagonal would drown them.
 
     A click on a heatmap selects nothing in plotly.js, so each cell with mistakes carries an invisible marker whose
-    customdata is (true, predicted).
+    customdata is (true, predicted). `ink` is the colour of the counts, for Plotly's own suits one theme only.
     """
     wrong = counts.astype(np.float64)
     np.fill_diagonal(wrong, np.nan)
@@ -332,8 +332,8 @@ def confusion(counts: NDArray[np.int64], height: int = 560) -> go.Figure:
             type="rect", x0=digit - 0.48, x1=digit + 0.48, y0=digit - 0.48, y1=digit + 0.48, line_width=0,
             fillcolor=CLAIM, opacity=0.18, layer="below",
         )  # fmt: skip
-    for row, column in np.argwhere(counts):  # not the heatmap's own text, whose colour does not suit both themes
-        font = {"size": 12, "color": CLAIM} if row == column else {"size": 15}
+    for row, column in np.argwhere(counts):
+        font = {"size": 12, "color": CLAIM} if row == column else {"size": 15, "color": ink}
         figure.add_annotation(x=column, y=row, text=f"{counts[row, column]:,}", showarrow=False, font=font)
     cells = [(row, column) for row in range(10) for column in range(10) if row != column and counts[row, column]]
     figure.add_scatter(

@@ -58,7 +58,16 @@ def dataset_for(shelved: Shelved) -> str:
 
 def on_hand() -> tuple[Shelved, ...]:
     """Every checkpoint that can be opened, shipped ones first; of two with one reference the first, as `find` does."""
-    return tuple({shelved.reference: shelved for shelved in reversed((*shipped(), *own()))}.values())[::-1]
+    first: dict[str, Shelved] = {}
+    for shelved in (*shipped(), *own()):
+        first.setdefault(shelved.reference, shelved)
+    return tuple(first.values())
+
+
+def short(shelved: Shelved) -> str:
+    """A checkpoint in a narrow menu: name and test accuracy, and for one's own what tells it from another run's."""
+    card = shelved.card
+    return f"{card.name} · {card.record.test_accuracy:.2%}" + ("" if shelved.shipped else f" · {shelved.reference}")
 
 
 def on_shelf(reference: str, shelf: Sequence[Shelved]) -> Shelved:
@@ -68,6 +77,12 @@ def on_shelf(reference: str, shelf: Sequence[Shelved]) -> Shelved:
             return shelved
     there = ", ".join(shelved.reference for shelved in shelf[:8])
     raise CheckpointError(f"there is no checkpoint {reference!r}; there are {there}")
+
+
+def compared_with(shelved: Shelved, shelf: Sequence[Shelved]) -> list[str]:
+    """The references of a checkpoint and of another one beside it, for the drawing pad."""
+    others = [each.reference for each in shelf if each.reference != shelved.reference]
+    return [shelved.reference, *others[:1]]
 
 
 def checkpoint_picker(shelf: Sequence[Shelved]) -> Shelved:
@@ -87,7 +102,7 @@ def checkpoint_picker(shelf: Sequence[Shelved]) -> Shelved:
 
     st.selectbox(
         "Checkpoint", list(by_reference), key="checkpoint_picker", on_change=choose,
-        format_func=lambda reference: by_reference[reference].label if reference in by_reference else reference,
+        format_func=lambda reference: short(by_reference[reference]) if reference in by_reference else reference,
     )  # fmt: skip
     return chosen
 
@@ -156,7 +171,7 @@ def enlarged(digit: Pixels, zoom: int = 8) -> Pixels:
 def gallery(digits: Split, predictions: Predictions, indices: NDArray[np.int64], order: Order, key: str) -> None:
     """The images, paged, each with what it is, what it was read as, and the figure it is ordered by."""
     pages = max(1, -(-len(indices) // PER_PAGE))
-    shown_page = min(st.session_state.get(key, 1), pages)
+    shown_page = st.pagination(pages, key=key) if pages > 1 else 1
     shown = indices[PER_PAGE * (shown_page - 1) : PER_PAGE * shown_page]
     grid = st.grid(6, min_column_width=112, gap=("small", "xsmall"), key="gallery")  # 6 or 3: both divide a page
     for index in shown:
@@ -167,8 +182,6 @@ def gallery(digits: Split, predictions: Predictions, indices: NDArray[np.int64],
                 f":small[{words} · {_figure(predictions, int(index), order)}]", key=f"open-{index}", type="tertiary",
                 on_click=look_at, args=(int(index),), help=f"Image {index}: its ten probabilities.",
             )  # fmt: skip
-    if pages > 1:
-        st.pagination(pages, key=key)
 
 
 def _figure(predictions: Predictions, index: int, order: Order) -> str:
@@ -209,9 +222,12 @@ def _close() -> None:
 
 @st.dialog("One image, ten probabilities", width="medium", on_dismiss=_close)
 def close_look(
-    digits: Split, predictions: Predictions, indices: NDArray[np.int64], reference: str, in_test: bool
+    digits: Split, predictions: Predictions, indices: NDArray[np.int64], compared: Sequence[str] | None
 ) -> None:
-    """One image enlarged beside its ten probabilities, with a step to its neighbours in the gallery."""
+    """One image enlarged beside its ten probabilities, with a step to its neighbours in the gallery.
+
+    `compared` are the checkpoints that may be asked about it; none for an image that is not of the test split.
+    """
     index = image_in_url(len(digits))
     if index is None:
         return
@@ -238,10 +254,10 @@ def close_look(
             label, on_click=look_at, args=(int(indices[to]) if there else index,), disabled=not there,
             shortcut=shortcut, width="stretch",
         )  # fmt: skip
-    if in_test:
+    if compared:
         onward.page_link(
             "pages/use/draw.py", label="Ask other networks about it", icon=":material/arrow_forward:",
-            query_params={"checkpoint": reference, "source": "Test digit", "digit": str(index)},
+            query_params={"checkpoint": compared, "source": "Test digit", "digit": str(index)},
         )  # fmt: skip
 
 
@@ -256,8 +272,9 @@ def matrix(counts: NDArray[np.int64]) -> None:
             _keep("predicted", str(predicted))
             st.session_state.show = "Gallery"
 
+    ink = "#E8ECF0" if st.context.theme.type == "dark" else "#1B1F24"  # as in config.toml
     st.plotly_chart(
-        figures.confusion(counts), key="confusion", on_select=choose, selection_mode="points",
+        figures.confusion(counts, ink), key="confusion", on_select=choose, selection_mode="points",
         config={"displayModeBar": False}, alt="Counts by true digit (row) and answer (column); the table has them too.",
     )  # fmt: skip
     st.caption("Rows are true digits, columns answers; the grey diagonal was read rightly. Click a cell to see it.")

@@ -55,7 +55,7 @@ def test_a_suggestion_at_the_end_of_the_range_says_so() -> None:
     early = curve([3 - 0.02 * n for n in range(100)])
     edges = {each.name: each.at_edge for each in early.suggestions}
     assert not edges["valley"]
-    late = curve(falling(0.0002))
+    late = curve(falling(0.00003))
     assert next(each for each in late.suggestions if each.name == "minimum/10").at_edge
 
 
@@ -63,7 +63,7 @@ def test_a_flat_curve_suggests_nothing_and_says_why() -> None:
     result = curve([2.3] * 100)
     assert result.suggestions == ()
     assert not result.diverged
-    assert "never fell by more than 5%" in result.reason
+    assert "5%" in result.reason
     assert result.suggestion("valley") is None
 
 

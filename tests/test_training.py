@@ -318,17 +318,18 @@ def test_a_loss_that_is_no_number_ends_the_run_and_names_the_iteration() -> None
         list(train(network, data, Recipe(epochs=1, batch_size=10)))
 
 
-@pytest.mark.parametrize("batch_size", [10, 150])
-def test_a_rate_that_is_far_too_high_is_an_error_of_ours(batch_size: int) -> None:
-    """Also where the only iteration's loss is still a number, and the weights that it leaves are none."""
-    plain = Architecture("linear", (Flatten(), Linear(50), Linear(50), Linear(10)))
-    recipe = Recipe(epochs=2, batch_size=batch_size, learning_rate=100, optimizer=SGD(0.99, weight_decay=1.0))
-    with pytest.raises(TrainingError, match="epoch"):
-        for _ in range(4):
-            network = build(plain, 1)
-            for parameter in network.parameters():
-                parameter.data *= 1e12
-            list(train(network, tiny_data(), recipe))
+def test_weights_that_the_last_iteration_of_an_epoch_ruins_end_the_run_too() -> None:
+    network = build(PLAIN, 1)
+    network.register_forward_hook(lambda module, given, logits: logits if module.training else logits * math.nan)
+    with pytest.raises(TrainingError, match="epoch 0: after its last iteration, at learning rate 0.01, the test loss is"):
+        list(train(network, tiny_data(), Recipe(epochs=2)))
+
+
+def test_a_rate_that_is_far_too_high_is_an_error_of_ours() -> None:
+    deep = Architecture("linear", (Flatten(), *(Linear(50),) * 6, Linear(10)))
+    recipe = Recipe(epochs=30, batch_size=10, learning_rate=100, optimizer=SGD(0.99))
+    with pytest.raises(TrainingError, match="learning rate 100"):
+        trained(recipe, tiny_data(), deep)
 
 
 def test_who_stops_iterating_stops_the_training_and_has_a_network_that_works() -> None:

@@ -12,6 +12,8 @@ from core.resident import Examples, Normalisation, Resident
 from core.spec import Architecture, BatchNorm, Conv, Dropout, Flatten, GlobalAvgPool, Linear, MaxPool, ReLU
 from core.training import EpochEnd, train
 
+torch.set_num_threads(1)  # on a busy machine, the threads of so small a network wait for each other
+
 TINY = Architecture(
     "tiny",
     (Conv(4, 3, stride=2), BatchNorm(), ReLU(), Dropout(0.1), MaxPool(2), Conv(8, 3), ReLU(), GlobalAvgPool(), Linear(10)),

@@ -49,8 +49,9 @@ with wide:
         f"#### {len(wrong):,} of {len(digits):,} wrong, {found.accuracy:.2%} right\n"
         f"{dataset}, {split_name} split{instead}, evaluated without augmentation."
     )
+    compared = gallery.compared_with(shelved, shelf)
     show = st.segmented_control(
-        "Show", ["Gallery", "Confusion matrix"], default="Gallery", required=True, key="show", bind="query-params",
+        "Show", ["Gallery", "Confusion matrix"], required=True, key="show", bind="query-params",
         label_visibility="collapsed",
     )  # fmt: skip
     if show == "Confusion matrix":
@@ -62,10 +63,10 @@ with wide:
             st.markdown(f"{len(chosen):,} of them: {cell.words}")
         gallery.gallery(digits, found, chosen, order, f"page-{shelved.reference}-{split_name}-{order}-{cell}")
     if opened is not None:
-        gallery.close_look(digits, found, chosen, shelved.reference, split_name == "test")
+        gallery.close_look(digits, found, chosen, compared if split_name == "test" else None)
     st.page_link(
         "pages/use/draw.py", label="Draw digits of your own for this network", icon=":material/arrow_forward:",
-        query_params={"checkpoint": shelved.reference},
+        query_params={"checkpoint": compared},
     )  # fmt: skip
 
 if cell != gallery.Cell():
