@@ -29,7 +29,7 @@ DATASETS = ("MNIST", "FashionMNIST", "KMNIST", EMBEDDED)
 MNIST_MEAN, MNIST_SD = 0.1307, 0.3081  # of the 60,000 training images, grey levels 0 to 1
 IMAGES = {"train": 60_000, "test": 10_000}
 DOWNLOAD_BYTES = {"MNIST": 11_594_722, "FashionMNIST": 30_878_645, "KMNIST": 21_031_231}  # gzipped, all four files
-EMBEDDED_TEST = 360  # the last fifth
+EMBEDDED_TRAIN, EMBEDDED_TEST = 1_437, 360  # the last fifth is the test set
 
 _STEMS = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
@@ -112,7 +112,7 @@ def download(name: str = "MNIST", root: Path | None = None) -> None:
     try:
         getattr(torchvision.datasets, name)(str(folder), train=True, download=True)
     except (OSError, RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise DataError(f"{name} could not be downloaded into {folder}: {reason}") from error
     finally:
         socket.setdefaulttimeout(timeout)

@@ -59,6 +59,7 @@ def available_devices() -> list[str]:
 def choose_device(wanted: str) -> torch.device:
     """The device for `auto`, `cpu`, `cuda` or `mps`; auto takes the fastest there is. Raises DeviceError."""
     there = available_devices()
+    torch.backends.cudnn.deterministic = True  # or cuDNN picks kernels that add up in another order from run to run
     if wanted == "auto":
         return torch.device(there[0])
     if wanted not in ("cpu", "cuda", "mps"):

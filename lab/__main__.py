@@ -15,11 +15,12 @@ from typing import NoReturn
 from core import catalogue
 from core.card import Card
 from core.errors import DataError, LabError, SpecError
-from core.mnist import DATASETS, EMBEDDED, IMAGES, data_root, download, is_present, load_split
+from core.mnist import DATASETS, EMBEDDED, data_root, download, is_present, load_split
 from core.recipe import RangeTest, Recipe, check_recipe, recipe_from_json
 from core.record import Json
 from core.spec import Architecture, architecture_from_json
 from core.trace import Trace, classifier, spell
+from lab.machine import FILE_NAME as MACHINE_FILE
 from lab.runs import lab_home
 from lab.shelf import find
 
@@ -178,8 +179,8 @@ def train_command(options: argparse.Namespace) -> Json:
     recipe = check_recipe(recipe if options.epochs is None else replace(recipe, epochs=options.epochs))
     parameters = classifier(architecture).parameters
     device = choose_device(options.device)
+    name = _save_name(options.save) if options.save is not None else _free_name(f"{slug or 'own'}-seed{recipe.seed}")
     dataset = obtain(options.data)
-    name = _save_name(options.save) if options.save else _free_name(f"{slug or 'own'}-seed{recipe.seed}")
     order = Order(architecture.name, slug, architecture, recipe, lab_home(), last=name, best="", resumable=False)
     records: list[Json] = []
     with tqdm(total=None, unit=" iterations", file=sys.stderr, disable=None) as bar:
@@ -337,6 +338,8 @@ def network(given: str) -> tuple[Architecture, Recipe, str]:
 
 def _with_recipe(options: argparse.Namespace) -> tuple[Architecture, Recipe, str]:
     architecture, recipe, slug = network(options.network)
+    if architecture.input != (1, 28, 28):
+        raise SpecError(f"input: the data sets have 1 x 28 x 28 images, the network takes {spell(architecture.input)}")
     if options.recipe:
         recipe = recipe_from_json(_text(options.recipe, LabError))
     if options.seed is not None:
@@ -366,13 +369,19 @@ def obtain(wanted: str | None) -> str:
     except DataError as error:
         if wanted:
             raise
-        print(f"{error}; training on the {EMBEDDED} instead ({IMAGES['train']:,} images become 1,437)", file=sys.stderr)
+        print(f"{error}; training on the {EMBEDDED} instead", file=sys.stderr)
         return EMBEDDED
     return name
 
 
 def _save_name(name: str) -> str:
-    if not name.strip() or Path(name).name != name or name.startswith(".") or len(name) > 100:
+    if (
+        not name.strip()
+        or f"{name}.json" == MACHINE_FILE
+        or Path(name).name != name
+        or name.startswith(".")
+        or len(name) > 100
+    ):
         raise LabError(f"--save: {name!r} cannot be a file's name; use letters, digits, dots and dashes")
     return name
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ from core.mnist import best_present
 from lab import figures
 from lab.gallery import enlarged, on_shelf, percent, short
 from lab.live_plot import live_plot
-from lab.resources import opened, split
+from lab.resources import opened, split, torch_warming
 from lab.shelf import Shelved
 
 PAD = 280  # pixels of the canvas's side, ten for each of the digit's 28
@@ -152,23 +153,37 @@ def _networks(shelf: Sequence[Shelved]) -> list[Shelved]:
     return chosen
 
 
+def make_ready(shelf: Sequence[Shelved]) -> None:
+    """Once the page stands: import torch and let the chosen networks read black, so that no stroke waits for that."""
+    torch_warming().join()
+    for shelved in shelf:
+        if shelved.reference in st.session_state.get("networks", ()):
+            with suppress(LabError):  # the pad has said it
+                _probabilities(shelved, np.zeros((SIDE, SIDE), np.uint8))
+
+
 def _read(shelved: Shelved, given: Given | None) -> NDArray[np.float32] | None:
     """The ten probabilities; None while there is nothing to read, or where the checkpoint cannot be opened."""
     if given is None:
         return None
+    try:
+        return _probabilities(shelved, given.digit)
+    except LabError as error:
+        st.error(str(error))
+        return None
+
+
+def _probabilities(shelved: Shelved, digit: Grey) -> NDArray[np.float32]:
+    """(10,) for a prepared digit. Raises CheckpointError."""
     import torch
 
     from core.checkpoint import normalisation_of
     from core.evaluation import log_probabilities
 
-    try:
-        network, card = opened(str(shelved.stem), shelved.card.weights_sha256)
-    except LabError as error:
-        st.error(str(error))
-        return None
-    image = torch.tensor(given.digit).unsqueeze(0)  # (1, 28, 28) uint8
-    probabilities: NDArray[np.float32] = log_probabilities(network, image, normalisation_of(card))[0].exp().numpy()
-    return probabilities
+    network, card = opened(str(shelved.stem), shelved.card.weights_sha256)
+    image = torch.tensor(digit).unsqueeze(0)  # (1, 28, 28) uint8
+    values: NDArray[np.float32] = log_probabilities(network, image, normalisation_of(card))[0].exp().numpy()
+    return values
 
 
 def _answer(shelved: Shelved, values: NDArray[np.float32] | None, given: Given | None) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
+from pathlib import Path
 
 import streamlit as st
 
@@ -23,18 +23,33 @@ def heading(title: str, sentence: str) -> None:
         st.markdown(sentence)
 
 
-def data_notice() -> None:
-    """Where MNIST is not there, say what stands in for it, and offer to fetch it."""
-    if is_present("MNIST"):
+def data_notice(dataset: str = "MNIST") -> None:
+    """Where a data set is not there, say so and what stands in for it, and offer to fetch it."""
+    if is_present(dataset):
         return
+    st.fragment(lambda: _notice(dataset), run_every=1.0 if _is_fetching(dataset) else None)()
+
+
+def _notice(dataset: str) -> None:
+    if is_present(dataset):
+        st.rerun()  # it has just been fetched: the whole page turns to it
     say, fetch = st.columns([3, 1], vertical_alignment="center")
+    failed = f" The download failed: {_last_line(dataset)}" if _has_failed(dataset) else ""
     say.info(
-        f"MNIST is not in `{data_root()}`. Until it is, the **{EMBEDDED}** stand in: 1,797 real 8 x 8 digits, "
-        "enlarged. Figures from them are not MNIST's, and say so.",
+        f"{dataset} is not in `{data_root()}`. Until it is, the **{EMBEDDED}** stand in: 1,797 real 8 x 8 digits, "
+        f"enlarged. Figures from them are not {dataset}'s, and say so.{failed}",
         icon=":material/database:",
     )
-    with fetch:
-        st.fragment(_offer_download, run_every=1.0 if _is_fetching() else None)()
+    size = DOWNLOAD_BYTES[dataset]
+    if _is_fetching(dataset):
+        raw = data_root() / dataset / "raw"
+        there = sum(path.stat().st_size for path in raw.glob("*.gz")) if raw.is_dir() else 0
+        fetch.progress(min(1.0, there / size), text=f"{there / 1e6:.1f} of {size / 1e6:.1f} MB")
+        return
+    fetch.button(
+        "Try again" if failed else f"Download it ({size / 1e6:.0f} MB)", on_click=_start_download, args=(dataset,),
+        icon=":material/download:", width="stretch",
+    )  # fmt: skip
 
 
 def sidebar() -> None:
@@ -75,40 +90,35 @@ def _state() -> None:
         )
 
 
-def _offer_download() -> None:
-    """A button that fetches MNIST in a process of its own, and how far that is."""
-    if "download" not in st.session_state:
-        st.button("Download MNIST (12 MB)", on_click=_start_download, icon=":material/download:", width="stretch")
-        return
-    process = _download()
-    raw = data_root() / "MNIST" / "raw"
-    there = sum(path.stat().st_size for path in raw.glob("*.gz")) if raw.is_dir() else 0
-    if process.poll() is None:
-        share = min(1.0, there / DOWNLOAD_BYTES["MNIST"])
-        st.progress(share, text=f"{there / 1e6:.1f} of {DOWNLOAD_BYTES['MNIST'] / 1e6:.1f} MB")
-    elif process.returncode == 0:
-        st.rerun()
-    else:
-        said = process.stderr.read().decode(errors="replace").strip().splitlines() if process.stderr else []
-        st.session_state.download_error = said[-1] if said else st.session_state.get("download_error", "")
-        st.warning(f"The download failed. {st.session_state.download_error}")
-        st.button("Try again", on_click=_start_download)
+def _start_download(dataset: str) -> None:
+    with _download_log(dataset).open("wb") as log:
+        st.session_state[f"download-{dataset}"] = subprocess.Popen(
+            [sys.executable, "-m", "lab", "data", "--download", dataset],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
 
 
-def _start_download() -> None:
-    st.session_state.download = subprocess.Popen(
-        [sys.executable, "-m", "lab", "data", "--download", "MNIST"],
-        cwd=ROOT,
-        env=dict(os.environ),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
+def _download_log(dataset: str) -> Path:
+    return store().folder / f"download-{dataset}.log"
 
 
-def _is_fetching() -> bool:
-    return "download" in st.session_state and _download().poll() is None
+def _last_line(dataset: str) -> str:
+    """The command line's error, its last word in the log."""
+    lines = _download_log(dataset).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1] if lines else ""
 
 
-def _download() -> subprocess.Popen[bytes]:
-    process: subprocess.Popen[bytes] = st.session_state.download
+def _has_failed(dataset: str) -> bool:
+    return f"download-{dataset}" in st.session_state and bool(_download(dataset).poll())
+
+
+def _is_fetching(dataset: str) -> bool:
+    return f"download-{dataset}" in st.session_state and _download(dataset).poll() is None
+
+
+def _download(dataset: str) -> subprocess.Popen[bytes]:
+    process: subprocess.Popen[bytes] = st.session_state[f"download-{dataset}"]
     return process

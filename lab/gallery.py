@@ -121,6 +121,21 @@ def cell_picker() -> Cell:
     return Cell(values["true"], values["predicted"])
 
 
+def view_picker() -> str:
+    """Choose between the gallery and the matrix, which is ?show=matrix in the URL."""
+    views = {"Gallery": "", "Confusion matrix": "matrix"}
+    now = "Confusion matrix" if st.query_params.get("show") == "matrix" else "Gallery"
+    st.session_state.view_picker = now
+
+    def choose() -> None:
+        _keep("show", views[st.session_state.view_picker] or ANY)
+
+    st.segmented_control(
+        "Show", list(views), required=True, key="view_picker", on_change=choose, label_visibility="collapsed"
+    )
+    return now
+
+
 def _digit_in_url(name: str) -> int | None:
     value = st.query_params.get(name, "")
     if value and value not in map(str, range(10)):
@@ -270,7 +285,7 @@ def matrix(counts: NDArray[np.int64]) -> None:
             true, predicted = points[0]["customdata"][:2]
             _keep("true", str(true))
             _keep("predicted", str(predicted))
-            st.session_state.show = "Gallery"
+            _keep("show", ANY)
 
     ink = "#E8ECF0" if st.context.theme.type == "dark" else "#1B1F24"  # as in config.toml
     st.plotly_chart(

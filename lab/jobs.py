@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from core.errors import LabError, RunError
-from core.mnist import DATASETS
+from core.mnist import DATASETS, data_root, is_present
 from core.recipe import Recipe, check_recipe, recipe_to_json
 from core.spec import Architecture, architecture_to_json
 from core.trace import classifier
@@ -41,6 +41,8 @@ def submit(
     check_recipe(recipe)
     if dataset not in DATASETS:
         raise RunError(f"there is no data set {dataset!r}; there are {', '.join(DATASETS)}")
+    if not is_present(dataset):
+        raise RunError(f"{dataset} is not in {data_root()}; download it first: python -m lab data --download {dataset}")
     machine = read_machine(store.folder)
     if device != "auto" and machine and device not in machine.devices:
         raise RunError(f"the device {device} was asked for; this machine has {', '.join(machine.devices)}")

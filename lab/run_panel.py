@@ -14,7 +14,7 @@ import streamlit as st
 from core import catalogue
 from core.errors import LabError
 from core.history import EpochRecord
-from core.mnist import EMBEDDED
+from core.mnist import EMBEDDED, EMBEDDED_TRAIN, IMAGES
 from core.recipe import Recipe, recipe_from_json
 from core.spec import architecture_from_json
 from core.trace import classifier
@@ -33,7 +33,6 @@ ICONS = {
     "failed": ":material/error:",
     "interrupted": ":material/power_off:",
 }
-TRAIN_IMAGES = {EMBEDDED: 1_437}
 
 
 def run_panel(run_id: str) -> None:
@@ -71,7 +70,7 @@ def _panel(run: Run) -> None:
         st.error(run.error)
     if run.dataset != "MNIST":
         st.caption(f"Trained on the {run.dataset}: these figures are not MNIST's.")
-    per_epoch = iterations_per_epoch(run, recipe)
+    per_epoch = iterations_per_epoch(run.dataset, recipe)
     claimed = catalogue.by_slug(run.slug).claim.test_log if run.slug and run.dataset == "MNIST" else ()
     accuracy, loss = st.columns(2)
     with accuracy:
@@ -89,9 +88,9 @@ def _panel(run: Run) -> None:
         _ways_on(run, epochs)
 
 
-def iterations_per_epoch(run: Run, recipe: Recipe) -> int:
-    """Batches in an epoch of the run's training images."""
-    images = TRAIN_IMAGES.get(run.dataset, 60_000)
+def iterations_per_epoch(dataset: str, recipe: Recipe) -> int:
+    """Batches in an epoch of the data set's training images."""
+    images = EMBEDDED_TRAIN if dataset == EMBEDDED else IMAGES["train"]
     return math.ceil((images - (round(images / 12) if recipe.validation_size else 0)) / recipe.batch_size)
 
 
@@ -110,7 +109,7 @@ def _status(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[B
 
 
 def _progress(run: Run, recipe: Recipe, batches: list[BatchRow]) -> None:
-    total = recipe.epochs * iterations_per_epoch(run, recipe)
+    total = recipe.epochs * iterations_per_epoch(run.dataset, recipe)
     done = batches[-1].iteration + 1 if batches else 0
     text = "waiting for the first batch" if run.status in UNFINISHED else ""
     if batches:

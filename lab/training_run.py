@@ -100,10 +100,10 @@ def _card(order: Order, recipe: Recipe, data: Resident, history: list[EpochRecor
     )
 
 
-def epochs_done(folder: Path) -> int:
-    """How many epochs the resume file in the folder stands after; 0 where there is none. Raises CheckpointError."""
+def epochs_done(folder: Path) -> list[EpochRecord]:
+    """The epochs after which the resume file in the folder stands; none where there is none. Raises CheckpointError."""
     state = load_state(folder)
-    return len(history_of(state)) if state else 0
+    return history_of(state) if state else []
 
 
 def load_state(folder: Path) -> State | None:

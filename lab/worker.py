@@ -123,7 +123,10 @@ class Worker:
         recipe = recipe_from_json(run.recipe)
         folder = self.store.folder / run.id
         order = Order(run.name, run.slug, architecture_from_json(run.architecture), recipe, folder)
-        self.store.rewind(run.id, self.id, epochs_done(folder))
+        done = epochs_done(folder)
+        self.store.rewind(run.id, self.id, len(done))
+        for record in done:  # one may have been saved by a worker that was killed before it wrote it to the store
+            self.store.add_epoch(run.id, self.id, record)
         result = ""
         for event in carry_out(order, self._load(run.dataset, recipe)):
             mine = True
@@ -206,8 +209,6 @@ def main() -> None:
     parser.add_argument("--idle", type=float, default=IDLE_SECONDS, help="seconds without a run before it ends")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    if hasattr(os, "nice"):
-        os.nice(5)  # the app's pages come first
     store = RunStore(lab_home())
     write_machine(describe_machine(), store.folder)
     worker = Worker(store, arguments.device)

@@ -35,7 +35,8 @@ def architectures(draw: st.DrawFn) -> Architecture:
         elif kind in ("max", "average"):
             op = draw(pools(kind))
         else:
-            op = {"norm": BatchNorm(), "relu": ReLU(), "dropout": Dropout(draw(st.sampled_from([0.0, 0.05, 0.5])))}[kind]
+            dropout = Dropout(draw(st.sampled_from([0.0, 0.05, 0.5])))
+            op = {"norm": BatchNorm(), "relu": ReLU(), "dropout": dropout}[kind]
         if isinstance(op, Conv | MaxPool | AvgPool):
             window = getattr(op, "dilation", 1) * (op.kernel_size - 1) + 1
             room = side + 2 * op.padding - window

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import resource
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,7 @@ def test_the_card_says_when_the_target_was_reached_and_from_when_it_was_held() -
     assert card().record == HISTORY[3]
 
 
-# -------------------------------------------------------------------------------------------------------- what is broken
+# ------------------------------------------------------------------------------------------------------ what is broken
 
 
 def test_a_missing_card_is_named(tmp_path: Path) -> None:
@@ -194,20 +195,18 @@ def test_a_card_with_one_wrong_field_is_refused_or_can_be_shown(saved: Path, nam
     f"{found.name} {found.slug} {found.parameters:,} {found.seconds:.1f} {found.record.test_accuracy:.2%}"
     assert [found.first_reached, found.held_from]
     assert found.created + found.device + found.weights_sha256[:12] + found.dataset
-    assert [f"{k} {v}" for k, v in found.versions.items()]
+    assert all(f"{k} {v}" for k, v in found.versions.items())
     assert found.train_images + found.validation_images + found.test_images >= 0
     assert card_from_dict(card_to_dict(found), "again") == found
 
 
 def test_a_disk_that_takes_no_more_is_an_error_of_ours_and_leaves_the_old_pair(saved: Path) -> None:
-    import signal
-
     before = saved.with_suffix(".safetensors").read_bytes()
     old = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, old[1]))
     try:
-        with pytest.raises(CheckpointError, match=r"pair\.safetensors: [\d,]+ bytes could not be written: File too large"):
+        with pytest.raises(CheckpointError, match=r"[\d,]+ bytes could not be written: File too large"):
             checkpoint.save(saved.parent, "pair", build(TINY, 2).state_dict(), card())
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, old)

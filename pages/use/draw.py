@@ -3,7 +3,7 @@
 import streamlit as st
 
 from lab import frame, gallery
-from lab.drawing_pad import drawing_pad
+from lab.drawing_pad import drawing_pad, make_ready
 from lab.resources import torch_warming
 
 st.title("Draw a digit")
@@ -17,3 +17,4 @@ if not shelf:
 torch_warming()
 drawing_pad(shelf)
 st.page_link("pages/learn/ladder.py", label="How these networks came about", icon=":material/arrow_forward:")
+make_ready(shelf)

@@ -50,10 +50,7 @@ with wide:
         f"{dataset}, {split_name} split{instead}, evaluated without augmentation."
     )
     compared = gallery.compared_with(shelved, shelf)
-    show = st.segmented_control(
-        "Show", ["Gallery", "Confusion matrix"], required=True, key="show", bind="query-params",
-        label_visibility="collapsed",
-    )  # fmt: skip
+    show = gallery.view_picker()
     if show == "Confusion matrix":
         gallery.matrix(confusion_matrix(found))
     elif not len(wrong):

@@ -1,0 +1,317 @@
+"""`python -m lab`: each command's JSON document as the issue has it, and one line on standard error for bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from core import checkpoint
+from core.catalogue import STEPS
+from core.embedded_digits import embedded_digits
+from core.mnist import load
+from core.network import build
+from core.recipe import Recipe
+from core.resident import resident
+from core.spec import architecture_to_json
+from lab.__main__ import main
+from lab.training_run import Order, carry_out
+from tests.tiny import PLAIN, TINY
+
+ROOT = Path(__file__).resolve().parents[1]
+EPOCH = {"epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "learning_rate", "seconds"}
+Command = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def _no_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trains on the embedded digits, whatever data sets this machine has."""
+    monkeypatch.setenv("LAB_DATA", str(tmp_path / "no data"))
+
+
+@pytest.fixture
+def document(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs a command with --json and gives its document, which is all that stands on standard output."""
+
+    def run(*arguments: object) -> Any:
+        assert main([*map(str, arguments), "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+@pytest.fixture
+def refusal(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs a command that must fail and gives its one line of error."""
+
+    def run(*arguments: object) -> str:
+        try:
+            status: object = main([*map(str, arguments)])
+        except SystemExit as ended:  # argparse's way
+            status = ended.code
+        out, err = capsys.readouterr()
+        assert status == 2
+        assert out == ""
+        lines = err.strip().splitlines()
+        assert len(lines) == 1, err
+        assert "Traceback" not in err
+        return str(lines[0])
+
+    return run
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.json"
+    path.write_text(architecture_to_json(TINY))
+    return path
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "recipe.json"
+    path.write_text('{"epochs": 2, "batch_size": 256, "learning_rate": 0.05, "seed": 5}')
+    return path
+
+
+# ------------------------------------------------------------------------------------------------- the documents' shape
+
+
+def test_steps_are_the_ladder_in_order(document: Command) -> None:
+    steps = document("steps")
+    assert [step["slug"] for step in steps] == [step.slug for step in STEPS]
+    assert len(steps) == 13
+    shape = {"slug", "lineage", "title", "parameters", "macs", "receptive_field", "claimed_test_accuracy"}
+    for step in steps:
+        assert set(step) == shape
+        assert str(step["parameters"]) in step["slug"]  # the slugs carry the write-ups' counts
+        assert step["macs"] > 0
+        assert step["receptive_field"] > 0
+        assert 0.9 < step["claimed_test_accuracy"] < 1
+
+
+def test_trace_gives_totals_and_layers(document: Command, spec: Path) -> None:
+    for network, parameters in (("a2-final-7758", 7758), (spec, sum(p.numel() for p in build(TINY).parameters()))):
+        traced = document("trace", network)
+        assert set(traced) == {"parameters", "macs", "receptive_field", "layers"}
+        assert traced["parameters"] == parameters == sum(layer["parameters"] for layer in traced["layers"])
+        assert traced["macs"] == sum(layer["macs"] for layer in traced["layers"])
+        assert traced["receptive_field"] == traced["layers"][-1]["receptive_field"]["size"]
+        for index, layer in enumerate(traced["layers"]):
+            assert set(layer) == {"index", "op", "output", "parameters", "macs", "receptive_field"}
+            assert set(layer["receptive_field"]) == {"size", "jump", "start"}
+            assert layer["index"] == index
+        assert traced["layers"][0]["op"] == "Conv"
+        assert traced["layers"][-1]["output"] == [10]
+
+
+def test_train_gives_its_epochs_and_a_checkpoint_that_loads(
+    document: Command, spec: Path, recipe: Path, home: Path
+) -> None:
+    run = document("train", spec, "--recipe", recipe, "--device", "cpu", "--save", "mine")
+    assert set(run) == {"slug", "parameters", "device", "dataset", "seed", "epochs", "checkpoint"}
+    assert (run["slug"], run["device"], run["dataset"], run["seed"]) == ("", "cpu", "embedded digits", 5)
+    assert [epoch["epoch"] for epoch in run["epochs"]] == [0, 1]
+    for epoch in run["epochs"]:
+        assert set(epoch) == EPOCH
+        assert 0 <= epoch["train_accuracy"] <= 1
+        assert 0 <= epoch["test_accuracy"] <= 1
+    assert run["checkpoint"] == str(home / "mine.safetensors")
+    _, card = checkpoint.load(Path(run["checkpoint"]))
+    assert card.record.test_accuracy == run["epochs"][-1]["test_accuracy"]
+    assert card.architecture == TINY
+
+
+def test_options_come_before_the_recipe_and_the_split_adds_its_figures(
+    document: Command, spec: Path, recipe: Path
+) -> None:
+    recipe.write_text(json.dumps(json.loads(recipe.read_text()) | {"validation_size": 5000}))
+    run = document("train", spec, "--recipe", recipe, "--epochs", 1, "--seed", 8)
+    assert run["seed"] == 8
+    assert [set(epoch) for epoch in run["epochs"]] == [EPOCH | {"validation_loss", "validation_accuracy"}]
+    assert document("mistakes", run["checkpoint"])["total"] == 360  # a card with validation figures is read again
+
+
+def test_a_second_run_of_a_name_it_chose_itself_overwrites_nothing(document: Command, spec: Path, recipe: Path) -> None:
+    runs = [document("train", spec, "--recipe", recipe, "--epochs", 1) for _ in range(2)]
+    assert len({run["checkpoint"] for run in runs}) == 2
+
+
+def test_the_range_test_gives_its_points_and_suggestions(document: Command, spec: Path, recipe: Path) -> None:
+    found = document("range-test", spec, "--recipe", recipe, "--iterations", 30, "--start", 1e-4)
+    assert {"slug", "dataset", "points", "suggestions", "diverged", "reason"} == set(found)
+    assert set(found["points"][0]) == {"learning_rate", "loss", "smoothed"}
+    assert found["points"][0]["learning_rate"] == pytest.approx(1e-4)
+
+
+@pytest.fixture
+def saved(home: Path) -> str:
+    """A checkpoint of one's own, trained on the embedded digits."""
+    order = Order("plain", "", PLAIN, Recipe(epochs=3, batch_size=64, learning_rate=0.05), home, "saved", "", False)
+    for _ in carry_out(order, resident(load("embedded digits"), order.recipe, torch.device("cpu"))):
+        pass
+    return "saved"
+
+
+def test_mistakes_are_counted_and_listed_the_least_confident_first(document: Command, saved: str) -> None:
+    found = document("mistakes", saved, "--limit", 5)
+    assert set(found) == {"checkpoint", "split", "total", "wrong", "items"}
+    assert (found["checkpoint"], found["split"], found["total"]) == ("saved", "test", 360)
+    assert 5 < found["wrong"] < 180
+    assert len(found["items"]) == 5
+    labels = embedded_digits()[1][-360:]
+    for item in found["items"]:
+        assert set(item) == {"index", "true", "predicted", "confidence"}
+        assert item["true"] == labels[item["index"]] != item["predicted"]
+    confidences = [item["confidence"] for item in found["items"]]
+    assert confidences == sorted(confidences)
+    everything = document("mistakes", saved, "--split", "train", "--order", "most confident", "--limit", 10_000)
+    assert (everything["total"], len(everything["items"])) == (1437, everything["wrong"])
+    confidences = [item["confidence"] for item in everything["items"]]
+    assert confidences == sorted(confidences, reverse=True)
+
+
+def test_predict_reads_a_picture(document: Command, saved: str, tmp_path: Path) -> None:
+    image = embedded_digits()[0][0]
+    Image.fromarray(np.pad(image, 30)).resize((300, 300)).save(tmp_path / "digit.png")
+    found = document("predict", tmp_path / "digit.png", "--checkpoint", saved)
+    assert set(found) == {"checkpoint", "digit", "probabilities"}
+    assert found["checkpoint"] == "saved"
+    assert len(found["probabilities"]) == 10
+    assert sum(found["probabilities"]) == pytest.approx(1, abs=1e-5)
+    assert found["probabilities"][found["digit"]] == max(found["probabilities"])
+
+
+def test_data_says_what_is_here(document: Command, tmp_path: Path) -> None:
+    found = document("data")
+    assert found["root"] == str(tmp_path / "no data")
+    assert {each["name"]: each["present"] for each in found["datasets"]} == {
+        "MNIST": False,
+        "FashionMNIST": False,
+        "KMNIST": False,
+        "embedded digits": True,
+    }
+
+
+def test_the_process_prints_its_document_and_its_progress_apart(spec: Path, recipe: Path, home: Path) -> None:
+    command = [sys.executable, "-m", "lab", "train", spec, "--recipe", recipe, "--epochs", "1", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ, check=True)
+    assert json.loads(done.stdout)["epochs"][0]["epoch"] == 0
+    assert "embedded digits instead" in done.stderr
+
+
+def test_the_process_ends_with_status_2_and_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "lab", "trace", tmp_path / "absent.json", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ, check=False)
+    assert (done.returncode, done.stdout, len(done.stderr.strip().splitlines())) == (2, "", 1)
+
+
+@pytest.mark.parametrize("command", [["steps"], ["trace", "a2-final-7758"], ["data"]], ids=" ".join)
+def test_without_json_people_get_a_table(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command) == 0
+    assert len(capsys.readouterr().out.splitlines()) > 3
+
+
+# ---------------------------------------------------------------------------------------------------------- bad input
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "COMMAND"),
+        (["fly"], "invalid choice: 'fly'"),
+        (["trace"], "SLUG"),
+        (["trace", "z9-nothing-1"], "z9-nothing-1"),
+        (["train", "a2-final-7758", "--epochs", "many"], "'many'"),
+        (["train", "a2-final-7758", "--epochs", "0"], "epochs: 0 is outside 1 to 1,000"),
+        (["train", "a2-final-7758", "--seed", "-1"], "seed: -1 is outside"),
+        (["train", "a2-final-7758", "--device", "tpu"], "'tpu'"),
+        (["train", "a2-final-7758", "--recipe", "absent.json"], "absent.json: cannot be read"),
+        (["train", "a2-final-7758", "--save", "../out"], "'../out' cannot be a file's name"),
+        (["train", "a2-final-7758", "--save", "machine"], "'machine' cannot be a file's name"),
+        (["train", "a2-final-7758", "--data", "MNIST"], "MNIST is not in"),
+        (["range-test", "a2-final-7758", "--iterations", "1"], "iterations: 1 is outside 20 to 5,000"),
+        (["range-test", "a2-final-7758", "--start", "2"], "start 2 is not below end 1"),
+        (["range-test", "a2-final-7758", "--end", "nan"], "end: nan is outside"),
+        (["mistakes", "absent"], "there is no checkpoint 'absent'"),
+        (["mistakes", "absent", "--order", "by taste"], "'by taste'"),
+        (["mistakes", "absent", "--limit", "-1"], "--limit: -1 is below 0"),
+        (["predict", "absent.png", "--checkpoint", "absent"], "absent"),
+        (["data", "--download", "CIFAR"], "'CIFAR'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_bad_input_is_one_line(arguments: list[str], says: str, refusal: Command) -> None:
+    assert says in refusal(*arguments)
+
+
+def test_a_device_that_is_not_there_is_one_line(refusal: Command) -> None:
+    from core.resident import available_devices
+
+    absent = next(kind for kind in ("cuda", "mps") if kind not in available_devices())
+    assert f"{absent} was asked for" in refusal("train", "a2-final-7758", "--device", absent)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "not JSON"),
+        (b"\xff\xfe", "cannot be read"),
+        (b"{}", "ops"),
+        (b'{"ops": [{"op": "Flatten"}, {"op": "Linear", "out_features": 9}]}', "9 values, not in 10 outputs"),
+        (
+            b'{"input": [3, 28, 28], "ops": [{"op": "Flatten"}, {"op": "Linear", "out_features": 10}]}',
+            "1 x 28 x 28 images, the network takes 3 x 28 x 28",
+        ),
+        (b" " * 1_000_001, "1,000,001 bytes, at most 1,000,000"),
+    ],
+)
+@pytest.mark.parametrize("command", ["train", "range-test"])
+def test_a_file_that_is_no_network_to_train_is_one_line(
+    command: str, content: bytes, says: str, refusal: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.json").write_bytes(content)
+    assert says in refusal(command, tmp_path / "bad.json")
+
+
+def test_a_folder_in_place_of_a_file_is_one_line(refusal: Command, tmp_path: Path) -> None:
+    (tmp_path / "folder.json").mkdir()
+    assert "cannot be read" in refusal("trace", tmp_path / "folder.json")
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n cut"])
+def test_a_picture_that_is_none_is_one_line(content: bytes, refusal: Command, saved: str, tmp_path: Path) -> None:
+    (tmp_path / "x.png").write_bytes(content)
+    assert "picture" in refusal("predict", tmp_path / "x.png", "--checkpoint", saved)
+
+
+def test_an_empty_picture_is_one_line(refusal: Command, saved: str, tmp_path: Path) -> None:
+    Image.new("L", (100, 100)).save(tmp_path / "empty.png")
+    refusal("predict", tmp_path / "empty.png", "--checkpoint", saved)
+
+
+def test_a_checkpoint_that_was_cut_short_is_one_line(refusal: Command, saved: str, home: Path) -> None:
+    path = home / "saved.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert "cut short" in refusal("mistakes", saved)
+
+
+def test_a_run_whose_loss_is_no_number_is_one_line_after_its_data(
+    spec: Path, recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    optimizer = {"name": "SGD", "momentum": 0.99}
+    recipe.write_text(json.dumps({"epochs": 9, "batch_size": 100, "learning_rate": 100, "optimizer": optimizer}))
+    spec.write_text(architecture_to_json(PLAIN))
+    assert main(["train", str(spec), "--recipe", str(recipe), "--json"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "learning rate 100" in err.strip().splitlines()[-1]

@@ -1,0 +1,312 @@
+"""Mistakes and Draw in AppTest: alone, by deep link, with what a stale link may carry, and with drawings put in."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+from streamlit.testing.v1 import AppTest
+
+from core import checkpoint
+from core.card import Card
+from core.embedded_digits import embedded_digits
+from core.evaluation import ORDERS, Predictions, confusion_matrix, mistakes
+from core.history import EpochRecord
+from core.mnist import EMBEDDED, EMBEDDED_TEST
+from core.network import build
+from core.recipe import Recipe
+from core.trace import classifier
+from lab import figures, gallery, shelf
+from tests.test_learn_pages import metric, opened, said
+from tests.tiny import TINY
+
+MISTAKES, DRAW = "pages/use/mistakes.py", "pages/use/draw.py"
+ONE, SEVEN = [(150, 50), (140, 230)], [(70, 60), (200, 60), (130, 230)]
+
+
+@pytest.fixture
+def tiny(home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The reference of an untrained network that claims to come from the embedded digits; MNIST is absent."""
+    monkeypatch.setenv("LAB_DATA", "/nonexistent")
+    save(home, "tiny", EMBEDDED)
+    return "tiny"
+
+
+def save(home: Path, name: str, dataset: str) -> None:
+    weights = build(TINY, seed=3).state_dict()
+    record = EpochRecord(0, 2.3, 0.1, None, None, 2.3, 0.1, 0.01, 1.0)
+    card = Card(
+        name=name, slug="", architecture=TINY, recipe=Recipe(), dataset=dataset, choice="last", epoch=0,
+        history=(record,), parameters=classifier(TINY).parameters, normalisation_mean=0.1307,
+        normalisation_sd=0.3081, train_images=1437, validation_images=0, test_images=360, device="cpu", versions={},
+        seconds=1.0, created="2026-01-01T00:00:00+00:00",
+    )  # fmt: skip
+    checkpoint.save(home, name, weights, card)
+
+
+def answers() -> Predictions:
+    """What the untrained network makes of the embedded test split, by plain torch."""
+    images, labels = embedded_digits()
+    given = torch.tensor(images[-EMBEDDED_TEST:]).unsqueeze(1) / 255
+    with torch.no_grad():
+        scores = build(TINY, seed=3).eval()((given - 0.1307) / 0.3081)
+    return Predictions(scores.softmax(1).numpy(), labels[-EMBEDDED_TEST:].astype(np.int64))
+
+
+def commonest(predictions: Predictions) -> tuple[int, int]:
+    """The confusion cell with the most mistakes."""
+    counts = confusion_matrix(predictions)
+    np.fill_diagonal(counts, 0)
+    true, predicted = np.unravel_index(counts.argmax(), counts.shape)
+    return int(true), int(predicted)
+
+
+def captions(app: AppTest) -> list[str]:
+    """What stands under the digits of the gallery."""
+    return [button.label for button in app.button if str(button.key).startswith("open-")]
+
+
+def test_the_pages_explain_every_order_there_is() -> None:
+    assert tuple(gallery.ORDERS) == ORDERS
+
+
+def test_mistakes_counts_what_torch_counts(tiny: str) -> None:
+    app = opened(MISTAKES, checkpoint=tiny)
+    assert not app.exception
+    assert not app.error
+    wrong = int((answers().predicted != answers().labels).sum())
+    assert f"{wrong} of 360 wrong" in said(app)
+    assert "without augmentation" in said(app)
+    assert len(captions(app)) == gallery.PER_PAGE
+
+
+def test_the_gallery_begins_with_the_least_confident_mistake(tiny: str) -> None:
+    predictions = answers()
+    wrong = np.flatnonzero(predictions.predicted != predictions.labels)
+    first = wrong[predictions.confidence[wrong].argmin()]
+    caption = captions(opened(MISTAKES, checkpoint=tiny))[0]
+    assert f"{predictions.labels[first]} read as {predictions.predicted[first]}" in caption
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("split", ["test", "train"])
+def test_every_order_of_both_splits_opens_by_its_link(tiny: str, order: str, split: str) -> None:
+    app = opened(MISTAKES, checkpoint=tiny, order=order, split=split)
+    assert not app.exception
+    assert f"of {360 if split == 'test' else '1,437'} wrong" in said(app)
+    assert captions(app)
+
+
+def test_a_cell_in_the_link_filters_the_gallery(tiny: str) -> None:
+    true, predicted = commonest(answers())
+    app = opened(MISTAKES, checkpoint=tiny, true=str(true), predicted=str(predicted))
+    assert captions(app)
+    assert all(f"{true} read as {predicted}" in caption for caption in captions(app))
+    assert f"{confusion_matrix(answers())[true, predicted]} of them" in said(app)
+
+
+def test_all_mistakes_come_back_at_a_button(tiny: str) -> None:
+    app = opened(MISTAKES, checkpoint=tiny, true="5", predicted="5")
+    assert not captions(app)
+    next(button for button in app.button if button.label == "Show all mistakes").click().run()
+    assert len(captions(app)) == gallery.PER_PAGE
+
+
+def test_the_matrix_prints_its_counts_and_lets_mistakes_be_clicked(tiny: str) -> None:
+    app = opened(MISTAKES, checkpoint=tiny, show="matrix")
+    assert not app.exception
+    drawn = json.loads(app.get("plotly_chart")[0].proto.spec)
+    counts = confusion_matrix(answers())
+    texts = {(note["y"], note["x"]): note["text"] for note in drawn["layout"]["annotations"]}
+    assert texts == {(row, column): f"{counts[row, column]:,}" for row, column in np.argwhere(counts)}
+    clickable = figures.confusion(counts, "black").data[1].customdata
+    assert len(clickable) == (counts > 0).sum() - (np.diag(counts) > 0).sum()
+    assert all(counts[true, predicted] and true != predicted for true, predicted in clickable)
+
+
+def test_one_image_opens_by_its_link(tiny: str) -> None:
+    index = int(mistakes(answers())[5])
+    app = opened(MISTAKES, checkpoint=tiny, image=str(index))
+    assert not app.exception
+    assert f"Image {index} of the split" in said(app)
+
+
+def test_a_click_on_a_digit_puts_it_into_the_link(tiny: str) -> None:
+    app = opened(MISTAKES, checkpoint=tiny)
+    button = next(button for button in app.button if str(button.key).startswith("open-"))
+    button.click().run()
+    assert app.query_params["image"] == str(button.key).removeprefix("open-")
+
+
+def test_the_csv_holds_every_mistake_in_order(tiny: str) -> None:
+    predictions = answers()
+    order = mistakes(predictions, "most confident")
+    rows = list(csv.DictReader(io.StringIO(gallery.as_csv(predictions, order))))
+    assert list(rows[0]) == ["index", "true", "predicted", "confidence"]
+    assert [int(row["index"]) for row in rows] == order.tolist()
+    assert all(row["true"] != row["predicted"] for row in rows)
+    confidences = [float(row["confidence"]) for row in rows]
+    assert confidences == sorted(confidences, reverse=True)
+    assert confidences[0] == pytest.approx(predictions.confidence[order[0]], abs=1e-6)
+    assert any("CSV" in button.proto.label for button in opened(MISTAKES, checkpoint=tiny).get("download_button"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("checkpoint", "nowhere"), ("true", "12"), ("predicted", "x"), ("image", "360"), ("image", "-1"), ("image", "²")],
+)
+def test_a_stale_link_to_mistakes_is_one_sentence(tiny: str, name: str, value: str) -> None:
+    app = opened(MISTAKES, **{"checkpoint": tiny, name: value})
+    assert not app.exception
+    assert len(app.error) == 1
+    assert value in app.error[0].value
+
+
+def test_an_mnist_network_is_evaluated_on_the_embedded_digits_where_mnist_is_not(tiny: str, home: Path) -> None:
+    save(home, "from-mnist", "MNIST")
+    words = said(opened(MISTAKES, checkpoint="from-mnist"))
+    assert f"{EMBEDDED}, test split, which stands in for MNIST" in words
+
+
+def test_nothing_stands_in_for_fashion(tiny: str, home: Path) -> None:
+    save(home, "clothes", "FashionMNIST")
+    app = opened(MISTAKES, checkpoint="clothes")
+    assert not app.exception
+    assert "FashionMNIST" in app.error[0].value
+
+
+def test_weights_cut_short_are_one_sentence(tiny: str, home: Path) -> None:
+    weights = home / "tiny.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-7])
+    for page in (MISTAKES, DRAW):
+        app = opened(page, checkpoint=tiny, source="Test digit", digit="0")
+        assert not app.exception
+        assert len(app.error) == 1
+        assert "cut short" in app.error[0].value
+
+
+@pytest.mark.parametrize("page", [MISTAKES, DRAW])
+def test_without_a_checkpoint_the_way_leads_to_train(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shelf, "SHIPPED", tmp_path)
+    app = opened(page)
+    assert not app.exception
+    assert "no checkpoint yet" in said(app)
+
+
+def test_draw_opens_with_an_invitation(tiny: str) -> None:
+    app = opened(DRAW, checkpoint=tiny)
+    assert not app.exception
+    assert not app.error
+    assert [each.value for each in app.metric] == ["–"]
+
+
+def test_draw_says_which_checkpoint_is_not_there_and_falls_back(tiny: str) -> None:
+    app = opened(DRAW, checkpoint="nowhere")
+    assert len(app.error) == 1
+    assert "'nowhere'" in app.error[0].value
+    assert app.metric
+
+
+def test_a_test_digit_is_given_to_the_network_as_it_is(tiny: str) -> None:
+    app = opened(DRAW, checkpoint=tiny, source="Test digit", digit="17")
+    assert not app.exception
+    predictions = answers()
+    assert app.metric[0].value == str(predictions.predicted[17])
+    assert f"a **{predictions.labels[17]}**" in said(app)
+
+
+@pytest.mark.parametrize("digit", ["360", "-1", "x"])
+def test_a_test_digit_that_is_not_there_is_one_sentence(tiny: str, digit: str) -> None:
+    app = opened(DRAW, checkpoint=tiny, source="Test digit", digit=digit)
+    assert not app.exception
+    assert len(app.error) == 1
+    assert "0 to 359" in app.error[0].value
+
+
+def drawn(app: AppTest, strokes: list[tuple[int, int]] | None, version: int = 0) -> AppTest:
+    """The page after a drawing; None draws the outline of a 0."""
+    canvas = Image.new("RGBA", (280, 280), "black")
+    pen = ImageDraw.Draw(canvas)
+    if strokes is None:
+        pen.ellipse((80, 40, 200, 240), outline="white", width=20)
+    elif strokes:
+        pen.line(strokes, fill="white", width=20, joint="curve")
+    file = io.BytesIO()
+    canvas.save(file, "PNG")
+    data = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    raw = {"objects": [{"type": "path"}] if strokes != [] else []}
+    app.session_state[f"pad_{version}"] = {"drawing": {"raw": raw, "data": data}, "backgroundFit": None}
+    return app.run()
+
+
+def test_a_drawing_is_read_shown_at_each_stage_and_cleared(tiny: str) -> None:
+    app = drawn(opened(DRAW, checkpoint=tiny), SEVEN)
+    assert not app.exception
+    assert app.metric[0].value in "0123456789"
+    words = said(app)
+    for stage in ("1. given, 280 × 280", "2. its ink", "3. scaled", "× 20", "4. centred, 28 × 28"):
+        assert stage in words
+    next(button for button in app.button if button.label == "Clear").click().run()
+    assert app.metric[0].value == "–"
+
+
+def test_a_drawing_survives_a_visit_to_another_page(tiny: str) -> None:
+    app = drawn(opened(DRAW, checkpoint=tiny), SEVEN)
+    read = app.metric[0].value
+    app.switch_page(MISTAKES).run()
+    assert app.title[0].value == "Mistakes"
+    app.switch_page(DRAW)
+    app.query_params["checkpoint"] = tiny
+    assert app.run().metric[0].value == read
+
+
+def test_an_empty_canvas_is_an_invitation_and_no_error(tiny: str) -> None:
+    app = drawn(opened(DRAW, checkpoint=tiny), [])
+    assert not app.error
+    assert app.metric[0].value == "–"
+
+
+@pytest.mark.parametrize(("strokes", "digit"), [(ONE, "1"), (None, "0"), (SEVEN, "7")])
+def test_a_shipped_network_reads_what_is_drawn(strokes: list[tuple[int, int]] | None, digit: str) -> None:
+    shipped = [shelved.reference for shelved in shelf.shipped()]
+    if "c6-steplr-7416" not in shipped:
+        pytest.skip("checkpoints/c6-steplr-7416 is not there")
+    app = drawn(opened(DRAW, checkpoint="c6-steplr-7416"), strokes)
+    assert [each.value for each in app.metric] == [digit]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"no picture at all", "not a picture"), ("huge", "50.0 megapixels"), ("blank", "blank")],
+)
+def test_a_picture_that_cannot_be_read_is_one_sentence(tiny: str, content: bytes | str, words: str) -> None:
+    if isinstance(content, str):
+        file = io.BytesIO()
+        Image.new("1", (10_000, 5_000) if content == "huge" else (60, 60), 1).save(file, "PNG")
+        content = file.getvalue()
+    app = opened(DRAW, checkpoint=tiny, source="Picture")
+    app.file_uploader[0].upload("digit.png", content, "image/png").run()
+    assert not app.exception
+    assert len(app.error) == 1
+    assert words in app.error[0].value
+
+
+def test_a_picture_of_ink_on_paper_is_read(tiny: str) -> None:
+    picture = Image.new("L", (300, 200), 230)
+    ImageDraw.Draw(picture).line([(120, 40), (180, 40), (140, 160)], fill=30, width=14)
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    app = opened(DRAW, checkpoint=tiny, source="Picture")
+    app.file_uploader[0].upload("seven.png", file.getvalue(), "image/png").run()
+    assert not app.error
+    assert metric(app, f"tiny, {classifier(TINY).parameters:,}") in "0123456789"
+    assert "4. centred, 28 × 28" in said(app)

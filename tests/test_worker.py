@@ -1,0 +1,304 @@
+"""A real worker process on a store of its own: runs end as they should, whoever stops or kills whom."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from core import checkpoint
+from core.mnist import EMBEDDED, load
+from core.recipe import SGD, Augmentation, Jitter, OneCycle, RangeTest, Recipe, recipe_to_json
+from core.resident import resident
+from core.spec import Architecture, architecture_to_json
+from core.trace import classifier
+from core.training import EpochEnd
+from lab import jobs
+from lab.jobs import STALE_SECONDS, is_alive, submit
+from lab.machine import read_machine
+from lab.runs import Kind, Run, RunStore
+from lab.training_run import RESUME, Order, carry_out, load_state
+from tests.tiny import PLAIN, TINY, same
+
+ROOT = Path(__file__).resolve().parents[1]
+PATIENCE = 90.0  # seconds; the machine may be busy with other things
+RECIPE = Recipe(
+    epochs=3,
+    batch_size=64,
+    learning_rate=0.05,
+    schedule=OneCycle(),
+    ema_decay=0.9,
+    augmentation=Augmentation(rotation=Jitter(5)),
+)
+ENDLESS = replace(RECIPE, epochs=1000)
+
+
+@dataclass
+class Workers:
+    """Worker processes on one store."""
+
+    store: RunStore
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def start(self, idle: float = 60) -> subprocess.Popen[str]:
+        # One thread, as in this process: the weights are compared bit for bit.
+        environment = os.environ | {"LAB_HOME": str(self.store.folder), "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-m", "lab.worker", "--device", "cpu", "--idle", str(idle)]
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        self.started.append(process)
+        return process
+
+
+@pytest.fixture
+def store(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunStore:
+    monkeypatch.setenv("LAB_DATA", str(tmp_path / "no data"))
+    return RunStore(home)
+
+
+@pytest.fixture
+def workers(store: RunStore) -> Iterator[Workers]:
+    workers = Workers(store)
+    yield workers
+    for process in workers.started:
+        process.kill()
+        process.communicate()
+
+
+def queued(
+    store: RunStore,
+    recipe: Recipe = RECIPE,
+    kind: Kind = "train",
+    device: str = "cpu",
+    architecture: Architecture = TINY,
+) -> Run:
+    """A run in the queue, without a worker being started for it."""
+    return store.submit(
+        kind=kind,
+        slug="",
+        name="tiny",
+        architecture=architecture_to_json(architecture),
+        recipe=recipe_to_json(recipe),
+        dataset=EMBEDDED,
+        device=device,
+        parameters=classifier(architecture).parameters,
+        seed=recipe.seed,
+        epochs=recipe.epochs,
+        owner="Ada",
+    )
+
+
+def wait(until: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not until():
+        assert time.monotonic() < deadline, f"waited {PATIENCE:g} s in vain until {what}"
+        time.sleep(0.02)
+
+
+def wait_for(store: RunStore, run: Run, *statuses: str) -> Run:
+    wait(lambda: store.get(run.id).status in statuses, f"the run was {' or '.join(statuses)}")
+    return store.get(run.id)
+
+
+def undisturbed(recipe: Recipe, folder: Path) -> dict[str, torch.Tensor]:
+    """The weights that the same run has in this process, with nobody in its way."""
+    order = Order("tiny", "", TINY, recipe, folder)
+    for _ in carry_out(order, resident(load(EMBEDDED), recipe, torch.device("cpu"))):
+        pass
+    return checkpoint.load(folder / "last")[0].state_dict()
+
+
+# --------------------------------------------------------------------------------------------------------- a whole life
+
+
+@pytest.mark.slow
+def test_a_queued_run_is_trained_to_its_end_and_the_next_ones_after_it(
+    store: RunStore, workers: Workers, tmp_path: Path
+) -> None:
+    """One worker, for the start of a process is what takes the time: a run, a range test, a failure, another run."""
+    first = queued(store, replace(RECIPE, validation_size=5000))
+    assert first.status == "queued"
+    ranged = queued(store, replace(RECIPE, range_test=RangeTest(iterations=40)), kind="range_test")
+    broken = queued(store, Recipe(epochs=60, learning_rate=100, optimizer=SGD(0.99)), architecture=PLAIN)
+    elsewhere = queued(store, device="cuda")
+    found = queued(store, replace(RECIPE, epochs=1, range_test=RangeTest(iterations=40)))
+    process = workers.start(idle=1)
+
+    first = wait_for(store, first, "finished", "failed")
+    assert (first.status, first.error, first.device_name) == ("finished", "", "cpu")
+    epochs, batches = store.epochs(first.id), store.batches(first.id)
+    assert [epoch.epoch for epoch in epochs] == [0, 1, 2]
+    assert [batch.iteration for batch in batches] == list(range(3 * -(-1317 // 64)))
+    network, card = checkpoint.load(store.folder / first.id / "last")
+    assert list(card.history) == epochs
+    assert card.recipe.validation_size == 5000
+    assert checkpoint.load(store.folder / first.id / "best")[1].choice == "best on validation"
+    assert same(network.state_dict(), undisturbed(replace(RECIPE, validation_size=5000), tmp_path / "here"))
+
+    ranged = wait_for(store, ranged, "finished", "failed")
+    assert ranged.status == "finished"
+    result = json.loads(ranged.result)
+    assert len(result["points"]) == len(store.batches(ranged.id))
+    assert result["suggestions"] or result["reason"]
+
+    broken = wait_for(store, broken, "finished", "failed")
+    assert broken.status == "failed"
+    assert "learning rate 100" in broken.error
+    assert "\n" not in broken.error
+
+    found = wait_for(store, found, "finished", "failed")
+    assert json.loads(found.result)["chosen"] == pytest.approx(
+        max(batch.learning_rate for batch in store.batches(found.id)), rel=0.2
+    )
+    assert store.get(elsewhere.id).status == "queued"
+
+    assert process.wait(PATIENCE) == 0  # after its idle second
+    assert store.seat("cpu") is None
+    machine = read_machine(store.folder)
+    assert machine is not None
+    assert "cpu" in machine.devices
+
+
+@pytest.mark.slow
+def test_a_run_is_stopped_at_once_and_a_terminated_worker_lets_go_of_its_run_and_its_seat(
+    store: RunStore, workers: Workers
+) -> None:
+    stopped, terminated, waiting = queued(store, ENDLESS), queued(store, ENDLESS), queued(store, ENDLESS)
+    first = workers.start()
+    wait(lambda: store.epochs(stopped.id), "an epoch was done")
+    store.request_stop(waiting.id)
+    assert store.get(waiting.id).status == "stopped"
+    asked = time.monotonic()
+    store.request_stop(stopped.id)
+    wait_for(store, stopped, "stopped")
+    assert time.monotonic() - asked < 5  # 0.3 s on a machine with nothing else to do
+    checkpoint.load(store.folder / stopped.id / "last")
+
+    wait_for(store, terminated, "running")
+    second = workers.start()  # while the first sits there
+    assert second.wait(PATIENCE) == 0
+    assert store.seat("cpu").pid == first.pid  # type: ignore[union-attr]
+    assert is_alive(store, "cpu")
+
+    wait(lambda: store.epochs(terminated.id), "an epoch was done")
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(PATIENCE) == 0
+    assert store.get(terminated.id).status == "interrupted"
+    assert store.seat("cpu") is None
+    assert not is_alive(store, "cpu")
+
+
+@pytest.mark.slow
+def test_a_killed_workers_run_is_interrupted_and_resumed_to_the_weights_of_an_undisturbed_one(
+    store: RunStore, workers: Workers, tmp_path: Path
+) -> None:
+    recipe = replace(RECIPE, epochs=12)
+    run = queued(store, recipe)
+    process = workers.start()
+    wait(lambda: len(store.epochs(run.id)) >= 2, "two epochs were done")
+    process.kill()
+    process.wait()
+    assert store.get(run.id).status == "running"  # nobody has noticed yet
+    assert store.interrupt_stale(STALE_SECONDS) == []
+    (interrupted,) = store.interrupt_stale(STALE_SECONDS, now=time.time() + STALE_SECONDS + 1)
+    assert (interrupted.id, interrupted.status) == (run.id, "interrupted")
+    assert "no sign of life" in interrupted.error
+    state = load_state(store.folder / run.id)
+    assert state is not None
+    assert 2 <= len(state["history"]) < 12  # type: ignore[arg-type]
+
+    store.leave_seat("cpu", store.seat("cpu").worker)  # type: ignore[union-attr]  # as after STALE_SECONDS
+    assert store.resume(run.id).status == "queued"
+    workers.start()
+    wait_for(store, run, "finished", "failed")
+    assert [epoch.epoch for epoch in store.epochs(run.id)] == list(range(12))
+    assert [batch.iteration for batch in store.batches(run.id, at_most=10_000)] == list(range(12 * -(-1437 // 64)))
+    network, card = checkpoint.load(store.folder / run.id / "last")
+    assert [replace(e, seconds=0) for e in card.history] == [replace(e, seconds=0) for e in store.epochs(run.id)]
+    assert same(network.state_dict(), undisturbed(recipe, tmp_path / "here"))
+
+
+# ------------------------------------------------------------------------------------------------ inside one process
+
+
+@pytest.fixture
+def worker(store: RunStore) -> object:
+    from lab.worker import Worker
+
+    return Worker(store, "cpu")
+
+
+def test_an_epoch_that_was_saved_but_not_yet_stored_is_not_lost(store: RunStore, worker: object) -> None:
+    """A worker killed between the two: the resume file is one epoch ahead of the store."""
+    run = queued(store)
+    store.claim(["cpu"], "dead")
+    order = Order("tiny", "", TINY, RECIPE, store.folder / run.id)
+    ends = 0
+    for event in carry_out(order, resident(load(EMBEDDED), RECIPE, torch.device("cpu"))):
+        ends += isinstance(event, EpochEnd)
+        if ends == 2:
+            break
+    store.interrupt_stale(0, now=time.time() + 1)
+    store.resume(run.id)
+    worker.work(0.5)  # type: ignore[attr-defined]
+    assert store.get(run.id).status == "finished"
+    assert [epoch.epoch for epoch in store.epochs(run.id)] == [0, 1, 2]
+
+
+def test_a_damaged_resume_file_fails_its_run_with_a_sentence(store: RunStore, worker: object) -> None:
+    run = queued(store)
+    (store.folder / run.id).mkdir()
+    (store.folder / run.id / RESUME).write_bytes(b"PK\x03\x04 cut")
+    worker.work(0.5)  # type: ignore[attr-defined]
+    assert store.get(run.id).status == "failed"
+    assert f"{RESUME}: the run cannot go on from it" in store.get(run.id).error
+
+
+def test_data_that_are_not_there_fail_their_run_with_a_sentence(store: RunStore, worker: object) -> None:
+    run = queued(store)
+    with sqlite3.connect(store.file) as connection:
+        connection.execute("UPDATE runs SET dataset = 'KMNIST'")
+    worker.work(0.5)  # type: ignore[attr-defined]
+    assert store.get(run.id).status == "failed"
+    assert "KMNIST is not there" in store.get(run.id).error
+
+
+def test_submitting_checks_everything_again_and_starts_one_worker(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.errors import RecipeError, RunError, SpecError
+
+    launched: list[list[str]] = []
+
+    class Launched:
+        def __init__(self, command: list[str], **options: object) -> None:
+            launched.append(command)
+
+        def poll(self) -> None:
+            return None
+
+    monkeypatch.setattr(jobs.subprocess, "Popen", Launched)
+    with pytest.raises(SpecError):
+        submit(store, replace(TINY, ops=TINY.ops[:1]), RECIPE)
+    with pytest.raises(RecipeError):
+        submit(store, TINY, replace(RECIPE, batch_size=0))
+    with pytest.raises(RunError, match="1 x 28 x 28"):
+        submit(store, replace(PLAIN, input=(1, 32, 32)), RECIPE)
+    with pytest.raises(RunError, match="no data set 'CIFAR'"):
+        submit(store, TINY, RECIPE, dataset="CIFAR")
+    assert (launched, store.runs()) == ([], [])
+    first, second = (submit(store, TINY, RECIPE, dataset=EMBEDDED, owner="Ada") for _ in range(2))
+    assert [store.queue_position(run.id) for run in (first, second)] == [0, 1]
+    assert len(launched) == 1  # the second finds the first still starting
+    assert launched[0][1:5] == ["-m", "lab.worker", "--device", "auto"]
