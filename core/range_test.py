@@ -60,8 +60,9 @@ def range_test(network: nn.Module, data: Resident, recipe: Recipe, settings: Ran
 
 def range_test_points(network: nn.Module, data: Resident, recipe: Recipe, settings: RangeTest) -> Iterator[RangePoint]:
     """A point for each batch, until the iterations are done or the loss has diverged. Give a copy of the network."""
-    from core.training import loss_of, make_optimizer, training_batch  # training runs this test, too
+    from core.training import check_smallest_batch, loss_of, make_optimizer, training_batch  # it runs this test
 
+    check_smallest_batch(network, data, recipe)
     generator = torch.Generator(data.device).manual_seed(recipe.seed)
     draw_from(network, generator)
     optimizer = make_optimizer(network, replace(recipe, learning_rate=settings.start))

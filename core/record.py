@@ -101,7 +101,7 @@ def _value(hint: Any, value: Json, where: str, error: type[LabError]) -> object:
     if get_origin(hint) in (Union, types.UnionType) and type(None) in get_args(hint):
         if value is None:
             return None
-        hint = Union[tuple(each for each in get_args(hint) if each is not type(None))]  # noqa: UP007: not known before
+        hint = Union[tuple(each for each in get_args(hint) if each is not type(None))]  # noqa: UP007  (its members are known only now)
     if kinds := _members(hint):
         return read_tagged(kinds, value, where, error)
     if (inner := _only_dataclass(hint)) is not None:

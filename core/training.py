@@ -68,6 +68,7 @@ def train(network: nn.Module, data: Resident, recipe: Recipe, resume: State | No
     Given the `state` of an earlier EpochEnd, goes on as if it had never stopped. Raises TrainingError when the loss
     is no longer a number.
     """
+    check_smallest_batch(network, data, recipe)
     generator = torch.Generator(data.device).manual_seed(recipe.seed)
     draw_from(network, generator)
     history: list[EpochRecord] = []
@@ -166,6 +167,19 @@ def _find_rate(network: nn.Module, data: Resident, recipe: Recipe) -> RateFound:
     if suggestion is None:
         return RateFound(result, recipe.learning_rate, f"the recipe's own rate: {result.reason}")
     return RateFound(result, suggestion, f"the range test's suggestion, {recipe.range_test.pick}")
+
+
+def check_smallest_batch(network: nn.Module, data: Resident, recipe: Recipe) -> None:
+    """Raises TrainingError for a batch of one image that the network cannot train on: batch norm of a 1 x 1 map."""
+    if min(batch_sizes(len(data.train), recipe.batch_size)) > 1:
+        return
+    try:
+        deepcopy(network).train()(normalised(grey(data.train.images[:1]), data.normalisation))
+    except ValueError:
+        raise TrainingError(
+            f"batch_size {recipe.batch_size:,} leaves a batch of 1 of the {len(data.train):,} images, and batch norm of "
+            "a 1 x 1 map needs at least 2 to have a variance; choose another batch size"
+        ) from None
 
 
 def batch_sizes(images: int, batch_size: int) -> list[int]:

@@ -182,7 +182,12 @@ def _probabilities(shelved: Shelved, digit: Grey) -> NDArray[np.float32]:
 
     network, card = opened(str(shelved.stem), shelved.card.weights_sha256)
     image = torch.tensor(digit).unsqueeze(0)  # (1, 28, 28) uint8
-    values: NDArray[np.float32] = log_probabilities(network, image, normalisation_of(card))[0].exp().numpy()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # on a busy machine, the threads of so small a task wait for each other, up to a second
+    try:
+        values: NDArray[np.float32] = log_probabilities(network, image, normalisation_of(card))[0].exp().numpy()
+    finally:
+        torch.set_num_threads(threads)
     return values
 
 

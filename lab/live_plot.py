@@ -67,7 +67,7 @@ function themed(element) {
   const size = 0.875 * (parseFloat(value("base-font-size", "16px")) || 16);
   const axis = {
     gridcolor: faint, linecolor: border, tickcolor: border, zeroline: false, zerolinecolor: border,
-    title: { standoff: 10 },
+    title: { standoff: 10, font: { size: 13 } },
   };
   const layout = {
     paper_bgcolor: "rgba(0, 0, 0, 0)", plot_bgcolor: "rgba(0, 0, 0, 0)",

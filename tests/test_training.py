@@ -19,7 +19,7 @@ from core.embedded_digits import embedded_digits
 from core.errors import DeviceError, TrainingError
 from core.evaluation import evaluate
 from core.history import EpochRecord
-from core.mnist import Dataset, Split
+from core.mnist import EMBEDDED, Dataset, Split, load
 from core.network import build
 from core.recipe import (
     SGD,
@@ -37,7 +37,7 @@ from core.recipe import (
     plateau_rate,
 )
 from core.resident import available_devices, choose_device, grey, normalised, resident
-from core.spec import Architecture, Flatten, Linear, LogSoftmax
+from core.spec import Architecture, BatchNorm, Conv, Flatten, GlobalAvgPool, Linear, LogSoftmax
 from core.training import EpochEnd, Points, RateFound, State, first_images, loss_of, train
 from tests.tiny import PLAIN, TINY, same, tiny_data, trained
 
@@ -426,3 +426,12 @@ def test_a_device_that_is_not_there_is_an_error_that_names_those_that_are() -> N
         choose_device(absent)
     with pytest.raises(DeviceError, match="no device 'tpu'"):
         choose_device("tpu")
+
+
+def test_a_batch_of_one_image_that_batch_norm_cannot_take_is_refused_before_training() -> None:
+    ops = (Conv(4, 3), GlobalAvgPool(), BatchNorm(), Flatten(), Linear(10))
+    network = build(Architecture("one", ops), 1)
+    recipe = Recipe(epochs=1, batch_size=1436)
+    data = resident(load(EMBEDDED), recipe, torch.device("cpu"))
+    with pytest.raises(TrainingError, match=r"batch_size 1,436 leaves a batch of 1 of the 1,437 images"):
+        next(iter(train(network, data, recipe)))

@@ -6,8 +6,9 @@ from lab import frame, gallery
 from lab.drawing_pad import drawing_pad, make_ready
 from lab.resources import torch_warming
 
-st.title("Draw a digit")
-st.markdown("Draw a digit and see what the network is given, and what it reads; then draw one that it does not.")
+frame.heading(
+    "Draw a digit", "Draw a digit and see what the network is given, and what it reads; then draw one that it does not."
+)
 frame.data_notice()
 shelf = gallery.on_hand()
 if not shelf:

@@ -7,8 +7,9 @@ from core.trace import classifier
 from lab import frame, gallery, widgets
 from lab.resources import predictions, split
 
-st.title("Mistakes")
-st.markdown("See which digits a network gets wrong, and how sure it was; start with those it hesitated over.")
+frame.heading(
+    "Mistakes", "See which digits a network gets wrong, and how sure it was; start with those it hesitated over."
+)
 frame.data_notice()
 shelf = gallery.on_hand()
 if not shelf:
