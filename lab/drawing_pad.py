@@ -195,7 +195,7 @@ def _answer(shelved: Shelved, values: NDArray[np.float32] | None, given: Given |
     """The digit read and how sure, or an invitation."""
     name = f"{shelved.card.name}, {shelved.card.parameters:,}"
     if values is None or given is None:
-        st.metric(name, "–", "draw a digit", delta_color="off", delta_arrow="off")
+        st.metric(name, "—", "draw a digit", delta_color="off", delta_arrow="off")
         return
     best = int(values.argmax())
     if given.true is None:

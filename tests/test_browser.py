@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.app_server import Server, browsing, screenshot, serving, settled
+from tests.app_server import SCREENSHOTS, Server, browsing, screenshot, serving, settled
 
 pytestmark = pytest.mark.slow
 
@@ -101,3 +102,48 @@ def fill(page: Page, label: str, value: str) -> None:
     field.fill(value)
     field.press("Enter")
     settled(page)
+
+
+def test_mistakes_show_a_page_of_digits_and_one_opens(page: Page, server: Server) -> None:
+    page.goto(f"{server.address}/mistakes?checkpoint=c6-steplr-7416")
+    settled(page)
+    expect(page.get_by_text("73 of 10,000 wrong")).to_be_visible()
+    first = page.get_by_role("button", name=re.compile(r"^\d read as \d")).first
+    said = first.inner_text()
+    screenshot(page, "mistakes")
+    first.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.wait_for_timeout(1500)  # the chart of its probabilities
+    page.screenshot(path=SCREENSHOTS / "mistake.png")
+    assert re.match(r"^\d read as \d", said)
+
+
+RING = [(140 + 62 * math.sin(turn / 20 * math.tau), 140 - 88 * math.cos(turn / 20 * math.tau)) for turn in range(21)]
+STROKES = {"1": [(140, 50), (138, 230)], "0": RING, "7": [(85, 65), (195, 65), (170, 130), (130, 230)]}
+
+
+def test_drawn_digits_are_read(page: Page, server: Server) -> None:
+    page.goto(f"{server.address}/draw")
+    settled(page)
+    page.wait_for_selector("canvas")
+    page.wait_for_timeout(3000)  # the component has mounted its canvas and is listening
+    for digit, points in STROKES.items():
+        draw(page, points)
+        reading = page.locator('[data-testid="stMetricValue"]').first
+        expect(reading).to_have_text(digit)
+        page.wait_for_timeout(800)
+        screenshot(page, f"draw-{digit}")
+        page.get_by_test_id("stBaseButton-secondary").filter(has_text="Clear").click()
+        expect(reading).to_have_text("—")
+        page.wait_for_timeout(1000)
+
+
+def draw(page: Page, points: list[tuple[float, float]]) -> None:
+    """One stroke on the canvas, in its own pixels."""
+    box = page.locator("canvas").last.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + points[0][0], box["y"] + points[0][1])
+    page.mouse.down()
+    for x, y in points[1:]:
+        page.mouse.move(box["x"] + x, box["y"] + y, steps=6)
+    page.mouse.up()

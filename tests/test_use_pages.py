@@ -206,7 +206,7 @@ def test_draw_opens_with_an_invitation(tiny: str) -> None:
     app = opened(DRAW, checkpoint=tiny)
     assert not app.exception
     assert not app.error
-    assert [each.value for each in app.metric] == ["–"]
+    assert [each.value for each in app.metric] == ["—"]
 
 
 def test_draw_says_which_checkpoint_is_not_there_and_falls_back(tiny: str) -> None:
@@ -256,7 +256,7 @@ def test_a_drawing_is_read_shown_at_each_stage_and_cleared(tiny: str) -> None:
     for stage in ("1. given, 280 × 280", "2. its ink", "3. scaled", "× 20", "4. centred, 28 × 28"):
         assert stage in words
     next(button for button in app.button if button.label == "Clear").click().run()
-    assert app.metric[0].value == "–"
+    assert app.metric[0].value == "—"
 
 
 def test_a_drawing_survives_a_visit_to_another_page(tiny: str) -> None:
@@ -272,7 +272,7 @@ def test_a_drawing_survives_a_visit_to_another_page(tiny: str) -> None:
 def test_an_empty_canvas_is_an_invitation_and_no_error(tiny: str) -> None:
     app = drawn(opened(DRAW, checkpoint=tiny), [])
     assert not app.error
-    assert app.metric[0].value == "–"
+    assert app.metric[0].value == "—"
 
 
 @pytest.mark.parametrize(("strokes", "digit"), [(ONE, "1"), (None, "0"), (SEVEN, "7")])
