@@ -177,8 +177,8 @@ def check_smallest_batch(network: nn.Module, data: Resident, recipe: Recipe) -> 
         deepcopy(network).train()(normalised(grey(data.train.images[:1]), data.normalisation))
     except ValueError:
         raise TrainingError(
-            f"batch_size {recipe.batch_size:,} leaves a batch of 1 of the {len(data.train):,} images, and batch norm of "
-            "a 1 x 1 map needs at least 2 to have a variance; choose another batch size"
+            f"batch_size {recipe.batch_size:,} leaves a batch of 1 of the {len(data.train):,} images, and batch norm "
+            "of a 1 x 1 map needs at least 2 to have a variance; choose another batch size"
         ) from None
 
 

@@ -208,8 +208,11 @@ def accuracy_curves(
         yanchor="bottom", font={"color": PASS},
     )  # fmt: skip
     _target_marks(figure, epochs, target)
-    lows = [record.test_accuracy for record in epochs[1:]] + list(claimed[2:])
-    floor = min(0.985, *lows) if lows else 0.97
+    # From the second epoch on, the test's least sets the floor: a first epoch at 90% would drown the rest.
+    lows = [record.test_accuracy for record in (epochs[1:] or epochs)] + list(claimed[2:planned])
+    if len(epochs) == 1:
+        lows.append(epochs[0].train_accuracy)
+    floor = min([0.985, *lows])
     figure.update_xaxes(title="epochs", range=[0, max(1, planned) + 0.2])
     figure.update_yaxes(title="accuracy, %", range=[100 * floor - 0.2, 100.02])
     return _laid_out(figure, height)
@@ -217,13 +220,15 @@ def accuracy_curves(
 
 def _target_marks(figure: go.Figure, epochs: Sequence[EpochRecord], target: float) -> None:
     accuracies = [record.test_accuracy for record in epochs]
-    marks = (("first reached", first_reached(accuracies, target)), ("held from here", held_from(accuracies, target)))
+    marks = (("first reached", first_reached(accuracies, target)), ("held from", held_from(accuracies, target)))
     for row, (text, index) in enumerate(marks):
         if index is None:
             continue
+        late = index > 0.7 * max(1, len(epochs) - 1)  # there the words stand to the left, within the plot
         figure.add_annotation(
-            x=epochs[index].epoch + 1, y=100 * accuracies[index], text=f"{text}: epoch {epochs[index].epoch}",
-            ay=40 + 26 * row, ax=0, arrowcolor=PASS, font={"color": PASS}, arrowwidth=1.5,
+            x=epochs[index].epoch + 1, y=100 * accuracies[index], text=f"{text} epoch {epochs[index].epoch}",
+            ay=40 + 26 * row, ax=0, xanchor="right" if late else "center", xshift=12 if late else 0,
+            arrowcolor=PASS, font={"color": PASS}, arrowwidth=1.5,
         )  # fmt: skip
 
 

@@ -313,8 +313,10 @@ def field_arithmetic(layer: Layer) -> str:
 
 def story(step: catalogue.Step, card: Card | None) -> None:
     """Target, result, analysis, the curve the write-up logged and the one measured here, and what it got wrong."""
-    st.markdown(f"**Result.** {step.result}")
-    st.markdown(f"**Analysis.** {step.analysis}")
+    if step.result:
+        st.markdown(f"**Result, as written up.** {step.result}")
+    if step.analysis:
+        st.markdown(f"**Analysis.** {step.analysis}")
     if step.confounded:
         st.warning(f"Not a fair comparison: {step.confounded}", icon=":material/balance:")
     history = card.history if card else ()
@@ -328,6 +330,11 @@ def story(step: catalogue.Step, card: Card | None) -> None:
     st.caption(f"Recipe: {recipe_words(step.recipe)}. Source: {step.source}")
     if step.claim.note:
         st.caption(f"Claim: {step.claim.note}")
-    if step.errata:
-        st.markdown("**What the write-up got wrong**")
-        st.table(pd.DataFrame([{"it says": e.said, "right is": e.right} for e in step.errata]).set_index("it says"))
+    errata_table("What the write-up got wrong", (*step.errata, *catalogue.lineage_of(step).errata))
+
+
+def errata_table(title: str, errata: tuple[catalogue.Erratum, ...]) -> None:
+    """What was said beside what is right; nothing where there is nothing."""
+    if errata:
+        st.markdown(f"**{title}**")
+        st.table(pd.DataFrame([{"it says": each.said, "right is": each.right} for each in errata]).set_index("it says"))

@@ -110,7 +110,8 @@ def live_chart() -> None:
                 const plots = [...document.querySelectorAll('.live-plot')];
                 window.marked = plots; window.tops = new Set(); window.points = new Set();
                 const watch = () => {
-                    plots.forEach(p => { if (p.isConnected) window.tops.add(Math.round(p.getBoundingClientRect().top)); });
+                    for (const plot of plots)
+                        if (plot.isConnected) window.tops.add(Math.round(plot.getBoundingClientRect().top));
                     window.points.add(plots[1].data.find(t => t.name == 'each batch').x.length);
                     requestAnimationFrame(watch);
                 };
@@ -131,8 +132,8 @@ def live_chart() -> None:
         tops = page.evaluate("[...window.tops]")
         updates = page.evaluate("window.points.size")
         print(
-            f"live chart, 10 s: {updates} updates, {2 - connected} of 2 charts mounted anew, zoom kept: {zoomed == later}, "
-            f"stood at {sorted(tops)} px"
+            f"live chart, 10 s: {updates} updates, {2 - connected} of 2 charts mounted anew, "
+            f"zoom kept: {zoomed == later}, stood at {sorted(tops)} px"
         )
         _stop(page)
 

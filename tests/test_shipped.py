@@ -52,3 +52,11 @@ def test_the_7416_network_reads_digits_pasted_anywhere_at_any_size(mnist_raw: Pa
     scores = log_probabilities(network, torch.tensor(prepared), normalisation_of(card))
     accuracy = (scores.argmax(1).numpy() == split.labels[chosen]).mean()
     assert accuracy >= 0.985
+
+
+@pytest.mark.parametrize("shelved", SHIPPED, ids=lambda shelved: shelved.reference)
+def test_the_readme_says_what_the_card_says(shelved: Shelved) -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    row = next(line for line in readme.splitlines() if f"`{shelved.reference}`" in line and line.startswith("|"))
+    card = shelved.card
+    assert row.endswith(f"| {card.record.test_accuracy:.2%} | {max(card.test_accuracies):.2%} |")

@@ -6,7 +6,7 @@ from core import catalogue
 from core.trace import classifier
 from lab import figures, frame
 from lab.shelf import shipped
-from lab.widgets import label, ladder_rows, mark
+from lab.widgets import errata_table, label, ladder_rows, mark
 
 frame.heading(
     "The ladder",
@@ -44,3 +44,6 @@ for lineage in catalogue.LINEAGES:
     st.subheader(lineage.title, anchor=False)
     st.caption(lineage.about)
     ladder_rows([step for step in catalogue.STEPS if step.lineage == lineage.key], measured)
+
+errata_table("What holds for all of them", catalogue.COMMON_ERRATA)
+st.page_link("pages/learn/step.py", label="Look at a step", icon=":material/arrow_forward:")

@@ -15,7 +15,8 @@ narrow, wide = st.columns([1, 3], gap="large")
 with narrow:
     step = widgets.step_picker()
     previous = catalogue.before(step)
-    st.markdown(f"**Target.** {step.target}")
+    if step.target:
+        st.markdown(f"**Target.** {step.target}")
     if previous:
         st.caption(f"After {widgets.label(previous)}: {step.change}")
     widgets.knobs(step)
