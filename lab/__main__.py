@@ -89,6 +89,10 @@ def _parser() -> Parser:
     predicting.add_argument("image", metavar="IMAGE", type=Path)
     predicting.add_argument("--checkpoint", default=PREDICT_WITH)
 
+    benching = add("bench", bench_command, "How fast training is, against the write-ups' way and plain PyTorch.")
+    benching.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+    benching.add_argument("--rounds", type=int, default=5)
+
     fetching = add("data", data_command, "Which data sets are here, and where; with --download, fetch one.")
     fetching.add_argument("--download", metavar="NAME", nargs="?", const="MNIST", choices=DATASETS[:3])
     return parser
@@ -306,6 +310,54 @@ def predict_command(options: argparse.Namespace) -> Json:
     if not options.json:
         print(f"{best}  ({probabilities[best]:.1%}, {shelved.reference})")
     return {"checkpoint": shelved.reference, "digit": best, "probabilities": probabilities}
+
+
+def bench_command(options: argparse.Namespace) -> Json:
+    """The speed of training, in three variants."""
+    import torch
+
+    from lab.bench import bench
+
+    if not 1 <= options.rounds <= 100:
+        raise LabError(f"--rounds: {options.rounds} is outside 1 to 100")
+    done = bench(options.device, options.rounds, say=lambda text: print(text, file=sys.stderr))
+    rows: list[Json] = []
+    for timing in done.timings:
+        rows.append(
+            {
+                "network": timing.network,
+                "variant": timing.variant,
+                "images_per_second": timing.images_per_second,
+                "images_per_second_median": timing.median_images_per_second,
+                "seconds_per_epoch": timing.seconds_per_epoch,
+            }
+        )
+        if not options.json:
+            print(
+                f"{timing.network:<20}{timing.variant:<10}{timing.images_per_second:>10,.0f} images/s "
+                f"(median {timing.median_images_per_second:,.0f}){timing.seconds_per_epoch:>9.1f} s an epoch"
+            )
+    ratios: list[Json] = []
+    for slug, (write_up, plain) in done.ratios.items():
+        ratios.append({"network": slug, "ours_over_write_up": write_up, "ours_over_plain": plain})
+        if not options.json:
+            print(f"{slug:<20}ours is {write_up:.2f} times the write-up's way and {plain:.2f} times the plain loop")
+    if not options.json:
+        shares = ", ".join(f"{part} {share:.0%}" for part, share in done.parts.items())
+        print(f"one of our iterations: {shares}; at a matrix product's speed an epoch takes {done.floor_seconds:.1f} s")
+        loader = f"{done.workers} DataLoader workers at best"
+        print(f"{done.device}, torch {torch.__version__}, {loader}, peak {done.peak_bytes / 1e6:,.0f} MB beyond torch")
+    return {
+        "device": done.device,
+        "torch": str(torch.__version__),
+        "threads": torch.get_num_threads(),
+        "dataloader_workers": done.workers,
+        "rows": rows,
+        "ratios": ratios,
+        "parts": dict[str, Json](done.parts),
+        "floor_seconds": done.floor_seconds,
+        "peak_bytes": done.peak_bytes,
+    }
 
 
 def data_command(options: argparse.Namespace) -> Json:
