@@ -7,7 +7,7 @@ if __name__ == "__main__":  # a browser's run; Streamlit names the script so
 
     st.set_page_config(
         page_title="The architecture lab",
-        page_icon=":material/network_node:",
+        page_icon=".streamlit/icon.png",
         layout="wide",
         initial_sidebar_state="collapsed",
     )

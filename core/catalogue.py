@@ -281,8 +281,8 @@ def _fractions(*percentages: float) -> tuple[float, ...]:
 BEST_ON_TEST = Erratum(
     "The figure of each network is its best epoch on the test set, from one run.",
     "The best of 15 epochs, chosen on the images it is reported on, flatters; and one run says nothing about the "
-    "next. No write-up gives a mean over seeds. The lab reports the last epoch, mean and standard deviation over "
-    "seeds, and shows the best epoch beside it.",
+    "next. No write-up gives a mean over seeds. The lab reports the last epoch, says of how "
+    "many runs, and shows the best epoch beside it.",
 )
 PLACE_OF_DROPOUT = Erratum(
     "Dropout is spoken of as one thing.",
@@ -360,8 +360,8 @@ LINEAGES: tuple[Lineage, ...] = (
     Lineage(
         "b",
         "Four steps",
-        "Set-up, dropout, global average pooling, then rotation with a falling learning rate: one idea to a step, "
-        "though more than one thing changes each time.",
+        "Set-up, dropout, global average pooling, then rotation with a falling learning rate. Each step is named after "
+        "one idea and changes more than one thing.",
         f"{_EVA8_REPO} at b447ae2ee75068ad74df14706a9f022489b394a3, assignment-3/README.md",
         (
             Erratum(

@@ -203,6 +203,9 @@ MOST_STRENGTH = {
 # ---------------------------------------------------------------------------------------------------------- the recipe
 
 
+HELD_OUT_SHARE = 5_000 / 60_000  # of a smaller set's training images, the same share is held out
+
+
 @dataclass(frozen=True)
 class RangeTest:
     """The learning-rate range test (Smith 2015, arXiv:1506.01186): rates rising from start to end, a batch at each."""

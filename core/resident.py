@@ -10,9 +10,8 @@ from torch import Tensor
 
 from core.errors import DeviceError
 from core.mnist import MNIST_MEAN, MNIST_SD, Dataset, Split
-from core.recipe import Recipe
+from core.recipe import HELD_OUT_SHARE, Recipe
 
-HELD_OUT_SHARE = 5_000 / 60_000  # of a smaller set's training images, the same share is held out
 SPLIT_SEED = 60_000  # the held-out images are the same for every run, so that runs can be compared
 
 

@@ -20,6 +20,7 @@ from lab.gallery import enlarged, on_shelf, percent, short
 from lab.live_plot import live_plot
 from lab.resources import opened, split, torch_warming
 from lab.shelf import Shelved
+from lab.words import show_error
 
 PAD = 280  # pixels of the canvas's side, ten for each of the digit's 28
 STROKE = 20  # pixels: two of the digit's, as a pen's line is in MNIST
@@ -54,7 +55,7 @@ def drawing_pad(shelf: Sequence[Shelved]) -> None:
         try:
             given = {"Draw": _drawn, "Picture": _uploaded, "Test digit": _test_digit}[source]()
         except LabError as error:
-            st.error(str(error))
+            show_error(error)
             given = None
         chosen = _networks(shelf)
     with read:
@@ -110,7 +111,7 @@ def _test_digit() -> Given:
         _another(len(digits))
     wanted = st.query_params.get("digit", "")
     st.button("Another at random", on_click=_another, args=(len(digits),), icon=":material/casino:", width=PAD)
-    if not (wanted.isascii() and wanted.isdigit() and int(wanted) < len(digits)):
+    if not (wanted.isascii() and wanted.isdigit() and len(wanted) < 9 and int(wanted) < len(digits)):
         raise DataError(f"there is no test digit {wanted[:20]!r}; they are 0 to {len(digits) - 1:,}")
     index = int(wanted)
     true = int(digits.labels[index])
@@ -136,7 +137,7 @@ def _networks(shelf: Sequence[Shelved]) -> list[Shelved]:
         try:
             chosen.append(on_shelf(reference, shelf))
         except CheckpointError as error:
-            st.error(str(error))
+            show_error(error)
     if not chosen:
         preferred = [there[reference] for reference in PREFERRED if reference in there]
         chosen = (preferred + [shelved for shelved in shelf if shelved not in preferred])[:2]
@@ -169,7 +170,7 @@ def _read(shelved: Shelved, given: Given | None) -> NDArray[np.float32] | None:
     try:
         return _probabilities(shelved, given.digit)
     except LabError as error:
-        st.error(str(error))
+        show_error(error)
         return None
 
 

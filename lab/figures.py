@@ -89,7 +89,7 @@ def _marks(
         x=[point.parameters for point in points],
         y=[_shown(accuracy) for accuracy in accuracies],
         mode="markers+text",
-        text=[f"{point.label}{note}" if hollow else note for point, note in zip(points, below, strict=True)],
+        text=[f"{point.label}{note}" if hollow else "" for point, note in zip(points, below, strict=True)],
         textposition=[_beside(point, points) for point in points] if hollow else "bottom center",
         textfont={"size": 14},
         name=name,
@@ -178,7 +178,7 @@ def loss_curves(
     losses = [(record.train_loss, record.validation_loss, record.test_loss) for record in epochs]
     _epoch_lines(figure, epochs, losses, "%{y:.4f}")
     done = (batches[-1].iteration + 1) / per_epoch if batches else 0
-    figure.update_xaxes(title="epochs", range=[0, min(planned, max(1, int(done) + 1))])  # grows with the run
+    figure.update_xaxes(title="epochs", range=[0, 1.02 * min(planned, max(1, int(done) + 1))])  # grows
     figure.update_yaxes(title="loss", type="log")
     return _laid_out(figure, height)
 
@@ -205,7 +205,7 @@ def accuracy_curves(
     figure.add_hline(y=100 * target, line={"color": PASS, "width": 1, "dash": "dash"})
     figure.add_annotation(
         x=0, xref="paper", y=100 * target, text=f"target {target:.1%}", showarrow=False, xanchor="left",
-        yanchor="bottom", font={"color": PASS},
+        yanchor="top", font={"color": PASS},
     )  # fmt: skip
     _target_marks(figure, epochs, target)
     # From the second epoch on, the test's least sets the floor: a first epoch at 90% would drown the rest.
@@ -226,7 +226,7 @@ def _target_marks(figure: go.Figure, epochs: Sequence[EpochRecord], target: floa
             continue
         late = index > 0.7 * max(1, len(epochs) - 1)  # there the words stand to the left, within the plot
         figure.add_annotation(
-            x=epochs[index].epoch + 1, y=100 * accuracies[index], text=f"{text} epoch {epochs[index].epoch}",
+            x=epochs[index].epoch + 1, y=100 * accuracies[index], text=f"{text} epoch {epochs[index].epoch + 1}",
             ay=40 + 26 * row, ax=0, xanchor="right" if late else "center", xshift=12 if late else 0,
             arrowcolor=PASS, font={"color": PASS}, arrowwidth=1.5,
         )  # fmt: skip
@@ -250,8 +250,7 @@ def _epoch_lines(
             name=name,
             line={"color": colour, "width": 2.5},
             marker={"symbol": symbol, "size": 7},
-            customdata=[record.epoch for record in epochs],
-            hovertemplate=f"epoch %{{customdata}}: {shown}<extra>{name}</extra>",
+            hovertemplate=f"after %{{x}} epochs: {shown}<extra>{name}</extra>",
         )
 
 
@@ -294,7 +293,7 @@ def range_test(
         figure.add_scatter(
             x=[None], y=[None], mode="lines", name=f"{name}: {rate:.3g}", line={"color": colour, "dash": "dash"}
         )
-    figure.update_xaxes(type="log", title="learning rate")
+    figure.update_xaxes(type="log", title="learning rate", dtick=1, exponentformat="power")
     figure.update_yaxes(title="smoothed loss")
     return _laid_out(figure, height)
 

@@ -10,9 +10,11 @@ import streamlit as st
 
 from core.errors import LabError
 from core.mnist import DOWNLOAD_BYTES, EMBEDDED, data_root, is_present
-from lab.jobs import ROOT
+from lab.jobs import ROOT, child_environment
 from lab.machine import read_machine
-from lab.resources import store
+from lab.resources import downloads, store
+from lab.runs import lab_home
+from lab.words import escaped, show_error
 
 
 def heading(title: str, sentence: str) -> None:
@@ -34,33 +36,34 @@ def _notice(dataset: str) -> None:
     if is_present(dataset):
         st.rerun()  # it has just been fetched: the whole page turns to it
     say, fetch = st.columns([3, 1], vertical_alignment="center")
-    failed = f" The download failed: {_last_line(dataset)}" if _has_failed(dataset) else ""
+    process = downloads().get(dataset)
+    status = process.poll() if process else None
+    failed = f" The download failed: {escaped(_last_line(dataset))}" if status else ""
     say.info(
         f"{dataset} is not in `{data_root()}`. Until it is, the **{EMBEDDED}** stand in: 1,797 real 8 x 8 digits, "
         f"enlarged. Figures from them are not {dataset}'s, and say so.{failed}",
         icon=":material/database:",
     )
     size = DOWNLOAD_BYTES[dataset]
-    if _is_fetching(dataset):
+    if process and status is None:
         raw = data_root() / dataset / "raw"
         there = sum(path.stat().st_size for path in raw.glob("*.gz")) if raw.is_dir() else 0
         fetch.progress(min(1.0, there / size), text=f"{there / 1e6:.1f} of {size / 1e6:.1f} MB")
-        return
-    fetch.button(
-        "Try again" if failed else f"Download it ({size / 1e6:.0f} MB)", on_click=_start_download, args=(dataset,),
-        icon=":material/download:", width="stretch",
-    )  # fmt: skip
+    elif fetch.button(
+        "Try again" if failed else f"Download it ({size / 1e6:.0f} MB)", icon=":material/download:", width="stretch"
+    ):
+        _start_download(dataset)
+        st.rerun()  # the full run gives this notice its clock
 
 
 def sidebar() -> None:
-    """Draw it; it ticks only while something is running or being fetched."""
+    """Draw it; it ticks only while something is running."""
     with st.sidebar:
         try:
-            running = store().runs(limit=5, statuses=("running", "queued"))
+            running = store().runs(limit=1, statuses=("running", "queued"))
+            st.fragment(_state, run_every=2.0 if running else None)()
         except LabError as error:
-            st.error(str(error))
-            running = []
-        st.fragment(_state, run_every=2.0 if running else None)()
+            show_error(error)
 
 
 def _state() -> None:
@@ -69,7 +72,7 @@ def _state() -> None:
         st.markdown(":material/check_circle: MNIST, 60,000 + 10,000 images")
     else:
         st.markdown(f":material/info: {EMBEDDED.capitalize()}, 1,437 + 360 images")
-    machine = read_machine(store().folder)
+    machine = read_machine(lab_home())
     st.caption("DEVICE")
     if machine:
         st.markdown(f":material/memory: {machine.names[0]}, torch {machine.torch}, {machine.threads} threads")
@@ -79,22 +82,28 @@ def _state() -> None:
     try:
         unfinished = store().runs(limit=6, statuses=("running", "queued"))
     except LabError as error:
-        st.error(str(error))
+        show_error(error)
         return
     if not unfinished:
         st.markdown("nothing")
     for run in unfinished:
         icon = ":material/play_arrow:" if run.status == "running" else ":material/hourglass_empty:"
         st.page_link(
-            "pages/experiment/train.py", label=run.name, icon=icon, query_params={"run": run.id}, width="stretch"
-        )
+            "pages/experiment/train.py", label=escaped(run.name), icon=icon, query_params={"run": run.id},
+            width="stretch",
+        )  # fmt: skip
 
 
 def _start_download(dataset: str) -> None:
+    """One process for all sessions: two would write into the same files."""
+    process = downloads().get(dataset)
+    if process and process.poll() is None:
+        return
     with _download_log(dataset).open("wb") as log:
-        st.session_state[f"download-{dataset}"] = subprocess.Popen(
+        downloads()[dataset] = subprocess.Popen(
             [sys.executable, "-m", "lab", "data", "--download", dataset],
             cwd=ROOT,
+            env=child_environment(store()),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -111,14 +120,6 @@ def _last_line(dataset: str) -> str:
     return lines[-1] if lines else ""
 
 
-def _has_failed(dataset: str) -> bool:
-    return f"download-{dataset}" in st.session_state and bool(_download(dataset).poll())
-
-
 def _is_fetching(dataset: str) -> bool:
-    return f"download-{dataset}" in st.session_state and _download(dataset).poll() is None
-
-
-def _download(dataset: str) -> subprocess.Popen[bytes]:
-    process: subprocess.Popen[bytes] = st.session_state[f"download-{dataset}"]
-    return process
+    process = downloads().get(dataset)
+    return process is not None and process.poll() is None

@@ -17,6 +17,7 @@ from core.mnist import EMBEDDED, Pixels, Split, is_present
 from lab import figures
 from lab.live_plot import live_plot
 from lab.shelf import Shelved, own, shipped
+from lab.words import show_error
 
 if TYPE_CHECKING:  # torch comes only when a network is asked
     from core.evaluation import Order, Predictions
@@ -92,7 +93,7 @@ def checkpoint_picker(shelf: Sequence[Shelved]) -> Shelved:
         try:
             chosen = on_shelf(wanted, shelf)
         except CheckpointError as error:
-            st.error(str(error))
+            show_error(error)
     by_reference = {shelved.reference: shelved for shelved in shelf}
     st.session_state.checkpoint_picker = chosen.reference
 
@@ -226,7 +227,7 @@ def image_in_url(size: int) -> int | None:
     wanted = st.query_params.get("image", "")
     if not wanted:
         return None
-    if not (wanted.isascii() and wanted.isdigit() and int(wanted) < size):
+    if not (wanted.isascii() and wanted.isdigit() and len(wanted) < 9 and int(wanted) < size):
         raise DataError(f"there is no image {wanted[:20]!r}; the split's images are 0 to {size - 1:,}")
     return int(wanted)
 
@@ -283,9 +284,8 @@ def matrix(counts: NDArray[np.int64]) -> None:
         points = st.session_state.confusion.selection.points
         if points:
             true, predicted = points[0]["customdata"][:2]
-            _keep("true", str(true))
-            _keep("predicted", str(predicted))
-            _keep("show", ANY)
+            kept = {name: value for name, value in st.query_params.to_dict().items() if name != "show"}
+            st.query_params.from_dict({**kept, "true": str(true), "predicted": str(predicted)})  # one step of history
 
     ink = "#E8ECF0" if st.context.theme.type == "dark" else "#1B1F24"  # as in config.toml
     st.plotly_chart(

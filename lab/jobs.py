@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
-from core.errors import LabError, RunError
+from core.errors import RunError
 from core.mnist import DATASETS, data_root, is_present
 from core.recipe import Recipe, check_recipe, recipe_to_json
 from core.spec import Architecture, architecture_to_json
@@ -20,6 +21,7 @@ STALE_SECONDS = 15.0  # without a heartbeat for this long, a worker counts as de
 STARTING_SECONDS = 20.0  # within which a started worker is given the time to take its seat
 ROOT = Path(__file__).resolve().parents[1]
 
+_starting = threading.Lock()
 _started: dict[tuple[Path, str], tuple[subprocess.Popen[bytes], float]] = {}  # by store and device
 
 
@@ -43,9 +45,7 @@ def submit(
         raise RunError(f"there is no data set {dataset!r}; there are {', '.join(DATASETS)}")
     if not is_present(dataset):
         raise RunError(f"{dataset} is not in {data_root()}; download it first: python -m lab data --download {dataset}")
-    machine = read_machine(store.folder)
-    if device != "auto" and machine and device not in machine.devices:
-        raise RunError(f"the device {device} was asked for; this machine has {', '.join(machine.devices)}")
+    _check_device(store, device)
     run = store.submit(
         kind=kind,
         slug=slug,
@@ -63,21 +63,54 @@ def submit(
     return run
 
 
+def _check_device(store: RunStore, device: str) -> None:
+    machine = read_machine(store.folder)
+    if device != "auto" and machine and device not in machine.devices:
+        raise RunError(f"the device {device} was asked for; this machine has {', '.join(machine.devices)}")
+
+
+def resume(store: RunStore, run_id: str) -> Run:
+    """Queue an unfinished run again, to go on after its last epoch. Raises RunError."""
+    _check_device(store, store.get(run_id).device)
+    run = store.resume(run_id)
+    ensure_worker(store, run.device)
+    return run
+
+
+def retry(store: RunStore, run_id: str) -> Run:
+    """Queue the same run anew, from its beginning. Raises RunError."""
+    _check_device(store, store.get(run_id).device)
+    run = store.retry(run_id)
+    ensure_worker(store, run.device)
+    return run
+
+
 def ensure_worker(store: RunStore, device: str = "auto") -> None:
-    """Start a worker for the device unless one lives or is starting. Cheap: call it whenever a run waits."""
-    if is_alive(store, device):
-        return
+    """Start a worker for the device unless one lives or is starting. Cheap: call it whenever a run waits.
+
+    Raises RunError for a worker that cannot be started, or that has just ended with an error, which it quotes.
+    """
     key = (store.folder.resolve(), device)
-    process, since = _started.get(key, (None, 0.0))
-    if process is not None and process.poll() is None and time.monotonic() - since < STARTING_SECONDS:
-        return
-    log = store.folder / f"worker-{device}.log"
+    with _starting:  # thirty sessions may ask at once
+        if is_alive(store, device):
+            return
+        process, since = _started.get(key, (None, 0.0))
+        young = time.monotonic() - since < STARTING_SECONDS
+        status = process.poll() if process else None
+        if process and young and status is None:
+            return
+        if young and status is not None and status > 0:  # below 0 it was killed: then another may do better
+            raise RunError(f"the worker for {device} ended with status {status}: {_last_words(store, device)}")
+        _started[key] = (_start(store, device), time.monotonic())
+
+
+def _start(store: RunStore, device: str) -> subprocess.Popen[bytes]:
     try:
-        with log.open("ab") as output:
-            started = subprocess.Popen(
+        with _log(store, device).open("ab") as output:
+            return subprocess.Popen(
                 [sys.executable, "-m", "lab.worker", "--device", device, *_idle_setting()],
                 cwd=ROOT,
-                env={**os.environ, "LAB_HOME": str(store.folder.resolve())},
+                env=child_environment(store),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -85,7 +118,21 @@ def ensure_worker(store: RunStore, device: str = "auto") -> None:
             )
     except OSError as error:
         raise RunError(f"a worker could not be started: {error}") from error
-    _started[key] = (started, time.monotonic())
+
+
+def child_environment(store: RunStore) -> dict[str, str]:
+    """The environment of a process that works in another folder: the same home and data, by their whole paths."""
+    return {**os.environ, "LAB_HOME": str(store.folder.resolve()), "LAB_DATA": str(data_root().resolve())}
+
+
+def _log(store: RunStore, device: str) -> Path:
+    return store.folder / f"worker-{device}.log"
+
+
+def _last_words(store: RunStore, device: str) -> str:
+    """The last line of a worker's log."""
+    lines = _log(store, device).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"
 
 
 def is_alive(store: RunStore, device: str = "auto") -> bool:
@@ -105,10 +152,13 @@ def _idle_setting() -> list[str]:
 
 
 def watch(store: RunStore, run: Run) -> None:
-    """Called by whoever looks at an unfinished run: marks dead workers' runs and starts a worker where none lives."""
-    try:
-        store.interrupt_stale(STALE_SECONDS)
-        if run.status == "queued":
+    """Called by whoever looks at an unfinished run: ends dead workers' runs, and sees to a worker for one that waits.
+
+    Where no worker can be had, the run fails with the reason: it must not wait for ever.
+    """
+    store.interrupt_stale(STALE_SECONDS)
+    if run.status == "queued":
+        try:
             ensure_worker(store, run.device)
-    except LabError:
-        return  # looking must not fail; the next look tries again
+        except RunError as error:
+            store.refuse(run.id, str(error))

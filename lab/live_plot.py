@@ -22,7 +22,7 @@ STATIC_FOLDER = Path(__file__).resolve().parents[1] / "static"  # Streamlit serv
 PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"  # 4.8 MB
 
 # plotly.js 4 has a "Share chart" button that uploads the chart to Plotly's cloud. Selecting points does nothing here.
-CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["sendChartToCloud", "select2d", "lasso2d"]}
+CONFIG = {"displayModeBar": False}  # it would lie on the legend; a drag zooms, a double click goes back
 
 _HTML = '<div class="live-plot" role="img" style="width: 100%"></div>'
 

@@ -6,11 +6,35 @@ import numpy as np
 import streamlit as st
 
 from core.errors import LabError
-from core.mnist import Dataset, Pixels
-from core.recipe import Recipe, recipe_from_json, recipe_to_json
+from core.mnist import EMBEDDED, EMBEDDED_TRAIN, IMAGES, Dataset, Pixels
+from core.recipe import HELD_OUT_SHARE, Recipe, recipe_from_json, recipe_to_json
+from core.trace import Trace
+from lab import figures
 from lab.resources import split
+from lab.widgets import headline, recipe_words
+from lab.words import show_error
 
 SHOWN = 24
+
+
+def before_a_run(walked: Trace, recipe: Recipe, dataset: str) -> None:
+    """What a run of this recipe will be: its network's figures, the rate to come, the first images."""
+    headline(walked, None, f"target {recipe.target_accuracy:.1%}")
+    st.caption(recipe_words(recipe))
+    st.markdown("**The learning rate to come**")
+    st.plotly_chart(
+        figures.schedule(recipe, iterations_per_epoch(dataset, recipe)), key="schedule",
+        config={"displayModeBar": False}, alt="The learning rate over the epochs.",
+    )  # fmt: skip
+    st.markdown("**The first images the network will see**")
+    augmentation_preview(dataset, recipe)
+
+
+def iterations_per_epoch(dataset: str, recipe: Recipe) -> int:
+    """Batches in an epoch of the data set's training images."""
+    images = EMBEDDED_TRAIN if dataset == EMBEDDED else IMAGES["train"]
+    held_out = round(HELD_OUT_SHARE * images) if recipe.validation_size else 0
+    return -(-(images - held_out) // recipe.batch_size)
 
 
 def augmentation_preview(dataset: str, recipe: Recipe) -> None:
@@ -18,7 +42,7 @@ def augmentation_preview(dataset: str, recipe: Recipe) -> None:
     try:
         sheet = _first_batch(dataset, recipe_to_json(recipe))
     except LabError as error:
-        st.error(str(error))
+        show_error(error)
         return
     st.image(sheet, width="stretch", alt="The first 24 training images of the run, augmented.")
     if not recipe.augmentation.geometric and not recipe.augmentation.photometric:

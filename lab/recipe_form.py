@@ -96,8 +96,10 @@ def _choice(title: str, kinds: dict[str, type], written: object, key: str) -> ob
 
 
 def _plain(kind: type) -> object:
-    """A record of that kind with its defaults; StepLR alone needs a value, and a third of a run is a usual one."""
-    return kind(5) if kind is recipes.StepLR else kind()
+    """A record of that kind to begin with: it must be one that can be followed without held-out images, too."""
+    if kind is recipes.StepLR:
+        return recipes.StepLR(step_size=5)
+    return recipes.ReduceLROnPlateau(monitor="test") if kind is recipes.ReduceLROnPlateau else kind()
 
 
 def _fields(kind: type, start: object, names: tuple[str, ...], key: str) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,12 @@ def store() -> RunStore:
 def split(dataset: str, name: SplitName) -> Split:
     """One split of a data set, shared and read-only."""
     return load_split(dataset, name)
+
+
+@st.cache_resource
+def downloads() -> dict[str, subprocess.Popen[bytes]]:
+    """The downloads of this server, by data set."""
+    return {}
 
 
 def dataset_here(wanted: str = "MNIST") -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
+from contextlib import suppress
 from dataclasses import asdict, fields
 from typing import TypedDict
 
@@ -14,15 +14,17 @@ import streamlit as st
 from core import catalogue
 from core.errors import LabError
 from core.history import EpochRecord
-from core.mnist import EMBEDDED, EMBEDDED_TRAIN, IMAGES
 from core.recipe import Recipe, recipe_from_json
 from core.spec import architecture_from_json
 from core.trace import classifier
 from lab import figures, jobs
 from lab.live_plot import live_plot
+from lab.previews import iterations_per_epoch
+from lab.recipe_form import rate_key
 from lab.resources import store
 from lab.runs import BatchRow, Run
 from lab.widgets import headline, recipe_words
+from lab.words import escaped, show_error
 
 UNFINISHED = ("queued", "running")
 ICONS = {
@@ -35,17 +37,32 @@ ICONS = {
 }
 
 
+def adopt_step(run_id: str) -> None:
+    """Where a link names only a run, let the page's step be the run's."""
+    if not run_id or "step" in st.query_params:
+        return
+    with suppress(LabError):
+        st.query_params.step = catalogue.by_slug(store().get(run_id).slug).slug
+
+
 def run_panel(run_id: str) -> None:
-    """The panel of one run; it ticks each second until the run has ended, then the page is drawn once more."""
-    run = store().get(run_id)
-    live = run.status in UNFINISHED
+    """The panel of one run; it ticks each second while the run is under way. An error is said in its place."""
+    try:
+        live = store().get(run_id).status in UNFINISHED
+    except LabError as error:
+        show_error(error)
+        return
 
     def panel() -> None:
-        now = store().get(run_id)
-        jobs.watch(store(), now)
-        _panel(now)
-        if live and now.status not in UNFINISHED:
-            st.rerun()  # the full run draws the panel without its timer
+        try:
+            now = store().get(run_id)
+            if now.status in UNFINISHED:
+                jobs.watch(store(), now)
+            if (now.status in UNFINISHED) != live:
+                st.rerun()  # the full run gives the panel its clock, or takes it
+            _panel(now)
+        except LabError as error:
+            show_error(error)
 
     st.fragment(panel, run_every=1.0 if live else None)()
 
@@ -57,41 +74,44 @@ def _panel(run: Run) -> None:
     reached = epochs[-1].test_accuracy if epochs else None
     headline(classifier(architecture_from_json(run.architecture)), reached, f"target {recipe.target_accuracy:.1%}")
     status, stop = st.columns([5, 1], vertical_alignment="center")
-    status.markdown(f"{ICONS[run.status]} **{run.name}** · {_status(run, recipe, epochs, batches)}")
-    if run.status in UNFINISHED:
-        stop.button(
-            "Stop", on_click=_stop, args=(run.id,), icon=":material/stop:", disabled=run.stop_requested, width="stretch"
-        )
+    status.markdown(f"{ICONS[run.status]} **{escaped(run.name)}** · {_status(run, recipe, epochs, batches)}")
+    if run.status in UNFINISHED and stop.button(
+        "Stop", icon=":material/stop:", disabled=run.stop_requested, width="stretch"
+    ):
+        store().request_stop(run.id)
+        st.rerun()
     if run.kind == "range_test":
         _range_test(run, batches)
         return
     _progress(run, recipe, batches)
     if run.error:
-        st.error(run.error)
+        st.error(escaped(run.error))
     if run.dataset != "MNIST":
         st.caption(f"Trained on the {run.dataset}: these figures are not MNIST's.")
     per_epoch = iterations_per_epoch(run.dataset, recipe)
-    claimed = catalogue.by_slug(run.slug).claim.test_log if run.slug and run.dataset == "MNIST" else ()
+    claimed = claimed_log(run)
     accuracy, loss = st.columns(2)
     with accuracy:
         live_plot(
             figures.accuracy_curves(epochs, recipe.epochs, recipe.target_accuracy, claimed),
-            key=f"accuracy-{run.id}", height=320, alt="Accuracy by epoch on training, validation and test images.",
+            key=f"accuracy-{run.id}", height=250, alt="Accuracy by epoch on training, validation and test images.",
         )  # fmt: skip
     with loss:
         live_plot(
             figures.loss_curves(epochs, batches, recipe.epochs, per_epoch),
-            key=f"loss-{run.id}", height=320, alt="Loss of each batch and each epoch.",
+            key=f"loss-{run.id}", height=250, alt="Loss of each batch and each epoch.",
         )  # fmt: skip
     _figures(run, recipe, epochs, batches)
     if run.status not in UNFINISHED:
         _ways_on(run, epochs)
 
 
-def iterations_per_epoch(dataset: str, recipe: Recipe) -> int:
-    """Batches in an epoch of the data set's training images."""
-    images = EMBEDDED_TRAIN if dataset == EMBEDDED else IMAGES["train"]
-    return math.ceil((images - (round(images / 12) if recipe.validation_size else 0)) / recipe.batch_size)
+def claimed_log(run: Run) -> tuple[float, ...]:
+    """What the write-up logged for the run's step; nothing for a design of one's own, or a step no longer there."""
+    try:
+        return catalogue.by_slug(run.slug).claim.test_log if run.slug and run.dataset == "MNIST" else ()
+    except LabError:
+        return ()
 
 
 def _status(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[BatchRow]) -> str:
@@ -117,7 +137,7 @@ def _progress(run: Run, recipe: Recipe, batches: list[BatchRow]) -> None:
         seconds = (total - done) * recipe.batch_size / max(1.0, latest.images_per_second)
         left = f" · {spell_seconds(seconds)} left" if run.status in UNFINISHED else ""
         text = (
-            f"epoch {latest.epoch} of {recipe.epochs} · iteration {done:,} of {total:,} · learning rate "
+            f"epoch {latest.epoch + 1} of {recipe.epochs} · iteration {done:,} of {total:,} · learning rate "
             f"{latest.learning_rate:.4g} · {latest.images_per_second:,.0f} images/s{left}"
         )
     st.progress(min(1.0, done / max(1, total)), text=text)
@@ -143,7 +163,7 @@ def _figures(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[
     held_out.metric("Validation", "—" if last.validation_accuracy is None else f"{last.validation_accuracy:.2%}")
     test.metric("Test, last epoch", f"{last.test_accuracy:.2%}")
     best_test.metric(
-        f"Best test, epoch {best.epoch}", f"{best.test_accuracy:.2%}",
+        f"Best test, epoch {best.epoch + 1}", f"{best.test_accuracy:.2%}",
         help="Chosen on the test set: it flatters. The last epoch's is the honest figure.",
     )  # fmt: skip
 
@@ -168,17 +188,20 @@ def _suggested(run: Run) -> tuple[list[Suggested], str, bool]:
 def _range_test(run: Run, batches: list[BatchRow]) -> None:
     suggestions, reason, diverged = _suggested(run)
     if run.error:
-        st.error(run.error)
+        st.error(escaped(run.error))
     marks = {each["name"]: each["learning_rate"] for each in suggestions}
     live_plot(
         figures.range_test([row.learning_rate for row in batches], [row.loss for row in batches], marks),
-        key=f"range-{run.id}", height=320, alt="Smoothed loss against learning rate.",
+        key=f"range-{run.id}", height=250, alt="Smoothed loss against learning rate.",
     )  # fmt: skip
     for each in suggestions:
         say, apply = st.columns([4, 1], vertical_alignment="center")
         edge = " It lies at the edge of the range: widen the range before you trust it." if each["at_edge"] else ""
         say.markdown(f"**{each['name']}: {each['learning_rate']:.3g}**, {each['why']}.{edge}")
-        apply.button("Use it", key=f"use-{run.id}-{each['name']}", on_click=_apply, args=(run, each["learning_rate"]))
+        if apply.button(
+            "Use it", key=f"use-{run.id}-{each['name']}", on_click=_apply, args=(run, each["learning_rate"])
+        ):
+            st.rerun()  # the whole page: the form takes the rate, the panel goes
     if reason:
         st.warning(f"No suggestion: {reason}")
     elif run.status == "finished":
@@ -190,15 +213,11 @@ def _range_test(run: Run, batches: list[BatchRow]) -> None:
 
 
 def _apply(run: Run, rate: float) -> None:
-    st.session_state[f"recipe-{run.slug}-rate"] = rate
+    """Put the rate into the form of the run's step, and leave the run."""
+    slug = run.slug or st.query_params.get("step", "")
+    st.session_state[rate_key(f"recipe-{slug}")] = rate
+    st.query_params.step = slug
     st.query_params.pop("run", None)
-
-
-def _stop(run_id: str) -> None:
-    try:
-        store().request_stop(run_id)
-    except LabError as error:
-        st.session_state.train_error = str(error)
 
 
 def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
@@ -223,26 +242,12 @@ def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
                 )  # fmt: skip
     if run.status in ("stopped", "interrupted", "failed"):
         go_on, again, _ = st.columns([1, 1, 2])
-        if epochs:
-            go_on.button("Go on", on_click=_resume, args=(run.id,), icon=":material/play_arrow:", width="stretch")
-        again.button("Start anew", on_click=_retry, args=(run.id,), icon=":material/replay:", width="stretch")
-
-
-def _resume(run_id: str) -> None:
-    try:
-        run = store().resume(run_id)
-        jobs.ensure_worker(store(), run.device)
-    except LabError as error:
-        st.session_state.train_error = str(error)
-
-
-def _retry(run_id: str) -> None:
-    try:
-        run = store().retry(run_id)
-        jobs.ensure_worker(store(), run.device)
-        st.query_params.run = run.id
-    except LabError as error:
-        st.session_state.train_error = str(error)
+        if epochs and go_on.button("Go on", icon=":material/play_arrow:", width="stretch"):
+            jobs.resume(store(), run.id)
+            st.rerun()
+        if again.button("Start anew", icon=":material/replay:", width="stretch"):
+            st.query_params.run = jobs.retry(store(), run.id).id
+            st.rerun()
 
 
 def csv_of(epochs: list[EpochRecord]) -> str:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.errors import LabError
 from lab.resources import store
+from lab.words import show_error
 
 
 def run_table(limit: int = 50) -> None:
@@ -15,7 +16,7 @@ def run_table(limit: int = 50) -> None:
         runs = store().runs(limit=limit)
         last = store().last_epochs([run.id for run in runs])
     except LabError as error:
-        st.error(str(error))
+        show_error(error)
         return
     st.subheader("Runs")
     if not runs:
@@ -28,7 +29,10 @@ def run_table(limit: int = 50) -> None:
             "network": [run.name for run in runs],
             "data": [run.dataset for run in runs],
             "status": [run.status for run in runs],
-            "epochs": [f"{last[run.id].epoch + 1 if run.id in last else 0} of {run.epochs}" for run in runs],
+            "epochs": [
+                f"{last[run.id].epoch + 1 if run.id in last else 0} of {run.epochs}" if run.kind == "train" else ""
+                for run in runs
+            ],
             "test": [100 * last[run.id].test_accuracy if run.id in last else None for run in runs],
             "parameters": [run.parameters for run in runs],
         }
@@ -37,7 +41,7 @@ def run_table(limit: int = 50) -> None:
     chosen = st.dataframe(
         frame, hide_index=True, on_select="rerun", selection_mode="single-row", key=f"runs-{version}",
         column_config={
-            "started": st.column_config.DatetimeColumn(format="distance", width="small"),
+            "started": st.column_config.DatetimeColumn(format="distance", width="medium"),
             "test": st.column_config.NumberColumn("test, last epoch, %", format="%.2f"),
             "parameters": st.column_config.NumberColumn(format="localized"),
         },
@@ -45,5 +49,6 @@ def run_table(limit: int = 50) -> None:
     )  # fmt: skip
     if chosen.selection.rows:
         st.session_state.run_table_version += 1  # a fresh table, so that the same row can be chosen again
-        st.query_params.run = runs[chosen.selection.rows[0]].id
+        run = runs[chosen.selection.rows[0]]
+        st.query_params.from_dict({"run": run.id})  # the page takes the step from it
         st.rerun()

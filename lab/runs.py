@@ -390,6 +390,15 @@ class RunStore:
             )
         return _run(row)
 
+    def refuse(self, run_id: str, error: str) -> bool:
+        """Ends a run that still waits, as failed: no worker can be had for it. False when it waits no longer."""
+        with self._writing() as connection:
+            refused = connection.execute(
+                "UPDATE runs SET status = 'failed', error = ?, ended = ? WHERE id = ? AND status = 'queued'",
+                (error, time.time(), run_id),
+            )
+        return refused.rowcount == 1
+
     def queue_position(self, run_id: str) -> int:
         """How many runs will be claimed before this one; 0 when it is next, or waits no longer."""
         with self._reading() as connection:

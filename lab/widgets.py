@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 import streamlit as st
 
@@ -16,6 +18,7 @@ from core.trace import Layer, Trace, classifier, spell
 from core.vary import changes, dropout_of, has, vary
 from lab import figures
 from lab.resources import sample_digit
+from lab.words import show_error
 
 FIRST_STEP = "a2"  # what a newcomer meets: the first network within the challenge's budget
 KNOBS = ("width", "dropout", "bn")  # their names in the URL
@@ -39,7 +42,7 @@ def step_picker() -> catalogue.Step:
         try:
             slug = catalogue.by_slug(wanted).slug
         except SpecError as error:
-            st.error(str(error))
+            show_error(error)
     st.session_state.step_picker = slug
 
     def choose() -> None:
@@ -64,9 +67,10 @@ def varied(step: catalogue.Step) -> Architecture:
 
 def _number(name: str, default: float | None, least: float, most: float) -> float | None:
     try:
-        return min(max(float(st.query_params[name]), least), most)
+        value = float(st.query_params[name])
     except (KeyError, ValueError):
         return default
+    return min(max(value, least), most) if math.isfinite(value) else default
 
 
 def knobs(step: catalogue.Step) -> None:
@@ -95,9 +99,14 @@ def knobs(step: catalogue.Step) -> None:
     st.toggle(
         "Batch norm", key="knob_bn", on_change=keep, args=("bn", own_norm), help="After each convolution but the last."
     )
-    if told := changes(step.architecture, now):
+    what_changed(step)
+
+
+def what_changed(step: catalogue.Step) -> None:
+    """What the knobs in the URL have made of the step, and the way back; nothing where they left it as it was."""
+    if told := changes(step.architecture, varied(step)):
         st.caption("Changed: " + "; ".join(told) + ".")
-        st.button("Back to the step as it was", on_click=clear_knobs, icon=":material/undo:")
+        st.button("Back to the step as it was", on_click=clear_knobs, icon=":material/undo:", width="stretch")
 
 
 def clear_knobs() -> None:
@@ -251,6 +260,11 @@ def _inside(layer: Layer, size: int) -> str:
     return f"{pixels_inside(layer.field, units // 2, size)} of {layer.field.size}"
 
 
+def plural(count: int, noun: str) -> str:
+    """`1 epoch`, `15 epochs`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def recipe_words(recipe: Recipe) -> str:
     """A recipe in one line."""
     optimizer, schedule = type(recipe.optimizer).__name__, type(recipe.schedule).__name__
@@ -260,7 +274,8 @@ def recipe_words(recipe: Recipe) -> str:
         if getattr(recipe.augmentation, name).strength
     ]
     return (
-        f"{recipe.epochs} epochs of batch {recipe.batch_size} · {optimizer}, learning rate {recipe.learning_rate:.4g}"
+        f"{plural(recipe.epochs, 'epoch')} of batch {recipe.batch_size} · {optimizer}, "
+        f"learning rate {recipe.learning_rate:.4g}"
         f" · {schedule} · augmentation: {', '.join(changed) or 'none'} · seed {recipe.seed}"
     )
 
@@ -324,7 +339,7 @@ def story(step: catalogue.Step, card: Card | None) -> None:
         st.plotly_chart(
             figures.accuracy_curves(history, step.recipe.epochs, TARGET_ACCURACY, step.claim.test_log),
             key="story-curves",
-            config={"displaylogo": False},
+            config={"displayModeBar": False},
             alt="Accuracy by epoch, as logged by the write-up and as measured here.",
         )
     st.caption(f"Recipe: {recipe_words(step.recipe)}. Source: {step.source}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,9 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("LAB_HOME", str(folder))
     monkeypatch.setenv("LAB_OFFLINE", "1")
+    monkeypatch.setenv("LAB_WORKER_IDLE", "2")  # a worker that a page's test started must not outlive it
+    if "streamlit" in sys.modules:
+        sys.modules["streamlit"].cache_resource.clear()  # or this test's pages would use the last one's store
     return folder
 
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from core import catalogue
+from core.mnist import EMBEDDED
+from core.recipe import recipe_to_json
+from core.spec import architecture_to_json
+from lab.runs import Kind, Run, RunStore
 from tests.app_server import SCREENSHOTS, Server, browsing, screenshot, serving, settled
 
 pytestmark = pytest.mark.slow
@@ -88,6 +95,53 @@ def test_stop_ends_a_run_and_says_after_how_many_epochs(page: Page, server: Serv
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("stopped after 0 of 15 epochs")).to_be_visible(timeout=30_000)
     screenshot(page, "stopped")
+
+
+def test_the_buttons_of_an_ended_run_act_on_the_whole_page(page: Page, server: Server) -> None:
+    """A button in a fragment without a clock reruns the fragment alone: Go on and Start anew must do more."""
+    run = submitted(server, "train", epochs=400)
+    page.goto(f"{server.address}/train?run={run.id}")
+    settled(page)
+    store = RunStore(server.home)
+    page.wait_for_function("document.body.innerText.includes('Test, last epoch')")  # an epoch is done
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("stopped after")).to_be_visible()
+
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_text("running on cpu")).to_be_visible()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("stopped after")).to_be_visible()
+
+    page.get_by_role("button", name="Start anew").click()
+    page.wait_for_url(lambda address: "run=" in address and run.id not in address)
+    expect(page.get_by_text("running on cpu")).to_be_visible()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("stopped after")).to_be_visible()
+    assert {each.status for each in store.runs(limit=2)} == {"stopped"}
+
+
+def test_a_suggested_rate_goes_into_the_form(page: Page, server: Server) -> None:
+    run = submitted(server, "range_test", epochs=0)
+    page.goto(f"{server.address}/train?run={run.id}")
+    settled(page)
+    use = page.get_by_role("button", name="Use it").first
+    use.wait_for()
+    suggested = json.loads(RunStore(server.home).get(run.id).result)["suggestions"][0]["learning_rate"]
+    screenshot(page, "range-test")
+    use.click()
+    expect(page.get_by_label("Learning rate", exact=True)).to_have_value(f"{suggested:.6g}")
+    expect(page.get_by_text("The learning rate to come")).to_be_visible()
+    assert "run=" not in page.url
+
+
+def submitted(server: Server, kind: Kind, epochs: int) -> Run:
+    """A run of C6 on the embedded digits, which takes a second an epoch, queued as another session would queue it."""
+    step = catalogue.by_slug("c6-steplr-7416")
+    return RunStore(server.home).submit(
+        kind=kind, name=step.architecture.name, architecture=architecture_to_json(step.architecture),
+        recipe=recipe_to_json(replace(step.recipe, epochs=max(1, epochs))), dataset=EMBEDDED, device="auto",
+        parameters=7416, seed=1, epochs=epochs, slug=step.slug,
+    )  # fmt: skip
 
 
 def points_drawn(page: Page) -> int:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import catalogue
+from core.spec import architecture_to_json
 from core.trace import classifier
+from lab import jobs
+from lab.runs import RunStore, lab_home
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "pages").rglob("*.py"))
@@ -108,9 +114,6 @@ def test_a_stale_run_in_the_link_is_one_sentence() -> None:
 
 
 def test_learning_needs_no_torch() -> None:
-    import subprocess
-    import sys
-
     script = (
         "import sys; from streamlit.testing.v1 import AppTest\n"
         "for page in ('pages/learn/ladder.py', 'pages/learn/step.py'):\n"
@@ -126,3 +129,91 @@ def test_a_recipe_that_cannot_be_followed_is_said_before_it_is_started() -> None
     app.selectbox(key="recipe-a2-final-7758-schedule-ReduceLROnPlateau-monitor").set_value("validation").run()
     assert not app.exception
     assert "validation_size is 0" in app.error[0].value
+
+
+def test_what_is_typed_and_started_in_one_go_is_what_is_trained() -> None:
+    app = opened("pages/experiment/train.py", step="c2-skeleton-7272")
+    app.number_input(key="recipe-c2-skeleton-7272-epochs").set_value(3)
+    start = next(button for button in app.button if button.label == "Start training")
+    start.click().run()
+    assert not app.exception
+    run = RunStore(lab_home()).get(app.query_params["run"])
+    assert run.epochs == 3
+    RunStore(lab_home()).request_stop(run.id)
+
+
+def test_a_link_with_nan_opens_the_step_as_it_is() -> None:
+    app = opened("pages/learn/step.py", step="c6-steplr-7416", width="nan", dropout="inf")
+    assert not app.exception
+    assert metric(app, "Parameters") == "7,416"
+
+
+def test_nothing_in_a_link_becomes_markup() -> None:
+    app = opened("pages/learn/step.py", step="[click](https://example.org) <b>x</b>")
+    assert r"\[click\](https\://example.org) \<b\>" in app.error[0].value
+
+
+def test_a_broken_run_store_is_a_sentence_and_the_learn_pages_go_on(home: Path) -> None:
+    (home / "runs.sqlite3").write_text("this is no database, but a letter to the editor of one" * 50)
+    app = opened("pages/learn/step.py", step="c6-steplr-7416")
+    assert not app.exception
+    assert metric(app, "Parameters") == "7,416"
+    assert "runs.sqlite3" in app.error[0].value
+    train = opened("pages/experiment/train.py", step="c6-steplr-7416")
+    assert not train.exception
+
+
+def test_a_run_of_a_step_that_is_gone_still_opens() -> None:
+    store = RunStore(lab_home())
+    step = catalogue.by_slug("c2-skeleton-7272")
+    run = store.submit(
+        kind="train", name="Once a step", architecture=architecture_to_json(step.architecture), recipe="{}",
+        dataset="MNIST", device="auto", parameters=7272, seed=1, epochs=15, slug="z1-gone-7272",
+    )  # fmt: skip
+    store.request_stop(run.id)
+    app = opened("pages/experiment/train.py", run=run.id)
+    assert not app.exception
+    assert not app.error
+    assert "Once a step" in said(app)
+
+
+def test_a_link_that_names_only_a_run_takes_its_step_along() -> None:
+    store = RunStore(lab_home())
+    step = catalogue.by_slug("b4-rotation-7852")
+    run = store.submit(
+        kind="train", name="B4", architecture=architecture_to_json(step.architecture), recipe="{}", dataset="MNIST",
+        device="auto", parameters=7852, seed=1, epochs=15, slug=step.slug,
+    )  # fmt: skip
+    store.request_stop(run.id)
+    app = opened("pages/experiment/train.py", run=run.id)
+    assert app.selectbox(key="step_picker").value == "b4-rotation-7852"
+
+
+def test_a_recipe_in_trouble_does_not_hide_an_open_run() -> None:
+    store = RunStore(lab_home())
+    step = catalogue.by_slug("a2-final-7758")
+    run = store.submit(
+        kind="train", name="A2 at work", architecture=architecture_to_json(step.architecture), recipe="{}",
+        dataset="MNIST", device="auto", parameters=7758, seed=1, epochs=15, slug=step.slug,
+    )  # fmt: skip
+    store.request_stop(run.id)
+    app = opened("pages/experiment/train.py", run=run.id)
+    app.selectbox(key="recipe-a2-final-7758-schedule-ReduceLROnPlateau-monitor").set_value("validation").run()
+    assert "validation_size is 0" in app.error[0].value
+    assert "A2 at work" in said(app)
+
+
+def test_a_run_that_no_worker_can_take_fails_with_the_workers_last_words(home: Path) -> None:
+    store = RunStore(home)
+    step = catalogue.by_slug("c2-skeleton-7272")
+    run = store.submit(
+        kind="train", name="For a GPU", architecture=architecture_to_json(step.architecture), recipe="{}",
+        dataset="MNIST", device="mps", parameters=7272, seed=1, epochs=15, slug=step.slug,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while store.get(run.id).status == "queued" and time.monotonic() < deadline:
+        jobs.watch(store, store.get(run.id))
+        time.sleep(0.2)
+    failed = store.get(run.id)
+    assert failed.status == "failed"
+    assert "the device mps was asked for" in failed.error

@@ -28,7 +28,7 @@ points = [
     for step in catalogue.STEPS
 ]
 picked = st.plotly_chart(
-    figures.ladder(points), key="ladder", on_select="rerun", selection_mode="points", config={"displaylogo": False},
+    figures.ladder(points), key="ladder", on_select="rerun", selection_mode="points", config={"displayModeBar": False},
     alt="Parameters against test accuracy; the table below has the same figures.",
 )  # fmt: skip
 st.caption(

@@ -8,6 +8,7 @@ from core.pytorch_code import pytorch_code
 from core.trace import classifier
 from lab import frame, widgets
 from lab.shelf import shipped
+from lab.words import show_error
 
 frame.heading("A step of the ladder", "Pick a network, read what it costs and what it sees, and turn its knobs.")
 narrow, wide = st.columns([1, 3], gap="large")
@@ -25,7 +26,8 @@ try:
     architecture = widgets.varied(step)
     walked = classifier(architecture)
 except LabError as error:
-    wide.error(str(error))
+    with wide:
+        show_error(error)
     st.stop()
 
 with wide:

@@ -3,9 +3,11 @@
 import streamlit as st
 
 from core.errors import LabError
+from core.mnist import best_present
 from core.trace import classifier
 from lab import frame, gallery, widgets
 from lab.resources import predictions, split
+from lab.words import show_error
 
 frame.heading(
     "Mistakes", "See which digits a network gets wrong, and how sure it was; start with those it hesitated over."
@@ -38,7 +40,7 @@ with wide:
         digits = split(dataset, split_name)
         opened = gallery.image_in_url(len(digits))
     except LabError as error:
-        st.error(str(error))
+        show_error(error)
         st.stop()
 
     from core.evaluation import confusion_matrix, mistakes  # torch is there by now
@@ -61,7 +63,9 @@ with wide:
             st.markdown(f"{len(chosen):,} of them: {cell.words}")
         gallery.gallery(digits, found, chosen, order, f"page-{shelved.reference}-{split_name}-{order}-{cell}")
     if opened is not None:
-        gallery.close_look(digits, found, chosen, compared if split_name == "test" else None)
+        gallery.close_look(
+            digits, found, chosen, compared if split_name == "test" and dataset == best_present() else None
+        )
     st.page_link(
         "pages/use/draw.py", label="Draw digits of your own for this network", icon=":material/arrow_forward:",
         query_params={"checkpoint": compared},
