@@ -214,7 +214,7 @@ def accuracy_curves(
         lows.append(epochs[0].train_accuracy)
     floor = min([0.985, *lows])
     figure.update_xaxes(title="epochs", range=[0, max(1, planned) + 0.2])
-    figure.update_yaxes(title="accuracy, %", range=[100 * floor - 0.2, 100.02])
+    figure.update_yaxes(title="accuracy, %", range=[100 * floor - max(0.2, 5 * (1 - floor)), 100.02])
     return _laid_out(figure, height)
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import zipfile
 from contextlib import suppress
 from dataclasses import asdict, fields
+from functools import partial
+from pathlib import Path
 from typing import TypedDict
 
 import streamlit as st
@@ -234,11 +237,11 @@ def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
             on_click="ignore", width="stretch",
         )  # fmt: skip
         for column, which in zip(columns[2:], ("last", "best"), strict=True):
-            path = store().folder / run.id / f"{which}.safetensors"
-            if path.is_file():
+            stem = store().folder / run.id / which
+            if stem.with_suffix(".safetensors").is_file():
                 column.download_button(
-                    f"Checkpoint, {which}", path.read_bytes, f"{run.id}-{which}.safetensors", on_click="ignore",
-                    icon=":material/download:", width="stretch",
+                    f"Checkpoint, {which}", partial(zipped, stem), f"{run.id}-{which}.zip", "application/zip",
+                    on_click="ignore", icon=":material/download:", width="stretch", help="The weights and their card.",
                 )  # fmt: skip
     if run.status in ("stopped", "interrupted", "failed"):
         go_on, again, _ = st.columns([1, 1, 2])
@@ -248,6 +251,15 @@ def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
         if again.button("Start anew", icon=":material/replay:", width="stretch"):
             st.query_params.run = jobs.retry(store(), run.id).id
             st.rerun()
+
+
+def zipped(stem: Path) -> bytes:
+    """A checkpoint's pair in one file."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for path in (stem.with_suffix(".safetensors"), stem.with_suffix(".json")):
+            archive.write(path, path.name)
+    return content.getvalue()
 
 
 def csv_of(epochs: list[EpochRecord]) -> str:

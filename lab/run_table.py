@@ -41,8 +41,8 @@ def run_table(limit: int = 50) -> None:
     chosen = st.dataframe(
         frame, hide_index=True, on_select="rerun", selection_mode="single-row", key=f"runs-{version}",
         column_config={
-            "started": st.column_config.DatetimeColumn(format="distance", width="medium"),
-            "test": st.column_config.NumberColumn("test, last epoch, %", format="%.2f"),
+            "started": st.column_config.DatetimeColumn(format="distance", width=130),
+            "test": st.column_config.NumberColumn("test, last, %", format="%.2f"),
             "parameters": st.column_config.NumberColumn(format="localized"),
         },
         alt="Runs, newest first.",

@@ -343,6 +343,8 @@ def story(step: catalogue.Step, card: Card | None) -> None:
             alt="Accuracy by epoch, as logged by the write-up and as measured here.",
         )
     st.caption(f"Recipe: {recipe_words(step.recipe)}. Source: {step.source}")
+    if step.recipe.watches_test:
+        st.caption("This recipe lowers its rate by the **test** loss: the test set has a say in the training.")
     if step.claim.note:
         st.caption(f"Claim: {step.claim.note}")
     errata_table("What the write-up got wrong", (*step.errata, *catalogue.lineage_of(step).errata))

@@ -196,11 +196,10 @@ def test_written_defaults_change_nothing() -> None:
     assert recipe_from_json(written) == Recipe()
 
 
-def test_who_looks_at_the_test_set_is_said() -> None:
-    held_out = Recipe(validation_size=5000)
-    assert Recipe().chooses_on_test
-    assert not held_out.chooses_on_test
-    assert replace(held_out, schedule=ReduceLROnPlateau(monitor="test")).chooses_on_test
+def test_a_schedule_that_looks_at_the_test_loss_is_told_from_the_others() -> None:
+    assert Recipe(schedule=ReduceLROnPlateau(monitor="test")).watches_test
+    assert not Recipe(schedule=ReduceLROnPlateau(), validation_size=5000).watches_test
+    assert not Recipe().watches_test
 
 
 # ---------------------------------------------------------------------------------------------------------- bad input
