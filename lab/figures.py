@@ -227,7 +227,7 @@ def _target_marks(figure: go.Figure, epochs: Sequence[EpochRecord], target: floa
         late = index > 0.7 * max(1, len(epochs) - 1)  # there the words stand to the left, within the plot
         figure.add_annotation(
             x=epochs[index].epoch + 1, y=100 * accuracies[index], text=f"{text} epoch {epochs[index].epoch + 1}",
-            ay=40 + 26 * row, ax=0, xanchor="right" if late else "center", xshift=12 if late else 0,
+            ay=40 + 26 * row, ax=0, xanchor="right" if late else "center",
             arrowcolor=PASS, font={"color": PASS}, arrowwidth=1.5,
         )  # fmt: skip
 

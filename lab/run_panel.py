@@ -51,7 +51,7 @@ def adopt_step(run_id: str) -> None:
 def run_panel(run_id: str) -> None:
     """The panel of one run; it ticks each second while the run is under way. An error is said in its place."""
     try:
-        live = store().get(run_id).status in UNFINISHED
+        clock = _clock(store().get(run_id))
     except LabError as error:
         show_error(error)
         return
@@ -61,13 +61,21 @@ def run_panel(run_id: str) -> None:
             now = store().get(run_id)
             if now.status in UNFINISHED:
                 jobs.watch(store(), now)
-            if (now.status in UNFINISHED) != live:
-                st.rerun()  # the full run gives the panel its clock, or takes it
+            if _clock(now) != clock:
+                st.rerun()  # only the full run can change the panel's clock
             _panel(now)
         except LabError as error:
             show_error(error)
 
-    st.fragment(panel, run_every=1.0 if live else None)()
+    st.fragment(panel, run_every=clock)()
+
+
+def _clock(run: Run) -> float | None:
+    """Seconds between two looks: few until the first point is there, one while it runs or waits, none at the end."""
+    if run.status not in UNFINISHED:
+        return None
+    at_once = store().queue_position(run.id) == 0 and not store().batches(run.id, at_most=1)
+    return 0.25 if at_once else 1.0
 
 
 def _panel(run: Run) -> None:
