@@ -17,6 +17,7 @@ from core.history import EpochRecord
 from core.recipe import Recipe, recipe_from_dict, recipe_to_dict
 from core.record import Json, read, short, short_number
 from core.spec import Architecture, architecture_from_dict, architecture_to_dict
+from core.trace import classifier, spell
 
 VERSION = 1
 
@@ -102,7 +103,22 @@ def card_from_dict(data: Json, place: str) -> Card:
         raise CheckpointError(f"{place}: choice {card.choice!r} is none of {', '.join(get_args(Choice))}")
     if not card.epoch < len(card.history):
         raise CheckpointError(f"{place}: epoch {card.epoch} is outside its history of {len(card.history)} epochs")
+    _check_network(card, place)
     return card
+
+
+def _check_network(card: Card, place: str) -> None:
+    """Raises CheckpointError for an architecture that reads no digits, or has not the card's count of parameters."""
+    if card.architecture.input != (1, 28, 28):
+        raise CheckpointError(f"{place}: the network takes {spell(card.architecture.input)}, digits are 1 x 28 x 28")
+    try:
+        walked = classifier(card.architecture)
+    except LabError as error:
+        raise CheckpointError(f"{place}: {error}") from None
+    if card.parameters != walked.parameters:
+        raise CheckpointError(
+            f"{place}: the card says {card.parameters:,} parameters, its architecture has {walked.parameters:,}"
+        )
 
 
 def _check_plain(card: Card, place: str) -> None:

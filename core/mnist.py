@@ -65,8 +65,8 @@ class Dataset:
 
 
 def data_root() -> Path:
-    """Where data sets lie: the folder named by LAB_DATA, else data/ beside the app."""
-    return Path(os.environ.get("LAB_DATA") or Path(__file__).resolve().parents[1] / "data")
+    """Where data sets lie, as an absolute path: the folder named by LAB_DATA, else data/ beside the app."""
+    return Path(os.environ.get("LAB_DATA") or Path(__file__).parents[1] / "data").expanduser().resolve()
 
 
 def is_present(name: str, root: Path | None = None) -> bool:

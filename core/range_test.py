@@ -140,7 +140,10 @@ def _suggest(name: str, rate: float, why: str, settings: RangeTest) -> Suggestio
 
 
 def _valley(losses: np.ndarray) -> int:
-    """Two thirds along the longest stretch over which the loss falls from point to point: fastai's "valley" rule."""
+    """Two thirds along the longest decreasing subsequence of the losses, as points of the curve; after fastai's valley.
+
+    The subsequence may skip points, so that a bump does not end the fall.
+    """
     length = np.ones(len(losses), int)  # of the longest falling subsequence that ends at each point
     for end in range(1, len(losses)):
         higher = length[:end][losses[:end] > losses[end]]

@@ -122,6 +122,12 @@ def rate_factor(schedule: Schedule, progress: float, epoch: int) -> float:
             return 1.0
 
 
+def rate_at(recipe: Recipe, iteration: int, iterations_per_epoch: int) -> float:
+    """The learning rate of an iteration, counted from 0 through the whole run; a plateau's falls are not in it."""
+    last = max(1, recipe.epochs * iterations_per_epoch - 1)
+    return recipe.learning_rate * rate_factor(recipe.schedule, iteration / last, iteration // iterations_per_epoch)
+
+
 def _one_cycle(schedule: OneCycle, progress: float) -> float:
     first = 1 / schedule.start_divisor
     last = first / schedule.end_divisor

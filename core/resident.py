@@ -101,8 +101,13 @@ def _select(split: Split, mask: np.ndarray) -> Split:
 
 
 def _measured(split: Split) -> Normalisation:
-    grey = split.images.astype(np.float64) / 255
-    return Normalisation(float(grey.mean()), float(grey.std()))
+    """Mean and deviation, exact, out of how often each byte occurs: as float64, the pixels take 380 MB."""
+    counts = np.zeros(256, np.int64)
+    for start in range(0, len(split), 1000):
+        counts += np.bincount(split.images[start : start + 1000].ravel(), minlength=256)
+    greys = np.arange(256) / 255
+    mean = np.average(greys, weights=counts)
+    return Normalisation(float(mean), float(np.sqrt(np.average((greys - mean) ** 2, weights=counts))))
 
 
 def examples(split: Split, device: torch.device) -> Examples:

@@ -12,15 +12,15 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from core.augment import augment
+from core.averaging import Average
 from core.dropout import draw_from
 from core.errors import TrainingError
 from core.evaluation import evaluate
 from core.history import EpochRecord
 from core.range_test import RangeTestResult, range_test
-from core.recipe import SGD, Adam, Recipe, ReduceLROnPlateau, plateau_rate, rate_factor
+from core.recipe import SGD, Adam, Recipe, ReduceLROnPlateau, plateau_rate, rate_at
 from core.resident import Resident, grey, normalised
 
 SECONDS_BETWEEN_POINTS = 0.25  # of live curves; reading a loss stalls the device, so not at every iteration
@@ -70,17 +70,17 @@ def train(network: nn.Module, data: Resident, recipe: Recipe, resume: State | No
     """
     check_smallest_batch(network, data, recipe)
     generator = torch.Generator(data.device).manual_seed(recipe.seed)
-    draw_from(network, generator)
     history: list[EpochRecord] = []
     if recipe.range_test and resume is None:
         found = _find_rate(network, data, recipe)
         recipe = replace(recipe, learning_rate=found.learning_rate)
         yield found
     optimizer = make_optimizer(network, recipe)
-    averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay), use_buffers=True)
+    averaged = Average(network, recipe.ema_decay) if recipe.ema_decay else None
+    draw_from(network, generator)  # after all copies: they would copy the generator too
     if resume is not None:
         history, recipe = _restore(resume, recipe, network, averaged, optimizer, generator)
-    evaluated = averaged.module if recipe.ema_decay else network
+    evaluated = averaged.network if averaged else network
     batches = math.ceil(len(data.train) / recipe.batch_size)
 
     for epoch in range(len(history), recipe.epochs):
@@ -91,7 +91,7 @@ def train(network: nn.Module, data: Resident, recipe: Recipe, resume: State | No
         shown = 0  # batches whose figures were yielded
         order = torch.randperm(len(data.train), generator=generator, device=data.device)
         for batch, chosen in enumerate(order.split(recipe.batch_size)):
-            rates.append(rate_at(recipe, epoch, batch, batches, history))
+            rates.append(_rate(recipe, epoch * batches + batch, batches, history))
             for group in optimizer.param_groups:
                 group["lr"] = rates[-1]
             images, labels = training_batch(data, chosen, recipe, generator)
@@ -100,8 +100,8 @@ def train(network: nn.Module, data: Resident, recipe: Recipe, resume: State | No
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            if recipe.ema_decay:
-                averaged.update_parameters(network)
+            if averaged:
+                averaged.update()
             sums[0, batch] = loss.detach()
             sums[1, batch] = (logits.detach().argmax(1) == labels).sum()
             now = time.perf_counter()
@@ -127,14 +127,13 @@ def first_images(data: Resident, recipe: Recipe, count: int) -> Tensor:
     return augment(grey(data.train.images[chosen]), recipe.augmentation, generator)[:count]
 
 
-def rate_at(recipe: Recipe, epoch: int, batch: int, batches: int, history: list[EpochRecord]) -> float:
+def _rate(recipe: Recipe, iteration: int, batches: int, history: list[EpochRecord]) -> float:
     """The learning rate of one iteration: a plateau looks back at its losses, the others ahead at the run's end."""
     if isinstance(recipe.schedule, ReduceLROnPlateau):
         on_test = recipe.schedule.monitor == "test"
         losses = [record.test_loss if on_test else record.validation_loss or 0.0 for record in history]
         return plateau_rate(recipe.schedule, recipe.learning_rate, losses)
-    last = max(1, recipe.epochs * batches - 1)
-    return recipe.learning_rate * rate_factor(recipe.schedule, (epoch * batches + batch) / last, epoch)
+    return rate_at(recipe, iteration, batches)
 
 
 def loss_of(logits: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
@@ -216,14 +215,15 @@ def _epoch_record(
     """Evaluate the network and gather the epoch's figures."""
     sizes = torch.tensor(batch_sizes(len(data.train), recipe.batch_size), device=data.device)
     test_loss, test_accuracy = evaluate(network, data.test, data.normalisation)
-    if not math.isfinite(test_loss):
-        raise TrainingError(
-            f"epoch {epoch}: after its last iteration, at learning rate {rate:.4g}, the test loss is {test_loss}; "
-            "a smaller rate or batch norm keeps it finite"
-        )
     validation_loss = validation_accuracy = None
     if data.validation is not None:
         validation_loss, validation_accuracy = evaluate(network, data.validation, data.normalisation)
+    for split, loss in (("test", test_loss), ("validation", validation_loss)):
+        if loss is not None and not math.isfinite(loss):
+            raise TrainingError(
+                f"epoch {epoch}: after its last iteration, at learning rate {rate:.4g}, the {split} loss is {loss}; "
+                "a smaller rate or batch norm keeps it finite"
+            )
     return EpochRecord(
         epoch=epoch,
         train_loss=(sums[0] * sizes).sum().item() / len(data.train),
@@ -239,7 +239,7 @@ def _epoch_record(
 
 def _state(
     network: nn.Module,
-    averaged: AveragedModel,
+    averaged: Average | None,
     optimizer: torch.optim.Optimizer,
     generator: torch.Generator,
     history: list[EpochRecord],
@@ -247,7 +247,7 @@ def _state(
 ) -> State:
     return {
         "network": network.state_dict(),
-        "averaged": averaged.state_dict() if recipe.ema_decay else {},
+        "averaged": averaged.network.state_dict() if averaged else {},
         "optimizer": optimizer.state_dict(),
         "generator": generator.get_state(),
         "history": [asdict(record) for record in history],
@@ -264,14 +264,14 @@ def _restore(
     state: State,
     recipe: Recipe,
     network: nn.Module,
-    averaged: AveragedModel,
+    averaged: Average | None,
     optimizer: torch.optim.Optimizer,
     generator: torch.Generator,
 ) -> tuple[list[EpochRecord], Recipe]:
     """Put everything back as `_state` found it; returns the history and the recipe with the rate in use."""
     saved = cast(dict[str, Any], state)
     network.load_state_dict(saved["network"])
-    if recipe.ema_decay:
+    if averaged:
         averaged.load_state_dict(saved["averaged"])
     optimizer.load_state_dict(saved["optimizer"])
     generator.set_state(saved["generator"].cpu())

@@ -22,7 +22,7 @@ from core.spec import Architecture, architecture_from_json
 from core.trace import Trace, classifier, spell
 from lab.machine import FILE_NAME as MACHINE_FILE
 from lab.runs import lab_home
-from lab.shelf import find
+from lab.shelf import SHIPPED, find
 
 PREDICT_WITH = "c6-steplr-7416"  # reads drawings best of the shipped checkpoints
 ORDERS = ("least confident", "most confident", "true class least likely", "largest loss")  # core.evaluation's
@@ -36,19 +36,23 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, or 2 for bad input."""
+    """Run one command; returns the exit status: 0, 2 for bad input, or a shell's for a signal."""
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], Json] = options.command
     try:
         document = command(options)
+        if options.json:
+            print(json.dumps(document, indent=1))
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read it has enough, as in `steps | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the interpreter's end
+        return 141  # what a shell says of a process that SIGPIPE ended
     except LabError as error:
         print(f"python -m lab {options.name}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    if options.json:
-        print(json.dumps(document, indent=1))
     return 0
 
 
@@ -173,7 +177,6 @@ def train_command(options: argparse.Namespace) -> Json:
     """One training run, with a progress bar on standard error."""
     from tqdm import tqdm
 
-    from core.checkpoint import device_name
     from core.mnist import load
     from core.resident import choose_device, resident
     from core.training import EpochEnd, Points, RateFound
@@ -211,7 +214,7 @@ def train_command(options: argparse.Namespace) -> Json:
     return {
         "slug": slug,
         "parameters": parameters,
-        "device": device_name(device),
+        "device": device.type,
         "dataset": dataset,
         "seed": recipe.seed,
         "epochs": records,
@@ -363,7 +366,7 @@ def bench_command(options: argparse.Namespace) -> Json:
 def data_command(options: argparse.Namespace) -> Json:
     """The data sets that are here."""
     if options.download and not is_present(options.download):
-        download(options.download)
+        _fetch(options.download)
     found: list[Json] = []
     for name in DATASETS:
         present = is_present(name)
@@ -414,16 +417,21 @@ def obtain(wanted: str | None) -> str:
     if is_present(name):
         return name
     try:
-        if os.environ.get("LAB_OFFLINE"):
-            raise DataError(f"{name} is not in {data_root()}, and LAB_OFFLINE is set")
-        print(f"{name} is not in {data_root()}: downloading it", file=sys.stderr)
-        download(name)
+        _fetch(name)
     except DataError as error:
         if wanted:
             raise
         print(f"{error}; training on the {EMBEDDED} instead", file=sys.stderr)
         return EMBEDDED
     return name
+
+
+def _fetch(name: str) -> None:
+    """Download a data set, unless LAB_OFFLINE says never to. Raises DataError."""
+    if os.environ.get("LAB_OFFLINE"):
+        raise DataError(f"{name} is not in {data_root()}, and LAB_OFFLINE is set: nothing is downloaded")
+    print(f"{name} is not in {data_root()}: downloading it", file=sys.stderr)
+    download(name)
 
 
 def _save_name(name: str) -> str:
@@ -435,6 +443,10 @@ def _save_name(name: str) -> str:
         or len(name) > 100
     ):
         raise LabError(f"--save: {name!r} cannot be a file's name; use letters, digits, dots and dashes")
+    if Path(name).suffix in (".json", ".safetensors"):
+        raise LabError(f"--save: give {name!r} without its ending: two files are written, .safetensors and .json")
+    if (SHIPPED / f"{name}.json").exists():
+        raise LabError(f"--save: {name!r} is the name of a shipped checkpoint; choose another")
     return name
 
 

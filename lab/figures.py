@@ -14,7 +14,7 @@ from core.challenge import MAX_PARAMETERS, TARGET_ACCURACY, first_reached, held_
 from core.history import EpochRecord
 from core.mnist import Pixels
 from core.receptive_field import ReceptiveField, extent
-from core.recipe import Recipe, ReduceLROnPlateau, rate_factor
+from core.recipe import Recipe, ReduceLROnPlateau, rate_at
 from lab.runs import BatchRow
 
 TRAIN, VALIDATION, TEST, PASS = "#0072B2", "#E69F00", "#D55E00", "#009E73"
@@ -257,11 +257,7 @@ def _epoch_lines(
 def schedule(recipe: Recipe, batches: int, height: int = 260) -> go.Figure:
     """The learning rate over the run, as the loop will set it; a plateau's falls cannot be known before."""
     points = np.linspace(0, recipe.epochs * batches - 1, min(600, recipe.epochs * batches)).astype(int)
-    last = max(1, recipe.epochs * batches - 1)
-    rates = [
-        recipe.learning_rate * rate_factor(recipe.schedule, float(point / last), int(point // batches))
-        for point in points
-    ]
+    rates = [rate_at(recipe, int(point), batches) for point in points]
     figure = go.Figure(
         go.Scatter(
             x=points / batches, y=np.array(rates), mode="lines", line={"color": TRAIN, "width": 2.5},

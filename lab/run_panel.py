@@ -233,7 +233,9 @@ def _apply(run: Run, rate: float) -> None:
 
 def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
     """What can be done with a run that has ended."""
-    st.caption(f"{recipe_words(recipe_from_json(run.recipe))} · {run.dataset} · run `{run.id}`")
+    found = json.loads(run.result)["chosen"] if run.kind == "train" and run.result else None
+    rate = f" · learning rate found before training: {found:.4g}" if found else ""
+    st.caption(f"{recipe_words(recipe_from_json(run.recipe))}{rate} · {run.dataset} · run `{run.id}`")
     if run.kind == "train" and epochs:
         columns = st.columns(4, vertical_alignment="center")
         columns[0].page_link(

@@ -374,7 +374,8 @@ class RunStore:
         with self._writing() as connection:
             row = connection.execute(
                 f"""UPDATE runs SET status = 'queued', place = {_LAST_PLACE}, stop_requested = 0, worker = '',
-                        heartbeat = NULL, ended = NULL, error = '', result = ''
+                        heartbeat = NULL, ended = NULL, error = '',
+                        result = CASE kind WHEN 'train' THEN result ELSE '' END  -- the rate it goes on with
                     WHERE id = ? AND status IN ('interrupted', 'stopped', 'failed') RETURNING {RUN}""",
                 (run_id,),
             ).fetchone()
@@ -484,13 +485,20 @@ class RunStore:
                 connection.execute("DELETE FROM batches WHERE run = ? AND epoch >= ?", (run_id, epochs))
         return mine
 
-    def finish(self, run_id: str, worker: str, status: Ending, error: str = "", result: str = "") -> bool:
+    def set_result(self, run_id: str, worker: str, result: str) -> bool:
+        """Keeps a range test's result, JSON. It is a heartbeat too; False: nothing was written."""
+        with self._writing() as connection:
+            if mine := _beat(connection, run_id, worker):
+                connection.execute("UPDATE runs SET result = ? WHERE id = ?", (result, run_id))
+        return mine
+
+    def finish(self, run_id: str, worker: str, status: Ending, error: str = "") -> bool:
         """Ends the run. False when it is no longer this worker's, and is left as it is."""
         with self._writing() as connection:
             ended = connection.execute(
-                """UPDATE runs SET status = ?1, error = ?2, result = ?3, ended = ?4, heartbeat = ?4
-                   WHERE id = ?5 AND worker = ?6 AND status = 'running'""",
-                (status, error, result, time.time(), run_id, worker),
+                """UPDATE runs SET status = ?1, error = ?2, ended = ?3, heartbeat = ?3
+                   WHERE id = ?4 AND worker = ?5 AND status = 'running'""",
+                (status, error, time.time(), run_id, worker),
             )
         return ended.rowcount == 1
 

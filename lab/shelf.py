@@ -8,6 +8,8 @@ from pathlib import Path
 
 from core.card import Card, read_card
 from core.errors import CheckpointError
+from core.record import short
+from lab.machine import FILE_NAME as MACHINE_FILE
 from lab.runs import lab_home
 
 SHIPPED = Path(__file__).resolve().parents[1] / "checkpoints"
@@ -50,18 +52,29 @@ def find(reference: str) -> Shelved:
     for shelved in (*shipped(), *own()):
         if shelved.reference == reference:
             return shelved
-    stem = Path(reference)
-    stem = stem.with_suffix("") if stem.suffix in (".json", ".safetensors") else stem
-    card_path = stem.with_name(f"{stem.name}.json")
-    if card_path.is_file():
-        return Shelved(reference, read_card(card_path), stem, shipped=stem.parent.resolve() == SHIPPED)
+    stem = _stem_at(reference)
+    if stem is not None:
+        card = read_card(stem.with_name(f"{stem.name}.json"))
+        return Shelved(reference, card, stem, shipped=stem.parent.resolve() == SHIPPED)
     there = ", ".join(shelved.reference for shelved in (*shipped(), *own())[:8]) or "none yet"
-    raise CheckpointError(f"there is no checkpoint {reference!r}; there are {there}")
+    raise CheckpointError(f"there is no checkpoint {short(reference)}; there are {there}")
+
+
+def _stem_at(reference: str) -> Path | None:
+    """The path of a pair, without its endings, where a card stands; None for what is no path, such as "" and "/"."""
+    try:
+        stem = Path(reference)
+        stem = stem.with_suffix("") if stem.suffix in (".json", ".safetensors") else stem
+        return stem if stem.with_name(f"{stem.name}.json").is_file() else None
+    except (OSError, ValueError):  # no name, one that is too long, a null character
+        return None
 
 
 def _readable(folder: Path, shipped: bool) -> list[Shelved]:
     found = []
     for path in sorted(folder.glob("*.json")):
+        if path.name == MACHINE_FILE:
+            continue
         stem = path.with_suffix("")
         try:
             card = _card(path, path.stat().st_mtime_ns)
@@ -73,7 +86,7 @@ def _readable(folder: Path, shipped: bool) -> list[Shelved]:
     return found
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=20_000)  # beyond a class's runs: a listing reads all, so a bound below them keeps none
 def _card(path: Path, modified: int) -> Card:
     """A card, read once for each time it is written."""
     return read_card(path)

@@ -13,22 +13,23 @@ import secrets
 import signal
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict
-from functools import lru_cache
+from functools import lru_cache, partial
 from json import dumps
 from types import FrameType
 
 import torch
 
 from core.checkpoint import device_name
-from core.errors import LabError
+from core.errors import LabError, RunError
 from core.mnist import best_present, load
 from core.network import build
 from core.range_test import RangePoint, range_test_points, summarise
 from core.recipe import RangeTest, Recipe, recipe_from_json
 from core.resident import Resident, available_devices, choose_device, resident
 from core.spec import architecture_from_json
-from core.training import EpochEnd, Points, RateFound
+from core.training import EpochEnd, Event, Points, RateFound
 from lab.jobs import STALE_SECONDS
 from lab.machine import Machine, write_machine
 from lab.runs import BatchRow, Ending, Run, RunStore, lab_home
@@ -36,6 +37,8 @@ from lab.training_run import Order, carry_out, epochs_done
 
 HEARTBEAT_SECONDS = 1.0
 POLL_SECONDS = 0.1  # between two looks at an empty queue
+RETRIES = 5  # of a write to a store that is locked, or on a full disk, for longer than its own patience
+RETRY_SECONDS = 1.0  # between them
 IDLE_SECONDS = 900.0  # of an empty queue, after which the worker ends itself
 
 log = logging.getLogger("lab.worker")
@@ -53,13 +56,14 @@ class Worker:
         self.leaving = threading.Event()
 
     def work(self, idle_seconds: float) -> None:
-        """Take the device's seat and serve its queue; return at once when another worker sits there."""
+        """Take the device's seat, warm up and serve its queue; return at once when another worker sits there."""
         if not self.store.take_seat(self.device.type, self.id, os.getpid(), STALE_SECONDS):
             log.info("%s has its worker already", self.device.type)
             return
         pulse = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         pulse.start()
         try:
+            warm_up(self.device)
             self._serve(idle_seconds)
         finally:
             self.leaving.set()
@@ -98,14 +102,16 @@ class Worker:
         """Do the run and write how it ended; whatever goes wrong ends the run, not the worker."""
         log.info("run %s: %s, %s", run.id, run.kind, run.name)
         try:
-            result, stopped = self._range_test(run) if run.kind == "range_test" else self._train(run)
-            self.store.finish(run.id, self.id, self._ending(run, stopped), result=result)
+            stopped = self._range_test(run) if run.kind == "range_test" else self._train(run)
+            self._insist(lambda: self.store.finish(run.id, self.id, self._ending(run, stopped)))
         except LabError as error:
             log.info("run %s failed: %s", run.id, error)
             self._fail(run, str(error))
         except Exception as error:  # the worker goes on with the next run; the traceback is in its log
             log.exception("run %s failed", run.id)
             self._fail(run, f"{type(error).__name__}: {error}")
+            if self.device.type != "cpu":  # an error of CUDA's makes all later calls of its process fail
+                self.leaving.set()
 
     def _ending(self, run: Run, stopped: bool) -> Ending:
         if not stopped:
@@ -114,12 +120,22 @@ class Worker:
 
     def _fail(self, run: Run, error: str) -> None:
         try:
-            self.store.finish(run.id, self.id, "failed", error=error)
+            self._insist(lambda: self.store.finish(run.id, self.id, "failed", error=error))
         except LabError as second:
             log.error("run %s could not be marked failed: %s", run.id, second)
 
-    def _train(self, run: Run) -> tuple[str, bool]:
-        """Train, writing figures as they come; returns a range test's JSON, if any, and whether it was stopped."""
+    def _insist(self, write: Callable[[], bool]) -> bool:
+        """Do a write to the store, again where the store cannot be written just now. Raises RunError in the end."""
+        for _ in range(RETRIES):
+            try:
+                return write()
+            except RunError as error:
+                log.warning("once more: %s", error)
+                self.leaving.wait(RETRY_SECONDS)
+        return write()
+
+    def _train(self, run: Run) -> bool:
+        """Train, writing figures as they come; returns whether it was stopped."""
         recipe = recipe_from_json(run.recipe)
         folder = self.store.folder / run.id
         order = Order(run.name, run.slug, architecture_from_json(run.architecture), recipe, folder)
@@ -127,23 +143,27 @@ class Worker:
         self.store.rewind(run.id, self.id, len(done))
         for record in done:  # one may have been saved by a worker that was killed before it wrote it to the store
             self.store.add_epoch(run.id, self.id, record)
-        result = ""
         for event in carry_out(order, self._load(run.dataset, recipe)):
-            mine = True
-            if isinstance(event, RateFound):
-                result = dumps({"chosen": event.learning_rate, "from": event.reason, **asdict(event.result)})
-            elif isinstance(event, Points):
-                mine = self.store.add_batches(run.id, self.id, batch_rows(event))
-            elif isinstance(event, EpochEnd):
-                mine = self.store.add_epoch(run.id, self.id, event.record)
-                if event.record.epoch == recipe.epochs - 1:
-                    break  # done: a stop that comes now comes too late
+            mine = self._insist(partial(self._write, run, event))
+            if isinstance(event, EpochEnd) and event.record.epoch == recipe.epochs - 1:
+                break  # done: a stop that comes now comes too late
             if not mine or self._should_stop(run):
-                return result, True
-        return result, False
+                return True
+        return False
 
-    def _range_test(self, run: Run) -> tuple[str, bool]:
-        """The range test, a batch row for each point; returns its result as JSON."""
+    def _write(self, run: Run, event: Event) -> bool:
+        """The event's figures to the store; False when the run is no longer this worker's."""
+        match event:
+            case RateFound():
+                result = {"chosen": event.learning_rate, "from": event.reason, **asdict(event.result)}
+                return self.store.set_result(run.id, self.id, dumps(result))
+            case Points():
+                return self.store.add_batches(run.id, self.id, batch_rows(event))
+            case EpochEnd():
+                return self.store.add_epoch(run.id, self.id, event.record)
+
+    def _range_test(self, run: Run) -> bool:
+        """The range test, a batch row for each point, and its result; returns whether it was stopped."""
         recipe = recipe_from_json(run.recipe)
         settings = recipe.range_test or RangeTest()
         network = build(architecture_from_json(run.architecture), recipe.seed).to(self.device)
@@ -154,11 +174,12 @@ class Worker:
             rows.append(BatchRow(len(points), 0, point.smoothed, 0.0, point.learning_rate, 0.0))
             points.append(point)
             if time.monotonic() - told > 0.2:
-                if not self.store.add_batches(run.id, self.id, rows) or self._should_stop(run):
-                    return "", True
+                if not self._insist(partial(self.store.add_batches, run.id, self.id, rows)) or self._should_stop(run):
+                    return True
                 rows, told = [], time.monotonic()
-        self.store.add_batches(run.id, self.id, rows)
-        return dumps(asdict(summarise(points, settings))), False
+        result = dumps(asdict(summarise(points, settings)))
+        self._insist(lambda: self.store.add_batches(run.id, self.id, rows))
+        return not self._insist(lambda: self.store.set_result(run.id, self.id, result))
 
     def _should_stop(self, run: Run) -> bool:
         return self.leaving.is_set() or self.store.stop_requested(run.id)
@@ -218,7 +239,6 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, leave)
     signal.signal(signal.SIGINT, leave)
-    warm_up(worker.device)
     worker.work(arguments.idle)
 
 

@@ -21,8 +21,8 @@ from core.history import EpochRecord
 from core.network import build
 from core.recipe import Adam, Cosine, Recipe
 from core.resident import Normalisation
-from core.spec import Architecture, Conv, Flatten, GlobalAvgPool
-from tests.tiny import PLAIN, TINY
+from core.spec import Architecture, Conv, Flatten, GlobalAvgPool, Linear
+from tests.tiny import PLAIN, TINY, same
 
 HISTORY = (
     EpochRecord(0, 0.7, 0.8, 0.5, 0.9, 0.4, 0.99, 0.02, 1.5),
@@ -142,10 +142,52 @@ def test_a_single_altered_bit_is_noticed(saved: Path) -> None:
 
 
 def test_the_weights_of_another_card_are_refused(saved: Path, tmp_path: Path) -> None:
-    checkpoint.save(tmp_path, "other", build(TINY, 2).state_dict(), card())
-    (tmp_path / "other.safetensors").replace(saved.with_suffix(".safetensors"))
+    save_file(build(TINY, 2).state_dict(), saved.with_suffix(".safetensors"))  # as every file was before they had cards
     with pytest.raises(CheckpointError, match="belongs to another card"):
         checkpoint.load(saved)
+
+
+def test_weights_without_a_card_inside_are_those_of_the_card_beside_them(saved: Path) -> None:
+    save_file(build(TINY, 2).state_dict(), saved.with_suffix(".safetensors"))
+    rehash(saved)
+    assert same(checkpoint.load(saved)[0].state_dict(), build(TINY, 2).state_dict())
+
+
+@pytest.mark.parametrize("architecture", [TINY, PLAIN])
+def test_after_a_kill_between_the_two_files_the_pair_is_the_new_one(saved: Path, architecture: Architecture) -> None:
+    old = saved.with_suffix(".json").read_bytes()
+    newer = replace(card(architecture), name="newer")
+    stamped = checkpoint.save(saved.parent, "pair", build(architecture, 2).state_dict(), newer)
+    saved.with_suffix(".json").write_bytes(old)
+    network, found = checkpoint.load(saved)
+    assert found == stamped
+    assert same(network.state_dict(), build(architecture, 2).state_dict())
+
+
+def test_an_altered_card_inside_the_weights_is_refused(saved: Path) -> None:
+    path = saved.with_suffix(".safetensors")
+    content = path.read_bytes()
+    assert content.count(b"embedded digits") == 1
+    path.write_bytes(content.replace(b"embedded digits", b"embedded dogmas"))
+    with pytest.raises(CheckpointError, match="SHA-256"):
+        checkpoint.load(saved)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "parameters", "says"),
+    [
+        (PLAIN, 7, r"says 7 parameters, its architecture has 2,\d+"),
+        (replace(PLAIN, input=(1, 32, 32)), 7, "takes 1 x 32 x 32, digits are 1 x 28 x 28"),
+        (replace(PLAIN, ops=(*PLAIN.ops[:-1], Linear(9))), 7, "9 values, not in 10 outputs"),
+    ],
+    ids=["parameters", "input", "outputs"],
+)
+def test_a_card_that_disagrees_with_its_architecture_is_refused(
+    saved: Path, architecture: Architecture, parameters: int, says: str
+) -> None:
+    rewrite(saved, architecture=card_to_dict(card(architecture))["architecture"], parameters=parameters)
+    with pytest.raises(CheckpointError, match=rf"pair\.json: .*{says}"):
+        read_card(saved.with_suffix(".json"))
 
 
 def test_a_card_with_another_architecture_is_refused(saved: Path) -> None:

@@ -215,6 +215,16 @@ def test_the_process_ends_with_status_2_and_one_line(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, len(done.stderr.strip().splitlines())) == (2, "", 1)
 
 
+def test_a_reader_who_has_enough_ends_it_quietly() -> None:
+    command = [sys.executable, "-m", "lab", "steps"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()  # before it has imported anything
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
 @pytest.mark.parametrize("command", [["steps"], ["trace", "a2-final-7758"], ["data"]], ids=" ".join)
 def test_without_json_people_get_a_table(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(command) == 0
@@ -238,15 +248,23 @@ def test_without_json_people_get_a_table(command: list[str], capsys: pytest.Capt
         (["train", "a2-final-7758", "--recipe", "absent.json"], "absent.json: cannot be read"),
         (["train", "a2-final-7758", "--save", "../out"], "'../out' cannot be a file's name"),
         (["train", "a2-final-7758", "--save", "machine"], "'machine' cannot be a file's name"),
+        (["train", "a2-final-7758", "--save", "foo.json"], "give 'foo.json' without its ending"),
+        (["train", "a2-final-7758", "--save", "foo.safetensors"], "give 'foo.safetensors' without its ending"),
+        (["train", "a2-final-7758", "--save", "a2-final-7758"], "'a2-final-7758' is the name of a shipped checkpoint"),
         (["train", "a2-final-7758", "--data", "MNIST"], "MNIST is not in"),
         (["range-test", "a2-final-7758", "--iterations", "1"], "iterations: 1 is outside 20 to 5,000"),
         (["range-test", "a2-final-7758", "--start", "2"], "start 2 is not below end 1"),
         (["range-test", "a2-final-7758", "--end", "nan"], "end: nan is outside"),
         (["mistakes", "absent"], "there is no checkpoint 'absent'"),
+        (["mistakes", ""], "there is no checkpoint ''"),
+        (["mistakes", "/"], "there is no checkpoint '/'"),
+        (["mistakes", "x" * 300], "there is no checkpoint 'xxx"),
+        (["mistakes", "a\0b"], "there is no checkpoint 'a"),
         (["mistakes", "absent", "--order", "by taste"], "'by taste'"),
         (["mistakes", "absent", "--limit", "-1"], "--limit: -1 is below 0"),
         (["predict", "absent.png", "--checkpoint", "absent"], "absent"),
         (["data", "--download", "CIFAR"], "'CIFAR'"),
+        (["data", "--download", "KMNIST"], "LAB_OFFLINE is set: nothing is downloaded"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

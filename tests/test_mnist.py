@@ -159,6 +159,18 @@ def test_an_unknown_data_set_is_named_beside_the_known_ones() -> None:
 # -------------------------------------------------------------------------------------------------- where nothing is
 
 
+@pytest.mark.parametrize(("given", "folder"), [("~/digits", "digits"), ("digits", "here/digits"), ("", None)])
+def test_the_data_lie_at_an_absolute_path(
+    given: str, folder: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("LAB_DATA", given)
+    beside_the_app = Path(__file__).resolve().parents[1] / "data"
+    assert mnist.data_root() == ((tmp_path / folder).resolve() if folder else beside_the_app.resolve())
+
+
 def test_where_there_is_no_mnist_the_embedded_digits_stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAB_DATA", str(tmp_path))
     assert mnist.data_root() == tmp_path

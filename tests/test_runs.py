@@ -20,7 +20,7 @@ import pytest
 from core.errors import RunError
 from core.history import EpochRecord
 from lab import runs
-from lab.runs import BatchRow, Run, RunStore, Status, lab_home, silence
+from lab.runs import BatchRow, Kind, Run, RunStore, Status, lab_home, silence
 
 PROCESSES = multiprocessing.get_context("spawn")  # as on every platform, and as a fresh worker would open the store
 
@@ -30,9 +30,9 @@ def store(tmp_path: Path) -> RunStore:
     return RunStore(tmp_path)
 
 
-def submitted(store: RunStore, name: str = "mine", device: str = "cpu") -> Run:
+def submitted(store: RunStore, name: str = "mine", device: str = "cpu", kind: Kind = "train") -> Run:
     return store.submit(
-        kind="train",
+        kind=kind,
         name=name,
         architecture='{"name":"mine"}',
         recipe="{}",
@@ -46,8 +46,8 @@ def submitted(store: RunStore, name: str = "mine", device: str = "cpu") -> Run:
     )
 
 
-def claimed(store: RunStore, worker: str = "w", device: str = "cpu") -> Run:
-    submitted(store, device=device)
+def claimed(store: RunStore, worker: str = "w", device: str = "cpu", kind: Kind = "train") -> Run:
+    submitted(store, device=device, kind=kind)
     run = store.claim([device], worker)
     assert run is not None
     return run
@@ -332,7 +332,8 @@ def test_a_running_run_goes_on_until_its_worker_sees_the_request(store: RunStore
 
 def test_an_ended_run_stays_as_it_ended_when_it_is_stopped(store: RunStore) -> None:
     run = claimed(store)
-    store.finish(run.id, "w", "finished", result='{"learning_rate":0.1}')
+    store.set_result(run.id, "w", '{"learning_rate":0.1}')
+    store.finish(run.id, "w", "finished")
     ended = store.get(run.id)
     assert store.request_stop(run.id) == ended
     assert (ended.status, ended.result) == ("finished", '{"learning_rate":0.1}')
@@ -402,6 +403,19 @@ def test_a_resumed_run_keeps_its_whole_epochs_and_nothing_after(store: RunStore,
     assert store.epochs(run.id) == [epoch(0), epoch(1)]
     assert [row.iteration for row in store.batches(run.id)] == list(range(20))
     assert (store.queue_position(behind.id), store.queue_position(run.id)) == (0, 1), "to the end of the queue"
+
+
+@pytest.mark.parametrize(("kind", "kept"), [("train", '{"chosen":0.1}'), ("range_test", "")])
+def test_a_result_is_there_at_once_and_kept_by_the_training_that_goes_on_with_it(
+    store: RunStore, kind: Kind, kept: str
+) -> None:
+    run = claimed(store, kind=kind)
+    assert not store.set_result(run.id, "other", '{"chosen":9}')
+    assert store.set_result(run.id, "w", '{"chosen":0.1}')
+    assert store.get(run.id).result == '{"chosen":0.1}'
+    store.finish(run.id, "w", "interrupted")
+    assert store.get(run.id).result == '{"chosen":0.1}'
+    assert store.resume(run.id).result == kept
 
 
 @pytest.mark.parametrize("status", ["queued", "running", "finished"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import math
+import tracemalloc
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import cast
@@ -14,7 +15,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from core.averaging import Average
+from core.dropout import Dropout
 from core.embedded_digits import embedded_digits
 from core.errors import DeviceError, TrainingError
 from core.evaluation import evaluate
@@ -35,6 +39,7 @@ from core.recipe import (
     ReduceLROnPlateau,
     StepLR,
     plateau_rate,
+    rate_at,
 )
 from core.resident import available_devices, choose_device, grey, normalised, resident
 from core.spec import Architecture, BatchNorm, Conv, Flatten, GlobalAvgPool, Linear, LogSoftmax
@@ -203,6 +208,52 @@ def test_the_average_of_the_weights_is_that_of_a_hand_computation() -> None:
     assert ends[-1].record.test_loss == pytest.approx(evaluate(averaged, data.test, data.normalisation)[0], rel=1e-4)
 
 
+def test_the_average_is_torchs_with_batch_norms_figures_and_its_counts_are_copied() -> None:
+    network, images = build(TINY, 1), torch.rand(8, 1, 28, 28)
+    ours = Average(network, 0.7)
+    theirs = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.7), use_buffers=True)
+    optimizer = torch.optim.SGD(network.parameters(), 0.1)
+    for _ in range(5):
+        F.cross_entropy(network.train()(images), torch.arange(8)).backward()
+        optimizer.step()
+        ours.update()
+        theirs.update_parameters(network)
+    expected, counts = theirs.module.state_dict(), 0
+    for name, tensor in ours.network.state_dict().items():
+        if tensor.is_floating_point():
+            torch.testing.assert_close(tensor, expected[name], rtol=0, atol=0)
+        else:
+            counts += 1
+            assert tensor == network.state_dict()[name] == 5
+    assert counts == 1
+    assert not same(ours.network.state_dict(), network.state_dict())
+
+
+@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+@pytest.mark.parametrize("tested", [None, RangeTest(iterations=20)])
+def test_a_network_is_copied_only_for_what_the_recipe_asks_and_never_with_the_runs_generator(
+    ema_decay: float, tested: RangeTest | None
+) -> None:
+    copied = []
+
+    class Watched(Dropout):
+        def __deepcopy__(self, memo: dict[int, object]) -> Dropout:
+            copied.append(self.generator)
+            return Dropout(self.p)
+
+    network = nn.Sequential(Watched(0.1), *build(PLAIN, 1))
+    list(train(network, tiny_data(), Recipe(epochs=1, batch_size=50, ema_decay=ema_decay, range_test=tested)))
+    assert copied == [None] * ((ema_decay > 0) + (tested is not None))
+
+
+def test_the_rates_of_a_run_are_those_the_recipe_foretells() -> None:
+    recipe = Recipe(epochs=3, batch_size=40, learning_rate=0.05, schedule=OneCycle())  # 4 iterations an epoch
+    points = [event for event in train(build(PLAIN, 1), tiny_data(), recipe) if isinstance(event, Points)]
+    told = [rate for event in points for rate in event.learning_rates]
+    assert told == [rate_at(recipe, iteration, 4) for iteration in range(12)]
+    assert max(told) == pytest.approx(0.05, rel=0.05)
+
+
 def test_the_step_schedule_divides_the_rate_at_its_epochs() -> None:
     _, ends = trained(Recipe(epochs=5, learning_rate=0.08, schedule=StepLR(2, 0.5)), tiny_data())
     assert [end.record.learning_rate for end in ends] == [0.08, 0.08, 0.04, 0.04, 0.02]
@@ -326,6 +377,15 @@ def test_weights_that_the_last_iteration_of_an_epoch_ruins_end_the_run_too() -> 
         list(train(network, tiny_data(), Recipe(epochs=2)))
 
 
+def test_a_validation_loss_that_is_no_number_ends_the_run_too() -> None:
+    network, data = build(PLAIN, 1), tiny_data(validation=40)
+    network.register_forward_hook(  # evaluated whole, the validation images are told by how many they are
+        lambda module, given, logits: logits * math.inf if not module.training and len(logits) == 40 else logits
+    )
+    with pytest.raises(TrainingError, match=r"epoch 0: .* the validation loss is (nan|inf)"):
+        list(train(network, data, Recipe(epochs=2)))
+
+
 def test_a_rate_that_is_far_too_high_is_an_error_of_ours() -> None:
     deep = Architecture("linear", (Flatten(), *(Linear(50),) * 6, Linear(10)))
     recipe = Recipe(epochs=30, batch_size=10, learning_rate=100, optimizer=SGD(0.99))
@@ -410,6 +470,20 @@ def test_normalisation_by_the_training_split_gives_mean_zero_and_deviation_one()
     assert given.mean().item() == pytest.approx(0, abs=1e-5)
     assert given.std().item() == pytest.approx(1, abs=1e-4)
     assert len(data.train) == 550
+
+
+def test_the_training_splits_mean_and_deviation_are_exact_without_the_split_as_float64() -> None:
+    images = np.random.default_rng(1).integers(0, 256, (20_000, 28, 28), np.uint8)
+    dataset = Dataset("noise", Split(images, np.zeros(len(images), np.uint8)), Split(images[:1], np.zeros(1, np.uint8)))
+    exact = images.astype(np.float64) / 255
+    mean, sd = exact.mean(), exact.std()
+    del exact
+    tracemalloc.start()
+    measured = resident(dataset, Recipe(normalisation="training_split"), torch.device("cpu")).normalisation
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (measured.mean, measured.sd) == pytest.approx((mean, sd), rel=1e-12)
+    assert peak < images.nbytes  # of numpy's memory; as float64 the images take eight times theirs
 
 
 def test_mnists_constants_are_those_of_its_training_images(mnist_raw: Path) -> None:

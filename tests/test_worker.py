@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,7 @@ from lab.jobs import STALE_SECONDS, is_alive, submit
 from lab.machine import read_machine
 from lab.runs import Kind, Run, RunStore
 from lab.training_run import RESUME, Order, carry_out, load_state
+from lab.worker import Worker, load_resident
 from tests.tiny import PLAIN, TINY, same
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -233,13 +235,11 @@ def test_a_killed_workers_run_is_interrupted_and_resumed_to_the_weights_of_an_un
 
 
 @pytest.fixture
-def worker(store: RunStore) -> object:
-    from lab.worker import Worker
-
+def worker(store: RunStore) -> Worker:
     return Worker(store, "cpu")
 
 
-def test_an_epoch_that_was_saved_but_not_yet_stored_is_not_lost(store: RunStore, worker: object) -> None:
+def test_an_epoch_that_was_saved_but_not_yet_stored_is_not_lost(store: RunStore, worker: Worker) -> None:
     """A worker killed between the two: the resume file is one epoch ahead of the store."""
     run = queued(store)
     store.claim(["cpu"], "dead")
@@ -251,27 +251,82 @@ def test_an_epoch_that_was_saved_but_not_yet_stored_is_not_lost(store: RunStore,
             break
     store.interrupt_stale(0, now=time.time() + 1)
     store.resume(run.id)
-    worker.work(0.5)  # type: ignore[attr-defined]
+    worker.work(0.5)
     assert store.get(run.id).status == "finished"
     assert [epoch.epoch for epoch in store.epochs(run.id)] == [0, 1, 2]
 
 
-def test_a_damaged_resume_file_fails_its_run_with_a_sentence(store: RunStore, worker: object) -> None:
+def test_a_damaged_resume_file_fails_its_run_with_a_sentence(store: RunStore, worker: Worker) -> None:
     run = queued(store)
     (store.folder / run.id).mkdir()
     (store.folder / run.id / RESUME).write_bytes(b"PK\x03\x04 cut")
-    worker.work(0.5)  # type: ignore[attr-defined]
+    worker.work(0.5)
     assert store.get(run.id).status == "failed"
     assert f"{RESUME}: the run cannot go on from it" in store.get(run.id).error
 
 
-def test_data_that_are_not_there_fail_their_run_with_a_sentence(store: RunStore, worker: object) -> None:
+def test_data_that_are_not_there_fail_their_run_with_a_sentence(store: RunStore, worker: Worker) -> None:
     run = queued(store)
     with sqlite3.connect(store.file) as connection:
         connection.execute("UPDATE runs SET dataset = 'KMNIST'")
-    worker.work(0.5)  # type: ignore[attr-defined]
+    worker.work(0.5)
     assert store.get(run.id).status == "failed"
     assert "KMNIST is not there" in store.get(run.id).error
+
+
+def test_a_worker_that_finds_the_seat_taken_leaves_before_it_warms_up(store: RunStore, worker: Worker) -> None:
+    load_resident.cache_clear()
+    assert store.take_seat("cpu", "another", 1, STALE_SECONDS)
+    worker.work(0)
+    assert load_resident.cache_info().misses == 0
+    store.leave_seat("cpu", "another")
+    worker.work(0)
+    assert load_resident.cache_info().misses == 1
+
+
+@pytest.mark.parametrize("device", ["cpu", "mps"])
+def test_after_an_unforeseen_error_a_worker_leaves_its_accelerator_for_a_fresh_one(
+    device: str, store: RunStore, worker: Worker
+) -> None:
+    worker.device = torch.device(device)
+    run = queued(store)
+    (store.folder / run.id).mkdir()
+    torch.save({"no": "history"}, store.folder / run.id / RESUME)
+    store.claim(["cpu"], worker.id)
+    worker._carry_out(store.get(run.id))
+    assert (store.get(run.id).status, store.get(run.id).error) == ("failed", "KeyError: 'history'")
+    assert worker.leaving.is_set() == (device != "cpu")
+
+
+def test_what_the_range_test_found_is_there_before_the_training_ends_and_after_it(
+    store: RunStore, worker: Worker
+) -> None:
+    run = queued(store, replace(ENDLESS, range_test=RangeTest(iterations=40)))
+    thread = threading.Thread(target=worker.work, args=(0.5,))
+    thread.start()
+    wait(lambda: store.epochs(run.id), "an epoch was done")
+    found = store.get(run.id)
+    store.request_stop(run.id)
+    thread.join(PATIENCE)
+    assert found.status == "running"
+    assert json.loads(found.result)["chosen"] > 0
+    assert store.get(run.id).result == found.result
+
+
+def test_a_store_that_is_locked_for_longer_than_its_patience_fails_no_run(home: Path, store: RunStore) -> None:
+    hasty = Worker(RunStore(home, patience=0.05), "cpu")
+    run = queued(store, replace(RECIPE, epochs=30))
+    thread = threading.Thread(target=hasty.work, args=(0.5,))
+    thread.start()
+    wait(lambda: store.epochs(run.id), "an epoch was done")
+    other = sqlite3.connect(store.file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    time.sleep(1.5)
+    other.execute("ROLLBACK")
+    other.close()
+    thread.join(PATIENCE)
+    assert (store.get(run.id).status, store.get(run.id).error) == ("finished", "")
+    assert [epoch.epoch for epoch in store.epochs(run.id)] == list(range(30))
 
 
 def test_submitting_checks_everything_again_and_starts_one_worker(
