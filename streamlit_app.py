@@ -1,5 +1,8 @@
 """The architecture lab: page configuration and the menu, nothing else."""
 
+import importlib
+import threading
+
 import streamlit as st
 
 if __name__ == "__main__":  # a browser's run; Streamlit names the script so
@@ -32,4 +35,6 @@ else:
     # pages exists, Streamlit would otherwise run the first session by its old discovery, which knows none of our pages
     # and lays a "Page not found" box over a deep link. Any call of st.navigation switches that discovery off.
     app = st.App(__file__)
+    # Meanwhile, import what the first page will need: pandas and plotly take a second.
+    threading.Thread(target=importlib.import_module, args=("lab.widgets",), daemon=True).start()
     st.navigation([st.Page(lambda: None, title="Before the first browser", url_path="before")])
