@@ -11,8 +11,13 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from core.mnist import data_root, is_present
+
+# How fast inputs are made and examples run depends on what else the machine does: neither may fail a test.
+settings.register_profile("lab", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("lab")
 
 _session_home = tempfile.TemporaryDirectory(prefix="lab-tests-")  # for what starts before any test's own home is set
 os.environ["LAB_HOME"] = _session_home.name
