@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core.network import lay_out
 from core.resident import Examples, Normalisation, grey, normalised
 
 BATCH = 1_000  # images evaluated at once: large enough to be fast, small enough for a laptop
@@ -45,6 +46,7 @@ class Predictions:
 def log_probabilities(network: nn.Module, images: Tensor, normalisation: Normalisation) -> Tensor:
     """(N, 10) for images (N, 28, 28) uint8, in evaluation mode; the network is left in the mode it was in."""
     was_training = network.training
+    lay_out(network, images.device)
     network.eval()
     parts = [F.log_softmax(network(normalised(grey(part), normalisation)), 1) for part in images.split(BATCH)]
     network.train(was_training)

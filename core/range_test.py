@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from core.dropout import draw_from
+from core.network import lay_out
 from core.recipe import RangeTest, Recipe
 from core.resident import Resident
 
@@ -60,9 +61,12 @@ def range_test(network: nn.Module, data: Resident, recipe: Recipe, settings: Ran
 
 def range_test_points(network: nn.Module, data: Resident, recipe: Recipe, settings: RangeTest) -> Iterator[RangePoint]:
     """A point for each batch, until the iterations are done or the loss has diverged. Give a copy of the network."""
-    from core.training import check_smallest_batch, loss_of, make_optimizer, training_batch  # it runs this test
+    # here, as it runs this test
+    from core.training import allow_tf32, check_smallest_batch, forward, make_optimizer, set_rate, training_batch
 
     check_smallest_batch(network, data, recipe)
+    lay_out(network, data.device)
+    allow_tf32(recipe)
     generator = torch.Generator(data.device).manual_seed(recipe.seed)
     draw_from(network, generator)
     optimizer = make_optimizer(network, replace(recipe, learning_rate=settings.start))
@@ -72,10 +76,9 @@ def range_test_points(network: nn.Module, data: Resident, recipe: Recipe, settin
     batches = order.split(recipe.batch_size)
     for iteration in range(settings.iterations):
         rate = rate_of(settings, iteration)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        set_rate(optimizer, rate)
         images, labels = training_batch(data, batches[iteration % len(batches)], recipe, generator)
-        loss = loss_of(network(images), labels, recipe)
+        _, loss = forward(network, images, labels, recipe)
         value = loss.item()
         average = SMOOTHING * average + (1 - SMOOTHING) * value
         smoothed = average / (1 - SMOOTHING ** (iteration + 1))

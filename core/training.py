@@ -19,8 +19,10 @@ from core.dropout import draw_from
 from core.errors import TrainingError
 from core.evaluation import evaluate
 from core.history import EpochRecord
+from core.network import lay_out
 from core.range_test import RangeTestResult, range_test
 from core.recipe import SGD, Adam, Recipe, ReduceLROnPlateau, plateau_rate, rate_at
+from core.replay import Replayed
 from core.resident import Resident, grey, normalised
 
 SECONDS_BETWEEN_POINTS = 0.25  # of live curves; reading a loss stalls the device, so not at every iteration
@@ -69,6 +71,8 @@ def train(network: nn.Module, data: Resident, recipe: Recipe, resume: State | No
     is no longer a number.
     """
     check_smallest_batch(network, data, recipe)
+    lay_out(network, data.device)
+    allow_tf32(recipe)
     generator = torch.Generator(data.device).manual_seed(recipe.seed)
     history: list[EpochRecord] = []
     if recipe.range_test and resume is None:
@@ -82,28 +86,31 @@ def train(network: nn.Module, data: Resident, recipe: Recipe, resume: State | No
         history, recipe = _restore(resume, recipe, network, averaged, optimizer, generator)
     evaluated = averaged.network if averaged else network
     batches = math.ceil(len(data.train) / recipe.batch_size)
+    numbers = torch.arange(batches, device=data.device)
+    sums = torch.zeros(2, batches, device=data.device)  # loss and hits of each batch: .item() would stall the device
 
+    def iterate(chosen: Tensor, number: Tensor) -> None:
+        images, labels = training_batch(data, chosen, recipe, generator)
+        logits, loss = forward(network, images, labels, recipe)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if averaged:
+            averaged.update()
+        hits = (logits.argmax(1) == labels).sum()
+        sums.index_copy_(1, number, torch.stack([loss.detach(), hits]).unsqueeze(1))
+
+    iteration = Replayed(iterate, data.device, generator)
     for epoch in range(len(history), recipe.epochs):
         network.train()
         started = told = time.perf_counter()
-        sums = torch.zeros(2, batches, device=data.device)  # loss and hits of each batch: .item() would stall
         rates: list[float] = []
         shown = 0  # batches whose figures were yielded
         order = torch.randperm(len(data.train), generator=generator, device=data.device)
         for batch, chosen in enumerate(order.split(recipe.batch_size)):
             rates.append(_rate(recipe, epoch * batches + batch, batches, history))
-            for group in optimizer.param_groups:
-                group["lr"] = rates[-1]
-            images, labels = training_batch(data, chosen, recipe, generator)
-            logits = network(images)  # (B, 10)
-            loss = loss_of(logits, labels, recipe)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            if averaged:
-                averaged.update()
-            sums[0, batch] = loss.detach()
-            sums[1, batch] = (logits.detach().argmax(1) == labels).sum()
+            set_rate(optimizer, rates[-1])
+            iteration(chosen, numbers[batch : batch + 1])
             now = time.perf_counter()
             if batch in (0, batches - 1) or now - told > SECONDS_BETWEEN_POINTS:
                 yield _points(data, recipe, epoch, shown, rates, sums, now - started)
@@ -136,6 +143,20 @@ def _rate(recipe: Recipe, iteration: int, batches: int, history: list[EpochRecor
     return rate_at(recipe, iteration, batches)
 
 
+def forward(network: nn.Module, images: Tensor, labels: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:
+    """Logits (B, 10) and their loss, in float32, computed with the recipe's precision."""
+    bf16 = recipe.precision == "bf16"
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16, cache_enabled=False):
+        logits = network(images)
+    logits = logits.float()
+    return logits.detach(), loss_of(logits, labels, recipe)
+
+
+def allow_tf32(recipe: Recipe) -> None:
+    """Let an NVIDIA GPU round the factors of products to 10 bits, or not, as the recipe says."""
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = recipe.precision == "tf32"
+
+
 def loss_of(logits: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
     """The mean loss of a batch. Cross-entropy on log-probabilities is their NLL: log-softmax twice is log-softmax."""
     if recipe.loss == "mean_squared_error":
@@ -144,19 +165,38 @@ def loss_of(logits: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
 
 
 def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimizer over all the network's parameters."""
-    settings, rate = recipe.optimizer, recipe.learning_rate
+    """The recipe's optimizer over all the network's parameters.
+
+    On CUDA it is one kernel, and its learning rate and count of steps are tensors there, so that a recording can
+    follow them.
+    """
+    settings, weights = recipe.optimizer, list(network.parameters())
+    device = weights[0].device
+    on_gpu = device.type == "cuda"
+    rate = torch.tensor(recipe.learning_rate, device=device) if on_gpu else recipe.learning_rate
     if isinstance(settings, SGD):
         return torch.optim.SGD(
-            network.parameters(),
+            weights,
             lr=rate,
             momentum=settings.momentum,
             nesterov=settings.nesterov,
             weight_decay=settings.weight_decay,
+            fused=on_gpu or None,
         )
     kind = torch.optim.Adam if isinstance(settings, Adam) else torch.optim.AdamW
     betas = (settings.beta1, settings.beta2)
-    return kind(network.parameters(), lr=rate, betas=betas, weight_decay=settings.weight_decay)
+    return kind(
+        weights, lr=rate, betas=betas, weight_decay=settings.weight_decay, fused=on_gpu or None, capturable=on_gpu
+    )
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate, where it is a tensor without waiting for the device."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
 
 
 def _find_rate(network: nn.Module, data: Resident, recipe: Recipe) -> RateFound:
@@ -273,6 +313,9 @@ def _restore(
     network.load_state_dict(saved["network"])
     if averaged:
         averaged.load_state_dict(saved["averaged"])
+    here = [dict(group) for group in optimizer.param_groups]
     optimizer.load_state_dict(saved["optimizer"])
+    for group, fresh in zip(optimizer.param_groups, here, strict=True):  # how a device steps is not in the saved state
+        group.update({name: fresh[name] for name in ("lr", "fused", "capturable") if name in fresh})
     generator.set_state(saved["generator"].cpu())
     return history_of(state), replace(recipe, learning_rate=saved["learning_rate"])

@@ -24,11 +24,11 @@ from core.augment import augment
 from core.checkpoint import device_name
 from core.dropout import Dropout, draw_from
 from core.mnist import Dataset, load
-from core.network import build
+from core.network import build, lay_out
 from core.recipe import Augmentation, Recipe
 from core.resident import Resident, choose_device, grey, normalised, resident
 from core.trace import trace
-from core.training import Points, loss_of, make_optimizer, train, training_batch
+from core.training import Points, forward, make_optimizer, train, training_batch
 from core.vision import torchvision
 
 NETWORKS = ("a2-final-7758", "a3-dilation-5340", "a1-skeleton-509946")
@@ -226,6 +226,7 @@ def _parts(dataset: Dataset, device: torch.device, iterations: int = 30) -> dict
     data = resident(dataset, recipe, device)
     generator = torch.Generator(device).manual_seed(1)
     network = build(catalogue.by_slug(NETWORKS[0]).architecture, 1).to(device).train()
+    lay_out(network, device)
     draw_from(network, generator)
     optimizer = make_optimizer(network, recipe)
     least: dict[str, float] = {}
@@ -242,12 +243,11 @@ def _parts(dataset: Dataset, device: torch.device, iterations: int = 30) -> dict
         clock = time.perf_counter()
         images, labels = training_batch(data, chosen, recipe, generator)
         clock = timed("gather and augment", clock)
-        logits = network(images)
+        _, loss = forward(network, images, labels, recipe)
         clock = timed("forward", clock)
-        loss = loss_of(logits, labels, recipe)
         optimizer.zero_grad()
         loss.backward()
-        clock = timed("loss and backward", clock)
+        clock = timed("backward", clock)
         optimizer.step()
         timed("optimizer", clock)
     total = sum(least.values())

@@ -40,12 +40,12 @@ def recipe_form(written: Recipe, key: str) -> Recipe:
         schedule = _choice("Schedule", SCHEDULES, written.schedule, f"{key}-schedule")
     with st.expander("Augmentation", icon=":material/auto_fix_high:"):
         augmentation = _augmentation(written.augmentation, f"{key}-augmentation")
-    with st.expander("Split, loss, averaging, seed", icon=":material/tune:"):
+    with st.expander("Split, loss, averaging, seed, precision", icon=":material/tune:"):
         validation = st.toggle(
             "Hold out 5,000 images", bool(written.validation_size), key=f"{key}-validation", persist_state="session",
             help="Choices are then made on them, and the test set is only looked at.",
         )  # fmt: skip
-        rest = _fields(Recipe, written, ("loss", "label_smoothing", "ema_decay", "normalisation", "seed"), key)
+        rest = _fields(Recipe, written, ("loss", "label_smoothing", "ema_decay", "normalisation", "seed", "precision"), key)
         target = st.number_input(
             "Target accuracy, %",
             0.0,
@@ -134,6 +134,7 @@ CHOICES = {
     "loss": Literal["cross_entropy", "mean_squared_error"],
     "normalisation": Literal["mnist", "training_split"],
     "monitor": Literal["validation", "test"],
+    "precision": Literal["fp32", "tf32", "bf16"],
 }
 
 

@@ -1,0 +1,155 @@
+"""The recorded iteration: what surrounds a recording is tested anywhere, the recording itself where there is a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+import core.training
+from core.network import build
+from core.recipe import SGD, Adam, AdamW, Augmentation, Jitter, LinearToZero, Recipe
+from core.replay import WARM_UP, Replayed
+from core.training import EpochEnd, make_optimizer, set_rate, train
+from tests.tiny import TINY, same, tiny_data, trained
+
+CPU = torch.device("cpu")
+AUGMENTED = Augmentation(rotation=Jitter(10), translation=Jitter(0.1), contrast=Jitter(0.2))
+RECIPE = Recipe(epochs=4, batch_size=40, schedule=LinearToZero(), augmentation=AUGMENTED, ema_decay=0.9)
+GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no NVIDIA GPU here")
+
+
+class Repeated(Replayed):
+    """With all but the recording: a replay is the function called once more, on the fixed tensors."""
+
+    recorded = 0
+
+    def __init__(self, iterate: Callable[..., None], device: torch.device, generator: torch.Generator) -> None:
+        super().__init__(iterate, device, generator)
+        self.reason = ""
+
+    def __call__(self, *arguments: Tensor) -> None:
+        self.call(*arguments)
+
+    def record(self, fixed: tuple[Tensor, ...]) -> Callable[[], None]:
+        Repeated.recorded += 1
+        return lambda: self.iterate(*fixed)
+
+
+class Refusing(Repeated):
+    """A device that cannot record."""
+
+    def record(self, fixed: tuple[Tensor, ...]) -> Callable[[], None]:
+        raise RuntimeError("operation not permitted when stream is capturing\nand more")
+
+
+def test_arguments_reach_the_fixed_tensors() -> None:
+    seen: list[list[int]] = []
+    places: set[int] = set()
+
+    def iterate(values: Tensor) -> None:
+        seen.append(values.tolist())
+        places.add(values.data_ptr())
+
+    call = Repeated(iterate, CPU, torch.Generator())
+    given = [torch.tensor([n, n + 1]) for n in range(8)]
+    for values in given:
+        call(values)
+    assert seen == [values.tolist() for values in given]
+    assert len(places) == WARM_UP + 1  # from then on, always the same memory
+
+
+def test_each_shape_is_recorded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Repeated, "recorded", 0)
+    call = Repeated(lambda values: None, CPU, torch.Generator())
+    for _ in range(2 * WARM_UP):
+        call(torch.zeros(4))
+        call(torch.zeros(3))
+    assert Repeated.recorded == 2
+
+
+def test_a_run_with_fixed_tensors_is_the_run_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Repeated, "recorded", 0)
+    weights, ends = trained(RECIPE, tiny_data())  # batches of 40, 40, 40 and 30
+    monkeypatch.setattr(core.training, "Replayed", Repeated)
+    repeated_weights, repeated_ends = trained(RECIPE, tiny_data())
+    assert Repeated.recorded == 2  # the whole batches' and the last one's
+    assert same(weights, repeated_weights)
+    assert [replace(end.record, seconds=0) for end in ends] == [replace(end.record, seconds=0) for end in repeated_ends]
+
+
+def test_where_nothing_can_be_recorded_it_says_why_and_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    weights, _ = trained(RECIPE, tiny_data())
+    monkeypatch.setattr(core.training, "Replayed", Refusing)
+    unrecorded_weights, _ = trained(RECIPE, tiny_data())
+    assert same(weights, unrecorded_weights)
+    assert [record.getMessage() for record in caplog.records] == [
+        "iterations are not recorded as a CUDA graph, which makes them slower: "
+        "operation not permitted when stream is capturing"
+    ]
+
+
+def test_on_a_cpu_the_function_itself_is_called_and_the_reason_is_known() -> None:
+    seen: list[Tensor] = []
+    call = Replayed(seen.append, CPU, torch.Generator())
+    given = [torch.zeros(1) for _ in range(10)]
+    for values in given:
+        call(values)
+    assert all(one is other for one, other in zip(seen, given, strict=True))
+    assert call.reason == "cpu has no CUDA graphs"
+
+
+@pytest.mark.parametrize("settings", [SGD(), SGD(0.9, nesterov=True, weight_decay=1e-4), Adam(), AdamW()])
+def test_a_rate_that_is_a_tensor_steps_as_a_number_does(settings: SGD | Adam | AdamW) -> None:
+    stepped = []
+    for tensor in (False, True):
+        network = build(TINY, 1)
+        optimizer = make_optimizer(network, Recipe(optimizer=settings))
+        if tensor:  # as on CUDA, where a recording reads it
+            for group in optimizer.param_groups:
+                group["lr"] = torch.tensor(0.5)
+                group["capturable"] = False
+        for rate in (0.1, 0.01):
+            set_rate(optimizer, rate)
+            for weights in network.parameters():
+                weights.grad = torch.ones_like(weights)
+            optimizer.step()
+        stepped.append(torch.cat([weights.detach().flatten() for weights in network.parameters()]))
+    torch.testing.assert_close(*stepped)
+
+
+@GPU
+@pytest.mark.parametrize("settings", [SGD(), Adam(), AdamW()])
+def test_on_a_gpu_a_recorded_run_is_the_run_itself(
+    settings: SGD | Adam | AdamW, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, data = replace(RECIPE, optimizer=settings), on_gpu()
+    results = []
+    for warm_up in (WARM_UP, 10**9):
+        monkeypatch.setattr(core.replay, "WARM_UP", warm_up)
+        network = build(TINY, 1).cuda()
+        ends = [event for event in train(network, data, recipe) if isinstance(event, EpochEnd)]
+        results.append((torch.cat([each.detach().flatten() for each in network.parameters()]), ends[-1].record))
+    torch.testing.assert_close(results[0][0], results[1][0])
+    assert results[0][1].train_loss == pytest.approx(results[1][1].train_loss, rel=1e-4)
+
+
+@GPU
+def test_on_a_gpu_iterations_are_recorded(caplog: pytest.LogCaptureFixture) -> None:
+    network = build(TINY, 1).cuda()
+    list(train(network, on_gpu(), RECIPE))
+    assert not caplog.records
+
+
+def on_gpu() -> core.training.Resident:
+    data = tiny_data()
+    parts = {
+        name: replace(split, images=split.images.cuda(), labels=split.labels.cuda())
+        for name, split in (("train", data.train), ("test", data.test))
+    }
+    return replace(data, **parts)

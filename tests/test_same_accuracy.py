@@ -1,0 +1,73 @@
+"""What makes training fast must not change what comes of it: the lab's loop and a plain one, over the same seeds.
+
+A fifth of the training images by default, two minutes; LAB_FULL_STUDY=1 takes all of them, ten.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import statistics
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from core import catalogue
+from core.augment import augment
+from core.mnist import load
+from core.network import build
+from core.recipe import Constant, Recipe
+from core.resident import Examples, Resident, grey, normalised, resident
+from core.training import EpochEnd, train
+from lab.bench import with_torchs_dropout
+
+SLUG = "a2-final-7758"
+SEEDS = range(1, 6)
+EPOCHS = 3
+
+
+@pytest.mark.slow
+def test_the_fast_path_and_the_plain_loop_reach_the_same_accuracy(mnist_raw: Path) -> None:
+    written = catalogue.by_slug(SLUG).recipe
+    recipe = replace(written, epochs=EPOCHS, range_test=None, schedule=Constant(), validation_size=0)
+    data = resident(load("MNIST"), recipe, torch.device("cpu"))
+    if not os.environ.get("LAB_FULL_STUDY"):
+        data = replace(data, train=Examples(data.train.images[:12_000], data.train.labels[:12_000]))
+    fast = [fast_accuracy(data, replace(recipe, seed=seed)) for seed in SEEDS]
+    plain = [plain_accuracy(data, replace(recipe, seed=seed)) for seed in SEEDS]
+    error = math.sqrt((statistics.variance(fast) + statistics.variance(plain)) / len(SEEDS))
+    print(f"fast {statistics.mean(fast):.4%} {fast}, plain {statistics.mean(plain):.4%} {plain}, error {error:.4%}")
+    assert abs(statistics.mean(fast) - statistics.mean(plain)) < 2 * error
+
+
+def fast_accuracy(data: Resident, recipe: Recipe) -> float:
+    """The lab's own training, with all it does to be quick."""
+    network = build(catalogue.by_slug(SLUG).architecture, recipe.seed)
+    ends = [event for event in train(network, data, recipe) if isinstance(event, EpochEnd)]
+    return ends[-1].record.test_accuracy
+
+
+def plain_accuracy(data: Resident, recipe: Recipe) -> float:
+    """A loop as anyone would write it: nn.Dropout, nn.BatchNorm2d, channels first, no generator but torch's own."""
+    torch.manual_seed(recipe.seed)
+    network = with_torchs_dropout(build(catalogue.by_slug(SLUG).architecture, recipe.seed)).train()
+    optimizer = torch.optim.SGD(network.parameters(), lr=recipe.learning_rate, momentum=recipe.optimizer.momentum)  # type: ignore[union-attr]
+    for _ in range(recipe.epochs):
+        for chosen in torch.randperm(len(data.train)).split(recipe.batch_size):
+            images = augment(grey(data.train.images[chosen]), recipe.augmentation, torch.default_generator)
+            optimizer.zero_grad()
+            F.nll_loss(network(normalised(images, data.normalisation)), data.train.labels[chosen]).backward()
+            optimizer.step()
+    return accuracy(network.eval(), data.test, data)
+
+
+@torch.no_grad()
+def accuracy(network: torch.nn.Module, split: Examples, data: Resident) -> float:
+    """The share of images told right."""
+    hits = 0
+    for images, labels in zip(split.images.split(1000), split.labels.split(1000), strict=True):
+        hits += int((network(normalised(grey(images), data.normalisation)).argmax(1) == labels).sum())
+    return hits / len(split)
