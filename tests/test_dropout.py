@@ -1,4 +1,4 @@
-"""Dropout by random bytes: the distribution is Bernoulli's, whatever p, and the scale keeps the mean."""
+"""Dropout by random bytes and darts: the distribution is Bernoulli's, whatever p, and the scale keeps the mean."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from core.dropout import Dropout, kept_by_bytes
+from core.dropout import Dropout, mask
 
 SIZE = 4_000_003  # not a multiple of eight
 
@@ -18,7 +18,7 @@ def seeded(seed: int = 1) -> torch.Generator:
 
 @pytest.mark.parametrize("p", [0.007, 0.01, 0.03, 0.05, 0.1, 0.25, 0.5, 13 / 256, 0.9, 0.99])
 def test_a_value_is_dropped_with_probability_p_to_four_standard_errors(p: float) -> None:
-    dropped = 1 - kept_by_bytes(SIZE, p, seeded()).double().mean().item()
+    dropped = (mask(SIZE, p, seeded()) == 0).double().mean().item()
     assert abs(dropped - p) < 4 * math.sqrt(p * (1 - p) / SIZE)
 
 
@@ -27,10 +27,10 @@ def test_a_byte_alone_would_be_seen_by_that_test() -> None:
     assert abs(whole - p) > 4 * math.sqrt(p * (1 - p) / SIZE)
 
 
+@pytest.mark.parametrize("p", [0.05, 0.3])  # by darts alone, and mostly by bytes
 @pytest.mark.parametrize("distance", [1, 7, 8, 9, 64])
-def test_neighbouring_values_are_dropped_independently(distance: int) -> None:
-    p = 0.3
-    dropped = kept_by_bytes(SIZE, p, seeded(2)) == 0
+def test_neighbouring_values_are_dropped_independently(distance: int, p: float) -> None:
+    dropped = mask(SIZE, p, seeded(2)) == 0
     both = (dropped[distance:] & dropped[:-distance]).double().mean().item()
     assert abs(both - p * p) < 5 * math.sqrt(p * p * (1 - p * p) / SIZE)
 
@@ -60,8 +60,8 @@ def test_evaluation_changes_nothing() -> None:
 
 def test_the_same_seed_gives_the_same_mask() -> None:
     size = 128 * 10 * 26 * 26
-    assert torch.equal(kept_by_bytes(size, 0.05, seeded(5)), kept_by_bytes(size, 0.05, seeded(5)))
-    assert not torch.equal(kept_by_bytes(size, 0.05, seeded(5)), kept_by_bytes(size, 0.05, seeded(6)))
+    assert torch.equal(mask(size, 0.05, seeded(5)), mask(size, 0.05, seeded(5)))
+    assert not torch.equal(mask(size, 0.05, seeded(5)), mask(size, 0.05, seeded(6)))
 
 
 @pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
