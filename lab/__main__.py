@@ -5,27 +5,44 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
+import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from core import catalogue
 from core.card import Card
 from core.errors import DataError, LabError, SpecError
+from core.history import EpochRecord
 from core.mnist import DATASETS, EMBEDDED, data_root, download, is_present, load_split
 from core.recipe import RangeTest, Recipe, check_recipe, recipe_from_json
-from core.record import Json
+from core.record import Json, short
 from core.spec import Architecture, architecture_from_json
 from core.trace import Trace, classifier, spell
 from lab.machine import FILE_NAME as MACHINE_FILE
-from lab.runs import lab_home
+from lab.runs import Run, RunStore, lab_home, spread
 from lab.shelf import SHIPPED, find
+
+if TYPE_CHECKING:
+    from lab.many_seeds import Plan
 
 PREDICT_WITH = "c6-steplr-7416"  # reads drawings best of the shipped checkpoints
 ORDERS = ("least confident", "most confident", "true class least likely", "largest loss")  # core.evaluation's
+MOST_SEEDS = 100
+LAST_SEED = 2**31 - 1  # a recipe's
+
+
+@dataclass(frozen=True)
+class Incomplete:
+    """A command's document, although part of what was asked for failed."""
+
+    document: Json
+    reason: str
 
 
 class Parser(argparse.ArgumentParser):
@@ -38,12 +55,15 @@ class Parser(argparse.ArgumentParser):
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 2 for bad input, or a shell's for a signal."""
     options = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], Json] = options.command
+    command: Callable[[argparse.Namespace], Json | Incomplete] = options.command
     try:
-        document = command(options)
+        result = command(options)
+        document = result.document if isinstance(result, Incomplete) else result
         if options.json:
             print(json.dumps(document, indent=1))
         sys.stdout.flush()
+        if isinstance(result, Incomplete):
+            raise LabError(result.reason)
     except BrokenPipeError:  # whoever read it has enough, as in `steps | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the interpreter's end
         return 141  # what a shell says of a process that SIGPIPE ended
@@ -60,7 +80,7 @@ def _parser() -> Parser:
     parser = Parser(prog="python -m lab", description="The architecture lab on the command line.")
     commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND", parser_class=Parser)
 
-    def add(name: str, command: Callable[[argparse.Namespace], Json], about: str) -> Parser:
+    def add(name: str, command: Callable[[argparse.Namespace], Json | Incomplete], about: str) -> Parser:
         added = commands.add_parser(name, help=about, description=about)
         added.add_argument("--json", action="store_true", help="print one JSON document on standard output")
         added.set_defaults(command=command)
@@ -75,6 +95,8 @@ def _parser() -> Parser:
     _add_training_options(training)
     training.add_argument("--epochs", type=int, help="instead of the recipe's")
     training.add_argument("--save", metavar="NAME", help="the checkpoint's name, in the lab's home")
+    training.add_argument("--seeds", metavar="LIST", help="a run for each of these, such as 0-4,9, side by side")
+    training.add_argument("--side-by-side", type=int, metavar="N", help="seeds at a time, instead of one for each core")
 
     testing = add("range-test", range_test_command, "The learning-rate range test, and what it suggests.")
     _add_training_options(testing)
@@ -173,8 +195,17 @@ def _print_trace(walked: Trace) -> None:
     print(f"{'':>3} {'total':<32}{walked.parameters:>11,}{walked.macs:>12,}{walked.field.size:>6}")
 
 
-def train_command(options: argparse.Namespace) -> Json:
-    """One training run, with a progress bar on standard error."""
+def train_command(options: argparse.Namespace) -> Json | Incomplete:
+    """One training run, or one for each of many seeds, with a progress bar on standard error."""
+    if options.seeds is not None:
+        return _train_seeds(options)
+    if options.side_by_side is not None:
+        raise LabError("--side-by-side: give --seeds too; one seed has none beside it")
+    return _train_one(options)
+
+
+def _train_one(options: argparse.Namespace) -> Json:
+    """One training run; its checkpoint stands in the lab's home, and the store knows nothing of it."""
     from tqdm import tqdm
 
     from core.mnist import load
@@ -225,6 +256,108 @@ def train_command(options: argparse.Namespace) -> Json:
 def _epoch_document(record: dict[str, Json]) -> Json:
     """An epoch's figures, without the validation's where nothing was held out."""
     return {name: value for name, value in record.items() if value is not None}
+
+
+def _train_seeds(options: argparse.Namespace) -> Json | Incomplete:
+    """A run in the store for each seed, and one figure of them all."""
+    plan = _plan(options)
+    store = RunStore(lab_home())
+    started = time.perf_counter()
+    group = _follow_seeds(store, plan, options.json)
+    seconds = time.perf_counter() - started
+    results = [(run, store.epochs(run.id)) for run in store.seed_group(group)]
+    test = spread([records[-1].test_accuracy for run, records in results if run.status == "finished"])
+    parameters = classifier(plan.architecture).parameters
+    if not options.json:
+        deviation = "" if test.sd is None else f" ± {test.sd:.2%}"
+        mean = "no seed has finished" if test.mean is None else f"test, last epoch: {test.mean:.2%}{deviation}"
+        print(f"{mean} (n = {test.n}); {seconds:.1f} s, {plan.side_by_side} side by side")
+        print(f"{parameters:,} parameters, trained on {plan.dataset}; checkpoints {store.folder}/RUN/last.safetensors")
+    document: Json = {
+        "slug": plan.slug,
+        "parameters": parameters,
+        "device": plan.device.type,
+        "dataset": plan.dataset,
+        "threads": plan.threads,
+        "side_by_side": plan.side_by_side,
+        "group": group,
+        "seconds": seconds,
+        "runs": [_seed_document(run, records) for run, records in results],
+        "n": test.n,
+        "test_accuracy_mean": test.mean,
+        "test_accuracy_sd": test.sd,
+    }
+    reasons = [f"seed {run.seed}: {run.error}" for run, _ in results if run.status == "failed"]
+    return Incomplete(document, "; ".join(reasons)) if reasons else document
+
+
+def _follow_seeds(store: RunStore, plan: Plan, quiet: bool) -> str:
+    """Train them with one progress bar, and a line for each that ends unless `quiet`; returns their group."""
+    from tqdm import tqdm
+
+    from core.training import Points
+    from lab.many_seeds import Ended, train_seeds
+
+    done = dict.fromkeys(plan.seeds, 0)  # iterations of each seed
+    ended, group = 0, ""
+    with (
+        tqdm(total=None, unit=" iterations", file=sys.stderr, disable=None) as bar,
+        closing(train_seeds(store, plan)) as saying,
+    ):
+        for run, said in saying:
+            group = run.seed_group
+            if isinstance(said, Points):
+                bar.total = said.iterations * len(plan.seeds)
+                bar.update(said.iteration + len(said.losses) - done[run.seed])
+                done[run.seed] = said.iteration + len(said.losses)
+            elif isinstance(said, Ended):
+                ended += 1
+                bar.set_postfix_str(f"{ended} of {len(plan.seeds)} seeds")
+                if not quiet:
+                    bar.write(_seed_line(store.get(run.id), store.epochs(run.id)), file=sys.stdout)
+    return group
+
+
+def _seed_line(run: Run, records: list[EpochRecord]) -> str:
+    """How one seed ended."""
+    line = f"seed {run.seed:>3}  {run.status}"
+    if records:
+        best, seconds = max(record.test_accuracy for record in records), sum(record.seconds for record in records)
+        line += f"  test {records[-1].test_accuracy:.2%}, best {best:.2%}  {seconds:.1f} s"
+    return line
+
+
+def _seed_document(run: Run, records: list[EpochRecord]) -> Json:
+    checkpoint = lab_home() / run.id / "last.safetensors"
+    return {
+        "seed": run.seed,
+        "run": run.id,
+        "status": run.status,
+        "error": run.error,
+        "epochs": [_epoch_document(asdict(record)) for record in records],
+        "checkpoint": str(checkpoint) if checkpoint.is_file() else None,
+    }
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    """What to train, from options that go together. Raises LabError."""
+    from core.resident import choose_device
+    from lab.many_seeds import Plan, most_side_by_side
+
+    if options.seed is not None:
+        raise LabError("--seeds: --seed is given too; give one of them")
+    if options.save is not None:
+        raise LabError("--seeds: --save is given too, but each seed's run keeps its checkpoints in a folder of its own")
+    seeds = parse_seeds(options.seeds)
+    architecture, recipe, slug = _with_recipe(options)
+    recipe = check_recipe(recipe if options.epochs is None else replace(recipe, epochs=options.epochs))
+    classifier(architecture)
+    device = choose_device(options.device)
+    most = most_side_by_side(device)
+    if options.side_by_side is not None and not 1 <= options.side_by_side <= most:
+        raise LabError(f"--side-by-side: {options.side_by_side} is outside 1 to {most}, the most on this {device.type}")
+    side_by_side = min(options.side_by_side or most, len(seeds))
+    return Plan(architecture, slug, recipe, seeds, obtain(options.data), device, side_by_side)
 
 
 def range_test_command(options: argparse.Namespace) -> Json:
@@ -400,6 +533,27 @@ def _with_recipe(options: argparse.Namespace) -> tuple[Architecture, Recipe, str
     if options.seed is not None:
         recipe = replace(recipe, seed=options.seed)
     return architecture, recipe, slug
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """The seeds that a list such as 0-4,9 names, in order. Raises LabError."""
+    seeds: list[int] = []
+    for part in text.split(","):
+        found = re.fullmatch(r"\s*([0-9]{1,50})(?:-([0-9]{1,50}))?\s*", part)
+        if found is None:
+            raise LabError(f"--seeds: {short(part)} is neither a seed nor a range of seeds; give such as 0-4,9")
+        first, last = int(found[1]), int(found[2] or found[1])
+        if last < first:
+            raise LabError(f"--seeds: {short(part)} counts down; give {last}-{first}")
+        if last > LAST_SEED:
+            raise LabError(f"--seeds: {short(part)} is outside 0 to {LAST_SEED:,}")
+        if len(seeds) + last - first + 1 > MOST_SEEDS:
+            raise LabError(f"--seeds: {short(text)} names more than {MOST_SEEDS} seeds")
+        seeds += range(first, last + 1)
+    for seed in seeds:
+        if seeds.count(seed) > 1:
+            raise LabError(f"--seeds: {short(text)} names {seed} more than once")
+    return tuple(sorted(seeds))
 
 
 def _text(path: Path, kind: type[LabError]) -> str:

@@ -45,7 +45,8 @@ def recipe_form(written: Recipe, key: str) -> Recipe:
             "Hold out 5,000 images", bool(written.validation_size), key=f"{key}-validation", persist_state="session",
             help="Choices are then made on them, and the test set is only looked at.",
         )  # fmt: skip
-        rest = _fields(Recipe, written, ("loss", "label_smoothing", "ema_decay", "normalisation", "seed", "precision"), key)
+        shown = ("loss", "label_smoothing", "ema_decay", "normalisation", "seed", "precision")
+        rest = _fields(Recipe, written, shown, key)
         target = st.number_input(
             "Target accuracy, %",
             0.0,

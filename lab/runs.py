@@ -6,12 +6,14 @@ claiming a run or taking a device's seat, is one statement that SQLite makes ato
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
 import secrets
 import socket
 import sqlite3
+import statistics
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -97,6 +99,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             run TEXT NOT NULL DEFAULT ''
         ) STRICT""",
     ),
+    (
+        "ALTER TABLE runs ADD COLUMN seed_group TEXT NOT NULL DEFAULT ''",
+        "CREATE INDEX runs_by_seed_group ON runs (seed_group)",
+    ),
 )
 
 
@@ -118,6 +124,7 @@ class Run:
     epochs: int  # as planned
     owner: str  # a nickname
     parent: str  # the run that this one retries, or ""
+    seed_group: str  # shared by the runs of one architecture and recipe that differ in their seeds; "" of a single run
     created: float
     started: float | None  # when it was first claimed
     ended: float | None
@@ -152,6 +159,24 @@ class Seat:
     started: float
     heartbeat: float
     run: str  # the run it is busy with, or ""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A figure over several runs."""
+
+    n: int
+    mean: float | None  # None of no run
+    sd: float | None  # the sample's, over n - 1; None of fewer than two runs
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Mean and deviation of one figure of several runs."""
+    return Spread(
+        n=len(values),
+        mean=statistics.fmean(values) if values else None,
+        sd=statistics.stdev(values) if len(values) > 1 else None,
+    )
 
 
 def _names(kind: type[Run | EpochRecord | BatchRow | Seat]) -> tuple[str, ...]:
@@ -338,21 +363,44 @@ class RunStore:
         slug: str = "",
         owner: str = "",
         parent: str = "",
+        seed_group: str = "",
+        worker: str = "",
+        device_name: str = "",
     ) -> Run:
-        """Puts a new run at the end of the queue."""
-        asked = (kind, slug, name, architecture, recipe, dataset, device, parameters, seed, epochs, owner, parent)
+        """Puts a new run at the end of the queue; one for a given worker is that worker's at once, and never waits."""
+        now = time.time()
+        asked = {
+            "kind": kind,
+            "slug": slug,
+            "name": name,
+            "architecture": architecture,
+            "recipe": recipe,
+            "dataset": dataset,
+            "device": device,
+            "parameters": parameters,
+            "seed": seed,
+            "epochs": epochs,
+            "owner": owner,
+            "parent": parent,
+            "seed_group": seed_group,
+            "id": secrets.token_hex(8),  # 64 random bits: no leading dash, and no two that differ in case only
+            "created": now,
+            "status": "running" if worker else "queued",
+            "worker": worker,
+            "device_name": device_name,
+            "started": now if worker else None,
+            "heartbeat": now if worker else None,
+        }
         with self._writing() as connection:
             row = connection.execute(
-                f"""INSERT INTO runs (place, id, kind, status, slug, name, architecture, recipe, dataset, device,
-                        parameters, seed, epochs, owner, parent, created)
-                    VALUES ({_LAST_PLACE}, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING {RUN}""",
-                # 64 random bits in hexadecimal: no leading dash, and no two that differ in case only
-                (secrets.token_hex(8), *asked, time.time()),
+                f"""INSERT INTO runs (place, {", ".join(asked)})
+                    VALUES ({_LAST_PLACE}, {", ".join(f":{column}" for column in asked)}) RETURNING {RUN}""",
+                asked,
             ).fetchone()
         return _run(row)
 
     def retry(self, run_id: str) -> Run:
-        """Submits the same run anew, from its beginning; the new one names the old as its parent."""
+        """Submits the same run anew, from its beginning; the new one names the old as its parent, and is single."""
         old = self.get(run_id)
         return self.submit(
             kind=old.kind,
@@ -451,6 +499,15 @@ class RunStore:
         with self._writing() as connection:
             return _beat(connection, run_id, worker)
 
+    def heartbeats(self, worker: str) -> set[str]:
+        """Says that all the runs the worker has are alive, and which they are."""
+        with self._writing() as connection:
+            rows = connection.execute(
+                "UPDATE runs SET heartbeat = ? WHERE worker = ? AND status = 'running' RETURNING id",
+                (time.time(), worker),
+            ).fetchall()
+        return {row["id"] for row in rows}
+
     def stop_requested(self, run_id: str) -> bool:
         """Whether the run should stop: because someone asked for it, or because it is not there any more."""
         with self._reading() as connection:
@@ -534,6 +591,22 @@ class RunStore:
             ).fetchall()
         return [_run(row) for row in rows]
 
+    def seed_group(self, seed_group: str) -> list[Run]:
+        """The runs of a group, by their seeds. Raises RunError."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                f"SELECT {RUN} FROM runs WHERE seed_group = ? AND seed_group != '' ORDER BY seed", (_text(seed_group),)
+            ).fetchall()
+        if not rows:
+            raise RunError(f"there is no group of runs {short(_text(seed_group))} here")
+        return [_run(row) for row in rows]
+
+    def entries(self, limit: int = 100) -> list[list[Run]]:
+        """What a table of runs shows, the latest first: single runs, and the runs of a group together, by seeds."""
+        with self._reading() as connection:
+            rows = connection.execute(_ENTRIES, (limit,)).fetchall()
+        return [[_run(row) for row in rows] for _, rows in itertools.groupby(rows, key=lambda row: row["latest"])]
+
     def epochs(self, run_id: str) -> list[EpochRecord]:
         """The run's epochs, in order."""
         with self._reading() as connection:
@@ -600,6 +673,17 @@ class RunStore:
 
 
 _LAST_PLACE = "(SELECT coalesce(max(place), 0) + 1 FROM runs)"
+
+# A group stands where its latest run does. One scan from the latest run back until there are enough entries, with a
+# look-up in the index for each run of a group that is passed.
+_ENTRIES = f"""
+    WITH entries (latest, member) AS (
+        SELECT number, seed_group FROM runs AS latest
+        WHERE seed_group = '' OR number = (SELECT max(number) FROM runs WHERE seed_group = latest.seed_group)
+        ORDER BY number DESC LIMIT ?)
+    SELECT latest, {RUN} FROM entries JOIN runs
+        ON number = latest OR (seed_group = member AND member != '')  -- by the indices; a CASE would scan
+    ORDER BY latest DESC, seed"""
 
 # From the last iteration back to the first in equal strides, and at each the next iteration that is stored: as many
 # look-ups in the index as points, however long the run.

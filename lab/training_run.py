@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -24,6 +25,8 @@ from core.trace import classifier
 from core.training import EpochEnd, Event, RateFound, State, history_of, train
 
 RESUME = "resume.pt"
+
+_building = threading.Lock()  # initial weights come of torch's own generator, which all threads share
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ def carry_out(order: Order, data: Resident) -> Iterator[Event]:
     Where the order's folder holds a resume file, goes on from it.
     """
     classifier(order.architecture)
-    network = build(order.architecture, order.recipe.seed).to(data.device)
+    with _building:
+        network = build(order.architecture, order.recipe.seed).to(data.device)
     recipe, history = order.recipe, list[EpochRecord]()
     state = load_state(order.folder) if order.resumable else None
     if state is not None:

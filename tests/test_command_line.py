@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from core import checkpoint
@@ -23,7 +27,9 @@ from core.network import build
 from core.recipe import Recipe
 from core.resident import resident
 from core.spec import architecture_to_json
-from lab.__main__ import main
+from lab.__main__ import LAST_SEED, MOST_SEEDS, main, parse_seeds
+from lab.many_seeds import cores
+from lab.runs import RunStore
 from lab.training_run import Order, carry_out
 from tests.tiny import PLAIN, TINY
 
@@ -146,6 +152,85 @@ def test_a_second_run_of_a_name_it_chose_itself_overwrites_nothing(document: Com
     assert len({run["checkpoint"] for run in runs}) == 2
 
 
+def test_many_seeds_are_one_document_with_a_run_of_each(
+    document: Command, spec: Path, recipe: Path, home: Path
+) -> None:
+    found = document("train", spec, "--recipe", recipe, "--device", "cpu", "--seeds", "7,0-1", "--side-by-side", 1)
+    totals = {"n", "test_accuracy_mean", "test_accuracy_sd"}
+    about = {"slug", "parameters", "device", "dataset", "threads", "side_by_side", "group", "seconds"}
+    assert set(found) == about | totals | {"runs"}
+    assert (found["slug"], found["device"], found["dataset"]) == ("", "cpu", "embedded digits")
+    assert (found["side_by_side"], found["threads"], found["n"]) == (1, cores(), 3)
+    assert [run["seed"] for run in found["runs"]] == [0, 1, 7]
+    for run in found["runs"]:
+        assert set(run) == {"seed", "run", "status", "error", "epochs", "checkpoint"}
+        assert (run["status"], run["error"]) == ("finished", "")
+        assert [set(epoch) for epoch in run["epochs"]] == [EPOCH, EPOCH]
+        assert run["checkpoint"] == str(home / run["run"] / "last.safetensors")
+        _, card = checkpoint.load(Path(run["checkpoint"]))
+        assert (card.recipe.seed, card.record.test_accuracy) == (run["seed"], run["epochs"][-1]["test_accuracy"])
+    reached = [run["epochs"][-1]["test_accuracy"] for run in found["runs"]]
+    assert found["test_accuracy_mean"] == pytest.approx(np.mean(reached))
+    assert found["test_accuracy_sd"] == pytest.approx(np.std(reached, ddof=1))
+    assert document("mistakes", f"{found['runs'][0]['run']}/last", "--limit", 1)["total"] == 360
+    assert [run.seed for run in RunStore(home).seed_group(found["group"])] == [0, 1, 7]
+
+
+@pytest.fixture
+def in_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trains many seeds in this process, as on a GPU: the start of others takes seconds."""
+    monkeypatch.setattr("lab.many_seeds.place_of", lambda device: "threads")
+
+
+@pytest.mark.usefixtures("in_threads")
+def test_one_of_many_seeds_has_no_deviation(document: Command, spec: Path, recipe: Path) -> None:
+    found = document("train", spec, "--recipe", recipe, "--epochs", 1, "--seeds", "3")
+    assert (found["n"], found["side_by_side"], found["test_accuracy_sd"]) == (1, 1, None)
+    assert found["test_accuracy_mean"] == found["runs"][0]["epochs"][-1]["test_accuracy"]
+
+
+@pytest.mark.usefixtures("in_threads")
+def test_people_get_a_line_for_each_seed_and_one_for_all(
+    spec: Path, recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(spec), "--recipe", str(recipe), "--epochs", "1", "--seeds", "0-2"]) == 0
+    *seeds, mean, where = capsys.readouterr().out.splitlines()
+    assert sorted(line[:18] for line in seeds) == [f"seed   {seed}  finished" for seed in range(3)]
+    assert re.match(r"test, last epoch: \d+\.\d\d% ± \d+\.\d\d% \(n = 3\); \d+\.\d s, 3 side by side", mean)
+    assert "trained on embedded digits" in where
+
+
+@pytest.mark.usefixtures("in_threads")
+def test_seeds_that_fail_stand_in_the_document_and_their_reasons_on_standard_error(
+    spec: Path, recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    optimizer = {"name": "SGD", "momentum": 0.99}
+    recipe.write_text(json.dumps({"epochs": 9, "batch_size": 100, "learning_rate": 100, "optimizer": optimizer}))
+    spec.write_text(architecture_to_json(PLAIN))
+    assert main(["train", str(spec), "--recipe", str(recipe), "--seeds", "4-5", "--json"]) == 2
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert [run["status"] for run in found["runs"]] == ["failed", "failed"]
+    assert (found["n"], found["test_accuracy_mean"], found["test_accuracy_sd"]) == (0, None, None)
+    last = err.strip().splitlines()[-1]
+    assert last.startswith("python -m lab train: seed 4: ")
+    assert "; seed 5: " in last
+    assert all(run["error"] in last for run in found["runs"])
+
+
+@given(st.sets(st.integers(0, 40) | st.integers(0, LAST_SEED), min_size=1, max_size=MOST_SEEDS), st.randoms())
+def test_seeds_are_read_as_they_were_written(seeds: set[int], random: Random) -> None:
+    parts: list[tuple[int, int]] = []
+    for seed in sorted(seeds):
+        if parts and parts[-1][1] == seed - 1 and random.random() < 0.7:
+            parts[-1] = (parts[-1][0], seed)
+        else:
+            parts.append((seed, seed))
+    random.shuffle(parts)
+    text = ",".join(f"{first}-{last}" if first < last else f"{first}" for first, last in parts)
+    assert parse_seeds(text) == tuple(sorted(seeds))
+
+
 def test_the_range_test_gives_its_points_and_suggestions(document: Command, spec: Path, recipe: Path) -> None:
     found = document("range-test", spec, "--recipe", recipe, "--iterations", 30, "--start", 1e-4)
     assert {"slug", "dataset", "points", "suggestions", "diverged", "reason"} == set(found)
@@ -252,6 +337,24 @@ def test_without_json_people_get_a_table(command: list[str], capsys: pytest.Capt
         (["train", "a2-final-7758", "--save", "foo.safetensors"], "give 'foo.safetensors' without its ending"),
         (["train", "a2-final-7758", "--save", "a2-final-7758"], "'a2-final-7758' is the name of a shipped checkpoint"),
         (["train", "a2-final-7758", "--data", "MNIST"], "MNIST is not in"),
+        (["train", "a2-final-7758", "--seeds", ""], "--seeds: '' is neither a seed nor a range of seeds"),
+        (["train", "a2-final-7758", "--seeds", "1,two"], "--seeds: 'two' is neither a seed nor a range of seeds"),
+        (["train", "a2-final-7758", "--seeds", "1,,2"], "--seeds: '' is neither a seed nor a range of seeds"),
+        (["train", "a2-final-7758", "--seeds=-1"], "--seeds: '-1' is neither a seed nor a range of seeds"),
+        (["train", "a2-final-7758", "--seeds", "9" * 5000], "is neither a seed nor a range of seeds"),
+        (["train", "a2-final-7758", "--seeds", "4-2"], "--seeds: '4-2' counts down; give 2-4"),
+        (["train", "a2-final-7758", "--seeds", "2147483648"], "'2147483648' is outside 0 to 2,147,483,647"),
+        (["train", "a2-final-7758", "--seeds", "0-100"], "--seeds: '0-100' names more than 100 seeds"),
+        (["train", "a2-final-7758", "--seeds", "0-2147483647"], "names more than 100 seeds"),
+        (["train", "a2-final-7758", "--seeds", "0-4,3"], "--seeds: '0-4,3' names 3 more than once"),
+        (["train", "a2-final-7758", "--seeds", "0-4", "--seed", "1"], "--seeds: --seed is given too"),
+        (["train", "a2-final-7758", "--seeds", "0-4", "--save", "five"], "--seeds: --save is given too"),
+        (["train", "a2-final-7758", "--side-by-side", "2"], "--side-by-side: give --seeds too"),
+        (["train", "a2-final-7758", "--seeds", "0-4", "--side-by-side", "0"], "--side-by-side: 0 is outside 1 to"),
+        (
+            ["train", "a2-final-7758", "--seeds", "0-4", "--side-by-side", "9999"],
+            "--side-by-side: 9999 is outside 1 to",
+        ),
         (["range-test", "a2-final-7758", "--iterations", "1"], "iterations: 1 is outside 20 to 5,000"),
         (["range-test", "a2-final-7758", "--start", "2"], "start 2 is not below end 1"),
         (["range-test", "a2-final-7758", "--end", "nan"], "end: nan is outside"),

@@ -28,7 +28,16 @@ TORCH_FREE = (
     "lab.shelf",
     "lab.machine",
 )
-STREAMLIT_FREE = ("lab.runs", "lab.worker", "lab.jobs", "lab.training_run", "lab.shelf", "lab.machine", "lab.__main__")
+STREAMLIT_FREE = (
+    "lab.runs",
+    "lab.worker",
+    "lab.jobs",
+    "lab.training_run",
+    "lab.shelf",
+    "lab.machine",
+    "lab.__main__",
+    "lab.many_seeds",
+)
 
 
 def imported(path: Path) -> set[str]:

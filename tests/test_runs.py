@@ -20,7 +20,7 @@ import pytest
 from core.errors import RunError
 from core.history import EpochRecord
 from lab import runs
-from lab.runs import BatchRow, Kind, Run, RunStore, Status, lab_home, silence
+from lab.runs import BatchRow, Kind, Run, RunStore, Spread, Status, lab_home, silence, spread
 
 PROCESSES = multiprocessing.get_context("spawn")  # as on every platform, and as a fresh worker would open the store
 
@@ -92,6 +92,7 @@ def test_a_submitted_run_is_read_back_as_it_was_given(store: RunStore) -> None:
         epochs=15,
         owner="Ada",
         parent="",
+        seed_group="",
         created=run.created,
         started=None,
         ended=None,
@@ -249,6 +250,87 @@ def test_a_running_run_is_not_deleted(store: RunStore) -> None:
     with pytest.raises(RunError, match="is running"):
         store.delete(run.id)
     assert store.get(run.id) == run
+
+
+# -------------------------------------------------------------------------------------------------------------- groups
+
+
+def grouped(store: RunStore, group: str, seed: int, worker: str = "w") -> Run:
+    return store.submit(
+        kind="train",
+        name=f"seed {seed}",
+        architecture="{}",
+        recipe="{}",
+        dataset="MNIST",
+        device="cpu",
+        parameters=7_758,
+        seed=seed,
+        epochs=15,
+        seed_group=group,
+        worker=worker,
+        device_name="a processor",
+    )
+
+
+def test_the_runs_of_a_group_are_found_by_their_seeds(store: RunStore) -> None:
+    runs = {seed: grouped(store, "g", seed) for seed in (7, 0, 12)}
+    submitted(store)
+    grouped(store, "other", 3)
+    assert store.seed_group("g") == [runs[0], runs[7], runs[12]]
+    for foreign in ("", "h", "a\ud800"):
+        with pytest.raises(RunError, match="there is no group of runs '"):
+            store.seed_group(foreign)
+
+
+def test_a_table_has_a_group_as_one_entry_where_its_latest_run_is(store: RunStore) -> None:
+    first = submitted(store, "first")
+    group = {seed: grouped(store, "g", seed) for seed in (5, 4)}
+    between = submitted(store, "between")
+    group[3] = grouped(store, "g", 3)
+    other = grouped(store, "other", 9)
+    last = submitted(store, "last")
+    entries = [[last], [other], [group[3], group[4], group[5]], [between], [first]]
+    assert store.entries() == entries
+    assert [store.entries(limit) for limit in range(6)] == [entries[:limit] for limit in range(6)]
+    assert store.runs() == [last, other, group[3], between, group[4], group[5], first]
+
+
+def test_a_run_submitted_for_a_worker_is_that_workers_and_never_waits(store: RunStore) -> None:
+    before = time.time()
+    run = grouped(store, "g", 1, worker="mine")
+    assert (run.status, run.worker, run.device_name) == ("running", "mine", "a processor")
+    assert run.started == run.heartbeat == run.created >= before
+    assert store.claim(["cpu", "auto"], "another") is None
+    assert store.heartbeat(run.id, "mine")
+    assert not store.heartbeat(run.id, "another")
+    assert store.add_epoch(run.id, "mine", epoch(0))
+    (interrupted,) = store.interrupt_stale(30, now=time.time() + 60)
+    assert interrupted.id == run.id
+    assert store.resume(run.id).seed_group == "g", "it is still one of them"
+
+
+def test_one_heartbeat_keeps_all_of_a_workers_runs_alive_and_names_them(store: RunStore) -> None:
+    mine = [grouped(store, "g", seed) for seed in range(3)]
+    other = grouped(store, "g", 3, worker="other")
+    store.finish(mine[0].id, "w", "finished")
+    assert store.heartbeats("w") == {mine[1].id, mine[2].id}
+    assert store.get(mine[2].id).heartbeat > mine[2].heartbeat  # type: ignore[operator]
+    assert store.get(other.id) == other
+    assert store.heartbeats("nobody") == set()
+
+
+def test_a_retried_run_of_a_group_is_a_single_one(store: RunStore) -> None:
+    run = grouped(store, "g", 1)
+    store.finish(run.id, "w", "failed", "why")
+    again = store.retry(run.id)
+    assert (again.seed, again.parent, again.seed_group) == (1, run.id, "")
+    assert (again.status, again.worker, again.started) == ("queued", "", None)
+
+
+def test_a_mean_comes_with_its_deviation_and_n() -> None:
+    assert spread([0.990, 0.994, 0.995]) == Spread(3, pytest.approx(0.993), pytest.approx(0.0026457513))
+    assert spread([0.99]) == Spread(1, 0.99, None)
+    assert spread([]) == Spread(0, None, None)
 
 
 # ---------------------------------------------------------------------------------------------------------- the queue
@@ -630,6 +712,38 @@ def test_an_older_store_is_migrated_and_a_copy_of_it_kept(store: RunStore, monke
         assert connection.execute("SELECT id FROM runs").fetchall() == [(run.id,)]
         assert connection.execute("PRAGMA user_version").fetchone() == (version + columns,)
         connection.close()
+
+
+def test_a_store_of_version_1_is_migrated_with_its_runs_and_a_copy_kept(tmp_path: Path) -> None:
+    file = tmp_path / runs.FILE_NAME
+    old = sqlite3.connect(file)
+    for statement in runs.MIGRATIONS[0]:
+        old.execute(statement)
+    old.execute(
+        """INSERT INTO runs (place, id, kind, status, slug, name, architecture, recipe, dataset, device, parameters,
+               seed, epochs, owner, parent, created)
+           VALUES (1, 'abc', 'train', 'queued', '', 'mine', '{}', '{}', 'MNIST', 'cpu', 7758, 1, 15, 'Ada', '', 1e9)"""
+    )
+    old.execute("INSERT INTO epochs VALUES ('abc', 0, 0.1, 0.97, NULL, NULL, 0.05, 0.99, 0.01, 12.5)")
+    old.execute(f"PRAGMA application_id = {runs.APPLICATION_ID}")
+    old.execute("PRAGMA user_version = 1")
+    old.commit()
+    old.close()
+
+    store = RunStore(tmp_path)
+    assert store.entries() == [[store.get("abc")]]
+    assert (store.get("abc").name, store.get("abc").seed_group) == ("mine", "")
+    assert store.epochs("abc") == [epoch(0)]
+    assert store.seed_group(grouped(store, "g", 2).seed_group)[0].seed == 2
+    claimed_run = store.claim(["cpu"], "w")
+    assert claimed_run is not None
+    assert claimed_run.id == "abc"
+
+    kept = sqlite3.connect(tmp_path / "runs.version1.sqlite3")
+    assert kept.execute("SELECT id FROM runs").fetchall() == [("abc",)]
+    assert kept.execute("PRAGMA user_version").fetchone() == (1,)
+    assert "seed_group" not in {row[1] for row in kept.execute("PRAGMA table_info(runs)")}
+    kept.close()
 
 
 def test_a_migration_that_fails_leaves_the_store_as_it_was(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:

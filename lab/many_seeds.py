@@ -1,0 +1,390 @@
+"""Many seeds of one architecture and recipe, side by side: a run each, and one entry in the table, mean and deviation.
+
+On a CPU each seed trains in a process with its share of the cores; on a GPU each in a thread with a stream of its own,
+all reading the same data. A small network leaves much of either idle when it trains alone. What a seed comes to does
+not depend on the seeds beside it.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import multiprocessing
+import os
+import queue
+import secrets
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from json import dumps
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from typing import Literal
+
+import torch
+
+from core.checkpoint import device_name
+from core.errors import LabError, RunError
+from core.history import EpochRecord
+from core.mnist import load
+from core.recipe import Recipe, recipe_to_json
+from core.resident import Resident, resident
+from core.spec import Architecture, architecture_to_json
+from core.trace import classifier
+from core.training import EpochEnd, Points, RateFound
+from lab.runs import Ending, Run, RunStore
+from lab.training_run import Order, carry_out
+from lab.worker import HEARTBEAT_SECONDS, RETRIES, RETRY_SECONDS, batch_rows
+
+ON_GPU = 8  # seeds side by side at most
+LEAVING_SECONDS = 5.0  # that a process is given to end by itself, when it is no longer wanted
+SPAWN = multiprocessing.get_context("spawn")  # a fork would copy locks that torch's threads hold
+
+Place = Literal["processes", "threads"]
+
+log = logging.getLogger("lab.many_seeds")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An architecture and recipe to be trained once with each seed."""
+
+    architecture: Architecture
+    slug: str  # the step of the ladder, or "" for a design of one's own
+    recipe: Recipe  # its own seed does not count
+    seeds: tuple[int, ...]
+    dataset: str
+    device: torch.device
+    side_by_side: int  # seeds in training at a time
+
+    @property
+    def threads(self) -> int:
+        """Of torch, for each process. The same from the first seed to the last: sums depend on it in the last bits."""
+        on_cpu = place_of(self.device) == "processes"
+        return max(1, cores() // self.side_by_side) if on_cpu else torch.get_num_threads()
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The last that is said of a seed."""
+
+    status: Ending
+    error: str = ""
+
+
+Said = RateFound | Points | EpochRecord | Ended
+Saying = Generator[tuple[int, Said], None, None]  # of each seed; close it to end them all
+
+
+def cores() -> int:
+    """The processor's cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def most_side_by_side(device: torch.device) -> int:
+    """How many seeds may train on the device at a time."""
+    return cores() if place_of(device) == "processes" else ON_GPU
+
+
+def place_of(device: torch.device) -> Place:
+    """Where the seeds of a device train."""
+    return "processes" if device.type == "cpu" else "threads"
+
+
+# ----------------------------------------------------------------------------------------------------------- the store
+
+
+def train_seeds(store: RunStore, plan: Plan, place: Place | None = None) -> Generator[tuple[Run, Said], None, None]:
+    """Train each seed as a run of its own, all of one group, and yield what is said of them once it is in the store.
+
+    Close it to interrupt those that have not ended. A seed that fails leaves the others alone. Raises LabError.
+    """
+    worker = secrets.token_hex(8)
+    runs = {run.seed: run for run in _submit(store, plan, worker)}
+    orders = [_order(store, plan, run) for run in runs.values()]
+    unended = set(runs)
+    train = {"processes": _in_processes, "threads": _in_threads}[place or place_of(plan.device)]
+    ending = Ended("interrupted")
+    try:
+        with (
+            _beating(store, worker, {run.id for run in runs.values()}) as lost,
+            closing(train(plan, orders, lambda seed: _should_stop(store, runs[seed], lost))) as saying,
+        ):
+            for seed, said in saying:
+                run = runs[seed]
+                if not _insist(partial(_write, store, run, said)):
+                    lost.add(run.id)
+                if isinstance(said, Ended):
+                    unended.discard(seed)
+                yield run, said
+    except LabError as error:
+        ending = Ended("failed", str(error))
+        raise
+    finally:
+        for seed in unended:
+            with suppress(LabError):  # their silence will end them
+                _write(store, runs[seed], ending)
+
+
+def _submit(store: RunStore, plan: Plan, worker: str) -> list[Run]:
+    group = secrets.token_hex(8)
+    return [
+        store.submit(
+            kind="train",
+            slug=plan.slug,
+            name=plan.architecture.name,
+            architecture=architecture_to_json(plan.architecture),
+            recipe=recipe_to_json(replace(plan.recipe, seed=seed)),
+            dataset=plan.dataset,
+            device=plan.device.type,
+            parameters=classifier(plan.architecture).parameters,
+            seed=seed,
+            epochs=plan.recipe.epochs,
+            seed_group=group,
+            worker=worker,
+            device_name=device_name(plan.device),
+        )
+        for seed in plan.seeds
+    ]
+
+
+def _order(store: RunStore, plan: Plan, run: Run) -> Order:
+    recipe = replace(plan.recipe, seed=run.seed)
+    return Order(run.name, run.slug, plan.architecture, recipe, store.folder / run.id)
+
+
+def _should_stop(store: RunStore, run: Run, lost: set[str]) -> bool:
+    return run.id in lost or store.stop_requested(run.id)
+
+
+def _write(store: RunStore, run: Run, said: Said) -> bool:
+    """What was said to the store; False when the run is no longer this worker's."""
+    match said:
+        case RateFound():
+            result = {"chosen": said.learning_rate, "from": said.reason, **asdict(said.result)}
+            return store.set_result(run.id, run.worker, dumps(result))
+        case Points():
+            return store.add_batches(run.id, run.worker, batch_rows(said))
+        case EpochRecord():
+            return store.add_epoch(run.id, run.worker, said)
+        case Ended(status, error):
+            return store.finish(run.id, run.worker, status, error)
+
+
+def _insist(write: Callable[[], bool]) -> bool:
+    """Do a write to the store, again where the store cannot be written just now. Raises RunError in the end."""
+    for _ in range(RETRIES):
+        try:
+            return write()
+        except RunError as error:
+            log.warning("once more: %s", error)
+            time.sleep(RETRY_SECONDS)
+    return write()
+
+
+@contextmanager
+def _beating(store: RunStore, worker: str, runs: set[str]) -> Iterator[set[str]]:
+    """Say every second that the worker's runs are alive; what is yielded fills with those that are its no longer."""
+    lost: set[str] = set()
+    leaving = threading.Event()
+
+    def beat() -> None:
+        while not leaving.wait(HEARTBEAT_SECONDS):
+            try:
+                lost.update(runs - store.heartbeats(worker))  # with those that have ended, which are not asked about
+            except LabError as error:
+                log.warning("no heartbeat: %s", error)
+
+    pulse = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    pulse.start()
+    try:
+        yield lost
+    finally:
+        leaving.set()
+        pulse.join()
+
+
+# -------------------------------------------------------------------------------------------------------- side by side
+
+
+def _train(
+    order: Order, data: Callable[[], Resident], tell: Callable[[Said], None], should_stop: Callable[[], bool]
+) -> Ended:
+    """Train one seed; whatever goes wrong ends it and nothing else."""
+    try:
+        if should_stop():
+            return Ended("stopped")
+        for event in carry_out(order, data()):
+            tell(event.record if isinstance(event, EpochEnd) else event)
+            if isinstance(event, EpochEnd) and event.record.epoch == order.recipe.epochs - 1:
+                break  # done: a stop that comes now comes too late
+            if should_stop():
+                return Ended("stopped")
+    except LabError as error:
+        return Ended("failed", str(error))
+    except ConnectionError:  # from `tell`: nobody listens
+        raise
+    except Exception as error:
+        log.exception("seed %s failed", order.recipe.seed)
+        return Ended("failed", f"{type(error).__name__}: {error}")
+    return Ended("finished")
+
+
+def _in_threads(plan: Plan, orders: Sequence[Order], should_stop: Callable[[int], bool]) -> Saying:
+    """Threads that share the data on the device, each seed with a stream of its own."""
+    data = resident(load(plan.dataset), plan.recipe, plan.device)
+    saying = queue.SimpleQueue[tuple[int, Said]]()
+    leaving = threading.Event()
+
+    def beside_others() -> Resident:
+        _take_stream(plan.device)
+        return data
+
+    def train(order: Order) -> None:
+        seed = order.recipe.seed
+
+        def stop() -> bool:
+            return leaving.is_set() or should_stop(seed)
+
+        saying.put((seed, _train(order, beside_others, lambda said: saying.put((seed, said)), stop)))
+
+    pool = ThreadPoolExecutor(plan.side_by_side, thread_name_prefix="seed")
+    try:
+        for order in orders:
+            pool.submit(train, order)
+        running = len(orders)
+        while running:
+            seed, said = saying.get()
+            running -= isinstance(said, Ended)
+            yield seed, said
+    finally:
+        leaving.set()
+        pool.shutdown(cancel_futures=True)
+
+
+def _take_stream(device: torch.device) -> None:
+    """Let what this thread asks of the GPU run beside what the others ask, not behind it."""
+    if device.type == "cuda":
+        stream = torch.cuda.Stream(device)
+        stream.wait_stream(torch.cuda.default_stream(device))  # which brings the data
+        torch.cuda.set_stream(stream)
+
+
+def _in_processes(plan: Plan, orders: Sequence[Order], should_stop: Callable[[int], bool]) -> Saying:
+    """Processes that train one seed after the other and keep the data; a dead one costs its seed, and is replaced.
+
+    concurrent.futures' pool would not do: when one of its processes is killed, it ends them all.
+    """
+    waiting = deque(orders)
+    idle: list[_Child] = []
+    busy: dict[Connection, _Child] = {}
+    try:
+        while waiting or busy:
+            while waiting and len(busy) < plan.side_by_side:
+                order = waiting.popleft()
+                if should_stop(order.recipe.seed):
+                    yield order.recipe.seed, Ended("stopped")
+                    continue
+                child = idle.pop() if idle else _Child(plan)
+                busy[child.connection] = child
+                child.give(order)
+            for connection in wait(list(busy)):
+                child = busy[connection]  # type: ignore[index]  # what was given comes back
+                said = child.hear()
+                if isinstance(said, Ended):
+                    del busy[child.connection]
+                    if child.alive:
+                        idle.append(child)
+                elif should_stop(child.seed):
+                    child.stop()
+                yield child.seed, said
+    finally:
+        children = [*idle, *busy.values()]
+        for child in children:
+            child.connection.close()  # at which it ends, once it has something to say
+        deadline = time.monotonic() + LEAVING_SECONDS
+        for child in children:
+            child.end(deadline - time.monotonic())
+
+
+class _Child:
+    """One process that trains seeds: guards it and the connection to it."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.connection, other_end = SPAWN.Pipe()
+        self.process = SPAWN.Process(
+            target=_serve, args=(other_end, plan.dataset, plan.recipe, plan.threads), daemon=True
+        )
+        with _no_interrupts():
+            self.process.start()
+        other_end.close()
+        self.alive = True
+        self.seed = -1
+
+    def give(self, order: Order) -> None:
+        """Let it train this."""
+        self.seed = order.recipe.seed
+        with suppress(ConnectionError):  # it has died since; `hear` will tell
+            self.connection.send(order)
+
+    def stop(self) -> None:
+        """Let it leave off the seed that it is training; what comes too late, it passes over."""
+        with suppress(ConnectionError):
+            self.connection.send(None)
+
+    def hear(self) -> Said:
+        """What it says next; of one that has died, how."""
+        try:
+            said: Said = self.connection.recv()
+        except (EOFError, OSError):  # the latter when it died in the middle of a word
+            self.alive = False
+            self.connection.close()
+            self.process.join()
+            return Ended("failed", f"its process {_death(self.process.exitcode)}")
+        return said
+
+    def end(self, seconds: float) -> None:
+        """Wait for it to end, and end it when it has not by then."""
+        self.process.join(max(0.0, seconds))
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+
+
+def _death(status: int | None) -> str:
+    if status is None or status >= 0:
+        return f"ended with status {status}"
+    names = {each.value: each.name for each in signal.Signals}
+    return f"was killed by {names.get(-status, f'signal {-status}')}"
+
+
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """For the start of a process: it inherits that Ctrl-C, which a terminal sends to all, is none of its business."""
+    if sys.platform == "win32":
+        yield
+        return
+    resource_tracker.ensure_running()  # else the start of the first process does it, and lets interrupts in again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _serve(connection: Connection, dataset: str, recipe: Recipe, threads: int) -> None:
+    """The process: train every order that comes and say what becomes of it, until the connection is closed."""
+    torch.set_num_threads(threads)
+    data = functools.cache(lambda: resident(load(dataset), recipe, torch.device("cpu")))
+    with suppress(EOFError, OSError):
+        while True:
+            order: Order | None = connection.recv()
+            if order is not None:  # or it is a stop for the last seed, which ended first
+                connection.send(_train(order, data, connection.send, connection.poll))
