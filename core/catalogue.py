@@ -7,7 +7,7 @@ Parameters, shapes and receptive fields are not written here: `core.trace` compu
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from core.errors import SpecError
@@ -84,7 +84,7 @@ class Step:
     title: str
     architecture: Architecture
     recipe: Recipe
-    claim: Claim
+    claim: Claim | None  # None for a step of our own: it is measured, not claimed
     source: str  # repository, commit, path
     change: str = ""  # what is new since the step before
     target: str = ""
@@ -94,6 +94,27 @@ class Step:
     errata: tuple[Erratum, ...] = ()
     field_claims: tuple[FieldClaim, ...] = ()
     recipe_known: bool = True  # False: part of the recipe is a stand-in, and the claim's note says which
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """A network and recipe that no write-up has, for the one difference between it and a step."""
+
+    name: str  # its study's
+    of: str  # the slug of the step that it differs from
+    title: str
+    architecture: Architecture
+    recipe: Recipe
+
+
+@dataclass(frozen=True)
+class CleanComparison:
+    """Two studies that differ in one thing. The names are those of steps or of variants."""
+
+    step: str  # the slug of the step whose analysis it mends
+    question: str
+    before: str
+    after: str
 
 
 # --------------------------------------------------------------------------------------------- blocks, as tuples of ops
@@ -1147,6 +1168,66 @@ EXTRAS: tuple[Step, ...] = (
 )
 
 # ------------------------------------------------------------------------------------------------------------- look-up
+
+
+# ------------------------------------------------------------------------------------------------- clean comparisons
+
+
+def _varied(of: str, name: str, title: str, **recipe: object) -> Variant:
+    """The step with another recipe."""
+    step = by_slug(of)
+    changed = replace(step.recipe, **recipe)  # type: ignore[arg-type]
+    return Variant(name=name, of=of, title=title, architecture=step.architecture, recipe=changed)
+
+
+def variants() -> tuple[Variant, ...]:
+    """What the clean comparisons need besides the steps."""
+    patient = EVOLUTION_PLATEAU.schedule
+    impatient = EVOLUTION_IMPATIENT.schedule
+    assert isinstance(impatient, ReduceLROnPlateau)
+    c3 = by_slug("c3-batchnorm-7448")
+    return (
+        _varied("a3-dilation-5340", "a3-patience-2", "A3 with a patience of 2", schedule=patient),
+        _varied(
+            "a3-dilation-5340", "a3-held-out-test", "A3, 5,000 held out, rate by the test loss", validation_size=5000
+        ),
+        _varied(
+            "a3-dilation-5340",
+            "a3-held-out-validation",
+            "A3, 5,000 held out, rate by their loss",
+            validation_size=5000,
+            schedule=replace(impatient, monitor="validation"),
+        ),
+        _varied("b4-rotation-7852", "b4-batch-128", "B4 with batches of 128", batch_size=128),
+        Variant(
+            name="c3-without-batchnorm",
+            of="c3-batchnorm-7448",
+            title="C3 without batch norm",
+            architecture=Architecture("C3 without batch norm", six_models_skeleton(conv_relu)),
+            recipe=c3.recipe,
+        ),
+        _varied(
+            "c5-rotation-7448", "c5-steplr", "C5 with C6's schedule", schedule=by_slug("c6-steplr-7416").recipe.schedule
+        ),
+    )
+
+
+CLEAN_COMPARISONS: tuple[CleanComparison, ...] = (
+    CleanComparison("a3-dilation-5340", "Is a patience of 1 better than 2?", "a3-patience-2", "a3-dilation-5340"),
+    CleanComparison(
+        "a3-dilation-5340",
+        "Does a rate that falls by the test loss flatter the test figure?",
+        "a3-held-out-validation",
+        "a3-held-out-test",
+    ),
+    CleanComparison("b4-rotation-7852", "Are batches of 64 better than of 128?", "b4-batch-128", "b4-rotation-7852"),
+    CleanComparison("c3-batchnorm-7448", "What does ReLU alone give?", "c2-skeleton-7272", "c3-without-batchnorm"),
+    CleanComparison(
+        "c3-batchnorm-7448", "What does batch norm give, with ReLU there?", "c3-without-batchnorm", "c3-batchnorm-7448"
+    ),
+    CleanComparison("c6-steplr-7416", "What does the schedule alone give?", "c5-rotation-7448", "c5-steplr"),
+    CleanComparison("c6-steplr-7416", "What does the rest of C6 give?", "c5-steplr", "c6-steplr-7416"),
+)
 
 
 def by_slug(slug: str) -> Step:

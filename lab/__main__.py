@@ -23,10 +23,13 @@ from core.mnist import DATASETS, EMBEDDED, data_root, download, is_present, load
 from core.recipe import RangeTest, Recipe, check_recipe, recipe_from_json
 from core.record import Json, short
 from core.spec import Architecture, architecture_from_json
+from core.study import summary
 from core.trace import Trace, classifier, spell
 from lab.machine import FILE_NAME as MACHINE_FILE
 from lab.runs import Run, RunStore, lab_home, spread
 from lab.shelf import SHIPPED, find
+from lab.studies import in_words, judged, studies
+from lab.study_tables import ladder_table, rewrite
 
 if TYPE_CHECKING:
     from lab.many_seeds import Plan
@@ -119,6 +122,13 @@ def _parser() -> Parser:
     benching.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
     benching.add_argument("--rounds", type=int, default=5)
 
+    again = add("reproduce", reproduce_command, "Train every step with several seeds, and write what comes of it.")
+    again.add_argument("names", metavar="SLUG", nargs="*", help="steps or variants; all, if none is given")
+    again.add_argument("--seeds", metavar="SEEDS", help="such as 1-5; by default as many as the device affords")
+    again.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+    again.add_argument("--side-by-side", type=int, metavar="N", help="runs in training at a time")
+    again.add_argument("--tables", action="store_true", help="train nothing: only write the README's tables anew")
+
     fetching = add("data", data_command, "Which data sets are here, and where; with --download, fetch one.")
     fetching.add_argument("--download", metavar="NAME", nargs="?", const="MNIST", choices=DATASETS[:3])
     return parser
@@ -138,8 +148,11 @@ def _add_training_options(parser: Parser) -> None:
 def steps(options: argparse.Namespace) -> Json:
     """The ladder, in order."""
     document: list[Json] = []
+    found = studies()
     for step in catalogue.STEPS:
-        walked = classifier(step.architecture)
+        walked, study = classifier(step.architecture), found.get(step.slug)
+        claim = step.claim.best_test_accuracy if step.claim else None
+        measured = summary(study.runs) if study else None
         document.append(
             {
                 "slug": step.slug,
@@ -148,14 +161,20 @@ def steps(options: argparse.Namespace) -> Json:
                 "parameters": walked.parameters,
                 "macs": walked.macs,
                 "receptive_field": walked.field.size,
-                "claimed_test_accuracy": step.claim.best_test_accuracy,
+                "claimed_test_accuracy": claim,
+                "test_accuracy_mean": measured.mean if measured else None,
+                "test_accuracy_sd": measured.sd if measured else None,
+                "n": measured.n if measured else 0,
+                "held_test_accuracy": measured.held if measured else None,
+                "verdict": judged(step, measured),
             }
         )
         if not options.json:
-            claim = step.claim.best_test_accuracy
+            claimed = "no claim      " if claim is None else f"claimed {claim:.2%}"
+            ours = in_words(measured) if measured else "not measured"
             print(
                 f"{step.slug:22}{walked.parameters:>11,} parameters {walked.macs / 1e6:>7.2f} M MACs   "
-                f"field {walked.field.size:>2}   claimed {claim:.2%}   {step.title}"
+                f"field {walked.field.size:>2}   {claimed}   {ours:<23}   {step.title}"
             )
     return document
 
@@ -278,7 +297,7 @@ def _train_seeds(options: argparse.Namespace) -> Json | Incomplete:
         "parameters": parameters,
         "device": plan.device.type,
         "dataset": plan.dataset,
-        "threads": plan.threads,
+        "threads": plan.pool.threads,
         "side_by_side": plan.side_by_side,
         "group": group,
         "seconds": seconds,
@@ -494,6 +513,35 @@ def bench_command(options: argparse.Namespace) -> Json:
         "floor_seconds": done.floor_seconds,
         "peak_bytes": done.peak_bytes,
     }
+
+
+def reproduce_command(options: argparse.Namespace) -> Json:
+    """The study of the ladder: it goes on where it stopped."""
+    from core.resident import choose_device
+    from lab.many_seeds import most_side_by_side
+    from lab.reproduce import reproduce, subjects, unfinished
+    from lab.robustness_table import measure_shipped
+
+    wanted = subjects(options.names)
+    device = choose_device(options.device)
+    seeds = parse_seeds(options.seeds) if options.seeds else None
+    most = most_side_by_side(device)
+    beside = most if options.side_by_side is None else options.side_by_side
+    if not 1 <= beside <= most:
+        raise LabError(f"--side-by-side: {beside} is outside 1 to {most}, what this machine can do at a time")
+    if not options.tables:
+        if not is_present("MNIST"):
+            _fetch("MNIST")
+        reproduce(wanted, device, beside, seeds, lambda text: print(text, file=sys.stderr))
+        measure_shipped(lambda text: print(text, file=sys.stderr))  # after the weights: others may ship now
+    found = studies()
+    rewrite(found)
+    left = list(unfinished(wanted, device))
+    if not options.json:
+        print(ladder_table(found))
+        for line in left:
+            print(f"still to train: {line}")
+    return {"studies": {name: len(study.runs) for name, study in found.items()}, "unfinished": list(left)}
 
 
 def data_command(options: argparse.Namespace) -> Json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import plotly.graph_objects as go
@@ -15,96 +16,198 @@ from core.history import EpochRecord
 from core.mnist import Pixels
 from core.receptive_field import ReceptiveField, extent
 from core.recipe import Recipe, ReduceLROnPlateau, rate_at
+from core.study import SeedRun, Summary, epoch_means, pareto_front
 from lab.runs import BatchRow
+from lab.studies import in_words
 
 TRAIN, VALIDATION, TEST, PASS = "#0072B2", "#E69F00", "#D55E00", "#009E73"
 CLAIM = "#8A929B"  # grey, readable on white and on black
-LINEAGE = {"a": "#0072B2", "b": "#D55E00", "c": "#CC79A7", "own": "#009E73"}
+FRONT = "#56B4E9"
+LINEAGE = {"a": "#0072B2", "b": "#D55E00", "c": "#CC79A7", "d": "#E69F00"}
+SYMBOL = {"a": "circle", "b": "square", "c": "diamond", "d": "star"}  # a lineage is told by its form too
+Box = tuple[float, float, float, float]  # x from, x to, y from, y to
 
 
 @dataclass(frozen=True)
 class LadderPoint:
-    """One mark on the picture of the ladder."""
+    """One step on the picture of the ladder."""
 
     slug: str
     label: str  # such as A2
     title: str
     lineage: str
     parameters: int
-    claimed: float  # accuracies as fractions
-    measured: float | None
+    claimed: float | None  # accuracies as fractions
+    measured: Summary | None
+    verdict: str
 
 
 LADDER_FLOOR = 0.989  # what lies below, one figure of 97.9%, is drawn on it with its number: it would drown the rest
 LADDER_TOP = 0.9968
+SMALL = (1_600, 11_900)  # parameters on the linear panel
+LARGE = (2.4e5, 1.4e7)
+APART = 120  # parameters: nearer marks would hide each other
+PIXELS_A_PARAMETER = 0.085  # on a window 1280 pixels wide: where words would run into each other is judged there
+PIXELS_A_POINT = 440.0  # in a percentage point of accuracy
 
 
-def ladder(points: Sequence[LadderPoint], height: int = 430) -> go.Figure:
-    """Parameters against test accuracy: claims hollow, ours filled, and the challenge's corner.
+def ladder(points: Sequence[LadderPoint], ink: str, height: int = 440) -> go.Figure:
+    """Parameters against test accuracy: claims hollow, ours filled with their deviation, the challenge, the front.
 
     Two panels share the accuracy: the small networks on a linear axis, where the challenge is decided, and the large
-    ones, which would squeeze them into a tenth of the width.
+    ones, which would squeeze them into a tenth of the width. `ink` is the colour of the steps' names.
     """
-    figure = make_subplots(1, 2, shared_yaxes=True, column_widths=[0.8, 0.2], horizontal_spacing=0.02)
-    figure.add_shape(
-        type="rect", x0=4_500, x1=MAX_PARAMETERS, y0=100 * TARGET_ACCURACY, y1=100 * LADDER_TOP,
-        fillcolor=PASS, opacity=0.12, line_width=0, layer="below", row=1, col=1,
-    )  # fmt: skip
-    figure.add_annotation(
-        x=4_560, y=100 * LADDER_TOP, text="the challenge: at most 8,000 parameters, at least 99.4%", showarrow=False,
-        xanchor="left", yanchor="top", font={"color": PASS, "size": 14}, row=1, col=1,
-    )  # fmt: skip
+    figure = make_subplots(1, 2, shared_yaxes=True, column_widths=[0.84, 0.16], horizontal_spacing=0.025)
+    places = _side_by_side(points)
+    _front_line(figure, points, places)
     for column in (1, 2):
-        within = [point for point in points if (point.parameters > 20_000) == (column == 2)]
-        for point in within:
-            if point.measured is not None:
-                figure.add_shape(
-                    type="line", x0=point.parameters, x1=point.parameters, line={"color": CLAIM, "width": 1},
-                    y0=_shown(point.measured), y1=_shown(point.claimed), layer="below", row=1, col=column,
-                )  # fmt: skip
-        _marks(figure, within, [point.claimed for point in within], column, hollow=True)
-        done = [point for point in within if point.measured is not None]
-        _marks(figure, done, [point.measured or 0.0 for point in done], column, hollow=False)
-    figure.update_xaxes(title="parameters", range=[4_500, 11_600], tickformat=",", dtick=1_000, row=1, col=1)
+        within = [point for point in points if (point.parameters > SMALL[1]) == (column == 2)]
+        _claims(figure, within, places, column)
+        _means(figure, within, places, column)
+    words = [_challenge_words(), *_words(points, places, ink)]
+    figure.update_layout(shapes=_shapes(points, places), annotations=words)  # at once: one by one takes 0.1 s
+    figure.update_xaxes(title="parameters", range=SMALL, tickformat=",", dtick=1_000, row=1, col=1)
     figure.update_xaxes(
-        type="log", range=[np.log10(2.4e5), np.log10(1.4e7)], tickvals=[5e5, 6e6], ticktext=["500,000", "6 M"],
+        type="log", range=[np.log10(each) for each in LARGE], tickvals=[5e5, 6e6], ticktext=["500,000", "6 M"],
         row=1, col=2,
     )  # fmt: skip
     figure.update_yaxes(range=[100 * LADDER_FLOOR - 0.05, 100 * LADDER_TOP], tickformat=".1f", dtick=0.1)
     figure.update_yaxes(title="test accuracy, %", row=1, col=1)
-    return _laid_out(figure, height)
+    figure.update_xaxes(tickfont_size=14, title_font_size=15).update_yaxes(tickfont_size=14, title_font_size=15)
+    return _laid_out(figure, height).update_layout(legend_font_size=14)
+
+
+def _shapes(points: Sequence[LadderPoint], places: dict[str, float]) -> list[dict[str, object]]:
+    """The challenge's corner, and a dotted line from each claim to its mean."""
+    corner: dict[str, object] = {
+        "type": "rect", "xref": "x", "yref": "y", "x0": SMALL[0], "x1": MAX_PARAMETERS, "y0": 100 * TARGET_ACCURACY,
+        "y1": 100 * LADDER_TOP, "fillcolor": PASS, "opacity": 0.12, "line": {"width": 0}, "layer": "below",
+    }  # fmt: skip
+    lines: list[dict[str, object]] = [
+        {
+            "type": "line", "layer": "below", "line": {"color": CLAIM, "width": 1, "dash": "dot"}, **_panel(point),
+            "x0": places[point.slug], "x1": places[point.slug],
+            "y0": _shown(point.measured.mean), "y1": _shown(point.claimed),
+        }
+        for point in points
+        if point.measured is not None and point.claimed is not None
+    ]  # fmt: skip
+    return [corner, *lines]
+
+
+def _challenge_words() -> dict[str, object]:
+    return {
+        "xref": "x", "yref": "y", "x": SMALL[0] + 60, "y": 100 * LADDER_TOP, "showarrow": False, "align": "left",
+        "text": f"the challenge: at least {TARGET_ACCURACY:.1%}<br>in at most {MAX_PARAMETERS:,} parameters",
+        "xanchor": "left", "yanchor": "top", "font": {"color": PASS, "size": 14},
+    }  # fmt: skip
+
+
+def _panel(point: LadderPoint) -> dict[str, object]:
+    """The axes of the panel that the point stands on."""
+    return {"xref": "x2", "yref": "y2"} if point.parameters > SMALL[1] else {"xref": "x", "yref": "y"}
+
+
+def front(points: Sequence[LadderPoint]) -> list[LadderPoint]:
+    """The measured steps whose mean no smaller or equally large one reaches, by rising parameters."""
+    done = [(point, point.measured.mean) for point in points if point.measured is not None]
+    return [done[index][0] for index in pareto_front([(point.parameters, mean) for point, mean in done])]
 
 
 def _shown(accuracy: float) -> float:
     return 100 * max(accuracy, LADDER_FLOOR)
 
 
-def _marks(
-    figure: go.Figure, points: Sequence[LadderPoint], accuracies: list[float], column: int, hollow: bool
-) -> None:
-    name = "claimed: best epoch of one run" if hollow else "measured here: last epoch"
-    low = [accuracy < LADDER_FLOOR for accuracy in accuracies]
-    below = [f" ↓ {a:.1%}" if is_low else "" for a, is_low in zip(accuracies, low, strict=True)]
+def _side_by_side(points: Sequence[LadderPoint]) -> dict[str, float]:
+    """Where each mark stands on its axis, by slug: at its parameters, or as little beside them as keeps marks apart.
+
+    Of all places at least APART from each other, in the same order, those with the least squared shift: the pool of
+    adjacent violators (Ayer et al. 1955, doi:10.1214/aoms/1177728423). None crosses the challenge's border.
+    """
+    places = {point.slug: float(point.parameters) for point in points}
+    crowd = [point for point in points if point.parameters <= SMALL[1] and not _is_low(point)]
+    for least, most in ((0, MAX_PARAMETERS), (MAX_PARAMETERS + 1, SMALL[1])):
+        part = sorted((p for p in crowd if least <= p.parameters <= most), key=lambda p: (p.parameters, p.label))
+        pools: list[list[float]] = []
+        for rank, point in enumerate(part):
+            pools.append([point.parameters - APART * rank])
+            while len(pools) > 1 and np.mean(pools[-2]) > np.mean(pools[-1]):
+                last = pools.pop()
+                pools[-1] += last
+        shifted = np.clip([np.mean(pool) for pool in pools for _ in pool], least, most - APART * (len(part) - 1))
+        for rank, (point, place) in enumerate(zip(part, shifted, strict=True)):
+            places[point.slug] = float(place) + APART * rank
+    return places
+
+
+def _is_low(point: LadderPoint) -> bool:
+    """Whether all that there is to draw of it lies below the picture."""
+    figures = [point.claimed, point.measured.mean if point.measured else None]
+    return all(each is None or each < LADDER_FLOOR for each in figures)
+
+
+def _stair(points: Sequence[LadderPoint], places: dict[str, float]) -> list[list[tuple[float, float]]]:
+    """The best mean that so many parameters buy: the front's corners on each panel, on to the panel's right edge."""
+    corners = [(places[point.slug], point.measured.mean) for point in front(points) if point.measured]
+    small = [corner for corner in corners if corner[0] <= SMALL[1]]
+    large = [corner for corner in corners if corner[0] > SMALL[1]]
+    if small:
+        large.insert(0, (LARGE[0], small[-1][1]))
+        small.append((SMALL[1], small[-1][1]))
+    if large:
+        large.append((LARGE[1], large[-1][1]))
+    return [small, large]
+
+
+def _front_line(figure: go.Figure, points: Sequence[LadderPoint], places: dict[str, float]) -> None:
+    panels = _stair(points, places)
+    for column, stair in enumerate(panels, 1):
+        if stair:
+            figure.add_scatter(
+                x=[x for x, _ in stair], y=[_shown(mean) for _, mean in stair], mode="lines", legendgroup="front",
+                name="Pareto front of our means", line={"color": FRONT, "width": 2, "shape": "hv"}, hoverinfo="skip",
+                legendrank=3000, showlegend=column == 1 or not panels[0], row=1, col=column,
+            )  # fmt: skip
+
+
+HOVER = (
+    "<b>%{customdata[1]}</b><br>%{customdata[2]} parameters<br>claimed: %{customdata[3]}<br>"
+    "ours, last epoch: %{customdata[4]}<br>held: %{customdata[5]}<br>best epoch, chosen on the test set: "
+    "%{customdata[6]}<br>%{customdata[7]}<extra></extra>"
+)
+
+
+def _told(point: LadderPoint) -> list[str]:
+    """What a mark's hover says; the slug, which a click needs, comes first."""
+    measured = point.measured
+    return [
+        point.slug,
+        point.title,
+        f"{point.parameters:,}",
+        "nothing" if point.claimed is None else f"{point.claimed:.2%}",
+        in_words(measured) if measured else "not measured",
+        f"{measured.held:.2%}" if measured else "—",
+        f"{measured.best_mean:.2%}" if measured else "—",
+        point.verdict if measured else "",
+    ]
+
+
+def _claims(figure: go.Figure, points: Sequence[LadderPoint], places: dict[str, float], column: int) -> None:
+    claimed = [(point, point.claimed) for point in points if point.claimed is not None]
     figure.add_scatter(
-        x=[point.parameters for point in points],
-        y=[_shown(accuracy) for accuracy in accuracies],
-        mode="markers+text",
-        text=[f"{point.label}{note}" if hollow else "" for point, note in zip(points, below, strict=True)],
-        textposition=[_beside(point, points) for point in points] if hollow else "bottom center",
-        textfont={"size": 14},
-        name=name,
-        legendgroup=name,
+        x=[places[point.slug] for point, _ in claimed],
+        y=[_shown(accuracy) for _, accuracy in claimed],
+        mode="markers",
+        name="claimed: best epoch of one run",
+        legendgroup="claimed",
+        legendrank=1000,
         showlegend=column == 1,
-        customdata=[
-            [point.slug, point.title, f"{point.parameters:,}", f"{accuracy:.2%}"]
-            for point, accuracy in zip(points, accuracies, strict=True)
-        ],
-        hovertemplate="<b>%{customdata[1]}</b><br>%{customdata[2]} parameters<br>%{customdata[3]} "
-        f"{name}<extra></extra>",
+        customdata=[_told(point) for point, _ in claimed],
+        hovertemplate=HOVER,
         marker={
-            "size": 13,
-            "symbol": [("triangle-down" if is_low else "circle") + ("-open" if hollow else "") for is_low in low],
-            "color": CLAIM if hollow else [LINEAGE.get(point.lineage, CLAIM) for point in points],
+            "size": 15,
+            "symbol": [f"{_symbol(point, accuracy)}-open" for point, accuracy in claimed],
+            "color": CLAIM,
             "line": {"width": 2},
         },
         row=1,
@@ -112,20 +215,94 @@ def _marks(
     )
 
 
-def _beside(point: LadderPoint, points: Sequence[LadderPoint]) -> str:
-    """Where a mark's word stands: away from the neighbour that would run into it."""
-    near = [
-        other.parameters - point.parameters
-        for other in points
-        if other is not point
-        and abs(other.parameters - point.parameters) < 320
-        and abs(other.claimed - point.claimed) < 0.0004
-    ]
-    if not near:
-        return "middle right"
-    if all(distance >= 0 for distance in near):
-        return "middle left"
-    return "top center" if any(distance > 0 for distance in near) else "middle right"
+def _means(figure: go.Figure, points: Sequence[LadderPoint], places: dict[str, float], column: int) -> None:
+    """A trace for each lineage: error bars of a trace have one colour."""
+    for key in sorted({point.lineage for point in points if point.measured}):
+        done = [(point, point.measured) for point in points if point.measured and point.lineage == key]
+        colour = LINEAGE.get(key, CLAIM)
+        bars = [100 * m.sd if m.sd is not None and m.mean >= LADDER_FLOOR else None for _, m in done]
+        figure.add_scatter(
+            x=[places[point.slug] for point, _ in done],
+            y=[_shown(measured.mean) for _, measured in done],
+            error_y={"type": "data", "array": bars, "color": colour, "thickness": 2, "width": 4},
+            mode="markers",
+            name="ours: mean of the last epochs ± deviation",
+            legendgroup="ours",
+            legendrank=2000,
+            showlegend=not any(trace.legendgroup == "ours" for trace in figure.data),
+            customdata=[_told(point) for point, _ in done],
+            hovertemplate=HOVER,
+            marker={"size": 10, "symbol": [_symbol(point, measured.mean) for point, measured in done], "color": colour},
+            row=1,
+            col=column,
+        )
+
+
+def _symbol(point: LadderPoint, accuracy: float) -> str:
+    return "triangle-down" if accuracy < LADDER_FLOOR else SYMBOL.get(point.lineage, "circle")
+
+
+def _words(points: Sequence[LadderPoint], places: dict[str, float], ink: str) -> list[dict[str, object]]:
+    """Each step's short name beside its mark, on the side where it runs into the fewest others."""
+    taken, words = _taken(points, places), []
+    for point in sorted(points, key=lambda each: places[each.slug]):
+        accuracy = point.claimed if point.claimed is not None else point.measured.mean if point.measured else None
+        if accuracy is None:
+            continue
+        text = f"{point.label} ↓ {accuracy:.1%}" if accuracy < LADDER_FLOOR else point.label
+        x, y = _pixels(places[point.slug], accuracy)
+        ways = [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)]
+        boxes = [_beside(x, y, right, up, width=9.0 * len(text), height=16.0) for right, up in ways]
+        box = min(boxes, key=lambda each: sum(_shared(each, other) for other in taken))  # of equal ones the first
+        taken.append(box)
+        large = point.parameters > SMALL[1]
+        words.append(
+            {
+                **_panel(point), "x": np.log10(point.parameters) if large else places[point.slug],
+                "y": _shown(accuracy), "text": text, "showarrow": False, "font": {"size": 15, "color": ink},
+                "xshift": (box[0] + box[1]) / 2 - x, "yshift": (box[2] + box[3]) / 2 - y,
+            }
+        )  # fmt: skip
+    return words
+
+
+def _taken(points: Sequence[LadderPoint], places: dict[str, float]) -> list[Box]:
+    """Where no word may stand: on the challenge's words, below the picture, on marks, error bars or the front."""
+    left, top = _pixels(SMALL[0], LADDER_TOP)
+    _, floor = _pixels(SMALL[0], LADDER_FLOOR)
+    taken = [(left, left + 240, top - 44, top + 100), (left, left + 5_000, floor - 100, floor - 12)]
+    for stair in _stair(points, places):
+        for (x0, y0), (x1, y1) in pairwise(_pixels(*corner) for corner in stair):
+            taken += [(x0, x1, y0 - 3, y0 + 3), (x1 - 3, x1 + 3, y0, y1)]
+    for point in points:
+        if point.claimed is not None:
+            x, y = _pixels(places[point.slug], point.claimed)
+            taken.append((x - 8, x + 8, y - 8, y + 8))
+        if point.measured:
+            x, y = _pixels(places[point.slug], point.measured.mean)
+            reach = max(6.0, 100 * (point.measured.sd or 0) * PIXELS_A_POINT)
+            taken.append((x - 6, x + 6, y - reach, y + reach))
+    return taken
+
+
+def _pixels(parameters: float, accuracy: float) -> tuple[float, float]:
+    """About where a mark stands on the screen, y upwards; the large ones far to the right of the small ones."""
+    large = parameters > SMALL[1]
+    x = 3_000 + 90 * float(np.log10(parameters)) if large else parameters * PIXELS_A_PARAMETER
+    return x, _shown(accuracy) * PIXELS_A_POINT
+
+
+def _beside(x: float, y: float, right: int, up: int, width: float, height: float) -> Box:
+    """The box of a word beside a mark at (x, y): to the right of it, or left, above, below, or at a corner."""
+    gap = 10.0 if not (right and up) else 5.0
+    middle_x, middle_y = x + right * (gap + width / 2), y + up * (gap + height / 2)
+    return middle_x - width / 2, middle_x + width / 2, middle_y - height / 2, middle_y + height / 2
+
+
+def _shared(one: Box, other: Box) -> float:
+    """The area that two boxes share."""
+    wide, high = min(one[1], other[1]) - max(one[0], other[0]), min(one[3], other[3]) - max(one[2], other[2])
+    return max(0.0, wide) * max(0.0, high)
 
 
 def field_on_digit(digit: Pixels, field: ReceptiveField, unit: int, map_size: int, height: int = 330) -> go.Figure:
@@ -215,6 +392,49 @@ def accuracy_curves(
     floor = min([0.985, *lows])
     figure.update_xaxes(title="epochs", range=[0, max(1, planned) + 0.2])
     figure.update_yaxes(title="accuracy, %", range=[100 * floor - max(0.2, 5 * (1 - floor)), 100.02])
+    return _laid_out(figure, height)
+
+
+def study_curves(
+    runs: Sequence[SeedRun], claimed: Sequence[float] = (), target: float = TARGET_ACCURACY, height: int = 280
+) -> go.Figure:
+    """Test accuracy against epochs: the runs' mean, the band from the least run to the best, the write-up's log."""
+    figure = go.Figure()
+    if claimed:
+        figure.add_scatter(
+            x=np.arange(1, len(claimed) + 1), y=[100 * each for each in claimed], mode="lines", name="write-up's log",
+            line={"color": CLAIM, "dash": "dot", "width": 2}, hovertemplate="%{y:.2f}%<extra>write-up</extra>",
+        )  # fmt: skip
+    histories = [[100 * record.test_accuracy for record in run.history] for run in runs]
+    lows, highs = ([chosen(epoch) for epoch in zip(*histories, strict=True)] for chosen in (min, max))
+    epochs = list(range(1, len(lows) + 1))
+    if len(runs) > 1:
+        for bound, shown in ((lows, False), (highs, True)):
+            figure.add_scatter(
+                x=epochs, y=bound, mode="lines", line={"width": 0}, hoverinfo="skip", showlegend=shown,
+                name=f"least to best of {len(runs)} seeds", legendrank=2000,
+                fill="tonexty" if shown else None, fillcolor="rgba(213,94,0,0.25)",
+            )  # fmt: skip
+    if runs:
+        name = f"mean of {len(runs)} seeds" if len(runs) > 1 else "one run here"
+        figure.add_scatter(
+            x=epochs, y=[100 * mean for mean in epoch_means(runs)], mode="lines", name=name, legendrank=1500,
+            line={"color": TEST, "width": 2.5 if len(runs) > 1 else 1.5},
+            customdata=list(zip(lows, highs, strict=True)),
+            hovertemplate="after %{x} epochs: %{y:.2f}%"
+            + (", from %{customdata[0]:.2f}% to %{customdata[1]:.2f}%" if len(runs) > 1 else "")
+            + f"<extra>{name}</extra>",
+        )  # fmt: skip
+    figure.add_hline(y=100 * target, line={"color": PASS, "width": 1, "dash": "dash"})
+    figure.add_annotation(
+        x=0, xref="paper", y=100 * target, text=f"target {target:.1%}", showarrow=False, xanchor="left",
+        yanchor="bottom", font={"color": PASS, "size": 14},
+    )  # fmt: skip
+    # From the third epoch on the least sets the floor: the first ones would drown the rest.
+    told = [100 * each for each in claimed]
+    floor, top = min([*lows[2:], *told[2:], 99.0]), max([*highs, *told, 100 * target])
+    figure.update_xaxes(title="epochs", range=[0.8, max(len(lows), len(told), 1) + 0.2], dtick=1)
+    figure.update_yaxes(title="test accuracy, %", range=[floor - 0.05, min(100.02, top + 0.1)])
     return _laid_out(figure, height)
 
 

@@ -65,10 +65,9 @@ class Plan:
     side_by_side: int  # seeds in training at a time
 
     @property
-    def threads(self) -> int:
-        """Of torch, for each process. The same from the first seed to the last: sums depend on it in the last bits."""
-        on_cpu = place_of(self.device) == "processes"
-        return max(1, cores() // self.side_by_side) if on_cpu else torch.get_num_threads()
+    def pool(self) -> Pool:
+        """Where its seeds train."""
+        return Pool(self.dataset, self.device, self.side_by_side)
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,22 @@ class Ended:
 
 
 Said = RateFound | Points | EpochRecord | Ended
-Saying = Generator[tuple[int, Said], None, None]  # of each seed; close it to end them all
+Saying = Generator[tuple[int, Said], None, None]  # of each order, by its number; close it to end them all
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Where orders are carried out: the data, the device, and how many of them at a time."""
+
+    dataset: str
+    device: torch.device
+    side_by_side: int
+
+    @property
+    def threads(self) -> int:
+        """Of torch, for each process. The same from the first order to the last: sums depend on it in the last bits."""
+        on_cpu = place_of(self.device) == "processes"
+        return max(1, cores() // self.side_by_side) if on_cpu else torch.get_num_threads()
 
 
 def cores() -> int:
@@ -107,30 +121,29 @@ def train_seeds(store: RunStore, plan: Plan, place: Place | None = None) -> Gene
     Close it to interrupt those that have not ended. A seed that fails leaves the others alone. Raises LabError.
     """
     worker = secrets.token_hex(8)
-    runs = {run.seed: run for run in _submit(store, plan, worker)}
-    orders = [_order(store, plan, run) for run in runs.values()]
-    unended = set(runs)
-    train = {"processes": _in_processes, "threads": _in_threads}[place or place_of(plan.device)]
+    runs = _submit(store, plan, worker)
+    orders = [_order(store, plan, run) for run in runs]
+    unended = set(range(len(runs)))
     ending = Ended("interrupted")
     try:
         with (
-            _beating(store, worker, {run.id for run in runs.values()}) as lost,
-            closing(train(plan, orders, lambda seed: _should_stop(store, runs[seed], lost))) as saying,
+            _beating(store, worker, {run.id for run in runs}) as lost,
+            closing(carry_out_all(plan.pool, orders, lambda n: _should_stop(store, runs[n], lost), place)) as saying,
         ):
-            for seed, said in saying:
-                run = runs[seed]
+            for number, said in saying:
+                run = runs[number]
                 if not _insist(partial(_write, store, run, said)):
                     lost.add(run.id)
                 if isinstance(said, Ended):
-                    unended.discard(seed)
+                    unended.discard(number)
                 yield run, said
     except LabError as error:
         ending = Ended("failed", str(error))
         raise
     finally:
-        for seed in unended:
+        for number in unended:
             with suppress(LabError):  # their silence will end them
-                _write(store, runs[seed], ending)
+                _write(store, runs[number], ending)
 
 
 def _submit(store: RunStore, plan: Plan, worker: str) -> list[Run]:
@@ -214,6 +227,28 @@ def _beating(store: RunStore, worker: str, runs: set[str]) -> Iterator[set[str]]
 # -------------------------------------------------------------------------------------------------------- side by side
 
 
+def carry_out_all(
+    pool: Pool, orders: Sequence[Order], should_stop: Callable[[int], bool], place: Place | None = None
+) -> Saying:
+    """Train all the orders and yield what is said of each, by its number among them. Close it to end them all.
+
+    `should_stop` is asked about a number now and then. An order that fails leaves the others alone.
+    """
+    ways = {"processes": _in_processes, "threads": _in_threads}
+    return ways[place or place_of(pool.device)](pool, orders, should_stop)
+
+
+@functools.lru_cache(maxsize=2)
+def _data(dataset: str, split: Recipe, device: torch.device) -> Resident:
+    """The data on the device; `split`: a recipe of which only the data's part is not default."""
+    return resident(load(dataset), split, device)
+
+
+def _data_for(pool: Pool, recipe: Recipe) -> Resident:
+    split = Recipe(validation_size=recipe.validation_size, normalisation=recipe.normalisation)
+    return _data(pool.dataset, split, pool.device)
+
+
 def _train(
     order: Order, data: Callable[[], Resident], tell: Callable[[Said], None], should_stop: Callable[[], bool]
 ) -> Ended:
@@ -237,36 +272,36 @@ def _train(
     return Ended("finished")
 
 
-def _in_threads(plan: Plan, orders: Sequence[Order], should_stop: Callable[[int], bool]) -> Saying:
-    """Threads that share the data on the device, each seed with a stream of its own."""
-    data = resident(load(plan.dataset), plan.recipe, plan.device)
+def _in_threads(pool: Pool, orders: Sequence[Order], should_stop: Callable[[int], bool]) -> Saying:
+    """Threads that share the data on the device, each order with a stream of its own."""
     saying = queue.SimpleQueue[tuple[int, Said]]()
     leaving = threading.Event()
+    for order in orders:  # raises what is wrong with the data here, and loads them once
+        _data_for(pool, order.recipe)
 
-    def beside_others() -> Resident:
-        _take_stream(plan.device)
-        return data
+    def beside_others(recipe: Recipe) -> Resident:
+        _take_stream(pool.device)
+        return _data_for(pool, recipe)
 
-    def train(order: Order) -> None:
-        seed = order.recipe.seed
-
+    def train(number: int, order: Order) -> None:
         def stop() -> bool:
-            return leaving.is_set() or should_stop(seed)
+            return leaving.is_set() or should_stop(number)
 
-        saying.put((seed, _train(order, beside_others, lambda said: saying.put((seed, said)), stop)))
+        data = partial(beside_others, order.recipe)
+        saying.put((number, _train(order, data, lambda said: saying.put((number, said)), stop)))
 
-    pool = ThreadPoolExecutor(plan.side_by_side, thread_name_prefix="seed")
+    executor = ThreadPoolExecutor(pool.side_by_side, thread_name_prefix="order")
     try:
-        for order in orders:
-            pool.submit(train, order)
+        for number, order in enumerate(orders):
+            executor.submit(train, number, order)
         running = len(orders)
         while running:
-            seed, said = saying.get()
+            number, said = saying.get()
             running -= isinstance(said, Ended)
-            yield seed, said
+            yield number, said
     finally:
         leaving.set()
-        pool.shutdown(cancel_futures=True)
+        executor.shutdown(cancel_futures=True)
 
 
 def _take_stream(device: torch.device) -> None:
@@ -277,24 +312,24 @@ def _take_stream(device: torch.device) -> None:
         torch.cuda.set_stream(stream)
 
 
-def _in_processes(plan: Plan, orders: Sequence[Order], should_stop: Callable[[int], bool]) -> Saying:
-    """Processes that train one seed after the other and keep the data; a dead one costs its seed, and is replaced.
+def _in_processes(pool: Pool, orders: Sequence[Order], should_stop: Callable[[int], bool]) -> Saying:
+    """Processes that train one order after the other and keep the data; a dead one costs its order, and is replaced.
 
     concurrent.futures' pool would not do: when one of its processes is killed, it ends them all.
     """
-    waiting = deque(orders)
+    waiting = deque(enumerate(orders))
     idle: list[_Child] = []
     busy: dict[Connection, _Child] = {}
     try:
         while waiting or busy:
-            while waiting and len(busy) < plan.side_by_side:
-                order = waiting.popleft()
-                if should_stop(order.recipe.seed):
-                    yield order.recipe.seed, Ended("stopped")
+            while waiting and len(busy) < pool.side_by_side:
+                number, order = waiting.popleft()
+                if should_stop(number):
+                    yield number, Ended("stopped")
                     continue
-                child = idle.pop() if idle else _Child(plan)
+                child = idle.pop() if idle else _Child(pool)
                 busy[child.connection] = child
-                child.give(order)
+                child.give(number, order)
             for connection in wait(list(busy)):
                 child = busy[connection]  # type: ignore[index]  # what was given comes back
                 said = child.hear()
@@ -302,9 +337,9 @@ def _in_processes(plan: Plan, orders: Sequence[Order], should_stop: Callable[[in
                     del busy[child.connection]
                     if child.alive:
                         idle.append(child)
-                elif should_stop(child.seed):
+                elif should_stop(child.number):
                     child.stop()
-                yield child.seed, said
+                yield child.number, said
     finally:
         children = [*idle, *busy.values()]
         for child in children:
@@ -315,27 +350,25 @@ def _in_processes(plan: Plan, orders: Sequence[Order], should_stop: Callable[[in
 
 
 class _Child:
-    """One process that trains seeds: guards it and the connection to it."""
+    """One process that trains orders: guards it and the connection to it."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, pool: Pool) -> None:
         self.connection, other_end = SPAWN.Pipe()
-        self.process = SPAWN.Process(
-            target=_serve, args=(other_end, plan.dataset, plan.recipe, plan.threads), daemon=True
-        )
+        self.process = SPAWN.Process(target=_serve, args=(other_end, pool), daemon=True)
         with _no_interrupts():
             self.process.start()
         other_end.close()
         self.alive = True
-        self.seed = -1
+        self.number = -1
 
-    def give(self, order: Order) -> None:
+    def give(self, number: int, order: Order) -> None:
         """Let it train this."""
-        self.seed = order.recipe.seed
+        self.number = number
         with suppress(ConnectionError):  # it has died since; `hear` will tell
             self.connection.send(order)
 
     def stop(self) -> None:
-        """Let it leave off the seed that it is training; what comes too late, it passes over."""
+        """Let it leave off what it is training; what comes too late, it passes over."""
         with suppress(ConnectionError):
             self.connection.send(None)
 
@@ -379,12 +412,12 @@ def _no_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(connection: Connection, dataset: str, recipe: Recipe, threads: int) -> None:
+def _serve(connection: Connection, pool: Pool) -> None:
     """The process: train every order that comes and say what becomes of it, until the connection is closed."""
-    torch.set_num_threads(threads)
-    data = functools.cache(lambda: resident(load(dataset), recipe, torch.device("cpu")))
+    torch.set_num_threads(pool.threads)
     with suppress(EOFError, OSError):
         while True:
             order: Order | None = connection.recv()
-            if order is not None:  # or it is a stop for the last seed, which ended first
+            if order is not None:  # or it is a stop for the last one, which ended first
+                data = partial(_data_for, pool, order.recipe)
                 connection.send(_train(order, data, connection.send, connection.poll))

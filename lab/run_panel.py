@@ -120,9 +120,10 @@ def _panel(run: Run) -> None:
 def claimed_log(run: Run) -> tuple[float, ...]:
     """What the write-up logged for the run's step; nothing for a design of one's own, or a step no longer there."""
     try:
-        return catalogue.by_slug(run.slug).claim.test_log if run.slug and run.dataset == "MNIST" else ()
+        claim = catalogue.by_slug(run.slug).claim if run.slug and run.dataset == "MNIST" else None
     except LabError:
         return ()
+    return claim.test_log if claim else ()
 
 
 def _status(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[BatchRow]) -> str:

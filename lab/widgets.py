@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
 
 from core import catalogue
-from core.card import Card
 from core.challenge import MAX_PARAMETERS, TARGET_ACCURACY
 from core.errors import SpecError
 from core.receptive_field import pixels_inside
 from core.recipe import Recipe
 from core.spec import Architecture, BatchNorm, GlobalAvgPool, Linear, describe
+from core.study import Comparison, SeedRun, Study, Summary
 from core.trace import Layer, Trace, classifier, spell
 from core.vary import changes, dropout_of, has, vary
 from lab import figures
 from lab.resources import sample_digit
+from lab.studies import compared, in_words, judged, study_of, summarised, titles
 from lab.words import show_error
 
 FIRST_STEP = "a2"  # what a newcomer meets: the first network within the challenge's budget
@@ -32,6 +34,11 @@ def mark(step: catalogue.Step) -> str:
 def label(step: catalogue.Step) -> str:
     """A step as menus show it: `A2 · Final model`."""
     return f"{mark(step)} · {step.title}"
+
+
+def ink() -> str:
+    """The colour of the theme's words, for those within a figure: Plotly's own is pale on one of the themes."""
+    return "#E8ECF0" if st.context.theme.type == "dark" else "#1B1F24"  # as in config.toml
 
 
 def step_picker() -> catalogue.Step:
@@ -122,7 +129,7 @@ def link_parameters(step: catalogue.Step) -> dict[str, str]:
 
 def headline(walked: Trace, accuracy: float | None, accuracy_from: str) -> None:
     """The row of figures that stands at the top of every page about a network, always in the same order."""
-    parameters, field, macs, measured = st.columns(4)
+    parameters, field, macs, measured = st.columns([9, 8.5, 7.5, 12])  # the last says the most
     left = MAX_PARAMETERS - walked.parameters
     parameters.metric(
         "Parameters", f"{walked.parameters:,}", f"{abs(left):,} {'under' if left >= 0 else 'over'} {MAX_PARAMETERS:,}",
@@ -147,28 +154,37 @@ def millions(macs: int) -> str:
     return f"{macs / 1e6:.2f} M" if macs < 1e8 else f"{macs / 1e6:,.0f} M"
 
 
-def ladder_rows(steps: list[catalogue.Step], measured: dict[str, Card]) -> None:
-    """A row for each step: its name opens it, then its figures, then what changed."""
-    widths = [2.5, 1.2, 0.7, 1, 0.9, 1, 4.2]
+def ladder_rows(steps: list[catalogue.Step], measured: dict[str, Summary]) -> None:
+    """A row for each step: its name opens it, then what it costs, what was claimed and measured, and what changed."""
+    widths = [3.1, 1.0, 0.5, 0.85, 1.8, 1.0, 1.3, 3.0]
+    titles = (
+        "step", "parameters", "field", "claimed", "ours, last epoch", "best epoch, chosen on the test set", "verdict",
+        "what changed",
+    )  # fmt: skip
     with st.container(border=True):
-        titles = ("step", "parameters", "field", "MACs", "claimed", "measured", "what changed")
-        for column, title in zip(st.columns(widths, gap="small"), titles, strict=True):
+        for column, title in zip(st.columns(widths, gap="small", vertical_alignment="bottom"), titles, strict=True):
             column.caption(title)
         for step in steps:
             walked = classifier(step.architecture)
-            card = measured.get(step.slug)
+            ours = measured.get(step.slug)
             name, *figures_of = st.columns(widths, gap="small", vertical_alignment="center")
             name.page_link("pages/learn/step.py", label=label(step), query_params={"step": step.slug})
             texts = (
                 f"{walked.parameters:,}",
                 str(walked.field.size),
-                millions(walked.macs),
-                f"{step.claim.best_test_accuracy:.2%}",
-                f"**{card.record.test_accuracy:.2%}**" if card else ":gray[not yet]",
-                step.change or "The start.",
+                f"{step.claim.best_test_accuracy:.2%}" if step.claim else "—",
+                _bold_mean(ours) if ours else "—",
+                f":small[:gray[{ours.best_mean:.2%}]]" if ours else "—",
+                judged(step, ours) if ours else ":gray[not measured]",
+                f":small[{step.change or 'The start.'}]",
             )
             for column, text in zip(figures_of, texts, strict=True):
                 column.markdown(text)
+
+
+def _bold_mean(measured: Summary) -> str:
+    mean, *deviation = in_words(measured).split(" ", 1)
+    return " ".join([f"**{mean}**", *deviation])
 
 
 def layer_table(walked: Trace) -> None:
@@ -326,28 +342,111 @@ def field_arithmetic(layer: Layer) -> str:
     )
 
 
-def story(step: catalogue.Step, card: Card | None) -> None:
-    """Target, result, analysis, the curve the write-up logged and the one measured here, and what it got wrong."""
+def step_headline(step: catalogue.Step, walked: Trace, measured: Summary | None) -> None:
+    """The headline of a step as it stands: its mean with deviation, seeds and claim; without runs, its claim."""
+    claim = step.claim.best_test_accuracy if step.claim else None
+    if measured is None:
+        headline(walked, claim, "as claimed" if claim else "not measured")
+        return
+    n = plural(measured.n, "seed") if measured.sd is None else f"± {100 * measured.sd:.2f}, {measured.n} seeds"
+    headline(walked, measured.mean, n if claim is None else f"{n} · claimed {claim:.2%}")
+
+
+def story(step: catalogue.Step, runs: Sequence[SeedRun]) -> None:
+    """The figure here, its band beside the write-up's curve, result and analysis, the clean comparisons, the errata."""
+    claim, measured = step.claim, summarised(runs)
+    st.markdown(measured_sentence(step, measured) if measured else "**Measured here.** Not yet.")
+    if measured or (claim and claim.test_log):
+        st.plotly_chart(
+            figures.study_curves(runs if measured else (), claim.test_log if claim else ()),
+            key="story-curves",
+            config={"displayModeBar": False},
+            alt="Test accuracy by epoch: as logged by the write-up, and the mean of the runs here with its band.",
+        )
+    if measured:
+        st.caption(provenance(runs))
     if step.result:
-        st.markdown(f"**Result, as written up.** {step.result}")
+        st.markdown(f"**Result{', as written up' if claim else ''}.** {step.result}")
     if step.analysis:
         st.markdown(f"**Analysis.** {step.analysis}")
     if step.confounded:
         st.warning(f"Not a fair comparison: {step.confounded}", icon=":material/balance:")
-    history = card.history if card else ()
-    if step.claim.test_log or history:
-        st.plotly_chart(
-            figures.accuracy_curves(history, step.recipe.epochs, TARGET_ACCURACY, step.claim.test_log),
-            key="story-curves",
-            config={"displayModeBar": False},
-            alt="Accuracy by epoch, as logged by the write-up and as measured here.",
-        )
+    comparison_table(step)
     st.caption(f"Recipe: {recipe_words(step.recipe)}. Source: {step.source}")
     if step.recipe.watches_test:
         st.caption("This recipe lowers its rate by the **test** loss: the test set has a say in the training.")
-    if step.claim.note:
-        st.caption(f"Claim: {step.claim.note}")
+    if claim and claim.note:
+        st.caption(f"Claim: {claim.note}")
     errata_table("What the write-up got wrong", (*step.errata, *catalogue.lineage_of(step).errata))
+
+
+def measured_sentence(step: catalogue.Step, measured: Summary) -> str:
+    """Mean, deviation and n, the held and the best figure, and the verdict, in words."""
+    runs = "in one run, which has no deviation" if measured.n == 1 else f"over {measured.n} seeds"
+    held = "three epochs" if measured.n == 1 else "three epochs' means"
+    best = "Its best epoch" if measured.n == 1 else "The best epochs"
+    subject = f"The claim of {step.claim.best_test_accuracy:.2%}" if step.claim else "The network"
+    mean = in_words(measured).split(" (")[0]
+    average = "" if measured.n == 1 else " on average"
+    return (
+        f"**Measured here: {mean}** after the last epoch, {runs} (n {measured.n}). Held: {measured.held:.2%}, the "
+        f"least of the last {held}. {best}, chosen on the test set: {measured.best_mean:.2%}{average}. {subject} "
+        f"**{judged(step, measured)}**."
+    )
+
+
+def provenance(runs: Sequence[SeedRun]) -> str:
+    """By which seeds, on what and with which torch the runs came about."""
+    seeds = ", ".join(str(run.seed) for run in runs)
+    devices, versions = (
+        ", ".join(sorted(each)) for each in zip(*{(run.device, run.torch) for run in runs}, strict=True)
+    )
+    return f"Seed{'' if len(runs) == 1 else 's'} {seeds} · trained on {devices} · torch {versions}"
+
+
+def comparison_table(step: catalogue.Step) -> None:
+    """The step's clean comparisons, one thing changed in each; nothing for a step that has none."""
+    rows = [_comparison_row(each) for each in catalogue.CLEAN_COMPARISONS if each.step == step.slug]
+    if rows:
+        st.markdown("**Clean comparisons.** One thing changes between before and after.")
+        st.table(pd.DataFrame(rows).set_index("question"))
+        st.caption(
+            "Last epoch's test accuracy, mean ± standard deviation. The difference and p are of the seeds that both "
+            "have (paired): p is the chance of a difference so high if there were none (one-sided)."
+        )
+
+
+def _comparison_row(comparison: catalogue.CleanComparison) -> dict[str, str]:
+    """Question, both sides, their difference, and what it may be taken for."""
+    before, after = study_of(comparison.before), study_of(comparison.after)
+    found = compared(before, after) if before and after else None
+    return {
+        "question": comparison.question,
+        "before": _side(comparison.before, before),
+        "after": _side(comparison.after, after),
+        "difference, points": f"{100 * found.difference:+.2f}".replace("-", "−") if found else "—",
+        "n pairs": str(found.n) if found else "—",
+        "p, one-sided": "—"
+        if found is None or found.p is None
+        else f"{found.p:.3f}"
+        if found.p >= 0.001
+        else "< 0.001",
+        "reading": reading(found) if found else "not measured yet",
+    }
+
+
+def _side(name: str, study: Study | None) -> str:
+    measured = summarised(study.runs) if study else None
+    return f"{titles().get(name, name)}: {in_words(measured) if measured else 'not measured yet'}"
+
+
+def reading(comparison: Comparison) -> str:
+    """What a comparison's p may be taken for, at 5% on either side."""
+    if comparison.p is None:
+        return "n 1: no p"
+    if comparison.p < 0.05:
+        return "better, hardly by chance"
+    return "worse, hardly by chance" if comparison.p > 0.95 else f"no difference that {comparison.n} runs can show"
 
 
 def errata_table(title: str, errata: tuple[catalogue.Erratum, ...]) -> None:

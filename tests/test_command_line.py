@@ -97,12 +97,15 @@ def test_steps_are_the_ladder_in_order(document: Command) -> None:
     assert [step["slug"] for step in steps] == [step.slug for step in STEPS]
     assert len(steps) == 13
     shape = {"slug", "lineage", "title", "parameters", "macs", "receptive_field", "claimed_test_accuracy"}
+    shape |= {"test_accuracy_mean", "test_accuracy_sd", "n", "held_test_accuracy", "verdict"}
     for step in steps:
         assert set(step) == shape
         assert str(step["parameters"]) in step["slug"]  # the slugs carry the write-ups' counts
         assert step["macs"] > 0
         assert step["receptive_field"] > 0
         assert 0.9 < step["claimed_test_accuracy"] < 1
+        assert (step["n"] == 0) == (step["test_accuracy_mean"] is None) == (step["verdict"] == "not measured")
+        assert (step["n"] > 1) == (step["test_accuracy_sd"] is not None)
 
 
 def test_trace_gives_totals_and_layers(document: Command, spec: Path) -> None:

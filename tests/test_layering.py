@@ -23,10 +23,15 @@ TORCH_FREE = (
     "core.history",
     "core.card",
     "core.mnist",
+    "core.study",
+    "core.robustness",
     "lab.runs",
     "lab.jobs",
     "lab.shelf",
     "lab.machine",
+    "lab.studies",
+    "lab.study_tables",
+    "lab.robustness_table",
 )
 STREAMLIT_FREE = (
     "lab.runs",

@@ -81,7 +81,7 @@ def endings(store: RunStore, run: Run) -> dict[int, Ending]:
 @pytest.mark.parametrize("place", [pytest.param("processes", marks=pytest.mark.slow), "threads"])
 def test_each_of_many_seeds_is_a_run_bit_for_bit_as_alone(place: Place, store: RunStore, tmp_path: Path) -> None:
     recipe = replace(RECIPE, range_test=RangeTest(iterations=40))
-    assert plan((4, 7, 9)).threads == torch.get_num_threads() == 1
+    assert plan((4, 7, 9)).pool.threads == torch.get_num_threads() == 1
     said = list(train_seeds(store, plan((4, 7, 9), recipe), place))
     group = store.seed_group(said[0][0].seed_group)
     assert [run.seed for run in group] == [4, 7, 9]
@@ -117,7 +117,7 @@ def test_a_cpu_gets_a_process_for_each_core_and_a_gpu_threads(monkeypatch: pytes
         device = torch.device(kind)
         assert (place_of(device), most_side_by_side(device)) == (place, most)
     monkeypatch.setattr("lab.many_seeds.cores", lambda: 16)
-    assert [plan((0,), beside=n).threads for n in (1, 3, 16)] == [16, 5, 1]
+    assert [plan((0,), beside=n).pool.threads for n in (1, 3, 16)] == [16, 5, 1]
 
 
 # ------------------------------------------------------------------------------------------------ failures and stopping
@@ -221,6 +221,7 @@ def test_ctrl_c_ends_the_processes_and_interrupts_the_runs(store: RunStore, tmp_
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,  # a terminal's Ctrl-C goes to a whole group, and this test is not to be in it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
     )
     try:
         deadline = time.monotonic() + PATIENCE

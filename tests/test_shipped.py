@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,14 @@ from core.checkpoint import load, normalisation_of
 from core.drawn_digit import prepare
 from core.evaluation import log_probabilities, predict
 from core.mnist import load_split
+from core.recipe import Recipe
 from core.resident import examples
+from core.study import Study, median_run
+from lab.reproduce import subjects
+from lab.shelf import SHIPPED as SHELF
 from lab.shelf import Shelved, shipped
+from lab.studies import studies, study_of
+from lab.study_tables import README, written
 from tests.test_drawn_digit import on_canvas
 
 SHIPPED = shipped()
@@ -37,7 +44,7 @@ def test_a_card_says_what_its_weights_do_on_the_test_set(shelved: Shelved, mnist
 def test_a_shipped_network_is_its_steps_trained_as_its_write_up_says(shelved: Shelved) -> None:
     step, card = catalogue.by_slug(shelved.reference), shelved.card
     assert card.architecture == step.architecture
-    assert card.recipe == step.recipe
+    assert replace(card.recipe, seed=step.recipe.seed) == step.recipe
     assert (card.dataset, card.train_images, card.test_images) == ("MNIST", 60_000, 10_000)
     assert (card.choice, card.epoch, len(card.history)) == ("last", step.recipe.epochs - 1, step.recipe.epochs)
 
@@ -54,9 +61,28 @@ def test_the_7416_network_reads_digits_pasted_anywhere_at_any_size(mnist_raw: Pa
     assert accuracy >= 0.985
 
 
+def test_the_readme_says_what_the_studies_say() -> None:
+    assert written(studies()) in README.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("study", studies().values(), ids=lambda study: study.name)
+def test_a_study_is_of_the_step_or_variant_that_it_is_named_after(study: Study) -> None:
+    (subject,) = subjects([study.name])
+    assert (study.architecture, study.recipe) == (subject.architecture, replace(subject.recipe, seed=Recipe.seed))
+    assert study.dataset == "MNIST"
+    assert study.train_images == 60_000 - subject.recipe.validation_size
+    assert {len(run.history) for run in study.runs} == {subject.recipe.epochs}
+
+
 @pytest.mark.parametrize("shelved", SHIPPED, ids=lambda shelved: shelved.reference)
-def test_the_readme_says_what_the_card_says(shelved: Shelved) -> None:
-    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-    row = next(line for line in readme.splitlines() if f"`{shelved.reference}`" in line and line.startswith("|"))
-    card = shelved.card
-    assert row.endswith(f"| {card.record.test_accuracy:.2%} | {max(card.test_accuracies):.2%} |")
+def test_what_ships_is_the_median_seed_of_its_study(shelved: Shelved) -> None:
+    study = study_of(shelved.reference)
+    assert study is not None
+    median = median_run(study.runs)
+    assert (shelved.card.recipe.seed, shelved.card.record.test_accuracy) == (median.seed, median.last)
+    assert list(shelved.card.test_accuracies) == [record.test_accuracy for record in median.history]
+
+
+def test_all_that_is_shipped_stays_small() -> None:
+    files = [path for path in SHELF.rglob("*") if path.is_file() and "runs" not in path.relative_to(SHELF).parts]
+    assert sum(path.stat().st_size for path in files) < 60e6

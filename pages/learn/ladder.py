@@ -5,8 +5,8 @@ import streamlit as st
 from core import catalogue
 from core.trace import classifier
 from lab import figures, frame
-from lab.shelf import shipped
-from lab.widgets import errata_table, label, ladder_rows, mark
+from lab.studies import judged, studies, summarised
+from lab.widgets import errata_table, ink, label, ladder_rows, mark
 
 frame.heading(
     "The ladder",
@@ -14,7 +14,8 @@ frame.heading(
     "epochs and 8,000 parameters**. Each step changes something: see what it cost and what it gave.",
 )
 
-measured = {shelved.card.slug: shelved.card for shelved in shipped()}
+found = {name: summarised(study.runs) for name, study in studies().items()}
+measured = {name: figures_of for name, figures_of in found.items() if figures_of is not None}
 points = [
     figures.LadderPoint(
         slug=step.slug,
@@ -22,21 +23,25 @@ points = [
         title=label(step),
         lineage=step.lineage,
         parameters=classifier(step.architecture).parameters,
-        claimed=step.claim.best_test_accuracy,
-        measured=measured[step.slug].record.test_accuracy if step.slug in measured else None,
+        claimed=step.claim.best_test_accuracy if step.claim else None,
+        measured=measured.get(step.slug),
+        verdict=judged(step, measured.get(step.slug)),
     )
     for step in catalogue.STEPS
 ]
 picked = st.plotly_chart(
-    figures.ladder(points), key="ladder", on_select="rerun", selection_mode="points", config={"displayModeBar": False},
-    alt="Parameters against test accuracy; the table below has the same figures.",
+    figures.ladder(points, ink()), key="ladder", on_select="rerun", selection_mode="points",
+    config={"displayModeBar": False},
+    alt="Parameters against test accuracy: claims hollow, our means filled with bars of one standard deviation, the "
+    "challenge's corner and the Pareto front of our means. The tables below have the same figures.",
 )  # fmt: skip
 st.caption(
-    "Hollow: the write-up's claim, its best epoch on the test set of one run. Filled: the last epoch of one run here. "
-    "Click a mark to open its step."
+    "Hollow: the write-up's claim, its best epoch on the test set of one run. Filled: the mean of our runs' last "
+    "epochs; its bar is one standard deviation over the seeds. Without a bar it is a single run: n differs, hover says "
+    "it. Line: the best mean so far from left to right (Pareto front). Marks that would hide each other stand side by "
+    "side. Click a mark to open its step."
 )
-if picked.selection.points:
-    slug = picked.selection.points[0]["customdata"][0]
+if slug := next((mark_of["customdata"][0] for mark_of in picked.selection.points if mark_of.get("customdata")), None):
     st.session_state.pop("ladder", None)
     st.switch_page("pages/learn/step.py", query_params={"step": slug})
 

@@ -8,6 +8,7 @@ from core.pytorch_code import pytorch_code
 from core.trace import classifier
 from lab import frame, widgets
 from lab.shelf import shipped
+from lab.studies import run_of, study_of, summarised
 from lab.words import show_error
 
 frame.heading("A step of the ladder", "Pick a network, read what it costs and what it sees, and turn its knobs.")
@@ -31,12 +32,10 @@ except LabError as error:
     st.stop()
 
 with wide:
-    card = next((shelved.card for shelved in shipped() if shelved.card.slug == step.slug), None)
-    as_it_was = architecture == step.architecture
-    if card and as_it_was:
-        widgets.headline(walked, card.record.test_accuracy, f"claimed {step.claim.best_test_accuracy:.2%}")
-    elif as_it_was:
-        widgets.headline(walked, step.claim.best_test_accuracy, "as claimed")
+    study = study_of(step.slug)
+    runs = study.runs if study else tuple(run_of(each.card) for each in shipped() if each.card.slug == step.slug)
+    if architecture == step.architecture:
+        widgets.step_headline(step, walked, summarised(runs))
     else:
         widgets.headline(walked, None, "train it to find out")
     view = st.segmented_control(
@@ -49,7 +48,7 @@ with wide:
     elif view == "Receptive field":
         widgets.field_view(walked, step)
     elif view == "Result":
-        widgets.story(step, card)
+        widgets.story(step, runs)
     else:
         st.caption("Runs as it stands, with torch alone.")
         st.code(pytorch_code(architecture), language="python")

@@ -7,6 +7,7 @@ from core.mnist import best_present
 from core.trace import classifier
 from lab import frame, gallery, widgets
 from lab.resources import predictions, split
+from lab.robustness_view import beyond
 from lab.words import show_error
 
 frame.heading(
@@ -66,6 +67,7 @@ with wide:
         gallery.close_look(
             digits, found, chosen, compared if split_name == "test" and dataset == best_present() else None
         )
+    beyond(shelved)
     st.page_link(
         "pages/use/draw.py", label="Draw digits of your own for this network", icon=":material/arrow_forward:",
         query_params={"checkpoint": compared},

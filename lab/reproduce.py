@@ -1,0 +1,182 @@
+"""The study of the ladder: every step trained with several seeds, its figures kept, its median seed's weights shipped.
+
+`python -m lab reproduce` goes on where it stopped, at the very epoch; what it finds done it leaves alone. A study holds
+the histories of all its runs (`core.study`); the tables in the README are written from those, never by hand.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from core import catalogue
+from core.card import Card, read_card
+from core.errors import CheckpointError, LabError, SpecError
+from core.history import EpochRecord
+from core.recipe import Recipe
+from core.record import short
+from core.spec import Architecture
+from core.study import SeedRun, Study, median_run, read_study, write_study
+from core.trace import classifier
+from lab.many_seeds import Ended, Pool, carry_out_all
+from lab.runs import lab_home
+from lab.shelf import SHIPPED
+from lab.studies import path_of
+from lab.training_run import Order
+
+SEEDS = tuple(range(1, 6))  # on a CPU; a GPU affords 20
+SEEDS_ON_GPU = tuple(range(1, 21))
+LARGE = 20_000  # parameters, from which on one seed has to do on a CPU
+AGAIN = 3  # times that a median seed's weights are looked for by training it once more
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is studied: a step, or a variant of one for a clean comparison."""
+
+    name: str
+    slug: str  # the step's, or "" for a variant, whose weights are not shipped
+    architecture: Architecture
+    recipe: Recipe
+
+    def seeds(self, device: torch.device) -> tuple[int, ...]:
+        """Those it is trained with unless others are asked for."""
+        if device.type == "cuda":
+            return SEEDS_ON_GPU
+        return SEEDS if classifier(self.architecture).parameters < LARGE else SEEDS[:1]
+
+
+def subjects(names: Sequence[str] = ()) -> list[Subject]:
+    """All that can be studied, or those of these names. Raises SpecError."""
+    steps = [Subject(step.slug, step.slug, step.architecture, step.recipe) for step in catalogue.STEPS]
+    variants = [Subject(each.name, "", each.architecture, each.recipe) for each in catalogue.variants()]
+    known = {subject.name: subject for subject in (*steps, *variants)}
+    if unknown := [name for name in names if name not in known]:
+        raise SpecError(f"there is nothing to reproduce called {short(unknown[0])}; there are {', '.join(known)}")
+    return [known[name] for name in names] if names else list(known.values())
+
+
+def reproduce(
+    wanted: Sequence[Subject], device: torch.device, side_by_side: int, seeds: Sequence[int] | None, say: Say
+) -> None:
+    """Train what is missing, keep it, and ship the median seeds' weights. Raises LabError when a run fails."""
+    pool = Pool("MNIST", device, side_by_side)
+    asked = {subject.name: tuple(seeds or subject.seeds(device)) for subject in wanted}
+    missing = [(subject, seed) for subject in wanted for seed in study_of(subject).missing(asked[subject.name])]
+    _train(pool, missing, say)
+    for _ in range(AGAIN):
+        unshipped = [subject for subject in wanted if subject.slug and not ship(subject, say)]
+        if not unshipped:
+            return
+        _train(pool, [(subject, median_run(study_of(subject).runs).seed) for subject in unshipped], say)
+
+
+def study_of(subject: Subject) -> Study:
+    """Its study as far as it has come. Raises CheckpointError when the file is of another network or recipe."""
+    path = path_of(subject.name)
+    fresh = Study(subject.name, subject.architecture, replace(subject.recipe, seed=Recipe.seed), "MNIST", 0)
+    if not path.is_file():
+        return fresh
+    found = read_study(path)
+    if (found.architecture, replace(found.recipe, seed=Recipe.seed)) != (fresh.architecture, fresh.recipe):
+        raise CheckpointError(f"{path}: this study is of another network or recipe than {subject.name}; move it away")
+    return found
+
+
+def folder_of(subject: Subject, seed: int) -> Path:
+    """Where the files of one of its runs stand, the weights among them."""
+    return lab_home() / "reproduced" / subject.name / f"seed-{seed}"
+
+
+def _train(pool: Pool, missing: Sequence[tuple[Subject, int]], say: Say) -> None:
+    """Train each subject with the seed beside it, and add the run to its study as soon as it is done."""
+    orders = [
+        Order(
+            each.architecture.name,
+            each.slug,
+            each.architecture,
+            replace(each.recipe, seed=seed),
+            folder_of(each, seed),
+            best="",
+        )
+        for each, seed in missing
+    ]
+    failures: list[str] = []
+    with closing(carry_out_all(pool, orders, lambda number: False)) as saying:
+        for number, said in saying:
+            subject, seed = missing[number]
+            if isinstance(said, EpochRecord):
+                done, planned = said.epoch + 1, subject.recipe.epochs
+                say(f"{subject.name}, seed {seed}: epoch {done} of {planned}, train {said.train_accuracy:.2%}")
+            if isinstance(said, Ended) and said.status == "finished":
+                say(f"{subject.name}, seed {seed}: {_add(subject, seed):.2%}")
+            elif isinstance(said, Ended):
+                failures.append(f"{subject.name}, seed {seed}: {said.error or said.status}")
+                say(failures[-1])
+    if failures:
+        raise LabError(f"{len(failures)} of {len(orders)} runs failed; the first: {failures[0]}")
+
+
+def _add(subject: Subject, seed: int) -> float:
+    """Add a run that is done to its study; returns its last test accuracy."""
+    card = read_card(folder_of(subject, seed) / "last.json")
+    study = replace(study_of(subject), train_images=card.train_images)
+    run = seed_run(card)
+    write_study(study.with_run(run), path_of(subject.name))
+    return run.last
+
+
+def seed_run(card: Card) -> SeedRun:
+    """The run that a last epoch's card tells of."""
+    return SeedRun(card.recipe.seed, card.history, card.device, card.versions["torch"], card.created)
+
+
+def ship(subject: Subject, say: Say) -> bool:
+    """Put the median seed's checkpoint into checkpoints/; False when its weights are not here."""
+    study = study_of(subject)
+    median = median_run(study.runs)
+    if _is_shipped(subject, median):
+        return True
+    folder = folder_of(subject, median.seed)
+    try:
+        card = read_card(folder / "last.json")
+    except CheckpointError:
+        return False
+    if not _is_of(card, median) or card.epoch != subject.recipe.epochs - 1:
+        return False
+    for ending in ("safetensors", "json"):
+        shutil.copyfile(folder / f"last.{ending}", SHIPPED / f"{subject.slug}.{ending}")
+    say(f"{subject.slug}: seed {median.seed} is the median of {len(study.runs)} and ships, {median.last:.2%}")
+    return True
+
+
+def _is_shipped(subject: Subject, median: SeedRun) -> bool:
+    try:
+        card = read_card(SHIPPED / f"{subject.slug}.json")
+    except CheckpointError:
+        return False
+    return _is_of(card, median)
+
+
+def _is_of(card: Card, run: SeedRun) -> bool:
+    """Whether the card is of this run, whose figures are rounded."""
+    same = [
+        math.isclose(one, other, abs_tol=1e-5)
+        for one, other in zip(card.test_accuracies, run.test_accuracies, strict=False)
+    ]
+    return card.recipe.seed == run.seed and len(card.history) == len(run.history) and all(same)
+
+
+def unfinished(wanted: Sequence[Subject], device: torch.device) -> Iterator[str]:
+    """What is still to be trained, in words."""
+    for subject in wanted:
+        if seeds := study_of(subject).missing(subject.seeds(device)):
+            yield f"{subject.name}: {len(seeds)} of {len(subject.seeds(device))} seeds"

@@ -1,0 +1,124 @@
+"""The study of the ladder in small: it trains what is missing, goes on where it stopped, and ships the median seed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from core.card import read_card
+from core.checkpoint import load
+from core.errors import CheckpointError, LabError, SpecError
+from core.recipe import Recipe
+from core.study import read_study, summary
+from lab import reproduce as study
+from lab.many_seeds import Pool
+from lab.reproduce import Subject, folder_of, reproduce, subjects, unfinished
+from lab.studies import in_words, studies
+from lab.study_tables import END, START, rewrite, written
+from tests.tiny import PLAIN, TINY
+
+CPU = torch.device("cpu")
+SUBJECT = Subject("tiny-step", "tiny-step", TINY, Recipe(epochs=2, batch_size=64, learning_rate=0.05, seed=7))
+VARIANT = Subject("tiny-variant", "", TINY, Recipe(epochs=2, batch_size=32, learning_rate=0.05))
+
+
+@pytest.fixture(autouse=True)
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A shelf of the test's own, and threads in place of processes, on the embedded digits."""
+    folder = tmp_path / "checkpoints"
+    monkeypatch.setattr("lab.reproduce.SHIPPED", folder)
+    monkeypatch.setattr("lab.reproduce.path_of", lambda name: folder / "studies" / f"{name}.json")
+    real = study.carry_out_all
+    monkeypatch.setattr(
+        "lab.reproduce.carry_out_all",
+        lambda pool, orders, stop: real(
+            Pool("embedded digits", pool.device, pool.side_by_side), orders, stop, "threads"
+        ),
+    )
+    folder.mkdir()
+    return folder
+
+
+def test_it_trains_keeps_and_ships(shelf: Path) -> None:
+    said: list[str] = []
+    reproduce([SUBJECT, VARIANT], CPU, 2, (1, 2, 3), said.append)
+    found = read_study(shelf / "studies" / "tiny-step.json")
+    assert [run.seed for run in found.runs] == [1, 2, 3]
+    assert {len(run.history) for run in found.runs} == {2}
+    _, card = load(shelf / "tiny-step")
+    assert card.record.test_accuracy == pytest.approx(sorted(run.last for run in found.runs)[1], abs=1e-6)
+    assert card.recipe == replace(SUBJECT.recipe, seed=card.recipe.seed)
+    assert not list(shelf.glob("tiny-variant*"))
+    assert len(read_study(shelf / "studies" / "tiny-variant.json").runs) == 3
+    assert any("is the median of 3" in line for line in said)
+
+
+def test_what_is_done_is_left_alone_and_more_seeds_are_added(shelf: Path) -> None:
+    reproduce([SUBJECT], CPU, 1, (1,), lambda text: None)
+    before = read_study(shelf / "studies" / "tiny-step.json")
+    said: list[str] = []
+    reproduce([SUBJECT], CPU, 1, (1,), said.append)
+    assert said == []
+    reproduce([SUBJECT], CPU, 1, (1, 5), said.append)
+    after = read_study(shelf / "studies" / "tiny-step.json")
+    assert [run.seed for run in after.runs] == [1, 5]
+    assert after.runs[0] == before.runs[0]
+    assert all("seed 1:" not in line for line in said)
+
+
+def test_a_median_whose_weights_are_gone_is_trained_again(shelf: Path) -> None:
+    reproduce([SUBJECT], CPU, 1, (1,), lambda text: None)
+    for path in (shelf / "tiny-step.json", *folder_of(SUBJECT, 1).iterdir()):
+        path.unlink()
+    before = read_study(shelf / "studies" / "tiny-step.json").runs[0]
+    reproduce([SUBJECT], CPU, 1, (1,), lambda text: None)
+    assert read_card(shelf / "tiny-step.json").record.test_accuracy == pytest.approx(before.last, abs=1e-6)
+
+
+def test_a_run_that_fails_is_named_and_costs_no_other(shelf: Path) -> None:
+    wild = Subject("wild", "", PLAIN, replace(SUBJECT.recipe, learning_rate=100.0))
+    with pytest.raises(LabError, match=r"1 of 2 runs failed; the first: wild, seed 1: .*loss is"):
+        reproduce([wild, SUBJECT], CPU, 1, (1,), lambda text: None)
+    assert len(read_study(shelf / "studies" / "tiny-step.json").runs) == 1
+
+
+def test_a_study_of_another_recipe_is_not_mixed_in(shelf: Path) -> None:
+    reproduce([VARIANT], CPU, 1, (1,), lambda text: None)
+    other = replace(VARIANT, recipe=replace(VARIANT.recipe, batch_size=16))
+    with pytest.raises(CheckpointError, match="another network or recipe than tiny-variant"):
+        reproduce([other], CPU, 1, (1,), lambda text: None)
+
+
+def test_all_steps_and_variants_can_be_studied() -> None:
+    names = [subject.name for subject in subjects()]
+    assert len(names) == len(set(names)) >= 19
+    assert [subject.name for subject in subjects(["c5-steplr"])] == ["c5-steplr"]
+    with pytest.raises(SpecError, match="nothing to reproduce called 'no-such'"):
+        subjects(["no-such"])
+
+
+def test_what_is_left_is_told(shelf: Path) -> None:
+    assert list(unfinished([VARIANT], CPU)) == ["tiny-variant: 5 of 5 seeds"]
+    reproduce([VARIANT], CPU, 2, (1, 2), lambda text: None)
+    assert list(unfinished([VARIANT], CPU)) == ["tiny-variant: 3 of 5 seeds"]
+
+
+def test_the_tables_are_put_between_their_marks(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before {START} old {END} after")
+    rewrite(studies(), readme)
+    assert readme.read_text() == f"before {written(studies())} after"
+    readme.write_text("nothing")
+    with pytest.raises(CheckpointError, match=r"README\.md: the marks"):
+        rewrite(studies(), readme)
+
+
+def test_a_row_says_mean_deviation_and_n() -> None:
+    for found in studies().values():
+        row = next((line for line in written(studies()).splitlines() if line.startswith(f"| `{found.name}`")), None)
+        if row is not None:
+            measured = summary(found.runs)
+            assert f"{in_words(measured)} | {measured.held:.2%} | {measured.best_mean:.2%} |" in row

@@ -1,0 +1,179 @@
+"""The figures that show studies: means, deviations, the front, the band; against numbers worked by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import combinations, pairwise
+
+import plotly.graph_objects as go
+import pytest
+
+from core import catalogue
+from core.challenge import MAX_PARAMETERS
+from core.history import EpochRecord
+from core.study import Comparison, SeedRun, Study, Summary
+from lab import figures, studies
+from lab.figures import LadderPoint
+from lab.widgets import reading
+
+
+def made_up(seed: int, *accuracies: float) -> SeedRun:
+    """A run with those test accuracies, by epoch."""
+    history = (EpochRecord(n, 0.1, 0.98, None, None, 0.1, a, 0.01, 8.0) for n, a in enumerate(accuracies))
+    return SeedRun(seed, tuple(history), "cpu", "2.13.0", "2026-01-01T00:00:00+00:00")
+
+
+def made_up_study(name: str, runs: tuple[SeedRun, ...]) -> Study:
+    """A study of C6's network, under another name."""
+    step = catalogue.by_slug("c6-steplr-7416")
+    return Study(name, step.architecture, step.recipe, "MNIST", 60_000, runs)
+
+
+def summarised(mean: float, sd: float | None = 0.0004, n: int = 5) -> Summary:
+    return Summary(n, mean, sd, mean - 0.0005, mean + 0.0005, sd)
+
+
+def point(label: str, parameters: int, mean: float | None, claimed: float | None = 0.993) -> LadderPoint:
+    measured = None if mean is None else summarised(mean)
+    return LadderPoint(
+        label.lower(), label, f"{label} · Made up", label[0].lower(), parameters, claimed, measured, "holds"
+    )
+
+
+def traces(figure: go.Figure, group: str) -> list[go.Scatter]:
+    return [trace for trace in figure.data if trace.legendgroup == group]
+
+
+def test_a_filled_mark_stands_at_the_mean_with_a_bar_of_one_deviation_and_tells_n() -> None:
+    figure = figures.ladder([point("A1", 5_000, 0.9934)], ink="#000")
+    (ours,) = traces(figure, "ours")
+    assert list(ours.x) == [5_000]
+    assert list(ours.y) == pytest.approx([99.34])
+    assert list(ours.error_y.array) == pytest.approx([0.04])
+    told = ours.customdata[0]
+    assert list(told) == ["a1", "A1 · Made up", "5,000", "99.30%", "99.34% ± 0.04 (n 5)", "99.29%", "99.39%", "holds"]
+    hollow = traces(figure, "claimed")[0]
+    assert list(hollow.y) == pytest.approx([99.30])
+    assert hollow.marker.symbol == ("circle-open",)
+
+
+def test_a_single_run_has_no_bar() -> None:
+    single = replace(point("A1", 5_000, 0.9934), measured=summarised(0.9934, None, 1))
+    (ours,) = traces(figures.ladder([single], ink="#000"), "ours")
+    assert list(ours.error_y.array) == [None]
+    assert ours.customdata[0][4] == "99.34% (n 1)"
+
+
+def test_a_step_without_a_claim_has_a_filled_mark_alone_and_its_name() -> None:
+    figure = figures.ladder([point("D1", 2_100, 0.9921, claimed=None)], ink="#000")
+    assert not any(trace.x for trace in traces(figure, "claimed"))
+    (ours,) = traces(figure, "ours")
+    assert ours.marker.color == figures.LINEAGE["d"]
+    assert "D1" in [note.text for note in figure.layout.annotations]
+
+
+def test_a_step_that_is_not_measured_has_a_hollow_mark_alone() -> None:
+    figure = figures.ladder([point("B1", 10_970, None)], ink="#000")
+    assert not traces(figure, "ours")
+    assert not traces(figure, "front")
+    assert list(traces(figure, "claimed")[0].x) == [10_970]
+
+
+def test_the_front_is_the_steps_that_nothing_smaller_reaches() -> None:
+    points = [
+        point("D1", 2_000, 0.9910),
+        point("D2", 3_000, 0.9905),  # larger and worse than D1
+        point("D3", 4_000, 0.9930),
+        point("A1", 4_000, 0.9929),  # as large as D3, and worse
+        point("B1", 7_000, 0.9930),  # no better than D3
+        point("B2", 7_900, 0.9945),
+        point("C1", 6_000_000, 0.9946),
+        point("A2", 9_000, None),
+    ]
+    assert [each.label for each in figures.front(points)] == ["D1", "D3", "B2", "C1"]
+    small, large = traces(figures.ladder(points, ink="#000"), "front")
+    assert list(small.y) == pytest.approx([99.10, 99.30, 99.45, 99.45])  # on to the right edge
+    assert list(large.y) == pytest.approx([99.45, 99.46, 99.46])
+    assert small.line.shape == "hv"
+
+
+def test_marks_stand_apart_in_their_order_and_on_their_side_of_the_border() -> None:
+    counts = {"C6": 7_416, "C3": 7_448, "C4": 7_448, "C5": 7_448, "A2": 7_758, "B4": 7_852, "D9": 7_990, "B3": 8_008}
+    points = [point(label, count, 0.9934) for label, count in counts.items()]
+    places = figures._side_by_side(points)
+    inside = [places[label.lower()] for label in counts if label != "B3"]
+    assert inside == sorted(inside)
+    assert all(b - a >= figures.APART - 1e-6 for a, b in pairwise(inside))
+    assert max(inside) <= MAX_PARAMETERS < places["b3"]
+    assert figures._side_by_side([point("A3", 5_340, 0.994)]) == {"a3": 5_340}  # alone, it stands where it belongs
+
+
+def test_no_name_on_the_ladder_covers_another() -> None:
+    points = [
+        LadderPoint(
+            step.slug, f"{step.lineage}{step.order}", step.title, step.lineage, int(step.slug.split("-")[-1]),
+            step.claim.best_test_accuracy if step.claim else None, None, "",
+        )
+        for step in catalogue.STEPS
+    ]  # fmt: skip
+    names = {each.label for each in points}
+    figure = figures.ladder(points, ink="#000")
+    words = [note for note in figure.layout.annotations if note.text.split(" ")[0] in names]
+    assert len(words) == len(points)
+    places = figures._side_by_side(points)
+    boxes = []
+    for word in words:
+        of = next(each for each in points if each.label == word.text.split(" ")[0])
+        assert of.claimed is not None or of.measured is None
+        x, y = figures._pixels(places[of.slug], of.claimed or 0.0)
+        wide = 9 * len(word.text)
+        x, y = x + word.xshift, y + word.yshift
+        boxes.append((x - wide / 2, x + wide / 2, y - 8, y + 8))
+    assert not any(figures._shared(one, other) for one, other in combinations(boxes, 2))
+
+
+def test_the_band_goes_from_the_least_run_to_the_best_around_their_mean() -> None:
+    runs = [made_up(0, 0.980, 0.990, 0.992), made_up(1, 0.984, 0.988, 0.994)]
+    figure = figures.study_curves(runs, claimed=(0.981, 0.991, 0.9945))
+    log, low, high, mean = figure.data
+    assert list(log.y) == pytest.approx([98.1, 99.1, 99.45])
+    assert log.line.color == figures.CLAIM
+    assert list(low.y) == pytest.approx([98.0, 98.8, 99.2])
+    assert list(high.y) == pytest.approx([98.4, 99.0, 99.4])
+    assert high.fill == "tonexty"
+    assert list(mean.y) == pytest.approx([98.2, 98.9, 99.3])
+    assert list(mean.x) == [1, 2, 3]
+    assert "2 seeds" in mean.name
+
+
+def test_a_single_run_is_a_thin_line_without_a_band() -> None:
+    (line,) = figures.study_curves([made_up(0, 0.98, 0.99)]).data
+    assert line.line.width < 2
+    assert line.fill is None
+
+
+def test_a_write_ups_log_is_drawn_without_runs_of_ours() -> None:
+    (log,) = figures.study_curves((), claimed=(0.98, 0.99)).data
+    assert list(log.y) == pytest.approx([98.0, 99.0])
+
+
+@pytest.mark.parametrize(
+    ("comparison", "words"),
+    [
+        (Comparison(5, 0.001, 0.01), "better, hardly by chance"),
+        (Comparison(5, 0.0001, 0.4), "no difference that 5 runs can show"),
+        (Comparison(5, -0.001, 0.99), "worse, hardly by chance"),
+        (Comparison(1, 0.001, None), "n 1: no p"),
+    ],
+)
+def test_a_reading_says_no_more_than_p_does(comparison: Comparison, words: str) -> None:
+    assert reading(comparison) == words
+
+
+def test_a_step_of_our_own_is_judged_by_the_challenge() -> None:
+    own = replace(catalogue.by_slug("c6-steplr-7416"), claim=None)
+    assert studies.judged(own, Summary(5, 0.9945, 0.0003, 0.9940, 0.9947, 0.0002)) == "meets the challenge"
+    assert studies.judged(own, Summary(5, 0.9945, 0.0003, 0.9939, 0.9947, 0.0002)) == "misses the challenge"
+    large = replace(catalogue.by_slug("b3-gap-8008"), claim=None)  # eight parameters too many
+    assert studies.judged(large, Summary(5, 0.9945, 0.0003, 0.9944, 0.9947, 0.0002)) == "misses the challenge"
+    assert studies.judged(own, None) == "not measured"
