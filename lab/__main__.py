@@ -149,7 +149,7 @@ def steps(options: argparse.Namespace) -> Json:
     """The ladder, in order."""
     document: list[Json] = []
     found = studies()
-    for step in catalogue.STEPS:
+    for step in catalogue.LADDER:
         walked, study = classifier(step.architecture), found.get(step.slug)
         claim = step.claim.best_test_accuracy if step.claim else None
         measured = summary(study.runs) if study else None

@@ -93,7 +93,7 @@ def in_words(measured: Summary) -> str:
 @lru_cache(maxsize=1)
 def titles() -> dict[str, str]:
     """What a study's name stands for: the titles of the variants, and of the steps, as menus show them."""
-    steps = (*catalogue.STEPS, *catalogue.EXTRAS)
+    steps = (*catalogue.LADDER, *catalogue.EXTRAS)
     return {
         **{step.slug: f"{step.lineage.upper()}{step.order} · {step.title}" for step in steps},
         **{variant.name: variant.title for variant in catalogue.variants()},

@@ -24,7 +24,7 @@ def ladder_table(studies: Mapping[str, Study]) -> str:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     beyond = table()
-    for step in catalogue.STEPS:
+    for step in catalogue.LADDER:
         parameters = f"{classifier(step.architecture).parameters:,}"
         claimed = "—" if step.claim is None else f"{step.claim.best_test_accuracy:.2%}"
         study = studies.get(step.slug)

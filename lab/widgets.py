@@ -43,7 +43,7 @@ def ink() -> str:
 
 def step_picker() -> catalogue.Step:
     """Choose a step; the choice is ?step=SLUG in the URL, so that it can be shared."""
-    steps = {step.slug: step for step in (*catalogue.STEPS, *catalogue.EXTRAS)}
+    steps = {step.slug: step for step in (*catalogue.LADDER, *catalogue.EXTRAS)}
     slug = next(slug for slug in steps if slug.startswith(FIRST_STEP))
     if wanted := st.query_params.get("step", ""):
         try:

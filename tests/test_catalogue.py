@@ -1,5 +1,6 @@
 """The catalogue against facts/networks.json: the write-ups' own layers and logs, and fields checked by a gradient."""
 
+import itertools
 import json
 import re
 from dataclasses import fields
@@ -8,16 +9,22 @@ from pathlib import Path
 import pytest
 
 from core.catalogue import (
+    CLEAN_COMPARISONS,
     COMMON_ERRATA,
     EXTRAS,
+    LADDER,
     LINEAGES,
+    OURS,
+    OWN,
     RELATIVES,
     STEPS,
     Step,
     before,
     by_slug,
     lineage_of,
+    variants,
 )
+from core.challenge import MAX_EPOCHS, MAX_PARAMETERS
 from core.errors import SpecError
 from core.recipe import Constant, ReduceLROnPlateau, StepLR, check_recipe, recipe_from_json, recipe_to_json
 from core.spec import (
@@ -420,7 +427,7 @@ def test_a_step_is_found_by_a_parameter_count_that_only_it_has(count, slug):
 
 
 def test_a_parameter_count_that_several_have_names_them():
-    with pytest.raises(SpecError, match="3 steps have 7,448 parameters: c3-batchnorm-7448, c4-dropout-7448, c5-"):
+    with pytest.raises(SpecError, match="6 steps have 7,448 parameters: c3-batchnorm-7448, c4-dropout-7448, c5-"):
         by_slug("7448")
 
 
@@ -460,3 +467,39 @@ def test_the_catalogue_needs_no_torch():
     assert {name for name in imported if name.startswith("core.")} == {
         f"core.{name}" for name in ("errors", "recipe", "record", "spec", "trace")
     }
+
+
+# ------------------------------------------------------------------------------------------------------ our own lineage
+
+
+@pytest.mark.parametrize("step", OURS, ids=lambda step: step.slug)
+def test_a_step_of_our_own_claims_nothing_and_keeps_to_the_challenge(step: Step) -> None:
+    walked = classifier(step.architecture)
+    assert step.slug.endswith(f"-{walked.parameters}")
+    assert (step.lineage, step.claim) == ("d", None)
+    assert walked.parameters <= MAX_PARAMETERS
+    assert step.recipe.epochs <= MAX_EPOCHS
+    assert not step.recipe.watches_test
+    assert step.change
+    assert lineage_of(step) is OWN
+
+
+def test_each_of_our_rungs_changes_one_thing() -> None:
+    assert [step.order for step in OURS] == list(range(1, len(OURS) + 1))
+    first = OURS[0]
+    assert first.architecture.ops == by_slug("c3-batchnorm-7448").architecture.ops
+    for previous, step in itertools.pairwise(OURS):
+        changed = [name for name, value in vars(step.recipe).items() if value != getattr(previous.recipe, name)]
+        assert len(changed) + (step.architecture.ops != previous.architecture.ops) == 1
+        assert before(step) is previous
+
+
+def test_the_clean_comparisons_name_steps_and_variants_and_change_one_thing() -> None:
+    known = {step.slug: step for step in LADDER} | {variant.name: variant for variant in variants()}
+    for each in CLEAN_COMPARISONS:
+        assert by_slug(each.step)
+        first, second = known[each.before], known[each.after]
+        assert (first.architecture.ops, first.recipe) != (second.architecture.ops, second.recipe)
+    for variant in variants():
+        step = by_slug(variant.of)
+        assert (variant.architecture.ops == step.architecture.ops) != (variant.recipe == step.recipe)

@@ -58,7 +58,7 @@ def test_the_app_opens_on_the_ladder() -> None:
 def test_the_ladder_names_every_step_with_its_parameters() -> None:
     app = opened("pages/learn/ladder.py")
     words = said(app)
-    for step in catalogue.STEPS:
+    for step in catalogue.LADDER:
         assert f"{classifier(step.architecture).parameters:,}" in words
         assert step.claim is None or f"{step.claim.best_test_accuracy:.2%}" in words
 
@@ -82,13 +82,13 @@ def test_the_ladder_shows_mean_n_and_verdict_of_a_study(made_up_studies: Path) -
     words = [each.value for each in app.markdown]
     assert "**99.34%** ± 0.04 (n 3)" in words
     assert words.count("holds only as a best epoch") == 1  # every run was once at 99.51%, above the claim of 99.45%
-    assert words.count(":gray[not measured]") == len(catalogue.STEPS) - 1
+    assert words.count(":gray[not measured]") == len(catalogue.LADDER) - 1
 
 
 def test_the_ladder_shows_every_shipped_study_with_its_verdict() -> None:
     app = opened("pages/learn/ladder.py")
     words = [each.value for each in app.markdown]
-    for step in catalogue.STEPS:
+    for step in catalogue.LADDER:
         study = studies.study_of(step.slug)
         if study is None:
             continue
@@ -101,7 +101,7 @@ def test_the_ladder_shows_every_shipped_study_with_its_verdict() -> None:
 
 def test_the_learn_pages_go_on_without_any_study(made_up_studies: Path) -> None:
     words = [each.value for each in opened("pages/learn/ladder.py").markdown]
-    assert words.count(":gray[not measured]") == len(catalogue.STEPS)
+    assert words.count(":gray[not measured]") == len(catalogue.LADDER)
     card = next(shelved.card for shelved in shipped() if shelved.card.slug == "c6-steplr-7416")
     step = opened("pages/learn/step.py", step="c6-steplr-7416", view="Result")
     assert not step.exception
@@ -160,7 +160,7 @@ def test_opening_the_comparisons_imports_nothing_slow() -> None:
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=120)
 
 
-@pytest.mark.parametrize("step", [*catalogue.STEPS, *catalogue.EXTRAS], ids=lambda step: step.slug)
+@pytest.mark.parametrize("step", [*catalogue.LADDER, *catalogue.EXTRAS], ids=lambda step: step.slug)
 def test_a_step_opens_by_its_link_with_its_count(step: catalogue.Step) -> None:
     app = opened("pages/learn/step.py", step=step.slug)
     assert not app.exception

@@ -27,7 +27,7 @@ points = [
         measured=measured.get(step.slug),
         verdict=judged(step, measured.get(step.slug)),
     )
-    for step in catalogue.STEPS
+    for step in catalogue.LADDER
 ]
 picked = st.plotly_chart(
     figures.ladder(points, ink()), key="ladder", on_select="rerun", selection_mode="points",
@@ -45,10 +45,10 @@ if slug := next((mark_of["customdata"][0] for mark_of in picked.selection.points
     st.session_state.pop("ladder", None)
     st.switch_page("pages/learn/step.py", query_params={"step": slug})
 
-for lineage in catalogue.LINEAGES:
+for lineage in (*catalogue.LINEAGES, catalogue.OWN):
     st.subheader(lineage.title, anchor=False)
     st.caption(lineage.about)
-    ladder_rows([step for step in catalogue.STEPS if step.lineage == lineage.key], measured)
+    ladder_rows([step for step in catalogue.LADDER if step.lineage == lineage.key], measured)
 
 errata_table("What holds for all of them", catalogue.COMMON_ERRATA)
 st.page_link("pages/learn/step.py", label="Look at a step", icon=":material/arrow_forward:")
