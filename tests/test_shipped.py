@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -86,3 +87,11 @@ def test_what_ships_is_the_median_seed_of_its_study(shelved: Shelved) -> None:
 def test_all_that_is_shipped_stays_small() -> None:
     files = [path for path in SHELF.rglob("*") if path.is_file() and "runs" not in path.relative_to(SHELF).parts]
     assert sum(path.stat().st_size for path in files) < 60e6
+
+
+def test_choices_were_made_without_the_test_set() -> None:
+    tries = json.loads((SHELF / "choices" / "log.json").read_text(encoding="utf-8"))
+    for each in tries:
+        assert not [name for name in each if "test" in name]
+        assert each["recipe"]["validation_size"] == 5000
+        assert 0.9 < each["validation_accuracy"] < 1
