@@ -19,6 +19,7 @@ from core import catalogue
 from core.card import Card
 from core.errors import DataError, LabError, SpecError
 from core.history import EpochRecord
+from core.mistakes import ORDERS, mistakes
 from core.mnist import DATASETS, EMBEDDED, data_root, download, is_present, load_split
 from core.recipe import RangeTest, Recipe, check_recipe, recipe_from_json
 from core.record import Json, short
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from lab.many_seeds import Plan
 
 PREDICT_WITH = "c6-steplr-7416"  # reads drawings best of the shipped checkpoints
-ORDERS = ("least confident", "most confident", "true class least likely", "largest loss")  # core.evaluation's
 MOST_SEEDS = 100
 LAST_SEED = 2**31 - 1  # a recipe's
 
@@ -404,7 +404,7 @@ def range_test_command(options: argparse.Namespace) -> Json:
 def mistakes_command(options: argparse.Namespace) -> Json:
     """What a checkpoint gets wrong on a split, evaluated without augmentation."""
     from core.checkpoint import load, normalisation_of
-    from core.evaluation import mistakes, predict
+    from core.evaluation import predict
     from core.resident import choose_device, examples
 
     if options.limit < 0:

@@ -6,25 +6,23 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import NoReturn
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
 from core.errors import CheckpointError, DataError
+from core.mistakes import MistakeOrder, Predictions
 from core.mnist import EMBEDDED, Pixels, Split, is_present
 from lab import figures
 from lab.live_plot import live_plot
 from lab.shelf import Shelved, own, shipped
 from lab.words import show_error
 
-if TYPE_CHECKING:  # torch comes only when a network is asked
-    from core.evaluation import Order, Predictions
-
 PER_PAGE = 24
 ANY = "any"
-ORDERS: dict[Order, str] = {
+ORDERS: dict[MistakeOrder, str] = {
     "least confident": "The network hesitated: the probability of its own answer, smallest first.",
     "most confident": "The network was sure, and wrong: the probability of its own answer, largest first.",
     "true class least likely": "How little it believed in the truth: the probability p of the true digit, smallest "
@@ -63,6 +61,13 @@ def on_hand() -> tuple[Shelved, ...]:
     for shelved in (*shipped(), *own()):
         first.setdefault(shelved.reference, shelved)
     return tuple(first.values())
+
+
+def stop_without_checkpoint(then: str) -> NoReturn:
+    """Say that there is nothing to ask yet, and end the page. `then`: what a trained network would bring here."""
+    st.info(f"There is no checkpoint yet: train a network, and {then}.", icon=":material/info:")
+    st.page_link("pages/experiment/train.py", label="Train a network", icon=":material/arrow_forward:")
+    st.stop()
 
 
 def short(shelved: Shelved) -> str:
@@ -184,7 +189,7 @@ def enlarged(digit: Pixels, zoom: int = 8) -> Pixels:
     return np.kron(digit, np.ones((zoom, zoom), np.uint8))
 
 
-def gallery(digits: Split, predictions: Predictions, indices: NDArray[np.int64], order: Order, key: str) -> None:
+def gallery(digits: Split, predictions: Predictions, indices: NDArray[np.int64], order: MistakeOrder, key: str) -> None:
     """The images, paged, each with what it is, what it was read as, and the figure it is ordered by."""
     pages = max(1, -(-len(indices) // PER_PAGE))
     shown_page = st.pagination(pages, key=key) if pages > 1 else 1
@@ -200,7 +205,7 @@ def gallery(digits: Split, predictions: Predictions, indices: NDArray[np.int64],
             )  # fmt: skip
 
 
-def _figure(predictions: Predictions, index: int, order: Order) -> str:
+def _figure(predictions: Predictions, index: int, order: MistakeOrder) -> str:
     """What the order goes by."""
     true = float(predictions.probabilities[index, predictions.labels[index]])
     if order == "true class least likely":

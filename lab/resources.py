@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # torch takes two seconds to import, and only some pages need
     from torch import nn
 
     from core.card import Card
-    from core.evaluation import Predictions
+    from core.mistakes import Predictions
 
 
 @st.cache_resource

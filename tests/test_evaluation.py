@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from core.evaluation import ORDERS, Predictions, confusion_matrix, evaluate, log_probabilities, mistakes, predict
+from core.evaluation import evaluate, log_probabilities, predict
+from core.mistakes import ORDERS, Predictions, confusion_matrix, mistakes
 from core.network import build
 from core.resident import Normalisation
 from core.spec import Architecture, LogSoftmax

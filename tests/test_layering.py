@@ -23,6 +23,7 @@ TORCH_FREE = (
     "core.history",
     "core.card",
     "core.mnist",
+    "core.mistakes",
     "core.study",
     "core.robustness",
     "lab.runs",

@@ -17,8 +17,8 @@ from streamlit.testing.v1 import AppTest
 from core import checkpoint
 from core.card import Card
 from core.embedded_digits import embedded_digits
-from core.evaluation import ORDERS, Predictions, confusion_matrix, mistakes
 from core.history import EpochRecord
+from core.mistakes import ORDERS, Predictions, confusion_matrix, mistakes
 from core.mnist import EMBEDDED, EMBEDDED_TEST
 from core.network import build
 from core.recipe import Recipe

@@ -12,9 +12,7 @@ frame.heading(
 frame.data_notice()
 shelf = gallery.on_hand()
 if not shelf:
-    st.info("There is no checkpoint yet: train a network, and it will read your digits.", icon=":material/info:")
-    st.page_link("pages/experiment/train.py", label="Train a network", icon=":material/arrow_forward:")
-    st.stop()
+    gallery.stop_without_checkpoint("it will read your digits")
 torch_warming()
 drawing_pad(shelf)
 st.page_link("pages/learn/ladder.py", label="How these networks came about", icon=":material/arrow_forward:")

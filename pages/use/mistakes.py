@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.errors import LabError
+from core.mistakes import confusion_matrix, mistakes
 from core.mnist import best_present
 from core.trace import classifier
 from lab import frame, gallery, widgets
@@ -16,9 +17,7 @@ frame.heading(
 frame.data_notice()
 shelf = gallery.on_hand()
 if not shelf:
-    st.info("There is no checkpoint yet: train a network, and its mistakes will stand here.", icon=":material/info:")
-    st.page_link("pages/experiment/train.py", label="Train a network", icon=":material/arrow_forward:")
-    st.stop()
+    gallery.stop_without_checkpoint("its mistakes will stand here")
 narrow, wide = st.columns([1, 3], gap="large")
 
 with narrow:
@@ -43,8 +42,6 @@ with wide:
     except LabError as error:
         show_error(error)
         st.stop()
-
-    from core.evaluation import confusion_matrix, mistakes  # torch is there by now
 
     wrong = mistakes(found, order)
     chosen = gallery.within(found, wrong, cell)
