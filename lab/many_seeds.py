@@ -21,9 +21,8 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from json import dumps
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Literal
@@ -31,7 +30,7 @@ from typing import Literal
 import torch
 
 from core.checkpoint import device_name
-from core.errors import LabError, RunError
+from core.errors import LabError
 from core.history import EpochRecord
 from core.mnist import load
 from core.recipe import Recipe, recipe_to_json
@@ -41,7 +40,7 @@ from core.trace import classifier
 from core.training import EpochEnd, Points, RateFound
 from lab.runs import Ending, Run, RunStore
 from lab.training_run import Order, carry_out
-from lab.worker import HEARTBEAT_SECONDS, RETRIES, RETRY_SECONDS, batch_rows
+from lab.worker import HEARTBEAT_SECONDS, insist, write_event
 
 ON_GPU = 8  # seeds side by side at most
 LEAVING_SECONDS = 5.0  # that a process is given to end by itself, when it is no longer wanted
@@ -132,7 +131,7 @@ def train_seeds(store: RunStore, plan: Plan, place: Place | None = None) -> Gene
         ):
             for number, said in saying:
                 run = runs[number]
-                if not _insist(partial(_write, store, run, said)):
+                if not insist(partial(_write, store, run, said)):
                     lost.add(run.id)
                 if isinstance(said, Ended):
                     unended.discard(number)
@@ -179,27 +178,9 @@ def _should_stop(store: RunStore, run: Run, lost: set[str]) -> bool:
 
 def _write(store: RunStore, run: Run, said: Said) -> bool:
     """What was said to the store; False when the run is no longer this worker's."""
-    match said:
-        case RateFound():
-            result = {"chosen": said.learning_rate, "from": said.reason, **asdict(said.result)}
-            return store.set_result(run.id, run.worker, dumps(result))
-        case Points():
-            return store.add_batches(run.id, run.worker, batch_rows(said))
-        case EpochRecord():
-            return store.add_epoch(run.id, run.worker, said)
-        case Ended(status, error):
-            return store.finish(run.id, run.worker, status, error)
-
-
-def _insist(write: Callable[[], bool]) -> bool:
-    """Do a write to the store, again where the store cannot be written just now. Raises RunError in the end."""
-    for _ in range(RETRIES):
-        try:
-            return write()
-        except RunError as error:
-            log.warning("once more: %s", error)
-            time.sleep(RETRY_SECONDS)
-    return write()
+    if isinstance(said, Ended):
+        return store.finish(run.id, run.worker, said.status, said.error)
+    return write_event(store, run, said)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ import torch
 
 from core.checkpoint import device_name
 from core.errors import LabError, RunError
+from core.history import EpochRecord
 from core.mnist import best_present, load
 from core.network import build
 from core.range_test import RangePoint, range_test_points, summarise
@@ -124,16 +125,6 @@ class Worker:
         except LabError as second:
             log.error("run %s could not be marked failed: %s", run.id, second)
 
-    def _insist(self, write: Callable[[], bool]) -> bool:
-        """Do a write to the store, again where the store cannot be written just now. Raises RunError in the end."""
-        for _ in range(RETRIES):
-            try:
-                return write()
-            except RunError as error:
-                log.warning("once more: %s", error)
-                self.leaving.wait(RETRY_SECONDS)
-        return write()
-
     def _train(self, run: Run) -> bool:
         """Train, writing figures as they come; returns whether it was stopped."""
         recipe = recipe_from_json(run.recipe)
@@ -144,23 +135,12 @@ class Worker:
         for record in done:  # one may have been saved by a worker that was killed before it wrote it to the store
             self.store.add_epoch(run.id, self.id, record)
         for event in carry_out(order, self._load(run.dataset, recipe)):
-            mine = self._insist(partial(self._write, run, event))
+            mine = self._insist(partial(write_event, self.store, run, event))
             if isinstance(event, EpochEnd) and event.record.epoch == recipe.epochs - 1:
                 break  # done: a stop that comes now comes too late
             if not mine or self._should_stop(run):
                 return True
         return False
-
-    def _write(self, run: Run, event: Event) -> bool:
-        """The event's figures to the store; False when the run is no longer this worker's."""
-        match event:
-            case RateFound():
-                result = {"chosen": event.learning_rate, "from": event.reason, **asdict(event.result)}
-                return self.store.set_result(run.id, self.id, dumps(result))
-            case Points():
-                return self.store.add_batches(run.id, self.id, batch_rows(event))
-            case EpochEnd():
-                return self.store.add_epoch(run.id, self.id, event.record)
 
     def _range_test(self, run: Run) -> bool:
         """The range test, a batch row for each point, and its result; returns whether it was stopped."""
@@ -181,12 +161,40 @@ class Worker:
         self._insist(lambda: self.store.add_batches(run.id, self.id, rows))
         return not self._insist(lambda: self.store.set_result(run.id, self.id, result))
 
+    def _insist(self, write: Callable[[], bool]) -> bool:
+        return insist(write, self.leaving.wait)
+
     def _should_stop(self, run: Run) -> bool:
         return self.leaving.is_set() or self.store.stop_requested(run.id)
 
     def _load(self, name: str, recipe: Recipe) -> Resident:
         split = Recipe(validation_size=recipe.validation_size, normalisation=recipe.normalisation)
         return load_resident(name, split, self.device)
+
+
+def insist(write: Callable[[], bool], pause: Callable[[float], object] = time.sleep) -> bool:
+    """Do a write to the store, again where the store cannot be written just now. Raises RunError in the end."""
+    for _ in range(RETRIES):
+        try:
+            return write()
+        except RunError as error:
+            log.warning("once more: %s", error)
+            pause(RETRY_SECONDS)
+    return write()
+
+
+def write_event(store: RunStore, run: Run, event: Event | EpochRecord) -> bool:
+    """An event's figures to the store; False when the run is no longer that of its worker."""
+    match event:
+        case RateFound():
+            result = {"chosen": event.learning_rate, "from": event.reason, **asdict(event.result)}
+            return store.set_result(run.id, run.worker, dumps(result))
+        case Points():
+            return store.add_batches(run.id, run.worker, batch_rows(event))
+        case EpochEnd():
+            return store.add_epoch(run.id, run.worker, event.record)
+        case EpochRecord():
+            return store.add_epoch(run.id, run.worker, event)
 
 
 @lru_cache(maxsize=1)
