@@ -48,6 +48,20 @@ def adopt_step(run_id: str) -> None:
         st.query_params.step = catalogue.by_slug(store().get(run_id).slug).slug
 
 
+def form_of(run_id: str, step: catalogue.Step) -> tuple[Recipe, str]:
+    """What the form begins with, and its key: the opened run's recipe where it is one of this step's, else the step's.
+
+    So a run that is opened can be changed in one thing and started again; the edits made before stay with the step.
+    """
+    key = f"recipe-{step.slug}"
+    if run_id:
+        with suppress(LabError):
+            run = store().get(run_id)
+            if run.slug == step.slug:
+                return recipe_from_json(run.recipe), f"{key}-{run.id}"
+    return step.recipe, key
+
+
 def run_panel(run_id: str) -> None:
     """The panel of one run; it ticks each second while the run is under way. An error is said in its place."""
     try:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import catalogue
+from core.recipe import Adam, recipe_to_json
 from core.spec import architecture_to_json
 from core.study import SeedRun, write_study
 from core.trace import classifier
@@ -242,6 +244,26 @@ def test_what_is_typed_and_started_in_one_go_is_what_is_trained() -> None:
     RunStore(lab_home()).request_stop(run.id)
 
 
+def test_an_opened_run_fills_the_form_with_its_recipe() -> None:
+    step = catalogue.by_slug("c2-skeleton-7272")
+    recipe = replace(step.recipe, epochs=4, learning_rate=0.25, optimizer=Adam(), ema_decay=0.5)
+    store = RunStore(lab_home())
+    run = store.submit(
+        kind="train", slug=step.slug, name="mine", architecture=architecture_to_json(step.architecture),
+        recipe=recipe_to_json(recipe), dataset="MNIST", device="auto", parameters=7272, seed=1, epochs=4,
+    )  # fmt: skip
+    store.request_stop(run.id)
+    app = opened("pages/experiment/train.py", run=run.id)
+    assert not app.exception
+    key = f"recipe-{step.slug}-{run.id}"
+    assert app.number_input(key=f"{key}-epochs").value == 4
+    assert app.number_input(key=f"{key}-rate").value == 0.25
+    assert app.selectbox(key=f"{key}-optimizer").value == "Adam"
+    assert app.number_input(key=f"{key}-ema_decay").value == 0.5
+    other = opened("pages/experiment/train.py", run=run.id, step="c6-steplr-7416")  # its form is that step's own
+    assert other.number_input(key="recipe-c6-steplr-7416-epochs").value == 15
+
+
 def test_a_link_with_nan_opens_the_step_as_it_is() -> None:
     app = opened("pages/learn/step.py", step="c6-steplr-7416", width="nan", dropout="inf")
     assert not app.exception
@@ -293,12 +315,14 @@ def test_a_recipe_in_trouble_does_not_hide_an_open_run() -> None:
     store = RunStore(lab_home())
     step = catalogue.by_slug("a2-final-7758")
     run = store.submit(
-        kind="train", name="A2 at work", architecture=architecture_to_json(step.architecture), recipe="{}",
+        kind="train", name="A2 at work", architecture=architecture_to_json(step.architecture),
+        recipe=recipe_to_json(step.recipe),
         dataset="MNIST", device="auto", parameters=7758, seed=1, epochs=15, slug=step.slug,
     )  # fmt: skip
     store.request_stop(run.id)
     app = opened("pages/experiment/train.py", run=run.id)
-    app.selectbox(key="recipe-a2-final-7758-schedule-ReduceLROnPlateau-monitor").set_value("validation").run()
+    form = f"recipe-a2-final-7758-{run.id}"
+    app.selectbox(key=f"{form}-schedule-ReduceLROnPlateau-monitor").set_value("validation").run()
     assert "validation_size is 0" in app.error[0].value
     assert "A2 at work" in said(app)
 

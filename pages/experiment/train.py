@@ -11,7 +11,7 @@ from lab.machine import read_machine
 from lab.previews import before_a_run
 from lab.recipe_form import recipe_form
 from lab.resources import dataset_here, store
-from lab.run_panel import adopt_step, run_panel
+from lab.run_panel import adopt_step, form_of, run_panel
 from lab.run_table import run_table
 from lab.runs import lab_home
 from lab.words import show_error
@@ -27,7 +27,7 @@ with narrow:
     step = widgets.step_picker()
     widgets.what_changed(step)
     buttons = st.container()  # filled below: what they start is not known yet
-    recipe = recipe_form(step.recipe, f"recipe-{step.slug}")
+    recipe = recipe_form(*form_of(run_id, step))
     with st.expander("Data set, device", icon=":material/database:"):
         dataset = st.selectbox("Data set", DATASETS, DATASETS.index(dataset_here()), key="dataset")
         machine = read_machine(lab_home())
