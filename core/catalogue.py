@@ -1010,6 +1010,10 @@ OURS: tuple[Step, ...] = (
         source="the lab",
         change="C3's network, with a ten times higher rate that falls to zero on a straight line, and Nesterov's "
         "momentum.",
+        target="Find out what the recipe alone can do for a network that is known.",
+        analysis="A constant rate keeps shaking the weights to the end, so the last epochs of C3 go up and down; a "
+        "rate that falls to zero lets them settle, and the last epoch is as good as the best. On the "
+        "held-out images two seeds gave 99.47%.",
     ),
     Step(
         slug="d2-augmented-7448",
@@ -1021,6 +1025,10 @@ OURS: tuple[Step, ...] = (
         claim=None,
         source="the lab",
         change="Digits turned by up to 7 degrees, moved by up to 5% of the side and scaled by up to 7%.",
+        target="Close what is left of the gap between training and test.",
+        analysis="Training accuracy falls from 99.8 to 99.4%, as it should when no digit comes twice the same. On "
+        "the held-out images nothing was won or lost that two seeds could show; more of it (10 degrees, "
+        "10%, 10%) was too much for 15 epochs: 99.33%.",
     ),
     Step(
         slug="d3-averaged-7448",
@@ -1032,6 +1040,9 @@ OURS: tuple[Step, ...] = (
         claim=None,
         source="the lab",
         change="What is tested is an exponential moving average of the weights, over about a hundred iterations.",
+        target="Take out the noise of the last iterations.",
+        analysis="With a rate that falls to zero the weights come to rest by themselves, and an average over them "
+        "has little left to do.",
     ),
     Step(
         slug="d4-half-3962",
@@ -1044,6 +1055,9 @@ OURS: tuple[Step, ...] = (
         source="the lab",
         change="Six narrow 3 x 3 convolutions with a pool between, no 1 x 1 convolution, and a linear layer on the "
         "average.",
+        target="99.4% with half of the parameters that the challenge allows.",
+        analysis="Small enough to underfit: training accuracy stays below test accuracy. Here augmentation is worth "
+        "having all the same: without it the loss on the held-out images was a quarter higher.",
     ),
     Step(
         slug="d5-third-2460",
@@ -1055,6 +1069,9 @@ OURS: tuple[Step, ...] = (
         claim=None,
         source="the lab",
         change="Widths of 6 and 8 instead of 8 and 10.",
+        target="See where it breaks: 99.25% with 2,500 parameters.",
+        analysis="On the held-out images one seed gave 98.98%: below the target. Where the few weights stand matters "
+        "more here than how they are trained; that is the next thing to study.",
     ),
 )
 
