@@ -51,13 +51,14 @@ def adopt_step(run_id: str) -> None:
 def form_of(run_id: str, step: catalogue.Step) -> tuple[Recipe, str]:
     """What the form begins with, and its key: the opened run's recipe where it is one of this step's, else the step's.
 
-    So a run that is opened can be changed in one thing and started again; the edits made before stay with the step.
+    So a run that is opened can be changed in one thing and started again; the edits made before stay with the step. A
+    range test's rate is applied to the form that it was started from, so that one is left as it is.
     """
     key = f"recipe-{step.slug}"
     if run_id:
         with suppress(LabError):
             run = store().get(run_id)
-            if run.slug == step.slug:
+            if run.slug == step.slug and run.kind == "train":
                 return recipe_from_json(run.recipe), f"{key}-{run.id}"
     return step.recipe, key
 
