@@ -6,13 +6,13 @@ Cards are JSON and need no torch, so the ladder shows measured figures at once.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 from core.challenge import first_reached, held_from
 from core.errors import CheckpointError, LabError
+from core.files import read_json, replace_text
 from core.history import EpochRecord
 from core.recipe import Recipe, recipe_from_dict, recipe_to_dict
 from core.record import Json, read, short, short_number
@@ -138,21 +138,9 @@ def _check_plain(card: Card, place: str) -> None:
 
 def read_card(path: Path) -> Card:
     """The card in a file. Raises CheckpointError for one that is missing or no card."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: there is no such card") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: the card cannot be read: {error}") from None
-    return card_from_dict(data, str(path))
+    return card_from_dict(read_json(path, "there is no such card", "the card cannot be read"), str(path))
 
 
 def write_card(card: Card, path: Path) -> None:
-    """Write the card under a temporary name, then rename: a reader sees the old card or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(json.dumps(card_to_dict(card), indent=1) + "\n", encoding="utf-8")
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    """Replace the card in a file. Raises OSError."""
+    replace_text(path, json.dumps(card_to_dict(card), indent=1) + "\n")

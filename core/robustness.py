@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
 from core.errors import CheckpointError
+from core.files import read_json, replace_text
 from core.record import Json, Range, read, short
 
 VERSION = 1
@@ -137,12 +137,7 @@ def _curve(data: Json, place: str) -> Curve:
 
 def read_robustness(path: Path) -> tuple[Robustness, ...]:
     """All entries of a file, by checkpoint. Raises CheckpointError for one that is missing or damaged."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: there is no such file of figures") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: the figures cannot be read: {error}") from None
+    data = read_json(path, "there is no such file of figures", "the figures cannot be read")
     if not isinstance(data, dict) or data.get("version") != VERSION:
         found = data.get("version") if isinstance(data, dict) else None
         raise CheckpointError(f"{path}: the figures' version is {short(found)}, this lab reads version {VERSION}")
@@ -153,19 +148,10 @@ def read_robustness(path: Path) -> tuple[Robustness, ...]:
 
 
 def write_robustness(entries: Iterable[Robustness], path: Path) -> None:
-    """Write the entries, a line for each, under a temporary name, then rename: a reader sees the old file or the new.
-
-    Raises OSError.
-    """
+    """Replace the entries in a file, a line for each. Raises OSError."""
     lines = [
         f"{json.dumps(each.checkpoint)}: {json.dumps(robustness_to_dict(each))}"
         for each in sorted(entries, key=lambda each: each.checkpoint)
     ]
     text = f'{{"version": {VERSION}, "checkpoints": {{\n' + ",\n".join(lines) + "\n}}\n"
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    replace_text(path, text)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Annotated, Literal, cast
 
 from core.errors import CheckpointError
+from core.files import read_json, replace_text
 from core.history import EpochRecord
 from core.recipe import Recipe, recipe_from_dict, recipe_to_dict
 from core.record import Json, Range, read, short
@@ -224,27 +224,13 @@ def study_from_dict(data: Json, place: str) -> Study:
 
 def read_study(path: Path) -> Study:
     """The study in a file. Raises CheckpointError for one that is missing or no study."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: there is no such study") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: the study cannot be read: {error}") from None
-    return study_from_dict(data, str(path))
+    return study_from_dict(read_json(path, "there is no such study", "the study cannot be read"), str(path))
 
 
 def write_study(study: Study, path: Path) -> None:
-    """Write the study under a temporary name, then rename: a reader sees the old one or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    """Replace the study in a file. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        temporary.write_text(
-            json.dumps(study_to_dict(study), indent=None, separators=(",", ":")) + "\n", encoding="utf-8"
-        )
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    replace_text(path, json.dumps(study_to_dict(study), separators=(",", ":")) + "\n")
 
 
 def _columns(history: Sequence[EpochRecord]) -> dict[str, list[float | None]]:

@@ -7,9 +7,9 @@ declared. Declaring their schemas first is enough: the lab uses none of them. Im
 
 from __future__ import annotations
 
-import torch
+from torch import library
 
-_declared: list[torch.library.Library] = []  # a Library takes its declarations with it when it is collected
+_declared: list[library.Library] = []  # a Library takes its declarations with it when it is collected
 
 
 def _declare_missing_ops() -> None:
@@ -17,9 +17,9 @@ def _declare_missing_ops() -> None:
         "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
         "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     ):
-        library = torch.library.Library("torchvision", "FRAGMENT")
-        library.define(schema)
-        _declared.append(library)
+        fragment = library.Library("torchvision", "FRAGMENT")
+        fragment.define(schema)
+        _declared.append(fragment)
 
 
 try:

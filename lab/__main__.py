@@ -33,6 +33,8 @@ from lab.studies import in_words, judged, studies
 from lab.study_tables import ladder_table, rewrite
 
 if TYPE_CHECKING:
+    import torch
+
     from lab.many_seeds import Plan
 
 PREDICT_WITH = "c6-steplr-7416"  # reads drawings best of the shipped checkpoints
@@ -361,7 +363,7 @@ def _seed_document(run: Run, records: list[EpochRecord]) -> Json:
 def _plan(options: argparse.Namespace) -> Plan:
     """What to train, from options that go together. Raises LabError."""
     from core.resident import choose_device
-    from lab.many_seeds import Plan, most_side_by_side
+    from lab.many_seeds import Plan
 
     if options.seed is not None:
         raise LabError("--seeds: --seed is given too; give one of them")
@@ -372,11 +374,20 @@ def _plan(options: argparse.Namespace) -> Plan:
     recipe = check_recipe(recipe if options.epochs is None else replace(recipe, epochs=options.epochs))
     classifier(architecture)
     device = choose_device(options.device)
-    most = most_side_by_side(device)
-    if options.side_by_side is not None and not 1 <= options.side_by_side <= most:
-        raise LabError(f"--side-by-side: {options.side_by_side} is outside 1 to {most}, the most on this {device.type}")
-    side_by_side = min(options.side_by_side or most, len(seeds))
+    side_by_side = min(_side_by_side(options, device), len(seeds))
     return Plan(architecture, slug, recipe, seeds, obtain(options.data), device, side_by_side)
+
+
+def _side_by_side(options: argparse.Namespace, device: torch.device) -> int:
+    """How many runs at a time: as asked for, or as many as the device takes. Raises LabError."""
+    from lab.many_seeds import most_side_by_side
+
+    most = most_side_by_side(device)
+    if options.side_by_side is None:
+        return most
+    if not 1 <= options.side_by_side <= most:
+        raise LabError(f"--side-by-side: {options.side_by_side} is outside 1 to {most}, the most on this {device.type}")
+    return int(options.side_by_side)
 
 
 def range_test_command(options: argparse.Namespace) -> Json:
@@ -518,17 +529,13 @@ def bench_command(options: argparse.Namespace) -> Json:
 def reproduce_command(options: argparse.Namespace) -> Json:
     """The study of the ladder: it goes on where it stopped."""
     from core.resident import choose_device
-    from lab.many_seeds import most_side_by_side
     from lab.reproduce import reproduce, subjects, unfinished
     from lab.robustness_table import measure_shipped
 
     wanted = subjects(options.names)
     device = choose_device(options.device)
     seeds = parse_seeds(options.seeds) if options.seeds else None
-    most = most_side_by_side(device)
-    beside = most if options.side_by_side is None else options.side_by_side
-    if not 1 <= beside <= most:
-        raise LabError(f"--side-by-side: {beside} is outside 1 to {most}, what this machine can do at a time")
+    beside = _side_by_side(options, device)
     if not options.tables:
         if not is_present("MNIST"):
             _fetch("MNIST")

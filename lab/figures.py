@@ -74,7 +74,7 @@ def ladder(points: Sequence[LadderPoint], ink: str, height: int = 440) -> go.Fig
     figure.update_yaxes(range=[100 * LADDER_FLOOR - 0.05, 100 * LADDER_TOP], tickformat=".1f", dtick=0.1)
     figure.update_yaxes(title="test accuracy, %", row=1, col=1)
     figure.update_xaxes(tickfont_size=14, title_font_size=15).update_yaxes(tickfont_size=14, title_font_size=15)
-    return _laid_out(figure, height).update_layout(legend_font_size=14)
+    return laid_out(figure, height).update_layout(legend_font_size=14)
 
 
 def _shapes(points: Sequence[LadderPoint], places: dict[str, float]) -> list[dict[str, object]]:
@@ -323,7 +323,7 @@ def field_on_digit(digit: Pixels, field: ReceptiveField, unit: int, map_size: in
     bounds = [-0.5 - margin, size - 0.5 + margin]
     figure.update_xaxes(range=bounds, visible=False, constrain="domain")
     figure.update_yaxes(range=bounds[::-1], visible=False, scaleanchor="x", constrain="domain")
-    figure = _laid_out(figure, height)
+    figure = laid_out(figure, height)
     return figure.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0}, showlegend=False)
 
 
@@ -357,7 +357,7 @@ def loss_curves(
     done = (batches[-1].iteration + 1) / per_epoch if batches else 0
     figure.update_xaxes(title="epochs", range=[0, 1.02 * min(planned, max(1, int(done) + 1))])  # grows
     figure.update_yaxes(title="loss", type="log")
-    return _laid_out(figure, height)
+    return laid_out(figure, height)
 
 
 def accuracy_curves(
@@ -369,21 +369,13 @@ def accuracy_curves(
 ) -> go.Figure:
     """Accuracy against epochs, with the target, where it was first reached and from where it was held."""
     figure = go.Figure()
-    if claimed:
-        figure.add_scatter(
-            x=np.arange(1, len(claimed) + 1), y=[100 * each for each in claimed], mode="lines", name="write-up, test",
-            line={"color": CLAIM, "dash": "dot", "width": 2}, hovertemplate="%{y:.2f}%<extra>write-up, test</extra>",
-        )  # fmt: skip
+    _claimed_line(figure, claimed, "write-up, test")
     percent = [
         (100 * r.train_accuracy, r.validation_accuracy and 100 * r.validation_accuracy, 100 * r.test_accuracy)
         for r in epochs
     ]
     _epoch_lines(figure, epochs, percent, "%{y:.2f}%")
-    figure.add_hline(y=100 * target, line={"color": PASS, "width": 1, "dash": "dash"})
-    figure.add_annotation(
-        x=0, xref="paper", y=100 * target, text=f"target {target:.1%}", showarrow=False, xanchor="left",
-        yanchor="top", font={"color": PASS},
-    )  # fmt: skip
+    _target_line(figure, target, yanchor="top")
     _target_marks(figure, epochs, target)
     # From the second epoch on, the test's least sets the floor: a first epoch at 90% would drown the rest.
     lows = [record.test_accuracy for record in (epochs[1:] or epochs)] + list(claimed[2:planned])
@@ -392,7 +384,7 @@ def accuracy_curves(
     floor = min([0.985, *lows])
     figure.update_xaxes(title="epochs", range=[0, max(1, planned) + 0.2])
     figure.update_yaxes(title="accuracy, %", range=[100 * floor - max(0.2, 5 * (1 - floor)), 100.02])
-    return _laid_out(figure, height)
+    return laid_out(figure, height)
 
 
 def study_curves(
@@ -400,11 +392,7 @@ def study_curves(
 ) -> go.Figure:
     """Test accuracy against epochs: the runs' mean, the band from the least run to the best, the write-up's log."""
     figure = go.Figure()
-    if claimed:
-        figure.add_scatter(
-            x=np.arange(1, len(claimed) + 1), y=[100 * each for each in claimed], mode="lines", name="write-up's log",
-            line={"color": CLAIM, "dash": "dot", "width": 2}, hovertemplate="%{y:.2f}%<extra>write-up</extra>",
-        )  # fmt: skip
+    _claimed_line(figure, claimed, "write-up's log")
     histories = [[100 * record.test_accuracy for record in run.history] for run in runs]
     lows, highs = ([chosen(epoch) for epoch in zip(*histories, strict=True)] for chosen in (min, max))
     epochs = list(range(1, len(lows) + 1))
@@ -425,17 +413,31 @@ def study_curves(
             + (", from %{customdata[0]:.2f}% to %{customdata[1]:.2f}%" if len(runs) > 1 else "")
             + f"<extra>{name}</extra>",
         )  # fmt: skip
-    figure.add_hline(y=100 * target, line={"color": PASS, "width": 1, "dash": "dash"})
-    figure.add_annotation(
-        x=0, xref="paper", y=100 * target, text=f"target {target:.1%}", showarrow=False, xanchor="left",
-        yanchor="bottom", font={"color": PASS, "size": 14},
-    )  # fmt: skip
+    _target_line(figure, target, yanchor="bottom", size=14)
     # From the third epoch on the least sets the floor: the first ones would drown the rest.
     told = [100 * each for each in claimed]
     floor, top = min([*lows[2:], *told[2:], 99.0]), max([*highs, *told, 100 * target])
     figure.update_xaxes(title="epochs", range=[0.8, max(len(lows), len(told), 1) + 0.2], dtick=1)
     figure.update_yaxes(title="test accuracy, %", range=[floor - 0.05, min(100.02, top + 0.1)])
-    return _laid_out(figure, height)
+    return laid_out(figure, height)
+
+
+def _claimed_line(figure: go.Figure, claimed: Sequence[float], name: str) -> None:
+    """The write-up's log, where there is one."""
+    if claimed:
+        figure.add_scatter(
+            x=np.arange(1, len(claimed) + 1), y=[100 * each for each in claimed], mode="lines", name=name,
+            line={"color": CLAIM, "dash": "dot", "width": 2}, hovertemplate=f"%{{y:.2f}}%<extra>{name}</extra>",
+        )  # fmt: skip
+
+
+def _target_line(figure: go.Figure, target: float, yanchor: str, size: int | None = None) -> None:
+    """The target, its words above or below the line."""
+    figure.add_hline(y=100 * target, line={"color": PASS, "width": 1, "dash": "dash"})
+    figure.add_annotation(
+        x=0, xref="paper", y=100 * target, text=f"target {target:.1%}", showarrow=False, xanchor="left",
+        yanchor=yanchor, font={"color": PASS, "size": size},
+    )  # fmt: skip
 
 
 def _target_marks(figure: go.Figure, epochs: Sequence[EpochRecord], target: float) -> None:
@@ -491,7 +493,7 @@ def schedule(recipe: Recipe, batches: int, height: int = 260) -> go.Figure:
         )  # fmt: skip
     figure.update_xaxes(title="epochs", range=[0, recipe.epochs])
     figure.update_yaxes(title="learning rate", rangemode="tozero")
-    return _laid_out(figure, height).update_layout(showlegend=False)
+    return laid_out(figure, height).update_layout(showlegend=False)
 
 
 def range_test(
@@ -511,7 +513,7 @@ def range_test(
         )
     figure.update_xaxes(type="log", title="learning rate", dtick=1, exponentformat="power")
     figure.update_yaxes(title="smoothed loss")
-    return _laid_out(figure, height)
+    return laid_out(figure, height)
 
 
 def probabilities(values: NDArray[np.float32], true: int | None = None, height: int = 260) -> go.Figure:
@@ -530,7 +532,7 @@ def probabilities(values: NDArray[np.float32], true: int | None = None, height: 
     )  # fmt: skip
     figure.update_xaxes(title="digit", tickmode="linear", dtick=1, fixedrange=True)
     figure.update_yaxes(title="probability, %", range=[0, 112], tickvals=[0, 50, 100], fixedrange=True)
-    return _laid_out(figure, height).update_layout(showlegend=False, margin={"t": 8}, modebar={"remove": ["toimage"]})
+    return laid_out(figure, height).update_layout(showlegend=False, margin={"t": 8}, modebar={"remove": ["toimage"]})
 
 
 def confusion(counts: NDArray[np.int64], ink: str, height: int = 500) -> go.Figure:
@@ -571,10 +573,10 @@ def confusion(counts: NDArray[np.int64], ink: str, height: int = 500) -> go.Figu
         title="true digit", tickmode="linear", dtick=1, range=[9.5, -0.5], scaleanchor="x", constrain="domain",
         showgrid=False, zeroline=False,
     )  # fmt: skip
-    return _laid_out(figure, height)
+    return laid_out(figure, height)
 
 
-def _laid_out(figure: go.Figure, height: int) -> go.Figure:
+def laid_out(figure: go.Figure, height: int) -> go.Figure:
     """Margins, legend above, transparent ground: what all figures share."""
     return figure.update_layout(
         height=height,

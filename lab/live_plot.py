@@ -95,7 +95,7 @@ export default function ({ data, parentElement }) {
   const element = parentElement.querySelector(".live-plot");
   element.style.height = data.height + "px";  // before the library is there, so that nothing moves when it comes
   element.setAttribute("aria-label", data.alt);
-  load(data.library).then((Plotly) => {
+  load(data.plotly).then((Plotly) => {
     if (!element.isConnected) return;
     const figure = JSON.parse(data.figure);
     const layout = { uirevision: "kept", ...figure.layout };
@@ -154,7 +154,7 @@ def live_plot(figure: Figure, *, key: str, height: int, alt: str = "") -> None:
             "config": CONFIG,
             "height": height,
             "alt": alt,
-            "library": f"app/static/{PLOTLY_JS.name}?v={plotly.__version__}",  # a new version is not the cached one
+            "plotly": f"app/static/{PLOTLY_JS.name}?v={plotly.__version__}",  # a new version is not the cached one
         },
         height=height,
     )

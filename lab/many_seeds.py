@@ -7,7 +7,6 @@ not depend on the seeds beside it.
 
 from __future__ import annotations
 
-import functools
 import logging
 import multiprocessing
 import os
@@ -32,15 +31,14 @@ import torch
 from core.checkpoint import device_name
 from core.errors import LabError
 from core.history import EpochRecord
-from core.mnist import load
 from core.recipe import Recipe, recipe_to_json
-from core.resident import Resident, resident
+from core.resident import Resident
 from core.spec import Architecture, architecture_to_json
 from core.trace import classifier
 from core.training import EpochEnd, Points, RateFound
 from lab.runs import Ending, Run, RunStore
 from lab.training_run import Order, carry_out
-from lab.worker import HEARTBEAT_SECONDS, insist, write_event
+from lab.worker import HEARTBEAT_SECONDS, data_for, insist, write_event
 
 ON_GPU = 8  # seeds side by side at most
 LEAVING_SECONDS = 5.0  # that a process is given to end by itself, when it is no longer wanted
@@ -219,17 +217,6 @@ def carry_out_all(
     return ways[place or place_of(pool.device)](pool, orders, should_stop)
 
 
-@functools.lru_cache(maxsize=2)
-def _data(dataset: str, split: Recipe, device: torch.device) -> Resident:
-    """The data on the device; `split`: a recipe of which only the data's part is not default."""
-    return resident(load(dataset), split, device)
-
-
-def _data_for(pool: Pool, recipe: Recipe) -> Resident:
-    split = Recipe(validation_size=recipe.validation_size, normalisation=recipe.normalisation)
-    return _data(pool.dataset, split, pool.device)
-
-
 def _train(
     order: Order, data: Callable[[], Resident], tell: Callable[[Said], None], should_stop: Callable[[], bool]
 ) -> Ended:
@@ -258,11 +245,11 @@ def _in_threads(pool: Pool, orders: Sequence[Order], should_stop: Callable[[int]
     saying = queue.SimpleQueue[tuple[int, Said]]()
     leaving = threading.Event()
     for order in orders:  # raises what is wrong with the data here, and loads them once
-        _data_for(pool, order.recipe)
+        data_for(pool.dataset, order.recipe, pool.device)
 
     def beside_others(recipe: Recipe) -> Resident:
         _take_stream(pool.device)
-        return _data_for(pool, recipe)
+        return data_for(pool.dataset, recipe, pool.device)
 
     def train(number: int, order: Order) -> None:
         def stop() -> bool:
@@ -400,5 +387,5 @@ def _serve(connection: Connection, pool: Pool) -> None:
         while True:
             order: Order | None = connection.recv()
             if order is not None:  # or it is a stop for the last one, which ended first
-                data = partial(_data_for, pool, order.recipe)
+                data = partial(data_for, pool.dataset, order.recipe, pool.device)
                 connection.send(_train(order, data, connection.send, connection.poll))

@@ -27,7 +27,7 @@ from core.trace import classifier
 from lab.many_seeds import Ended, Pool, carry_out_all
 from lab.runs import lab_home
 from lab.shelf import SHIPPED
-from lab.studies import path_of
+from lab.studies import path_of, run_of
 from lab.training_run import Order
 
 SEEDS = tuple(range(1, 6))  # on a CPU; a GPU affords 20
@@ -129,14 +129,9 @@ def _add(subject: Subject, seed: int) -> float:
     """Add a run that is done to its study; returns its last test accuracy."""
     card = read_card(folder_of(subject, seed) / "last.json")
     study = replace(study_of(subject), train_images=card.train_images)
-    run = seed_run(card)
+    run = run_of(card)
     write_study(study.with_run(run), path_of(subject.name))
     return run.last
-
-
-def seed_run(card: Card) -> SeedRun:
-    """The run that a last epoch's card tells of."""
-    return SeedRun(card.recipe.seed, card.history, card.device, card.versions["torch"], card.created)
 
 
 def ship(subject: Subject, say: Say) -> bool:

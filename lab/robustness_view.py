@@ -14,7 +14,7 @@ from core.errors import LabError
 from core.mnist import EMBEDDED
 from core.recipe import Augmentation
 from core.robustness import DISTORTIONS, NEUTRAL, Kind, Robustness, standard_error
-from lab.figures import CLAIM, PASS, TEST
+from lab.figures import CLAIM, PASS, TEST, laid_out
 from lab.robustness_table import table
 from lab.shelf import Shelved, shipped
 from lab.widgets import mark
@@ -158,14 +158,7 @@ def curves(
     figure.update_xaxes(tickvals=[-40, -20, 0, 20, 40], row=1, col=2)
     figure.update_yaxes(range=[max(0.0, 100 * lowest - 4), 101.5], zeroline=False, fixedrange=True)
     figure.update_yaxes(title="accuracy, %", row=1, col=1)
-    return figure.update_layout(
-        height=height,
-        margin={"l": 60, "r": 16, "t": 34, "b": 46},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "right", "x": 1.0},
-        hovermode="closest",
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-    )
+    return laid_out(figure, height)
 
 
 def in_words(chosen: Robustness) -> str:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from core import catalogue
 from core.errors import CheckpointError
-from core.study import Study, compare, summary
+from core.study import Study, summary
 from core.trace import classifier
 from lab.robustness_table import table
-from lab.studies import in_words, judged
+from lab.studies import compared, in_words, judged
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 START, END = "<!-- written by python -m lab reproduce: from here -->", "<!-- to here -->"
@@ -49,21 +49,16 @@ def comparison_table(studies: Mapping[str, Study]) -> str:
     ]
     for each in catalogue.CLEAN_COMPARISONS:
         before, after = studies.get(each.before), studies.get(each.after)
-        if before is None or after is None or not shared(before, after):
+        found = compared(before, after) if before and after else None
+        if before is None or after is None or found is None:
             rows.append(f"| {each.question} | `{each.before}` | `{each.after}` | — | 0 | not measured |")
             continue
-        found = compare(before.runs, after.runs)
         p = "—" if found.p is None else f"{found.p:.3f}"
         rows.append(
             f"| {each.question} | `{each.before}` {in_words(summary(before.runs))} "
             f"| `{each.after}` {in_words(summary(after.runs))} | {100 * found.difference:+.2f} | {found.n} | {p} |"
         )
     return "\n".join(rows)
-
-
-def shared(before: Study, after: Study) -> set[int]:
-    """The seeds that both were trained with."""
-    return {run.seed for run in before.runs} & {run.seed for run in after.runs}
 
 
 def written(studies: Mapping[str, Study]) -> str:

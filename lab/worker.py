@@ -168,8 +168,7 @@ class Worker:
         return self.leaving.is_set() or self.store.stop_requested(run.id)
 
     def _load(self, name: str, recipe: Recipe) -> Resident:
-        split = Recipe(validation_size=recipe.validation_size, normalisation=recipe.normalisation)
-        return load_resident(name, split, self.device)
+        return data_for(name, recipe, self.device)
 
 
 def insist(write: Callable[[], bool], pause: Callable[[float], object] = time.sleep) -> bool:
@@ -201,6 +200,13 @@ def write_event(store: RunStore, run: Run, event: Event | EpochRecord) -> bool:
 def load_resident(name: str, split: Recipe, device: torch.device) -> Resident:
     """The data on the device, kept from run to run; `split`: a recipe of which only the data's part is not default."""
     return resident(load(name), split, device)
+
+
+def data_for(name: str, recipe: Recipe, device: torch.device) -> Resident:
+    """The data that the recipe asks for, on the device."""
+    return load_resident(
+        name, Recipe(validation_size=recipe.validation_size, normalisation=recipe.normalisation), device
+    )
 
 
 def batch_rows(points: Points) -> list[BatchRow]:
