@@ -22,6 +22,7 @@ from core.trace import classifier, spell
 VERSION = 1
 
 Choice = Literal["last", "best on validation", "best, chosen on the test set"]
+Stored = Literal["float32", "float16"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Card:
     seconds: float  # of training and evaluation
     created: str  # UTC, ISO 8601
     weights_sha256: str = ""  # filled in when the pair is saved
+    stored: Stored = "float32"  # float16: the test figures of its epoch are those of the halved weights
 
     @property
     def record(self) -> EpochRecord:
@@ -101,6 +103,8 @@ def card_from_dict(data: Json, place: str) -> Card:
     _check_plain(card, place)
     if card.choice not in get_args(Choice):
         raise CheckpointError(f"{place}: choice {card.choice!r} is none of {', '.join(get_args(Choice))}")
+    if card.stored not in get_args(Stored):
+        raise CheckpointError(f"{place}: stored {short(card.stored)} is none of {', '.join(get_args(Stored))}")
     if not card.epoch < len(card.history):
         raise CheckpointError(f"{place}: epoch {card.epoch} is outside its history of {len(card.history)} epochs")
     _check_network(card, place)

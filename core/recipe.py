@@ -19,6 +19,7 @@ Share = Annotated[float, Range(0, 1)]
 Rate = Annotated[float, Range(0, 100)]
 Momentum = Annotated[float, Range(0, 0.9999)]
 Epochs = Annotated[int, Range(1, 1000)]
+Precision = Literal["fp32", "tf32", "bf16"]
 
 # ---------------------------------------------------------------------------------------------------------- optimizers
 
@@ -238,7 +239,7 @@ class Recipe:
     normalisation: Literal["mnist", "training_split"] = "mnist"  # constants 0.1307 and 0.3081, or computed
     validation_size: Literal[0, 5000] = 0  # images held out of the 60,000, evenly per class
     augmentation: Augmentation = field(default_factory=Augmentation)
-    precision: Literal["fp32", "tf32", "bf16"] = "fp32"  # of convolutions and products; the weights are always float32
+    precision: Precision = "fp32"  # of convolutions and products; the weights are always float32
     target_accuracy: Annotated[float, Range(0, 1)] = 0.994  # its first reaching and its holding are marked
     seed: Annotated[int, Range(0, 2**31 - 1)] = 1
 

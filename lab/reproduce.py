@@ -17,10 +17,14 @@ import torch
 
 from core import catalogue
 from core.card import Card, read_card
+from core.checkpoint import load, normalisation_of, save
 from core.errors import CheckpointError, LabError, SpecError
+from core.evaluation import evaluate
 from core.history import EpochRecord
+from core.mnist import load as load_data
 from core.recipe import Recipe
 from core.record import short
+from core.resident import examples
 from core.spec import Architecture
 from core.study import SeedRun, Study, median_run, read_study, write_study
 from core.trace import classifier
@@ -33,6 +37,7 @@ from lab.training_run import Order
 SEEDS = tuple(range(1, 6))  # on a CPU; a GPU affords 20
 SEEDS_ON_GPU = tuple(range(1, 21))
 LARGE = 20_000  # parameters, from which on one seed has to do on a CPU
+HALVED = 1_000_000  # parameters, from which on the shipped weights are halved, to keep the repository small
 AGAIN = 3  # times that a median seed's weights are looked for by training it once more
 
 Say = Callable[[str], None]
@@ -56,7 +61,7 @@ class Subject:
 
 def subjects(names: Sequence[str] = ()) -> list[Subject]:
     """All that can be studied, or those of these names. Raises SpecError."""
-    steps = [Subject(step.slug, step.slug, step.architecture, step.recipe) for step in catalogue.LADDER]
+    steps = [Subject(step.slug, step.slug, step.architecture, step.measured_recipe) for step in catalogue.LADDER]
     variants = [Subject(each.name, "", each.architecture, each.recipe) for each in catalogue.variants()]
     known = {subject.name: subject for subject in (*steps, *variants)}
     if unknown := [name for name in names if name not in known]:
@@ -147,10 +152,25 @@ def ship(subject: Subject, say: Say) -> bool:
         return False
     if not _is_of(card, median) or card.epoch != subject.recipe.epochs - 1:
         return False
-    for ending in ("safetensors", "json"):
-        shutil.copyfile(folder / f"last.{ending}", SHIPPED / f"{subject.slug}.{ending}")
+    if card.parameters >= HALVED:
+        halve(folder / "last", SHIPPED, subject.slug)
+    else:
+        for ending in ("safetensors", "json"):
+            shutil.copyfile(folder / f"last.{ending}", SHIPPED / f"{subject.slug}.{ending}")
     say(f"{subject.slug}: seed {median.seed} is the median of {len(study.runs)} and ships, {median.last:.2%}")
     return True
+
+
+def halve(stem: Path, folder: Path, name: str) -> Card:
+    """Save a checkpoint again with its weights in half precision; the card tells what those do on the test set."""
+    network, card = load(stem)
+    weights = {key: each.half() if each.is_floating_point() else each for key, each in network.state_dict().items()}
+    network.load_state_dict(weights)  # rounded, and float32 again
+    test = examples(load_data(card.dataset).test, torch.device("cpu"))
+    loss, accuracy = evaluate(network, test, normalisation_of(card))
+    record = replace(card.record, test_loss=loss, test_accuracy=accuracy)
+    history = (*card.history[: card.epoch], record, *card.history[card.epoch + 1 :])
+    return save(folder, name, weights, replace(card, history=history, stored="float16"))
 
 
 def _is_shipped(subject: Subject, median: SeedRun) -> bool:
@@ -162,9 +182,10 @@ def _is_shipped(subject: Subject, median: SeedRun) -> bool:
 
 
 def _is_of(card: Card, run: SeedRun) -> bool:
-    """Whether the card is of this run, whose figures are rounded."""
+    """Whether the card is of this run, whose figures are rounded; half precision may change them a little."""
+    tolerance = 1e-5 if card.stored == "float32" else 1e-3
     same = [
-        math.isclose(one, other, abs_tol=1e-5)
+        math.isclose(one, other, abs_tol=tolerance)
         for one, other in zip(card.test_accuracies, run.test_accuracies, strict=False)
     ]
     return card.recipe.seed == run.seed and len(card.history) == len(run.history) and all(same)

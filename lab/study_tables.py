@@ -33,6 +33,8 @@ def ladder_table(studies: Mapping[str, Study]) -> str:
             continue
         measured = summary(study.runs)
         devices = ", ".join(sorted({run.device for run in study.runs}))
+        if study.recipe.precision != "fp32":
+            devices += f", {study.recipe.precision}"
         others = f"{beyond[step.slug].embedded_accuracy:.1%}" if step.slug in beyond else "—"
         rows.append(
             f"| `{step.slug}` | {parameters} | {claimed} | {in_words(measured)} | {measured.held:.2%} "

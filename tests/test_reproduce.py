@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from core.card import read_card
-from core.checkpoint import load
+from core.checkpoint import load, normalisation_of
 from core.errors import CheckpointError, LabError, SpecError
+from core.evaluation import evaluate
+from core.mnist import load as load_data
 from core.recipe import Recipe
+from core.resident import examples
 from core.study import read_study, summary
 from lab import reproduce as study
 from lab.many_seeds import Pool
@@ -76,6 +80,25 @@ def test_a_median_whose_weights_are_gone_is_trained_again(shelf: Path) -> None:
     before = read_study(shelf / "studies" / "tiny-step.json").runs[0]
     reproduce([SUBJECT], CPU, 1, (1,), lambda text: None)
     assert read_card(shelf / "tiny-step.json").record.test_accuracy == pytest.approx(before.last, abs=1e-6)
+
+
+def test_a_large_network_ships_in_half_precision_and_its_card_says_what_the_halved_weights_do(
+    shelf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lab.reproduce.HALVED", 1)
+    said: list[str] = []
+    reproduce([SUBJECT], CPU, 1, (1,), said.append)
+    stored = load_file(shelf / "tiny-step.safetensors")
+    whole = load_file(folder_of(SUBJECT, 1) / "last.safetensors")
+    assert {tensor.dtype for tensor in stored.values() if tensor.is_floating_point()} == {torch.float16}
+    assert all(torch.equal(stored[name], whole[name].to(stored[name].dtype)) for name in whole)
+    network, card = load(shelf / "tiny-step")
+    test = examples(load_data("embedded digits").test, CPU)
+    loss, accuracy = evaluate(network, test, normalisation_of(card))
+    assert (card.stored, card.record.test_accuracy) == ("float16", accuracy)
+    assert card.record.test_loss == pytest.approx(loss)
+    reproduce([SUBJECT], CPU, 1, (1,), said.append)
+    assert len([line for line in said if "ships" in line]) == 1
 
 
 def test_a_run_that_fails_is_named_and_costs_no_other(shelf: Path) -> None:

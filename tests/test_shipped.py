@@ -45,7 +45,7 @@ def test_a_card_says_what_its_weights_do_on_the_test_set(shelved: Shelved, mnist
 def test_a_shipped_network_is_its_steps_trained_as_its_write_up_says(shelved: Shelved) -> None:
     step, card = catalogue.by_slug(shelved.reference), shelved.card
     assert card.architecture == step.architecture
-    assert replace(card.recipe, seed=step.recipe.seed) == step.recipe
+    assert replace(card.recipe, seed=step.recipe.seed) == step.measured_recipe
     assert (card.dataset, card.train_images, card.test_images) == ("MNIST", 60_000, 10_000)
     assert (card.choice, card.epoch, len(card.history)) == ("last", step.recipe.epochs - 1, step.recipe.epochs)
 
@@ -80,8 +80,11 @@ def test_what_ships_is_the_median_seed_of_its_study(shelved: Shelved) -> None:
     study = study_of(shelved.reference)
     assert study is not None
     median = median_run(study.runs)
-    assert (shelved.card.recipe.seed, shelved.card.record.test_accuracy) == (median.seed, median.last)
-    assert list(shelved.card.test_accuracies) == [record.test_accuracy for record in median.history]
+    card = shelved.card
+    assert card.recipe.seed == median.seed
+    rounding = 1e-3 if card.stored == "float16" else 0  # of the halved weights' accuracy
+    assert card.record.test_accuracy == pytest.approx(median.last, abs=rounding)
+    assert list(card.test_accuracies)[:-1] == [record.test_accuracy for record in median.history][:-1]
 
 
 def test_all_that_is_shipped_stays_small() -> None:
