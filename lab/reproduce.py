@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from filelock import FileLock, Timeout
 
 from core import catalogue
 from core.card import Card, read_card
@@ -72,7 +73,22 @@ def subjects(names: Sequence[str] = ()) -> list[Subject]:
 def reproduce(
     wanted: Sequence[Subject], device: torch.device, side_by_side: int, seeds: Sequence[int] | None, say: Say
 ) -> None:
-    """Train what is missing, keep it, and ship the median seeds' weights. Raises LabError when a run fails."""
+    """Train what is missing, keep it, and ship the median seeds' weights.
+
+    Raises LabError when a run fails, or when another process is at it with the same files.
+    """
+    lab_home().mkdir(parents=True, exist_ok=True)
+    lock = FileLock(lab_home() / "reproduce.lock", timeout=0)
+    try:
+        with lock:
+            _reproduce(wanted, device, side_by_side, seeds, say)
+    except Timeout:
+        raise LabError(f"{lock.lock_file}: another reproduce is at work here; wait for it or stop it") from None
+
+
+def _reproduce(
+    wanted: Sequence[Subject], device: torch.device, side_by_side: int, seeds: Sequence[int] | None, say: Say
+) -> None:
     pool = Pool("MNIST", device, side_by_side)
     asked = {subject.name: tuple(seeds or subject.seeds(device)) for subject in wanted}
     missing = [(subject, seed) for subject in wanted for seed in study_of(subject).missing(asked[subject.name])]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 from safetensors.torch import load_file
 
 from core.card import read_card
@@ -20,6 +21,7 @@ from core.study import read_study, summary
 from lab import reproduce as study
 from lab.many_seeds import Pool
 from lab.reproduce import Subject, folder_of, reproduce, subjects, unfinished
+from lab.runs import lab_home
 from lab.studies import in_words, studies
 from lab.study_tables import END, START, rewrite, written
 from tests.tiny import PLAIN, TINY
@@ -106,6 +108,13 @@ def test_a_run_that_fails_is_named_and_costs_no_other(shelf: Path) -> None:
     with pytest.raises(LabError, match=r"1 of 2 runs failed; the first: wild, seed 1: .*loss is"):
         reproduce([wild, SUBJECT], CPU, 1, (1,), lambda text: None)
     assert len(read_study(shelf / "studies" / "tiny-step.json").runs) == 1
+
+
+def test_two_at_once_do_not_train_the_same_runs(shelf: Path) -> None:
+    with FileLock(lab_home() / "reproduce.lock"), pytest.raises(LabError, match=r"reproduce\.lock: another reproduce"):
+        reproduce([SUBJECT], CPU, 1, (1,), lambda text: None)
+    assert not list(shelf.glob("studies/*"))
+    reproduce([SUBJECT], CPU, 1, (1,), lambda text: None)
 
 
 def test_a_study_of_another_recipe_is_not_mixed_in(shelf: Path) -> None:
