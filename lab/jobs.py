@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -35,6 +36,8 @@ def submit(
     dataset: str = "MNIST",
     device: str = "auto",
     owner: str = "",
+    prediction: str = "",
+    snapshots: bool = False,
 ) -> Run:
     """Check everything again, whatever a widget allowed, queue the run, and see to a worker. Raises LabError."""
     walked = classifier(architecture)
@@ -58,6 +61,8 @@ def submit(
         seed=recipe.seed,
         epochs=recipe.epochs if kind == "train" else 0,
         owner=owner,
+        prediction=prediction,
+        snapshots=snapshots,
     )
     ensure_worker(store, device)
     return run
@@ -83,6 +88,17 @@ def retry(store: RunStore, run_id: str) -> Run:
     run = store.retry(run_id)
     ensure_worker(store, run.device)
     return run
+
+
+def delete(store: RunStore, run_id: str) -> None:
+    """Remove a run, its figures and its files. Raises RunError while it is running, or for files that stay."""
+    folder = store.folder / store.get(run_id).id
+    store.delete(run_id)
+    try:
+        if folder.is_dir():
+            shutil.rmtree(folder)
+    except OSError as error:
+        raise RunError(f"{folder}: the run is deleted, its files are not: {error.strerror}") from error
 
 
 def ensure_worker(store: RunStore, device: str = "auto") -> None:

@@ -28,6 +28,7 @@ from core.record import short
 Kind = Literal["train", "range_test"]
 Status = Literal["queued", "running", "finished", "stopped", "failed", "interrupted"]
 Ending = Literal["finished", "stopped", "failed", "interrupted"]
+Pause = Literal["", "now", "epoch"]  # not at all; before the next iteration; at the end of the epoch
 
 FILE_NAME = "runs.sqlite3"
 APPLICATION_ID = 0x52554E53  # "RUNS", in the file's header: tells our file from any other SQLite database
@@ -103,7 +104,20 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE runs ADD COLUMN seed_group TEXT NOT NULL DEFAULT ''",
         "CREATE INDEX runs_by_seed_group ON runs (seed_group)",
     ),
+    (
+        "ALTER TABLE runs ADD COLUMN tags TEXT NOT NULL DEFAULT ''",  # with commas between
+        "ALTER TABLE runs ADD COLUMN prediction TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE runs ADD COLUMN snapshots INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE runs ADD COLUMN pause TEXT NOT NULL DEFAULT '' CHECK (pause IN ('', 'now', 'epoch'))",
+        "ALTER TABLE runs ADD COLUMN paused_since REAL",
+        "ALTER TABLE runs ADD COLUMN rate_factor REAL NOT NULL DEFAULT 1",
+        "ALTER TABLE runs ADD COLUMN rate_changes TEXT NOT NULL DEFAULT ''",
+    ),
 )
+
+MOST_NAME, MOST_TAG, MOST_NICKNAME = 60, 30, 30  # characters
+MOST_TAGS = 8
+MOST_RATE_FACTOR = 1e6  # and its inverse: what a rate may be multiplied by in a running run
 
 
 @dataclass(frozen=True)
@@ -134,6 +148,22 @@ class Run:
     stop_requested: bool
     error: str
     result: str  # a range test's, JSON
+    tags: tuple[str, ...]
+    prediction: str  # what the owner said it would come to, JSON, or ""
+    snapshots: bool  # whether the weights of every epoch are kept
+    pause: Pause  # as asked for
+    paused_since: float | None  # None while it is not held
+    rate_factor: float  # by which the schedule's learning rates are multiplied
+    rate_changes: str  # of that factor, JSON: pairs of an iteration and the factor from there on
+
+
+@dataclass(frozen=True)
+class Control:
+    """What the worker of a running run is asked to do."""
+
+    stop: bool = False
+    pause: Pause = ""
+    rate_factor: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -191,6 +221,14 @@ def lab_home() -> Path:
     """The folder of the user's own runs: LAB_HOME, or checkpoints/runs in this repository."""
     home = os.environ.get("LAB_HOME")
     return Path(home).expanduser() if home else Path(__file__).parents[1] / "checkpoints" / "runs"
+
+
+def plain_words(text: str, what: str, most: int) -> str:
+    """The text on one line, with single spaces. Raises RunError when it is longer than `most` characters."""
+    words = " ".join("".join(each if each.isprintable() else " " for each in text).split())
+    if len(words) > most:
+        raise RunError(f"{what} has {len(words)} characters, at most {most} fit: {short(words)}")
+    return words
 
 
 def silence(heartbeat: float, now: float) -> float:
@@ -366,8 +404,13 @@ class RunStore:
         seed_group: str = "",
         worker: str = "",
         device_name: str = "",
+        prediction: str = "",
+        snapshots: bool = False,
     ) -> Run:
-        """Puts a new run at the end of the queue; one for a given worker is that worker's at once, and never waits."""
+        """Puts a new run at the end of the queue; one for a given worker is that worker's at once, and never waits.
+
+        Raises RunError for a nickname that is too long.
+        """
         now = time.time()
         asked = {
             "kind": kind,
@@ -380,9 +423,11 @@ class RunStore:
             "parameters": parameters,
             "seed": seed,
             "epochs": epochs,
-            "owner": owner,
+            "owner": plain_words(owner, "the nickname", MOST_NICKNAME),
             "parent": parent,
             "seed_group": seed_group,
+            "prediction": prediction,
+            "snapshots": int(snapshots),
             "id": secrets.token_hex(8),  # 64 random bits: no leading dash, and no two that differ in case only
             "created": now,
             "status": "running" if worker else "queued",
@@ -415,6 +460,7 @@ class RunStore:
             slug=old.slug,
             owner=old.owner,
             parent=old.id,
+            snapshots=old.snapshots,
         )
 
     def resume(self, run_id: str) -> Run:
@@ -422,7 +468,7 @@ class RunStore:
         with self._writing() as connection:
             row = connection.execute(
                 f"""UPDATE runs SET status = 'queued', place = {_LAST_PLACE}, stop_requested = 0, worker = '',
-                        heartbeat = NULL, ended = NULL, error = '',
+                        pause = '', paused_since = NULL, heartbeat = NULL, ended = NULL, error = '',
                         result = CASE kind WHEN 'train' THEN result ELSE '' END  -- the rate it goes on with
                     WHERE id = ? AND status IN ('interrupted', 'stopped', 'failed') RETURNING {RUN}""",
                 (run_id,),
@@ -471,6 +517,110 @@ class RunStore:
                 (time.time(), run_id),
             )
         return self.get(run_id)
+
+    # ------------------------------------------------------------------------------------- what its owner says of a run
+
+    def rename(self, run_id: str, name: str) -> Run:
+        """Gives the run another name; its files keep theirs. Raises RunError for an empty or a long one."""
+        name = plain_words(name, "the name", MOST_NAME)
+        if not name:
+            raise RunError(f"run {run_id}: a name needs at least 1 character, this one has 0")
+        return self._set(run_id, "name = ?", name)
+
+    def set_tags(self, run_id: str, tags: Sequence[str]) -> Run:
+        """Gives the run these tags and no others; empty and repeated ones are left out. Raises RunError."""
+        words = dict.fromkeys(plain_words(tag, "a tag", MOST_TAG) for tag in tags)
+        kept = [tag for tag in words if tag]
+        if comma := next((tag for tag in kept if "," in tag), None):
+            raise RunError(f"the tag {short(comma)} has a comma in it, which is what parts two tags")
+        if len(kept) > MOST_TAGS:
+            raise RunError(f"a run has at most {MOST_TAGS} tags, these are {len(kept)}")
+        return self._set(run_id, "tags = ?", ",".join(kept))
+
+    def set_owner(self, run_id: str, nickname: str) -> Run:
+        """Says whose run it is; "" is nobody's. Raises RunError for a long nickname."""
+        return self._set(run_id, "owner = ?", plain_words(nickname, "the nickname", MOST_NICKNAME))
+
+    def set_prediction(self, run_id: str, prediction: str) -> Run:
+        """Keeps what the owner says a run will come to, JSON. Raises RunError once its first epoch has ended."""
+        with self._writing() as connection:
+            changed = connection.execute(
+                """UPDATE runs SET prediction = ?1 WHERE id = ?2 AND status IN ('queued', 'running')
+                   AND NOT EXISTS (SELECT 1 FROM epochs WHERE run = ?2)""",
+                (prediction, _text(run_id)),
+            ).rowcount
+        run = self.get(run_id)
+        if not changed:
+            raise RunError(
+                f"run {run.id} is {run.status} after {len(self.epochs(run.id))} epochs; "
+                "a prediction is made before the first one has ended"
+            )
+        return run
+
+    def _set(self, run_id: str, columns: str, *values: object, where: str = "1") -> Run:
+        with self._writing() as connection:
+            connection.execute(f"UPDATE runs SET {columns} WHERE id = ? AND {where}", (*values, _text(run_id)))
+        return self.get(run_id)
+
+    # ------------------------------------------------------------------------------------------ a run that is under way
+
+    def set_pause(self, run_id: str, pause: Pause) -> Run:
+        """Asks for the run to be held, now or at the end of its epoch, or, with "", to go on. An ended one stays so."""
+        return self._set(run_id, "pause = ?", pause, where="kind = 'train' AND status IN ('queued', 'running')")
+
+    def set_rate_factor(self, run_id: str, factor: float) -> Run:
+        """Multiplies the learning rates that are still to come by a factor of the recipe's own. Raises RunError."""
+        if not 1 / MOST_RATE_FACTOR <= factor <= MOST_RATE_FACTOR:  # not a number is in no range
+            raise RunError(
+                f"run {run_id}: the rate cannot be multiplied by {factor:g}: "
+                f"that is outside {1 / MOST_RATE_FACTOR:g} to {MOST_RATE_FACTOR:g}"
+            )
+        return self._set(run_id, "rate_factor = ?", factor, where="kind = 'train' AND status IN ('queued', 'running')")
+
+    def control(self, run_id: str) -> Control:
+        """What the run's worker is asked to do; to stop, when the run is not there any more."""
+        with self._reading() as connection:
+            row = connection.execute(
+                "SELECT stop_requested, pause, rate_factor FROM runs WHERE id = ?", (run_id,)
+            ).fetchone()
+        if row is None:
+            return Control(stop=True)
+        return Control(bool(row["stop_requested"]), row["pause"], row["rate_factor"])
+
+    def hold(self, run_id: str, worker: str) -> bool:
+        """Says that the run is held, from now until it is told to go on. A heartbeat too; False: no longer its run."""
+        with self._writing() as connection:
+            if mine := _beat(connection, run_id, worker):
+                connection.execute(
+                    "UPDATE runs SET pause = 'now', paused_since = coalesce(paused_since, ?) WHERE id = ?",
+                    (time.time(), run_id),
+                )
+        return mine
+
+    def release(self, run_id: str, worker: str) -> bool:
+        """Says that the run goes on. It is a heartbeat too; False: nothing was written."""
+        with self._writing() as connection:
+            if mine := _beat(connection, run_id, worker):
+                connection.execute("UPDATE runs SET paused_since = NULL WHERE id = ?", (run_id,))
+        return mine
+
+    def set_rate_changes(self, run_id: str, worker: str, changes: Sequence[tuple[int, float]]) -> bool:
+        """Keeps from which iteration on which factor was in force. A heartbeat too; False: nothing was written."""
+        with self._writing() as connection:
+            if mine := _beat(connection, run_id, worker):
+                connection.execute("UPDATE runs SET rate_changes = ? WHERE id = ?", (json.dumps(changes), run_id))
+        return mine
+
+    def others_wait(self, run_id: str) -> bool:
+        """Whether a run waits for the worker that this run keeps busy."""
+        with self._reading() as connection:
+            (waiting,) = connection.execute(
+                """SELECT EXISTS (SELECT 1 FROM runs AS mine JOIN runs AS other ON other.status = 'queued'
+                       AND (other.device = mine.device OR 'auto' IN (other.device, mine.device))
+                   WHERE mine.id = ?)""",
+                (run_id,),
+            ).fetchone()
+        return bool(waiting)
 
     def delete(self, run_id: str) -> None:
         """Removes a run and its figures, not its files. Raises RunError while it is running."""
@@ -553,7 +703,7 @@ class RunStore:
         """Ends the run. False when it is no longer this worker's, and is left as it is."""
         with self._writing() as connection:
             ended = connection.execute(
-                """UPDATE runs SET status = ?1, error = ?2, ended = ?3, heartbeat = ?3
+                """UPDATE runs SET status = ?1, error = ?2, ended = ?3, heartbeat = ?3, pause = '', paused_since = NULL
                    WHERE id = ?4 AND worker = ?5 AND status = 'running'""",
                 (status, error, time.time(), run_id, worker),
             )
@@ -565,6 +715,7 @@ class RunStore:
         with self._writing() as connection:
             rows = connection.execute(
                 f"""UPDATE runs SET status = CASE WHEN stop_requested THEN 'stopped' ELSE 'interrupted' END, ended = ?1,
+                        pause = '', paused_since = NULL,
                         error = 'its worker gave no sign of life for ' || CAST(abs(?1 - heartbeat) AS INTEGER) || ' s'
                     WHERE status = 'running' AND abs(?1 - heartbeat) > ?2 RETURNING {RUN}""",  # `silence`, in SQL
                 (now, older_than_seconds),
@@ -707,7 +858,10 @@ def _beat(connection: sqlite3.Connection, run_id: str, worker: str) -> bool:
 
 
 def _run(row: sqlite3.Row) -> Run:
-    return Run(**{name: row[name] for name in RUN_NAMES} | {"stop_requested": bool(row["stop_requested"])})
+    values = {name: row[name] for name in RUN_NAMES}
+    tags = tuple(row["tags"].split(",")) if row["tags"] else ()
+    flags = {name: bool(row[name]) for name in ("stop_requested", "snapshots")}
+    return Run(**values | flags | {"tags": tags})
 
 
 def _epoch(row: sqlite3.Row) -> EpochRecord:

@@ -19,8 +19,8 @@ import pytest
 
 from core.errors import RunError
 from core.history import EpochRecord
-from lab import runs
-from lab.runs import BatchRow, Kind, Run, RunStore, Spread, Status, lab_home, silence, spread
+from lab import jobs, runs
+from lab.runs import BatchRow, Control, Ending, Kind, Run, RunStore, Spread, Status, lab_home, silence, spread
 
 PROCESSES = multiprocessing.get_context("spawn")  # as on every platform, and as a fresh worker would open the store
 
@@ -102,6 +102,13 @@ def test_a_submitted_run_is_read_back_as_it_was_given(store: RunStore) -> None:
         stop_requested=False,
         error="",
         result="",
+        tags=(),
+        prediction="",
+        snapshots=False,
+        pause="",
+        paused_since=None,
+        rate_factor=1.0,
+        rate_changes="",
     )
 
 
@@ -250,6 +257,148 @@ def test_a_running_run_is_not_deleted(store: RunStore) -> None:
     with pytest.raises(RunError, match="is running"):
         store.delete(run.id)
     assert store.get(run.id) == run
+
+
+def test_a_run_is_renamed_tagged_and_given_to_someone_at_any_time(store: RunStore) -> None:
+    run = claimed(store)
+    store.finish(run.id, "w", "finished")
+    assert store.rename(run.id, "  wider,\n first try ").name == "wider, first try"
+    assert store.set_tags(run.id, ["class 7b", " ", "best", "class  7b"]).tags == ("class 7b", "best")
+    assert store.set_owner(run.id, "Grace").owner == "Grace"
+    changed = store.get(run.id)
+    assert (changed.name, changed.tags, changed.owner) == ("wider, first try", ("class 7b", "best"), "Grace")
+    assert (store.set_tags(run.id, []).tags, store.set_owner(run.id, "").owner) == ((), "")
+
+
+def test_names_tags_and_nicknames_have_their_bounds(store: RunStore) -> None:
+    run = submitted(store)
+    store.rename(run.id, "n" * 60)
+    store.set_tags(run.id, [str(number) * 30 for number in range(8)])
+    store.set_owner(run.id, "o" * 30)
+    kept = store.get(run.id)
+    with pytest.raises(RunError, match="the name has 61 characters, at most 60 fit"):
+        store.rename(run.id, "n" * 61)
+    with pytest.raises(RunError, match="at least 1 character, this one has 0"):
+        store.rename(run.id, " \n")
+    with pytest.raises(RunError, match="a tag has 31 characters, at most 30 fit"):
+        store.set_tags(run.id, ["t" * 31])
+    with pytest.raises(RunError, match="at most 8 tags, these are 9"):
+        store.set_tags(run.id, list("abcdefghi"))
+    with pytest.raises(RunError, match="'a,b' has a comma"):
+        store.set_tags(run.id, ["a,b"])
+    with pytest.raises(RunError, match="the nickname has 31 characters, at most 30 fit"):
+        store.set_owner(run.id, "o" * 31)
+    assert store.get(run.id) == kept
+    for attempt in (
+        lambda: store.rename("xyz", "a"),
+        lambda: store.set_tags("xyz", []),
+        lambda: store.set_owner("", ""),
+    ):
+        with pytest.raises(RunError, match="there is no run"):
+            attempt()
+
+
+def test_a_prediction_is_taken_until_the_first_epoch_has_ended(store: RunStore) -> None:
+    run = submitted(store)
+    assert store.set_prediction(run.id, "{}").prediction == "{}"
+    store.claim(["cpu"], "w")
+    assert store.set_prediction(run.id, "[]").prediction == "[]"
+    store.add_epoch(run.id, "w", epoch(0))
+    with pytest.raises(RunError, match="is running after 1 epochs; a prediction is made before"):
+        store.set_prediction(run.id, "late")
+    store.finish(run.id, "w", "stopped")
+    assert store.get(run.id).prediction == "[]"
+    assert store.retry(run.id).prediction == "", "a new run is predicted anew"
+    with pytest.raises(RunError, match="there is no run"):
+        store.set_prediction("xyz", "{}")
+
+
+def test_a_run_is_deleted_with_its_files_and_no_others(store: RunStore) -> None:
+    gone, kept, running = claimed(store), claimed(store), claimed(store)
+    for run in (gone, kept, running):
+        (store.folder / run.id / "snapshots").mkdir(parents=True)
+        (store.folder / run.id / "snapshots" / "epoch-000.json").write_text("{}")
+    store.finish(gone.id, "w", "finished")
+    store.finish(kept.id, "w", "finished")
+    jobs.delete(store, gone.id)
+    with pytest.raises(RunError, match="is running"):
+        jobs.delete(store, running.id)
+    with pytest.raises(RunError, match="there is no run"):
+        jobs.delete(store, "..")
+    assert [(store.folder / run.id).is_dir() for run in (gone, kept, running)] == [False, True, True]
+    assert {run.id for run in store.runs()} == {kept.id, running.id}
+
+
+# ------------------------------------------------------------------------------------------------------------ controls
+
+
+def test_what_a_worker_is_asked_to_do_is_read_at_once(store: RunStore) -> None:
+    run = claimed(store)
+    assert store.control(run.id) == Control()
+    store.set_pause(run.id, "epoch")
+    store.set_rate_factor(run.id, 0.5)
+    assert store.control(run.id) == Control(pause="epoch", rate_factor=0.5)
+    store.request_stop(run.id)
+    assert store.control(run.id).stop
+    assert store.control("gone") == Control(stop=True)
+
+
+def test_a_held_run_says_since_when_until_it_goes_on(store: RunStore) -> None:
+    run = claimed(store)
+    before = time.time()
+    assert store.hold(run.id, "w")
+    held = store.get(run.id)
+    assert (held.status, held.pause) == ("running", "now")
+    assert held.paused_since is not None
+    assert before <= held.paused_since <= time.time()
+    assert store.hold(run.id, "w")
+    assert store.get(run.id).paused_since == held.paused_since, "held all the time"
+    assert not store.hold(run.id, "another")
+    store.set_pause(run.id, "")
+    assert store.release(run.id, "w")
+    assert (store.get(run.id).pause, store.get(run.id).paused_since) == ("", None)
+
+
+@pytest.mark.parametrize("status", ["finished", "stopped", "failed", "interrupted"])
+def test_an_ended_run_is_no_longer_held_and_takes_no_orders(store: RunStore, status: Ending) -> None:
+    run = claimed(store)
+    store.set_rate_factor(run.id, 2)
+    store.set_rate_changes(run.id, "w", [(7, 2.0)])
+    store.hold(run.id, "w")
+    store.finish(run.id, "w", status)
+    ended = store.get(run.id)
+    assert (ended.pause, ended.paused_since, ended.rate_factor) == ("", None, 2)
+    assert ended.rate_changes == "[[7, 2.0]]"
+    store.set_pause(run.id, "now")
+    store.set_rate_factor(run.id, 3)
+    assert store.get(run.id) == ended
+
+
+def test_a_resumed_run_keeps_its_rate_and_is_not_held(store: RunStore) -> None:
+    run = claimed(store)
+    store.set_rate_factor(run.id, 0.25)
+    store.hold(run.id, "w")
+    store.interrupt_stale(30, now=time.time() + 60)
+    resumed = store.resume(run.id)
+    assert (resumed.pause, resumed.paused_since, resumed.rate_factor) == ("", None, 0.25)
+
+
+@pytest.mark.parametrize("factor", [0, -1, 1e7, 1e-7, math.nan, math.inf])
+def test_a_rate_is_not_multiplied_by_nonsense(store: RunStore, factor: float) -> None:
+    run = claimed(store)
+    with pytest.raises(RunError, match="outside 1e-06 to 1e"):
+        store.set_rate_factor(run.id, factor)
+    assert store.get(run.id).rate_factor == 1
+
+
+def test_a_run_knows_whether_others_wait_for_its_device(store: RunStore) -> None:
+    run = claimed(store)
+    assert not store.others_wait(run.id)
+    submitted(store, device="cuda")
+    assert not store.others_wait(run.id)
+    submitted(store, device="auto")
+    assert store.others_wait(run.id)
+    assert not store.others_wait("gone")
 
 
 # -------------------------------------------------------------------------------------------------------------- groups
@@ -743,6 +892,42 @@ def test_a_store_of_version_1_is_migrated_with_its_runs_and_a_copy_kept(tmp_path
     assert kept.execute("SELECT id FROM runs").fetchall() == [("abc",)]
     assert kept.execute("PRAGMA user_version").fetchone() == (1,)
     assert "seed_group" not in {row[1] for row in kept.execute("PRAGMA table_info(runs)")}
+    kept.close()
+
+
+def test_a_store_of_version_2_is_migrated_with_its_runs_and_a_copy_kept(tmp_path: Path) -> None:
+    file = tmp_path / runs.FILE_NAME
+    old = sqlite3.connect(file)
+    for statement in (*runs.MIGRATIONS[0], *runs.MIGRATIONS[1]):
+        old.execute(statement)
+    columns = """place, id, kind, status, slug, name, architecture, recipe, dataset, device, parameters, seed, epochs,
+        owner, parent, created, worker, heartbeat, seed_group"""
+    for place, (run_id, status, worker) in enumerate((("abc", "running", "w"), ("def", "queued", "")), start=1):
+        old.execute(
+            f"""INSERT INTO runs ({columns})
+                VALUES ({place}, '{run_id}', 'train', '{status}', '', 'mine', '{{}}', '{{}}', 'MNIST', 'cpu',
+                    7758, {place}, 15, 'Ada', '', 1e9, '{worker}', 1e9, 'g')"""
+        )
+    old.execute("INSERT INTO epochs VALUES ('abc', 0, 0.1, 0.97, NULL, NULL, 0.05, 0.99, 0.01, 12.5)")
+    old.execute(f"PRAGMA application_id = {runs.APPLICATION_ID}")
+    old.execute("PRAGMA user_version = 2")
+    old.commit()
+    old.close()
+
+    store = RunStore(tmp_path)
+    assert store.entries() == [[store.get("abc"), store.get("def")]]
+    migrated = store.get("abc")
+    assert (migrated.tags, migrated.prediction, migrated.snapshots) == ((), "", False)
+    assert store.control("abc") == Control()
+    assert store.epochs("abc") == [epoch(0)]
+    assert store.hold("abc", "w"), "its worker goes on with it"
+    assert store.set_prediction("def", "{}").prediction == "{}"
+    assert store.set_tags("abc", ["old"]).tags == ("old",)
+
+    kept = sqlite3.connect(tmp_path / "runs.version2.sqlite3")
+    assert kept.execute("SELECT id FROM runs ORDER BY place").fetchall() == [("abc",), ("def",)]
+    assert kept.execute("PRAGMA user_version").fetchone() == (2,)
+    assert "tags" not in {row[1] for row in kept.execute("PRAGMA table_info(runs)")}
     kept.close()
 
 
