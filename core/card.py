@@ -13,7 +13,7 @@ from typing import Any, Literal, cast, get_args
 from core.challenge import first_reached, held_from
 from core.errors import CheckpointError, LabError
 from core.files import read_json, replace_text
-from core.history import EpochRecord
+from core.history import EpochRecord, RateChange
 from core.recipe import Recipe, recipe_from_dict, recipe_to_dict
 from core.record import Json, read, short, short_number
 from core.spec import Architecture, architecture_from_dict, architecture_to_dict
@@ -49,6 +49,7 @@ class Card:
     created: str  # UTC, ISO 8601
     weights_sha256: str = ""  # filled in when the pair is saved
     stored: Stored = "float32"  # float16: the test figures of its epoch are those of the halved weights
+    rate_changes: tuple[RateChange, ...] = ()  # where the rates are not those of the recipe's schedule
 
     @property
     def record(self) -> EpochRecord:
@@ -72,13 +73,19 @@ class Card:
 
 def card_to_dict(card: Card) -> dict[str, Json]:
     """The card's JSON form."""
-    plain = {name: value for name, value in vars(card).items() if name not in ("architecture", "recipe", "history")}
+    plain = {
+        name: value
+        for name, value in vars(card).items()
+        if name not in ("architecture", "recipe", "history", "rate_changes")
+    }
+    changes = [cast(Json, asdict(change)) for change in card.rate_changes]
     return {
         "version": VERSION,
         **cast(dict[str, Json], plain),
         "architecture": architecture_to_dict(card.architecture),
         "recipe": recipe_to_dict(card.recipe),
         "history": [cast(Json, asdict(record)) for record in card.history],
+        **({"rate_changes": changes} if changes else {}),
     }
 
 
@@ -94,6 +101,10 @@ def card_from_dict(data: Json, place: str) -> Card:
         values["history"] = tuple(
             read(EpochRecord, record, f"history[{number}]", CheckpointError)
             for number, record in enumerate(values["history"])
+        )
+        values["rate_changes"] = tuple(
+            read(RateChange, change, f"rate_changes[{number}]", CheckpointError)
+            for number, change in enumerate(values.get("rate_changes", ()))
         )
         card = Card(**values)
     except LabError as error:

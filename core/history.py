@@ -25,3 +25,11 @@ class EpochRecord:
     test_accuracy: Accuracy
     learning_rate: Annotated[float, Range(0, 1e6)]  # at the epoch's last iteration
     seconds: Seconds  # training and evaluation together
+
+
+@dataclass(frozen=True)
+class RateChange:
+    """Where someone changed the learning rate of a run that was under way."""
+
+    iteration: Annotated[int, Range(0, 10**9)]  # the first with the new rate, counted from 0 through the whole run
+    factor: Annotated[float, Range(1e-9, 1e9)]  # from there on, by which the schedule's rates are multiplied

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
@@ -70,11 +70,18 @@ class EpochEnd:
 Event = RateFound | Points | EpochEnd
 
 
-def train(network: nn.Module, data: Resident, recipe: Recipe, resume: State | None = None) -> Iterator[Event]:
+def train(
+    network: nn.Module,
+    data: Resident,
+    recipe: Recipe,
+    resume: State | None = None,
+    rate_factor: Callable[[], float] = lambda: 1.0,
+) -> Iterator[Event]:
     """Train in place, yielding as it goes. The same seed on the same device gives the same run.
 
-    Given the `state` of an earlier EpochEnd, goes on as if it had never stopped. Raises TrainingError when the loss
-    is no longer a number.
+    Given the `state` of an earlier EpochEnd, goes on as if it had never stopped. `rate_factor` is asked before each
+    iteration what to multiply the schedule's rate by; to hold the run, hold the iterator. Raises TrainingError when
+    the loss is no longer a number.
     """
     check_smallest_batch(network, data, recipe)
     lay_out(network, data.device)
@@ -114,13 +121,14 @@ def train(network: nn.Module, data: Resident, recipe: Recipe, resume: State | No
         shown = 0  # batches whose figures were yielded
         order = torch.randperm(len(data.train), generator=generator, device=data.device)
         for batch, chosen in enumerate(order.split(recipe.batch_size)):
-            rates.append(_rate(recipe, epoch * batches + batch, batches, history))
+            rates.append(rate_factor() * _rate(recipe, epoch * batches + batch, batches, history))
             set_rate(optimizer, rates[-1])
             iteration(chosen, numbers[batch : batch + 1])
             now = time.perf_counter()
             if batch in (0, batches - 1) or now - told > SECONDS_BETWEEN_POINTS:
                 yield _points(data, recipe, epoch, shown, rates, sums, now - started)
-                shown, told = len(rates), now
+                shown, told = len(rates), time.perf_counter()
+                started += told - now  # a run may be held for long; what the caller takes is not training
         record = _epoch_record(evaluated, data, recipe, epoch, sums, rates[-1], started)
         history.append(record)
         yield EpochEnd(record, evaluated.state_dict(), _state(network, averaged, optimizer, generator, history, recipe))

@@ -13,12 +13,14 @@ from pathlib import Path
 from core.errors import RunError
 from core.mnist import DATASETS, data_root, is_present
 from core.recipe import Recipe, check_recipe, recipe_to_json
+from core.record import short
 from core.spec import Architecture, architecture_to_json
 from core.trace import classifier
 from lab.machine import read_machine
 from lab.runs import Kind, Run, RunStore, silence
 
 STALE_SECONDS = 15.0  # without a heartbeat for this long, a worker counts as dead
+MOST_SNAPSHOT_PARAMETERS = 100_000  # 0.4 MB an epoch; those of large networks would fill a disk
 STARTING_SECONDS = 20.0  # within which a started worker is given the time to take its seat
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -48,6 +50,11 @@ def submit(
         raise RunError(f"there is no data set {dataset!r}; there are {', '.join(DATASETS)}")
     if not is_present(dataset):
         raise RunError(f"{dataset} is not in {data_root()}; download it first: python -m lab data --download {dataset}")
+    if snapshots and walked.parameters >= MOST_SNAPSHOT_PARAMETERS:
+        raise RunError(
+            f"the weights of every epoch are kept for networks below {MOST_SNAPSHOT_PARAMETERS:,} parameters, "
+            f"{short(architecture.name)} has {walked.parameters:,}"
+        )
     _check_device(store, device)
     run = store.submit(
         kind=kind,

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.errors import RunError
-from core.history import EpochRecord
+from core.history import EpochRecord, RateChange
 from core.record import short
 
 Kind = Literal["train", "range_test"]
@@ -154,7 +154,7 @@ class Run:
     pause: Pause  # as asked for
     paused_since: float | None  # None while it is not held
     rate_factor: float  # by which the schedule's learning rates are multiplied
-    rate_changes: str  # of that factor, JSON: pairs of an iteration and the factor from there on
+    rate_changes: tuple[RateChange, ...]  # those that have come into force
 
 
 @dataclass(frozen=True)
@@ -604,11 +604,12 @@ class RunStore:
                 connection.execute("UPDATE runs SET paused_since = NULL WHERE id = ?", (run_id,))
         return mine
 
-    def set_rate_changes(self, run_id: str, worker: str, changes: Sequence[tuple[int, float]]) -> bool:
-        """Keeps from which iteration on which factor was in force. A heartbeat too; False: nothing was written."""
+    def set_rate_changes(self, run_id: str, worker: str, changes: Sequence[RateChange]) -> bool:
+        """Keeps where the rate was changed. It is a heartbeat too; False: nothing was written."""
         with self._writing() as connection:
             if mine := _beat(connection, run_id, worker):
-                connection.execute("UPDATE runs SET rate_changes = ? WHERE id = ?", (json.dumps(changes), run_id))
+                pairs = json.dumps([astuple(change) for change in changes])
+                connection.execute("UPDATE runs SET rate_changes = ? WHERE id = ?", (pairs, run_id))
         return mine
 
     def others_wait(self, run_id: str) -> bool:
@@ -861,7 +862,8 @@ def _run(row: sqlite3.Row) -> Run:
     values = {name: row[name] for name in RUN_NAMES}
     tags = tuple(row["tags"].split(",")) if row["tags"] else ()
     flags = {name: bool(row[name]) for name in ("stop_requested", "snapshots")}
-    return Run(**values | flags | {"tags": tags})
+    changes = tuple(RateChange(*pair) for pair in json.loads(row["rate_changes"] or "[]"))
+    return Run(**values | flags | {"tags": tags, "rate_changes": changes})
 
 
 def _epoch(row: sqlite3.Row) -> EpochRecord:

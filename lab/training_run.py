@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ import torch
 from core import checkpoint
 from core.card import Card, Choice
 from core.errors import CheckpointError
-from core.history import EpochRecord
+from core.history import EpochRecord, RateChange
 from core.network import build
 from core.recipe import Recipe
 from core.resident import Resident
@@ -25,6 +25,7 @@ from core.trace import classifier
 from core.training import EpochEnd, Event, RateFound, State, history_of, train
 
 RESUME = "resume.pt"
+SNAPSHOTS = "snapshots"  # the folder, in a run's, of the pairs of all its epochs
 
 _building = threading.Lock()  # initial weights come of torch's own generator, which all threads share
 
@@ -41,12 +42,14 @@ class Order:
     last: str = "last"  # the pair's name for the newest epoch
     best: str = "best"  # and for the best one; empty keeps none
     resumable: bool = True
+    snapshots: bool = False  # keeps a pair of every epoch beside them, snapshots/epoch-000 and so on
 
 
-def carry_out(order: Order, data: Resident) -> Iterator[Event]:
+def carry_out(order: Order, data: Resident, rate_changes: Sequence[RateChange] = ()) -> Iterator[Event]:
     """Train, saving the last and the best epoch as they come, and yield the events. Raises LabError.
 
-    Where the order's folder holds a resume file, goes on from it.
+    Where the order's folder holds a resume file, goes on from it. What the caller adds to the rate changes between two
+    events is in force from the next iteration on.
     """
     classifier(order.architecture)
     with _building:
@@ -56,22 +59,30 @@ def carry_out(order: Order, data: Resident) -> Iterator[Event]:
     if state is not None:
         history = history_of(state)
         recipe = replace(recipe, learning_rate=cast(float, state["learning_rate"]))
-    for event in train(network, data, order.recipe, state):
+    for event in train(network, data, order.recipe, state, lambda: factor_of(rate_changes)):
         if isinstance(event, RateFound):
             recipe = replace(recipe, learning_rate=event.learning_rate)
         if isinstance(event, EpochEnd):
             history.append(event.record)
-            _save(order, recipe, data, history, event)
+            card = replace(_card(order, recipe, data, history), rate_changes=tuple(rate_changes))
+            _save(order, card, event)
         yield event
 
 
-def _save(order: Order, recipe: Recipe, data: Resident, history: list[EpochRecord], event: EpochEnd) -> None:
+def factor_of(rate_changes: Sequence[RateChange]) -> float:
+    """By which the rate is multiplied now."""
+    return rate_changes[-1].factor if rate_changes else 1.0
+
+
+def _save(order: Order, card: Card, event: EpochEnd) -> None:
     """Write the last epoch's pair, the best one's where this is it, and what resuming needs."""
-    card = _card(order, recipe, data, history)
+    history = card.history
     checkpoint.save(order.folder, order.last, event.weights, card)
+    if order.snapshots:
+        checkpoint.save(order.folder / SNAPSHOTS, f"epoch-{card.epoch:03}", event.weights, card)
     scores = [_score(record) for record in history]
     if order.best and scores[-1] > max(scores[:-1], default=-1.0):
-        chosen: Choice = "best on validation" if data.validation else "best, chosen on the test set"
+        chosen: Choice = "best on validation" if card.validation_images else "best, chosen on the test set"
         checkpoint.save(order.folder, order.best, event.weights, replace(card, choice=chosen))
     if order.resumable:
         _save_state(order.folder, event.state)

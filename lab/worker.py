@@ -14,7 +14,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import lru_cache, partial
 from json import dumps
 from types import FrameType
@@ -23,24 +23,26 @@ import torch
 
 from core.checkpoint import device_name
 from core.errors import LabError, RunError
-from core.history import EpochRecord
+from core.history import EpochRecord, RateChange
 from core.mnist import best_present, load
 from core.network import build
 from core.range_test import RangePoint, range_test_points, summarise
 from core.recipe import RangeTest, Recipe, recipe_from_json
 from core.resident import Resident, available_devices, choose_device, resident
 from core.spec import architecture_from_json
-from core.training import EpochEnd, Event, Points, RateFound
+from core.training import EpochEnd, Event, Points, RateFound, batch_sizes
 from lab.jobs import STALE_SECONDS
 from lab.machine import Machine, write_machine
-from lab.runs import BatchRow, Ending, Run, RunStore, lab_home
-from lab.training_run import Order, carry_out, epochs_done
+from lab.runs import BatchRow, Control, Ending, Run, RunStore, lab_home
+from lab.training_run import Order, carry_out, epochs_done, factor_of
 
 HEARTBEAT_SECONDS = 1.0
 POLL_SECONDS = 0.1  # between two looks at an empty queue
 RETRIES = 5  # of a write to a store that is locked, or on a full disk, for longer than its own patience
 RETRY_SECONDS = 1.0  # between them
 IDLE_SECONDS = 900.0  # of an empty queue, after which the worker ends itself
+HELD_SECONDS = 1800.0  # that a run is held at most, for as long as a class may talk about it
+HELD_BEFORE_OTHERS_SECONDS = 60.0  # and where other runs wait for the device
 
 log = logging.getLogger("lab.worker")
 
@@ -54,6 +56,7 @@ class Worker:
         self.device = choose_device(device)
         self.kinds = {self.device.type} | ({"auto"} if choose_device("auto") == self.device else set())
         self.busy_with = ""
+        self.gave_way = ""  # why the run was given up, where it was held for too long
         self.leaving = threading.Event()
 
     def work(self, idle_seconds: float) -> None:
@@ -102,9 +105,10 @@ class Worker:
     def _carry_out(self, run: Run) -> None:
         """Do the run and write how it ended; whatever goes wrong ends the run, not the worker."""
         log.info("run %s: %s, %s", run.id, run.kind, run.name)
+        self.gave_way = ""
         try:
             stopped = self._range_test(run) if run.kind == "range_test" else self._train(run)
-            self._insist(lambda: self.store.finish(run.id, self.id, self._ending(run, stopped)))
+            self._insist(lambda: self.store.finish(run.id, self.id, self._ending(run, stopped), self.gave_way))
         except LabError as error:
             log.info("run %s failed: %s", run.id, error)
             self._fail(run, str(error))
@@ -117,7 +121,9 @@ class Worker:
     def _ending(self, run: Run, stopped: bool) -> Ending:
         if not stopped:
             return "finished"
-        return "stopped" if self.store.stop_requested(run.id) else "interrupted"  # the worker itself was told to go
+        return (
+            "stopped" if self.gave_way or self.store.stop_requested(run.id) else "interrupted"
+        )  # the worker itself was told to go
 
     def _fail(self, run: Run, error: str) -> None:
         try:
@@ -129,18 +135,53 @@ class Worker:
         """Train, writing figures as they come; returns whether it was stopped."""
         recipe = recipe_from_json(run.recipe)
         folder = self.store.folder / run.id
-        order = Order(run.name, run.slug, architecture_from_json(run.architecture), recipe, folder)
+        architecture = architecture_from_json(run.architecture)
+        order = Order(run.name, run.slug, architecture, recipe, folder, snapshots=run.snapshots)
         done = epochs_done(folder)
         self.store.rewind(run.id, self.id, len(done))
         for record in done:  # one may have been saved by a worker that was killed before it wrote it to the store
             self.store.add_epoch(run.id, self.id, record)
-        for event in carry_out(order, self._load(run.dataset, recipe)):
+        data = self._load(run.dataset, recipe)
+        batches = len(batch_sizes(len(data.train), recipe.batch_size))
+        changes = [change for change in run.rate_changes if change.iteration < len(done) * batches]
+        self._change_rate(run, changes, len(done) * batches, self.store.control(run.id).rate_factor)
+        for event in carry_out(order, data, changes):
             mine = self._insist(partial(write_event, self.store, run, event))
             if isinstance(event, EpochEnd) and event.record.epoch == recipe.epochs - 1:
                 break  # done: a stop that comes now comes too late
-            if not mine or self._should_stop(run):
+            control = self._heed(run, event)
+            if not mine or control.stop:
                 return True
+            self._change_rate(run, changes, _next_iteration(event, batches), control.rate_factor)
         return False
+
+    def _heed(self, run: Run, event: Event) -> Control:
+        """What is asked of the run, once it has been held for as long as that is asked for."""
+        control = self.store.control(run.id)
+        if control.pause == "now" or (control.pause == "epoch" and isinstance(event, EpochEnd)):
+            control = self._hold(run)
+        return replace(control, stop=control.stop or bool(self.gave_way) or self.leaving.is_set())
+
+    def _hold(self, run: Run) -> Control:
+        """Wait until the run is to go on or to end; give it up where that takes too long."""
+        since = time.monotonic()
+        self._insist(lambda: self.store.hold(run.id, self.id))
+        while (control := self.store.control(run.id)).pause == "now" and not control.stop:
+            self.leaving.wait(POLL_SECONDS)
+            others, held = self.store.others_wait(run.id), time.monotonic() - since
+            if held > (HELD_BEFORE_OTHERS_SECONDS if others else HELD_SECONDS):
+                self.gave_way = f"held for {held:.0f} s{' while others waited' if others else ''}; it can go on later"
+            if self.gave_way or self.leaving.is_set():
+                return control
+        self._insist(lambda: self.store.release(run.id, self.id))
+        return control
+
+    def _change_rate(self, run: Run, changes: list[RateChange], iteration: int, factor: float) -> None:
+        """Let the rates from this iteration on be multiplied by the factor, and note where that began."""
+        if factor == factor_of(changes):
+            return
+        changes.append(RateChange(iteration, factor))
+        self._insist(lambda: self.store.set_rate_changes(run.id, self.id, changes))
 
     def _range_test(self, run: Run) -> bool:
         """The range test, a batch row for each point, and its result; returns whether it was stopped."""
@@ -169,6 +210,17 @@ class Worker:
 
     def _load(self, name: str, recipe: Recipe) -> Resident:
         return data_for(name, recipe, self.device)
+
+
+def _next_iteration(event: Event, batches: int) -> int:
+    """The iteration that comes after an event; `batches` is their number in an epoch."""
+    match event:
+        case RateFound():
+            return 0
+        case Points():
+            return event.iteration + len(event.losses)
+        case EpochEnd():
+            return (event.record.epoch + 1) * batches
 
 
 def insist(write: Callable[[], bool], pause: Callable[[float], object] = time.sleep) -> bool:

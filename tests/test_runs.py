@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import RunError
-from core.history import EpochRecord
+from core.history import EpochRecord, RateChange
 from lab import jobs, runs
 from lab.runs import BatchRow, Control, Ending, Kind, Run, RunStore, Spread, Status, lab_home, silence, spread
 
@@ -108,7 +108,7 @@ def test_a_submitted_run_is_read_back_as_it_was_given(store: RunStore) -> None:
         pause="",
         paused_since=None,
         rate_factor=1.0,
-        rate_changes="",
+        rate_changes=(),
     )
 
 
@@ -363,12 +363,12 @@ def test_a_held_run_says_since_when_until_it_goes_on(store: RunStore) -> None:
 def test_an_ended_run_is_no_longer_held_and_takes_no_orders(store: RunStore, status: Ending) -> None:
     run = claimed(store)
     store.set_rate_factor(run.id, 2)
-    store.set_rate_changes(run.id, "w", [(7, 2.0)])
+    store.set_rate_changes(run.id, "w", [RateChange(7, 2.0)])
     store.hold(run.id, "w")
     store.finish(run.id, "w", status)
     ended = store.get(run.id)
     assert (ended.pause, ended.paused_since, ended.rate_factor) == ("", None, 2)
-    assert ended.rate_changes == "[[7, 2.0]]"
+    assert ended.rate_changes == (RateChange(7, 2.0),)
     store.set_pause(run.id, "now")
     store.set_rate_factor(run.id, 3)
     assert store.get(run.id) == ended
