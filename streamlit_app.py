@@ -17,18 +17,22 @@ if __name__ == "__main__":  # a browser's run; Streamlit names the script so
     page = st.navigation(
         {
             "Learn": [
-                st.Page("pages/learn/ladder.py", title="Ladder", icon=":material/stairs:", default=True),
+                st.Page("pages/learn/walkthroughs.py", title="Walkthroughs", icon=":material/school:", default=True),
+                st.Page("pages/learn/ladder.py", title="Ladder", icon=":material/stairs:"),
                 st.Page("pages/learn/step.py", title="Step", icon=":material/layers:"),
             ],
-            "Experiment": [st.Page("pages/experiment/train.py", title="Train", icon=":material/model_training:")],
+            "Experiment": [
+                st.Page("pages/experiment/train.py", title="Train", icon=":material/model_training:"),
+            ],
             "Use": [
                 st.Page("pages/use/mistakes.py", title="Mistakes", icon=":material/error:"),
                 st.Page("pages/use/draw.py", title="Draw", icon=":material/draw:"),
             ],
         },
-        position="top",
+        position="hidden" if frame.presenting() else "top",
     )
-    frame.sidebar()
+    if not frame.presenting():
+        frame.sidebar()
     page.run()
 else:
     # `streamlit run` finds this App and imports the file once, before the first browser comes. Because a folder named

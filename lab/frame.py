@@ -17,6 +17,11 @@ from lab.runs import lab_home
 from lab.words import escaped, show_error
 
 
+def presenting() -> bool:
+    """Whether the URL asks for a lesson large and alone, for a projector: no menu, no sidebar."""
+    return st.query_params.get("present") == "1" and bool(st.query_params.get("lesson"))
+
+
 def heading(title: str, sentence: str) -> None:
     """A page's title and the one sentence that says what it is for, moved up into the room the menu leaves."""
     st.html("<style>.st-key-heading { margin-top: -3.5rem; }</style>")

@@ -54,6 +54,12 @@ def summarised(runs: Sequence[SeedRun]) -> Summary | None:
         return None
 
 
+def measured_studies() -> dict[str, Summary]:
+    """The figures of every study that has any, by name."""
+    found = {name: summarised(study.runs) for name, study in studies().items()}
+    return {name: summary_of for name, summary_of in found.items() if summary_of is not None}
+
+
 def run_of(card: Card) -> SeedRun:
     """A checkpoint's run, as a study would hold it: what there is to show of a step that has no study."""
     return SeedRun(card.recipe.seed, card.history, card.device, card.versions.get("torch", "unknown"), card.created)

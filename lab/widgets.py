@@ -154,6 +154,23 @@ def millions(macs: int) -> str:
     return f"{macs / 1e6:.2f} M" if macs < 1e8 else f"{macs / 1e6:,.0f} M"
 
 
+def ladder_points(steps: Sequence[catalogue.Step], measured: dict[str, Summary]) -> list[figures.LadderPoint]:
+    """The steps as the picture of the ladder wants them."""
+    return [
+        figures.LadderPoint(
+            slug=step.slug,
+            label=mark(step),
+            title=label(step),
+            lineage=step.lineage,
+            parameters=classifier(step.architecture).parameters,
+            claimed=step.claim.best_test_accuracy if step.claim else None,
+            measured=measured.get(step.slug),
+            verdict=judged(step, measured.get(step.slug)),
+        )
+        for step in steps
+    ]
+
+
 def ladder_rows(steps: list[catalogue.Step], measured: dict[str, Summary]) -> None:
     """A row for each step: its name opens it, then what it costs, what was claimed and measured, and what changed."""
     widths = [3.1, 1.0, 0.5, 0.85, 1.8, 1.0, 1.3, 3.0]

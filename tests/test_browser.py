@@ -44,7 +44,7 @@ def test_a_fresh_servers_first_deep_link_opens_the_page_and_no_box(page: Page, s
 
 
 def test_the_ladder_leads_to_a_step(page: Page, server: Server) -> None:
-    page.goto(server.address)
+    page.goto(f"{server.address}/ladder")
     settled(page)
     page.wait_for_selector(".js-plotly-plot")
     screenshot(page, "ladder")

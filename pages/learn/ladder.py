@@ -3,10 +3,9 @@
 import streamlit as st
 
 from core import catalogue
-from core.trace import classifier
 from lab import figures, frame
-from lab.studies import judged, studies, summarised
-from lab.widgets import errata_table, ink, label, ladder_rows, mark
+from lab.studies import measured_studies
+from lab.widgets import errata_table, ink, ladder_points, ladder_rows
 
 frame.heading(
     "The ladder",
@@ -14,21 +13,8 @@ frame.heading(
     "epochs, in at most 15 epochs and 8,000 parameters**. Each step changes something: see what it cost and gave.",
 )
 
-found = {name: summarised(study.runs) for name, study in studies().items()}
-measured = {name: figures_of for name, figures_of in found.items() if figures_of is not None}
-points = [
-    figures.LadderPoint(
-        slug=step.slug,
-        label=mark(step),
-        title=label(step),
-        lineage=step.lineage,
-        parameters=classifier(step.architecture).parameters,
-        claimed=step.claim.best_test_accuracy if step.claim else None,
-        measured=measured.get(step.slug),
-        verdict=judged(step, measured.get(step.slug)),
-    )
-    for step in catalogue.LADDER
-]
+measured = measured_studies()
+points = ladder_points(catalogue.LADDER, measured)
 picked = st.plotly_chart(
     figures.ladder(points, ink()), key="ladder", on_select="rerun", selection_mode="points",
     config={"displayModeBar": False},

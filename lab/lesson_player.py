@@ -1,0 +1,204 @@
+"""Plays a lesson: one scene at a time, its words, what it shows, its check, and the way back and on.
+
+?lesson=KEY&scene=N opens it at a scene; &present=1 shows it large and alone, for a projector; &hide= and &lock= take
+away what a teacher does not want used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from core.errors import LabError
+from lab import frame
+from lab.lesson_shows import show
+from lab.lessons import LESSONS, lesson_of
+from lab.lessons.scene import Answer, Check, Lesson, Scene, Way, scene_number, told
+from lab.words import show_error
+
+KINDS = {
+    "predict": (":material/psychology_alt:", "Predict"),
+    "do": (":material/touch_app:", "Do"),
+    "observe": (":material/visibility:", "Observe"),
+    "explain": (":material/lightbulb:", "Explain"),
+}
+HIDE = {"hints": "Hints", "answers": "Answers", "links": "Links out of the lesson", "checks": "Questions"}
+LOCK = {"controls": "Sliders and switches", "order": "Going on before the question is answered"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the link allows."""
+
+    present: bool
+    hidden: frozenset[str]
+    locked: frozenset[str]
+
+
+def settings() -> Settings:
+    """From the URL; words that are not known count for nothing."""
+    hidden, locked = (frozenset(st.query_params.get(name, "").split(",")) for name in ("hide", "lock"))
+    return Settings(frame.presenting(), hidden & set(HIDE), locked & set(LOCK))
+
+
+def lesson_list() -> None:
+    """Every lesson, to begin with."""
+    for lesson, place in zip(LESSONS, _cells(len(LESSONS)), strict=True):
+        with place:
+            st.markdown(f"#### {lesson.title}\n{lesson.about}")
+            done = _answered(lesson)
+            checks = sum(scene.check is not None for scene in lesson.scenes)
+            begin, state = st.columns([1, 1], vertical_alignment="center")
+            if begin.button("Begin", key=f"begin-{lesson.key}", icon=":material/play_arrow:", width="stretch"):
+                _go(lesson, 0)
+                st.rerun()
+            state.caption(
+                f"{len(lesson.scenes)} scenes · {lesson.minutes} min\n\n{done} of {checks} questions answered"
+            )
+
+
+def _cells(count: int) -> list[st.delta_generator.DeltaGenerator]:
+    """Two to a row."""
+    cells = []
+    for _ in range(-(-count // 2)):
+        cells += [column.container(border=True, height="stretch") for column in st.columns(2, gap="medium")]
+    return cells[:count]
+
+
+def player() -> None:
+    """The scene that the URL asks for."""
+    allowed = settings()
+    try:
+        lesson = lesson_of(st.query_params.get("lesson", ""))
+        number = scene_number(lesson, st.query_params.get("scene", ""))
+    except LabError as error:
+        show_error(error)
+        st.button("All lessons", on_click=leave, icon=":material/list:")
+        return
+    scene = lesson.scenes[number]
+    if allowed.present:
+        st.html(
+            "<style>.st-key-stage :is(p, li, label) { font-size: 1.45rem; line-height: 1.45; }"
+            " .st-key-stage { max-width: 1180px; margin: -2.5rem auto 0; }</style>"
+        )
+    with st.container(key="stage" if allowed.present else "scene"):
+        _progress(lesson, number)
+        icon, kind = KINDS[scene.kind]
+        st.markdown(f"### {icon} {kind}: {scene.title}")
+        st.markdown(told(scene))
+        _recalled(lesson, number)
+        for place, each in enumerate(scene.show):
+            if not (isinstance(each, Way) and "links" in allowed.hidden):
+                show(each, f"show-{lesson.key}-{number}-{place}", "controls" in allowed.locked)
+        if scene.check and "checks" not in allowed.hidden:
+            _check(lesson, number, scene, scene.check, allowed)
+        _ways(lesson, number, scene, allowed)
+
+
+def _progress(lesson: Lesson, number: int) -> None:
+    st.progress((number + 1) / len(lesson.scenes), text=f"{lesson.title}: {number + 1} of {len(lesson.scenes)}")
+
+
+def _check(lesson: Lesson, number: int, scene: Scene, check: Check, allowed: Settings) -> None:
+    """The question, the answer given, and what is to be said of it."""
+    place, kept = f"check-{lesson.key}-{number}", f"given-{lesson.key}-{number}"
+    with st.form(place, border=True, enter_to_submit=True):
+        st.markdown(f"**{check.question}**")
+        given: Answer | None
+        if check.choices:
+            given = st.radio(
+                check.question, check.choices, index=None, key=f"{place}-choice", label_visibility="collapsed",
+                horizontal=True,
+            )  # fmt: skip
+        else:
+            given = st.number_input(
+                check.question + (f", in {check.unit}" if check.unit else ""), value=None, key=f"{place}-number",
+                label_visibility="collapsed", step=1.0 if check.tolerance in (0, 1) else None, width=240,
+                placeholder=check.unit or "a number", format="%.0f" if check.tolerance in (0, 1) else "%.4g",
+            )  # fmt: skip
+        words = "Commit to it" if scene.kind == "predict" else "Check"
+        if st.form_submit_button(words, icon=":material/check:") and given is not None:
+            st.session_state[kept] = given
+    if kept in st.session_state:
+        _feedback(check, st.session_state[kept], f"{place}-reveal", allowed)
+
+
+def _feedback(check: Check, given: Answer, key: str, allowed: Settings) -> None:
+    if check.is_right(given):
+        st.success(f"Right. {check.why()}", icon=":material/check_circle:")
+        return
+    slip = check.slip(given) or ("" if "hints" in allowed.hidden else check.hint)
+    st.warning(f"Not {_spelt(given)}. {slip}", icon=":material/close:")
+    if "answers" not in allowed.hidden and st.toggle("Show the answer", key=key):
+        st.info(f"**{_spelt(check.answer())}**{f' {check.unit}' if check.unit else ''}. {check.why()}")
+
+
+def _spelt(answer: Answer) -> str:
+    return answer if isinstance(answer, str) else f"{answer:,.6g}"
+
+
+def _recalled(lesson: Lesson, number: int) -> None:
+    """What was predicted in the scene before, beside what came of it."""
+    before = lesson.scenes[number - 1] if number else None
+    given = st.session_state.get(f"given-{lesson.key}-{number - 1}")
+    if before and before.kind == "predict" and before.check and given is not None:
+        outcome = "and so it is" if before.check.is_right(given) else f"it is {_spelt(before.check.answer())}"
+        st.caption(f"You predicted {_spelt(given)}; {outcome}.")
+
+
+def _ways(lesson: Lesson, number: int, scene: Scene, allowed: Settings) -> None:
+    """Back and on, by button and by arrow key, and what a teacher needs."""
+    back, on, rest = st.columns([1, 1, 3], vertical_alignment="center")
+    back.button(
+        "Back", on_click=_go, args=(lesson, number - 1), disabled=number == 0, icon=":material/arrow_back:",
+        shortcut="Left", width="stretch",
+    )  # fmt: skip
+    waits = "order" in allowed.locked and scene.check is not None and "checks" not in allowed.hidden
+    last = number == len(lesson.scenes) - 1
+    if last:
+        on.button("All lessons", on_click=leave, icon=":material/list:", width="stretch")
+    else:
+        on.button(
+            "Next", on_click=_go, args=(lesson, number + 1), type="primary", icon=":material/arrow_forward:",
+            shortcut="Right", width="stretch", disabled=waits and f"given-{lesson.key}-{number}" not in st.session_state,
+            help="Answer the question first." if waits else None,
+        )  # fmt: skip
+    if allowed.present:
+        rest.button("Leave the presentation", on_click=_present, args=(False,), type="tertiary", shortcut="Esc")
+    else:
+        with rest.popover("For the teacher", icon=":material/co_present:"):
+            st.button("Present this, large and alone", on_click=_present, args=(True,), icon=":material/slideshow:")
+            _link(lesson, number)
+
+
+def _link(lesson: Lesson, number: int) -> None:
+    """A link for the class that opens here, with what is not to be used taken away."""
+    hidden = st.multiselect("Hide", list(HIDE), format_func=HIDE.__getitem__, key="teacher-hide")
+    locked = st.multiselect("Lock", list(LOCK), format_func=LOCK.__getitem__, key="teacher-lock")
+    parameters = {"lesson": lesson.key, "scene": str(number + 1), "hide": ",".join(hidden), "lock": ",".join(locked)}
+    base = (st.context.url or "").split("?")[0]
+    st.code(f"{base}?{urlencode({name: value for name, value in parameters.items() if value}, safe=',')}", None)
+
+
+def _answered(lesson: Lesson) -> int:
+    return sum(f"given-{lesson.key}-{number}" in st.session_state for number in range(len(lesson.scenes)))
+
+
+def _go(lesson: Lesson, number: int) -> None:
+    st.query_params.lesson = lesson.key
+    st.query_params.scene = str(number + 1)
+
+
+def leave() -> None:
+    """Back to the list of lessons."""
+    for name in ("lesson", "scene", "present"):
+        st.query_params.pop(name, None)
+
+
+def _present(on: bool) -> None:
+    if on:
+        st.query_params.present = "1"
+    else:
+        st.query_params.pop("present", None)

@@ -1,0 +1,165 @@
+"""Dilation, and the table that was wrong: A3's receptive field, worked out and set beside the write-up's."""
+
+from __future__ import annotations
+
+from core.catalogue import FieldClaim
+from core.spec import Conv
+from lab.lessons.facts import accuracy, layer, percent, step, walked, whose
+from lab.lessons.scene import Check, ClaimedFields, Curves, Field, Lesson, Scene, Slip, Way
+
+A3, PARTNER = "a3-dilation-5340", "x-evolution-step4-7840"
+
+
+def _claimed(name: str) -> int:
+    found: FieldClaim = next(each for each in step(A3).field_claims if each.layer == name)
+    return found.size or 0
+
+
+def _conv(name: str) -> Conv:
+    op = layer(A3, name).op
+    assert isinstance(op, Conv)  # as the name says
+    return op
+
+
+LESSON = Lesson(
+    "dilation",
+    "Dilation, and the table that was wrong",
+    "See how nine weights can look at 25 pixels, and find the number that a published table forgot to carry.",
+    20,
+    (
+        Scene(
+            "explain",
+            "Nine weights, spread out",
+            "A 3 x 3 window with **dilation** 2 leaves a gap between its weights: it covers 5 x 5 and still has nine "
+            "weights. The field grows by (k − 1) · **d** · jump, for the price of the plain convolution.",
+            (Field(A3),),
+        ),
+        Scene(
+            "predict",
+            "Before the dilated layers",
+            lambda: (
+                f"A3 has three 3 x 3 convolutions and a 2 x 2 pool with stride 2. After the convolutions the field is "
+                f"{layer(A3, 'conv3').field.size}."
+            ),
+            check=Check(
+                "How large is it after the pool?",
+                lambda: layer(A3, "maxpool1").field.size,
+                lambda: (
+                    f"{layer(A3, 'conv3').field.size} + (2 − 1) · 1 = {layer(A3, 'maxpool1').field.size}; the jump "
+                    f"becomes 2. The write-up says {_claimed('maxpool1')}."
+                ),
+                hint="(k − 1) times the jump, which is 1 still.",
+                unit="pixels",
+                slips=(
+                    Slip(
+                        lambda: _claimed("maxpool1"),
+                        "That is what the write-up says. A pool does not double the field.",
+                    ),
+                    Slip(lambda: 14, "A pool does not double the field."),
+                ),
+            ),
+        ),
+        Scene(
+            "predict",
+            "The first dilated layer",
+            lambda: (
+                f"conv5 is 3 x 3 with dilation 2. The field before it is {layer(A3, 'conv4').field.size}, the jump "
+                f"{layer(A3, 'conv4').field.jump}."
+            ),
+            check=Check(
+                "How large is the field after it?",
+                lambda: layer(A3, "conv5").field.size,
+                lambda: (
+                    f"{layer(A3, 'conv4').field.size} + (3 − 1) · 2 · {layer(A3, 'conv4').field.jump} = "
+                    f"{layer(A3, 'conv5').field.size}."
+                ),
+                hint="(k − 1) · d · jump, and all three are at least 2.",
+                unit="pixels",
+                slips=(
+                    Slip(
+                        lambda: layer(A3, "conv4").field.size + 4,
+                        "You carried one of the two twos: dilation **and** jump.",
+                    ),
+                    Slip(
+                        lambda: _claimed("conv5"),
+                        "That is the write-up's figure: 15 + 4, from a wrong start and without the jump.",
+                    ),
+                ),
+            ),
+        ),
+        Scene(
+            "observe",
+            "Two tables",
+            "Left what the write-up says, right what the recurrence gives, checked against a gradient through the real "
+            "network. Follow the differences from row to row.",
+            (ClaimedFields(A3),),
+            Check(
+                "Which number was not carried past the pool?",
+                lambda: "the jump",
+                lambda: (
+                    f"Its first dilated layer adds 4, (3 − 1) · 2 · 1: the jump of 2 is missing. Right is 8 each time: "
+                    f"{layer(A3, 'conv5').field.size}, {layer(A3, 'conv6').field.size}, "
+                    f"{layer(A3, 'conv7').field.size}."
+                ),
+                choices=("the kernel size", "the jump", "the number of channels"),
+                hint="What does the pool change, apart from the size of the map?",
+            ),
+        ),
+        Scene(
+            "predict",
+            "How wide is the map?",
+            lambda: (
+                f"conv5's input is {layer(A3, 'conv5').input[-1]} wide. Its padding is {_conv('conv5').padding} on "
+                f"each "
+                f"side, its kernel 3 with dilation {_conv('conv5').dilation}. The write-up says that the width stays."
+            ),
+            check=Check(
+                "How wide is its output?",
+                lambda: layer(A3, "conv5").output[-1],
+                lambda: (
+                    f"{layer(A3, 'conv5').input[-1]} + 2 · 1 − 2 · (3 − 1) = {layer(A3, 'conv5').output[-1]}. To keep "
+                    "the width, dilation 2 would need padding 2."
+                ),
+                hint="The window is five wide now: it fits in fewer places.",
+                unit="pixels",
+                slips=(
+                    Slip(lambda: layer(A3, "conv5").input[-1], "That would take a padding of 2 with this dilation."),
+                    Slip(lambda: layer(A3, "conv5").input[-1] - 4, "You left out the padding."),
+                ),
+            ),
+        ),
+        Scene(
+            "do",
+            "To the end",
+            lambda: (
+                f"Two more dilated layers bring the field to {layer(A3, 'conv7').field.size}, then an average over the "
+                f"last map, {layer(A3, 'conv7').output[-1]} x {layer(A3, 'conv7').output[-1]}, with a jump of "
+                f"{layer(A3, 'conv7').field.jump}."
+            ),
+            check=Check(
+                "How large is the field of the network?",
+                lambda: walked(A3).field.size,
+                lambda: (
+                    f"{layer(A3, 'conv7').field.size} + ({layer(A3, 'conv7').output[-1]} − 1) · "
+                    f"{layer(A3, 'conv7').field.jump} = {walked(A3).field.size}; the write-up says "
+                    f"{_claimed('globalavgpool1')}. It is larger than the image: its rim lies in the padding and "
+                    f"outside."
+                ),
+                hint="The average is a window as wide as the map.",
+                unit="pixels",
+                slips=(Slip(lambda: _claimed("globalavgpool1"), "That is the write-up's figure, with a map 11 wide."),),
+            ),
+        ),
+        Scene(
+            "explain",
+            "Did it help?",
+            lambda: (
+                f"A3 reaches {percent(accuracy(A3))} ({whose(A3)}) with {walked(A3).parameters:,} parameters; the "
+                f"network it came from has {walked(PARTNER).parameters:,}. But the global average came with the "
+                f"dilation, so "
+                "these runs cannot say which of them did it. Design the clean comparison yourself: A3 without dilation."
+            ),
+            (Curves(A3), Way("pages/learn/step.py", "A3's field", (("step", A3), ("view", "Receptive field")))),
+        ),
+    ),
+)

@@ -1,0 +1,151 @@
+"""The receptive field: how much of the digit one unit sees, worked out op by op."""
+
+from __future__ import annotations
+
+from lab.lessons.facts import layer, walked
+from lab.lessons.scene import Check, Field, Lesson, Scene, Slip, Way
+
+A2 = "a2-final-7758"
+MIDDLE = "conv7"  # the last layer before the average
+
+
+def _covers() -> str:
+    """The first layer whose field is at least as large as the image."""
+    return next(each.name for each in walked(A2).layers if each.field.size >= 28)
+
+
+LESSON = Lesson(
+    "receptive-field",
+    "The receptive field",
+    "Follow what one unit sees, from three pixels to the whole digit, and learn the two numbers that carry it.",
+    20,
+    (
+        Scene(
+            "explain",
+            "What one unit sees",
+            "A unit of the first map is computed from a window of 3 x 3 pixels: that is its **receptive field**. A "
+            "unit "
+            "of the second map is computed from 3 x 3 units of the first, and each of them sees 3 x 3 pixels, one "
+            "pixel apart.\n\nTwo numbers are carried from op to op: the **size** of the field, and the **jump**, how "
+            "many pixels lie between neighbouring units. An op with kernel k and dilation d adds (k − 1) · d · jump to "
+            "the size, and multiplies the jump by its stride.",
+            (Field(A2),),
+        ),
+        Scene(
+            "predict",
+            "Two convolutions",
+            "After one 3 x 3 convolution the field is 3, and the jump is 1. A second 3 x 3 convolution follows.",
+            check=Check(
+                "How large is the field after it?",
+                lambda: layer(A2, "conv2").field.size,
+                lambda: (
+                    "3 + (3 − 1) · 1 · 1 = 5. Two 3 x 3 windows see as far as one of 5 x 5, with 18 weights in place "
+                    "of 25."
+                ),
+                hint="Neighbouring units see fields one pixel apart; three of them stand side by side.",
+                unit="pixels",
+                slips=(
+                    Slip(lambda: 6, "The fields overlap: neighbours lie one pixel apart, not three."),
+                    Slip(lambda: 9, "The fields overlap: neighbours lie one pixel apart, not three."),
+                ),
+            ),
+        ),
+        Scene(
+            "predict",
+            "A pool",
+            lambda: (
+                f"After four convolutions A2's field is {layer(A2, 'conv4').field.size}, and the jump is still 1. "
+                "Then comes a 2 x 2 max pool with stride 2."
+            ),
+            check=Check(
+                "How large is the field after the pool?",
+                lambda: layer(A2, "maxpool1").field.size,
+                lambda: (
+                    f"{layer(A2, 'conv4').field.size} + (2 − 1) · 1 = {layer(A2, 'maxpool1').field.size}. A pool does "
+                    "not double the field. What it doubles is the jump."
+                ),
+                hint="The pool's window is two units wide. How far apart are they?",
+                unit="pixels",
+                slips=(
+                    Slip(
+                        lambda: 2 * layer(A2, "conv4").field.size,
+                        "So said the write-up: a pool does **not** double "
+                        "the field. Two neighbours, one pixel apart, see one pixel more than one does.",
+                    ),
+                    Slip(lambda: 11, "The pool's window is two wide, not three."),
+                ),
+            ),
+        ),
+        Scene(
+            "predict",
+            "After the pool",
+            "Now the jump is 2: neighbouring units are two pixels apart. One more 3 x 3 convolution.",
+            check=Check(
+                "By how much does the field grow?",
+                lambda: layer(A2, "conv5").field.size - layer(A2, "maxpool1").field.size,
+                lambda: (
+                    f"(3 − 1) · 2 = 4, from {layer(A2, 'maxpool1').field.size} to {layer(A2, 'conv5').field.size}. "
+                    "After a second pool it would be 8: late convolutions reach far."
+                ),
+                hint="(k − 1) times the jump.",
+                unit="pixels",
+                slips=(
+                    Slip(lambda: 2, "That was before the pool, with a jump of 1. The jump is 2 now."),
+                    Slip(lambda: 3, "A window of three reaches two steps, not three."),
+                ),
+            ),
+        ),
+        Scene(
+            "do",
+            "Until the digit is covered",
+            "Move the slider through the layers, and find the first whose units can see 28 x 28 pixels, the whole "
+            "image. A network that cannot see all of a digit at once has to guess at what holds its parts together.",
+            (Field(A2),),
+            Check(
+                "Which layer is the first to see the whole image?",
+                _covers,
+                lambda: (
+                    f"{_covers()}, with {layer(A2, _covers()).field.size} pixels. Before it, {MIDDLE} sees "
+                    f"{layer(A2, MIDDLE).field.size}. A pool over the last map counts like a convolution with a "
+                    f"large window."
+                ),
+                choices=tuple(each for each in ("conv6", "conv7", "avgpool1", "conv8")),
+                hint="Read the column field in the table.",
+            ),
+        ),
+        Scene(
+            "do",
+            "Work one out yourself",
+            lambda: (
+                f"{layer(A2, 'avgpool1').name} of A2 averages over windows of 4 x 4. Before it the field is "
+                f"{layer(A2, MIDDLE).field.size}, and the jump {layer(A2, MIDDLE).field.jump}."
+            ),
+            check=Check(
+                "How large is the field after it?",
+                lambda: layer(A2, "avgpool1").field.size,
+                lambda: (
+                    f"{layer(A2, MIDDLE).field.size} + (4 − 1) · {layer(A2, MIDDLE).field.jump} = "
+                    f"{layer(A2, 'avgpool1').field.size}."
+                ),
+                hint="(k − 1) times the jump, added to the size.",
+                unit="pixels",
+                slips=(
+                    Slip(
+                        lambda: layer(A2, MIDDLE).field.size + 3,
+                        "The jump is 2: each of the three steps is two pixels.",
+                    ),
+                    Slip(lambda: layer(A2, MIDDLE).field.size + 8, "A window of four reaches three steps."),
+                ),
+            ),
+        ),
+        Scene(
+            "explain",
+            "What it may see, and what it uses",
+            "The field says what **can** reach a unit. How much each pixel really counts is another matter: there are "
+            "many paths from the middle of the field to the unit, and few from its corners, so the effect fades "
+            "outwards (Luo et al. 2016). A field that just covers the image uses its rim very little; that is one "
+            f"reason why A3, whose field is {walked('a3-dilation-5340').field.size}, is worth a look.",
+            (Way("pages/learn/step.py", "The field of any step", (("step", A2), ("view", "Receptive field"))),),
+        ),
+    ),
+)

@@ -1,0 +1,202 @@
+"""What a lesson is made of. Lessons are data: words, which live widget stands beside them, and checks.
+
+What a check asks for is computed when it is asked, from the networks and from the recorded runs; no answer is typed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from core.errors import SpecError
+from core.record import short
+
+Kind = Literal["predict", "do", "observe", "explain"]
+
+
+# ------------------------------------------------------------------------------------------------ what a scene can show
+
+
+@dataclass(frozen=True)
+class Layers:
+    """A network's table of layers, with parameters and their arithmetic."""
+
+    slug: str
+
+
+@dataclass(frozen=True)
+class ConvArithmetic:
+    """Sliders for one convolution, and its parameters, multiply-adds and map with their numbers filled in."""
+
+    in_channels: int
+    out_channels: int
+
+
+@dataclass(frozen=True)
+class Field:
+    """A network's receptive field on a real digit, layer by layer."""
+
+    slug: str
+
+
+@dataclass(frozen=True)
+class ClaimedFields:
+    """A write-up's receptive fields beside the right ones."""
+
+    slug: str
+
+
+@dataclass(frozen=True)
+class Knobs:
+    """Width, dropout and batch norm of a network, and what they do to its totals."""
+
+    slug: str
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Parameters against accuracy, of one lineage or of all."""
+
+    lineage: str = ""
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Test accuracy by epoch: our runs with their band, and the write-up's log."""
+
+    slug: str
+
+
+@dataclass(frozen=True)
+class TrainAndTest:
+    """Training and test accuracy by epoch of several networks, side by side: ours, or where we have none the log."""
+
+    slugs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """A step's clean comparisons, with n and p."""
+
+    slug: str
+
+
+@dataclass(frozen=True)
+class Rates:
+    """The learning rate over the epochs, as the recipes of several steps have it."""
+
+    slugs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The wrong test digits that a shipped network was least sure of."""
+
+    slug: str
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Every measured step against the three conditions of the challenge."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """A link out of the lesson, to where something can be done."""
+
+    page: str  # the script's path
+    label: str
+    parameters: tuple[tuple[str, str], ...] = ()
+
+
+Show = (
+    Layers
+    | ConvArithmetic
+    | Field
+    | ClaimedFields
+    | Knobs
+    | Ladder
+    | Curves
+    | TrainAndTest
+    | Comparisons
+    | Rates
+    | Worst
+    | Conditions
+    | Way
+)
+
+# ------------------------------------------------------------------------------------------------------------- a check
+
+Answer = float | str
+
+
+@dataclass(frozen=True)
+class Slip:
+    """A wrong answer that tells what went wrong on the way."""
+
+    answer: Callable[[], float]
+    words: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """A question with one right answer: a number, or one of the choices."""
+
+    question: str
+    answer: Callable[[], Answer]
+    why: Callable[[], str]  # how the answer comes about, with its numbers
+    choices: tuple[str, ...] = ()  # none: a number is asked for
+    tolerance: float = 0.0  # of a number, either way
+    hint: str = ""
+    slips: tuple[Slip, ...] = ()
+    unit: str = ""
+
+    def is_right(self, given: Answer) -> bool:
+        """Whether the given answer is right."""
+        answer = self.answer()
+        if isinstance(answer, str) or isinstance(given, str):
+            return given == answer
+        return abs(given - answer) <= self.tolerance + 1e-9
+
+    def slip(self, given: Answer) -> str:
+        """What a wrong number tells about how it came about; "" where nothing is known."""
+        if isinstance(given, str):
+            return ""
+        return next((slip.words for slip in self.slips if abs(given - slip.answer()) < 0.5), "")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One view of a lesson. In a prediction the answer is kept to the next scene; in the others it is told at once."""
+
+    kind: Kind
+    title: str
+    words: str | Callable[[], str]
+    show: tuple[Show, ...] = ()
+    check: Check | None = None
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A sequence of scenes."""
+
+    key: str  # its name in the URL
+    title: str
+    about: str  # one sentence
+    minutes: int
+    scenes: tuple[Scene, ...]
+
+
+def told(scene: Scene) -> str:
+    """The scene's words, with the figures of today."""
+    return scene.words if isinstance(scene.words, str) else scene.words()
+
+
+def scene_number(lesson: Lesson, text: str) -> int:
+    """The scene, counted from 0, that a URL counts from 1. Raises SpecError."""
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= len(lesson.scenes)):
+        raise SpecError(f"scene {short(text)}: the lesson has scenes 1 to {len(lesson.scenes)}")
+    return int(text) - 1

@@ -1,0 +1,18 @@
+"""Walkthroughs: the lessons, and the one that is being taken."""
+
+import streamlit as st
+
+from lab import frame, lesson_player
+
+if st.query_params.get("lesson"):
+    if not frame.presenting():
+        st.button("All lessons", on_click=lesson_player.leave, icon=":material/list:", type="tertiary")
+    lesson_player.player()
+else:
+    frame.heading(
+        "Walkthroughs",
+        "Learn the design of small networks a scene at a time: predict, do, observe, explain. Begin anywhere; the "
+        "first ones take nothing for granted.",
+    )
+    lesson_player.lesson_list()
+    st.page_link("pages/learn/ladder.py", label="Or look at the ladder", icon=":material/arrow_forward:")
