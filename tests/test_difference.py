@@ -1,0 +1,65 @@
+"""Two designs side by side: the rows come to both of them, and their differences to the totals'."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.catalogue import by_slug
+from core.difference import difference
+from core.edit import insert, remove, with_field
+from core.spec import Architecture, BatchNorm, Conv, Dropout, Flatten, GlobalAvgPool, MaxPool, ReLU
+from core.trace import trace
+from tests.random_architectures import architectures
+
+
+@given(architectures(), architectures())
+def test_the_rows_come_to_both_designs_and_their_differences_to_the_totals(
+    before: Architecture, after: Architecture
+) -> None:
+    rows = difference(before, after)
+    assert tuple(row.before.op for row in rows if row.before) == before.ops
+    assert tuple(row.after.op for row in rows if row.after) == after.ops
+    assert [row.after.index for row in rows if row.after] == list(range(len(after.ops)))
+    assert sum(row.parameters or 0 for row in rows) == trace(after).parameters - trace(before).parameters
+    assert sum(row.macs or 0 for row in rows) == trace(after).macs - trace(before).macs
+
+
+@given(architectures())
+def test_a_design_does_not_differ_from_itself(architecture: Architecture) -> None:
+    for row in difference(architecture, architecture):
+        assert (row.kind, row.parameters, row.macs, row.field) == ("same", 0, 0, 0)
+
+
+@given(architectures(), st.integers(0, 9))
+def test_one_op_added_is_one_row_added(architecture: Architecture, place: int) -> None:
+    index = min(place, len(architecture.ops))
+    longer = insert(architecture, index, Dropout(0.375))
+    kinds = [row.kind for row in difference(architecture, longer)]
+    assert kinds.count("added") == 1
+    assert kinds.count("same") == len(architecture.ops)
+    back = [row.kind for row in difference(longer, architecture)]
+    assert back.count("removed") == 1
+
+
+def test_a_changed_field_is_one_changed_row_and_its_cost_goes_on() -> None:
+    before = Architecture("a", (Conv(8, 3, bias=False), BatchNorm(), ReLU(), Conv(10, 3), GlobalAvgPool(), Flatten()))
+    rows = difference(before, with_field(before, 0, "out_channels", 12))
+    assert [row.kind for row in rows] == ["changed", "same", "same", "same", "same", "same"]
+    # By hand: 4 kernels of 1 x 3 x 3; 4 scales and shifts; 10 x 4 x 3 x 3 in the next convolution
+    assert [row.parameters for row in rows] == [36, 8, 0, 360, 0, 0]
+
+
+def test_a_wider_kernel_shows_in_the_field_of_every_op_after_it() -> None:
+    before = Architecture("a", (Conv(8, 3), MaxPool(2), Conv(10, 3), ReLU()))
+    rows = difference(before, with_field(before, 0, "kernel_size", 5))
+    assert [row.field for row in rows] == [2, 2, 2, 2]
+
+
+def test_what_does_not_fit_has_no_numbers_to_compare() -> None:
+    before = by_slug("a2-final-7758").architecture
+    after = insert(remove(before, 0), 0, Conv(10, 29))
+    first, *rest = difference(before, after)
+    assert first.kind == "changed"
+    assert (first.parameters, first.macs, first.field) == (None, None, None)
+    assert all(row.parameters is None for row in rest if row.after)
