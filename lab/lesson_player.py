@@ -78,13 +78,13 @@ def player() -> None:
         st.button("All lessons", on_click=leave, icon=":material/list:")
         return
     scene = lesson.scenes[number]
-    if allowed.present:
-        st.html(
-            "<style>.st-key-stage :is(p, li, label) { font-size: 1.45rem; line-height: 1.45; }"
-            " .st-key-stage { max-width: 1180px; margin: -2.5rem auto 0; }</style>"
-        )
-    with st.container(key="stage" if allowed.present else "scene"):
-        _progress(lesson, number)
+    st.html(
+        "<style>.st-key-lesson { margin-top: -3.5rem; } .st-key-stage { max-width: 1180px; margin: -1.6rem auto 0; }"
+        " .st-key-stage :is(p, li, label) { font-size: 1.45rem; line-height: 1.4; }"
+        " .st-key-stage table { font-size: 1.2rem; }</style>"
+    )
+    with st.container(key="stage" if allowed.present else "lesson"):
+        _bar(lesson, number, scene, allowed)
         icon, kind = KINDS[scene.kind]
         st.markdown(f"### {icon} {kind}: {scene.title}")
         st.markdown(told(scene))
@@ -94,11 +94,34 @@ def player() -> None:
                 show(each, f"show-{lesson.key}-{number}-{place}", "controls" in allowed.locked)
         if scene.check and "checks" not in allowed.hidden:
             _check(lesson, number, scene, scene.check, allowed)
-        _ways(lesson, number, scene, allowed)
 
 
-def _progress(lesson: Lesson, number: int) -> None:
-    st.progress((number + 1) / len(lesson.scenes), text=f"{lesson.title}: {number + 1} of {len(lesson.scenes)}")
+def _bar(lesson: Lesson, number: int, scene: Scene, allowed: Settings) -> None:
+    """How far it is, and the way back and on, by button and by arrow key; always in the same place."""
+    far, back, on, rest = st.columns([5, 1.3, 1.3, 1.7], vertical_alignment="bottom")
+    far.progress((number + 1) / len(lesson.scenes), text=f"{lesson.title}: {number + 1} of {len(lesson.scenes)}")
+    back.button(
+        "Back", on_click=_go, args=(lesson, number - 1), disabled=number == 0, icon=":material/arrow_back:",
+        shortcut="Left", width="stretch",
+    )  # fmt: skip
+    waits = "order" in allowed.locked and scene.check is not None and "checks" not in allowed.hidden
+    if number == len(lesson.scenes) - 1:
+        on.button("End", on_click=leave, type="primary", icon=":material/check:", shortcut="Right", width="stretch")
+    else:
+        on.button(
+            "Next", on_click=_go, args=(lesson, number + 1), type="primary", icon=":material/arrow_forward:",
+            shortcut="Right", width="stretch",
+            disabled=waits and f"given-{lesson.key}-{number}" not in st.session_state,
+            help="Answer the question first." if waits else None,
+        )  # fmt: skip
+    if allowed.present:
+        rest.button("Leave", on_click=_present, args=(False,), type="tertiary", shortcut="Esc", icon=":material/close:")
+    else:
+        with rest.popover("Lesson", icon=":material/more_horiz:", width="stretch"):
+            st.button("All lessons", on_click=leave, icon=":material/list:")
+            st.button("Present it, large and alone", on_click=_present, args=(True,), icon=":material/slideshow:")
+            st.markdown("**A link for the class**, to this scene")
+            _link(lesson, number)
 
 
 def _check(lesson: Lesson, number: int, scene: Scene, check: Check, allowed: Settings) -> None:
@@ -106,23 +129,28 @@ def _check(lesson: Lesson, number: int, scene: Scene, check: Check, allowed: Set
     place, kept = f"check-{lesson.key}-{number}", f"given-{lesson.key}-{number}"
     with st.form(place, border=True, enter_to_submit=True):
         st.markdown(f"**{check.question}**")
-        given: Answer | None
+        answer = f"{place}-choice" if check.choices else f"{place}-number"
         if check.choices:
-            given = st.radio(
-                check.question, check.choices, index=None, key=f"{place}-choice", label_visibility="collapsed",
+            st.radio(
+                check.question, check.choices, index=None, key=answer, label_visibility="collapsed",
                 horizontal=True,
             )  # fmt: skip
         else:
-            given = st.number_input(
-                check.question + (f", in {check.unit}" if check.unit else ""), value=None, key=f"{place}-number",
+            st.number_input(
+                check.question + (f", in {check.unit}" if check.unit else ""), value=None, key=answer,
                 label_visibility="collapsed", step=1.0 if check.tolerance in (0, 1) else None, width=240,
                 placeholder=check.unit or "a number", format="%.0f" if check.tolerance in (0, 1) else "%.4g",
             )  # fmt: skip
         words = "Commit to it" if scene.kind == "predict" else "Check"
-        if st.form_submit_button(words, icon=":material/check:") and given is not None:
-            st.session_state[kept] = given
+        st.form_submit_button(words, icon=":material/check:", on_click=_keep, args=(answer, kept))
     if kept in st.session_state:
         _feedback(check, st.session_state[kept], f"{place}-reveal", allowed)
+
+
+def _keep(answer: str, kept: str) -> None:
+    """Keep what was answered, before the page is drawn: what depends on it comes first on the page."""
+    if st.session_state[answer] is not None:
+        st.session_state[kept] = st.session_state[answer]
 
 
 def _feedback(check: Check, given: Answer, key: str, allowed: Settings) -> None:
@@ -146,31 +174,6 @@ def _recalled(lesson: Lesson, number: int) -> None:
     if before and before.kind == "predict" and before.check and given is not None:
         outcome = "and so it is" if before.check.is_right(given) else f"it is {_spelt(before.check.answer())}"
         st.caption(f"You predicted {_spelt(given)}; {outcome}.")
-
-
-def _ways(lesson: Lesson, number: int, scene: Scene, allowed: Settings) -> None:
-    """Back and on, by button and by arrow key, and what a teacher needs."""
-    back, on, rest = st.columns([1, 1, 3], vertical_alignment="center")
-    back.button(
-        "Back", on_click=_go, args=(lesson, number - 1), disabled=number == 0, icon=":material/arrow_back:",
-        shortcut="Left", width="stretch",
-    )  # fmt: skip
-    waits = "order" in allowed.locked and scene.check is not None and "checks" not in allowed.hidden
-    last = number == len(lesson.scenes) - 1
-    if last:
-        on.button("All lessons", on_click=leave, icon=":material/list:", width="stretch")
-    else:
-        on.button(
-            "Next", on_click=_go, args=(lesson, number + 1), type="primary", icon=":material/arrow_forward:",
-            shortcut="Right", width="stretch", disabled=waits and f"given-{lesson.key}-{number}" not in st.session_state,
-            help="Answer the question first." if waits else None,
-        )  # fmt: skip
-    if allowed.present:
-        rest.button("Leave the presentation", on_click=_present, args=(False,), type="tertiary", shortcut="Esc")
-    else:
-        with rest.popover("For the teacher", icon=":material/co_present:"):
-            st.button("Present this, large and alone", on_click=_present, args=(True,), icon=":material/slideshow:")
-            _link(lesson, number)
 
 
 def _link(lesson: Lesson, number: int) -> None:

@@ -64,7 +64,7 @@ LESSON = Lesson(
             "The second layer",
             "The second convolution looks the same, 3 x 3 and 10 channels out. But it reads the **10 channels** of the "
             "first.",
-            (ConvArithmetic(10, 10),),
+            (ConvArithmetic(1, 10),),
             Check(
                 "How many parameters does it have?",
                 lambda: layer(A2, "conv2").parameters,

@@ -5,8 +5,6 @@ import streamlit as st
 from lab import frame, lesson_player
 
 if st.query_params.get("lesson"):
-    if not frame.presenting():
-        st.button("All lessons", on_click=lesson_player.leave, icon=":material/list:", type="tertiary")
     lesson_player.player()
 else:
     frame.heading(
