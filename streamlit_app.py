@@ -26,6 +26,7 @@ if __name__ == "__main__":  # a browser's run; Streamlit names the script so
             ],
             "Use": [
                 st.Page("pages/use/mistakes.py", title="Mistakes", icon=":material/error:"),
+                st.Page("pages/use/read.py", title="What do you read?", icon=":material/how_to_vote:"),
                 st.Page("pages/use/draw.py", title="Draw", icon=":material/draw:"),
             ],
         },

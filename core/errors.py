@@ -38,3 +38,11 @@ class TrainingError(LabError):
 
 class RunError(LabError):
     """A training run that is not in the store, or a store of runs that cannot be read or written."""
+
+
+class HandwritingError(LabError):
+    """A drawing that cannot be kept in the class's own set, or a set that cannot be read."""
+
+
+class VoteError(LabError):
+    """A class game that is not there, or a vote that cannot be counted."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -12,9 +12,10 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from core.disputed import SOURCE, SOURCE_WORDS, Disputed, disputed
 from core.errors import CheckpointError, DataError
 from core.mistakes import MistakeOrder, Predictions
-from core.mnist import EMBEDDED, Pixels, Split, is_present
+from core.mnist import EMBEDDED, Pixels, Split, SplitName, is_present
 from lab import figures
 from lab.live_plot import live_plot
 from lab.shelf import Shelved, own, shipped
@@ -22,14 +23,32 @@ from lab.words import show_error
 
 PER_PAGE = 24
 ANY = "any"
+VIEWS = {"Gallery": "", "Confusion matrix": "matrix", "Disagree": "disagree", "Calibration": "calibration"}
+MARK = ":material/balance:"  # of an image whose label people dispute
 ORDERS: dict[MistakeOrder, str] = {
     "least confident": "The network hesitated: the probability of its own answer, smallest first.",
     "most confident": "The network was sure, and wrong: the probability of its own answer, largest first.",
+    "smallest margin": "It could hardly tell two digits apart: the likeliest less the next likeliest, smallest first.",
+    "highest entropy": "It was in doubt between several digits: the entropy −Σ p log₂ p in bits, 1 between two equal "
+    "ones, at most 3.32; largest first.",
     "true class least likely": "How little it believed in the truth: the probability p of the true digit, smallest "
     "first. The same order as the largest loss, shown as p.",
     "largest loss": "What hurts most in training: the cross-entropy loss, −log p of the true digit, largest first. The "
     "same order as true class least likely, shown as the loss.",
 }
+
+
+@dataclass(frozen=True)
+class InView:
+    """The split that a page shows, and where it comes from."""
+
+    digits: Split
+    dataset: str
+    name: SplitName
+
+    def doubt(self, index: int) -> Disputed | None:
+        """What is known of an image whose label people dispute."""
+        return disputed(self.dataset, self.name, index)
 
 
 @dataclass(frozen=True)
@@ -127,19 +146,51 @@ def cell_picker() -> Cell:
     return Cell(values["true"], values["predicted"])
 
 
-def view_picker() -> str:
-    """Choose between the gallery and the matrix, which is ?show=matrix in the URL."""
-    views = {"Gallery": "", "Confusion matrix": "matrix"}
-    now = "Confusion matrix" if st.query_params.get("show") == "matrix" else "Gallery"
-    st.session_state.view_picker = now
+def view_in_url() -> str:
+    """Which of the views ?show= asks for; the gallery where it asks for none that there is."""
+    wanted = st.query_params.get("show", "")
+    return next((view for view, name in VIEWS.items() if name == wanted), "Gallery")
+
+
+def view_picker() -> None:
+    """Choose between the gallery and the views beside it; kept in the URL."""
+    st.session_state.view_picker = view_in_url()
 
     def choose() -> None:
-        _keep("show", views[st.session_state.view_picker] or ANY)
+        st.query_params.pop("image", None)
+        _keep("show", VIEWS[st.session_state.view_picker] or ANY)
 
     st.segmented_control(
-        "Show", list(views), required=True, key="view_picker", on_change=choose, label_visibility="collapsed"
+        "Show", list(VIEWS), required=True, key="view_picker", on_change=choose, label_visibility="collapsed"
     )
-    return now
+
+
+def other_picker(shelf: Sequence[Shelved], shelved: Shelved) -> Shelved | None:
+    """Choose a second checkpoint of the same data set, ?other=REFERENCE in the URL; None where there is none.
+
+    One that is not there, or that is the first, is said, and the first of the others stands in.
+    """
+    same = (each for each in shelf if each.card.dataset == shelved.card.dataset)
+    others = {each.reference: each for each in same if each.reference != shelved.reference}
+    if not others:
+        return None
+    chosen = next(iter(others.values()))
+    if wanted := st.query_params.get("other", ""):
+        try:
+            chosen = on_shelf(wanted, list(others.values()))
+        except CheckpointError as error:
+            show_error(error)
+    st.session_state.other_picker = chosen.reference
+
+    def choose() -> None:
+        st.query_params.other = st.session_state.other_picker
+        st.query_params.pop("image", None)
+
+    st.selectbox(
+        "Second checkpoint", list(others), key="other_picker", on_change=choose,
+        format_func=lambda reference: short(others[reference]) if reference in others else reference,
+    )  # fmt: skip
+    return chosen
 
 
 def _digit_in_url(name: str) -> int | None:
@@ -173,14 +224,17 @@ def within(predictions: Predictions, indices: NDArray[np.int64], cell: Cell) -> 
     return indices[kept]
 
 
-def as_csv(predictions: Predictions, indices: NDArray[np.int64]) -> str:
-    """index, true, predicted, confidence, one row for each mistake, in the order given."""
+def as_csv(view: InView, predictions: Predictions, indices: NDArray[np.int64]) -> str:
+    """A row for each mistake, in the order given; `disputed` is 1 for an image whose label people dispute."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["index", "true", "predicted", "confidence"])
-    predicted, confidence = predictions.predicted, predictions.confidence
+    writer.writerow(["index", "true", "predicted", "confidence", "margin", "entropy", "disputed"])
+    predicted = predictions.predicted
+    figures_of = (predictions.confidence, predictions.margin, predictions.entropy)
     for index in indices:
-        writer.writerow([index, predictions.labels[index], predicted[index], f"{confidence[index]:.6f}"])
+        told = [f"{each[index]:.6f}" for each in figures_of]
+        mark = int(view.doubt(int(index)) is not None)
+        writer.writerow([index, predictions.labels[index], predicted[index], *told, mark])
     return text.getvalue()
 
 
@@ -189,30 +243,80 @@ def enlarged(digit: Pixels, zoom: int = 8) -> Pixels:
     return np.kron(digit, np.ones((zoom, zoom), np.uint8))
 
 
-def gallery(digits: Split, predictions: Predictions, indices: NDArray[np.int64], order: MistakeOrder, key: str) -> None:
-    """The images, paged, each with what it is, what it was read as, and the figure it is ordered by."""
+def counted(view: InView, trained_on: str, predictions: Predictions, wrong: NDArray[np.int64]) -> None:
+    """How many are wrong, of what, and how many of those have a label that people dispute."""
+    instead = f", which stands in for {trained_on}" if view.dataset != trained_on else ""
+    st.markdown(
+        f"#### {len(wrong):,} of {len(view.digits):,} wrong, {predictions.accuracy:.2%} right\n"
+        f"{view.dataset}, {view.name} split{instead}, evaluated without augmentation. "
+        f"{disputes_told(view, predictions, wrong)}"
+    )
+
+
+def gallery(
+    view: InView, predictions: Predictions, chosen: NDArray[np.int64], cell: Cell, order: MistakeOrder, reference: str
+) -> None:
+    """The chosen mistakes, each with what it is, what it was read as, and the figure it is ordered by."""
+    labels, predicted = predictions.labels, predictions.predicted
+    if cell != Cell():
+        st.markdown(f"{len(chosen):,} of them: {cell.words}")
+    elif not len(chosen):
+        st.success("Not one mistake on this split.", icon=":material/check_circle:")
+        return
+    figure_of = figures_by(predictions, order)
+
+    def words(index: int) -> str:
+        return f"{labels[index]} read as {predicted[index]} · {figure_of(index)}"
+
+    images(view, chosen, words, f"page-{reference}-{view.name}-{order}-{cell}")
+
+
+def images(view: InView, indices: NDArray[np.int64], words: Callable[[int], str], key: str) -> None:
+    """Images, paged; `words` stand under each and open it, and those with a disputed label carry their mark."""
     pages = max(1, -(-len(indices) // PER_PAGE))
     shown_page = st.pagination(pages, key=key) if pages > 1 else 1
     shown = indices[PER_PAGE * (shown_page - 1) : PER_PAGE * shown_page]
     grid = st.grid(6, min_column_width=112, gap=("small", "xsmall"), key="gallery")  # 6 or 3: both divide a page
-    for index in shown:
+    for index in map(int, shown):
+        doubt = view.doubt(index)
         with grid.container(gap="xxsmall", horizontal_alignment="center"):
-            words = f"{predictions.labels[index]} read as {predictions.predicted[index]}"
-            st.image(enlarged(digits.images[index]), width=112, output_format="PNG", alt=f"Image {index}: {words}.")
+            alt = f"Image {index}: {words(index)}.{' Its label is disputed.' if doubt else ''}"
+            st.image(enlarged(view.digits.images[index]), width=112, output_format="PNG", alt=alt)
             st.button(
-                f":small[{words} · {_figure(predictions, int(index), order)}]", key=f"open-{index}", type="tertiary",
-                on_click=look_at, args=(int(index),), help=f"Image {index}: its ten probabilities.",
+                f":small[{words(index)}{f' {MARK}' if doubt else ''}]", key=f"open-{index}", type="tertiary",
+                on_click=look_at, args=(index,),
+                help=f"The label is disputed: {doubt.words}." if doubt else f"Image {index}: its ten probabilities.",
             )  # fmt: skip
 
 
-def _figure(predictions: Predictions, index: int, order: MistakeOrder) -> str:
-    """What the order goes by."""
-    true = float(predictions.probabilities[index, predictions.labels[index]])
+def disputes_told(view: InView, predictions: Predictions, wrong: NDArray[np.int64]) -> str:
+    """Of the mistakes, those whose label people dispute, and the accuracy without such images; "" for other splits."""
+    doubtful = [index for index in range(len(view.digits)) if view.doubt(index)]
+    if not doubtful:
+        return ""
+    among = len(set(doubtful) & set(wrong.tolist()))
+    others = np.delete(predictions.predicted == predictions.labels, doubtful)
+    return (
+        f"{MARK} {among} of them {'is' if among == 1 else 'are'} among the {len(doubtful)} images whose label people "
+        f"dispute ([{SOURCE_WORDS}]({SOURCE})); of the other {len(others):,} it reads {others.mean():.2%}."
+    )
+
+
+def figures_by(predictions: Predictions, order: MistakeOrder) -> Callable[[int], str]:
+    """What the order goes by, told for one image."""
+    true = predictions.probabilities[np.arange(len(predictions.labels)), predictions.labels]
     if order == "true class least likely":
-        return f"p {percent(true)}"
+        return lambda index: f"p {percent(float(true[index]))}"
     if order == "largest loss":
-        return f"{-np.log(max(true, 1e-38)):.2f}"  # float32 ends there
-    return percent(float(predictions.confidence[index]))
+        return lambda index: f"{-np.log(max(float(true[index]), 1e-38)):.2f}"  # float32 ends there
+    if order == "smallest margin":
+        margin = predictions.margin
+        return lambda index: f"by {percent(float(margin[index]))}"
+    if order == "highest entropy":
+        entropy = predictions.entropy
+        return lambda index: f"{entropy[index]:.2f} bits"
+    confidence = predictions.confidence
+    return lambda index: percent(float(confidence[index]))
 
 
 def percent(share: float) -> str:
@@ -243,19 +347,21 @@ def _close() -> None:
 
 @st.dialog("One image, ten probabilities", width="medium", on_dismiss=_close)
 def close_look(
-    digits: Split, predictions: Predictions, indices: NDArray[np.int64], compared: Sequence[str] | None
+    view: InView, predictions: Predictions, indices: NDArray[np.int64], compared: Sequence[str] | None
 ) -> None:
     """One image enlarged beside its ten probabilities, with a step to its neighbours in the gallery.
 
     `compared` are the checkpoints that may be asked about it; none for an image that is not of the test split.
     """
-    index = image_in_url(len(digits))
+    index = image_in_url(len(view.digits))
     if index is None:
         return
-    true, predicted = int(digits.labels[index]), int(predictions.predicted[index])
+    true, predicted = int(view.digits.labels[index]), int(predictions.predicted[index])
     values = predictions.probabilities[index]
     drawn, bars = st.columns([1, 2], gap="medium")
-    drawn.image(enlarged(digits.images[index], 16), width=224, output_format="PNG", alt=f"Image {index}, a {true}.")
+    drawn.image(
+        enlarged(view.digits.images[index], 16), width=224, output_format="PNG", alt=f"Image {index}, a {true}."
+    )
     drawn.caption(f"Image {index} of the split")
     bars.markdown(
         f"A **{true}**, read as **{predicted}** with {percent(float(values[predicted]))}"
@@ -267,6 +373,8 @@ def close_look(
             alt=", ".join(f"{digit}: {value:.1%}" for digit, value in enumerate(values)),
         )  # fmt: skip
         st.caption("Green: the true digit." + (" Red: what the network answered." if predicted != true else ""))
+    if doubt := view.doubt(index):
+        st.warning(f"The label is disputed: {doubt.words} ([{SOURCE_WORDS}]({SOURCE})).", icon=MARK)
     place = int(np.flatnonzero(indices == index)[0]) if index in indices else -1
     before, after, onward = st.columns([1, 1, 2])
     for column, label, to, shortcut in ((before, "Previous", place - 1, "Left"), (after, "Next", place + 1, "Right")):
@@ -280,6 +388,19 @@ def close_look(
             "pages/use/draw.py", label="Ask other networks about it", icon=":material/arrow_forward:",
             query_params={"checkpoint": compared, "source": "Test digit", "digit": str(index)},
         )  # fmt: skip
+
+
+def ways_on(shelved: Shelved, compared: list[str], order: MistakeOrder, cell: Cell) -> None:
+    """From the mistakes to the class game about them, and to the drawing pad."""
+    game = {"checkpoint": shelved.reference, "order": order, "true": cell.true, "predicted": cell.predicted}
+    st.page_link(
+        "pages/use/read.py", label="What do you read? Let the class vote on these", icon=":material/how_to_vote:",
+        query_params={name: str(value) for name, value in game.items() if value is not None},
+    )  # fmt: skip
+    st.page_link(
+        "pages/use/draw.py", label="Draw digits of your own for this network", icon=":material/arrow_forward:",
+        query_params={"checkpoint": compared},
+    )  # fmt: skip
 
 
 def matrix(counts: NDArray[np.int64]) -> None:

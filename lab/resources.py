@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
+from core.history import EpochRecord
 from core.mnist import EMBEDDED, Pixels, Split, SplitName, best_present, is_present, load_split
 from lab.runs import RunStore, lab_home
+from lab.vote import Rooms
 
 if TYPE_CHECKING:  # torch takes two seconds to import, and only some pages need it
     from torch import nn
@@ -84,3 +86,15 @@ def torch_warming() -> threading.Thread:
     thread = threading.Thread(target=warm, name="import torch", daemon=True)
     thread.start()
     return thread
+
+
+@st.cache_resource
+def rooms() -> Rooms:
+    """The class games of this server; they are gone when it ends."""
+    return Rooms()
+
+
+@st.cache_resource(max_entries=4000, show_spinner=False)
+def finished_epochs(run_id: str, ended: float) -> tuple[EpochRecord, ...]:
+    """The epochs of a run that has ended, read once: none is added unless it goes on, and then it ends anew."""
+    return tuple(store().epochs(run_id))

@@ -49,6 +49,8 @@ def test_accuracy_and_confusion_are_those_of_a_hand_count() -> None:
     [
         ("least confident", [4, 1, 5, 2]),
         ("most confident", [2, 5, 1, 4]),
+        ("smallest margin", [1, 4, 5, 2]),  # by hand: 0.30, 0.40, 0.61, 0.94
+        ("highest entropy", [4, 1, 5, 2]),  # by hand: 2.56, 1.60, 0.81 and 0.44 bits
         ("true class least likely", [2, 4, 5, 1]),
         ("largest loss", [2, 4, 5, 1]),
     ],
@@ -99,3 +101,19 @@ def test_evaluating_leaves_no_gradient_and_no_statistic_behind() -> None:
     scores = log_probabilities(network, tiny_data().test.images, Normalisation())
     assert not scores.requires_grad
     assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+
+
+def test_margin_and_entropy_are_those_worked_out_by_hand() -> None:
+    half, sure, even = [0.5, 0.5] + [0.0] * 8, [0.0] * 9 + [1.0], [0.1] * 10
+    predictions = Predictions(np.array([half, sure, even], np.float32), np.array([0, 9, 4]))
+    np.testing.assert_allclose(predictions.margin, [0, 1, 0], atol=1e-7)
+    np.testing.assert_allclose(predictions.entropy, [1, 0, np.log2(10)], atol=1e-6)
+    np.testing.assert_allclose(BY_HAND.margin, [0.9 - 0.1 / 9, 0.3, 0.94, 0.4 - 0.6 / 9, 0.4, 0.61], atol=1e-3)
+
+
+def test_entropy_is_that_of_scipy() -> None:
+    from scipy.stats import entropy
+
+    probabilities = np.random.default_rng(2).dirichlet(np.full(10, 0.1), 300).astype(np.float32)
+    predictions = Predictions(probabilities, np.zeros(300, np.int64))
+    np.testing.assert_allclose(predictions.entropy, entropy(probabilities, base=2, axis=1), atol=1e-5)

@@ -16,10 +16,11 @@ from streamlit.testing.v1 import AppTest
 
 from core import checkpoint
 from core.card import Card
+from core.disputed import DISPUTED
 from core.embedded_digits import embedded_digits
 from core.history import EpochRecord
 from core.mistakes import ORDERS, Predictions, confusion_matrix, mistakes
-from core.mnist import EMBEDDED, EMBEDDED_TEST
+from core.mnist import EMBEDDED, EMBEDDED_TEST, load_split
 from core.network import build
 from core.recipe import Recipe
 from core.trace import classifier
@@ -39,8 +40,8 @@ def tiny(home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "tiny"
 
 
-def save(home: Path, name: str, dataset: str) -> None:
-    weights = build(TINY, seed=3).state_dict()
+def save(home: Path, name: str, dataset: str, seed: int = 3) -> None:
+    weights = build(TINY, seed).state_dict()
     record = EpochRecord(0, 2.3, 0.1, None, None, 2.3, 0.1, 0.01, 1.0)
     card = Card(
         name=name, slug="", architecture=TINY, recipe=Recipe(), dataset=dataset, choice="last", epoch=0,
@@ -131,6 +132,94 @@ def test_the_matrix_prints_its_counts_and_lets_mistakes_be_clicked(tiny: str) ->
     assert all(counts[true, predicted] and true != predicted for true, predicted in clickable)
 
 
+def other_answers() -> Predictions:
+    """What a second untrained network, of another seed, makes of the embedded test split, by plain torch."""
+    images, labels = embedded_digits()
+    given = torch.tensor(images[-EMBEDDED_TEST:]).unsqueeze(1) / 255
+    with torch.no_grad():
+        scores = build(TINY, seed=4).eval()((given - 0.1307) / 0.3081)
+    return Predictions(scores.softmax(1).numpy(), labels[-EMBEDDED_TEST:].astype(np.int64))
+
+
+def test_the_images_that_two_networks_disagree_on_are_counted_and_shown(tiny: str, home: Path) -> None:
+    save(home, "second", EMBEDDED, seed=4)
+    one, two = answers(), other_answers()
+    right, then = one.predicted == one.labels, two.predicted == two.labels
+    app = opened(MISTAKES, checkpoint=tiny, show="disagree", other="second")
+    assert not app.exception
+    assert not app.error
+    counts = app.table[0].value.to_numpy().tolist()
+    wanted = [[(right & then).sum(), (right & ~then).sum()], [(~right & then).sum(), (~right & ~then).sum()]]
+    assert counts == [[f"{count:,}" for count in row] for row in wanted]
+    assert f"{(right != then).sum():,} images only one of them" in said(app)
+    differ = np.flatnonzero(one.predicted != two.predicted)
+    shown = {int(str(button.key).removeprefix("open-")) for button in app.button if str(button.key).startswith("open-")}
+    assert len(shown) == gallery.PER_PAGE
+    assert shown <= set(differ.tolist())
+    first = next(index for index in differ if one.confidence[index] == one.confidence[differ].min())
+    assert f"{one.labels[first]}: tiny {one.predicted[first]} (" in captions(app)[0]
+    assert f"second {two.predicted[first]} (" in captions(app)[0]
+
+
+@pytest.mark.parametrize("group", ["first", "second", "neither", "alike", "nonsense"])
+def test_each_group_of_disagreement_opens_by_its_link(tiny: str, home: Path, group: str) -> None:
+    save(home, "second", EMBEDDED, seed=4)
+    one, two = answers(), other_answers()
+    right, then = one.predicted == one.labels, two.predicted == two.labels
+    same = one.predicted == two.predicted
+    wanted = {
+        "first": right & ~then, "second": ~right & then, "neither": ~right & ~then & ~same,
+        "alike": ~right & ~then & same, "nonsense": ~same,
+    }[group]  # fmt: skip
+    app = opened(MISTAKES, checkpoint=tiny, show="disagree", other="second", group=group)
+    assert not app.exception
+    indices = [
+        int(str(button.key).removeprefix("open-")) for button in app.button if str(button.key).startswith("open-")
+    ]
+    assert len(indices) == min(gallery.PER_PAGE, wanted.sum())
+    assert wanted[indices].all()
+
+
+def test_a_second_network_that_is_not_there_is_one_sentence_and_without_any_it_is_said(tiny: str, home: Path) -> None:
+    save(home, "second", EMBEDDED, seed=4)
+    app = opened(MISTAKES, checkpoint=tiny, show="disagree", other="nowhere")
+    assert not app.exception
+    assert ["'nowhere'" in each.value for each in app.error] == [True]
+    assert app.table
+    save(home, "clothes", "FashionMNIST")
+    app = opened(MISTAKES, checkpoint="second", show="disagree", other="clothes")
+    assert ["'clothes'" in each.value for each in app.error] == [True]  # its answers would be about clothes
+
+
+def test_calibration_tells_the_error_that_a_loop_finds(tiny: str) -> None:
+    predictions = answers()
+    error = 0.0
+    for low in range(15):
+        held = (predictions.confidence > low / 15) & (predictions.confidence <= (low + 1) / 15)
+        if held.any():
+            right = (predictions.predicted == predictions.labels)[held]
+            error += held.mean() * abs(predictions.confidence[held].mean() - right.mean())
+    for shown in ("Chart", "Table"):
+        app = opened(MISTAKES, checkpoint=tiny, show="calibration", calibration_as=shown)
+        assert not app.exception
+        assert f"Expected calibration error **{100 * error:.2f} points** (n 360" in said(app)
+        assert bool(app.dataframe) == (shown == "Table")
+    assert not opened(MISTAKES, checkpoint=tiny, show="calibration", bins="equal count").exception
+
+
+def test_disputed_labels_are_marked_where_they_stand(mnist_raw: Path) -> None:
+    if "c6-steplr-7416" not in [shelved.reference for shelved in shelf.shipped()]:
+        pytest.skip("checkpoints/c6-steplr-7416 is not there")
+    app = opened(MISTAKES, checkpoint="c6-steplr-7416", image="947")
+    assert not app.exception
+    words = said(app)
+    assert "among the 15 images whose label people dispute" in words
+    assert "The label is disputed: of five people 0 saw an 8, 5 a 9" in words
+    marked = {button.key for button in app.button if gallery.MARK in button.label}
+    assert marked
+    assert marked <= {f"open-{each.index}" for each in DISPUTED}
+
+
 def test_one_image_opens_by_its_link(tiny: str) -> None:
     index = int(mistakes(answers())[5])
     app = opened(MISTAKES, checkpoint=tiny, image=str(index))
@@ -148,8 +237,9 @@ def test_a_click_on_a_digit_puts_it_into_the_link(tiny: str) -> None:
 def test_the_csv_holds_every_mistake_in_order(tiny: str) -> None:
     predictions = answers()
     order = mistakes(predictions, "most confident")
-    rows = list(csv.DictReader(io.StringIO(gallery.as_csv(predictions, order))))
-    assert list(rows[0]) == ["index", "true", "predicted", "confidence"]
+    view = gallery.InView(load_split(EMBEDDED, "test"), EMBEDDED, "test")
+    rows = list(csv.DictReader(io.StringIO(gallery.as_csv(view, predictions, order))))
+    assert list(rows[0]) == ["index", "true", "predicted", "confidence", "margin", "entropy", "disputed"]
     assert [int(row["index"]) for row in rows] == order.tolist()
     assert all(row["true"] != row["predicted"] for row in rows)
     confidences = [float(row["confidence"]) for row in rows]

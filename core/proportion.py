@@ -1,0 +1,16 @@
+"""A share of successes and how sure one may be of it."""
+
+from __future__ import annotations
+
+
+def wilson(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
+    """The interval, as fractions, that holds the true share with that confidence; (0, 1) of no trials at all.
+
+    Wilson 1927, doi:10.1080/01621459.1927.10502953: right for few trials and for shares near 0 and 1 too.
+    """
+    if not trials:
+        return 0.0, 1.0
+    from scipy.stats import binomtest  # here, as importing it takes a second
+
+    interval = binomtest(successes, trials).proportion_ci(confidence_level=level, method="wilson")
+    return float(interval.low), float(interval.high)

@@ -1,0 +1,51 @@
+"""What do you read? Digits that a network got wrong, read by a class before label and prediction are shown."""
+
+import streamlit as st
+
+from core.errors import LabError
+from core.mistakes import mistakes
+from lab import frame, gallery, vote_view
+from lab.resources import predictions, split
+from lab.words import show_error
+
+frame.heading(
+    "What do you read?",
+    "Read the digits that a network got wrong: vote first, alone or as a class, then see the label and its answer.",
+)
+try:
+    room = vote_view.room_in_url()
+except LabError as error:
+    show_error(error)
+    st.page_link("pages/use/read.py", label="Play alone, or join with a code", icon=":material/arrow_forward:")
+    st.stop()
+if not vote_view.leads(room):
+    vote_view.game(room, None)
+    st.stop()
+
+shelf = gallery.on_hand()
+if not shelf:
+    gallery.stop_without_checkpoint("you will be asked what it could not read")
+narrow, wide = st.columns([1, 3], gap="large")
+with narrow:
+    shelved = gallery.checkpoint_picker(shelf)
+    order = st.selectbox("Order", list(gallery.ORDERS), key="order", bind="query-params")
+    st.caption(gallery.ORDERS[order])
+    cell = gallery.cell_picker()
+    vote_view.class_controls(room)
+
+with wide:
+    try:
+        dataset = gallery.dataset_for(shelved)
+        found = predictions(str(shelved.stem), shelved.card.weights_sha256, dataset, "test")
+        view = gallery.InView(split(dataset, "test"), dataset, "test")
+    except LabError as error:
+        show_error(error)
+        st.stop()
+    chosen = gallery.within(found, mistakes(found, order), cell)
+    if not len(chosen):
+        st.info(f"It has no such mistake: {cell.words}.", icon=":material/info:")
+    vote_view.game(room, vote_view.questions(view, shelved, found, chosen, room))
+    st.page_link(
+        "pages/use/mistakes.py", label="All its mistakes", icon=":material/arrow_forward:",
+        query_params={"checkpoint": shelved.reference},
+    )  # fmt: skip
