@@ -7,12 +7,12 @@ Parameters, shapes and receptive fields are not written here: `core.trace` compu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from core.errors import SpecError
-from core.recipe import SGD, Augmentation, Jitter, LinearToZero, Precision, Recipe, ReduceLROnPlateau, StepLR
+from core.recipe import SGD, Adam, Augmentation, Jitter, LinearToZero, Precision, Recipe, ReduceLROnPlateau, StepLR
 from core.record import short
 from core.spec import (
     Architecture,
@@ -145,6 +145,11 @@ def conv_relu(channels: int, kernel_size: int = 3, *, padding: int = 0, bias: bo
 def conv_bn_relu(channels: int, kernel_size: int = 3) -> tuple[Op, ...]:
     """The order of Ioffe & Szegedy 2015, arXiv:1502.03167: batch norm before the ReLU."""
     return (Conv(channels, kernel_size, bias=False), BatchNorm(), ReLU())
+
+
+def conv_bn_relu_dilated(channels: int) -> tuple[Op, ...]:
+    """A 3 x 3 window spread over 5 x 5; padding of 1 takes two rows and columns off the map."""
+    return (Conv(channels, 3, padding=1, dilation=2, bias=False), BatchNorm(), ReLU())
 
 
 def conv_bn_dropout_relu(channels: int, kernel_size: int = 3, *, dropout: float) -> tuple[Op, ...]:
@@ -999,10 +1004,19 @@ FALLING = Recipe(learning_rate=0.1, optimizer=SGD(0.9, nesterov=True), schedule=
 A_LITTLE = Augmentation(rotation=Jitter(7), scale=Jitter(0.07), translation=Jitter(0.05))
 
 
+LIVELIER = replace(FALLING, learning_rate=0.01, optimizer=Adam(), augmentation=A_LITTLE, ema_decay=0.99)
+
+
 def three_and_three(first: int, second: int) -> tuple[Op, ...]:
     """Three convolutions, a pool, three more, an average over what is left, and a linear layer."""
     ends = (*stack(conv_bn_relu, second, second, second), GlobalAvgPool(), Flatten(), Linear(10), LogSoftmax())
     return (*stack(conv_bn_relu, first, first, first), MaxPool(2), *ends)
+
+
+def then_dilated(before: Sequence[int], after: Sequence[int]) -> tuple[Op, ...]:
+    """Convolutions of the first widths, a pool, dilated ones of the others, an average, and a linear layer."""
+    ends = (*stack(conv_bn_relu_dilated, *after), GlobalAvgPool(), Flatten(), Linear(10), LogSoftmax())
+    return (*stack(conv_bn_relu, *before), MaxPool(2), *ends)
 
 
 OURS: tuple[Step, ...] = (
@@ -1052,33 +1066,63 @@ OURS: tuple[Step, ...] = (
         "has little left to do.",
     ),
     Step(
-        slug="d4-half-3962",
+        slug="d4-adam-7448",
         lineage="d",
         order=4,
-        title="Half the parameters",
-        architecture=Architecture("D4 half", three_and_three(8, 10)),
-        recipe=replace(FALLING, augmentation=A_LITTLE, ema_decay=0.99),
+        title="Adam",
+        architecture=Architecture("D4 Adam", six_models_skeleton(conv_bn_relu)),
+        recipe=LIVELIER,
         claim=None,
         source="the lab",
-        change="Six narrow 3 x 3 convolutions with a pool between, no 1 x 1 convolution, and a linear layer on the "
-        "average.",
-        target="99.4% with half of the parameters that the challenge allows.",
-        analysis="Small enough to underfit: training accuracy stays below test accuracy. Here augmentation is worth "
-        "having all the same: without it the loss on the held-out images was a quarter higher.",
+        change="Adam with a rate of 0.01 in place of SGD with 0.1; it still falls to zero on a straight line.",
+        target="See whether steps of a size for each weight get further in 15 epochs.",
+        analysis="Of nine recipes tried for this network, this had the least loss on the held-out images, 0.0161; the "
+        "others of the same augmentation lay between 0.0164 and 0.0180, so one seed each cannot set them apart.",
     ),
     Step(
-        slug="d5-third-2460",
+        slug="d5-dilated-7784",
         lineage="d",
         order=5,
-        title="A third of the parameters",
-        architecture=Architecture("D5 third", three_and_three(6, 8)),
-        recipe=replace(FALLING, augmentation=A_LITTLE, ema_decay=0.99),
+        title="Another network, deeper and dilated",
+        architecture=Architecture("D5 dilated", then_dilated((10, 10, 12), (12, 12, 12, 14))),
+        recipe=LIVELIER,
         claim=None,
         source="the lab",
-        change="Widths of 6 and 8 instead of 8 and 10.",
+        change="Three convolutions, a pool, then four dilated ones, narrow and of nearly one width, with a field of 44 "
+        "where C3's is 28. No 1 x 1 convolution.",
+        target="99.5%, held, within the challenge's 8,000 parameters.",
+        analysis="Taken from A3, which had the best mean of the write-ups' networks with the fewest parameters. On the "
+        "held-out images its loss was 0.0134, by far the least of all tries. Depth, widths and dilation come together: "
+        "which of them did it, this step does not say.",
+    ),
+    Step(
+        slug="d6-half-3730",
+        lineage="d",
+        order=6,
+        title="Half the parameters",
+        architecture=Architecture("D6 half", then_dilated((8, 8, 8), (8, 8, 8, 8))),
+        recipe=LIVELIER,
+        claim=None,
+        source="the lab",
+        change="D5 with eight channels everywhere.",
+        target="99.4% with half of the parameters that the challenge allows.",
+        analysis="Small enough to underfit: training accuracy stays below test accuracy. What failed on the held-out "
+        "images: a fifth dilated layer with seven channels, whose last map is 1 x 1 (loss 0.028 against 0.018); "
+        "depthwise convolutions (0.025, and slow); a second pool (0.026); batches of 64 (0.021).",
+    ),
+    Step(
+        slug="d7-third-2495",
+        lineage="d",
+        order=7,
+        title="A third of the parameters",
+        architecture=Architecture("D7 third", then_dilated((6, 6), (8, 8, 7, 7))),
+        recipe=LIVELIER,
+        claim=None,
+        source="the lab",
+        change="Two convolutions of six channels before the pool, and four dilated ones of eight and seven after it.",
         target="See where it breaks: 99.25% with 2,500 parameters.",
-        analysis="On the held-out images one seed gave 98.98%: below the target. Where the few weights stand matters "
-        "more here than how they are trained; that is the next thing to study.",
+        analysis="On the held-out images 99.22%, by one seed. Another seed or rate changes the loss of so small a "
+        "network by a fifth: what suits it best, single runs cannot tell.",
     ),
 )
 
@@ -1314,6 +1358,13 @@ def variants() -> tuple[Variant, ...]:
             architecture=Architecture("C3 without batch norm", six_models_skeleton(conv_relu)),
             recipe=c3.recipe,
         ),
+        Variant(
+            name="half-3962-by-sgd",
+            of="d6-half-3730",
+            title="Six convolutions, none dilated, by SGD",
+            architecture=Architecture("D4 half", three_and_three(8, 10)),
+            recipe=by_slug("d3-averaged-7448").recipe,
+        ),
         _varied(
             "c5-rotation-7448", "c5-steplr", "C5 with C6's schedule", schedule=by_slug("c6-steplr-7416").recipe.schedule
         ),
@@ -1342,8 +1393,13 @@ CLEAN_COMPARISONS: tuple[CleanComparison, ...] = (
         "d2-augmented-7448", "What does a little augmentation give?", "d1-falling-7448", "d2-augmented-7448"
     ),
     CleanComparison("d3-averaged-7448", "What do averaged weights give?", "d2-augmented-7448", "d3-averaged-7448"),
-    CleanComparison("d4-half-3962", "What does half the network cost?", "d4-half-3962", "d3-averaged-7448"),
-    CleanComparison("d5-third-2460", "And a third less again?", "d5-third-2460", "d4-half-3962"),
+    CleanComparison("d4-adam-7448", "Is Adam better than SGD?", "d3-averaged-7448", "d4-adam-7448"),
+    CleanComparison("d5-dilated-7784", "Is the other network better?", "d4-adam-7448", "d5-dilated-7784"),
+    CleanComparison("d6-half-3730", "What does half of it cost?", "d6-half-3730", "d5-dilated-7784"),
+    CleanComparison(
+        "d6-half-3730", "Was the first network of that size, by SGD, as good?", "half-3962-by-sgd", "d6-half-3730"
+    ),
+    CleanComparison("d7-third-2495", "And a third less again?", "d7-third-2495", "d6-half-3730"),
 )
 
 

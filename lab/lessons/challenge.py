@@ -23,7 +23,7 @@ def _smallest() -> str:
 
 
 def _choices() -> tuple[str, ...]:
-    return (A3, B3, "d3-averaged-7448", "d4-half-3962", _smallest())
+    return (A3, B3, "d3-averaged-7448", "d5-dilated-7784", _smallest())
 
 
 LESSON = Lesson(
