@@ -1360,7 +1360,7 @@ def variants() -> tuple[Variant, ...]:
         ),
         Variant(
             name="half-3962-by-sgd",
-            of="d6-half-3730",
+            of="d3-averaged-7448",
             title="Six convolutions, none dilated, by SGD",
             architecture=Architecture("D4 half", three_and_three(8, 10)),
             recipe=by_slug("d3-averaged-7448").recipe,
@@ -1397,7 +1397,7 @@ CLEAN_COMPARISONS: tuple[CleanComparison, ...] = (
     CleanComparison("d5-dilated-7784", "Is the other network better?", "d4-adam-7448", "d5-dilated-7784"),
     CleanComparison("d6-half-3730", "What does half of it cost?", "d6-half-3730", "d5-dilated-7784"),
     CleanComparison(
-        "d6-half-3730", "Was the first network of that size, by SGD, as good?", "half-3962-by-sgd", "d6-half-3730"
+        "d6-half-3730", "Before Adam and dilation, what did half cost?", "half-3962-by-sgd", "d3-averaged-7448"
     ),
     CleanComparison("d7-third-2495", "And a third less again?", "d7-third-2495", "d6-half-3730"),
 )

@@ -490,6 +490,8 @@ def test_each_of_our_rungs_changes_one_thing() -> None:
     assert first.architecture.ops == by_slug("c3-batchnorm-7448").architecture.ops
     for previous, step in itertools.pairwise(OURS):
         changed = [name for name, value in vars(step.recipe).items() if value != getattr(previous.recipe, name)]
+        if "optimizer" in changed:
+            changed.remove("learning_rate")  # another optimizer needs a rate of its own
         assert len(changed) + (step.architecture.ops != previous.architecture.ops) == 1
         assert before(step) is previous
 
