@@ -79,7 +79,9 @@ def player() -> None:
         return
     scene = lesson.scenes[number]
     st.html(
-        "<style>.st-key-lesson { margin-top: -3.5rem; } .st-key-stage { max-width: 1180px; margin: -1.6rem auto 0; }"
+        "<style>.st-key-lesson { margin-top: -2rem; }"
+        " @media (min-width: 640px) { .st-key-lesson { margin-top: -3.5rem; } }"
+        " .st-key-stage { max-width: 1180px; margin: -1.6rem auto 0; }"
         " .st-key-stage :is(p, li, label) { font-size: 1.45rem; line-height: 1.4; }"
         " .st-key-stage table { font-size: 1.2rem; }</style>"
     )
@@ -98,26 +100,27 @@ def player() -> None:
 
 def _bar(lesson: Lesson, number: int, scene: Scene, allowed: Settings) -> None:
     """How far it is, and the way back and on, by button and by arrow key; always in the same place."""
-    far, back, on, rest = st.columns([5, 1.3, 1.3, 1.7], vertical_alignment="bottom")
+    far, ways = st.columns([5, 4], vertical_alignment="bottom")
+    row = ways.container(horizontal=True, horizontal_alignment="right", gap="small")
     far.progress((number + 1) / len(lesson.scenes), text=f"{lesson.title}: {number + 1} of {len(lesson.scenes)}")
-    back.button(
+    row.button(
         "Back", on_click=_go, args=(lesson, number - 1), disabled=number == 0, icon=":material/arrow_back:",
-        shortcut="Left", width="stretch",
+        shortcut="Left",
     )  # fmt: skip
     waits = "order" in allowed.locked and scene.check is not None and "checks" not in allowed.hidden
     if number == len(lesson.scenes) - 1:
-        on.button("End", on_click=leave, type="primary", icon=":material/check:", shortcut="Right", width="stretch")
+        row.button("End", on_click=leave, type="primary", icon=":material/check:", shortcut="Right")
     else:
-        on.button(
+        row.button(
             "Next", on_click=_go, args=(lesson, number + 1), type="primary", icon=":material/arrow_forward:",
-            shortcut="Right", width="stretch",
+            shortcut="Right",
             disabled=waits and f"given-{lesson.key}-{number}" not in st.session_state,
             help="Answer the question first." if waits else None,
         )  # fmt: skip
     if allowed.present:
-        rest.button("Leave", on_click=_present, args=(False,), type="tertiary", shortcut="Esc", icon=":material/close:")
+        row.button("Leave", on_click=_present, args=(False,), type="tertiary", shortcut="Esc", icon=":material/close:")
     else:
-        with rest.popover("Lesson", icon=":material/more_horiz:", width="stretch"):
+        with row.popover("Lesson", icon=":material/more_horiz:"):
             st.button("All lessons", on_click=leave, icon=":material/list:")
             st.button("Present it, large and alone", on_click=_present, args=(True,), icon=":material/slideshow:")
             st.markdown("**A link for the class**, to this scene")

@@ -201,3 +201,20 @@ def draw(page: Page, points: list[tuple[float, float]]) -> None:
     for x, y in points[1:]:
         page.mouse.move(box["x"] + x, box["y"] + y, steps=6)
     page.mouse.up()
+
+
+def test_a_lesson_is_presented_with_the_arrow_keys(page: Page, server: Server) -> None:
+    page.goto(f"{server.address}/?lesson=dilation&scene=2&present=1")
+    expect(page.get_by_text("Dilation, and the table that was wrong: 2 of 7")).to_be_visible()
+    expect(page.get_by_role("button", name="Learn")).to_have_count(0)
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_text("3 of 7")).to_be_visible()
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_text("2 of 7")).to_be_visible()
+    page.get_by_role("spinbutton").fill("14")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("A pool does not double the field.")).to_be_visible()
+    settled(page)
+    screenshot(page, "presentation")
+    page.get_by_role("button", name="Leave").click()
+    expect(page.get_by_text("Learn", exact=True).first).to_be_visible()
