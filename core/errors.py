@@ -46,3 +46,7 @@ class HandwritingError(LabError):
 
 class VoteError(LabError):
     """A class game that is not there, or a vote that cannot be counted."""
+
+
+class PredictionError(LabError):
+    """What someone said that a run would come to, which cannot be read."""

@@ -1,0 +1,124 @@
+"""What was said before a run, kept as JSON and held against what the run came to; and who said it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from streamlit.testing.v1 import AppTest
+from torch import nn
+
+from core.dead_units import dead_units
+from core.diagnosis import DeadUnits
+from core.errors import PredictionError
+from core.network import build
+from core.prediction import Prediction, answers, prediction_from_json, prediction_to_json
+from core.spec import Architecture, Conv, Flatten, Linear, ReLU
+
+FITS = st.sampled_from(["overfits", "underfits", "neither", None])
+SIDES = st.sampled_from(["better", "worse", "no difference", None])
+
+
+@given(st.builds(Prediction, st.floats(0, 1), FITS, SIDES))
+def test_a_prediction_comes_back_from_its_json(prediction: Prediction) -> None:
+    assert prediction_from_json(prediction_to_json(prediction)) == prediction
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "not JSON"),
+        ("[]", "expected an object"),
+        ("{}", "accuracy is missing"),
+        ('{"accuracy":1.5}', "1.5 is outside 0 to 1"),
+        ('{"accuracy":NaN}', "outside 0 to 1"),
+        ('{"accuracy":"99"}', "expected a number"),
+        ('{"accuracy":0.99,"fit":"badly"}', "'badly' is none of overfits, underfits, neither"),
+        ('{"accuracy":0.99,"nonsense":1}', "unknown field"),
+    ],
+)
+def test_what_is_no_prediction_is_refused_in_a_sentence(text: str, reason: str) -> None:
+    with pytest.raises(PredictionError, match=reason):
+        prediction_from_json(text)
+
+
+def test_a_prediction_out_of_range_is_not_written() -> None:
+    with pytest.raises(PredictionError, match="accuracy: 99 is outside 0 to 1"):
+        prediction_to_json(Prediction(99))
+
+
+def test_an_accuracy_is_right_within_two_standard_errors_of_the_test_set() -> None:
+    """At 99.00% of 10,000 images the standard error is sqrt(0.99 x 0.01 / 10,000) = 0.0995 points."""
+    for said, right in ((0.9880, False), (0.9882, True), (0.99, True), (0.9918, True), (0.9921, False)):
+        (answer,) = answers(Prediction(said), 0.99, 10_000, ["target missed"], "")
+        assert answer.right is right, said
+        assert "within 0.20 is right" in answer.came
+    (near,) = answers(Prediction(0.95), 0.99, 360, [], "")
+    assert not near.right
+    assert answers(Prediction(0.9921), 0.99, 360, [], "")[0].right, "fewer images, more noise"
+
+
+def test_the_other_questions_are_answered_by_the_diagnosis() -> None:
+    said = Prediction(0.99, "overfits", "better")
+    right = answers(said, 0.99, 10_000, ["target missed", "overfits", "better"], "C2")
+    assert [(answer.came, answer.right) for answer in right[1:]] == [("overfits", True), ("better", True)]
+    assert right[2].question == "beside C2"
+    wrong = answers(said, 0.99, 10_000, ["target missed", "underfits", "within noise"], "C2")
+    assert [(answer.came, answer.right) for answer in wrong[1:]] == [("underfits", False), ("no difference", False)]
+    untold = answers(said, 0.99, 10_000, ["target missed", "too short"], "")
+    assert [answer.right for answer in untold[1:]] == [None, None]
+    assert len(answers(Prediction(0.99), 0.99, 10_000, ["overfits", "better"], "C2")) == 1, "left open"
+
+
+# ----------------------------------------------------------------------------------------------------------- dead units
+
+
+def test_channels_that_a_large_negative_bias_silences_are_dead() -> None:
+    architecture = Architecture("dead", (Conv(6, 3), ReLU(), Flatten(), Linear(10), ReLU()))
+    network = build(architecture, 1).eval()
+    conv, linear = network[0], network[3]
+    assert isinstance(conv, nn.Conv2d)
+    assert isinstance(linear, nn.Linear)
+    assert conv.bias is not None
+    with torch.no_grad():
+        conv.bias[[1, 4]] = -1_000
+        linear.bias[:] = 1_000
+    images = torch.rand(20, 1, 28, 28, generator=torch.Generator().manual_seed(1))
+    assert dead_units(network, architecture, images) == (DeadUnits("relu1", 2, 6, 20), DeadUnits("relu2", 0, 10, 20))
+
+
+# ---------------------------------------------------------------------------------------------------------- a nickname
+
+
+def _page() -> None:
+    import streamlit as st
+
+    from lab.nickname import nickname, nickname_field
+
+    nickname_field()
+    st.write(f"I am {nickname()!r}.")
+
+
+def test_a_nickname_comes_from_the_url_and_goes_back_into_it() -> None:
+    app = AppTest.from_function(_page)
+    app.query_params["me"] = "  Ada   Lovelace "
+    app.run()
+    assert app.markdown[0].value == "I am 'Ada Lovelace'."
+    assert app.text_input[0].value == "Ada Lovelace"
+    app.text_input[0].set_value("Grace").run()
+    assert app.markdown[0].value == "I am 'Grace'."
+    assert app.query_params["me"] == "Grace"
+    app.text_input[0].set_value("").run()
+    assert app.markdown[0].value == "I am ''."
+    assert "me" not in app.query_params
+
+
+def test_a_nickname_is_kept_on_a_page_whose_url_has_none_and_a_long_one_is_no_one() -> None:
+    app = AppTest.from_function(_page)
+    app.session_state["me"] = "Ada"
+    assert app.run().markdown[0].value == "I am 'Ada'."
+    long = AppTest.from_function(_page)
+    long.query_params["me"] = "A" * 31
+    assert long.run().markdown[0].value == "I am ''."
+    assert not long.exception
