@@ -23,6 +23,8 @@ if __name__ == "__main__":  # a browser's run; Streamlit names the script so
             ],
             "Experiment": [
                 st.Page("pages/experiment/train.py", title="Train", icon=":material/model_training:"),
+                st.Page("pages/experiment/compare.py", title="Compare", icon=":material/compare_arrows:"),
+                st.Page("pages/experiment/board.py", title="Challenge board", icon=":material/flag:"),
             ],
             "Use": [
                 st.Page("pages/use/mistakes.py", title="Mistakes", icon=":material/error:"),

@@ -1,0 +1,27 @@
+"""The challenge board: who holds 99.4% with at most 8,000 parameters in at most 15 epochs."""
+
+import streamlit as st
+
+from core.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
+from core.errors import LabError
+from lab import board_view, frame
+from lab.words import show_error
+
+frame.heading(
+    "The challenge board",
+    f"Hold **{TARGET_ACCURACY:.1%}** on MNIST's test digits in the last three epochs, with at most "
+    f"**{MAX_PARAMETERS:,} parameters**, in at most **{MAX_EPOCHS} epochs**: every finished run stands here.",
+)
+narrow, wide = st.columns([1, 4], gap="large")
+try:
+    with narrow:
+        nickname, tag = board_view.filters()
+        with_ladder = st.toggle(
+            "The ladder behind", True, key="ladder", bind="query-params", help="The measured steps, pale."
+        )
+        board_view.explanation()
+    with wide:
+        board_view.board(nickname, tag, with_ladder)
+except LabError as error:
+    show_error(error)
+st.page_link("pages/experiment/train.py", label="Train a network of your own", icon=":material/arrow_forward:")

@@ -1,0 +1,49 @@
+"""Compare: any runs side by side, what differs in them, whether the difference is real, and on which images."""
+
+import streamlit as st
+
+from core.errors import LabError
+from lab import frame
+from lab.compare_view import curve_knobs, curves, figures_row, pair_picker, run_picker, stop_with_invitation
+from lab.pair_view import differences, is_it_real, on_the_images
+from lab.report_view import downloads
+from lab.run_actions import run_actions
+from lab.words import show_error
+
+VIEWS = ["Curves", "Differences", "Is it real?", "Images"]
+
+frame.heading(
+    "Compare runs", "Lay runs over each other: how they learnt, what was done differently, and whether it mattered."
+)
+narrow, wide = st.columns([1, 3], gap="large")
+
+with narrow:
+    shown = run_picker()
+with wide:
+    if not shown:
+        stop_with_invitation()
+with narrow:
+    first, second = pair_picker(shown) if len(shown) > 1 else (shown[0], None)
+with wide:
+    try:
+        figures_row(first, second)
+        view = st.segmented_control(
+            "View", VIEWS, default="Curves", required=True, key="view", bind="query-params",
+            label_visibility="collapsed", disabled=second is None,
+        )  # fmt: skip
+        if view == "Curves" or second is None:
+            with narrow:
+                name, weight = curve_knobs()
+            curves([each.entry.key for each in shown], name, weight)
+        elif view == "Differences":
+            differences(first, second)
+        elif view == "Is it real?":
+            is_it_real(first, second, shown)
+        else:
+            on_the_images(first, second)
+    except LabError as error:
+        show_error(error)
+    st.page_link("pages/experiment/board.py", label="Who meets the challenge?", icon=":material/arrow_forward:")
+with narrow:
+    downloads(shown)
+    run_actions([each.entry for each in shown])
