@@ -1,0 +1,105 @@
+"""Takes a picture of every page, light, dark and on a phone, to be looked at: `python -m tests.pictures [PAGE ...]`.
+
+They go to tests/screenshots/pages/, named PAGE-light.png and so on; a run of two epochs is trained first, so that no
+page is empty. Besides, it says how many bytes each page brought for its first view, beyond the app's own files.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from playwright.sync_api import Page, Response, expect
+
+from core.catalogue import by_slug
+from core.mnist import best_present
+from lab.jobs import submit
+from lab.runs import RunStore
+from tests.app_server import SCREENSHOTS, browsing, serving, settled
+from tests.measure import browser
+
+FOLDER = SCREENSHOTS / "pages"
+SIZES = {"light": (1280, 720, False), "dark": (1280, 720, True), "phone": (390, 844, False)}
+
+# Name, and where it is opened.
+PAGES = {
+    "walkthroughs": "/",
+    "lesson": "/?lesson=parameters&scene=2",
+    "presentation": "/?lesson=dilation&scene=4&present=1",
+    "ladder": "/ladder",
+    "step": "/step?step=a2-final-7758",
+    "step-field": "/step?step=a3-dilation-5340&view=Receptive+field",
+    "step-result": "/step?step=c6-steplr-7416&view=Result",
+    "field": "/field?step=a3-dilation-5340",
+    "design": "/design?from=a2-final-7758",
+    "train": "/train?step=a2-final-7758",
+    "run": "/train?run={run}",
+    "rate": "/learning_rate?step=a2-final-7758",
+    "compare": "/compare?runs={run},c6-steplr-7416",
+    "board": "/board",
+    "mistakes": "/mistakes?checkpoint=c6-steplr-7416",
+    "draw": "/draw",
+    "inside": "/inside?checkpoint=c6-steplr-7416&image=5",
+    "handwriting": "/handwriting",
+}
+
+
+def main(wanted: list[str]) -> None:
+    """Take those that are asked for, or all."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as home, serving(Path(home)) as server:
+        run = _a_run(Path(home))
+        for variant, (width, height, dark) in SIZES.items():
+            with browsing(browser(), width, height, dark) as page:
+                sizes = _count(page)
+                for name in wanted or PAGES:
+                    sizes.clear()
+                    page.goto(server.address + PAGES[name].format(run=run))
+                    settled(page)
+                    page.wait_for_timeout(1500)  # figures draw after the script has ended
+                    _whole(page, FOLDER / f"{name}-{variant}.png")
+                    print(f"{name:<16} {variant:<6} {sum(sizes) / 1e3:7.0f} KB", flush=True)
+
+
+def _a_run(home: Path) -> str:
+    """A run of two epochs, trained; its id."""
+    store = RunStore(home)
+    step = by_slug("c6-steplr-7416")
+    run = submit(
+        store, step.architecture, replace(step.recipe, epochs=2), slug=step.slug, dataset=best_present(), owner="Ada"
+    )
+    deadline = time.monotonic() + 300
+    while store.get(run.id).status in ("queued", "running") and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return run.id
+
+
+def _count(page: Page) -> list[int]:
+    """A list that grows by the size of each message and each picture that the page gets from the server."""
+    sizes: list[int] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda data: sizes.append(len(data))))
+    page.on("response", lambda response: "/media/" in response.url and sizes.append(_length(response)))
+    return sizes
+
+
+def _length(response: Response) -> int:
+    return int(response.headers.get("content-length", "0"))
+
+
+def _whole(page: Page, path: Path) -> None:
+    """The page as high as it is."""
+    size = page.viewport_size
+    assert size is not None
+    height = page.evaluate("document.querySelector('[data-testid=\"stMain\"]').scrollHeight")
+    page.set_viewport_size({"width": size["width"], "height": max(size["height"], min(height, 5000))})
+    page.wait_for_timeout(300)
+    page.screenshot(path=path)
+    page.set_viewport_size(size)
+
+
+if __name__ == "__main__":
+    expect.set_options(timeout=60_000)
+    main(sys.argv[1:])
