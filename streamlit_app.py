@@ -20,6 +20,7 @@ if __name__ == "__main__":  # a browser's run; Streamlit names the script so
                 st.Page("pages/learn/walkthroughs.py", title="Walkthroughs", icon=":material/school:", default=True),
                 st.Page("pages/learn/ladder.py", title="Ladder", icon=":material/stairs:"),
                 st.Page("pages/learn/step.py", title="Step", icon=":material/layers:"),
+                st.Page("pages/learn/field.py", title="Receptive field", icon=":material/center_focus_strong:"),
             ],
             "Experiment": [
                 st.Page("pages/experiment/train.py", title="Train", icon=":material/model_training:"),
@@ -30,6 +31,7 @@ if __name__ == "__main__":  # a browser's run; Streamlit names the script so
                 st.Page("pages/use/mistakes.py", title="Mistakes", icon=":material/error:"),
                 st.Page("pages/use/read.py", title="What do you read?", icon=":material/how_to_vote:"),
                 st.Page("pages/use/draw.py", title="Draw", icon=":material/draw:"),
+                st.Page("pages/use/inside.py", title="Look inside", icon=":material/biotech:"),
             ],
         },
         position="hidden" if frame.presenting() else "top",

@@ -18,7 +18,10 @@ if TYPE_CHECKING:  # torch takes two seconds to import, and only some pages need
     from torch import nn
 
     from core.card import Card
+    from core.effective_field import EffectiveField
     from core.mistakes import Predictions
+    from core.resident import Normalisation
+    from core.spec import Architecture
 
 
 @st.cache_resource
@@ -98,3 +101,35 @@ def rooms() -> Rooms:
 def finished_epochs(run_id: str, ended: float) -> tuple[EpochRecord, ...]:
     """The epochs of a run that has ended, read once: none is added unless it goes on, and then it ends anew."""
     return tuple(store().epochs(run_id))
+
+
+EFFECTIVE_IMAGES = 100  # test digits; fewer for a network so large that these would take a CPU half a minute
+EFFECTIVE_MACS = 1e9
+
+
+def _effective(network: nn.Sequential, architecture: Architecture, index: int, norm: Normalisation) -> EffectiveField:
+    from core.effective_field import effective_field
+    from core.trace import trace
+
+    count = max(8, min(EFFECTIVE_IMAGES, int(EFFECTIVE_MACS / max(1, trace(architecture).macs))))
+    return effective_field(network, architecture, index, split(best_present(), "test").images[:count], norm)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Following the gradient back to the pixels...")
+def effective_untrained(architecture: str, seed: int, index: int) -> EffectiveField:
+    """The effective field after op `index` with the first weights of that seed. `architecture`: its JSON."""
+    from core.network import build
+    from core.resident import Normalisation
+    from core.spec import architecture_from_json
+
+    spec = architecture_from_json(architecture)
+    return _effective(build(spec, seed).eval(), spec, index, Normalisation())
+
+
+@st.cache_resource(max_entries=64, show_spinner="Following the gradient back to the pixels...")
+def effective_trained(stem: str, sha256: str, index: int) -> EffectiveField:
+    """The effective field after op `index` of a checkpoint's network. Raises CheckpointError."""
+    from core.checkpoint import normalisation_of
+
+    network, card = opened(stem, sha256)
+    return _effective(network, card.architecture, index, normalisation_of(card))
