@@ -43,7 +43,7 @@ def looks(keys: Sequence[str]) -> dict[str, Look]:
     So a run keeps its colour from view to view. Past the last colour the dashes change.
     """
     found: dict[str, Look] = {}
-    for key in keys:
+    for key in dict.fromkeys(keys):
         home = crc32(key.encode()) % len(PALETTE)
         order = [Look(colour, dash) for dash in DASHES for colour in islice(cycle(PALETTE), home, home + len(PALETTE))]
         taken = set(found.values())
