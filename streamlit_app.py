@@ -31,6 +31,7 @@ if __name__ == "__main__":  # a browser's run; Streamlit names the script so
                 st.Page("pages/use/mistakes.py", title="Mistakes", icon=":material/error:"),
                 st.Page("pages/use/read.py", title="What do you read?", icon=":material/how_to_vote:"),
                 st.Page("pages/use/draw.py", title="Draw", icon=":material/draw:"),
+                st.Page("pages/use/handwriting.py", title="Our handwriting", icon=":material/history_edu:"),
                 st.Page("pages/use/inside.py", title="Look inside", icon=":material/biotech:"),
             ],
         },

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,30 +33,61 @@ FAINTEST_INK = 24  # grey levels between paper and the darkest ink, below which 
 
 
 @dataclass(frozen=True)
+class Stages:
+    """What is done to a drawing; each stage can be left out, to see what it is good for."""
+
+    crop: bool = True  # cut out the ink; else the whole picture is kept
+    scale: bool = True  # longer side to 20 pixels; else by what brings the whole picture's to 28
+    grey: bool = True  # soft edges; else each pixel is black or white
+    stretch: bool = True  # the brightest pixel to 255; else as averaging left it
+    centre: bool = True  # the centre of mass to (14, 14); else the middle of what was cut out to the frame's
+    white: bool = True  # white ink on black; else black on white, as on paper
+
+
+STAGES = tuple(each.name for each in fields(Stages))
+
+
+def without(*names: str) -> Stages:
+    """All stages but these. Raises DrawingError for one that there is not."""
+    for name in names:
+        if name not in STAGES:
+            raise DrawingError(f"there is no stage {name[:20]!r}; there are {', '.join(STAGES)}")
+    return replace(Stages(), **dict.fromkeys(names, False))
+
+
+@dataclass(frozen=True)
 class Preparation:
-    """A digit at each stage on its way into a network, white on black."""
+    """A digit at each stage on its way into a network, white on black unless that stage is off."""
 
     ink: Grey  # cut out of the picture
     scaled: Grey  # longer side 20, brightest pixel 255
     digit: Grey  # (28, 28), centre of mass at (14, 14)
 
 
-def prepare(picture: Grey) -> Preparation:
-    """The digit in a white-on-black picture (H, W). Raises DrawingError for one that is empty.
+def prepare(picture: Grey, stages: Stages | None = None) -> Preparation:
+    """The digit in a white-on-black picture (H, W), by all stages where none are given.
 
     Averaging over areas (Pillow's BOX) returns an enlarged MNIST digit closer to the original than its
     smoother filters do: they blur a second time what MNIST's makers had blurred already.
+    Raises DrawingError for a picture that is empty.
     """
+    stages = stages or Stages()
     if picture.ndim != 2 or picture.dtype != np.uint8:
         raise DrawingError(f"a picture is (height, width) in uint8, got {picture.shape} in {picture.dtype}")
     peak = int(picture.max(initial=0))
     if peak < FAINTEST_PEAK:
         raise DrawingError(f"the canvas is empty: its peak is {peak}, ink has at least {FAINTEST_PEAK}")
-    ink = _cropped(picture, INK * peak)
-    scaled = _scaled(ink)
-    canvas = np.zeros((SIDE, SIDE), np.uint8)
-    canvas[: scaled.shape[0], : scaled.shape[1]] = scaled
-    return Preparation(ink, scaled, centre(canvas))
+    ink = _cropped(picture, INK * peak) if stages.crop else picture
+    scale = LONGER_SIDE / max(ink.shape) if stages.scale else SIDE / max(picture.shape)
+    scaled = _scaled(ink, scale, stages.stretch)
+    if not stages.grey:
+        scaled = np.where(scaled >= 128, 255, 0).astype(np.uint8)
+    digit = _in_frame(scaled)
+    if stages.centre:
+        digit = centre(digit)
+    if not stages.white:
+        scaled, digit = 255 - scaled, 255 - digit
+    return Preparation(ink, scaled, digit)
 
 
 def centre(image: Grey) -> Grey:
@@ -106,13 +137,21 @@ def _cropped(picture: Grey, threshold: float) -> Grey:
     return picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def _scaled(ink: Grey) -> Grey:
-    """Longer side 20 in the same proportions, brightest pixel 255; in all of MNIST it is 254 or 255."""
-    scale = LONGER_SIDE / max(ink.shape)
+def _in_frame(scaled: Grey) -> Grey:
+    """An image of at most 28 x 28 in the middle of a black frame (28, 28)."""
+    height, width = scaled.shape
+    frame = np.zeros((SIDE, SIDE), np.uint8)
+    top, left = (SIDE - height) // 2, (SIDE - width) // 2
+    frame[top : top + height, left : left + width] = scaled
+    return frame
+
+
+def _scaled(ink: Grey, scale: float, stretch: bool) -> Grey:
+    """In the same proportions; stretched, the brightest pixel is 255, as it is 254 or 255 in all of MNIST."""
     height, width = (max(1, int(side * scale + 0.5)) for side in ink.shape)
     exact = Image.fromarray(ink.astype(np.float32))  # so that nothing is rounded before the stretch
     levels: NDArray[np.float32] = np.asarray(exact.resize((width, height), Image.Resampling.BOX))
-    stretched: NDArray[np.float32] = np.rint(levels * (255 / float(levels.max())))
+    stretched: NDArray[np.float32] = np.rint(levels * (255 / float(levels.max()) if stretch else 1))
     return stretched.astype(np.uint8)
 
 

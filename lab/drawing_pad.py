@@ -16,8 +16,10 @@ from core.drawn_digit import FAINTEST_PEAK, LONGER_SIDE, SIDE, Grey, Preparation
 from core.errors import CheckpointError, DataError, LabError
 from core.mnist import best_present
 from lab import figures
+from lab.ensemble import vote_told
 from lab.gallery import enlarged, on_shelf, percent, short
 from lab.live_plot import live_plot
+from lab.pad_extras import Extras, altered_by, extras, fill_altering, fill_keeping, fill_preparing
 from lab.resources import opened, split, torch_warming
 from lab.shelf import Shelved
 from lab.words import show_error
@@ -25,7 +27,7 @@ from lab.words import show_error
 PAD = 280  # pixels of the canvas's side, ten for each of the digit's 28
 STROKE = 20  # pixels: two of the digit's, as a pen's line is in MNIST
 UPLOAD_MB = 5
-MOST = 3  # networks side by side
+MOST = 5  # networks side by side
 BARS = 200  # pixels of the charts' height
 PREFERRED = ("c6-steplr-7416", "a3-dilation-5340")
 TYPES = ("png", "jpg", "jpeg", "webp", "bmp")
@@ -33,8 +35,17 @@ FRAME = 96  # the grey around what does not fill its square
 
 
 @dataclass(frozen=True)
+class Offered:
+    """What is to be read: a picture that must be prepared, or a digit of the test split as it is."""
+
+    picture: Grey | None = None  # (H, W)
+    test_digit: Grey | None = None  # (28, 28)
+    true: int | None = None
+
+
+@dataclass(frozen=True)
 class Given:
-    """What is to be read: a picture and how it was prepared, or a digit that needs no preparing."""
+    """What the networks are given, and how it came about."""
 
     digit: Grey  # (28, 28)
     picture: Grey | None = None
@@ -44,32 +55,58 @@ class Given:
 
 @st.fragment
 def drawing_pad(shelf: Sequence[Shelved]) -> None:
-    """The whole pad: a fragment, so that a stroke reruns it and nothing else."""
+    """The whole pad: a fragment, so that a stroke reruns it and nothing else. The answer stands below on a phone."""
     sides = st.container(horizontal=True, gap="large", key="pad-and-answers")
     pad, read = sides.container(width=PAD), sides.container(width="stretch")
+    answering = read.container()
     with pad:
         source = st.segmented_control(
             "Source", ["Draw", "Picture", "Test digit"], default="Draw", required=True, key="source",
             bind="query-params", label_visibility="collapsed",
         )  # fmt: skip
         try:
-            given = {"Draw": _drawn, "Picture": _uploaded, "Test digit": _test_digit}[source]()
+            offered = {"Draw": _drawn, "Picture": _uploaded, "Test digit": _test_digit}[source]()
         except LabError as error:
             show_error(error)
-            given = None
-        chosen = _networks(shelf)
+            offered = Offered()
     with read:
+        chosen = _networks(shelf)
+        more = extras()
+    with answering:
+        given = _given(offered, more)
         answers = [(shelved, _read(shelved, given)) for shelved in chosen]
-        columns = st.columns([2, *[1] * (len(answers) - 1)], gap="medium")
+        lead = 2 if len(answers) < 4 else 1.3  # more room for the first, whose axis is told
+        columns = st.columns([lead, *[1] * (len(answers) - 1)], gap="medium" if len(answers) < 4 else "small")
         for column, (shelved, values) in zip(columns, answers, strict=True):
             with column:
                 _answer(shelved, values, given)
                 _bars(shelved, values, given, small=column is not columns[0])
-        if given is None or given.preparation:
+        if len(answers) > 1:
+            st.markdown(vote_told([values for _, values in answers if values is not None]))
+        if offered.test_digit is None:
             _stages(given)
+    try:
+        fill_preparing(more, offered.picture, [each for each, values in answers if values is not None], _probabilities)
+        fill_altering(more, given.digit if given else None)
+        fill_keeping(more, offered.picture)
+    except LabError as error:
+        show_error(error)
 
 
-def _drawn() -> Given | None:
+def _given(offered: Offered, more: Extras) -> Given | None:
+    """The digit prepared and altered as is asked for; None while there is none."""
+    try:
+        if offered.picture is not None:
+            preparation = prepare(offered.picture, more.stages)
+            return Given(altered_by(preparation.digit, more.alteration), offered.picture, preparation)
+        if offered.test_digit is not None:
+            return Given(altered_by(offered.test_digit, more.alteration), true=offered.true)
+    except LabError as error:
+        show_error(error)
+    return None
+
+
+def _drawn() -> Offered:
     """The canvas. It forgets its strokes with each visit to another page, so they are kept and given back once."""
     version = st.session_state.setdefault("pad_version", 0)
     key = f"pad_{version}"
@@ -86,9 +123,7 @@ def _drawn() -> Given | None:
     st.button("Clear", on_click=_clear, icon=":material/delete:", width=PAD, shortcut="Ctrl+Delete")
     st.caption("From the keyboard: *Picture* or *Test digit*.")
     picture: Grey | None = st.session_state.get("pad_picture")
-    if picture is None or int(picture.max()) < FAINTEST_PEAK:
-        return None
-    return _prepared(picture)
+    return Offered(None if picture is None or int(picture.max()) < FAINTEST_PEAK else picture)
 
 
 def _clear() -> None:
@@ -96,14 +131,14 @@ def _clear() -> None:
     st.session_state.pad_strokes = st.session_state.pad_picture = None
 
 
-def _uploaded() -> Given | None:
+def _uploaded() -> Offered:
     """A picture of a digit: ink on paper or white on black."""
     file = st.file_uploader("A picture of one digit", TYPES, key="picture", max_upload_size=UPLOAD_MB)
     st.caption("A photograph or a scan of one digit, dark on bright or bright on dark.")
-    return None if file is None else _prepared(from_picture(file.getvalue()))
+    return Offered(None if file is None else from_picture(file.getvalue()))
 
 
-def _test_digit() -> Given:
+def _test_digit() -> Offered:
     """A digit of the test split, by its number in the URL."""
     dataset = best_present()
     digits = split(dataset, "test")
@@ -117,20 +152,15 @@ def _test_digit() -> Given:
     true = int(digits.labels[index])
     st.image(enlarged(digits.images[index], 20), width=PAD, output_format="PNG", alt=f"Test digit {index}, a {true}.")
     st.caption(f"Image {index:,} of the {dataset} test split, a **{true}**. It is given to the networks as it is.")
-    return Given(digits.images[index], true=true)
+    return Offered(test_digit=digits.images[index], true=true)
 
 
 def _another(size: int) -> None:
     st.query_params.digit = str(np.random.default_rng().integers(size))
 
 
-def _prepared(picture: Grey) -> Given:
-    preparation = prepare(picture)
-    return Given(preparation.digit, picture, preparation)
-
-
 def _networks(shelf: Sequence[Shelved]) -> list[Shelved]:
-    """Choose up to three; they are ?checkpoint=A&checkpoint=B in the URL. Those that are not there are said, once."""
+    """Choose up to five; they are ?checkpoint=A&checkpoint=B in the URL. Those that are not there are said, once."""
     there = {shelved.reference: shelved for shelved in shelf}
     chosen = []
     for reference in dict.fromkeys(st.query_params.get_all("checkpoint")[:MOST]):
@@ -160,7 +190,7 @@ def make_ready(shelf: Sequence[Shelved]) -> None:
     for shelved in shelf:
         if shelved.reference in st.session_state.get("networks", ()):
             with suppress(LabError):  # the pad has said it
-                _probabilities(shelved, np.zeros((SIDE, SIDE), np.uint8))
+                _probabilities(shelved, np.zeros((1, SIDE, SIDE), np.uint8))
 
 
 def _read(shelved: Shelved, given: Given | None) -> NDArray[np.float32] | None:
@@ -168,25 +198,27 @@ def _read(shelved: Shelved, given: Given | None) -> NDArray[np.float32] | None:
     if given is None:
         return None
     try:
-        return _probabilities(shelved, given.digit)
+        values: NDArray[np.float32] = _probabilities(shelved, given.digit[None])[0]
+        return values
     except LabError as error:
         show_error(error)
         return None
 
 
-def _probabilities(shelved: Shelved, digit: Grey) -> NDArray[np.float32]:
-    """(10,) for a prepared digit. Raises CheckpointError."""
+def _probabilities(shelved: Shelved, digits: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(N, 10) for prepared digits (N, 28, 28). Raises CheckpointError."""
     import torch
 
     from core.checkpoint import normalisation_of
     from core.evaluation import log_probabilities
 
     network, card = opened(str(shelved.stem), shelved.card.weights_sha256)
-    image = torch.tensor(digit).unsqueeze(0)  # (1, 28, 28) uint8
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # on a busy machine, the threads of so small a task wait for each other, up to a second
     try:
-        values: NDArray[np.float32] = log_probabilities(network, image, normalisation_of(card))[0].exp().numpy()
+        values: NDArray[np.float32] = (
+            log_probabilities(network, torch.tensor(digits), normalisation_of(card)).exp().numpy()
+        )
     finally:
         torch.set_num_threads(threads)
     return values
@@ -225,7 +257,7 @@ def _stages(given: Given | None) -> None:
             (given.picture, f"given, {_size(given.picture)}"),
             (ink, f"its ink, {_size(ink)}"),
             (scaled, f"scaled, {_size(scaled)}"),
-            (given.digit, f"centred, {_size(given.digit)}"),
+            (given.preparation.digit, f"centred, {_size(given.preparation.digit)}"),
         ]
     else:
         black = np.zeros((SIDE, SIDE), np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
@@ -50,7 +51,8 @@ def reliability(found: Calibration, height: int = 440) -> go.Figure:
     figure.update_xaxes(range=[low, 100 + (100 - low) * 0.02])
     figure.update_xaxes(title="confidence, mean of the bin, %", row=2, col=1)
     figure.update_yaxes(title="accuracy, %", range=[low, 100 + (100 - low) * 0.04], row=1, col=1)
-    figure.update_yaxes(title="answers", type="log", dtick=1, tickformat=",d", row=2, col=1)
+    most = math.log10(max(each.count for each in found.bins))  # a logarithmic axis has its range in powers of ten
+    figure.update_yaxes(title="answers", type="log", dtick=1, tickformat=",d", range=[-0.3, most + 0.2], row=2, col=1)
     return laid_out(figure, height)
 
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from core.history import EpochRecord
 from core.mnist import EMBEDDED, Pixels, Split, SplitName, best_present, is_present, load_split
+from lab.handwriting import Handwriting
 from lab.runs import RunStore, lab_home
 from lab.vote import Rooms
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:  # torch takes two seconds to import, and only some pages need
     from torch import nn
 
     from core.card import Card
+    from core.diagnosis import DeadUnits
     from core.effective_field import EffectiveField
     from core.mistakes import Predictions
     from core.resident import Normalisation
@@ -103,6 +106,26 @@ def finished_epochs(run_id: str, ended: float) -> tuple[EpochRecord, ...]:
     return tuple(store().epochs(run_id))
 
 
+@st.cache_resource
+def handwriting() -> Handwriting:
+    """The class's own digits, in this lab's home."""
+    return Handwriting(lab_home())
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def answers_to(stem: str, sha256: str, numbers: tuple[int, ...], _digits: Pixels) -> NDArray[np.int64]:
+    """(N,) what a checkpoint reads in prepared drawings (N, 28, 28), which their numbers name."""
+    import torch
+
+    from core.checkpoint import normalisation_of
+    from core.evaluation import log_probabilities
+
+    network, card = opened(stem, sha256)
+    scores = log_probabilities(network, torch.tensor(_digits), normalisation_of(card))
+    answers: NDArray[np.int64] = scores.argmax(1).numpy()
+    return answers
+
+
 EFFECTIVE_IMAGES = 100  # test digits; fewer for a network so large that these would take a CPU half a minute
 EFFECTIVE_MACS = 1e9
 
@@ -133,3 +156,31 @@ def effective_trained(stem: str, sha256: str, index: int) -> EffectiveField:
 
     network, card = opened(stem, sha256)
     return _effective(network, card.architecture, index, normalisation_of(card))
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def onnx_file(architecture_json: str, seed: int) -> bytes:
+    """An architecture as an ONNX file, with the initial weights of that seed."""
+    from core.network import build
+    from core.onnx_export import to_onnx
+    from core.spec import architecture_from_json
+
+    architecture = architecture_from_json(architecture_json)
+    return to_onnx(build(architecture, seed), architecture)
+
+
+DEAD_IMAGES = 500  # test digits that a unit must say nothing to, to count as dead
+
+
+@st.cache_resource(max_entries=64, show_spinner="Counting dead units...")
+def dead_in(stem: str, sha256: str) -> tuple[DeadUnits, ...]:
+    """How many units of each ReLU of a checkpoint's network are dead. Raises CheckpointError."""
+    import torch
+
+    from core.checkpoint import normalisation_of
+    from core.dead_units import dead_units
+    from core.resident import grey, normalised
+
+    network, card = opened(stem, sha256)
+    images = torch.tensor(split(card.dataset, "test").images[:DEAD_IMAGES])
+    return dead_units(network, card.architecture, normalised(grey(images), normalisation_of(card)))

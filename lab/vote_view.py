@@ -125,7 +125,7 @@ def _round(room: Room, following: Next | None, shared: bool) -> None:
     )  # fmt: skip
     with voting:
         people = f" · **{now.voters}** voted" if shared else ""
-        st.markdown(f"**Image {now.number}**{people}")
+        st.markdown(f"**Image {now.number}**{people} · :small[press a digit, here or on the keyboard]")
         _buttons(room, now)
         if following is not None:
             _lead(room, now, following)
@@ -149,6 +149,7 @@ def _buttons(room: Room, now: Round) -> None:
         except VoteError as error:
             st.session_state.vote_refused = str(error)
 
+    st.html("<style>.st-key-ballot kbd { display: none; }</style>")  # the hint would say each digit a second time
     grid = st.grid(5, min_column_width=44, gap="xsmall", key="ballot")
     for digit in range(10):
         grid.container().button(
@@ -172,7 +173,7 @@ def _lead(room: Room, now: Round, following: Next) -> None:
         type="secondary" if now.revealed else "primary", shortcut="Enter",
     )  # fmt: skip
     onward.button(
-        "Next image", on_click=go_on, width="stretch", icon=":material/arrow_forward:", shortcut="Right",
+        "Next image", on_click=go_on, width="stretch", shortcut="Right",
         type="primary" if now.revealed else "secondary",
     )  # fmt: skip
     if st.query_params.get("room", ""):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from core.drawn_digit import centre, from_picture, from_rgba, prepare
+from core.drawn_digit import STAGES, Stages, centre, from_picture, from_rgba, prepare, without
 from core.errors import DrawingError, LabError
 
 
@@ -254,3 +254,53 @@ def test_a_truncated_png_is_called_damaged() -> None:
     data = encoded(SEVEN)
     with pytest.raises(DrawingError, match="damaged"):
         from_picture(data[: len(data) // 2])
+
+
+def test_with_all_stages_nothing_is_left_out() -> None:
+    assert without() == Stages()
+    prepared, plain = prepare(SEVEN, Stages()), prepare(SEVEN)
+    assert np.array_equal(prepared.digit, plain.digit)
+    with pytest.raises(DrawingError, match="no stage 'blur'; there are crop, scale"):
+        without("crop", "blur")
+
+
+def test_each_stage_left_out_changes_what_it_is_there_for() -> None:
+    thin = stroke((80, 60), (140, 60), (100, 150), width=5)
+    left_out = {stage: prepare(thin, without(stage)).digit for stage in STAGES}
+    everything = prepare(thin).digit
+    assert all(digit.shape == (28, 28) and digit.dtype == np.uint8 for digit in left_out.values())
+    assert not any(np.array_equal(digit, everything) for digit in left_out.values())
+
+    def longer_side(digit: np.ndarray) -> int:
+        rows, columns = np.flatnonzero(digit.any(1)), np.flatnonzero(digit.any(0))
+        return int(max(np.ptp(rows), np.ptp(columns))) + 1
+
+    assert longer_side(everything) == 20
+    assert longer_side(left_out["crop"]) < 12  # the digit covers a third of the canvas, which is brought to 20 pixels
+    assert 9 <= longer_side(left_out["scale"]) <= 11  # 95 of 280 pixels, by a tenth
+    assert set(np.unique(left_out["grey"])) == {0, 255}
+    assert left_out["stretch"].max() < 255 == everything.max()
+    assert np.array_equal(left_out["white"], 255 - everything)
+
+
+def test_without_the_centre_of_mass_the_outline_is_in_the_middle() -> None:
+    digit = prepare(SEVEN, without("centre")).digit
+    rows, columns = np.flatnonzero(digit.any(1)), np.flatnonzero(digit.any(0))
+    for line in (rows, columns):
+        assert abs((line[0] + line[-1]) / 2 - 13.5) <= 0.5
+    assert not np.array_equal(centre(digit), digit)
+
+
+def test_without_crop_scale_and_centre_the_picture_is_only_made_smaller() -> None:
+    raw = prepare(SEVEN, without("crop", "scale", "centre", "stretch")).digit
+    assert np.abs(raw.astype(int) - SEVEN.reshape(28, 10, 28, 10).mean((1, 3))).max() <= 0.5
+
+
+def test_any_stages_can_be_left_out_together() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        some = [stage for stage in STAGES if rng.random() < 0.5]
+        side = rng.integers(20, 281, 2)
+        picture = np.zeros((280, 280), np.uint8)
+        picture[-side[0] :, : side[1]] = rng.integers(40, 256)
+        assert prepare(picture, without(*some)).digit.shape == (28, 28)

@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 from core import checkpoint
 from core.card import Card
 from core.disputed import DISPUTED
+from core.drawn_digit import STAGES, centre
 from core.embedded_digits import embedded_digits
 from core.history import EpochRecord
 from core.mistakes import ORDERS, Predictions, confusion_matrix, mistakes
@@ -25,6 +26,8 @@ from core.network import build
 from core.recipe import Recipe
 from core.trace import classifier
 from lab import figures, gallery, shelf
+from lab.ensemble import vote_told
+from lab.handwriting import Handwriting
 from tests.test_learn_pages import metric, opened, said
 from tests.tiny import TINY
 
@@ -400,3 +403,101 @@ def test_a_picture_of_ink_on_paper_is_read(tiny: str) -> None:
     assert not app.error
     assert metric(app, f"tiny, {classifier(TINY).parameters:,}") in "0123456789"
     assert "4. centred, 28 × 28" in said(app)
+
+
+def test_a_stage_left_out_is_shown_and_given_to_the_networks(tiny: str) -> None:
+    app = drawn(opened(DRAW, checkpoint=tiny, prepare="true"), SEVEN)
+    assert not app.exception
+    assert said(app).count("Without **") == len(STAGES)
+    app = drawn(opened(DRAW, checkpoint=tiny, prepare="true", stage="Cut out the ink"), SEVEN)  # alone
+    assert not app.exception
+    assert "3. scaled, 14 × 18" in said(app)  # by a tenth, as the canvas is
+    assert "3. scaled, 15 × 20" in said(drawn(opened(DRAW, checkpoint=tiny), SEVEN))
+
+
+def test_what_is_closed_alters_nothing(tiny: str) -> None:
+    plain = drawn(opened(DRAW, checkpoint=tiny), SEVEN).metric[0]
+    closed = drawn(opened(DRAW, checkpoint=tiny, turn="90", noise="100"), SEVEN).metric[0]
+    assert (closed.value, closed.delta) == (plain.value, plain.delta)
+    turned = drawn(opened(DRAW, checkpoint=tiny, alter="true", turn="90", noise="100"), SEVEN)
+    assert not turned.exception
+    assert turned.metric[0].delta != plain.delta
+    turned = next(button for button in turned.button if button.label == "Back to how it was").click().run()
+    assert turned.metric[0].delta == plain.delta
+
+
+def test_a_test_digit_can_be_altered_too(tiny: str) -> None:
+    predictions = answers()
+    app = opened(DRAW, checkpoint=tiny, source="Test digit", digit="17", alter="true", right="3")
+    assert not app.exception
+    images, _ = embedded_digits()
+    moved = np.roll(images[-EMBEDDED_TEST:][17], 3, axis=1)
+    with torch.no_grad():
+        scores = build(TINY, seed=3).eval()((torch.tensor(moved.copy())[None, None] / 255 - 0.1307) / 0.3081)
+    assert app.metric[0].value == str(int(scores.argmax()))
+    assert predictions.predicted[17] is not None
+
+
+@pytest.mark.parametrize(("name", "value"), [("turn", "x"), ("size", "99"), ("stage", "nothing"), ("noise", "-5")])
+def test_a_stale_link_to_an_extra_leaves_the_digit_readable(tiny: str, name: str, value: str) -> None:
+    app = drawn(opened(DRAW, checkpoint=tiny, alter="true", prepare="true", **{name: value}), SEVEN)
+    assert not app.exception
+    assert app.metric[0].value in "0123456789"
+
+
+def test_several_networks_vote(tiny: str, home: Path) -> None:
+    for seed in (4, 5):
+        save(home, f"of-seed-{seed}", EMBEDDED, seed=seed)
+    app = AppTest.from_file(str(Path(__file__).parents[1] / "streamlit_app.py"), default_timeout=60)
+    app.switch_page(DRAW)
+    app.query_params["checkpoint"] = [tiny, "of-seed-4", "of-seed-5"]
+    app = drawn(app.run(), SEVEN)
+    assert not app.exception
+    read = [each.value for each in app.metric]
+    assert len(read) == 3
+    most = max(map(read.count, read))
+    if most == 1:
+        assert "a tie between" in said(app)
+    else:
+        assert f"{most} of 3 read **{max(read, key=read.count)}**" in said(app)
+
+
+def test_a_vote_is_the_majority_and_the_mean_probability() -> None:
+    def sure(digit: int, share: float, other: int) -> np.ndarray:
+        row = np.zeros(10, np.float32)
+        row[digit], row[other] = share, 1 - share
+        return row
+
+    two_hesitate = [sure(7, 0.55, 1), sure(7, 0.55, 1), sure(1, 0.99, 7)]
+    told = vote_told(two_hesitate)
+    assert "2 of 3 read **7**" in told
+    assert "mean probability: **1** with 63%, then 7 with 37%" in told
+    assert "a tie between **1** and **7**" in vote_told(two_hesitate[1:])
+    assert vote_told([]) == "**Vote.** —"
+
+
+def test_a_drawing_is_kept_prepared_with_its_true_label_whatever_is_switched_off(tiny: str, home: Path) -> None:
+    app = drawn(
+        opened(
+            DRAW, checkpoint=tiny, keep="true", prepare="true", stage="Soft edges", alter="true", turn="90", me="Ada"
+        ),
+        SEVEN,
+    )
+    app = next(button for button in app.button if button.key == "keep-7").click().run()
+    assert not app.exception
+    assert "Kept as number 1" in "".join(each.value for each in app.success)
+    (kept,) = Handwriting(home).drawings()
+    assert (kept.label, kept.nickname) == (7, "Ada")
+    assert np.array_equal(centre(kept.digit), kept.digit)
+    longer = max(np.ptp(np.flatnonzero(kept.digit.any(axis))) + 1 for axis in (0, 1))
+    assert longer == 20
+    app = next(button for button in app.button if button.key == "keep-7").click().run()
+    assert "kept already, as number 1" in app.error[0].value
+    assert Handwriting(home).count() == 1
+
+
+def test_a_test_digit_cannot_be_kept_as_ours(tiny: str) -> None:
+    app = opened(DRAW, checkpoint=tiny, source="Test digit", digit="0", keep="true")
+    assert not app.exception
+    assert "test digits are not ours" in said(app)
+    assert not [button for button in app.button if str(button.key).startswith("keep-")]
