@@ -23,6 +23,7 @@ if __name__ == "__main__":  # a browser's run; Streamlit names the script so
                 st.Page("pages/learn/field.py", title="Receptive field", icon=":material/center_focus_strong:"),
             ],
             "Experiment": [
+                st.Page("pages/experiment/design.py", title="Design", icon=":material/architecture:"),
                 st.Page("pages/experiment/train.py", title="Train", icon=":material/model_training:"),
                 st.Page("pages/experiment/compare.py", title="Compare", icon=":material/compare_arrows:"),
                 st.Page("pages/experiment/board.py", title="Challenge board", icon=":material/flag:"),

@@ -133,7 +133,7 @@ def _does_not_fit(architecture: Architecture, found: Fit) -> Advice:
         return not after.error or (after.broken is not None and len(mended.ops) - after.broken < left)
 
     remedy, label = _first(_ways_to_fit(architecture, index, shape), further)
-    return Advice("fit", "error", (index,), f"{found.error}.", remedy, label)
+    return Advice("fit", "error", (index,), f"{_begun(found.error)}.", remedy, label)
 
 
 def _ways_to_fit(architecture: Architecture, index: int, shape: Shape) -> Iterator[Remedy]:

@@ -8,8 +8,24 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 
 from core.errors import SpecError
+from core.fit import fit
 from core.record import Json, check, read
-from core.spec import MAX_OPS, Architecture, AvgPool, MaxPool, Op
+from core.spec import (
+    MAX_OPS,
+    Architecture,
+    AvgPool,
+    BatchNorm,
+    Conv,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    Linear,
+    LogSoftmax,
+    MaxPool,
+    Op,
+    ReLU,
+    Shape,
+)
 
 MOST_STEPS_BACK = 100
 
@@ -56,6 +72,22 @@ def insert(architecture: Architecture, index: int, *added: Op) -> Architecture:
     for number, op in enumerate(added):
         _checked(op, index + number)
     return replace(architecture, ops=(*ops[:index], *added, *ops[index:]))
+
+
+def fresh(architecture: Architecture, index: int, kind: type[Op]) -> Op:
+    """A new op of that kind with fields that suit the place before op `index`: as wide as what it is given there.
+
+    Where the network does not fit so far, or the place is behind a Flatten, they are what is usual.
+    """
+    walked = fit(replace(architecture, ops=architecture.ops[:index])).trace if index else None
+    shape: Shape = walked.output if walked else architecture.input
+    channels, size = (shape[0], shape[1]) if len(shape) == 3 else (1, 1)
+    kernel = size if 1 < size < 8 else 2
+    new: tuple[Op, ...] = (
+        Conv(channels if channels > 1 else 8, min(3, size), bias=False), BatchNorm(), ReLU(), Dropout(0.05), MaxPool(2),
+        AvgPool(kernel), GlobalAvgPool(), Flatten(), Linear(10), LogSoftmax(),
+    )  # fmt: skip
+    return next(op for op in new if isinstance(op, kind))
 
 
 def remove(architecture: Architecture, index: int) -> Architecture:

@@ -10,20 +10,22 @@ from contextlib import suppress
 from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
-from typing import TypedDict
 
 import streamlit as st
 
 from core import catalogue
 from core.errors import LabError
 from core.history import EpochRecord
+from core.link import to_code
 from core.recipe import Recipe, recipe_from_json
 from core.spec import architecture_from_json
 from core.trace import classifier
-from lab import figures, jobs
+from lab import figures, jobs, run_controls
+from lab.diagnosis_view import diagnosis, findings_of
 from lab.live_plot import live_plot
+from lab.prediction import prediction_and_outcome, said_before
 from lab.previews import iterations_per_epoch
-from lab.recipe_form import rate_key
+from lab.rate_page import range_result
 from lab.resources import store
 from lab.runs import BatchRow, Run
 from lab.widgets import headline, recipe_words
@@ -41,11 +43,15 @@ ICONS = {
 
 
 def adopt_step(run_id: str) -> None:
-    """Where a link names only a run, let the page's step be the run's."""
-    if not run_id or "step" in st.query_params:
+    """Where a link names only a run, let the page's step be the run's, or its design where it is of no step."""
+    if not run_id or "step" in st.query_params or "design" in st.query_params:
         return
     with suppress(LabError):
-        st.query_params.step = catalogue.by_slug(store().get(run_id).slug).slug
+        run = store().get(run_id)
+        if run.slug:
+            st.query_params.step = catalogue.by_slug(run.slug).slug
+        else:
+            st.query_params.design = to_code(architecture_from_json(run.architecture))
 
 
 def form_of(run_id: str, step: catalogue.Step) -> tuple[Recipe, str]:
@@ -99,19 +105,18 @@ def _panel(run: Run) -> None:
     batches = store().batches(run.id, at_most=400)
     reached = epochs[-1].test_accuracy if epochs else None
     headline(classifier(architecture_from_json(run.architecture)), reached, f"target {recipe.target_accuracy:.1%}")
-    status, stop = st.columns([5, 1], vertical_alignment="center")
-    status.markdown(f"{ICONS[run.status]} **{escaped(run.name)}** · {_status(run, recipe, epochs, batches)}")
-    if run.status in UNFINISHED and stop.button(
-        "Stop", icon=":material/stop:", disabled=run.stop_requested, width="stretch"
-    ):
-        store().request_stop(run.id)
-        st.rerun()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"{_icon(run)} **{escaped(run.name)}** · {_status(run, recipe, epochs, batches)}", width="stretch")
+        if run.status in UNFINISHED:
+            run_controls.buttons(run, batches)
     if run.kind == "range_test":
-        _range_test(run, batches)
+        range_result(run, batches)
         return
     _progress(run, recipe, batches)
     if run.error:
-        st.error(escaped(run.error))
+        (st.error if run.status == "failed" else st.info)(escaped(run.error))
+    if run.status in UNFINISHED:
+        said_before(run)
     if run.dataset != "MNIST":
         st.caption(f"Trained on the {run.dataset}: these figures are not MNIST's.")
     per_epoch = iterations_per_epoch(run.dataset, recipe)
@@ -124,12 +129,20 @@ def _panel(run: Run) -> None:
         )  # fmt: skip
     with loss:
         live_plot(
-            figures.loss_curves(epochs, batches, recipe.epochs, per_epoch),
+            run_controls.with_changes(figures.loss_curves(epochs, batches, recipe.epochs, per_epoch), run, per_epoch),
             key=f"loss-{run.id}", height=250, alt="Loss of each batch and each epoch.",
         )  # fmt: skip
     _figures(run, recipe, epochs, batches)
+    run_controls.changes_in_words(run, per_epoch)
     if run.status not in UNFINISHED:
+        findings = findings_of(run, epochs, batches)
+        prediction_and_outcome(run, epochs, findings)
         _ways_on(run, epochs)
+        diagnosis(run, findings)
+
+
+def _icon(run: Run) -> str:
+    return ":material/pause_circle:" if run.paused_since is not None else ICONS[run.status]
 
 
 def claimed_log(run: Run) -> tuple[float, ...]:
@@ -146,9 +159,11 @@ def _status(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[B
         ahead = store().queue_position(run.id)
         return "queued, next in line" if ahead == 0 else f"queued, {ahead} before it"
     if run.status == "running":
+        if run.paused_since is not None:
+            return f"paused on {run.device_name}"
         if not batches:
             return f"starting on {run.device_name}"
-        stopping = ", stopping" if run.stop_requested else ""
+        stopping = ", stopping" if run.stop_requested else ", to the end of this epoch" if run.pause == "epoch" else ""
         return f"running on {run.device_name}{stopping}"
     if run.kind == "range_test":
         return run.status
@@ -193,58 +208,6 @@ def _figures(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[
         f"Best test, epoch {best.epoch + 1}", f"{best.test_accuracy:.2%}",
         help="Chosen on the test set: it flatters. The last epoch's is the honest figure.",
     )  # fmt: skip
-
-
-class Suggested(TypedDict):
-    """A suggestion of the range test, as the worker wrote it."""
-
-    name: str
-    learning_rate: float
-    why: str
-    at_edge: bool
-
-
-def _suggested(run: Run) -> tuple[list[Suggested], str, bool]:
-    """A range test's suggestions, why there are none, and whether the loss diverged; nothing while it runs."""
-    if not run.result:
-        return [], "", False
-    result = json.loads(run.result)
-    return result["suggestions"], result["reason"], result["diverged"]
-
-
-def _range_test(run: Run, batches: list[BatchRow]) -> None:
-    suggestions, reason, diverged = _suggested(run)
-    if run.error:
-        st.error(escaped(run.error))
-    marks = {each["name"]: each["learning_rate"] for each in suggestions}
-    live_plot(
-        figures.range_test([row.learning_rate for row in batches], [row.loss for row in batches], marks),
-        key=f"range-{run.id}", height=250, alt="Smoothed loss against learning rate.",
-    )  # fmt: skip
-    for each in suggestions:
-        say, apply = st.columns([4, 1], vertical_alignment="center")
-        edge = " It lies at the edge of the range: widen the range before you trust it." if each["at_edge"] else ""
-        say.markdown(f"**{each['name']}: {each['learning_rate']:.3g}**, {each['why']}.{edge}")
-        if apply.button(
-            "Use it", key=f"use-{run.id}-{each['name']}", on_click=_apply, args=(run, each["learning_rate"])
-        ):
-            st.rerun()  # the whole page: the form takes the rate, the panel goes
-    if reason:
-        st.warning(f"No suggestion: {reason}")
-    elif run.status == "finished":
-        st.caption(
-            "The loss diverged before the last iteration."
-            if diverged
-            else "The iterations ran out first; the loss had not diverged."
-        )
-
-
-def _apply(run: Run, rate: float) -> None:
-    """Put the rate into the form of the run's step, and leave the run."""
-    slug = run.slug or st.query_params.get("step", "")
-    st.session_state[rate_key(f"recipe-{slug}")] = rate
-    st.query_params.step = slug
-    st.query_params.pop("run", None)
 
 
 def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:

@@ -32,8 +32,8 @@ def mark(step: catalogue.Step) -> str:
 
 
 def label(step: catalogue.Step) -> str:
-    """A step as menus show it: `A2 · Final model`."""
-    return f"{mark(step)} · {step.title}"
+    """A step as menus show it: `A2 · Final model`; a design of one's own is of no lineage."""
+    return f"{mark(step)} · {step.title}" if step.lineage else f"Your design · {step.title}"
 
 
 def ink() -> str:
@@ -41,10 +41,10 @@ def ink() -> str:
     return "#E8ECF0" if st.context.theme.type == "dark" else "#1B1F24"  # as in config.toml
 
 
-def step_picker() -> catalogue.Step:
-    """Choose a step; the choice is ?step=SLUG in the URL, so that it can be shared."""
-    steps = {step.slug: step for step in (*catalogue.LADDER, *catalogue.EXTRAS)}
-    slug = next(slug for slug in steps if slug.startswith(FIRST_STEP))
+def step_picker(design: catalogue.Step | None = None) -> catalogue.Step:
+    """Choose a step; the choice is ?step=SLUG in the URL, so that it can be shared. A design stands before them."""
+    steps = {step.slug: step for step in (*([design] if design else []), *catalogue.LADDER, *catalogue.EXTRAS)}
+    slug = design.slug if design else next(slug for slug in steps if slug.startswith(FIRST_STEP))
     if wanted := st.query_params.get("step", ""):
         try:
             slug = catalogue.by_slug(wanted).slug
@@ -54,6 +54,8 @@ def step_picker() -> catalogue.Step:
 
     def choose() -> None:
         st.query_params.step = st.session_state.step_picker
+        if not st.query_params.step:  # the design, whose slug is empty
+            del st.query_params.step
         st.query_params.pop("run", None)
         clear_knobs()
 

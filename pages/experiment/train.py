@@ -7,9 +7,13 @@ from core.mnist import DATASETS, DOWNLOAD_BYTES
 from core.recipe import check_recipe
 from core.trace import classifier
 from lab import frame, jobs, widgets
+from lab.design_start import design_to_train
+from lab.diagnosis_view import held_against, reference_of
 from lab.machine import read_machine
+from lab.nickname import nickname_field
+from lab.prediction import prediction_form, prediction_text
 from lab.previews import before_a_run
-from lab.recipe_form import recipe_form
+from lab.recipe_form import recipe_form, snapshots_toggle
 from lab.resources import dataset_here, store
 from lab.run_panel import adopt_step, form_of, run_panel
 from lab.run_table import run_table
@@ -24,14 +28,15 @@ run_id = st.query_params.get("run", "")
 adopt_step(run_id)
 
 with narrow:
-    step = widgets.step_picker()
+    step = widgets.step_picker(design_to_train())
     widgets.what_changed(step)
-    buttons = st.container()  # filled below: what they start is not known yet
+    buttons, predicted = st.container(), st.container()  # filled below: what they are about is not known yet
     recipe = recipe_form(*form_of(run_id, step))
-    with st.expander("Data set, device", icon=":material/database:"):
+    with st.expander("Data set, device, you", icon=":material/database:") as folded:
         dataset = st.selectbox("Data set", DATASETS, DATASETS.index(dataset_here()), key="dataset")
         machine = read_machine(lab_home())
         device = st.selectbox("Device", ["auto", *(machine.devices if machine else ())], key="device")
+        me = nickname_field()
     with buttons:
         start = st.button("Start training", type="primary", width="stretch", icon=":material/play_arrow:",
                           shortcut="Ctrl+Enter")  # fmt: skip
@@ -44,10 +49,17 @@ with wide:
         architecture = widgets.varied(step)
         walked = classifier(architecture)
         check_recipe(recipe)
+        with folded:
+            snapshots = snapshots_toggle(walked.parameters, step.slug)
+        with predicted:
+            prediction = prediction_form(held_against(reference_of(step.slug, architecture)), step.slug)
         jobs.ensure_worker(store())  # warm by the time Start is pressed
         if start or test:
             kind: jobs.Kind = "train" if start else "range_test"
-            run = jobs.submit(store(), architecture, recipe, kind=kind, slug=step.slug, dataset=dataset, device=device)
+            run = jobs.submit(
+                store(), architecture, recipe, kind=kind, slug=step.slug, dataset=dataset, device=device, owner=me,
+                prediction=prediction_text(prediction) if start else "", snapshots=snapshots and start,
+            )  # fmt: skip
             run_id = st.query_params.run = run.id
         if not run_id:
             before_a_run(walked, recipe, dataset)

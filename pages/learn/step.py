@@ -4,6 +4,7 @@ import streamlit as st
 
 from core import catalogue
 from core.errors import LabError
+from core.link import to_code
 from core.pytorch_code import pytorch_code
 from core.trace import classifier
 from lab import frame, widgets
@@ -55,4 +56,8 @@ with wide:
     st.page_link(
         "pages/experiment/train.py", label="Train this network", icon=":material/arrow_forward:",
         query_params=widgets.link_parameters(step),
+    )  # fmt: skip
+    st.page_link(
+        "pages/experiment/design.py", label="Design a network that starts from it", icon=":material/architecture:",
+        query_params={"from": step.slug, "design": to_code(architecture)},
     )  # fmt: skip

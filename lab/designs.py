@@ -1,0 +1,72 @@
+"""Designs kept under a name: LAB_HOME/designs/NAME.json, shared by all who use this lab."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from core.errors import LabError, SpecError
+from core.files import replace_text
+from core.record import short
+from core.spec import Architecture, architecture_from_json, architecture_to_json
+from lab.runs import lab_home
+
+NAME = re.compile(r"\w[\w ,.()+-]{0,59}")  # no separator of folders, no leading dot
+MOST_DESIGNS = 200
+MOST_BYTES = 65_536  # of one file; the largest of the ladder has 1,179
+
+
+def saved_names() -> list[str]:
+    """The names there are, in alphabetical order."""
+    return sorted((path.stem for path in _folder().glob("*.json") if NAME.fullmatch(path.stem)), key=str.casefold)
+
+
+def save_design(architecture: Architecture) -> str:
+    """Keep it under its own name, in place of what that name held; returns the name. Raises SpecError or LabError."""
+    name = architecture.name
+    path = _path(name)
+    if not path.exists() and len(saved_names()) >= MOST_DESIGNS:
+        raise SpecError(f"{MOST_DESIGNS} designs are saved already; delete one first")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_text(path, architecture_to_json(architecture) + "\n")
+    except OSError as error:
+        raise LabError(f"the design could not be saved: {error}") from error
+    return name
+
+
+def saved_design(name: str) -> Architecture:
+    """The design of that name. Raises SpecError for a name that there is not, or a file that holds no design."""
+    path = _path(name)
+    try:
+        with path.open(encoding="utf-8") as file:
+            text = file.read(MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise SpecError(f"there is no saved design {short(name)}") from None
+    except (OSError, ValueError) as error:
+        raise SpecError(f"the saved design {short(name)} cannot be read: {error}") from None
+    if len(text) > MOST_BYTES:
+        raise SpecError(f"the saved design {short(name)} has more than {MOST_BYTES:,} characters")
+    return architecture_from_json(text)
+
+
+def delete_design(name: str) -> None:
+    """Forget the design of that name; one that is not there is forgotten already. Raises SpecError or LabError."""
+    try:
+        _path(name).unlink(missing_ok=True)
+    except OSError as error:
+        raise LabError(f"the design {short(name)} could not be deleted: {error}") from error
+
+
+def _folder() -> Path:
+    return lab_home() / "designs"
+
+
+def _path(name: str) -> Path:
+    """Where a design of that name lies. Raises SpecError for a name that may not be a file's."""
+    if not NAME.fullmatch(name) or name != name.strip(" ."):
+        raise SpecError(
+            f"{short(name)} is no name for a file: up to 60 letters, digits and , . ( ) + - _, beginning with a "
+            "letter or digit"
+        )
+    return _folder() / f"{name}.json"

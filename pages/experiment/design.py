@@ -1,0 +1,37 @@
+"""Design: a network of one's own, from a step, from nothing or from a bad one, with advice at each change."""
+
+import streamlit as st
+
+from core.link import to_code
+from lab import design_editor, design_views, frame
+from lab.design_start import DESIGN, FROM
+from lab.design_state import opened
+from lab.words import escaped
+
+frame.heading("Design a network", "Start from a step, change it op by op, and see at once what it costs and sees.")
+narrow, wide = st.columns([1, 3], gap="large")
+
+with wide:
+    now = opened()
+with narrow:
+    design_editor.start_picker(now)
+    design_editor.op_panel(now)
+
+with wide:
+    design_editor.headline(now)
+    view = design_editor.view_switch(now)
+    if view == "Layers":
+        design_editor.layers_view(now)
+    elif view == "Diagram":
+        design_views.diagram(now)
+    elif view == "What changed":
+        design_views.changed(now)
+    else:
+        design_views.code(now)
+    if now.start.wrong:
+        with st.expander("What is wrong with this one? Look for yourself first.", icon=":material/visibility:"):
+            st.markdown(now.start.wrong)
+    st.page_link(
+        "pages/experiment/train.py", label=f"Train {escaped(now.architecture.name)}", icon=":material/arrow_forward:",
+        query_params={DESIGN: to_code(now.architecture), FROM: now.start.key}, disabled=not now.trains,
+    )  # fmt: skip

@@ -1,0 +1,384 @@
+"""The designer in AppTest: by its links, by its buttons, by what its list asks for, and by what a link may carry."""
+
+from __future__ import annotations
+
+import io
+import json
+import zlib
+from base64 import urlsafe_b64encode
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from streamlit.testing.v1 import AppTest
+
+from core.bad_designs import BAD_DESIGNS
+from core.catalogue import LADDER, by_slug
+from core.edit import insert, move, remove, with_field
+from core.errors import LabError, SpecError
+from core.link import from_code, to_code
+from core.spec import Architecture, BatchNorm, Conv, Dropout, Flatten, GlobalAvgPool, Linear, ReLU, architecture_to_json
+from core.trace import classifier, trace
+from lab import design_figures, designs
+from lab.design_views import pretty
+from lab.op_list import INPUT, Asked, asked_for
+from lab.runs import RunStore, lab_home
+from tests.random_architectures import architectures
+from tests.test_learn_pages import metric, opened, said
+
+DESIGN = "pages/experiment/design.py"
+A2 = by_slug("a2-final-7758").architecture
+
+
+def shown(app: AppTest) -> Architecture:
+    """The design in the page's URL."""
+    return from_code(app.query_params["design"])
+
+
+def click(app: AppTest, key: str) -> AppTest:
+    app.button(key=key).click().run()
+    assert not app.exception
+    return app
+
+
+def select(app: AppTest, index: int) -> AppTest:
+    app.selectbox(key="op-select").set_value(index).run()
+    assert not app.exception
+    return app
+
+
+@pytest.mark.parametrize("start", [*LADDER, *BAD_DESIGNS], ids=lambda start: start.slug)
+def test_every_start_opens_by_its_link_with_its_count(start: object) -> None:
+    slug, architecture = start.slug, start.architecture  # type: ignore[attr-defined]
+    app = opened(DESIGN, **{"from": slug})
+    assert not app.exception
+    assert not app.error
+    assert metric(app, "Parameters") == f"{classifier(architecture).parameters:,}"
+
+
+@pytest.mark.parametrize("view", ["Layers", "Diagram", "What changed", "Code"])
+@pytest.mark.parametrize("design", [A2, insert(A2, 4, Flatten()), Architecture("none yet", ())], ids=lambda d: d.name)
+def test_every_view_opens_of_what_fits_and_of_what_does_not(view: str, design: Architecture) -> None:
+    app = opened(DESIGN, view=view, design=to_code(design), **{"from": "a2-final-7758"})
+    assert not app.exception
+    assert not app.error
+
+
+def test_ops_are_duplicated_moved_and_taken_out_and_all_of_it_is_undone_and_redone() -> None:
+    app = select(opened(DESIGN, **{"from": "a2-final-7758"}), 1)
+    copied = insert(A2, 2, A2.ops[1])
+    steps = [A2]
+    for key, expected in (
+        ("op-copy", copied),  # the copy, op 2, is selected
+        ("op-down", move(copied, 2, 3)),
+        ("op-down", move(copied, 2, 4)),
+        ("op-up", move(copied, 2, 3)),
+        ("op-remove", remove(move(copied, 2, 3), 3)),
+    ):
+        click(app, key)
+        assert shown(app).ops == expected.ops
+        steps.append(expected)
+    for expected in reversed(steps[:-1]):
+        click(app, "undo")
+        assert shown(app).ops == expected.ops
+    assert app.button(key="undo").proto.disabled
+    for expected in steps[1:]:
+        click(app, "redo")
+        assert shown(app).ops == expected.ops
+    assert app.button(key="redo").proto.disabled
+
+
+def test_a_field_is_edited_under_torchs_name_and_the_numbers_follow() -> None:
+    app = select(opened(DESIGN, **{"from": "a2-final-7758"}), 0)
+    app.number_input(key="field-Conv-out_channels").set_value(16).run()
+    assert not app.exception
+    changed = with_field(A2, 0, "out_channels", 16)
+    assert shown(app).ops == changed.ops
+    assert metric(app, "Parameters") == f"{trace(changed).parameters:,}"
+    app.toggle(key="field-Conv-bias").set_value(True).run()
+    assert shown(app).ops[0] == Conv(16, 3, bias=True)
+    assert "16 parameters do nothing" in said(app)
+    select(app, 2)
+    app.number_input(key="field-Dropout-p").set_value(0.2).run()
+    assert shown(app).ops[2] == Dropout(0.2)
+
+
+@pytest.mark.parametrize("bad", BAD_DESIGNS, ids=lambda bad: bad.slug)
+def test_a_click_on_the_first_remedy_mends_the_design_and_undo_brings_it_back(bad: object) -> None:
+    app = opened(DESIGN, **{"from": bad.slug})  # type: ignore[attr-defined]
+    before: Architecture = bad.architecture  # type: ignore[attr-defined]
+    click(app, "remedy-0")
+    assert shown(app).ops != before.ops
+    click(app, "undo")
+    assert shown(app) == before
+
+
+def test_what_does_not_fit_is_named_what_fits_is_shown_and_training_waits() -> None:
+    broken = insert(A2, 4, Flatten())
+    app = opened(DESIGN, design=to_code(broken), **{"from": "a2-final-7758"})
+    assert not app.exception
+    assert "Op 5 " in said(app)
+    assert "it stands after Flatten" in said(app)
+    assert metric(app, "Parameters") == f"{trace(Architecture('fits', broken.ops[:5])).parameters:,}"
+    link = next(each for each in app.get("page_link") if each.proto.label.startswith("Train "))
+    assert link.proto.disabled
+    click(app, "remedy-0")
+    assert shown(app).ops == A2.ops
+
+
+def test_a_network_is_built_from_nothing() -> None:
+    app = opened(DESIGN, **{"from": "empty"})
+    assert "no op yet" in said(app)
+    for kind in ("Conv, BatchNorm, ReLU", "GlobalAvgPool", "Flatten"):
+        at = len(shown(app).ops) - 1 if "design" in app.query_params else INPUT
+        if at > INPUT:
+            select(app, at)
+        app.get("menu_button")[0].click(kind).run()
+        assert not app.exception
+    assert shown(app).ops == (Conv(8, 3, bias=False), BatchNorm(), ReLU(), GlobalAvgPool(), Flatten())
+    remedy = next(button for button in app.button if str(button.key).startswith("remedy"))
+    remedy.click().run()
+    assert shown(app).ops[-1] == Linear(10)
+    classifier(shown(app))
+
+
+def test_a_changed_design_is_not_called_by_the_steps_name() -> None:
+    app = click(opened(DESIGN, **{"from": "a2-final-7758"}), "op-copy")
+    assert shown(app).name == "A2 final, changed"
+    click(app, "op-copy")
+    assert shown(app).name == "A2 final, changed"
+
+
+def test_what_changed_is_told_op_by_op_with_its_difference() -> None:
+    changed = with_field(A2, 0, "out_channels", 12)
+    app = opened(DESIGN, view="What changed", design=to_code(changed), **{"from": "a2-final-7758"})
+    rows = app.dataframe[0].value.to_dict("records")
+    assert rows[0]["what"] == "changed"
+    assert (rows[0]["before"], rows[0]["now"]) == (
+        "Conv(10, kernel_size=3, bias=False)",
+        "Conv(12, kernel_size=3, bias=False)",
+    )
+    assert rows[0]["parameters"] == "+18"  # two more kernels of 3 x 3
+    assert f"→ {trace(changed).parameters:,}" in said(app)
+
+
+def test_the_link_of_the_step_opens_the_designer_with_its_knobs() -> None:
+    app = opened("pages/learn/step.py", step="c6-steplr-7416", width="1.5")
+    link = next(each for each in app.get("page_link") if "Design" in each.proto.label)
+    query = dict(part.split("=", 1) for part in link.proto.query_string.split("&"))
+    assert query["from"] == "c6-steplr-7416"
+    assert trace(from_code(query["design"])).parameters > 10_000
+
+
+def test_train_takes_a_design_with_the_recipe_of_the_step_it_came_from() -> None:
+    design = remove(A2, 2)
+    app = opened("pages/experiment/train.py", design=to_code(design), **{"from": "a2-final-7758"})
+    assert not app.exception
+    assert app.selectbox(key="step_picker").options[0] == f"Your design · {design.name}"
+    assert metric(app, "Parameters") == f"{trace(design).parameters:,}"
+    app.number_input(key="recipe--epochs").set_value(1)
+    next(button for button in app.button if button.label == "Start training").click().run()
+    assert not app.exception
+    run = RunStore(lab_home()).get(app.query_params["run"])
+    RunStore(lab_home()).request_stop(run.id)
+    assert (run.slug, run.architecture, run.epochs) == ("", architecture_to_json(design), 1)
+    assert json.loads(run.recipe)["learning_rate"] == by_slug("a2-final-7758").recipe.learning_rate
+    again = opened("pages/experiment/train.py", run=run.id)  # its link alone brings the design back
+    assert from_code(again.query_params["design"]) == design
+
+
+def test_a_step_can_be_picked_on_train_and_the_design_again() -> None:
+    app = opened("pages/experiment/train.py", design=to_code(remove(A2, 2)))
+    app.selectbox(key="step_picker").set_value("c6-steplr-7416").run()
+    assert metric(app, "Parameters") == "7,416"
+    app.selectbox(key="step_picker").set_value("").run()
+    assert "step" not in app.query_params
+    assert metric(app, "Parameters") == f"{trace(remove(A2, 2)).parameters:,}"
+
+
+@pytest.mark.parametrize("page", [DESIGN, "pages/experiment/train.py"])
+@pytest.mark.parametrize("code", ["", "x", "<script>", "A" * 40_000, to_code(A2)[:-7]])
+def test_a_design_that_cannot_be_read_is_one_sentence_and_the_page_goes_on(page: str, code: str) -> None:
+    app = opened(page, design=code)
+    assert not app.exception
+    assert len(app.error) == (1 if code else 0)
+    assert metric(app, "Parameters") == "7,758"
+
+
+def test_a_start_that_is_gone_is_one_sentence() -> None:
+    for start in ("z9-gone", "saved:nobody", "saved:../../secrets"):
+        app = opened(DESIGN, **{"from": start})
+        assert not app.exception
+        assert len(app.error) == 1
+        assert metric(app, "Parameters") == "7,758"
+
+
+def test_a_name_in_a_link_becomes_no_markup() -> None:
+    named = Architecture("[x](https://example.org) <b>", A2.ops)
+    app = opened(DESIGN, design=to_code(named), **{"from": "empty"})
+    link = next(each for each in app.get("page_link") if each.proto.label.startswith("Train "))
+    assert r"\[x\](https\://example.org) \<b\>" in link.proto.label
+
+
+def test_a_design_is_saved_under_its_name_found_again_and_deleted() -> None:
+    app = click(opened(DESIGN, **{"from": "a2-final-7758"}), "op-copy")
+    app.text_input(key="design-name").set_value("Mine, the second").run()
+    click(app, "design-save")
+    assert designs.saved_names() == ["Mine, the second"]
+    assert designs.saved_design("Mine, the second") == shown(app)
+    other = opened(DESIGN, **{"from": "saved:Mine, the second"})
+    assert not other.error
+    assert metric(other, "Parameters") == "8,498"
+    click(other, "design-delete")
+    assert designs.saved_names() == []
+    assert shown(other) == shown(app)  # what is on the page stays
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden", "a\\b", "x" * 61, "nul\x00", "dot.", "a\nb", "c:d"])
+def test_no_name_leads_out_of_the_folder(name: str, home: Path) -> None:
+    for act in (designs.saved_design, designs.delete_design, lambda n: designs.save_design(Architecture(n, A2.ops))):
+        with pytest.raises(SpecError, match="is no name for a file"):
+            act(name)
+    assert not (home / "designs").exists()
+
+
+def test_so_many_designs_are_kept_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(designs, "MOST_DESIGNS", 2)
+    for name in ("one", "two"):
+        designs.save_design(Architecture(name, A2.ops))
+    with pytest.raises(SpecError, match="delete one first"):
+        designs.save_design(Architecture("three", A2.ops))
+    designs.save_design(Architecture("two", (ReLU(),)))  # in place of what was there
+
+
+def test_a_saved_file_that_is_damaged_is_one_sentence(home: Path) -> None:
+    (home / "designs").mkdir()
+    for name, content in (("cut", b'{"name": "x"'), ("bytes", b"\xff\xfe\x00"), ("long", b" " * 100_000)):
+        (home / "designs" / f"{name}.json").write_bytes(content)
+        with pytest.raises(SpecError):
+            designs.saved_design(name)
+        assert len(opened(DESIGN, **{"from": f"saved:{name}"}).error) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(home: Path) -> None:
+    (home / "designs").write_text("a file is in the way")
+    with pytest.raises(LabError, match="could not be saved"):
+        designs.save_design(A2)
+
+
+def test_a_json_file_is_opened_and_one_that_is_none_is_one_sentence() -> None:
+    app = opened(DESIGN, **{"from": "empty"})
+    given_file = architecture_to_json(by_slug("c6-steplr-7416").architecture).encode()
+    app.file_uploader(key="design-upload").upload("mine.json", given_file, "application/json").run()
+    assert not app.exception
+    assert shown(app).ops == by_slug("c6-steplr-7416").architecture.ops
+    app.file_uploader(key="design-upload").upload("mine.json", b"\xff{", "application/json").run()
+    assert len(app.error) == 1
+    assert "is not JSON" in app.error[0].value
+    assert shown(app).ops == by_slug("c6-steplr-7416").architecture.ops
+
+
+@given(architectures())
+def test_the_json_to_take_along_is_read_back_and_has_a_line_for_each_op(architecture: Architecture) -> None:
+    text = pretty(architecture)
+    assert json.loads(text) == json.loads(architecture_to_json(architecture))
+    assert sum(line.startswith('  {"op"') for line in text.splitlines()) == len(architecture.ops)
+
+
+def test_back_in_the_browser_is_undo() -> None:
+    app = click(opened(DESIGN, **{"from": "a2-final-7758"}), "op-copy")
+    first = app.query_params["design"]
+    click(app, "op-copy")
+    app.query_params["design"] = first
+    app.run()
+    assert app.button(key="redo").proto.disabled is False
+    click(app, "redo")
+    assert len(shown(app).ops) == len(A2.ops) + 2
+
+
+def test_the_design_is_still_at_hand_after_a_visit_elsewhere() -> None:
+    app = click(opened(DESIGN, **{"from": "a2-final-7758"}), "op-remove")
+    app.switch_page("pages/learn/ladder.py").run()
+    app.switch_page(DESIGN).run()
+    assert metric(app, "Parameters") == f"{trace(remove(A2, 0)).parameters:,}"
+
+
+# -------------------------------------------------------------------------------------------------- the list's messages
+
+CODE = "the design"
+
+
+@pytest.mark.parametrize(
+    ("message", "asked"),
+    [
+        ({"act": "select", "op": -1}, Asked("select", -1)),
+        ({"act": "remove", "op": 3}, Asked("remove", 3)),
+        ({"act": "move", "op": 3, "to": 0}, Asked("move", 3, 0)),
+        ({"act": "add", "op": -1, "kind": "Conv"}, Asked("add", -1, kind="Conv")),
+        ({"act": "remove", "op": -1}, None),
+        ({"act": "remove", "op": 4}, None),
+        ({"act": "remove", "op": True}, None),
+        ({"act": "move", "op": 1, "to": 4}, None),
+        ({"act": "move", "op": 1, "to": "0"}, None),
+        ({"act": "add", "op": 1, "kind": "__init__"}, None),
+        ({"act": "explode", "op": 1}, None),
+        ({"act": ["remove"], "op": 1}, None),
+        ({}, None),
+    ],
+)
+def test_the_list_is_done_as_it_asks_where_that_can_be(message: dict[str, object], asked: Asked | None) -> None:
+    assert asked_for({"code": CODE, **message}, CODE, 4) == asked  # type: ignore[dict-item]
+
+
+def test_a_message_about_an_older_design_is_dropped() -> None:
+    assert asked_for({"code": "before", "act": "remove", "op": 1}, CODE, 4) is None
+    assert asked_for(None, CODE, 4) is None
+
+
+# ----------------------------------------------------------------------------------------------------------- the figure
+
+
+@settings(max_examples=25)
+@given(architectures(), st.integers(-1, 9))
+def test_the_boxes_stand_apart_in_order_and_to_scale(architecture: Architecture, selected: int) -> None:
+    walked = trace(architecture)
+    maps = design_figures.feature_maps(walked)
+    figure = design_figures.diagram(walked, selected)
+    fronts = [box for drawn in figure.data if drawn.showlegend for box in boxes(drawn.x, drawn.y)]
+    fronts.sort()
+    assert len(fronts) == len(maps)
+    assert all(right < left for (_, right, _), (left, _, _) in pairwise(fronts))
+    for (_, _, height), each in zip(fronts, maps, strict=True):
+        assert height == (each.shape[1] if len(each.shape) == 3 else 1)
+    assert [name for name, *_ in figure.data[-1].customdata] == [each.name for each in maps]
+
+
+def boxes(x: tuple[float | None, ...], y: tuple[float | None, ...]) -> list[tuple[float, float, float]]:
+    """Left, right and height of each outline."""
+    found, start = [], 0
+    for end, value in enumerate(x):
+        if value is None:
+            across = [each for each in x[start:end] if each is not None]
+            up = [each for each in y[start:end] if each is not None]
+            found.append((min(across), max(across), max(up) - min(up)))
+            start = end + 1
+    return found
+
+
+def test_a_bomb_in_the_link_is_refused_on_the_page() -> None:
+    bomb = urlsafe_b64encode(zlib.compress(b" " * 5_000_000, 9)).decode().rstrip("=")
+    app = opened(DESIGN, design=bomb)
+    assert "unpacks to more than" in app.error[0].value
+
+
+def test_the_onnx_file_is_made_when_it_is_asked_for() -> None:
+    import onnxruntime
+
+    from lab.resources import onnx_file
+
+    content = onnx_file(architecture_to_json(A2), 0)
+    assert onnxruntime.InferenceSession(io.BytesIO(content).read()).get_inputs()[0].shape == ["N", 1, 28, 28]
+    app = opened(DESIGN, view="Code", form="ONNX", **{"from": "a2-final-7758"})
+    assert not app.exception
