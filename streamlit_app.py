@@ -25,6 +25,7 @@ if __name__ == "__main__":  # a browser's run; Streamlit names the script so
             "Experiment": [
                 st.Page("pages/experiment/design.py", title="Design", icon=":material/architecture:"),
                 st.Page("pages/experiment/train.py", title="Train", icon=":material/model_training:"),
+                st.Page("pages/experiment/learning_rate.py", title="Learning rate", icon=":material/speed:"),
                 st.Page("pages/experiment/compare.py", title="Compare", icon=":material/compare_arrows:"),
                 st.Page("pages/experiment/board.py", title="Challenge board", icon=":material/flag:"),
             ],

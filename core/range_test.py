@@ -34,7 +34,7 @@ class RangePoint:
 class Suggestion:
     """A learning rate that the curve speaks for."""
 
-    name: str  # steepest, minimum/10 or valley
+    name: str  # valley, steepest, minimum/10, divergence/10 or minimum
     learning_rate: float
     why: str
     at_edge: bool  # near an end of the tested range, where the range and not the network decides
@@ -105,7 +105,8 @@ def summarise(points: Sequence[RangePoint], settings: RangeTest) -> RangeTestRes
     diverged = ended_early or (bool(points) and points[-1].smoothed > DIVERGED * best)
     usable = points[math.ceil(SKIP_FIRST * settings.iterations) : len(points) - SKIP_LAST]
     reason = _no_suggestion(usable, diverged, settings)
-    suggestions = () if reason else _suggestions(usable, settings)
+    broke_at = points[-1].learning_rate if diverged and points else None
+    suggestions = () if reason else _suggestions(usable, broke_at, settings)
     return RangeTestResult(tuple(points), suggestions, diverged, reason)
 
 
@@ -123,17 +124,30 @@ def _no_suggestion(usable: Sequence[RangePoint], diverged: bool, settings: Range
     return ""
 
 
-def _suggestions(usable: Sequence[RangePoint], settings: RangeTest) -> tuple[Suggestion, ...]:
+def _suggestions(usable: Sequence[RangePoint], broke_at: float | None, settings: RangeTest) -> tuple[Suggestion, ...]:
+    """`broke_at`: the rate at which the loss diverged, if it did."""
     rates = np.array([point.learning_rate for point in usable])
     losses = np.array([point.smoothed for point in usable])
     steepest = int(np.gradient(losses, np.log(rates)).argmin())
     minimum = int(losses.argmin())
     valley = _valley(losses)
-    return (
+    found = [
         _suggest("valley", rates[valley], "two thirds down the longest fall of the curve: safe and fast", settings),
-        _suggest("steepest", rates[steepest], "where the loss falls fastest", settings),
-        _suggest("minimum/10", rates[minimum] / 10, "a tenth of the rate with the least loss", settings),
-    )
+        _suggest(
+            "steepest",
+            rates[steepest],
+            "where the loss falls fastest; on a noisy curve a bump can pass for it",
+            settings,
+        ),
+        _suggest(
+            "minimum/10", rates[minimum] / 10, "a tenth of the rate with the least loss: well before it turns", settings
+        ),
+    ]
+    if broke_at is not None:
+        why = "a tenth of the rate at which the loss broke away: needs no slope, so noise does not move it"
+        found.append(_suggest("divergence/10", broke_at / 10, why, settings))
+    why = "the rate with the least loss: too high to hold, a peak that a one-cycle schedule may pass through"
+    return (*found, _suggest("minimum", rates[minimum], why, settings))
 
 
 def _suggest(name: str, rate: float, why: str, settings: RangeTest) -> Suggestion:

@@ -407,7 +407,7 @@ def range_test_command(options: argparse.Namespace) -> Json:
     if not options.json:
         for suggestion in result.suggestions:
             edge = "  (at the edge of the range: widen it)" if suggestion.at_edge else ""
-            print(f"{suggestion.name:<12}{suggestion.learning_rate:.4g}  {suggestion.why}{edge}")
+            print(f"{suggestion.name:<15}{suggestion.learning_rate:.4g}  {suggestion.why}{edge}")
         print(result.reason or f"{len(result.points)} points; the loss {'diverged' if result.diverged else 'held'}")
     return {"slug": slug, "dataset": data.name, **asdict(result)}
 

@@ -10,6 +10,7 @@ import streamlit as st
 from core import recipe as recipes
 from core.recipe import MOST_STRENGTH, Augmentation, Jitter, Optimizer, Recipe, Schedule
 from core.record import range_of
+from lab.jobs import MOST_SNAPSHOT_PARAMETERS
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {kind.__name__: kind for kind in get_args(Optimizer)}
 SCHEDULES: dict[str, type[Schedule]] = {kind.__name__: kind for kind in get_args(Schedule)}
@@ -76,6 +77,17 @@ def recipe_form(written: Recipe, key: str) -> Recipe:
     )
 
 
+def snapshots_toggle(parameters: int, key: str) -> bool:
+    """Whether the weights of every epoch are kept: for networks small enough."""
+    small = parameters < MOST_SNAPSHOT_PARAMETERS
+    kept = st.toggle(
+        "Keep the weights of every epoch", key=f"{key}-snapshots", persist_state="session", disabled=not small,
+        help="To see later how filters and feature maps came about. Up to "
+        f"{4 * parameters / 1e6:.2f} MB an epoch; for networks under {MOST_SNAPSHOT_PARAMETERS:,} parameters.",
+    )  # fmt: skip
+    return kept and small
+
+
 def rate_key(key: str) -> str:
     """The session's key of the learning rate, for a suggestion to be applied to."""
     return f"{key}-rate"
@@ -88,15 +100,15 @@ def _chosen(key: str, written: object) -> str:
 
 def _choice(title: str, kinds: dict[str, type], written: object, key: str) -> object:
     """One of several dataclasses, and its fields."""
-    names = list(kinds)
-    name = st.selectbox(title, names, names.index(type(written).__name__), key=key, persist_state="session")
+    st.session_state.setdefault(key, type(written).__name__)  # another page may have set it
+    name = st.selectbox(title, list(kinds), key=key, persist_state="session")
     kind = kinds[name]
-    start = written if isinstance(written, kind) else _plain(kind)
+    start = written if isinstance(written, kind) else plain(kind)
     shown = tuple(field.name for field in fields(kind))
     return replace(start, **_fields(kind, start, shown, f"{key}-{name}")) if shown else start  # type: ignore[type-var]
 
 
-def _plain(kind: type) -> object:
+def plain(kind: type) -> object:
     """A record of that kind to begin with: it must be one that can be followed without held-out images, too."""
     if kind is recipes.StepLR:
         return recipes.StepLR(step_size=5)

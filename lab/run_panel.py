@@ -17,7 +17,7 @@ from core import catalogue
 from core.errors import LabError
 from core.history import EpochRecord
 from core.link import to_code
-from core.recipe import Recipe, recipe_from_json
+from core.recipe import RangeTest, Recipe, recipe_from_json
 from core.spec import architecture_from_json
 from core.trace import classifier
 from lab import figures, jobs, run_controls
@@ -163,6 +163,9 @@ def _status(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[B
             return f"paused on {run.device_name}"
         if not batches:
             return f"starting on {run.device_name}"
+        if run.kind == "range_test":
+            planned = (recipe.range_test or RangeTest()).iterations
+            return f"running on {run.device_name}, batch {batches[-1].iteration + 1} of {planned}"
         stopping = ", stopping" if run.stop_requested else ", to the end of this epoch" if run.pause == "epoch" else ""
         return f"running on {run.device_name}{stopping}"
     if run.kind == "range_test":

@@ -1,0 +1,160 @@
+"""What a run's own figures say, shown under it: each finding, its evidence, and the page on which to try what helps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core import catalogue
+from core.card import read_card
+from core.diagnosis import Finding, Kind, Other, Page, Subject, dead_units, diagnose
+from core.errors import LabError
+from core.history import EpochRecord
+from core.link import to_code
+from core.mnist import EMBEDDED, EMBEDDED_TEST, IMAGES
+from core.recipe import recipe_from_json
+from core.spec import Architecture, Dropout, ReLU, architecture_from_json
+from lab.resources import dead_in, store
+from lab.runs import BatchRow, Run
+from lab.shelf import shipped
+from lab.studies import study_of
+from lab.widgets import label, mark
+from lab.words import escaped
+
+MOST_PARAMETERS = 100_000  # of a network whose dead units are counted while the page waits
+GOOD, BAD, SO_SO = ":green[:material/check_circle:]", ":orange[:material/error:]", ":gray[:material/info:]"
+ICONS: dict[Kind, str] = {
+    "target met": GOOD,
+    "better": GOOD,
+    "target missed": SO_SO,
+    "within noise": SO_SO,
+    "still improving": SO_SO,
+    "too short": SO_SO,
+}
+PAGES: dict[Page, tuple[str, str]] = {
+    "learning rate": ("pages/experiment/learning_rate.py", "Learning rate"),
+    "train": ("pages/experiment/train.py", "Change the recipe"),
+    "design": ("pages/experiment/design.py", "Design"),
+    "step": ("pages/learn/step.py", "The step"),
+    "mistakes": ("pages/use/mistakes.py", "See its mistakes"),
+    "compare": ("pages/experiment/compare.py", "Compare"),
+}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a run is held against: the step before its own, or, of a changed network, the step it was made from."""
+
+    step: catalogue.Step
+    accuracies: tuple[float, ...]  # test, after the last epoch; of a study, a seed each
+    from_claim: bool  # no measured run: the write-up's best epoch stands in
+
+    @property
+    def name(self) -> str:
+        """As sentences have it."""
+        return f"{mark(self.step)}{', as claimed' if self.from_claim else ''}"
+
+
+def reference_of(slug: str, architecture: Architecture) -> Reference | None:
+    """The reference of a run of that step's network, as it is or changed; None where there is none."""
+    try:
+        own = catalogue.by_slug(slug) if slug else None
+    except LabError:
+        own = None
+    if own is None:
+        return None
+    step = catalogue.before(own) if architecture.ops == own.architecture.ops else own
+    if step is None:
+        return None
+    study = study_of(step.slug)
+    if study and study.runs:
+        return Reference(step, tuple(run.last for run in study.runs), from_claim=False)
+    cards = [each.card for each in shipped() if each.card.slug == step.slug]
+    if cards:
+        return Reference(step, (cards[0].test_accuracies[-1],), from_claim=False)
+    return Reference(step, (step.claim.best_test_accuracy,), from_claim=True) if step.claim else None
+
+
+def test_images(dataset: str) -> int:
+    """How many test images an accuracy on that data set is measured on."""
+    return EMBEDDED_TEST if dataset == EMBEDDED else IMAGES["test"]
+
+
+def findings_of(run: Run, epochs: Sequence[EpochRecord], batches: Sequence[BatchRow]) -> tuple[Finding, ...]:
+    """The run's diagnosis, from what the store has of it. Raises LabError for a recipe or network that is none."""
+    architecture = architecture_from_json(run.architecture)
+    reference = reference_of(run.slug, architecture) if run.dataset == "MNIST" else None
+    return diagnose(
+        Subject(
+            history=tuple(epochs),
+            recipe=recipe_from_json(run.recipe),
+            test_images=test_images(run.dataset),
+            first_losses=tuple(row.loss for row in batches if row.epoch == 0),
+            failure=run.error if run.status == "failed" else "",
+            has_dropout=any(isinstance(op, Dropout) and op.p > 0 for op in architecture.ops),
+            other=Other(reference.name, reference.accuracies) if reference else None,
+        )
+    )
+
+
+def diagnosis(run: Run, findings: Sequence[Finding]) -> None:
+    """The findings, each with its evidence and the way on; dead units are counted last, in their own place."""
+    if not findings:
+        return
+    st.subheader("What happened, and what to try", anchor=False)
+    for finding in findings:
+        _show(run, finding)
+    _dead(run)
+
+
+def _show(run: Run, finding: Finding) -> None:
+    say, go = st.columns([4, 1], vertical_alignment="center")
+    advice = f" {escaped(finding.advice)}" if finding.advice else ""
+    say.markdown(f"{ICONS.get(finding.kind, BAD)} **{escaped(finding.words)}**{advice}")
+    say.caption(escaped(finding.evidence))
+    if finding.page is not None:
+        page, title = PAGES[finding.page]
+        go.page_link(page, label=title, icon=":material/arrow_forward:", query_params=way_on(run, finding.page))
+
+
+def way_on(run: Run, page: Page) -> dict[str, str]:
+    """The URL parameters with which a page takes up this run's network."""
+    architecture = architecture_from_json(run.architecture)
+    try:
+        is_step = bool(run.slug) and catalogue.by_slug(run.slug).architecture.ops == architecture.ops
+    except LabError:
+        is_step = False
+    network = {"step": run.slug} if is_step else {"design": to_code(architecture)}
+    if page == "mistakes":
+        return {"checkpoint": f"{run.id}/last"}
+    if page == "compare":
+        reference = reference_of(run.slug, architecture)
+        return {"runs": ",".join([run.id, *([reference.step.slug] if reference else [])])}
+    if page == "design":
+        return {"design": to_code(architecture)} | ({"from": run.slug} if run.slug else {})
+    return network
+
+
+def _dead(run: Run) -> None:
+    """Dead units, of a small network: counted once and kept."""
+    architecture = architecture_from_json(run.architecture)
+    has_relu = any(isinstance(op, ReLU) for op in architecture.ops)
+    stem = store().folder / run.id / "last"
+    if run.parameters > MOST_PARAMETERS or not has_relu:
+        return
+    with suppress(LabError):  # no checkpoint: it failed in its first epoch
+        card = read_card(stem.with_suffix(".json"))
+        dead = dead_in(str(stem), card.weights_sha256)
+        if finding := dead_units(Subject(card.history, card.recipe, dead=dead)):
+            _show(run, finding)
+        else:
+            silent, units = sum(layer.dead for layer in dead), sum(layer.units for layer in dead)
+            st.caption(f"{silent} of its {units} units are dead: they answer 0 to all of {dead[0].images} test digits.")
+
+
+def held_against(reference: Reference | None) -> str:
+    """The reference as a question names it: `C2 · Skeleton`; "" where there is none."""
+    return label(reference.step) if reference else ""

@@ -1,0 +1,81 @@
+"""What can be done to a run that is under way: hold it, let it go on for an epoch, change its rate, stop it."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from core.errors import LabError
+from lab.figures import CLAIM
+from lab.resources import store
+from lab.runs import BatchRow, Pause, Run
+from lab.words import show_error
+
+FACTORS = {"÷ 10": 0.1, "÷ 2": 0.5, "× 2": 2.0, "× 10": 10.0}
+
+
+def buttons(run: Run, batches: list[BatchRow]) -> None:
+    """The row of controls. One of many seeds, or a range test, can only be stopped."""
+    steerable = run.kind == "train" and not run.seed_group
+    if steerable:
+        held = run.pause == "now"
+        st.button(
+            "Go on" if held else "Pause", icon=":material/play_arrow:" if held else ":material/pause:",
+            key=f"pause-{run.id}", on_click=_pause, args=(run.id, "" if held else "now"),
+            help="Held, it keeps its place for half an hour, for a minute where others wait; it can go on after that.",
+        )  # fmt: skip
+        st.button(
+            "One epoch", icon=":material/skip_next:", key=f"step-{run.id}", on_click=_pause, args=(run.id, "epoch"),
+            disabled=run.pause == "epoch", help="Train to the end of this epoch, then hold.",
+        )  # fmt: skip
+        _rate(run, batches)
+    st.button(
+        "Stop", icon=":material/stop:", disabled=run.stop_requested, key=f"stop-{run.id}", on_click=_stop,
+        args=(run.id,),
+    )  # fmt: skip
+
+
+def _rate(run: Run, batches: list[BatchRow]) -> None:
+    now = batches[-1].learning_rate if batches else None
+    with st.popover("Rate", icon=":material/speed:", key=f"rate-{run.id}", disabled=now is None):
+        if now is None:
+            return
+        st.caption(f"The learning rate is {now:.4g}. A change holds from the next iteration on, whatever the schedule.")
+        with st.container(horizontal=True):
+            for name, factor in FACTORS.items():
+                st.button(name, key=f"rate-{run.id}-{factor}", on_click=_scale, args=(run.id, factor))
+        with st.form(f"rate-form-{run.id}", border=False):
+            key = f"rate-to-{run.id}"
+            st.session_state.setdefault(key, now)  # and not as a default, which would change with each look
+            wanted = st.number_input("Or set it to", 1e-9, 100.0, step=None, format="%.4g", key=key)
+            if st.form_submit_button("Set"):
+                _scale(run.id, wanted / now)
+
+
+def _pause(run_id: str, pause: Pause) -> None:
+    store().set_pause(run_id, pause)
+
+
+def _stop(run_id: str) -> None:
+    store().request_stop(run_id)
+
+
+def _scale(run_id: str, factor: float) -> None:
+    try:
+        store().set_rate_factor(run_id, store().get(run_id).rate_factor * factor)
+    except LabError as error:
+        show_error(error)
+
+
+def with_changes(figure: go.Figure, run: Run, per_epoch: int) -> go.Figure:
+    """The figure over epochs, with a line wherever the rate was changed by hand."""
+    for change in run.rate_changes:
+        figure.add_vline(x=change.iteration / per_epoch, line={"color": CLAIM, "dash": "dot", "width": 1.5})
+    return figure
+
+
+def changes_in_words(run: Run, per_epoch: int) -> None:
+    """Where the rate was changed by hand, if anywhere."""
+    if run.rate_changes:
+        parts = [f"× {each.factor:.3g} from epoch {each.iteration / per_epoch:.2f} on" for each in run.rate_changes]
+        st.caption(f"Learning rate changed by hand, against the schedule's own: {'; '.join(parts)} (dotted lines).")

@@ -1,0 +1,59 @@
+"""Learning rate: a range test with its curve live, what it suggests, and the schedules that make something of it."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from core.errors import LabError
+from core.recipe import check_recipe
+from core.trace import classifier
+from lab import frame, jobs, rate_page
+from lab.nickname import nickname
+from lab.resources import dataset_here, store
+from lab.run_panel import run_panel
+from lab.widgets import headline
+from lab.words import show_error
+
+frame.heading(
+    "Learning rate", "Raise the rate batch by batch, see where the loss falls and where it breaks, and take one along."
+)
+narrow, wide = st.columns([1, 3], gap="large")
+run_id = st.query_params.get("run", "")
+rate_page.adopt_network(run_id)
+dataset = dataset_here()
+
+with narrow:
+    network = rate_page.network_picker()
+    start = st.button("Start the range test", type="primary", width="stretch", icon=":material/speed:",
+                      shortcut="Ctrl+Enter")  # fmt: skip
+    settings = rate_page.range_inputs()
+
+with wide:
+    frame.data_notice()
+    try:
+        walked = classifier(network.architecture)
+        recipe = check_recipe(replace(network.recipe, range_test=settings))
+        jobs.ensure_worker(store())  # warm by the time Start is pressed
+        if start:
+            run = jobs.submit(
+                store(), network.architecture, recipe, kind="range_test", slug=network.slug, dataset=dataset,
+                owner=nickname(),
+            )  # fmt: skip
+            run_id = st.query_params.run = run.id
+        if not run_id:
+            headline(walked, None, "after training")
+            rate_page.before_a_test(network, settings)
+    except LabError as error:
+        show_error(error)
+    if run_id:
+        run_panel(run_id)
+    rate_page.their_mistake()
+    rate_page.schedule_view(network, dataset)
+    st.page_link(
+        "pages/experiment/train.py", label="Train this network", icon=":material/arrow_forward:",
+        query_params=network.link,
+    )  # fmt: skip
+
+with narrow:
+    if run_id:
+        rate_page.edge_warning(settings, run_id)
