@@ -73,7 +73,15 @@ def _alteration_chosen(expander: ExpanderContainer) -> dict[str, float]:
     columns = expander.columns(3, gap="medium")
     for place, (name, (label, least, most, neutral, step, words)) in enumerate(SLIDERS.items()):
         value = columns[place % 3].slider(
-            label, float(least), float(most), float(neutral), float(step), key=name, bind="query-params", help=words
+            label,
+            float(least),
+            float(most),
+            float(neutral),
+            float(step),
+            format="%g",
+            key=name,
+            bind="query-params",
+            help=words,
         )
         if value != neutral:
             chosen[name] = float(value)
@@ -97,7 +105,9 @@ def fill_preparing(shown: Extras, picture: Grey | None, networks: Sequence[Shelv
         if picture is None:
             st.caption("Draw a digit or give a picture: test digits have been prepared already.")
             return
-        st.caption("All stages but one. Above, the networks are given what the stages that are on make of it.")
+        st.caption(
+            "Below, one stage at a time is left out. Above, the networks are given what the stages switched on make."
+        )
         digits = np.stack([prepare(picture, without(stage)).digit for stage in STAGES])
         found = [(each, read(each, digits)) for each in networks]
         grid = st.grid(6, min_column_width=96, gap="small", key="left-out")

@@ -123,6 +123,10 @@ def _round(room: Room, following: Next | None, shared: bool) -> None:
         enlarged(digits.images[question.index], 22), width=IMAGE, output_format="PNG",
         alt=f"Image {question.index}" + (f", labelled {question.label}." if now.revealed else "; its label is hidden."),
     )  # fmt: skip
+    with picture:  # where there is room for it: what is below stays in its place
+        if now.revealed:
+            _reveal(now, shared)
+        _scores(room, shared)
     with voting:
         people = f" · **{now.voters}** voted" if shared else ""
         st.markdown(f"**Image {now.number}**{people} · :small[press a digit, here or on the keyboard]")
@@ -135,9 +139,6 @@ def _round(room: Room, following: Next | None, shared: bool) -> None:
             votes(counts, question.label if now.revealed else None, question.answer if now.revealed else None),
             key="votes", height=220, alt=_counted(counts) if shown else "The votes are shown with the label.",
         )  # fmt: skip
-    if now.revealed:
-        _reveal(now, shared)
-    _scores(room, shared)
 
 
 def _buttons(room: Room, now: Round) -> None:

@@ -27,11 +27,11 @@ if not shelf:
     gallery.stop_without_checkpoint("you will be asked what it could not read")
 narrow, wide = st.columns([1, 3], gap="large")
 with narrow:
+    vote_view.class_controls(room)
     shelved = gallery.checkpoint_picker(shelf)
     order = st.selectbox("Order", list(gallery.ORDERS), key="order", bind="query-params")
     st.caption(gallery.ORDERS[order])
     cell = gallery.cell_picker()
-    vote_view.class_controls(room)
 
 with wide:
     try:
