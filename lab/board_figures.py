@@ -41,7 +41,7 @@ def board(ranked: Sequence[Standing], ladder: Sequence[Standing], ink: str, heig
         "y1": TOP, "fillcolor": PASS, "opacity": 0.12, "line": {"width": 0}, "layer": "below",
     }  # fmt: skip
     figure.update_layout(shapes=[corner], annotations=[_corner_words(), *_names(ranked, ink)])
-    figure.update_xaxes(title="parameters", range=SMALL, tickformat=",", dtick=1_000, row=1, col=1)
+    figure.update_xaxes(title="parameters", range=SMALL, tickformat=",", dtick=2_000, row=1, col=1)
     figure.update_xaxes(
         type="log", range=[math.log10(each) for each in LARGE], tickvals=[1e5, 1e6, 1e7],
         ticktext=["0.1 M", "1 M", "10 M"], row=1, col=2,

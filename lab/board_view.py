@@ -125,7 +125,7 @@ def _table(some: Sequence[Standing], key: str) -> None:
         if not frame[name].notna().any():
             frame = frame.drop(columns=name)
     state = st.dataframe(
-        frame, hide_index=True, on_select="rerun", selection_mode=["multi-row", "single-cell"],
+        frame, hide_index=True, on_select="rerun", placeholder="", selection_mode=["multi-row", "single-cell"],
         height=min(38 + 35 * len(frame), 458), key=table_key(key, [each.key for each in some]),
         column_config={
             "": st.column_config.NumberColumn(width=40),

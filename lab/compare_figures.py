@@ -20,7 +20,7 @@ from lab.figures import PASS, laid_out
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito's, less black and yellow
 DASHES = ("solid", "dash", "dot", "dashdot")
-STROKES = {"solid": "━━", "dash": "╍╍", "dot": "┅┅", "dashdot": "━╍"}  # the dashes in a table's words
+STROKES = {"solid": "━━━", "dash": "━ ━", "dot": "· · ·", "dashdot": "━ ·"}  # the dashes in a table's words
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 LABEL_PIXELS = 17.0  # between two lines' ends, so that their words do not touch
 
@@ -175,6 +175,8 @@ def curves(lines: Sequence[Line], quantity: Quantity, weight: float, planned: in
     last = max([float(planned), *(each.x[-1] for each in lines if each.x)])
     figure.update_xaxes(title="epochs", range=[min(0.8, first), 1.09 * last + 0.2])
     figure.update_yaxes(title=quantity.unit, range=bounds, type="log" if quantity.log else "linear")
+    if quantity.log:
+        figure.update_yaxes(dtick="D2")  # marks at 1, 2 and 5 of each decade
     if quantity.accuracy:
         figure.update_yaxes(tickformat=".1f" if bounds[1] - bounds[0] > 0.2 else ".2f")
     return laid_out(figure, height).update_layout(showlegend=False, margin={"t": 12, "r": 26})
@@ -213,14 +215,19 @@ def _stroke(figure: go.Figure, each: Line, values: Sequence[float | None], quant
 def _extent(lines: Sequence[Line], quantity: Quantity) -> tuple[float, float]:
     """From the least to the greatest value, of a logarithmic axis as exponents.
 
-    From the third epoch on the least accuracy sets the floor: the first ones would drown the rest.
+    The least accuracy after a third of each run sets the floor: the first epochs would drown the rest.
     """
     shown = [value for each in lines for run in each.runs for value in run if value is not None]
-    late = [value for each in lines for run in each.runs for value in run[2:] if value is not None]
+    late = [value for each in lines for run in each.runs for value in run[_late(run) :] if value is not None]
     if not shown:
         return (99.0, 99.6) if quantity.accuracy else (-2.0, 0.0) if quantity.log else (0.0, 1.0)
     low, high = min(late if quantity.accuracy and late else shown), max(shown)
     return (_exponent(low), _exponent(high)) if quantity.log else (low, high)
+
+
+def _late(run: Sequence[object]) -> int:
+    """From which epoch on a run's accuracy is what one looks at."""
+    return max(2, len(run) // 3) if len(run) > 2 else len(run) - 1
 
 
 def _exponent(value: float) -> float:

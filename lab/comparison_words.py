@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from core.difference import difference
 from core.evidence import Evidence, seeds_needed
-from core.mnist import EMBEDDED, EMBEDDED_TEST, IMAGES
 from core.pairs import Pair, mcnemar, paired_standard_error
 from core.robustness import standard_error
 from core.spec import describe
 from core.study import Comparison
 from lab.compare_figures import Shown
+from lab.diagnosis_view import test_images
 from lab.entries import Entry
 from lab.studies import studies, summarised
 from lab.widgets import plural, reading
@@ -103,7 +103,7 @@ def spelled_p(p: float) -> str:
 
 def single_words(first: Shown, second: Shown, difference: float) -> str:
     """What one run each can say: the images' noise, and how far seeds lie apart elsewhere."""
-    images = images_of(first.entry.dataset)
+    images = test_images(first.entry.dataset)
     errors = [standard_error(each.entry.ended[0].last, images) for each in (first, second)]
     apart = seeds_apart()
     seeds = (
@@ -117,11 +117,6 @@ def single_words(first: Shown, second: Shown, difference: float) -> str:
         f"would move each figure by about ±{100 * max(errors):.2f} points (binomial standard error).{seeds} "
         "**One run each cannot tell a better recipe from a luckier seed**: train both with several seeds."
     )
-
-
-def images_of(dataset: str) -> int:
-    """How many test images a data set has."""
-    return EMBEDDED_TEST if dataset == EMBEDDED else IMAGES["test"]
 
 
 def seeds_apart() -> float | None:

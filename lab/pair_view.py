@@ -53,11 +53,13 @@ def differences(first: Shown, second: Shown) -> None:
         everything = st.toggle("Also the ops that are the same", key="all_ops")
         shown = op_rows(a, b, first.letter, second.letter) if everything else ops
         st.dataframe(
-            pd.DataFrame(shown), hide_index=True, height=38 + 35 * len(shown),
+            pd.DataFrame(shown), hide_index=True, height=38 + 35 * len(shown), placeholder="",
             column_config={
-                "parameters": st.column_config.NumberColumn("parameters ±", format="localized"),
-                "MACs": st.column_config.NumberColumn("MACs ±", format="localized"),
-                "field": st.column_config.NumberColumn("field ±", help="After the op, in input pixels."),
+                **{letter: st.column_config.TextColumn(width=250) for letter in (first.letter, second.letter)},
+                "what": st.column_config.TextColumn(width=80),
+                "parameters": st.column_config.NumberColumn("parameters ±", format="localized", width=90),
+                "MACs": st.column_config.NumberColumn("MACs ±", format="localized", width=90),
+                "field": st.column_config.NumberColumn("field ±", width=60, help="After the op, in input pixels."),
             },
             alt="The ops in which the two networks differ, with the difference in parameters, MACs and field.",
         )  # fmt: skip

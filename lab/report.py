@@ -22,9 +22,11 @@ from markupsafe import Markup
 
 from core.card import Card, card_to_dict
 from core.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
-from core.errors import CheckpointError
+from core.diagnosis import Finding
+from core.errors import CheckpointError, PredictionError
 from core.evidence import evidence
 from core.history import EpochRecord
+from core.prediction import answers, prediction_from_json
 from core.pytorch_code import pytorch_code
 from core.recipe_difference import recipe_differences, recipe_fields
 from core.spec import describe
@@ -32,8 +34,11 @@ from core.study import DIGITS, LAST
 from core.trace import classifier, spell
 from lab.compare_figures import QUANTITIES, Shown, line
 from lab.comparison_words import evidence_words, op_rows, other_differences, single_words
+from lab.diagnosis_view import findings_of, held_against, reference_of, test_images
 from lab.entries import Entry
+from lab.prediction import VERDICTS
 from lab.report_figures import chart
+from lab.resources import store
 from lab.shelf import find
 from lab.studies import in_words
 from lab.widgets import plural
@@ -82,6 +87,8 @@ class Part:
     sentence: str
     conditions: Sequence[Condition]
     about: str
+    predicted: Rows | None  # what was said before the run, and what came
+    findings: Sequence[Finding]
     epochs: Rows
     layers: Rows
     totals: str
@@ -140,12 +147,15 @@ def report_name(shown: Sequence[Shown]) -> str:
 def _part(each: Shown) -> Part:
     entry, walked = each.entry, classifier(each.entry.architecture)
     cards = cards_of(entry)
+    findings = _findings(entry)
     memory = f"{walked.activation_bytes / 1e3:,.1f} KB of activations an image in float32"
     return Part(
         heading=_heading(each),
         sentence=_sentence(entry),
         conditions=_conditions(entry),
         about=_about(entry),
+        predicted=_predicted(entry, findings),
+        findings=findings,
         epochs=_epochs(entry),
         layers=_layers(entry),
         totals=f"{walked.parameters:,} parameters, {walked.macs:,} multiply-adds an image, {memory}; receptive field "
@@ -201,6 +211,30 @@ def _about(entry: Entry) -> str:
         "A study that is shipped with the lab" if entry.shipped else f"Run {', '.join(r.id for r in entry.members)}"
     )
     return f"{step}. {source}.{tags}"
+
+
+def _findings(entry: Entry) -> tuple[Finding, ...]:
+    """The diagnosis of a single run of the store; of several seeds, or a study, there is none."""
+    if len(entry.members) != 1 or not entry.runs:
+        return ()
+    run = entry.members[0]
+    return findings_of(run, entry.runs[0].history, store().batches(run.id, at_most=400))
+
+
+def _predicted(entry: Entry, findings: Sequence[Finding]) -> Rows | None:
+    """Prediction beside outcome; None where nothing was said, or nothing that can be read."""
+    if len(entry.members) != 1 or not entry.members[0].prediction or not entry.runs:
+        return None
+    run = entry.members[0]
+    try:
+        prediction = prediction_from_json(run.prediction)
+    except PredictionError:
+        return None
+    other = held_against(reference_of(run.slug, entry.architecture))
+    kinds = [finding.kind for finding in findings]
+    rows = answers(prediction, entry.runs[0].last, test_images(entry.dataset), kinds, other)
+    cells = [(row.question, row.predicted, row.came, VERDICTS[row.right]) for row in rows]
+    return Rows(("question", "predicted", "came", ""), cells)
 
 
 def _epochs(entry: Entry) -> Rows:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 
 import streamlit as st
 
@@ -13,7 +16,6 @@ from lab.compare_figures import Shown, lettered
 from lab.entries import checkpoint_of, of_runs
 from lab.report import figures_csv, report_html, report_name
 from lab.resources import store
-from lab.run_panel import zipped
 from lab.runs import Run
 from lab.shelf import find
 
@@ -31,20 +33,26 @@ def downloads(shown: Sequence[Shown]) -> None:
     with panel:
         for each in shown:
             try:
-                stem = find(checkpoint_of(each.entry)).stem
+                shelved = find(checkpoint_of(each.entry))
             except CheckpointError:
                 st.caption(f"{each.letter}: its weights are not here.")
                 continue
             st.download_button(
-                f"{each.letter}, last epoch", partial(zipped, stem), f"{stem.parent.name}-{stem.name}.zip",
-                "application/zip", on_click="ignore", width="stretch", key=f"checkpoint-{each.entry.key}",
-                help="The weights and their card.",
+                f"{each.letter}, last epoch", partial(zipped, shelved.stem),
+                f"{shelved.reference.replace('/', '-')}.zip", "application/zip", on_click="ignore", width="stretch",
+                key=f"checkpoint-{each.entry.key}", help="The weights and their card.",
             )  # fmt: skip
 
 
 def report_button(run: Run) -> None:
-    """The report of one run, for its panel."""
-    _report(lettered([of_runs(store(), [run], run.id)]), "Report")
+    """The report of one run, for its panel, and the way to hold it against others."""
+    report, compare, _ = st.columns([1, 1, 2], vertical_alignment="center")
+    with report:
+        _report(lettered([of_runs(store(), [run], run.id)]), "Report")
+    compare.page_link(
+        "pages/experiment/compare.py", label="Compare it", icon=":material/arrow_forward:",
+        query_params={"runs": run.id},
+    )  # fmt: skip
 
 
 def _report(shown: Sequence[Shown], label: str) -> None:
@@ -53,3 +61,12 @@ def _report(shown: Sequence[Shown], label: str) -> None:
         icon=":material/description:", on_click="ignore", width="stretch", key="report",
         help="One page with figures, tables, network, recipe and code; it opens anywhere, without a network.",
     )  # fmt: skip
+
+
+def zipped(stem: Path) -> bytes:
+    """A checkpoint's pair in one file."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for path in (stem.with_suffix(".safetensors"), stem.with_suffix(".json")):
+            archive.write(path, path.name)
+    return content.getvalue()

@@ -5,11 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-import zipfile
 from contextlib import suppress
 from dataclasses import asdict, fields
 from functools import partial
-from pathlib import Path
 
 import streamlit as st
 
@@ -26,6 +24,7 @@ from lab.live_plot import live_plot
 from lab.prediction import prediction_and_outcome, said_before
 from lab.previews import iterations_per_epoch
 from lab.rate_page import range_result
+from lab.report_view import report_button, zipped
 from lab.resources import store
 from lab.runs import BatchRow, Run
 from lab.widgets import headline, recipe_words
@@ -235,6 +234,7 @@ def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
                     f"Checkpoint, {which}", partial(zipped, stem), f"{run.id}-{which}.zip", "application/zip",
                     on_click="ignore", icon=":material/download:", width="stretch", help="The weights and their card.",
                 )  # fmt: skip
+        report_button(run)
     if run.status in ("stopped", "interrupted", "failed"):
         go_on, again, _ = st.columns([1, 1, 2])
         if epochs and go_on.button("Go on", icon=":material/play_arrow:", width="stretch"):
@@ -243,15 +243,6 @@ def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
         if again.button("Start anew", icon=":material/replay:", width="stretch"):
             st.query_params.run = jobs.retry(store(), run.id).id
             st.rerun()
-
-
-def zipped(stem: Path) -> bytes:
-    """A checkpoint's pair in one file."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for path in (stem.with_suffix(".safetensors"), stem.with_suffix(".json")):
-            archive.write(path, path.name)
-    return content.getvalue()
 
 
 def csv_of(epochs: list[EpochRecord]) -> str:

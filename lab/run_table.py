@@ -37,12 +37,20 @@ def run_table(limit: int = 50) -> None:
             frame = frame.drop(columns=name)
     state = st.dataframe(
         frame, hide_index=True, on_select="rerun", selection_mode=["multi-row", "single-cell"],
-        key=table_key("runs", [key_of(runs) for runs in entries]),
+        key=table_key("runs", [key_of(runs) for runs in entries]), placeholder="",
         column_config={
-            "started": st.column_config.DatetimeColumn(format="distance", width=130),
-            "test": st.column_config.NumberColumn("test, last, %", format="%.2f", help="Of many seeds, the mean."),
-            "deviation": st.column_config.NumberColumn("±", format="%.2f", help="Standard deviation over the seeds."),
-            "parameters": st.column_config.NumberColumn(format="localized"),
+            "started": st.column_config.DatetimeColumn(format="distance", width=115),
+            "what": st.column_config.TextColumn(width=70),
+            "epochs": st.column_config.TextColumn(width=80),
+            "nickname": st.column_config.TextColumn(width=80),
+            "data": st.column_config.TextColumn(width=70),
+            "test": st.column_config.NumberColumn(
+                "test, last, %", format="%.2f", width=90, help="Of many seeds, the mean."
+            ),
+            "deviation": st.column_config.NumberColumn(
+                "±", format="%.2f", width=50, help="Standard deviation over the seeds."
+            ),
+            "parameters": st.column_config.NumberColumn(format="localized", width=90),
         },
         alt="Runs, newest first.",
     )  # fmt: skip

@@ -16,13 +16,14 @@ from xml.etree import ElementTree
 
 import pytest
 from playwright.sync_api import sync_playwright
-from streamlit.testing.v1 import AppTest
 
 from core import catalogue
 from core.card import card_from_dict
 from core.mnist import EMBEDDED
+from core.prediction import Prediction, prediction_to_json
 from core.trace import classifier
 from lab.compare_figures import QUANTITIES, Look, Shown, lettered, line
+from lab.diagnosis_view import findings_of
 from lab.entries import find
 from lab.report import figures_csv, report_html, report_name, safe_cell
 from lab.report_figures import Axis, chart
@@ -113,6 +114,19 @@ def test_the_card_in_the_page_is_the_checkpoints(store: RunStore) -> None:
     (text,) = re.findall(r"<summary>Card.*?</summary><pre>(.*?)</pre>", page, re.DOTALL)
     card = card_from_dict(json.loads(html.unescape(text)), "the report")
     assert card.record.test_accuracy == 0.4375
+
+
+def test_the_page_has_the_prediction_beside_the_outcome_and_the_diagnosis(store: RunStore) -> None:
+    run = store.get(one_run(store))
+    said = prediction_to_json(Prediction(0.9, "neither", None))
+    each = shown(store, run.id)[0]
+    predicted = replace(each, entry=replace(each.entry, members=(replace(run, prediction=said),)))
+    words = Parsed(report_html([predicted], WHEN)).words
+    assert "90.00%" in words
+    assert "✗ not so" in words
+    finding = findings_of(run, each.entry.runs[0].history, [])[0]
+    assert finding.words in words
+    assert finding.evidence in words
 
 
 def test_words_from_outside_stay_words(store: RunStore) -> None:
@@ -256,12 +270,8 @@ def test_compare_offers_the_report_and_the_figures(store: RunStore) -> None:
     assert {"Report (HTML)", "Figures (CSV)"} <= set(labels)
 
 
-def test_a_runs_own_button_offers_its_report(store: RunStore) -> None:
-    key = one_run(store)
-    app = AppTest.from_string(
-        "from lab.report_view import report_button\nfrom lab.resources import store\n"
-        f"report_button(store().get({key!r}))",
-        default_timeout=30,
-    ).run()
+def test_a_runs_own_panel_offers_its_report_and_a_comparison(store: RunStore) -> None:
+    app = opened("pages/experiment/train.py", run=one_run(store))
     assert not app.exception
-    assert [button.proto.label for button in app.get("download_button")] == ["Report"]
+    assert "Report" in [button.proto.label for button in app.get("download_button")]
+    assert "Compare it" in [link.proto.label for link in app.get("page_link")]
