@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core import catalogue
 from core.advice import Advice, advice
@@ -38,7 +39,6 @@ from lab.studies import run_of, study_of, summarised
 from lab.words import escaped
 
 VIEWS = ("Layers", "Diagram", "What changed", "Code")
-LIST_HEIGHT = 430  # pixels: about 14 ops; the rest is scrolled to
 BLOCKS: dict[str, tuple[type[Op], ...]] = {
     "Conv, BatchNorm, ReLU": (Conv, BatchNorm, ReLU),
     "Conv, BatchNorm, ReLU, Dropout": (Conv, BatchNorm, ReLU, Dropout),
@@ -59,12 +59,12 @@ def start_picker(now: Opened) -> None:
     titles = start_titles()
     st.session_state["design-start"] = now.start.key
     st.selectbox("Start from", list(titles), key="design-start", on_change=begin, format_func=lambda key: titles[key])
-    back, forth = st.columns(2, gap="small")
-    back.button(
+    row = st.container(horizontal=True, gap="small")  # not columns: on a phone they would stack
+    row.button(
         "", key="undo", icon=":material/undo:", help="Undo", shortcut="Ctrl+Z", disabled=not now.history.past,
         on_click=go, args=(undo,), width="stretch",
     )  # fmt: skip
-    forth.button(
+    row.button(
         "", key="redo", icon=":material/redo:", help="Redo", shortcut="Ctrl+Y", disabled=not now.history.future,
         on_click=go, args=(redo,), width="stretch",
     )  # fmt: skip
@@ -107,14 +107,14 @@ def _op_buttons(now: Opened) -> None:
         ("copy", "content_copy", "Duplicate it", at >= 0, Asked("duplicate", at)),
         ("remove", "delete", "Take it out", at >= 0, Asked("remove", at)),
     )
-    *columns, wide = st.columns([1, 1, 1, 1, 2.6], gap="xxsmall")
-    for column, (key, icon, words, possible, asked) in zip(columns, buttons, strict=True):
-        column.button(
+    row = st.container(horizontal=True, wrap=False, gap="xxsmall")
+    for key, icon, words, possible, asked in buttons:
+        row.button(
             "", key=f"op-{key}", icon=f":material/{icon}:", help=words, disabled=not possible, on_click=act_on,
-            args=(asked,), width="stretch",
+            args=(asked,), width=36,
         )  # fmt: skip
-    wide.menu_button(
-        "Add", [*BLOCKS, *OPS], key="op-add", icon=":material/add:", on_click=_add_chosen, args=(at,), width="stretch",
+    row.menu_button(
+        "Add", [*BLOCKS, *OPS], key="op-add", on_click=_add_chosen, args=(at,), width="stretch",
         type="primary", help="Behind the selected op.",
     )  # fmt: skip
 
@@ -127,15 +127,15 @@ def _add_chosen(after: int) -> None:
 
 def _op_fields(op: Op, index: int) -> None:
     """An input for each field, under torch's name and within the range that the op allows."""
-    columns = st.columns(2)
-    for number, field in enumerate(fields(op)):
+    columns: list[DeltaGenerator] = []
+    for field in fields(op):
+        columns = columns or list(st.columns(2, vertical_alignment="bottom"))  # a row at a time: on a phone they stack
         value = getattr(op, field.name)
         key = f"field-{type(op).__name__}-{field.name}"
         st.session_state[key] = value
         change = (index, field.name, key)
-        with columns[number % 2]:
+        with columns.pop(0):
             if isinstance(value, bool):
-                st.space("small")
                 st.toggle(field.name, key=key, on_change=set_field, args=change)
                 continue
             bounds = range_of(type(op), field.name)
@@ -214,8 +214,8 @@ def layers_view(now: Opened) -> None:
     said = advice(now.architecture)
     ops, words = st.columns([7, 3], gap="small")
     with ops:
-        op_list(_rows(now, said), now.selected, to_code(now.architecture), height=LIST_HEIGHT, on_asked=act_on)
-    with words, st.container(height=LIST_HEIGHT + 34, border=False):
+        op_list(_rows(now, said), now.selected, to_code(now.architecture), act_on)
+    with words:
         advice_list(said)
     if now.fit.trace:
         widgets.totals(now.fit.trace)

@@ -90,7 +90,10 @@ _CSS = """
   grid-template-columns: 1.5rem minmax(7rem, 1fr) 6rem 5.2rem 4.6rem 2.3rem 1rem;
 }
 .head { height: 1.9rem; font-size: 0.8rem; opacity: 0.75; border-bottom: 1px solid var(--st-border-color); }
-.rows { overflow-y: auto; outline: none; position: relative; border-radius: 0 0 0.4rem 0.4rem; }
+.rows {
+  overflow-y: auto; outline: none; position: relative; border-radius: 0 0 0.4rem 0.4rem;
+  height: clamp(17rem, calc(100vh - 28.5rem), 60rem);  /* what the window leaves below the headline */
+}
 .rows:focus-visible { box-shadow: inset 0 0 0 2px var(--st-primary-color); }
 .row {
   height: 1.85rem; cursor: pointer; font-variant-numeric: tabular-nums; user-select: none;
@@ -112,8 +115,10 @@ _CSS = """
 .hint .mark { color: #56B4E9; }
 .row.error { box-shadow: inset 0 0 0 1px #D55E00; opacity: 1; }
 @media (max-width: 640px) {
-  .head, .row { grid-template-columns: 1.6rem minmax(6rem, 1fr) 6rem 4.2rem 2.4rem 1rem; gap: 0 0.3rem; }
+  .head, .row { grid-template-columns: 1.3rem minmax(6rem, 1fr) 5rem 4.6rem 2rem 0.9rem; gap: 0 0.2rem; }
   .macs { display: none; }
+  :host { font-size: 0.8rem; }
+  .rows { height: 24rem; }
 }
 """
 
@@ -147,7 +152,6 @@ function rowOf(row, index) {
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const list = parentElement.querySelector(".rows");
-  list.style.height = data.height + "px";
   list.now = { ...data, send: (message) => setTriggerValue("asked", { code: data.code, ...message }) };
   list.waiting = false;
   clearTimeout(list.later);  // a selection that was still to be told is overtaken by this answer
@@ -244,10 +248,10 @@ function listen(list) {
 _component = st.components.v2.component("lab_op_list", html=_HTML, css=_CSS, js=_JS)
 
 
-def op_list(rows: list[Row], selected: int, code: str, *, height: int, on_asked: Callable[[Asked], None]) -> None:
+def op_list(rows: list[Row], selected: int, code: str, on_asked: Callable[[Asked], None]) -> None:
     """Show the rows, the first of them the input's; `on_asked` is called before the next run with what was asked for.
 
-    `code` names the design: a message about another is dropped. `height` is in pixels, for the list under its head.
+    `code` names the design: a message about another is dropped.
     """
 
     def heard() -> None:
@@ -261,9 +265,7 @@ def op_list(rows: list[Row], selected: int, code: str, *, height: int, on_asked:
             "rows": [asdict(row) for row in rows],
             "selected": selected,
             "code": code,
-            "height": height,
             "letters": LETTERS,
         },
-        height=height + 34,
         on_asked_change=heard,
     )

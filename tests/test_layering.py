@@ -37,6 +37,7 @@ TORCH_FREE = (
     "lab.shelf",
     "lab.machine",
     "lab.studies",
+    "lab.designs",
     "lab.study_tables",
     "lab.robustness_table",
 )
