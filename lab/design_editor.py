@@ -189,9 +189,9 @@ def headline(now: Opened) -> None:
 
 def budget_bar(now: Opened) -> None:
     """How much of the challenge's 8,000 parameters is used."""
-    used, left = now.walked.parameters / MAX_PARAMETERS, MAX_PARAMETERS - now.walked.parameters
-    rest = f"{left:,} left" if left >= 0 else f":red[**{-left:,} too many**]"
-    st.progress(min(1.0, used), text=f"**{now.walked.parameters:,}** of {MAX_PARAMETERS:,} parameters · {rest}")
+    used, left = now.walked.parameters, MAX_PARAMETERS - now.walked.parameters
+    rest = f"parameters · {left:,} left" if left >= 0 else f"· :red[**{-left:,} too many**]"
+    st.progress(min(1.0, used / MAX_PARAMETERS), text=f"**{used:,}** of {MAX_PARAMETERS:,} {rest}")
 
 
 def view_switch(now: Opened) -> str:

@@ -173,7 +173,8 @@ def _label(each: FeatureMap, parting: str) -> str:
 
 def _framed(figure: go.Figure, right: float, size: int) -> go.Figure:
     """One scale for both axes, with room above for the slant and below for three lines of words."""
-    figure.update_xaxes(visible=False, range=[-3, max(right, ROOM * size / 28)], constrain="domain")
+    wide = max(right, ROOM * size / 28)
+    figure.update_xaxes(visible=False, range=[-0.045 * wide, wide], constrain="domain")
     figure.update_yaxes(
         visible=False, range=[-0.5 * size - 9, (0.5 + SLANT) * size + 1], scaleanchor="x", constrain="domain"
     )

@@ -104,7 +104,7 @@ def signed(value: int) -> str:
 def code(now: Opened) -> None:
     """The design as PyTorch code, as JSON and as an ONNX file, each to be taken along."""
     form = st.segmented_control(
-        "Form", FORMS, default=FORMS[0], required=True, key="form", label_visibility="collapsed"
+        "Form", FORMS, default=FORMS[0], required=True, key="form", bind="query-params", label_visibility="collapsed"
     )
     name = file_name(now.architecture)
     if form == "JSON":

@@ -382,3 +382,4 @@ def test_the_onnx_file_is_made_when_it_is_asked_for() -> None:
     assert onnxruntime.InferenceSession(io.BytesIO(content).read()).get_inputs()[0].shape == ["N", 1, 28, 28]
     app = opened(DESIGN, view="Code", form="ONNX", **{"from": "a2-final-7758"})
     assert not app.exception
+    assert [each.proto.label for each in app.get("download_button")] == ["Make and download the ONNX file"]
