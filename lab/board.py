@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 
 from core import catalogue
 from core.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
@@ -67,13 +68,13 @@ class Standing:
         return self.owner or self.name
 
 
-def standings(rows: Iterable[Sequence[Run]], history: Histories) -> list[Standing]:
+def standings(rows: Iterable[Sequence[Run]], history: Histories) -> tuple[Standing, ...]:
     """The finished training runs among the rows of a table, ranked: who meets more conditions, then the smaller.
 
     Of two that miss the challenge by as many conditions, the one that holds more.
     """
     found = [standing for members in rows if (standing := _standing(members, history)) is not None]
-    return sorted(found, key=_rank)
+    return tuple(sorted(found, key=_rank))
 
 
 def _rank(each: Standing) -> tuple[float, ...]:
@@ -106,13 +107,18 @@ def _standing(members: Sequence[Run], history: Histories) -> Standing | None:
 
 def _note(finished: Sequence[Run]) -> str:
     """What a figure on the board should not hide."""
-    told = []
-    with suppress(LabError):
-        if recipe_from_json(finished[0].recipe).watches_test:
-            told.append("its schedule watches the test loss, which flatters")
+    told = ["its schedule watches the test loss, which flatters"] if _watches_test(finished[0].recipe) else []
     if any(run.rate_changes for run in finished):
         told.append("its rate was changed by hand")
     return "; ".join(told)
+
+
+@lru_cache(maxsize=2_000)
+def _watches_test(recipe: str) -> bool:
+    """Whether a recipe, JSON, lets the test set have a say; read once, as the board looks again every few seconds."""
+    with suppress(LabError):
+        return recipe_from_json(recipe).watches_test
+    return False
 
 
 def front(ranked: Sequence[Standing]) -> list[Standing]:
@@ -120,12 +126,12 @@ def front(ranked: Sequence[Standing]) -> list[Standing]:
     return [ranked[index] for index in pareto_front([(each.parameters, each.figures.held) for each in ranked])]
 
 
-def chosen(ranked: Sequence[Standing], nickname: str = "", tag: str = "") -> list[Standing]:
+def chosen(ranked: Sequence[Standing], nickname: str = "", tag: str = "") -> tuple[Standing, ...]:
     """Those of one nickname and with one tag; "" takes all."""
-    return [each for each in ranked if nickname in ("", each.owner) and (not tag or tag in each.tags)]
+    return tuple(each for each in ranked if nickname in ("", each.owner) and (not tag or tag in each.tags))
 
 
-def ladder() -> list[Standing]:
+def ladder() -> tuple[Standing, ...]:
     """The ladder's measured steps as they would stand here, for orientation."""
     found = []
     for name, study in studies().items():
@@ -139,4 +145,4 @@ def ladder() -> list[Standing]:
                     len(study.runs[0].history), figures, 0.0,
                 )
             )  # fmt: skip
-    return found
+    return tuple(found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -23,7 +24,8 @@ LABELS = 14  # names at marks; the others are in the table and at the pointer
 Box = tuple[float, float, float, float]  # left, right, bottom, top, in pixels
 
 
-def board(ranked: Sequence[Standing], ladder: Sequence[Standing], ink: str, height: int = 400) -> go.Figure:
+@lru_cache(maxsize=16)  # a class looks at the same board, and looks again every few seconds
+def board(ranked: tuple[Standing, ...], ladder: tuple[Standing, ...], ink: str, height: int = 400) -> go.Figure:
     """Who meets the challenge is a filled green circle, who does not a hollow one; the axes keep their place.
 
     `ink` is the colour of the names.

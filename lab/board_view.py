@@ -11,9 +11,9 @@ from core.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
 from core.errors import LabError, RunError
 from core.study import LAST
 from lab import board_figures
-from lab.board import CHALLENGE_DATA, LIMIT, Standing, chosen, ladder, standings
+from lab.board import CHALLENGE_DATA, Standing, chosen, ladder
 from lab.live_plot import live_plot
-from lab.resources import finished_epochs, store
+from lab.resources import ranking, store
 from lab.run_table import compare_button, opened, table_key
 from lab.studies import in_words
 from lab.widgets import ink
@@ -24,14 +24,9 @@ SOON, LATE = 2.5, 12.0  # seconds between two looks: while something runs, and o
 YES, NO = "✓", "✗"
 
 
-def ranked() -> list[Standing]:
-    """Every finished run of the store, ranked."""
-    return standings(store().entries(LIMIT), lambda run: finished_epochs(run.id, run.ended or 0.0))
-
-
 def filters() -> tuple[str, str]:
     """Choose a nickname and a tag: ?nickname= and ?tag= in the URL. One that no run has is said, and takes all."""
-    everyone = ranked()
+    everyone = ranking()
     nickname = _filter("nickname", "Nickname", sorted({each.owner for each in everyone if each.owner}))
     return nickname, _filter("tag", "Tag", sorted({tag for each in everyone for tag in each.tags}))
 
@@ -64,7 +59,7 @@ def board(nickname: str, tag: str, with_ladder: bool) -> None:
         try:
             if (SOON if _running() else LATE) != clock:
                 st.rerun()  # only the full run can change the board's clock
-            _board(chosen(ranked(), nickname, tag), with_ladder)
+            _board(chosen(ranking(), nickname, tag), with_ladder)
         except LabError as error:
             show_error(error)
 
@@ -77,11 +72,11 @@ def _running() -> int:
 
 
 def _board(everyone: Sequence[Standing], with_ladder: bool) -> None:
-    here = [each for each in everyone if each.dataset == CHALLENGE_DATA]
+    here = tuple(each for each in everyone if each.dataset == CHALLENGE_DATA)
     elsewhere = [each for each in everyone if each.dataset != CHALLENGE_DATA]
     _headline(here)
     live_plot(
-        board_figures.board(here, ladder() if with_ladder else [], ink()), key="board", height=400,
+        board_figures.board(here, ladder() if with_ladder else (), ink()), key="board", height=400,
         alt=f"Parameters against held accuracy of {len(here)} runs; the table below has the same figures.",
     )  # fmt: skip
     if here:

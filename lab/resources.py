@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from core.history import EpochRecord
 from core.mnist import EMBEDDED, Pixels, Split, SplitName, best_present, is_present, load_split
+from lab.board import LIMIT, Standing, standings
 from lab.handwriting import Handwriting
 from lab.runs import RunStore, lab_home
 from lab.vote import Rooms
@@ -104,6 +105,12 @@ def rooms() -> Rooms:
 def finished_epochs(run_id: str, ended: float) -> tuple[EpochRecord, ...]:
     """The epochs of a run that has ended, read once: none is added unless it goes on, and then it ends anew."""
     return tuple(store().epochs(run_id))
+
+
+@st.cache_resource(ttl=1.0, max_entries=1, show_spinner=False)
+def ranking() -> tuple[Standing, ...]:
+    """Every finished run before the challenge, worked out once for all who look at the board within a second."""
+    return standings(store().entries(LIMIT), lambda run: finished_epochs(run.id, run.ended or 0.0))
 
 
 @st.cache_resource

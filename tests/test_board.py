@@ -28,7 +28,7 @@ def store(home: object) -> RunStore:
     return RunStore(lab_home())
 
 
-def on_board(store: RunStore) -> list[Standing]:
+def on_board(store: RunStore) -> tuple[Standing, ...]:
     def history(run: Run) -> list[EpochRecord]:
         return store.epochs(run.id)
 
@@ -77,7 +77,7 @@ def test_only_finished_training_runs_stand_on_the_board(store: RunStore) -> None
         kind="range_test", name="x", architecture="{}", recipe="{}", dataset="MNIST", device="cpu", parameters=1,
         seed=1, epochs=0,
     )  # fmt: skip
-    assert on_board(store) == []
+    assert on_board(store) == ()
     made_run(store, GOOD)
     assert len(on_board(store)) == 1
 
@@ -114,7 +114,7 @@ def test_the_board_can_be_narrowed_to_a_nickname_and_a_tag(store: RunStore) -> N
     assert {each.owner for each in chosen(everyone, tag="monday")} == {"Mia", "Ben"}
     assert [each.owner for each in chosen(everyone, tag="late")] == ["Ben"]
     assert [each.owner for each in chosen(everyone, nickname="Mia")] == ["Mia"]
-    assert chosen(everyone, "Mia", "late") == []
+    assert chosen(everyone, "Mia", "late") == ()
 
 
 # -------------------------------------------------------------------------------------------------------- the picture
@@ -123,7 +123,7 @@ def test_the_board_can_be_narrowed_to_a_nickname_and_a_tag(store: RunStore) -> N
 def test_who_passes_is_told_by_form_as_well_as_by_colour(store: RunStore) -> None:
     made_run(store, GOOD, owner="passes")
     made_run(store, [0.991] * 5, owner="misses")
-    figure = board_figures.board(on_board(store), [], "#000")
+    figure = board_figures.board(on_board(store), (), "#000")
     forms = {
         trace.customdata[0]: trace.marker.symbol[0] for trace in figure.data if trace.mode == "markers" and len(trace.x)
     }
@@ -143,7 +143,7 @@ def test_the_axes_keep_their_place_whoever_comes(store: RunStore) -> None:
 
 def test_what_lies_below_the_picture_stands_on_its_floor_as_a_triangle(store: RunStore) -> None:
     made_run(store, [0.5] * 3)
-    figure = board_figures.board(on_board(store), [], "#000")
+    figure = board_figures.board(on_board(store), (), "#000")
     (mark,) = [trace for trace in figure.data if trace.mode == "markers" and len(trace.x)]
     assert list(mark.y) == [board_figures.FLOOR]
     assert mark.marker.symbol[0] == "triangle-down-open"
@@ -152,7 +152,7 @@ def test_what_lies_below_the_picture_stands_on_its_floor_as_a_triangle(store: Ru
 
 def test_a_nickname_is_text_on_the_picture(store: RunStore) -> None:
     made_run(store, GOOD, owner="<a href='x'>y</a>", name="<b>n</b>")
-    drawn = json.dumps(board_figures.board(on_board(store), [], "#000").to_plotly_json(), default=str)
+    drawn = json.dumps(board_figures.board(on_board(store), (), "#000").to_plotly_json(), default=str)
     assert "<a href" not in drawn
     assert "<b>n</b>" not in drawn
 
