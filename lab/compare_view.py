@@ -48,7 +48,7 @@ def run_picker() -> list[Shown]:
 
     st.multiselect(
         "Runs", list(options), key="compare_picker", on_change=choose, max_selections=MOST, select_all=False, wrap=True,
-        format_func=lambda key: options.get(key, key), placeholder="Type a name, a nickname or a number",
+        format_func=lambda key: options.get(key, key), placeholder="A name, nickname or tag",
         help=f"Runs of this lab and shipped ones, up to {MOST}; several seeds of one recipe count as one.",
     )  # fmt: skip
     return shown
@@ -177,15 +177,20 @@ def curve_knobs() -> tuple[str, float]:
     return name, weight
 
 
-def curves(keys: Sequence[str], name: str, weight: float) -> None:
+def curves(now: Sequence[Shown], name: str, weight: float) -> None:
     """The curves and the table of these runs; they tick while one of the runs is under way."""
-    clock = SECONDS if any(each.entry.unfinished for each in found(keys)) else None
+    keys = [each.entry.key for each in now]
+    clock = SECONDS if any(each.entry.unfinished for each in now) else None
 
     def panel() -> None:
         shown = found(keys)
         if clock and not any(each.entry.unfinished for each in shown):
             st.rerun()  # only the full run can stop the clock
-        _curves(shown, name, weight)
+        try:
+            if shown:  # else all were deleted meanwhile, which has been said
+                _curves(shown, name, weight)
+        except LabError as error:
+            show_error(error)
 
     st.fragment(panel, run_every=clock)()
 

@@ -79,15 +79,14 @@ def keys_in(wanted: str) -> list[str]:
 
 def find(store: RunStore, key: str) -> Entry:
     """The entry of that key. Raises RunError for one that is neither here nor shipped, or is a range test."""
-    for entry in of_studies():
-        if key == entry.key:
-            return entry
     members = _members(store, key)
-    if not members:
-        raise RunError(f"there is no run, no group of runs and no shipped study {short(key)} here")
-    if members[0].kind != "train":
-        raise RunError(f"run {members[0].id} is a range test; only training runs can be compared")
-    return of_runs(store, members, key)
+    if members:
+        if members[0].kind != "train":
+            raise RunError(f"run {members[0].id} is a range test; only training runs can be compared")
+        return of_runs(store, members, key)
+    if entry := _of_shipped(key):
+        return entry
+    raise RunError(f"there is no run, no group of runs and no shipped study {short(key)} here")
 
 
 def _members(store: RunStore, key: str) -> list[Run]:
@@ -134,17 +133,23 @@ def recipe_of(run: Run) -> Recipe:
 
 def of_studies() -> list[Entry]:
     """The shipped studies, and the shipped checkpoints of the steps that have none, in the order of the ladder."""
-    found = {name: _of_study(study) for name, study in studies().items()}
-    for shelved in shipped():
-        card = shelved.card
-        if card.slug and card.slug not in found:
-            title = titles().get(card.slug, card.name)
-            found[card.slug] = Entry(
-                card.slug, title, card.slug, card.architecture, card.recipe, card.dataset, card.parameters,
-                (run_of(card),),
-            )  # fmt: skip
+    names = dict.fromkeys([*studies(), *(shelved.card.slug for shelved in shipped() if shelved.card.slug)])
+    found = [entry for name in names if (entry := _of_shipped(name)) is not None]
     order = {step.slug: place for place, step in enumerate((*catalogue.LADDER, *catalogue.EXTRAS))}
-    return sorted(found.values(), key=lambda entry: (order.get(entry.key, len(order)), entry.key))
+    return sorted(found, key=lambda entry: (order.get(entry.key, len(order)), entry.key))
+
+
+def _of_shipped(name: str) -> Entry | None:
+    """The study of that name, or the run of the shipped checkpoint of that step; None where there is neither."""
+    if study := studies().get(name):
+        return _of_study(study)
+    card = next((shelved.card for shelved in shipped() if shelved.card.slug == name), None)
+    if not name or card is None:
+        return None
+    title = titles().get(name, card.name)
+    return Entry(
+        name, title, name, card.architecture, card.recipe, card.dataset, card.parameters, (run_of(card),)
+    )  # fmt: skip
 
 
 def _of_study(study: Study) -> Entry:
@@ -162,10 +167,10 @@ def menu(store: RunStore, limit: int = 300) -> dict[str, str]:
 
 
 def label_of(members: Sequence[Run]) -> str:
-    """Runs in a narrow menu: name, whose, how many seeds, and what tells them from others of that name."""
+    """Runs in a menu that can be searched: name, whose, how many seeds, what tells them from others, and tags."""
     first = members[0]
     many = f"{len(members)} seeds" if len(members) > 1 else f"seed {first.seed}"
-    return " · ".join(part for part in (first.name, first.owner, many, key_of(members)[:6]) if part)
+    return " · ".join(part for part in (first.name, first.owner, many, key_of(members)[:6], *first.tags) if part)
 
 
 def checkpoint_of(entry: Entry) -> str:

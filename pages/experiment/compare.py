@@ -34,7 +34,7 @@ with wide:
         if view == "Curves" or second is None:
             with narrow:
                 name, weight = curve_knobs()
-            curves([each.entry.key for each in shown], name, weight)
+            curves(shown, name, weight)
         elif view == "Differences":
             differences(first, second)
         elif view == "Is it real?":
