@@ -295,7 +295,7 @@ def _what_makes_it_hard(subject: Subject) -> str:
 def unsteady(subject: Subject) -> Finding | None:
     """The held-out loss goes up and down to the end, and the rate has hardly fallen."""
     history = subject.history
-    if len(history) < WINDOW:
+    if len(history) < 1.5 * WINDOW:  # or its steep beginning would be in the window
         return None
     rates = [record.learning_rate for record in history]
     losses, name = held_out(history[-WINDOW:])
@@ -327,7 +327,8 @@ def still_improving(subject: Subject) -> Finding | None:
     else:
         window = losses[-WINDOW:]
         line = trend(window)
-        fall = -line.slope * (WINDOW - 1) / statistics.fmean(window)
+        half = line.slope * (WINDOW - 1) / 2
+        fall = -2 * half / max(statistics.fmean(window) - half, 1e-12)  # of where the line begins
         if fall < WORTH_IT or line.t > -T_OF_WINDOW:
             return None
         evidence = (

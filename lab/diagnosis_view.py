@@ -113,8 +113,8 @@ def diagnosis(run: Run, findings: Sequence[Finding]) -> None:
 def _show(run: Run, finding: Finding) -> None:
     say, go = st.columns([4, 1], vertical_alignment="center")
     advice = f" {escaped(finding.advice)}" if finding.advice else ""
-    say.markdown(f"{ICONS.get(finding.kind, BAD)} **{escaped(finding.words)}**{advice}")
-    say.caption(escaped(finding.evidence))
+    words = f"{ICONS.get(finding.kind, BAD)} **{escaped(finding.words)}**{advice}"
+    say.markdown(f"{words}  \n:gray[:small[{escaped(finding.evidence)}]]")
     if finding.page is not None:
         page, title = PAGES[finding.page]
         go.page_link(page, label=title, icon=":material/arrow_forward:", query_params=way_on(run, finding.page))

@@ -22,9 +22,7 @@ VERDICTS = {True: "✓ right", False: "✗ not so", None: "— open"}
 
 def prediction_form(other: str, key: str) -> Prediction | None:
     """The form, folded away until it is wanted; None where nothing is predicted. `other`: what it is held against."""
-    with st.expander("Predict first", icon=":material/psychology:", key=f"{key}-predict", on_change="rerun") as panel:
-        if not panel.open and not st.session_state.get(f"{key}-commit"):
-            return None
+    with st.expander("Predict first", icon=":material/psychology:"):
         committed = st.toggle(
             "I commit to a prediction", key=f"{key}-commit", persist_state="session",
             help="It is kept with the run and shown beside what the run comes to.",

@@ -54,7 +54,8 @@ def range_curve(
         figure.add_scatter(
             x=[None], y=[None], mode="lines", line=line, name=f"{each.name} {each.learning_rate:.3g}", showlegend=True
         )
-    figure.update_xaxes(type="log", title="learning rate", range=[start, end], dtick=1, exponentformat="power")
+    dtick: float | str = 1 if end - start > 2.5 else "D2"  # of less than three decades, the 2 and the 5 as well
+    figure.update_xaxes(type="log", title="learning rate", range=[start, end], dtick=dtick, exponentformat="power")
     figure.update_yaxes(title="loss, smoothed", range=[0, 1.05 * max(2.4, max(smoothed, default=0.0))])
     return laid_out(figure, height)
 

@@ -176,18 +176,18 @@ def _suggestion(run: Run, each: Suggestion) -> None:
     say.markdown(f"**{each.name}: {each.learning_rate:.3g}**, {each.why}.{edge}")
     if apply.button(
         "Use it", key=f"use-{run.id}-{each.name}", width="stretch",
-        help="Puts this rate into the recipe on Train.",
+        help="Puts this rate into the recipe on Train.", on_click=fill_form,
+        args=(run.slug, link_to(run), each.learning_rate),
     ):  # fmt: skip
-        to_train(run.slug, link_to(run), each.learning_rate)
+        st.switch_page("pages/experiment/train.py", query_params=link_to(run))
 
 
-def to_train(slug: str, link: dict[str, str], rate: float, schedule: str = "") -> None:
-    """Put the rate, and the schedule where one is named, into the form of that network on Train, and go there."""
+def fill_form(slug: str, link: dict[str, str], rate: float, schedule: str = "") -> None:
+    """Put the rate, and the schedule where one is named, into the form of that network on Train."""
     key = f"recipe-{slug if 'step' in link else ''}"
     st.session_state[rate_key(key)] = rate
     if schedule:
         st.session_state[f"{key}-schedule"] = schedule
-    st.switch_page("pages/experiment/train.py", query_params=link)
 
 
 def edge_warning(settings: RangeTest, run_id: str) -> None:
@@ -215,27 +215,30 @@ def edge_warning(settings: RangeTest, run_id: str) -> None:
 def schedule_view(network: Network, dataset: str) -> None:
     """Every schedule over the epochs with the chosen rate; one click takes rate and schedule to Train."""
     st.markdown("**What a schedule makes of the rate**")
-    own = type(network.recipe.schedule).__name__
-    kinds = {
-        name: network.recipe.schedule if name == own else cast(Schedule, plain(kind))
-        for name, kind in SCHEDULES.items()
-    }
+    own, kinds = type(network.recipe.schedule).__name__, kinds_of(network.recipe)
     chosen = st.segmented_control(
         "Schedule", list(kinds), default=own, required=True, key="schedule-shown", label_visibility="collapsed"
     )
     rate, go, _ = st.columns([2, 2, 3], vertical_alignment="bottom")
     largest = rate.number_input(
-        "Largest rate", 1e-9, 100.0, float(network.recipe.learning_rate), step=None, format="%.3g",
+        "Largest rate", 1e-9, 100.0, float(network.recipe.learning_rate), step=None, format="%.4g",
         key=f"largest-{network.slug}",
     )  # fmt: skip
     if go.button("Use both in Train", icon=":material/arrow_forward:", width="stretch"):
-        to_train(network.slug, network.link, largest, chosen)
+        fill_form(network.slug, network.link, largest, chosen)  # now: a callback would have the rate before this one
+        st.switch_page("pages/experiment/train.py", query_params=network.link)
     recipe = replace(network.recipe, learning_rate=largest)
     st.plotly_chart(
         rate_figures.schedules(recipe, kinds, iterations_per_epoch(dataset, recipe), chosen), key="schedules",
         config={"displayModeBar": False}, alt="The learning rate over the epochs, by each schedule.",
     )  # fmt: skip
     st.caption(SAID[chosen])
+
+
+def kinds_of(recipe: Recipe) -> dict[str, Schedule]:
+    """Every kind of schedule: the recipe's own as it has it, the others as one begins with them."""
+    own = type(recipe.schedule)
+    return {name: recipe.schedule if kind is own else cast(Schedule, plain(kind)) for name, kind in SCHEDULES.items()}
 
 
 SAID = {

@@ -45,9 +45,10 @@ def _rate(run: Run, batches: list[BatchRow]) -> None:
             for name, factor in FACTORS.items():
                 st.button(name, key=f"rate-{run.id}-{factor}", on_click=_scale, args=(run.id, factor))
         with st.form(f"rate-form-{run.id}", border=False):
-            key = f"rate-to-{run.id}"
-            st.session_state.setdefault(key, now)  # and not as a default, which would change with each look
-            wanted = st.number_input("Or set it to", 1e-9, 100.0, step=None, format="%.4g", key=key)
+            first = st.session_state.setdefault(f"rate-first-{run.id}", now)  # a new default would be a new field
+            wanted = st.number_input(
+                "Or set it to", 1e-9, 100.0, first, step=None, format="%.4g", key=f"rate-to-{run.id}"
+            )
             if st.form_submit_button("Set"):
                 _scale(run.id, wanted / now)
 

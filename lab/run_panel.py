@@ -179,7 +179,7 @@ def _progress(run: Run, recipe: Recipe, batches: list[BatchRow]) -> None:
     if batches:
         latest = batches[-1]
         seconds = (total - done) * recipe.batch_size / max(1.0, latest.images_per_second)
-        left = f" · {spell_seconds(seconds)} left" if run.status in UNFINISHED else ""
+        left = f" · {spell_seconds(seconds)} left" if run.status in UNFINISHED and run.paused_since is None else ""
         text = (
             f"epoch {latest.epoch + 1} of {recipe.epochs} · iteration {done:,} of {total:,} · learning rate "
             f"{latest.learning_rate:.4g} · {latest.images_per_second:,.0f} images/s{left}"

@@ -245,11 +245,11 @@ def test_validation_is_looked_at_where_there_is_any() -> None:
 
 
 def test_a_constant_rate_with_a_scattering_loss_is_unsteady_and_a_fallen_one_is_not() -> None:
-    records = history([0.5, 0.1, 0.05, 0.03, 0.04, 0.03, 0.045, 0.03])
+    records = history([0.5, 0.1, 0.05, 0.04, 0.05, 0.03, 0.04, 0.03, 0.045, 0.03])
     assert diagnosis.unsteady(Subject(records, Recipe())) is not None
     fallen = (*records[:-1], replace(records[-1], learning_rate=0.001))
     assert diagnosis.unsteady(Subject(fallen, Recipe())) is None
-    assert diagnosis.unsteady(Subject(records[:4], Recipe())) is None, "too few"
+    assert diagnosis.unsteady(Subject(records[:8], Recipe())) is None, "too few"
 
 
 def test_augmentation_and_dropout_are_what_less_of_is_advised() -> None:

@@ -52,7 +52,8 @@ with wide:
         with folded:
             snapshots = snapshots_toggle(walked.parameters, step.slug)
         with predicted:
-            prediction = prediction_form(held_against(reference_of(step.slug, architecture)), step.slug)
+            reference = reference_of(step.slug, architecture) if dataset == "MNIST" else None
+            prediction = prediction_form(held_against(reference), step.slug)
         jobs.ensure_worker(store())  # warm by the time Start is pressed
         if start or test:
             kind: jobs.Kind = "train" if start else "range_test"
