@@ -55,7 +55,7 @@ def differences(first: Shown, second: Shown) -> None:
         st.dataframe(
             pd.DataFrame(shown), hide_index=True, height=38 + 35 * len(shown), placeholder="",
             column_config={
-                **{letter: st.column_config.TextColumn(width=250) for letter in (first.letter, second.letter)},
+                **{letter: st.column_config.TextColumn(width=235) for letter in (first.letter, second.letter)},
                 "what": st.column_config.TextColumn(width=80),
                 "parameters": st.column_config.NumberColumn("parameters ±", format="localized", width=90),
                 "MACs": st.column_config.NumberColumn("MACs ±", format="localized", width=90),
