@@ -17,7 +17,7 @@ from PIL import Image
 
 from core.mnist import Pixels
 from core.receptive_field import ReceptiveField, extent
-from lab.figures import FRONT, TEST, VALIDATION
+from lab.figures import FRONT, PASS, TEST, VALIDATION
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ _HTML = """
     </div>
     <p class="says" aria-live="polite"><b></b><span></span></p>
     <p class="sees" aria-live="polite"></p>
-    <p class="legend"><i class="field"></i>its field<br><i class="before"></i>one op before<br>
+    <p class="legend"><i class="field"></i>its field<br>
+      <span class="earlier"><i class="before"></i>one op before<br></span>
       <i class="neighbour"></i>its neighbour's</p>
   </div>
 </div>
@@ -92,6 +93,7 @@ rect.frame {{ stroke: rgba(128, 128, 128, 0.9); stroke-width: 1; }}
 path.grid {{ stroke: rgba(160, 160, 160, 0.75); stroke-width: 0.7; }}
 rect.field, rect.unit {{ stroke: {TEST}; stroke-width: 3; }}
 rect.seen, rect.unit {{ fill: rgba(213, 94, 0, 0.25); }}
+svg.map:not(.over-digit) rect.unit {{ stroke: {PASS}; stroke-width: 3; fill: none; }}
 rect.before {{ stroke: {FRONT}; stroke-width: 2; }}
 rect.neighbour {{ stroke: {VALIDATION}; stroke-width: 2; stroke-dasharray: 5 4; }}
 rect.hovered {{ stroke: #FFFFFF; stroke-width: 1.5; stroke-dasharray: 2 3; }}
@@ -111,7 +113,7 @@ button {{
   background: var(--st-secondary-background-color); border: 1px solid var(--st-border-color); border-radius: 0.4rem;
 }}
 button:focus-visible {{ outline: 2px solid var(--st-primary-color); }}
-.alone .controls {{ display: none; }}
+.alone .controls, .alone .earlier {{ display: none; }}
 .legend {{ font-size: 0.85rem; line-height: 1.6; opacity: 0.85; }}
 .legend i {{
   display: inline-block; width: 0.8em; height: 0.8em; margin-right: 0.5em; vertical-align: -0.1em;

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # torch takes two seconds to import, and only some pages need
     from core.card import Card
     from core.diagnosis import DeadUnits
     from core.effective_field import EffectiveField
+    from core.inside import Activity, Occlusion
     from core.mistakes import Predictions
     from core.resident import Normalisation
     from core.spec import Architecture
@@ -191,3 +192,54 @@ def dead_in(stem: str, sha256: str) -> tuple[DeadUnits, ...]:
     network, card = opened(stem, sha256)
     images = torch.tensor(split(card.dataset, "test").images[:DEAD_IMAGES])
     return dead_units(network, card.architecture, normalised(grey(images), normalisation_of(card)))
+
+
+DEAD_FILTER_IMAGES = 1_000  # test digits that a filter must be silent on to count as dead
+
+
+@st.cache_resource(max_entries=32, show_spinner="Showing it the first test digits...")
+def activity_of(stem: str, sha256: str, dataset: str) -> list[Activity]:
+    """How much each filter of a checkpoint's network answers. Raises CheckpointError."""
+    from core.checkpoint import normalisation_of
+    from core.inside import activity
+
+    network, card = opened(stem, sha256)
+    images = split(dataset, "test").images[:DEAD_FILTER_IMAGES]
+    return activity(network, card.architecture, images, normalisation_of(card))
+
+
+@st.cache_resource(max_entries=64, show_spinner="Covering the digit, square by square...")
+def occluded(stem: str, sha256: str, digit: bytes, label: int, side: int) -> Occlusion:
+    """What covering squares of a digit, 28 x 28 bytes, does to a checkpoint's answer. Raises CheckpointError."""
+    from core.checkpoint import normalisation_of
+    from core.inside import occlusion
+
+    network, card = opened(stem, sha256)
+    pixels = np.frombuffer(digit, np.uint8).reshape(28, 28)
+    return occlusion(network, card.architecture, pixels, normalisation_of(card), label, side)
+
+
+Film = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]
+
+
+@st.cache_resource(max_entries=16, show_spinner="Opening every epoch...")
+def through_epochs(pairs: tuple[tuple[str, str], ...], digit: bytes, index: int) -> Film:
+    """Of several checkpoints of one network, stem and SHA-256 each: what convolution `index` makes of a digit.
+
+    Maps (N, C, H, W), kernels (N, out, in, k, k) and the answer's probabilities (N, 10). Raises CheckpointError.
+    """
+    from pathlib import Path
+
+    from core.checkpoint import load, normalisation_of
+    from core.inside import feature_maps, filters_of
+
+    pixels = np.frombuffer(digit, np.uint8).reshape(28, 28)
+    maps, kernels, scores = [], [], []
+    for stem, _ in pairs:
+        network, card = load(Path(stem))
+        found = feature_maps(network, pixels, normalisation_of(card))
+        maps.append(found[index + 1])
+        kernels.append(filters_of(network, index))
+        scores.append(found[-1].reshape(-1).astype(np.float64))
+    odds = np.exp(np.stack(scores) - np.max(scores, 1, keepdims=True))
+    return np.stack(maps), np.stack(kernels), odds / odds.sum(1, keepdims=True)
