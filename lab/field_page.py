@@ -13,7 +13,7 @@ from PIL import Image
 from core import catalogue
 from core.errors import SpecError
 from core.field_claims import claimed_rows, moves_field, not_carried, width_arithmetic
-from core.link import from_code
+from core.link import from_code, to_code
 from core.mnist import Pixels, best_present
 from core.receptive_field import ReceptiveField, extent, pixels_inside
 from core.seen_pixels import Reached, seen_pixels
@@ -423,10 +423,15 @@ def _claimed_words(claim: catalogue.FieldClaim | None) -> str:
 def way_on(network: Viewed) -> None:
     """To the network's training, or to what its units make of a digit."""
     step = network.step
-    if step is None:
-        st.page_link("pages/learn/step.py", label="Look at the steps of the ladder", icon=":material/arrow_forward:")
-        return
     onward, inside = st.columns(2)
+    if step is None:
+        code = to_code(network.walked.architecture)
+        for column, page, label in (
+            (onward, "pages/experiment/train.py", "Train this network"),
+            (inside, "pages/experiment/design.py", "Change this design"),
+        ):
+            column.page_link(page, label=label, icon=":material/arrow_forward:", query_params={"design": code})
+        return
     onward.page_link(
         "pages/experiment/train.py", label="Train this network", icon=":material/arrow_forward:",
         query_params=widgets.link_parameters(step),

@@ -388,6 +388,10 @@ def close_look(
             "pages/use/draw.py", label="Ask other networks about it", icon=":material/arrow_forward:",
             query_params={"checkpoint": compared, "source": "Test digit", "digit": str(index)},
         )  # fmt: skip
+        onward.page_link(
+            "pages/use/inside.py", label="Look inside", icon=":material/biotech:",
+            query_params={"checkpoint": compared[0], "image": str(index), "show": "What counts"},
+        )  # fmt: skip
 
 
 def ways_on(shelved: Shelved, compared: list[str], order: MistakeOrder, cell: Cell) -> None:

@@ -11,9 +11,10 @@ import streamlit as st
 from core import catalogue
 from core.challenge import MAX_PARAMETERS, TARGET_ACCURACY
 from core.errors import SpecError
+from core.field_claims import moves_field
 from core.receptive_field import pixels_inside
 from core.recipe import Recipe
-from core.spec import Architecture, BatchNorm, GlobalAvgPool, Linear, describe
+from core.spec import Architecture, BatchNorm, describe
 from core.study import Comparison, SeedRun, Study, Summary
 from core.trace import Layer, Trace, classifier, spell
 from core.vary import changes, dropout_of, has, vary
@@ -248,11 +249,6 @@ def totals(walked: Trace) -> None:
 def kilobytes(size: int) -> str:
     """Bytes as 30.3 KB or 24.3 MB."""
     return f"{size / 1e3:,.1f} KB" if size < 1e6 else f"{size / 1e6:,.1f} MB"
-
-
-def moves_field(layer: Layer) -> bool:
-    """Whether the op looks at more than single units, or is a convolution: the rows of a receptive-field table."""
-    return layer.macs > 0 or layer.window.kernel_size > 1 or isinstance(layer.op, GlobalAvgPool | Linear)
 
 
 def field_table(walked: Trace) -> None:

@@ -13,7 +13,6 @@ from torch import nn
 from torch.nn import functional as F
 
 from core.checkpoint import load, normalisation_of
-from core.dead_units import dead_units
 from core.embedded_digits import embedded_digits
 from core.errors import SpecError
 from core.inside import (
@@ -182,14 +181,20 @@ def test_a_filter_that_is_silenced_is_found_dead_and_no_other() -> None:
     assert found[0].zeros == pytest.approx((maps <= 0).mean(), abs=1e-6)
 
 
-def test_dead_filters_are_counted_as_the_diagnosis_counts_them(mnist_raw: Path) -> None:
-    network, card = load(CHECKPOINTS / "d3-averaged-7448")
-    images = load_split("MNIST", "test").images[:200]
-    given_images = normalised(grey(torch.tensor(images)), normalisation_of(card))
-    counted = dead_units(network, card.architecture, given_images)
-    found = activity(network, card.architecture, images, normalisation_of(card))
-    assert [(each.layer.name, len(each.dead), len(each.answers)) for each in found] == [
-        (each.layer, each.dead, each.units) for each in counted
+def test_channels_that_a_large_negative_bias_silences_are_dead() -> None:
+    architecture = Architecture("dead", (Conv(6, 3), ReLU(), Flatten(), Linear(10), ReLU()))
+    network = build(architecture, 1)
+    conv, linear = network[0], network[3]
+    assert isinstance(conv, nn.Conv2d)
+    assert isinstance(linear, nn.Linear)
+    assert conv.bias is not None
+    with torch.no_grad():
+        conv.bias[[1, 4]] = -1_000
+        linear.bias[:] = 1_000
+    found = activity(network, architecture, DIGITS[:20], Normalisation())
+    assert [(each.layer.name, each.dead, len(each.answers), each.images) for each in found] == [
+        ("relu1", [1, 4], 6, 20),
+        ("relu2", [], 10, 20),
     ]
 
 

@@ -48,6 +48,10 @@ with wide:
         widgets.layer_table(walked)
     elif view == "Receptive field":
         widgets.field_view(walked, step)
+        st.page_link(
+            "pages/learn/field.py", label="Grow it op by op, and see what of it counts",
+            icon=":material/center_focus_strong:", query_params=widgets.link_parameters(step),
+        )  # fmt: skip
     elif view == "Result":
         widgets.story(step, runs)
     else:

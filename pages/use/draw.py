@@ -15,5 +15,9 @@ if not shelf:
     gallery.stop_without_checkpoint("it will read your digits")
 torch_warming()
 drawing_pad(shelf)
+st.page_link(
+    "pages/use/inside.py", label="Look inside a network at your drawing", icon=":material/biotech:",
+    query_params={"from": "Drawing"},
+)  # fmt: skip
 st.page_link("pages/learn/ladder.py", label="How these networks came about", icon=":material/arrow_forward:")
 make_ready(shelf)
