@@ -218,3 +218,37 @@ def test_a_lesson_is_presented_with_the_arrow_keys(page: Page, server: Server) -
     screenshot(page, "presentation")
     page.get_by_role("button", name="Leave").click()
     expect(page.get_by_text("Learn", exact=True).first).to_be_visible()
+
+
+def test_a_design_is_trained_explained_compared_and_stands_on_the_board(page: Page, server: Server) -> None:
+    page.goto(f"{server.address}/design?from=c6-steplr-7416")
+    settled(page)
+    fill(page, "out_channels", "10")
+    expect(page.get_by_text("7,722", exact=True).first).to_be_visible()  # 2 x 9 more in conv1, 16 x 18 in conv2
+    page.get_by_role("link", name=re.compile("^Train ")).click()
+    expect(page.get_by_role("heading", name="Train a network")).to_be_visible()
+    settled(page)
+    fill(page, "Epochs", "1")
+    fill(page, "Batch size", "512")
+    page.get_by_role("button", name="Start training").click()
+    page.wait_for_url(re.compile("run="))
+    expect(page.get_by_text("finished after 1 of 1 epochs")).to_be_visible(timeout=180_000)
+    expect(page.get_by_text("What happened, and what to try")).to_be_visible()
+    settled(page)
+    screenshot(page, "explained")
+    run = re.search("run=([0-9a-f]{16})", page.url)
+    assert run is not None
+
+    page.goto(f"{server.address}/compare?runs={run[1]},c6-steplr-7416")
+    expect(page.get_by_role("heading", name="Compare runs")).to_be_visible()
+    settled(page)
+    expect(page.get_by_text("7,722").first).to_be_visible()
+    page.get_by_text("Is it real?", exact=True).click()
+    settled(page)
+    screenshot(page, "compared")
+
+    page.goto(f"{server.address}/board")
+    settled(page)
+    expect(page.get_by_text("Challenge board").first).to_be_visible()
+    page.wait_for_selector(".js-plotly-plot")
+    screenshot(page, "board")
