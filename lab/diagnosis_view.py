@@ -10,14 +10,14 @@ import streamlit as st
 
 from core import catalogue
 from core.card import read_card
-from core.diagnosis import Finding, Kind, Other, Page, Subject, dead_units, diagnose
+from core.diagnosis import DeadUnits, Finding, Kind, Other, Page, Subject, dead_units, diagnose
 from core.errors import LabError
 from core.history import EpochRecord
 from core.link import to_code
 from core.mnist import EMBEDDED, EMBEDDED_TEST, IMAGES
 from core.recipe import recipe_from_json
 from core.spec import Architecture, Dropout, ReLU, architecture_from_json
-from lab.resources import dead_in, store
+from lab.resources import activity_of, store
 from lab.runs import BatchRow, Run
 from lab.shelf import shipped
 from lab.studies import study_of
@@ -147,7 +147,8 @@ def _dead(run: Run) -> None:
         return
     with suppress(LabError):  # no checkpoint: it failed in its first epoch
         card = read_card(stem.with_suffix(".json"))
-        dead = dead_in(str(stem), card.weights_sha256)
+        found = activity_of(str(stem), card.weights_sha256, card.dataset)
+        dead = tuple(DeadUnits(each.layer.name, len(each.dead), len(each.answers), each.images) for each in found)
         if finding := dead_units(Subject(card.history, card.recipe, dead=dead)):
             _show(run, finding)
         else:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:  # torch takes two seconds to import, and only some pages need
     from torch import nn
 
     from core.card import Card
-    from core.diagnosis import DeadUnits
     from core.effective_field import EffectiveField
     from core.inside import Activity, Occlusion
     from core.mistakes import Predictions
@@ -175,23 +174,6 @@ def onnx_file(architecture_json: str, seed: int) -> bytes:
 
     architecture = architecture_from_json(architecture_json)
     return to_onnx(build(architecture, seed), architecture)
-
-
-DEAD_IMAGES = 500  # test digits that a unit must say nothing to, to count as dead
-
-
-@st.cache_resource(max_entries=64, show_spinner="Counting dead units...")
-def dead_in(stem: str, sha256: str) -> tuple[DeadUnits, ...]:
-    """How many units of each ReLU of a checkpoint's network are dead. Raises CheckpointError."""
-    import torch
-
-    from core.checkpoint import normalisation_of
-    from core.dead_units import dead_units
-    from core.resident import grey, normalised
-
-    network, card = opened(stem, sha256)
-    images = torch.tensor(split(card.dataset, "test").images[:DEAD_IMAGES])
-    return dead_units(network, card.architecture, normalised(grey(images), normalisation_of(card)))
 
 
 DEAD_FILTER_IMAGES = 1_000  # test digits that a filter must be silent on to count as dead

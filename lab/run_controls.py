@@ -36,7 +36,8 @@ def buttons(run: Run, batches: list[BatchRow]) -> None:
 
 
 def _rate(run: Run, batches: list[BatchRow]) -> None:
-    now = batches[-1].learning_rate if batches else None
+    in_force = run.rate_changes[-1].factor if run.rate_changes else 1.0  # while held, another may be asked for
+    now = batches[-1].learning_rate * run.rate_factor / in_force if batches else None
     with st.popover("Rate", icon=":material/speed:", key=f"rate-{run.id}", disabled=now is None):
         if now is None:
             return

@@ -170,7 +170,7 @@ class Worker:
             self.leaving.wait(POLL_SECONDS)
             others, held = self.store.others_wait(run.id), time.monotonic() - since
             if held > (HELD_BEFORE_OTHERS_SECONDS if others else HELD_SECONDS):
-                self.gave_way = f"held for {held:.0f} s{' while others waited' if others else ''}; it can go on later"
+                self.gave_way = f"Held for {held:.0f} s{' while others waited' if others else ''}; it can go on later"
             if self.gave_way or self.leaving.is_set():
                 return control
         self._insist(lambda: self.store.release(run.id, self.id))

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
-from torch import nn
 
-from core.dead_units import dead_units
-from core.diagnosis import DeadUnits
 from core.errors import PredictionError
-from core.network import build
 from core.prediction import Prediction, answers, prediction_from_json, prediction_to_json
-from core.spec import Architecture, Conv, Flatten, Linear, ReLU
 
 FITS = st.sampled_from(["overfits", "underfits", "neither", None])
 SIDES = st.sampled_from(["better", "worse", "no difference", None])
@@ -69,23 +63,6 @@ def test_the_other_questions_are_answered_by_the_diagnosis() -> None:
     untold = answers(said, 0.99, 10_000, ["target missed", "too short"], "")
     assert [answer.right for answer in untold[1:]] == [None, None]
     assert len(answers(Prediction(0.99), 0.99, 10_000, ["overfits", "better"], "C2")) == 1, "left open"
-
-
-# ----------------------------------------------------------------------------------------------------------- dead units
-
-
-def test_channels_that_a_large_negative_bias_silences_are_dead() -> None:
-    architecture = Architecture("dead", (Conv(6, 3), ReLU(), Flatten(), Linear(10), ReLU()))
-    network = build(architecture, 1).eval()
-    conv, linear = network[0], network[3]
-    assert isinstance(conv, nn.Conv2d)
-    assert isinstance(linear, nn.Linear)
-    assert conv.bias is not None
-    with torch.no_grad():
-        conv.bias[[1, 4]] = -1_000
-        linear.bias[:] = 1_000
-    images = torch.rand(20, 1, 28, 28, generator=torch.Generator().manual_seed(1))
-    assert dead_units(network, architecture, images) == (DeadUnits("relu1", 2, 6, 20), DeadUnits("relu2", 0, 10, 20))
 
 
 # ---------------------------------------------------------------------------------------------------------- a nickname

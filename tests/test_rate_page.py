@@ -231,6 +231,9 @@ def test_the_controls_of_a_running_run_ask_its_worker(store: RunStore) -> None:
     assert "paused on" in said(app)
     button(app, "÷ 2")
     assert store.control(run.id).rate_factor == 0.5
+    assert "The learning rate is 0.005." in said(app), "it will be, from the next iteration on"
+    button(app, "Set")
+    assert store.control(run.id).rate_factor == pytest.approx(1), "the field still says 0.01"
     button(app, "One epoch")
     assert store.control(run.id).pause == "epoch"
     store.hold(run.id, "w")
