@@ -307,7 +307,7 @@ def effective(network: Viewed, place: Place) -> None:
     field = shown.field.size
     st.markdown(
         f"The theoretical field of **{layer.name}** is {field} x {field} pixels. How much each of them in fact moves "
-        f"its middle unit fades from the middle outwards, like a Gaussian: {_share(before)} of the effect comes from "
+        f"its middle unit fades from the middle outwards: {_share(before)} of the effect comes from "
         f"the middle half (dashed) untrained"
         + (f", {_share(after)} trained" if after else "")
         + f". Were all its pixels alike, it would be {shown.even_share:.0%}."
