@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from core.history import EpochRecord
 from core.mnist import EMBEDDED, Pixels, Split, SplitName, best_present, is_present, load_split
-from lab.board import LIMIT, Standing, standings
-from lab.handwriting import Handwriting
+from lab.board.ranking import LIMIT, Standing, standings
+from lab.draw.handwriting import Handwriting
 from lab.runs import RunStore, lab_home
-from lab.vote import Rooms
+from lab.vote.game import Rooms
 
 if TYPE_CHECKING:  # torch takes two seconds to import, and only some pages need it
     from torch import nn

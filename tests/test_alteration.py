@@ -12,7 +12,7 @@ from core.alteration import Alteration, altered
 from core.drawn_digit import Grey
 from core.mnist import load_split
 from core.vision import torchvision
-from lab.pad_extras import SLIDERS
+from lab.draw.extras import SLIDERS
 
 
 @pytest.fixture(scope="module")

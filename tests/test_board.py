@@ -12,8 +12,8 @@ from core.mnist import EMBEDDED
 from core.recipe import Recipe, ReduceLROnPlateau
 from core.spec import Architecture, Conv, Flatten, GlobalAvgPool, Linear
 from core.trace import classifier
-from lab import board_figures
-from lab.board import Standing, chosen, front, ladder, standings
+from lab.board import figures as board_figures
+from lab.board.ranking import Standing, chosen, front, ladder, standings
 from lab.runs import Run, RunStore, lab_home
 from tests.made_runs import made_run
 from tests.test_learn_pages import metric, opened, said

@@ -10,8 +10,8 @@ import pytest
 from core.calibration import BINNINGS, BINS, calibration
 from core.mistakes import Predictions
 from core.proportion import wilson
-from lab.calibration_view import in_words, table
-from lab.mistakes_figures import reliability
+from lab.mistakes.calibration import in_words, table
+from lab.mistakes.figures import reliability
 
 
 def drawn(count: int, seed: int, sharper: float = 1.0) -> Predictions:

@@ -27,9 +27,9 @@ from core.pairs import mcnemar, pair, paired_standard_error
 from core.recipe import SGD, Adam, Recipe, StepLR
 from core.recipe_difference import ABSENT, recipe_differences
 from core.study import SeedRun
-from lab import compare_figures
-from lab.compare_figures import PALETTE, QUANTITIES, Look, apart, curves, line, looks, smoothed
-from lab.entries import MOST, find, keys_in
+from lab.compare import figures as compare_figures
+from lab.compare.entries import MOST, find, keys_in
+from lab.compare.figures import PALETTE, QUANTITIES, Look, apart, curves, line, looks, smoothed
 from lab.runs import RunStore, lab_home
 from lab.studies import studies
 from tests.made_runs import history, made_run, save_weights
@@ -423,7 +423,7 @@ def test_a_name_that_looks_like_markup_stays_text_in_the_hover(store: RunStore) 
 
 
 def table_app() -> AppTest:
-    return AppTest.from_string("from lab.run_table import run_table\nrun_table()", default_timeout=30)
+    return AppTest.from_string("from lab.train.run_table import run_table\nrun_table()", default_timeout=30)
 
 
 def tick(app: AppTest, *rows: int) -> AppTest:
@@ -462,7 +462,7 @@ def test_ticked_runs_can_be_compared_named_and_deleted(store: RunStore) -> None:
 def asked_to_delete() -> AppTest:
     """The question that the table's Delete asks, about every run of the store."""
     return AppTest.from_string(
-        "from lab.resources import store\nfrom lab.run_actions import confirm_deletion\n"
+        "from lab.resources import store\nfrom lab.train.run_actions import confirm_deletion\n"
         "runs = store().runs()\nif runs:\n    confirm_deletion([runs])",
         default_timeout=30,
     )

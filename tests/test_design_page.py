@@ -21,9 +21,10 @@ from core.errors import LabError, SpecError
 from core.link import from_code, to_code
 from core.spec import Architecture, BatchNorm, Conv, Dropout, Flatten, GlobalAvgPool, Linear, ReLU, architecture_to_json
 from core.trace import classifier, trace
-from lab import design_figures, designs
-from lab.design_views import pretty
-from lab.op_list import INPUT, Asked, asked_for
+from lab.design import figures as design_figures
+from lab.design import saved as designs
+from lab.design.op_list import INPUT, Asked, asked_for
+from lab.design.views import pretty
 from lab.runs import RunStore, lab_home
 from tests.random_architectures import architectures
 from tests.test_learn_pages import metric, opened, said

@@ -14,8 +14,8 @@ from core.link import to_code
 from core.receptive_field import extent
 from core.spec import Architecture, Conv, Flatten, GlobalAvgPool, Linear, MaxPool
 from core.trace import classifier, trace
-from lab.field_explorer import Place, margin, read_place
-from lab.field_page import VIEWS, near, viewed
+from lab.field.explorer import Place, margin, read_place
+from lab.field.view import VIEWS, near, viewed
 from tests.app_server import browsing, serving, settled
 from tests.test_learn_pages import opened, said
 

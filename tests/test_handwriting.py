@@ -20,8 +20,8 @@ from core.errors import HandwritingError, LabError
 from core.mnist import EMBEDDED
 from core.network import build
 from core.proportion import wilson
-from lab import handwriting
-from lab.handwriting import FILE_NAME, Handwriting, as_split
+from lab.draw import handwriting
+from lab.draw.handwriting import FILE_NAME, Handwriting, as_split
 from tests.test_learn_pages import opened, said
 from tests.test_use_pages import save
 from tests.tiny import TINY

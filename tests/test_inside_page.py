@@ -20,8 +20,9 @@ from core.mnist import EMBEDDED, EMBEDDED_TEST
 from core.network import build
 from core.recipe import Recipe
 from core.trace import classifier
-from lab import inside_figures, shelf
-from lab.snapshots import FOLDER, snapshots
+from lab import shelf
+from lab.inside import figures as inside_figures
+from lab.inside.snapshots import FOLDER, snapshots
 from lab.training_run import SNAPSHOTS
 from tests.test_learn_pages import metric, opened, said
 from tests.tiny import TINY

@@ -37,7 +37,7 @@ TORCH_FREE = (
     "lab.shelf",
     "lab.machine",
     "lab.studies",
-    "lab.designs",
+    "lab.design.saved",
     "lab.study_tables",
     "lab.robustness_table",
 )

@@ -243,7 +243,7 @@ def test_ctrl_c_ends_the_processes_and_interrupts_the_runs(store: RunStore, tmp_
 
 
 def test_a_group_is_one_row_with_mean_and_deviation_and_single_runs_look_as_before(store: RunStore) -> None:
-    table = AppTest.from_string("from lab.run_table import run_table\nrun_table()")
+    table = AppTest.from_string("from lab.train.run_table import run_table\nrun_table()")
 
     def submit(seed: int, group: str, accuracies: list[float], status: Ending | None = "finished") -> None:
         run = store.submit(

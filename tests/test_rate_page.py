@@ -19,8 +19,10 @@ from core.range_test import RangePoint, Suggestion, rate_of, summarise
 from core.recipe import RangeTest, Recipe, recipe_from_json, recipe_to_json
 from core.spec import Architecture, architecture_to_json
 from core.trace import classifier
-from lab import diagnosis_view, rate_figures, rate_page
+from lab.rate import figures as rate_figures
+from lab.rate import view as rate_page
 from lab.runs import BatchRow, Kind, Run, RunStore
+from lab.train import diagnosis as diagnosis_view
 from lab.worker import Worker
 from tests.test_learn_pages import opened, said
 from tests.tiny import TINY

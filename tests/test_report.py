@@ -22,12 +22,12 @@ from core.card import card_from_dict
 from core.mnist import EMBEDDED
 from core.prediction import Prediction, prediction_to_json
 from core.trace import classifier
-from lab.compare_figures import QUANTITIES, Look, Shown, lettered, line
-from lab.diagnosis_view import findings_of
-from lab.entries import find
-from lab.report import figures_csv, report_html, report_name, safe_cell
-from lab.report_figures import Axis, chart
+from lab.compare.entries import find
+from lab.compare.figures import QUANTITIES, Look, Shown, lettered, line
+from lab.report.document import figures_csv, report_html, report_name, safe_cell
+from lab.report.figures import Axis, chart
 from lab.runs import RunStore, lab_home
+from lab.train.diagnosis import findings_of
 from tests.app_server import CHROMIUM_ARGUMENTS
 from tests.made_runs import history, made_run, save_weights
 from tests.test_learn_pages import opened

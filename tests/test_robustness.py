@@ -31,7 +31,8 @@ from core.robustness import (
     write_robustness,
 )
 from core.vision import torchvision
-from lab import robustness_table, robustness_view, shelf
+from lab import robustness_table, shelf
+from lab.mistakes import robustness as robustness_view
 from lab.robustness_table import measure_shipped, table
 from tests import tiny  # noqa: F401  (one thread)
 from tests.test_learn_pages import opened, said

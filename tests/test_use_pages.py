@@ -25,9 +25,10 @@ from core.mnist import EMBEDDED, EMBEDDED_TEST, load_split
 from core.network import build
 from core.recipe import Recipe
 from core.trace import classifier
-from lab import figures, gallery, shelf
-from lab.ensemble import vote_told
-from lab.handwriting import Handwriting
+from lab import figures, shelf
+from lab.draw.ensemble import vote_told
+from lab.draw.handwriting import Handwriting
+from lab.mistakes import gallery
 from tests.test_learn_pages import metric, opened, said
 from tests.tiny import TINY
 

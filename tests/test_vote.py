@@ -13,7 +13,7 @@ from core.errors import VoteError
 from core.mistakes import mistakes
 from core.mnist import EMBEDDED
 from lab.resources import rooms
-from lab.vote import MOST_ROOMS, MOST_ROUNDS, MOST_VOTERS, Question, Room, Rooms
+from lab.vote.game import MOST_ROOMS, MOST_ROUNDS, MOST_VOTERS, Question, Room, Rooms
 from tests.test_learn_pages import opened, said
 from tests.test_use_pages import answers, save
 

@@ -4,7 +4,8 @@ import streamlit as st
 
 from core.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
 from core.errors import LabError
-from lab import board_view, frame
+from lab import frame
+from lab.board import view as board_view
 from lab.words import show_error
 
 frame.heading(

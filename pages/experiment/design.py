@@ -3,9 +3,11 @@
 import streamlit as st
 
 from core.link import to_code
-from lab import design_editor, design_views, frame
-from lab.design_start import DESIGN, FROM
-from lab.design_state import opened
+from lab import frame
+from lab.design import editor as design_editor
+from lab.design import views as design_views
+from lab.design.start import DESIGN, FROM
+from lab.design.state import opened
 from lab.words import escaped
 
 frame.heading("Design a network", "Start from a step, change it op by op, and see at once what it costs and sees.")

@@ -7,10 +7,11 @@ import streamlit as st
 from core.errors import LabError
 from core.recipe import check_recipe
 from core.trace import classifier
-from lab import frame, jobs, rate_page
+from lab import frame, jobs
 from lab.nickname import nickname
+from lab.rate import view as rate_page
 from lab.resources import dataset_here, store
-from lab.run_panel import run_panel
+from lab.train.run_panel import run_panel
 from lab.widgets import headline
 from lab.words import show_error
 

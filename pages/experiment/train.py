@@ -7,17 +7,17 @@ from core.mnist import DATASETS, DOWNLOAD_BYTES
 from core.recipe import check_recipe
 from core.trace import classifier
 from lab import frame, jobs, widgets
-from lab.design_start import design_to_train
-from lab.diagnosis_view import held_against, reference_of
+from lab.design.start import design_to_train
 from lab.machine import read_machine
 from lab.nickname import nickname_field
-from lab.prediction import prediction_form, prediction_text
-from lab.previews import before_a_run
-from lab.recipe_form import recipe_form, snapshots_toggle
 from lab.resources import dataset_here, store
-from lab.run_panel import adopt_step, form_of, run_panel
-from lab.run_table import run_table
 from lab.runs import lab_home
+from lab.train.diagnosis import held_against, reference_of
+from lab.train.prediction import prediction_form, prediction_text
+from lab.train.previews import before_a_run
+from lab.train.recipe_form import recipe_form, snapshots_toggle
+from lab.train.run_panel import adopt_step, form_of, run_panel
+from lab.train.run_table import run_table
 from lab.words import show_error
 
 frame.heading(

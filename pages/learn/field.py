@@ -3,7 +3,8 @@
 import streamlit as st
 
 from core.errors import LabError
-from lab import field_page, frame
+from lab import frame
+from lab.field import view as field_page
 from lab.words import show_error
 
 frame.heading(

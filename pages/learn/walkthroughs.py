@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from lab import frame, lesson_player
+from lab import frame
+from lab.lessons import player as lesson_player
 
 if st.query_params.get("lesson"):
     lesson_player.player()

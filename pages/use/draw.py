@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from lab import frame, gallery
-from lab.drawing_pad import drawing_pad, make_ready
+from lab import frame
+from lab.draw.pad import drawing_pad, make_ready
+from lab.mistakes import gallery
 from lab.resources import torch_warming
 
 frame.heading(

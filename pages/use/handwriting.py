@@ -3,9 +3,10 @@
 import streamlit as st
 
 from core.errors import LabError
-from lab import frame, gallery
-from lab.handwriting import MOST
-from lab.handwriting_view import scored, scores_view, set_gallery
+from lab import frame
+from lab.draw.handwriting import MOST
+from lab.draw.handwriting_view import scored, scores_view, set_gallery
+from lab.mistakes import gallery
 from lab.resources import handwriting
 from lab.words import show_error
 

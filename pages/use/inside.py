@@ -3,9 +3,11 @@
 import streamlit as st
 
 from core.errors import LabError
-from lab import frame, gallery, inside_view, widgets
+from lab import frame, widgets
+from lab.inside import view as inside_view
+from lab.inside.snapshots import snapshots
+from lab.mistakes import gallery
 from lab.resources import torch_warming
-from lab.snapshots import snapshots
 from lab.words import show_error
 
 frame.heading(

@@ -6,11 +6,12 @@ from core.errors import LabError
 from core.mistakes import confusion_matrix, mistakes
 from core.mnist import best_present
 from core.trace import classifier
-from lab import frame, gallery, widgets
-from lab.calibration_view import calibration_view
-from lab.disagreement import disagreement
+from lab import frame, widgets
+from lab.mistakes import gallery
+from lab.mistakes.calibration import calibration_view
+from lab.mistakes.disagreement import disagreement
+from lab.mistakes.robustness import beyond
 from lab.resources import predictions, split
-from lab.robustness_view import beyond
 from lab.words import show_error
 
 frame.heading(

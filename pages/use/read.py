@@ -4,8 +4,10 @@ import streamlit as st
 
 from core.errors import LabError
 from core.mistakes import mistakes
-from lab import frame, gallery, vote_view
+from lab import frame
+from lab.mistakes import gallery
 from lab.resources import predictions, split
+from lab.vote import view as vote_view
 from lab.words import show_error
 
 frame.heading(

@@ -1,0 +1,1 @@
+"""The challenge board: who stands where, its picture and its page."""

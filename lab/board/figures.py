@@ -1,0 +1,170 @@
+"""The board's picture: parameters against held accuracy, the challenge's corner, the front, the ladder pale behind."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from core.challenge import MAX_PARAMETERS, TARGET_ACCURACY
+from lab.board.ranking import Standing, front
+from lab.figures import CLAIM, FRONT, PASS, TEST, laid_out
+from lab.studies import in_words
+
+FLOOR, TOP = 98.5, 99.72  # per cent; what lies below is drawn on the floor, with its number at the pointer
+SMALL = (0.0, 12_000.0)  # parameters on the linear panel, where the challenge is decided
+LARGE = (12_000.0, 2e7)  # on the logarithmic one, which keeps the others from squeezing it
+SHARES = (0.82, 0.16)  # of the width
+WIDTH, HEIGHT = 700.0, 340.0  # about the linear panel's pixels on a window 1280 wide: there words must not touch
+LABELS = 14  # names at marks; the others are in the table and at the pointer
+Box = tuple[float, float, float, float]  # left, right, bottom, top, in pixels
+
+
+@lru_cache(maxsize=16)  # a class looks at the same board, and looks again every few seconds
+def board(ranked: tuple[Standing, ...], ladder: tuple[Standing, ...], ink: str, height: int = 400) -> go.Figure:
+    """Who meets the challenge is a filled green circle, who does not a hollow one; the axes keep their place.
+
+    `ink` is the colour of the names.
+    """
+    figure = make_subplots(1, 2, shared_yaxes=True, column_widths=list(SHARES), horizontal_spacing=0.02)
+    kinds = ((False, "misses it", "circle-open", TEST), (True, "meets it", "circle", PASS))
+    _front_line(figure, ranked)
+    for column in (1, 2):
+        _pale(figure, [each for each in ladder if _column(each) == column], column)
+        for passed, name, symbol, colour in kinds:
+            some = [each for each in ranked if each.passed == passed and _column(each) == column]
+            _marks(figure, some, name, symbol, colour, column)
+    corner = {
+        "type": "rect", "xref": "x", "yref": "y", "x0": SMALL[0], "x1": MAX_PARAMETERS, "y0": 100 * TARGET_ACCURACY,
+        "y1": TOP, "fillcolor": PASS, "opacity": 0.12, "line": {"width": 0}, "layer": "below",
+    }  # fmt: skip
+    figure.update_layout(shapes=[corner], annotations=[_corner_words(), *_names(ranked, ink)])
+    figure.update_xaxes(title="parameters", range=SMALL, tickformat=",", dtick=2_000, row=1, col=1)
+    figure.update_xaxes(
+        type="log", range=[math.log10(each) for each in LARGE], tickvals=[1e5, 1e6, 1e7],
+        ticktext=["0.1 M", "1 M", "10 M"], row=1, col=2,
+    )  # fmt: skip
+    figure.update_yaxes(range=[FLOOR - 0.05, TOP], dtick=0.2, tickformat=".1f")
+    figure.update_yaxes(title="held: least of the last three epochs, %", row=1, col=1)
+    figure.update_xaxes(tickfont_size=14, title_font_size=15).update_yaxes(tickfont_size=14, title_font_size=15)
+    return laid_out(figure, height).update_layout(legend_font_size=14)
+
+
+def _column(each: Standing) -> int:
+    return 2 if each.parameters > SMALL[1] else 1
+
+
+def _shown(each: Standing) -> float:
+    return max(FLOOR, 100 * each.figures.held)
+
+
+def _corner_words() -> dict[str, object]:
+    return {
+        "xref": "x", "yref": "y", "x": SMALL[0], "y": TOP, "xanchor": "left", "yanchor": "top", "showarrow": False,
+        "text": f"the challenge: at least {TARGET_ACCURACY:.1%} held,<br>at most {MAX_PARAMETERS:,} parameters",
+        "align": "left", "font": {"color": PASS, "size": 14}, "xshift": 6,
+    }  # fmt: skip
+
+
+def _pale(figure: go.Figure, ladder: Sequence[Standing], column: int) -> None:
+    figure.add_scatter(
+        x=[each.parameters for each in ladder], y=[_shown(each) for each in ladder], mode="markers+text",
+        text=[each.name for each in ladder], textposition="bottom center", textfont={"color": CLAIM, "size": 11},
+        name="the ladder's steps", opacity=0.6, marker={"symbol": "diamond", "size": 8, "color": CLAIM},
+        hovertemplate="%{customdata}<extra>the ladder</extra>", customdata=[_told(each) for each in ladder],
+        showlegend=column == 1, legendgroup="ladder", row=1, col=column,
+    )  # fmt: skip
+
+
+def _front_line(figure: go.Figure, ranked: Sequence[Standing]) -> None:
+    """A stair on each panel: the most that so many parameters hold, on to the panel's right edge."""
+    corners = [(float(each.parameters), _shown(each)) for each in front(ranked)]
+    small = [corner for corner in corners if corner[0] <= SMALL[1]]
+    large = [corner for corner in corners if corner[0] > SMALL[1]]
+    if small:
+        large.insert(0, (LARGE[0], small[-1][1]))
+        small.append((SMALL[1], small[-1][1]))
+    if large:
+        large.append((LARGE[1], large[-1][1]))
+    for column, stair in enumerate((small, large), 1):
+        figure.add_scatter(
+            x=[x for x, _ in stair], y=[y for _, y in stair], mode="lines", name="Pareto front", hoverinfo="skip",
+            line={"color": FRONT, "width": 2, "shape": "hv"}, showlegend=column == 1, legendgroup="front",
+            row=1, col=column,
+        )  # fmt: skip
+
+
+def _marks(figure: go.Figure, some: Sequence[Standing], name: str, symbol: str, colour: str, column: int) -> None:
+    """Single runs, and groups with their bar of one deviation; a bar of nothing would show in a hollow mark."""
+    alone = [each for each in some if each.figures.sd is None or _shown(each) <= FLOOR]
+    groups = [each for each in some if each not in alone]
+    for part in (alone, groups):
+        bars = [100 * each.figures.sd for each in part if each.figures.sd is not None] if part is groups else []
+        figure.add_scatter(
+            x=[each.parameters for each in part], y=[_shown(each) for each in part], mode="markers", name=name,
+            error_y={"array": bars, "color": colour, "thickness": 1.5, "width": 4, "visible": bool(bars)},
+            customdata=[_told(each) for each in part], hovertemplate="%{customdata}<extra></extra>",
+            marker={
+                "symbol": ["triangle-down-open" if _shown(each) <= FLOOR else symbol for each in part],
+                "size": 14, "color": colour, "line": {"width": 2, "color": colour},
+            },
+            showlegend=column == 1 and part is alone, legendgroup=name, row=1, col=column,
+        )  # fmt: skip
+
+
+def _told(each: Standing) -> str:
+    """What a mark says at the pointer; names are text, never markup."""
+    nickname = f"<b>{html.escape(each.owner)}</b> · " if each.owner else ""
+    return (
+        f"{nickname}{html.escape(each.name)}<br>{each.parameters:,} parameters, {each.epochs} epochs<br>"
+        f"held {each.figures.held:.2%} · last epoch {in_words(each.figures)}"
+    )
+
+
+def _names(ranked: Sequence[Standing], ink: str) -> list[dict[str, object]]:
+    """The best ones' names beside their marks, each where it touches no mark and no other name, or nowhere."""
+    near = [each for each in ranked if _column(each) == 1]
+    places = {each.key: _pixels(each) for each in near}
+    taken: list[Box] = [(x - 7, x + 7, y - 7, y + 7) for x, y in places.values()]
+    taken.append((0.0, 250.0, HEIGHT - 44, HEIGHT))  # the corner's words
+    words: list[dict[str, object]] = []
+    on_front = {each.key for each in front(ranked)}
+    for each in sorted(near, key=lambda each: (not each.passed, each.key not in on_front))[: 2 * LABELS]:
+        text = each.who if len(each.who) <= 18 else f"{each.who[:17]}…"
+        box = _free(places[each.key], 8.0 * len(text), taken)
+        if box is None or len(words) == LABELS:
+            continue
+        taken.append(box)
+        x, y = places[each.key]
+        words.append(
+            {
+                "xref": "x", "yref": "y", "x": each.parameters, "y": _shown(each), "text": html.escape(text),
+                "showarrow": False, "xshift": (box[0] + box[1]) / 2 - x, "yshift": (box[2] + box[3]) / 2 - y,
+                "font": {"size": 14, "color": ink},
+            }
+        )  # fmt: skip
+    return words
+
+
+def _free(place: tuple[float, float], wide: float, taken: Sequence[Box]) -> Box | None:
+    """Where a word beside a mark touches nothing: to its right, left, above or below; None where all is taken."""
+    x, y = place
+    for dx, dy in ((12 + wide / 2, 0.0), (-12 - wide / 2, 0.0), (0.0, 18.0), (0.0, -18.0)):
+        box = (x + dx - wide / 2, x + dx + wide / 2, y + dy - 8, y + dy + 8)
+        inside = box[0] >= 0 and box[1] <= WIDTH and box[2] >= 0 and box[3] <= HEIGHT
+        if inside and not any(_touch(box, other) for other in taken):
+            return box
+    return None
+
+
+def _pixels(each: Standing) -> tuple[float, float]:
+    """About where a mark stands in the linear panel, y upwards."""
+    return WIDTH * each.parameters / SMALL[1], HEIGHT * (_shown(each) - FLOOR + 0.05) / (TOP - FLOOR + 0.05)
+
+
+def _touch(one: Box, other: Box) -> bool:
+    return one[0] < other[1] and other[0] < one[1] and one[2] < other[3] and other[2] < one[3]

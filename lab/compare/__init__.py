@@ -1,0 +1,1 @@
+"""Comparing runs: the page's parts."""

@@ -1,0 +1,1 @@
+"""Designing a network: the page's parts."""

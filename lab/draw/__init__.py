@@ -1,0 +1,1 @@
+"""Digits drawn by hand: the pad, and the class's own set."""

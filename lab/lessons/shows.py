@@ -1,0 +1,195 @@
+"""What stands beside a lesson's words: the lab's own widgets, each with the numbers of the day."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from core import catalogue
+from core.errors import LabError
+from core.mistakes import mistakes
+from core.mnist import best_present
+from core.spec import Architecture, Conv
+from core.trace import classifier, trace
+from core.vary import vary
+from lab import figures, widgets
+from lab.lessons import figures as lesson_figures
+from lab.lessons.facts import conditions, layer, log, measured, percent, step, walked
+from lab.lessons.learning_rate import BATCHES
+from lab.lessons.scene import (
+    ClaimedFields,
+    Comparisons,
+    Conditions,
+    ConvArithmetic,
+    Curves,
+    Field,
+    Knobs,
+    Ladder,
+    Layers,
+    Rates,
+    Show,
+    TrainAndTest,
+    Way,
+    Worst,
+)
+from lab.mistakes import gallery
+from lab.resources import predictions, split
+from lab.shelf import shipped
+from lab.studies import measured_studies, study_of
+from lab.words import show_error
+
+QUIET = {"displayModeBar": False}
+
+
+def show(each: Show, key: str, locked: bool) -> None:
+    """Draw it. `key` tells its controls from those of other scenes; `locked`: the controls cannot be moved."""
+    match each:
+        case Layers(slug):
+            widgets.layer_table(walked(slug))
+        case ConvArithmetic(in_channels, out_channels):
+            _conv(in_channels, out_channels, key, locked)
+        case Field(slug):
+            widgets.field_view(walked(slug), step(slug))
+        case ClaimedFields(slug):
+            _claimed_fields(slug)
+        case Knobs(slug):
+            _knobs(slug, key, locked)
+        case Ladder(lineage):
+            steps = [one for one in catalogue.LADDER if lineage in ("", one.lineage)]
+            st.plotly_chart(
+                figures.ladder(widgets.ladder_points(steps, measured_studies()), widgets.ink(), 380),
+                key=key, config=QUIET, alt="Parameters against test accuracy of the steps, claimed and measured.",
+            )  # fmt: skip
+        case Curves(slug):
+            _curves(slug, key)
+        case TrainAndTest(slugs):
+            _train_and_test(slugs, key)
+        case Comparisons(slug):
+            widgets.comparison_table(step(slug))
+        case Rates(slugs):
+            st.plotly_chart(
+                lesson_figures.rates([(widgets.label(step(slug)), step(slug).recipe) for slug in slugs], BATCHES),
+                key=key, config=QUIET, alt="The learning rate over the epochs of several recipes.",
+            )  # fmt: skip
+        case Worst(slug):
+            _worst(slug)
+        case Conditions():
+            _conditions()
+        case Way(page, label, parameters):
+            st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=dict(parameters))
+
+
+def _conv(in_channels: int, out_channels: int, key: str, locked: bool) -> None:
+    """One convolution on a map 28 wide, its product with the sliders' numbers."""
+    inputs, results = st.columns([1, 1], gap="large")
+    with inputs:
+        incoming = st.slider("Input channels", 1, 64, in_channels, key=f"{key}-in", disabled=locked)
+        outgoing = st.slider("Output channels", 1, 64, out_channels, key=f"{key}-out", disabled=locked)
+        kernel = st.select_slider("Kernel size", (1, 3, 5, 7), 3, key=f"{key}-k", disabled=locked)
+        bias = st.toggle("Bias", key=f"{key}-bias", disabled=locked)
+    found = trace(Architecture("one", (Conv(outgoing, kernel, bias=bias),), (incoming, 28, 28))).layers[0]
+    with results:
+        st.metric("Parameters", f"{found.parameters:,}", border=True)
+        more = f" + {outgoing}" if bias else ""
+        st.latex(rf"{outgoing} \cdot {incoming} \cdot {kernel} \cdot {kernel}{more} = \mathbf{{{found.parameters:,}}}")
+        st.markdown(
+            f"On a map of 28 x 28 it costs {found.macs:,} multiply-adds and leaves one of {found.output[-1]} x "
+            f"{found.output[-1]}."
+        )
+
+
+def _knobs(slug: str, key: str, locked: bool) -> None:
+    """Width and dropout of a step, and the headline they give; the step's own page keeps its knobs."""
+    width = st.slider("Width multiplier", 0.25, 2.0, 1.0, 0.05, key=f"{key}-width", disabled=locked)
+    try:
+        widgets.headline(
+            classifier(vary(step(slug).architecture, width=width)), None, f"{widgets.mark(step(slug))}, wider"
+        )
+    except LabError as error:
+        show_error(error)
+
+
+def _curves(slug: str, key: str) -> None:
+    study, claim = study_of(slug), step(slug).claim
+    if study is None and not (claim and claim.test_log):
+        st.info(f"{widgets.label(step(slug))} has not been measured yet.")
+        return
+    st.plotly_chart(
+        figures.study_curves(study.runs if study else (), claim.test_log if claim else ()),
+        key=key, config=QUIET, alt=f"Test accuracy of {slug} by epoch: our runs with their band, the write-up's log.",
+    )  # fmt: skip
+
+
+def _train_and_test(slugs: tuple[str, ...], key: str) -> None:
+    """By the write-ups' logs, on one scale."""
+    least = min(min(*log(slug, "train")[2:], *log(slug, "test")[2:]) for slug in slugs) - 0.001
+    for column, slug in zip(st.columns(len(slugs)), slugs, strict=True):
+        with column:
+            st.markdown(f"**{widgets.label(step(slug))}**, {walked(slug).parameters:,} parameters")
+            st.plotly_chart(
+                lesson_figures.train_and_test(log(slug, "train"), log(slug, "test"), least),
+                key=f"{key}-{slug}", config=QUIET,
+                alt=f"Training and test accuracy of {slug} by epoch; they end at {percent(log(slug, 'train')[-1])} and "
+                f"{percent(log(slug, 'test')[-1])}.",
+            )  # fmt: skip
+    st.caption("As the write-ups logged them. From the third epoch on; the first ones lie below.")
+
+
+def _claimed_fields(slug: str) -> None:
+    """The write-up's fields beside the right ones, with the arithmetic of each."""
+    rows = []
+    for claim in step(slug).field_claims:
+        found = layer(slug, claim.layer)
+        window, before = found.window, found.before
+        rows.append(
+            {
+                "layer": claim.layer,
+                "the write-up": str(claim.size),
+                "right": str(found.field.size),
+                "worked out": f"{before.size} + ({window.kernel_size} − 1) · {window.dilation} · {before.jump}",
+                "jump before it": str(before.jump),
+            }
+        )
+    st.table(pd.DataFrame(rows).set_index("layer"))
+
+
+def _worst(slug: str) -> None:
+    """Six wrong test digits of a shipped network, those with the least confidence first."""
+    shelved = next((each for each in shipped() if each.card.slug == slug), None)
+    if shelved is None:
+        st.info(f"No checkpoint of {slug} is shipped.")
+        return
+    dataset = gallery.dataset_for(shelved)
+    found = predictions(str(shelved.stem), shelved.card.weights_sha256, dataset, "test")
+    digits = split(dataset, "test")
+    if dataset != shelved.card.dataset:
+        st.caption(f"{best_present().capitalize()}, which stand in for {shelved.card.dataset}.")
+    shown = mistakes(found, "least confident")[:6]
+    for column, index in zip(st.columns(6), shown, strict=False):
+        words = f"{found.labels[index]} read as {found.predicted[index]}"
+        column.image(
+            gallery.enlarged(digits.images[index]), width=112, output_format="PNG", alt=f"Image {index}: {words}."
+        )
+        column.caption(f"{words}, {gallery.percent(float(found.confidence[index]))}")
+
+
+def _conditions() -> None:
+    """Every measured step, and which of the three conditions it meets."""
+    rows = []
+    for each in catalogue.LADDER:
+        found = measured(each.slug)
+        if found is not None:
+            held, epochs, parameters = ("✓ yes" if met else "— no" for met in conditions(each.slug))
+            rows.append(
+                {
+                    "step": widgets.label(each),
+                    "parameters": f"{walked(each.slug).parameters:,}",
+                    "held": f"{found.held:.2%} (n {found.n})",
+                    "99.4% held": held,
+                    "15 epochs": epochs,
+                    "8,000 parameters": parameters,
+                }
+            )
+    st.dataframe(
+        pd.DataFrame(rows), hide_index=True, height=38 + 35 * len(rows), alt="The three conditions, step by step."
+    )

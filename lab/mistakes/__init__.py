@@ -1,0 +1,1 @@
+"""What networks get wrong: the page's parts."""

@@ -1,0 +1,1 @@
+"""The learning rate: the page's parts."""

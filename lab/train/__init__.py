@@ -1,0 +1,1 @@
+"""Training: the form, the previews, the run and the table of runs."""

@@ -1,0 +1,1 @@
+"""The class game: what do you read?"""
