@@ -102,7 +102,8 @@ LESSON = Lesson(
             ),
             (
                 Way("pages/experiment/train.py", "Train C3 with a rate of your own", (("step", C3),)),
-                Way("pages/learn/step.py", "Look at A3", (("step", A3),)),
+                Way("pages/experiment/design.py", "Or design a network of your own", (("from", A3),)),
+                Way("pages/experiment/board.py", "See who stands where"),
             ),
         ),
     ),

@@ -159,7 +159,11 @@ LESSON = Lesson(
                 f"dilation, so "
                 "these runs cannot say which of them did it. Design the clean comparison yourself: A3 without dilation."
             ),
-            (Curves(A3), Way("pages/learn/step.py", "A3's field", (("step", A3), ("view", "Receptive field")))),
+            (
+                Curves(A3),
+                Way("pages/experiment/design.py", "Design A3 without dilation", (("from", A3),)),
+                Way("pages/learn/field.py", "A3's wrong table, row by row", (("step", A3), ("show", "Wrong tables"))),
+            ),
         ),
     ),
 )

@@ -145,7 +145,7 @@ LESSON = Lesson(
             "many paths from the middle of the field to the unit, and few from its corners, so the effect fades "
             "outwards (Luo et al. 2016). A field that just covers the image uses its rim very little; that is one "
             f"reason why A3, whose field is {walked('a3-dilation-5340').field.size}, is worth a look.",
-            (Way("pages/learn/step.py", "The field of any step", (("step", A2), ("view", "Receptive field"))),),
+            (Way("pages/learn/field.py", "How much each pixel counts", (("step", A2), ("show", "Effective field"))),),
         ),
     ),
 )

@@ -52,7 +52,7 @@ LESSON = Lesson(
             "stays, "
             "then falls, then explodes (Smith 2015). A good rate lies where it falls steeply, well before the minimum. "
             "A suggestion at the **edge** of the range only says that the range was wrong.",
-            (Way("pages/experiment/train.py", "Run a range test", (("step", A2),)),),
+            (Way("pages/experiment/learning_rate.py", "Run a range test", (("step", A2),)),),
         ),
         Scene(
             "predict",

@@ -114,7 +114,10 @@ LESSON = Lesson(
             "do",
             "Draw one yourself",
             "Draw a digit that a person reads at once and a network does not. What did you have to do?",
-            (Way("pages/use/draw.py", "To the drawing pad", (("checkpoint", A2),)),),
+            (
+                Way("pages/use/draw.py", "To the drawing pad", (("checkpoint", A2),)),
+                Way("pages/use/read.py", "Or let the class say what they read"),
+            ),
         ),
     ),
 )

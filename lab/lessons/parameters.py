@@ -163,7 +163,7 @@ LESSON = Lesson(
             "more.",
             (
                 Knobs(C3),
-                Way("pages/learn/step.py", "See every layer of C3", (("step", C3),)),
+                Way("pages/experiment/design.py", "Change C3 layer by layer", (("from", C3),)),
             ),
             Check(
                 "Which is the widest of these that stays within 8,000 parameters?",
