@@ -81,8 +81,12 @@ def _count(page: Page) -> list[int]:
     """A list that grows by the size of each message and each picture that the page gets from the server."""
     sizes: list[int] = []
     page.on("websocket", lambda socket: socket.on("framereceived", lambda data: sizes.append(len(data))))
-    page.on("response", lambda response: "/media/" in response.url and sizes.append(_length(response)))
+    page.on("response", lambda response: _is_data(response.url) and sizes.append(_length(response)))
     return sizes
+
+
+def _is_data(url: str) -> bool:
+    return "/media/" in url and "/static/" not in url  # there lie Streamlit's own fonts, which a browser keeps
 
 
 def _length(response: Response) -> int:
