@@ -136,20 +136,56 @@ def headline(walked: Trace, accuracy: float | None, accuracy_from: str) -> None:
     left = MAX_PARAMETERS - walked.parameters
     parameters.metric(
         "Parameters", f"{walked.parameters:,}", f"{abs(left):,} {'under' if left >= 0 else 'over'} {MAX_PARAMETERS:,}",
-        delta_color="green" if left >= 0 else "red", delta_arrow="off", border=True,
+        delta_color="green" if left >= 0 else "red", delta_arrow="off", border=True, help=why_parameters(walked),
     )  # fmt: skip
     size = walked.architecture.input[1]
     seen = "covers the image" if walked.field.size >= size else f"{size - walked.field.size} pixels short"
     field.metric(
         "Receptive field", f"{walked.field.size} of {size}", seen, delta_arrow="off", border=True,
-        delta_color="green" if walked.field.size >= size else "red",
+        delta_color="green" if walked.field.size >= size else "red", help=why_field(walked),
     )  # fmt: skip
-    macs.metric("MACs", millions(walked.macs), "for one image", delta_color="off", delta_arrow="off", border=True)
+    macs.metric(
+        "MACs", millions(walked.macs), "for one image", delta_color="off", delta_arrow="off", border=True,
+        help=why_macs(walked),
+    )  # fmt: skip
     passed = accuracy is not None and accuracy >= TARGET_ACCURACY
     measured.metric(
         "Test accuracy", "—" if accuracy is None else f"{accuracy:.2%}", accuracy_from, border=True,
         delta_color="green" if passed else "off", delta_arrow="off",
+        help=f"The share of the test digits that are read rightly, after the last epoch. The challenge asks for "
+        f"{TARGET_ACCURACY:.1%} in each of the last three epochs.",
     )  # fmt: skip
+
+
+def why_parameters(walked: Trace) -> str:
+    """How the count comes about: the largest layer's product, and how many layers share the rest."""
+    owners = [layer for layer in walked.layers if layer.parameters]
+    if not owners:
+        return "No layer has parameters."
+    largest = max(owners, key=lambda layer: layer.parameters)
+    share = largest.parameters / walked.parameters
+    return (
+        f"The sum over {plural(len(owners), 'layer')}. The largest, {largest.name}: {largest.arithmetic}, {share:.0%}."
+    )
+
+
+def why_field(walked: Trace) -> str:
+    """How the field comes about: what each layer adds to the one pixel of the input."""
+    grown = [layer.field.size - layer.before.size for layer in walked.layers]
+    terms = " + ".join(["1", *(str(each) for each in grown if each)])
+    return f"Each op adds (k − 1) · dilation · jump, in input pixels: {terms} = {walked.field.size}."
+
+
+def why_macs(walked: Trace) -> str:
+    """How the multiply-adds come about, by the layer with most of them."""
+    largest = max(walked.layers, key=lambda layer: layer.macs)
+    if not largest.macs:
+        return "No layer multiplies."
+    where = f" at each of {largest.output[1]} x {largest.output[2]} places" if len(largest.output) == 3 else ""
+    return (
+        f"Multiply-adds: each weight of a convolution is used{where}. The most are in {largest.name}: "
+        f"{largest.macs:,}, {largest.macs / walked.macs:.0%}."
+    )
 
 
 def millions(macs: int) -> str:

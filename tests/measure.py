@@ -37,7 +37,7 @@ def opening() -> None:
     for _ in range(5):
         with tempfile.TemporaryDirectory() as home, serving(Path(home)) as server, browsing(browser()) as page:
             started = time.perf_counter()
-            page.goto(server.address)
+            page.goto(f"{server.address}/ladder")
             page.wait_for_selector("h1")
             text.append(time.perf_counter() - started)
             page.wait_for_selector(".js-plotly-plot .main-svg")
@@ -138,6 +138,56 @@ def live_chart() -> None:
         _stop(page)
 
 
+def editing() -> None:
+    """An op's field changed on the Design page, to the updated totals: the script's run at the server."""
+    from streamlit.testing.v1 import AppTest
+
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
+    app = app.switch_page("pages/experiment/design.py").run()
+    seconds = []
+    for value in [8, 9, 11, 12] * 6:
+        field = next(each for each in app.number_input if each.label == "out_channels")
+        started = time.perf_counter()
+        field.set_value(value).run()
+        seconds.append(time.perf_counter() - started)
+    told("an op edited, at the server", seconds, "0.15 s")
+
+
+def switching() -> None:
+    """From each page to the next, caches warm: the script's run at the server, page by page."""
+    from streamlit.testing.v1 import AppTest
+
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120)
+    pages = sorted(path.relative_to(ROOT) for path in (ROOT / "pages").rglob("*.py"))
+    seconds: dict[Path, list[float]] = {page: [] for page in pages}
+    for _ in range(6):
+        for page in pages:
+            started = time.perf_counter()
+            app = app.switch_page(str(page)).run()
+            seconds[page].append(time.perf_counter() - started)
+    for page, found in seconds.items():
+        told(f"page {page.stem}, warm", found[1:], "0.4 s")
+
+
+def range_test_point() -> None:
+    """From the range test's button to its first point, the worker warm."""
+    with tempfile.TemporaryDirectory() as home, serving(Path(home)) as server, browsing(browser()) as page:
+        seconds = []
+        for _ in range(6):
+            page.goto(f"{server.address}/learning_rate?step=a2-final-7758")
+            settled(page)
+            page.wait_for_timeout(2000)
+            started = time.perf_counter()
+            page.get_by_role("button", name="Start the range test").click()
+            page.wait_for_function(POINTS)
+            seconds.append(time.perf_counter() - started)
+            page.get_by_text("finished").first.wait_for()
+        told("range test: first point, worker warm", seconds[1:], "2 s")
+
+
+POINTS = "[...document.querySelectorAll('.live-plot')].some(each => each.data?.[0]?.x?.length > 0)"
+
+
 def epoch() -> None:
     """An epoch of the 7,758 network with its write-up's recipe, evaluation included, through the command line."""
     with tempfile.TemporaryDirectory() as home:
@@ -183,7 +233,8 @@ def _bars(page: Page) -> str:
 
 
 MEASUREMENTS: dict[str, Callable[[], None]] = {
-    each.__name__: each for each in (opening, changing, first_point, live_chart, stroke, epoch)
+    each.__name__: each
+    for each in (opening, changing, editing, switching, first_point, range_test_point, live_chart, stroke, epoch)
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import time
@@ -341,3 +342,19 @@ def test_a_run_that_no_worker_can_take_fails_with_the_workers_last_words(home: P
     failed = store.get(run.id)
     assert failed.status == "failed"
     assert "the device mps was asked for" in failed.error
+
+
+def test_every_figure_of_the_headline_says_how_it_comes_about() -> None:
+    app = opened("pages/learn/step.py", step="a2-final-7758")
+    told = {each.label: each.help for each in app.metric}
+    assert "16 x 16 x 3 x 3 = 2,304" in told["Parameters"]
+    assert "1 + 2 + 2 + 2 + 2 + 1 + 4 + 4 + 4 + 6 = 28" in told["Receptive field"]
+    assert "conv2: 518,400, 34%" in told["MACs"]
+    assert "99.4%" in told["Test accuracy"]
+
+
+def test_every_page_can_follow_every_other() -> None:
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120)
+    for first, second in itertools.combinations(PAGES, 2):  # each pair in both orders, as the first comes again
+        for page in (first, second):
+            assert not app.switch_page(page).run().exception, f"{page}, of {first} and {second}"

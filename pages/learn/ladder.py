@@ -16,7 +16,7 @@ frame.heading(
 measured = measured_studies()
 points = ladder_points(catalogue.LADDER, measured)
 picked = st.plotly_chart(
-    figures.ladder(points, ink()), key="ladder", on_select="rerun", selection_mode="points",
+    figures.ladder(points, ink()), key="ladder-picture", on_select="rerun", selection_mode="points",
     config={"displayModeBar": False},
     alt="Parameters against test accuracy: claims hollow, our means filled with bars of one standard deviation, the "
     "challenge's corner and the Pareto front of our means. The tables below have the same figures.",
@@ -28,7 +28,7 @@ st.caption(
     "side. Click a mark to open its step."
 )
 if slug := next((mark_of["customdata"][0] for mark_of in picked.selection.points if mark_of.get("customdata")), None):
-    st.session_state.pop("ladder", None)
+    st.session_state.pop("ladder-picture", None)
     st.switch_page("pages/learn/step.py", query_params={"step": slug})
 
 for lineage in (*catalogue.LINEAGES, catalogue.OWN):
