@@ -587,13 +587,17 @@ class RunStore:
             return Control(stop=True)
         return Control(bool(row["stop_requested"]), row["pause"], row["rate_factor"])
 
-    def hold(self, run_id: str, worker: str) -> bool:
-        """Says that the run is held, from now until it is told to go on. A heartbeat too; False: no longer its run."""
+    def hold(self, run_id: str, worker: str, asked: Pause) -> bool:
+        """Says that the run is held, from now until it is told to go on. A heartbeat too; False: no longer its run.
+
+        `asked` is the pause that the worker was asked for. Where something else has been asked since, that stands.
+        """
         with self._writing() as connection:
             if mine := _beat(connection, run_id, worker):
                 connection.execute(
-                    "UPDATE runs SET pause = 'now', paused_since = coalesce(paused_since, ?) WHERE id = ?",
-                    (time.time(), run_id),
+                    """UPDATE runs SET pause = 'now', paused_since = coalesce(paused_since, ?)
+                       WHERE id = ? AND pause IN (?, 'now')""",
+                    (time.time(), run_id, asked),
                 )
         return mine
 

@@ -22,7 +22,7 @@ from core.recipe import Recipe
 from core.resident import Resident
 from core.spec import Architecture
 from core.trace import classifier
-from core.training import EpochEnd, Event, RateFound, State, history_of, train
+from core.training import EpochEnd, Event, RateFound, State, batch_sizes, history_of, train
 
 RESUME = "resume.pt"
 SNAPSHOTS = "snapshots"  # the folder, in a run's, of the pairs of all its epochs
@@ -64,7 +64,9 @@ def carry_out(order: Order, data: Resident, rate_changes: Sequence[RateChange] =
             recipe = replace(recipe, learning_rate=event.learning_rate)
         if isinstance(event, EpochEnd):
             history.append(event.record)
-            card = replace(_card(order, recipe, data, history), rate_changes=tuple(rate_changes))
+            iterations = len(history) * len(batch_sizes(len(data.train), recipe.batch_size))
+            in_force = tuple(change for change in rate_changes if change.iteration < iterations)
+            card = replace(_card(order, recipe, data, history), rate_changes=in_force)
             _save(order, card, event)
         yield event
 

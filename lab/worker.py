@@ -33,7 +33,7 @@ from core.spec import architecture_from_json
 from core.training import EpochEnd, Event, Points, RateFound, batch_sizes
 from lab.jobs import STALE_SECONDS
 from lab.machine import Machine, write_machine
-from lab.runs import BatchRow, Control, Ending, Run, RunStore, lab_home
+from lab.runs import BatchRow, Control, Ending, Pause, Run, RunStore, lab_home
 from lab.training_run import Order, carry_out, epochs_done, factor_of
 
 HEARTBEAT_SECONDS = 1.0
@@ -144,6 +144,8 @@ class Worker:
         data = self._load(run.dataset, recipe)
         batches = len(batch_sizes(len(data.train), recipe.batch_size))
         changes = [change for change in run.rate_changes if change.iteration < len(done) * batches]
+        if tuple(changes) != run.rate_changes:  # those of the iterations that are done again never came into force
+            self._insist(lambda: self.store.set_rate_changes(run.id, self.id, changes))
         self._change_rate(run, changes, len(done) * batches, self.store.control(run.id).rate_factor)
         for event in carry_out(order, data, changes):
             mine = self._insist(partial(write_event, self.store, run, event))
@@ -152,20 +154,21 @@ class Worker:
             control = self._heed(run, event)
             if not mine or control.stop:
                 return True
-            self._change_rate(run, changes, _next_iteration(event, batches), control.rate_factor)
+            if (following := _next_iteration(event, batches)) < recipe.epochs * batches:
+                self._change_rate(run, changes, following, control.rate_factor)
         return False
 
     def _heed(self, run: Run, event: Event) -> Control:
         """What is asked of the run, once it has been held for as long as that is asked for."""
         control = self.store.control(run.id)
         if control.pause == "now" or (control.pause == "epoch" and isinstance(event, EpochEnd)):
-            control = self._hold(run)
+            control = self._hold(run, control.pause)
         return replace(control, stop=control.stop or bool(self.gave_way) or self.leaving.is_set())
 
-    def _hold(self, run: Run) -> Control:
+    def _hold(self, run: Run, asked: Pause) -> Control:
         """Wait until the run is to go on or to end; give it up where that takes too long."""
         since = time.monotonic()
-        self._insist(lambda: self.store.hold(run.id, self.id))
+        self._insist(lambda: self.store.hold(run.id, self.id, asked))
         while (control := self.store.control(run.id)).pause == "now" and not control.stop:
             self.leaving.wait(POLL_SECONDS)
             others, held = self.store.others_wait(run.id), time.monotonic() - since

@@ -238,6 +238,46 @@ def test_a_worker_that_is_told_to_leave_interrupts_the_run_that_it_holds(store: 
     wait(lambda: store.get(run.id).status == "interrupted", "it was interrupted")
 
 
+def test_a_rate_that_is_asked_for_after_the_last_iteration_never_came_into_force(
+    store: RunStore, working: Worker
+) -> None:
+    run = queued(store, replace(RECIPE, epochs=1, batch_size=2_000))  # all images in one batch: one iteration
+    store.set_pause(run.id, "now")
+    wait(lambda: store.get(run.id).paused_since, "it was held")
+    store.set_rate_factor(run.id, 0.5)
+    store.set_pause(run.id, "")
+    wait(lambda: store.get(run.id).status == "finished", "it was finished")
+    assert store.get(run.id).rate_changes == ()
+    assert checkpoint.load(store.folder / run.id / "last")[1].rate_changes == ()
+
+
+def test_an_epochs_card_tells_of_no_change_that_came_after_it(tmp_path: Path) -> None:
+    data, changes = tiny_data(), list[RateChange]()
+    batches = -(-150 // 32)
+    for event in carry_out(Order("tiny", "", TINY, replace(RECIPE, epochs=2), tmp_path), data, changes):
+        if isinstance(event, Points) and event.iteration + len(event.losses) == batches:
+            changes.append(RateChange(batches, 0.5))  # asked for between the epoch's last iteration and its end
+        if isinstance(event, EpochEnd):
+            told = checkpoint.load(tmp_path / "last")[1].rate_changes
+            assert told == (() if event.record.epoch == 0 else (RateChange(batches, 0.5),))
+
+
+def test_a_change_in_an_epoch_that_was_lost_is_forgotten_when_the_run_goes_on(store: RunStore) -> None:
+    run = queued(store, replace(RECIPE, epochs=1))
+    store.claim(["cpu"], "killed")
+    store.set_rate_factor(run.id, 0.5)
+    store.set_rate_changes(run.id, "killed", [RateChange(7, 0.5)])
+    store.finish(run.id, "killed", "interrupted")  # before its first epoch had ended
+    store.resume(run.id)
+    store.set_rate_factor(run.id, 1.0)
+    own = Worker(store, "cpu")
+    claimed = store.claim(["cpu"], own.id)
+    assert claimed is not None
+    own._carry_out(claimed)
+    ended = store.get(run.id)
+    assert (ended.status, ended.rate_changes) == ("finished", ())
+
+
 # ------------------------------------------------------------------------------------------------------------ snapshots
 
 

@@ -228,7 +228,7 @@ def test_the_controls_of_a_running_run_ask_its_worker(store: RunStore) -> None:
     app = opened(TRAIN, run=run.id)
     button(app, "Pause")
     assert store.control(run.id).pause == "now"
-    store.hold(run.id, "w")
+    store.hold(run.id, "w", "now")
     app = opened(TRAIN, run=run.id)
     assert "paused on" in said(app)
     button(app, "÷ 2")
@@ -238,7 +238,7 @@ def test_the_controls_of_a_running_run_ask_its_worker(store: RunStore) -> None:
     assert store.control(run.id).rate_factor == pytest.approx(1), "the field still says 0.01"
     button(app, "One epoch")
     assert store.control(run.id).pause == "epoch"
-    store.hold(run.id, "w")
+    store.hold(run.id, "w", "epoch")
     button(opened(TRAIN, run=run.id), "Go on")
     assert store.control(run.id).pause == ""
     button(opened(TRAIN, run=run.id), "Stop")

@@ -20,7 +20,7 @@ import pytest
 from core.errors import RunError
 from core.history import EpochRecord, RateChange
 from lab import jobs, runs
-from lab.runs import BatchRow, Control, Ending, Kind, Run, RunStore, Spread, Status, lab_home, silence, spread
+from lab.runs import BatchRow, Control, Ending, Kind, Pause, Run, RunStore, Spread, Status, lab_home, silence, spread
 
 PROCESSES = multiprocessing.get_context("spawn")  # as on every platform, and as a fresh worker would open the store
 
@@ -346,17 +346,32 @@ def test_what_a_worker_is_asked_to_do_is_read_at_once(store: RunStore) -> None:
 def test_a_held_run_says_since_when_until_it_goes_on(store: RunStore) -> None:
     run = claimed(store)
     before = time.time()
-    assert store.hold(run.id, "w")
+    store.set_pause(run.id, "epoch")
+    assert store.hold(run.id, "w", "epoch")
     held = store.get(run.id)
     assert (held.status, held.pause) == ("running", "now")
     assert held.paused_since is not None
     assert before <= held.paused_since <= time.time()
-    assert store.hold(run.id, "w")
+    assert store.hold(run.id, "w", "now")
     assert store.get(run.id).paused_since == held.paused_since, "held all the time"
-    assert not store.hold(run.id, "another")
+    assert not store.hold(run.id, "another", "now")
     store.set_pause(run.id, "")
     assert store.release(run.id, "w")
     assert (store.get(run.id).pause, store.get(run.id).paused_since) == ("", None)
+
+
+@pytest.mark.parametrize(("asked", "since", "left", "is_held"), [
+    ("now", "", "", False), ("now", "epoch", "epoch", False), ("epoch", "", "", False), ("epoch", "now", "now", True),
+])  # fmt: skip
+def test_what_is_asked_while_the_worker_comes_to_a_halt_stands(
+    store: RunStore, asked: Pause, since: Pause, left: Pause, is_held: bool
+) -> None:
+    run = claimed(store)
+    store.set_pause(run.id, asked)
+    store.set_pause(run.id, since)  # after the worker has read what was asked before
+    assert store.hold(run.id, "w", asked)
+    assert store.control(run.id).pause == left
+    assert (store.get(run.id).paused_since is not None) == is_held
 
 
 @pytest.mark.parametrize("status", ["finished", "stopped", "failed", "interrupted"])
@@ -364,7 +379,8 @@ def test_an_ended_run_is_no_longer_held_and_takes_no_orders(store: RunStore, sta
     run = claimed(store)
     store.set_rate_factor(run.id, 2)
     store.set_rate_changes(run.id, "w", [RateChange(7, 2.0)])
-    store.hold(run.id, "w")
+    store.set_pause(run.id, "now")
+    store.hold(run.id, "w", "now")
     store.finish(run.id, "w", status)
     ended = store.get(run.id)
     assert (ended.pause, ended.paused_since, ended.rate_factor) == ("", None, 2)
@@ -377,7 +393,8 @@ def test_an_ended_run_is_no_longer_held_and_takes_no_orders(store: RunStore, sta
 def test_a_resumed_run_keeps_its_rate_and_is_not_held(store: RunStore) -> None:
     run = claimed(store)
     store.set_rate_factor(run.id, 0.25)
-    store.hold(run.id, "w")
+    store.set_pause(run.id, "now")
+    store.hold(run.id, "w", "now")
     store.interrupt_stale(30, now=time.time() + 60)
     resumed = store.resume(run.id)
     assert (resumed.pause, resumed.paused_since, resumed.rate_factor) == ("", None, 0.25)
@@ -920,7 +937,7 @@ def test_a_store_of_version_2_is_migrated_with_its_runs_and_a_copy_kept(tmp_path
     assert (migrated.tags, migrated.prediction, migrated.snapshots) == ((), "", False)
     assert store.control("abc") == Control()
     assert store.epochs("abc") == [epoch(0)]
-    assert store.hold("abc", "w"), "its worker goes on with it"
+    assert store.hold("abc", "w", "now"), "its worker goes on with it"
     assert store.set_prediction("def", "{}").prediction == "{}"
     assert store.set_tags("abc", ["old"]).tags == ("old",)
 
