@@ -1005,6 +1005,7 @@ A_LITTLE = Augmentation(rotation=Jitter(7), scale=Jitter(0.07), translation=Jitt
 
 
 LIVELIER = replace(FALLING, learning_rate=0.01, optimizer=Adam(), augmentation=A_LITTLE, ema_decay=0.99)
+STEADIER = replace(LIVELIER, ema_decay=0.998)
 
 
 def three_and_three(first: int, second: int) -> tuple[Op, ...]:
@@ -1096,33 +1097,49 @@ OURS: tuple[Step, ...] = (
         "which of them did it, this step does not say.",
     ),
     Step(
-        slug="d6-half-3730",
+        slug="d6-steadier-7784",
         lineage="d",
         order=6,
-        title="Half the parameters",
-        architecture=Architecture("D6 half", then_dilated((8, 8, 8), (8, 8, 8, 8))),
-        recipe=LIVELIER,
+        title="A longer average",
+        architecture=Architecture("D6 steadier", then_dilated((10, 10, 12), (12, 12, 12, 14))),
+        recipe=STEADIER,
         claim=None,
         source="the lab",
-        change="D5 with eight channels everywhere.",
+        change="The moving average of the weights goes over about 500 iterations, an epoch, in place of 100.",
+        target="Hold 99.5% in each of the last three epochs, not only in the last.",
+        analysis="Adam's weights still move in the last epochs, and the test accuracy with them: in D5 the three last "
+        "means lie 0.05 points apart. On the held-out images the longer average took that out, and had a little less "
+        "loss. A rate that falls along a cosine, tried for the same end, had more.",
+    ),
+    Step(
+        slug="d7-half-3730",
+        lineage="d",
+        order=7,
+        title="Half the parameters",
+        architecture=Architecture("D7 half", then_dilated((8, 8, 8), (8, 8, 8, 8))),
+        recipe=STEADIER,
+        claim=None,
+        source="the lab",
+        change="D6 with eight channels everywhere.",
         target="99.4% with half of the parameters that the challenge allows.",
         analysis="Small enough to underfit: training accuracy stays below test accuracy. What failed on the held-out "
         "images: a fifth dilated layer with seven channels, whose last map is 1 x 1 (loss 0.028 against 0.018); "
-        "depthwise convolutions (0.025, and slow); a second pool (0.026); batches of 64 (0.021).",
+        "depthwise convolutions (0.025, and slow); a second pool (0.026); batches of 64 (0.021); padding that "
+        "keeps the first maps 28 wide (0.020).",
     ),
     Step(
-        slug="d7-third-2495",
+        slug="d8-third-2495",
         lineage="d",
-        order=7,
+        order=8,
         title="A third of the parameters",
-        architecture=Architecture("D7 third", then_dilated((6, 6), (8, 8, 7, 7))),
-        recipe=LIVELIER,
+        architecture=Architecture("D8 third", then_dilated((6, 6), (8, 8, 7, 7))),
+        recipe=STEADIER,
         claim=None,
         source="the lab",
         change="Two convolutions of six channels before the pool, and four dilated ones of eight and seven after it.",
         target="See where it breaks: 99.25% with 2,500 parameters.",
-        analysis="On the held-out images 99.22%, by one seed. Another seed or rate changes the loss of so small a "
-        "network by a fifth: what suits it best, single runs cannot tell.",
+        analysis="On the held-out images 99.22%, by one seed and D5's recipe. Another seed or rate changes the loss "
+        "of so small a network by a fifth: what suits it best, single runs cannot tell.",
     ),
 )
 
@@ -1365,6 +1382,8 @@ def variants() -> tuple[Variant, ...]:
             architecture=Architecture("D4 half", three_and_three(8, 10)),
             recipe=by_slug("d3-averaged-7448").recipe,
         ),
+        _varied("d7-half-3730", "half-3730-short", "D7 with the shorter average", ema_decay=0.99),
+        _varied("d8-third-2495", "third-2495-short", "D8 with the shorter average", ema_decay=0.99),
         _varied(
             "c5-rotation-7448", "c5-steplr", "C5 with C6's schedule", schedule=by_slug("c6-steplr-7416").recipe.schedule
         ),
@@ -1395,11 +1414,14 @@ CLEAN_COMPARISONS: tuple[CleanComparison, ...] = (
     CleanComparison("d3-averaged-7448", "What do averaged weights give?", "d2-augmented-7448", "d3-averaged-7448"),
     CleanComparison("d4-adam-7448", "Is Adam better than SGD?", "d3-averaged-7448", "d4-adam-7448"),
     CleanComparison("d5-dilated-7784", "Is the other network better?", "d4-adam-7448", "d5-dilated-7784"),
-    CleanComparison("d6-half-3730", "What does half of it cost?", "d6-half-3730", "d5-dilated-7784"),
+    CleanComparison("d6-steadier-7784", "What does a longer average give?", "d5-dilated-7784", "d6-steadier-7784"),
+    CleanComparison("d7-half-3730", "What does half of it cost?", "d7-half-3730", "d6-steadier-7784"),
+    CleanComparison("d7-half-3730", "What does the longer average give here?", "half-3730-short", "d7-half-3730"),
     CleanComparison(
-        "d6-half-3730", "Before Adam and dilation, what did half cost?", "half-3962-by-sgd", "d3-averaged-7448"
+        "d7-half-3730", "Before Adam and dilation, what did half cost?", "half-3962-by-sgd", "d3-averaged-7448"
     ),
-    CleanComparison("d7-third-2495", "And a third less again?", "d7-third-2495", "d6-half-3730"),
+    CleanComparison("d8-third-2495", "And a third less again?", "d8-third-2495", "d7-half-3730"),
+    CleanComparison("d8-third-2495", "What does the longer average give here?", "third-2495-short", "d8-third-2495"),
 )
 
 
