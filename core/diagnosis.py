@@ -275,8 +275,9 @@ def underfits(subject: Subject) -> Finding | None:
     return Finding(
         "underfits",
         "It underfits: it does not even reach the target on the images it is trained on.",
-        f"Train {last.train_accuracy:.2%} and test {last.test_accuracy:.2%} are both below {target:.1%}; train is "
-        f"{100 * abs(gap):.2f} points {'above' if gap > 0 else 'below'} test{f', with {harder}' if harder else ''}.",
+        f"Train {last.train_accuracy:.2%} and test {last.test_accuracy:.2%} are both below {spelt_target(target)}; "
+        f"train is {100 * abs(gap):.2f} points {'above' if gap > 0 else 'below'} {held_out(history)[1]} over the last "
+        f"three epochs{f', with {harder}' if harder else ''}.",
         f"{f'Less {harder}; or more' if harder else 'More'} capacity: an activation after each convolution, more "
         "channels, one more layer.",
         "design",
@@ -299,7 +300,7 @@ def unsteady(subject: Subject) -> Finding | None:
         return None
     rates = [record.learning_rate for record in history]
     losses, name = held_out(history[-WINDOW:])
-    scatter = trend(losses).scatter / statistics.fmean(losses)
+    scatter = trend(losses).scatter / max(statistics.fmean(losses), 1e-12)
     if scatter < UNSTEADY or rates[-1] < max(rates) / 2:
         return None
     accuracies = [_held_out_accuracy(record) for record in history[-WINDOW:]]
@@ -374,7 +375,7 @@ def verdict(subject: Subject) -> Finding:
         return Finding(
             "target met",
             f"It ends at {last:.2%}, on target.",
-            f"{_count(images)} above {target:.1%}, held for {_epochs(held)}. {chance}",
+            f"{_count(images)} above {spelt_target(target)}, held for {_epochs(held)}. {chance}",
             "Look at what it still gets wrong.",
             "mistakes",
         )
@@ -382,7 +383,7 @@ def verdict(subject: Subject) -> Finding:
     near = " That is within noise: another seed may meet it." if within else ""
     return Finding(
         "target missed",
-        f"It ends at {last:.2%}, {_count(images)} short of {target:.1%}.{near}",
+        f"It ends at {last:.2%}, {_count(images)} short of {spelt_target(target)}.{near}",
         chance,
         "Look at what it gets wrong.",
         "mistakes",
@@ -474,6 +475,11 @@ def _held_out_accuracy(record: EpochRecord) -> float:
 def _mean_gap(history: Sequence[EpochRecord]) -> float:
     """Train above held-out accuracy, the mean of the last three epochs."""
     return statistics.fmean(record.train_accuracy - _held_out_accuracy(record) for record in history[-3:])
+
+
+def spelt_target(accuracy: float) -> str:
+    """A target as it was set: 99.4%, and 99.45%, not 99.5%."""
+    return f"{100 * accuracy:.6g}%"
 
 
 def _epochs(count: int) -> str:

@@ -13,6 +13,8 @@ from core.record import Range, check, read, write
 
 Fit = Literal["overfits", "underfits", "neither"]
 Against = Literal["better", "worse", "no difference"]
+FIT = "over- or underfit"  # the question
+HIDES_FIT: tuple[Kind, ...] = ("diverged", "learns nothing", "rate too high", "rate too low")
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,8 @@ def answers(
 ) -> tuple[Answer, ...]:
     """Prediction beside outcome: the run's last test accuracy, what it was diagnosed as, and whom it is held against.
 
-    An accuracy is right when it is within two standard errors of a test set of that size: nearer, nobody can tell.
+    An accuracy is right when it is within two standard errors of a test set of that size: nearer, nobody can tell. Of a
+    run that diverged, or whose rate did not fit, it cannot be told whether the network would under- or overfit.
     """
     off = prediction.accuracy - accuracy
     margin = ERRORS_OF_NOISE * noise(accuracy, test_images)
@@ -72,19 +75,18 @@ def answers(
         )
     ]
     if prediction.fit is not None:
-        came: Fit = "overfits" if "overfits" in found else "underfits" if "underfits" in found else "neither"
-        short = "too short" in found
-        rows.append(
-            Answer(
-                "over- or underfit",
-                prediction.fit,
-                "too short to tell" if short else came,
-                None if short else prediction.fit == came,
-            )
-        )
+        rows.append(_fit(prediction.fit, found))
     if prediction.against is not None:
         rows.append(_against(prediction.against, found, other))
     return tuple(rows)
+
+
+def _fit(predicted: Fit, found: Collection[Kind]) -> Answer:
+    came: Fit = "overfits" if "overfits" in found else "underfits" if "underfits" in found else "neither"
+    hidden = next((kind for kind in HIDES_FIT if kind in found), None)
+    if "too short" in found or (came == "neither" and hidden):
+        return Answer(FIT, predicted, f"{hidden or 'too short'}: it cannot be told", None)
+    return Answer(FIT, predicted, came, predicted == came)
 
 
 def _against(predicted: Against, found: Collection[Kind], other: str) -> Answer:

@@ -323,3 +323,23 @@ def test_the_target_is_met_or_missed_by_so_many_images() -> None:
     assert (near.kind, far.kind) == ("target missed", "target missed")
     assert "6 images short of 99.4%. That is within noise" in near.words
     assert far.words == "It ends at 99.00%, 40 images short of 99.4%."
+
+
+def test_a_target_is_told_as_it_was_set() -> None:
+    found = diagnosis.verdict(Subject(history([1, 1], accuracy=0.9946), Recipe(target_accuracy=0.9945)))
+    assert found.evidence.startswith("1 image above 99.45%, held for 2 epochs.")
+    assert [diagnosis.spelt_target(each) for each in (0.994, 0.9925, 0.99, 1)] == ["99.4%", "99.25%", "99%", "100%"]
+
+
+def test_a_loss_of_zero_to_the_end_is_no_fault() -> None:
+    assert diagnosis.unsteady(Subject(history([0.5, 0.1, *[0.0] * 8], accuracy=1.0), Recipe())) is None
+
+
+def test_underfitting_names_the_images_that_it_is_measured_by() -> None:
+    records = tuple(
+        replace(each, train_accuracy=0.97, validation_loss=1, validation_accuracy=0.975)
+        for each in history([1, 1, 1], accuracy=0.98)
+    )
+    found = diagnosis.underfits(Subject(records, Recipe()))
+    assert found is not None
+    assert "train is 0.50 points below validation over the last three epochs" in found.evidence

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
+from core.diagnosis import Kind
 from core.errors import PredictionError
 from core.prediction import Prediction, answers, prediction_from_json, prediction_to_json
 
@@ -63,6 +64,14 @@ def test_the_other_questions_are_answered_by_the_diagnosis() -> None:
     untold = answers(said, 0.99, 10_000, ["target missed", "too short"], "")
     assert [answer.right for answer in untold[1:]] == [None, None]
     assert len(answers(Prediction(0.99), 0.99, 10_000, ["overfits", "better"], "C2")) == 1, "left open"
+
+
+@pytest.mark.parametrize("kind", ["diverged", "learns nothing", "rate too high", "rate too low"])
+def test_a_run_whose_rate_did_not_fit_tells_nothing_of_its_fit_unless_it_overfits(kind: Kind) -> None:
+    (_, fit) = answers(Prediction(0.98, "neither"), 0.098, 10_000, [kind], "")
+    assert (fit.came, fit.right) == (f"{kind}: it cannot be told", None)
+    (_, fit) = answers(Prediction(0.98, "overfits"), 0.98, 10_000, [kind, "overfits"], "")
+    assert (fit.came, fit.right) == ("overfits", True)
 
 
 # ---------------------------------------------------------------------------------------------------------- a nickname

@@ -23,6 +23,7 @@ from lab.rate import figures as rate_figures
 from lab.rate import view as rate_page
 from lab.runs import BatchRow, Kind, Run, RunStore
 from lab.train import diagnosis as diagnosis_view
+from lab.train.run_controls import rate_asked_for
 from lab.worker import Worker
 from tests.test_learn_pages import opened, said
 from tests.tiny import TINY
@@ -243,6 +244,41 @@ def test_the_controls_of_a_running_run_ask_its_worker(store: RunStore) -> None:
     assert store.control(run.id).pause == ""
     button(opened(TRAIN, run=run.id), "Stop")
     assert store.control(run.id).stop
+
+
+@pytest.mark.parametrize("rate", [0.0, 1e-10, 1000.0])  # a schedule's last; after ÷ 10 and × 10, many times
+def test_a_held_run_opens_whatever_its_rate_has_come_to(store: RunStore, rate: float) -> None:
+    run = submitted(store, C3.recipe)
+    store.claim(["cpu"], "w")
+    store.set_pause(run.id, "now")
+    store.hold(run.id, "w", "now")
+    store.add_batches(run.id, "w", [BatchRow(0, 0, 2.3, 0.1, rate, 4_000)])
+    app = opened(TRAIN, run=run.id)
+    assert not app.exception
+    assert ("The learning rate is" in said(app)) == (rate > 0)
+
+
+def test_the_rate_asked_for_counts_a_change_from_the_iteration_on_in_which_it_came_into_force(store: RunStore) -> None:
+    run = submitted(store, C3.recipe)
+    store.claim(["cpu"], "w")
+    store.set_rate_factor(run.id, 0.1)
+    store.set_rate_changes(run.id, "w", [RateChange(8, 0.1)])
+    before, after = (BatchRow(number, 0, 2.3, 0.1, rate, 4_000) for number, rate in ((7, 0.5), (8, 0.05)))
+    assert rate_asked_for(store.get(run.id), []) is None
+    assert rate_asked_for(store.get(run.id), [before]) == pytest.approx(0.05)
+    assert rate_asked_for(store.get(run.id), [before, after]) == pytest.approx(0.05)
+
+
+def test_a_button_of_a_run_that_was_deleted_meanwhile_says_so(store: RunStore) -> None:
+    for label in ("Pause", "Stop"):
+        run = submitted(store, C3.recipe)
+        store.claim(["cpu"], "w")
+        app = opened(TRAIN, run=run.id)
+        store.finish(run.id, "w", "interrupted")
+        store.delete(run.id)
+        button(app, label)
+        assert not app.exception
+        assert any("there is no run" in each.value for each in app.error)
 
 
 def test_a_rate_that_was_changed_by_hand_is_told(store: RunStore) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from core.diagnosis import spelt_target
 from core.errors import LabError
 from core.mnist import EMBEDDED, EMBEDDED_TRAIN, IMAGES, Dataset, Pixels
 from core.recipe import HELD_OUT_SHARE, Recipe, recipe_from_json, recipe_to_json
@@ -19,7 +20,7 @@ SHOWN = 24
 
 def before_a_run(walked: Trace, recipe: Recipe, dataset: str) -> None:
     """What a run of this recipe will be: its network's figures, the rate to come, the first images."""
-    headline(walked, None, f"target {recipe.target_accuracy:.1%}")
+    headline(walked, None, f"target {spelt_target(recipe.target_accuracy)}")
     st.caption(recipe_words(recipe))
     st.markdown("**The learning rate to come**")
     st.plotly_chart(

@@ -12,6 +12,7 @@ from lab.runs import BatchRow, Pause, Run
 from lab.words import show_error
 
 FACTORS = {"÷ 10": 0.1, "÷ 2": 0.5, "× 2": 2.0, "× 10": 10.0}
+LEAST_RATE, MOST_RATE = 1e-9, 100.0  # that can be typed: those of a recipe
 
 
 def buttons(run: Run, batches: list[BatchRow]) -> None:
@@ -36,30 +37,45 @@ def buttons(run: Run, batches: list[BatchRow]) -> None:
 
 
 def _rate(run: Run, batches: list[BatchRow]) -> None:
-    in_force = run.rate_changes[-1].factor if run.rate_changes else 1.0  # while held, another may be asked for
-    now = batches[-1].learning_rate * run.rate_factor / in_force if batches else None
-    with st.popover("Rate", icon=":material/speed:", key=f"rate-{run.id}", disabled=now is None):
-        if now is None:
+    now = rate_asked_for(run, batches)
+    with st.popover("Rate", icon=":material/speed:", key=f"rate-{run.id}", disabled=not now):
+        if not now:  # no batch yet, or the last one, at which a schedule has come down to zero
             return
         st.caption(f"The learning rate is {now:.4g}. A change holds from the next iteration on, whatever the schedule.")
         with st.container(horizontal=True):
             for name, factor in FACTORS.items():
                 st.button(name, key=f"rate-{run.id}-{factor}", on_click=_scale, args=(run.id, factor))
         with st.form(f"rate-form-{run.id}", border=False):
-            first = st.session_state.setdefault(f"rate-first-{run.id}", now)  # a new default would be a new field
+            typed = min(max(now, LEAST_RATE), MOST_RATE)  # several factors may have led beyond
+            first = st.session_state.setdefault(f"rate-first-{run.id}", typed)  # a new default would be a new field
             wanted = st.number_input(
-                "Or set it to", 1e-9, 100.0, first, step=None, format="%.4g", key=f"rate-to-{run.id}"
+                "Or set it to", LEAST_RATE, MOST_RATE, first, step=None, format="%.4g", key=f"rate-to-{run.id}"
             )
             if st.form_submit_button("Set"):
                 _scale(run.id, wanted / now)
 
 
+def rate_asked_for(run: Run, batches: list[BatchRow]) -> float | None:
+    """The last batch's rate, under the factor that is asked for now: the worker may not have come to it yet."""
+    if not batches:
+        return None
+    last = batches[-1]
+    changes = [change.factor for change in run.rate_changes if change.iteration <= last.iteration]
+    return last.learning_rate * run.rate_factor / (changes[-1] if changes else 1.0)
+
+
 def _pause(run_id: str, pause: Pause) -> None:
-    store().set_pause(run_id, pause)
+    try:
+        store().set_pause(run_id, pause)
+    except LabError as error:  # someone may have deleted it meanwhile
+        show_error(error)
 
 
 def _stop(run_id: str) -> None:
-    store().request_stop(run_id)
+    try:
+        store().request_stop(run_id)
+    except LabError as error:
+        show_error(error)
 
 
 def _scale(run_id: str, factor: float) -> None:

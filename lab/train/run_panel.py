@@ -12,6 +12,7 @@ from functools import partial
 import streamlit as st
 
 from core import catalogue
+from core.diagnosis import spelt_target
 from core.errors import LabError
 from core.history import EpochRecord
 from core.link import to_code
@@ -104,7 +105,8 @@ def _panel(run: Run) -> None:
     epochs = store().epochs(run.id)
     batches = store().batches(run.id, at_most=400)
     reached = epochs[-1].test_accuracy if epochs else None
-    headline(classifier(architecture_from_json(run.architecture)), reached, f"target {recipe.target_accuracy:.1%}")
+    walked = classifier(architecture_from_json(run.architecture))
+    headline(walked, reached, f"target {spelt_target(recipe.target_accuracy)}")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"{_icon(run)} **{escaped(run.name)}** · {_status(run, recipe, epochs, batches)}", width="stretch")
         if run.status in UNFINISHED:
