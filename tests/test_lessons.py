@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import catalogue
 from core.errors import SpecError
+from core.study import write_study
+from lab import studies
 from lab.lessons import LESSONS, lesson_of
 from lab.lessons.scene import Check, Lesson, Slip, scene_number, told
-from tests.test_learn_pages import opened, said
+from tests.test_learn_pages import opened, said, written
+from tests.test_study_figures import made_up, made_up_study
 
 PAGE = "pages/learn/walkthroughs.py"
 CHECKS = [
@@ -35,7 +40,7 @@ def wrong(check: Check) -> float | str:
     """An answer that is not right."""
     answer = check.answer()
     if isinstance(answer, str):
-        return next(each for each in check.choices if each != answer)
+        return next(each for each in check.options if each != answer)
     return answer + 17 + 2 * check.tolerance
 
 
@@ -67,10 +72,10 @@ def test_a_check_has_one_right_answer_and_its_slips_are_wrong(lesson: Lesson, nu
     assert not check.is_right(wrong(check))
     assert check.why()
     if isinstance(answer, str):
-        assert check.choices.count(answer) == 1
-        assert len(check.choices) == len(set(check.choices)) > 1
+        assert check.options.count(answer) == 1
+        assert len(check.options) == len(set(check.options)) > 1
     else:
-        assert not check.choices
+        assert not check.options
         slips = [slip.answer() for slip in check.slips]
         assert len(slips) == len(set(slips))
         assert not any(check.is_right(each) for each in slips)
@@ -184,3 +189,45 @@ def test_a_slip_is_told_by_its_number_only() -> None:
     check = Check("?", lambda: 3.0, lambda: "so", slips=(Slip(lambda: 4.0, "one too many"),))
     assert check.slip(4.0) == "one too many"
     assert check.slip(5.0) == check.slip("4") == ""
+
+
+# ------------------------------------------------------------------------------------------ when more has been measured
+
+A2, A3 = "a2-final-7758", "a3-dilation-5340"
+
+
+@pytest.mark.parametrize(("of_a2", "of_a3", "better", "words"), [
+    ((0.9944,), (0.9949,), "A3", "0.05 points apart; a run of each cannot say"),
+    ((0.9950, 0.9944, 0.9947), (0.9944, 0.9948, 0.9943), "A2", "0.02 points apart, which 3 seeds of each cannot tell"),
+    ((0.9930, 0.9931, 0.9932), (0.9950, 0.9951, 0.9953), "A3", "0.20 points apart, hardly by chance (3 seeds of each)"),
+    ((0.9950, 0.9951, 0.9953), (0.9930, 0.9931, 0.9932), "A2", "0.20 points apart, hardly by chance (3 seeds of each)"),
+])  # fmt: skip
+def test_which_of_two_is_better_is_told_as_the_runs_have_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of_a2: tuple[float, ...], of_a3: tuple[float, ...], better: str,
+    words: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(studies, "STUDIES", tmp_path)
+    written(tmp_path, A2, of_a2)
+    written(tmp_path, A3, of_a3)
+    check, *_ = _at("lineages", 3)
+    assert check.answer() == better
+    assert words in check.why()
+
+
+def test_the_smallest_network_that_meets_the_challenge_is_always_among_the_choices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(studies, "STUDIES", tmp_path)
+    check, *_ = _at("challenge", 3)
+    assert check.answer() == "none of them"
+    assert "none of them" in check.options
+    for slug in ("c6-steplr-7416", "c3-batchnorm-7448", A3):  # measured one after the other, while the app runs
+        study = made_up_study(slug, tuple(made_up(seed, 0.9941, 0.9951, 0.9943) for seed in range(3)))
+        write_study(study, tmp_path / f"{slug}.json")
+        assert check.options.count(str(check.answer())) == 1
+        assert str(check.answer()) in check.why()
+    assert check.answer() == A3
+
+
+def test_a_log_that_is_another_networks_is_shown_as_such() -> None:
+    assert "Its log is that of the 7,840 network" in said(opened(PAGE, lesson="lineages", scene="3"))

@@ -23,7 +23,7 @@ def _smallest() -> str:
 
 
 def _choices() -> tuple[str, ...]:
-    return (A3, B3, "d3-averaged-7448", "d5-dilated-7784", _smallest())
+    return tuple(dict.fromkeys((A3, B3, "d3-averaged-7448", "d5-dilated-7784", _smallest())))
 
 
 LESSON = Lesson(
@@ -85,7 +85,7 @@ LESSON = Lesson(
                     if _meeting()
                     else "None of those that we have measured holds it."
                 ),
-                choices=tuple(dict.fromkeys(_choices())),
+                choices=_choices,
                 hint="Three marks in one row; then the fewest parameters.",
             ),
         ),

@@ -57,18 +57,17 @@ LESSON = Lesson(
         Scene(
             "predict",
             "A suggestion to doubt",
-            "The write-ups of lineage A ran the test from 0.1 upwards, over more than 1,500 iterations. The tool skips "
-            "its first ten points. It suggested 0.1008.",
+            "The write-ups of lineage A ran the test from 0.1 upwards, over 4,500 iterations for A2 and 1,500 for A3. "
+            "The tool skips its first ten points. It suggested 0.1008 and 0.1047.",
             check=Check(
-                "What does that tell?",
-                lambda: "nothing: it is the start of the range",
+                "What do they tell?",
+                lambda: "nothing: they are the start of the range",
                 lambda: (
-                    "The suggestion is one of the first points that the tool did not skip: the loss fell at once, "
-                    "for the "
+                    "Each is one of the first points that the tool did not skip: the loss fell at once, for the "
                     "range began too high to show where it starts to fall."
                 ),
-                choices=("the best rate is 0.1", "nothing: it is the start of the range", "the network is broken"),
-                hint="How far from the start of the range is the suggestion?",
+                choices=("the best rate is 0.1", "nothing: they are the start of the range", "the network is broken"),
+                hint="How far from the start of the range are the suggestions?",
             ),
         ),
         Scene(

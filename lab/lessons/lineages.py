@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from lab.lessons.facts import accuracy, log, percent, walked, whose
 from lab.lessons.scene import Check, Comparisons, Curves, Ladder, Lesson, Scene, Slip, TrainAndTest, Way
+from lab.studies import compared, study_of
 
 A1, A2, A3 = "a1-skeleton-509946", "a2-final-7758", "a3-dilation-5340"
 B2, B3, B4 = "b2-dropout-6864", "b3-gap-8008", "b4-rotation-7852"
 C1, C2, C3, C4, C6 = (
     "c1-setup-6379786", "c2-skeleton-7272", "c3-batchnorm-7448", "c4-dropout-7448", "c6-steplr-7416",
 )  # fmt: skip
+TWIN = "x-evolution-step4-7840"  # whose log is printed with A2
 NEAREST = ("about 92%", "about 98%", "about 99.3%")
 
 
 def _nearest(share: float) -> str:
     return min(NEAREST, key=lambda each: abs(float(each[6:-1]) / 100 - share))
+
+
+def _a2_to_a3() -> str:
+    """How far apart they are, and whether that may be chance."""
+    points = f"{100 * abs(accuracy(A3) - accuracy(A2)):.2f} points"
+    before, after = study_of(A2), study_of(A3)
+    found = compared(before, after) if before and after else None
+    if found is None or found.p is None:
+        return f"They are {points} apart; a run of each cannot say whether that is more than chance."
+    if min(found.p, 1 - found.p) < 0.05:
+        return f"They are {points} apart, hardly by chance ({found.n} seeds of each)."
+    return f"They are {points} apart, which {found.n} seeds of each cannot tell from chance."
 
 
 LESSON = Lesson(
@@ -29,7 +43,7 @@ LESSON = Lesson(
             "One goal, three ways",
             "99.4% on MNIST's test digits, held in the last epochs, in at most 15 epochs and 8,000 parameters. Each "
             "hollow mark is what a team reported: its best epoch on the test set, of one run. Each filled mark is what "
-            "we measured: the mean of the last epochs of several runs.",
+            "we measured: the mean of our runs' last epochs, with a bar where there are several.",
             (Ladder(),),
         ),
         Scene(
@@ -60,8 +74,9 @@ LESSON = Lesson(
                 "A1's training accuracy ends above its test accuracy. And A2's, with augmented training images?",
                 lambda: "below" if log(A2, "train")[-1] < log(A2, "test")[-1] else "above",
                 lambda: (
-                    "A2's training images are distorted and its dropout is on while training accuracy is measured: it "
-                    "faces a harder exam than the test."
+                    "The training images are distorted and dropout is on while training accuracy is measured: it "
+                    "faces a harder exam than the test. (The log printed with A2 is that of its near twin, "
+                    f"{walked(TWIN).parameters:,} parameters, which was trained in the same way.)"
                 ),
                 choices=("above", "below"),
                 hint="Read the two pictures' last epochs.",
@@ -76,14 +91,15 @@ LESSON = Lesson(
                 f"{walked(A2).field.size}."
             ),
             check=Check(
-                "Which of the two is better in our runs?",
+                "Which of the two has the higher mean?",
                 lambda: "A3" if accuracy(A3) > accuracy(A2) else "A2",
                 lambda: (
-                    f"A2 {percent(accuracy(A2))} ({whose(A2)}), A3 {percent(accuracy(A3))} ({whose(A3)}). More "
-                    "parameters are not more accuracy: where they stand matters."
+                    f"A2 {percent(accuracy(A2))} ({whose(A2)}), A3 {percent(accuracy(A3))} ({whose(A3)}). "
+                    f"{_a2_to_a3()} A third of the parameters lies between them: how many there are is not all, "
+                    "where they stand matters."
                 ),
                 choices=("A2", "A3"),
-                hint="Think of the field.",
+                hint="More parameters, or a larger field?",
             ),
         ),
         Scene(
@@ -184,8 +200,9 @@ LESSON = Lesson(
         Scene(
             "explain",
             "And ours",
-            "A ladder of our own starts from the best of these and changes one thing at a time; its failures are kept. "
-            "Every choice was made on 5,000 images held out of the 60,000, never on the test set.",
+            "A ladder of our own takes C3's network and changes its recipe step by step, then takes another network "
+            "and makes it smaller; its failures are kept. Every choice was made on 5,000 images held out of the "
+            "60,000, never on the test set.",
             (Ladder("d"), Way("pages/learn/ladder.py", "The whole ladder")),
         ),
     ),

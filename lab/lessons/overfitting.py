@@ -108,7 +108,7 @@ LESSON = Lesson(
         Scene(
             "do",
             "Size is the strongest lever",
-            "Turn the width of A1. At a quarter it still has four times the challenge's budget.",
+            "Turn the width of A1. At a quarter it still has over four times the challenge's budget.",
             (Knobs(A1), Way("pages/experiment/train.py", "Train it narrower", (("step", A1), ("width", "0.25")))),
         ),
         Scene(

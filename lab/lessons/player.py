@@ -132,10 +132,10 @@ def _check(lesson: Lesson, number: int, scene: Scene, check: Check, allowed: Set
     place, kept = f"check-{lesson.key}-{number}", f"given-{lesson.key}-{number}"
     with st.form(place, border=True, enter_to_submit=True):
         st.markdown(f"**{check.question}**")
-        answer = f"{place}-choice" if check.choices else f"{place}-number"
-        if check.choices:
+        answer = f"{place}-choice" if check.options else f"{place}-number"
+        if check.options:
             st.radio(
-                check.question, check.choices, index=None, key=answer, label_visibility="collapsed",
+                check.question, check.options, index=None, key=answer, label_visibility="collapsed",
                 horizontal=True,
             )  # fmt: skip
         else:

@@ -146,11 +146,16 @@ class Check:
     question: str
     answer: Callable[[], Answer]
     why: Callable[[], str]  # how the answer comes about, with its numbers
-    choices: tuple[str, ...] = ()  # none: a number is asked for
+    choices: tuple[str, ...] | Callable[[], tuple[str, ...]] = ()  # none: a number is asked for
     tolerance: float = 0.0  # of a number, either way
     hint: str = ""
     slips: tuple[Slip, ...] = ()
     unit: str = ""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The choices as they are now: where the answer comes from the measured runs, so do they."""
+        return self.choices() if callable(self.choices) else self.choices
 
     def is_right(self, given: Answer) -> bool:
         """Whether the given answer is right."""
@@ -168,7 +173,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Scene:
-    """One view of a lesson. In a prediction the answer is kept to the next scene; in the others it is told at once."""
+    """One view of a lesson. What was predicted in one stands beside its outcome in the next."""
 
     kind: Kind
     title: str

@@ -132,7 +132,8 @@ def _train_and_test(slugs: tuple[str, ...], key: str) -> None:
                 alt=f"Training and test accuracy of {slug} by epoch; they end at {percent(log(slug, 'train')[-1])} and "
                 f"{percent(log(slug, 'test')[-1])}.",
             )  # fmt: skip
-    st.caption("As the write-ups logged them. From the third epoch on; the first ones lie below.")
+    notes = [f"{widgets.mark(one)}: {one.claim.note}" for one in map(step, slugs) if one.claim and one.claim.note]
+    st.caption(" ".join(["As the write-ups logged them. From the third epoch on; the first ones lie below.", *notes]))
 
 
 def _claimed_fields(slug: str) -> None:
