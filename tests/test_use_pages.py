@@ -44,16 +44,16 @@ def tiny(home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "tiny"
 
 
-def save(home: Path, name: str, dataset: str, seed: int = 3) -> None:
+def save(home: Path, reference: str, dataset: str, seed: int = 3, name: str = "") -> None:
     weights = build(TINY, seed).state_dict()
     record = EpochRecord(0, 2.3, 0.1, None, None, 2.3, 0.1, 0.01, 1.0)
     card = Card(
-        name=name, slug="", architecture=TINY, recipe=Recipe(), dataset=dataset, choice="last", epoch=0,
+        name=name or reference, slug="", architecture=TINY, recipe=Recipe(), dataset=dataset, choice="last", epoch=0,
         history=(record,), parameters=classifier(TINY).parameters, normalisation_mean=0.1307,
         normalisation_sd=0.3081, train_images=1437, validation_images=0, test_images=360, device="cpu", versions={},
         seconds=1.0, created="2026-01-01T00:00:00+00:00",
     )  # fmt: skip
-    checkpoint.save(home, name, weights, card)
+    checkpoint.save(home, reference, weights, card)
 
 
 def answers() -> Predictions:
@@ -326,6 +326,35 @@ def test_a_test_digit_that_is_not_there_is_one_sentence(tiny: str, digit: str) -
     assert "0 to 359" in app.error[0].value
 
 
+@pytest.mark.parametrize(("name", "value"), [("split", "train"), ("order", "most confident")])
+def test_a_click_in_the_matrix_opens_its_cell_and_leaves_what_else_was_chosen(tiny: str, name: str, value: str) -> None:
+    app = opened(MISTAKES, checkpoint=tiny, show="matrix", **{name: value})
+    chart = app.get("plotly_chart")[0].proto
+    states = app._tree.get_widget_states()  # AppTest clicks in no chart
+    point = {"customdata": [5, 3], "point_index": [5, 3]}
+    clicked = {"selection": {"points": [point], "point_indices": [], "box": [], "lasso": []}}
+    states.widgets.add(id=chart.id, string_value=json.dumps(clicked))
+    app._run(states)
+    assert not app.exception
+    assert gallery.Cell(5, 3).words in said(app)
+    assert app.query_params["checkpoint"] == tiny
+    assert app.query_params[name] == value
+
+
+def test_a_digit_in_the_link_that_is_none_is_said_and_never_marked_up(tiny: str) -> None:
+    app = opened(MISTAKES, checkpoint=tiny, true="[here](http://example.org)" + "x" * 500)
+    assert len(app.error) == 1
+    assert "[" not in app.error[0].value.replace("\\[", "")
+    assert "no digit from 0 to 9" in app.error[0].value
+    assert len(app.error[0].value) < 100
+
+
+def test_the_class_game_says_what_stands_in_for_mnist(tiny: str) -> None:
+    app = opened("pages/use/read.py", checkpoint=tiny)
+    assert not app.exception
+    assert EMBEDDED in app.info[0].value
+
+
 def drawn(app: AppTest, strokes: list[tuple[int, int]] | None, version: int = 0) -> AppTest:
     """The page after a drawing; None draws the outline of a 0."""
     canvas = Image.new("RGBA", (280, 280), "black")
@@ -361,6 +390,11 @@ def test_a_drawing_survives_a_visit_to_another_page(tiny: str) -> None:
     app.switch_page(DRAW)
     app.query_params["checkpoint"] = tiny
     assert app.run().metric[0].value == read
+
+
+def test_a_networks_name_is_no_markup_above_its_answer(home: Path) -> None:
+    save(home, "tiny", EMBEDDED, name="![x](http://e)")
+    assert opened(DRAW, checkpoint="tiny").metric[0].label.startswith(r"!\[x\](http\://e), ")
 
 
 def test_an_empty_canvas_is_an_invitation_and_no_error(tiny: str) -> None:

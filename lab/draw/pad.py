@@ -22,7 +22,7 @@ from lab.live_plot import live_plot
 from lab.mistakes.gallery import enlarged, on_shelf, percent, short
 from lab.resources import opened, split, torch_warming
 from lab.shelf import Shelved
-from lab.words import show_error
+from lab.words import escaped, show_error
 
 PAD = 280  # pixels of the canvas's side, ten for each of the digit's 28
 STROKE = 20  # pixels: two of the digit's, as a pen's line is in MNIST
@@ -226,7 +226,7 @@ def _probabilities(shelved: Shelved, digits: NDArray[np.uint8]) -> NDArray[np.fl
 
 def _answer(shelved: Shelved, values: NDArray[np.float32] | None, given: Given | None) -> None:
     """The digit read and how sure, or an invitation."""
-    name = f"{shelved.card.name}, {shelved.card.parameters:,}"
+    name = f"{escaped(shelved.card.name)}, {shelved.card.parameters:,}"
     if values is None or given is None:
         st.metric(name, "—", "draw a digit", delta_color="off", delta_arrow="off")
         return

@@ -23,7 +23,8 @@ from lab.words import show_error
 
 PER_PAGE = 24
 ANY = "any"
-VIEWS = {"Gallery": "", "Confusion matrix": "matrix", "Disagree": "disagree", "Calibration": "calibration"}
+GALLERY = "gallery"  # in the URL, where it need not stand
+VIEWS = {"Gallery": GALLERY, "Confusion matrix": "matrix", "Disagree": "disagree", "Calibration": "calibration"}
 MARK = ":material/balance:"  # of an image whose label people dispute
 ORDERS: dict[MistakeOrder, str] = {
     "least confident": "The network hesitated: the probability of its own answer, smallest first.",
@@ -158,7 +159,8 @@ def view_picker() -> None:
 
     def choose() -> None:
         st.query_params.pop("image", None)
-        _keep("show", VIEWS[st.session_state.view_picker] or ANY)
+        chosen = VIEWS[st.session_state.view_picker]
+        _keep("show", ANY if chosen == GALLERY else chosen)
 
     st.segmented_control(
         "Show", list(VIEWS), required=True, key="view_picker", on_change=choose, label_visibility="collapsed"
@@ -196,7 +198,7 @@ def other_picker(shelf: Sequence[Shelved], shelved: Shelved) -> Shelved | None:
 def _digit_in_url(name: str) -> int | None:
     value = st.query_params.get(name, "")
     if value and value not in map(str, range(10)):
-        st.error(f"?{name}={value} in the address is no digit from 0 to 9")
+        show_error(DataError(f"?{name}={value[:20]} in the address is no digit from 0 to 9"))
         return None
     return int(value) if value else None
 
@@ -414,8 +416,8 @@ def matrix(counts: NDArray[np.int64]) -> None:
         points = st.session_state.confusion.selection.points
         if points:
             true, predicted = points[0]["customdata"][:2]
-            kept = {name: value for name, value in st.query_params.to_dict().items() if name != "show"}
-            st.query_params.from_dict({**kept, "true": str(true), "predicted": str(predicted)})  # one step of history
+            # One step of the browser's history. Only these: what a widget is bound to may not be set from here.
+            st.query_params.update({"show": GALLERY, "true": str(true), "predicted": str(predicted)})
 
     ink = "#E8ECF0" if st.context.theme.type == "dark" else "#1B1F24"  # as in config.toml
     st.plotly_chart(

@@ -24,6 +24,7 @@ if not vote_view.leads(room):
     vote_view.game(room, None)
     st.stop()
 
+frame.data_notice()
 shelf = gallery.on_hand()
 if not shelf:
     gallery.stop_without_checkpoint("you will be asked what it could not read")
