@@ -19,7 +19,18 @@ from core.catalogue import LADDER, by_slug
 from core.edit import insert, move, remove, with_field
 from core.errors import LabError, SpecError
 from core.link import from_code, to_code
-from core.spec import Architecture, BatchNorm, Conv, Dropout, Flatten, GlobalAvgPool, Linear, ReLU, architecture_to_json
+from core.spec import (
+    Architecture,
+    BatchNorm,
+    Conv,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    Linear,
+    Op,
+    ReLU,
+    architecture_to_json,
+)
 from core.trace import classifier, trace
 from lab.design import figures as design_figures
 from lab.design import saved as designs
@@ -65,6 +76,18 @@ def test_every_view_opens_of_what_fits_and_of_what_does_not(view: str, design: A
     app = opened(DESIGN, view=view, design=to_code(design), **{"from": "a2-final-7758"})
     assert not app.exception
     assert not app.error
+
+
+@pytest.mark.parametrize("view", ["Layers", "Diagram", "What changed", "Code"])
+@pytest.mark.parametrize("image", [(1, 28, 20), (4096, 512, 512)])
+@pytest.mark.parametrize("ops", [(), A2.ops])
+def test_a_design_for_images_that_cannot_be_says_so(
+    view: str, image: tuple[int, int, int], ops: tuple[Op, ...]
+) -> None:
+    app = opened(DESIGN, view=view, design=to_code(Architecture("odd", ops, image)))
+    assert not app.exception
+    if view == "Layers":
+        assert "square" in said(app) or "4,000,000" in said(app) or not ops
 
 
 def test_ops_are_duplicated_moved_and_taken_out_and_all_of_it_is_undone_and_redone() -> None:

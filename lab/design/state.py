@@ -43,8 +43,12 @@ class Opened:
 
     @property
     def walked(self) -> Trace:
-        """As far as it fits; of a network without a fitting op, what hands the image on."""
-        return self.fit.trace or trace(replace(self.architecture, ops=(ReLU(),)))
+        """As far as it fits; of a network without a fitting op, what hands the image on.
+
+        Where its own image cannot be, as it is not square, one of MNIST's.
+        """
+        alone = replace(self.architecture, ops=(ReLU(),))
+        return self.fit.trace or fit(alone).trace or trace(replace(alone, input=(1, 28, 28)))
 
     @property
     def layers(self) -> tuple[Layer, ...]:
