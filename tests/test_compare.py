@@ -419,6 +419,14 @@ def test_a_name_that_looks_like_markup_stays_text_in_the_hover(store: RunStore) 
     assert "<img" not in json.dumps(drawn.to_plotly_json(), default=str)
 
 
+def test_a_name_that_looks_like_markup_stays_text_in_the_table_of_all_against_one(store: RunStore) -> None:
+    keys = [made_run(store, [0.9, 0.95], seed=seed, name="![x](http://e)").id for seed in (1, 2, 3)]
+    app = opened(COMPARE, runs=",".join(keys), view="Is it real?")
+    assert not app.exception
+    shown = [str(cell) for table in app.table for cell in table.value.index]  # st.table reads its cells as Markdown
+    assert r"B · !\[x\](http\://e)" in shown
+
+
 # ------------------------------------------------------------------------------------------- naming, tagging, deleting
 
 

@@ -137,7 +137,7 @@ def _against(first: Shown, shown: Sequence[Shown]) -> None:
         figures = each.entry.summary
         rows.append(
             {
-                "run": each.mark,
+                "run": escaped(each.mark),  # the cells of st.table are Markdown
                 "last epoch": in_words(figures) if figures else "—",
                 "difference, points": signed(found.difference),
                 "n": f"{found.pairs} pairs" if found.pairs else f"{found.first} and {found.second}",
