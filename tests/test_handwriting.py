@@ -53,6 +53,17 @@ def test_what_is_kept_comes_back_after_the_file_is_opened_again(tmp_path: Path) 
     assert [each.label for each in again.drawings(labels[0])] == [each for each in labels[::-1] if each == labels[0]]
 
 
+def test_a_set_that_many_open_at_once_is_made_once_and_keeps_what_each_brings(tmp_path: Path) -> None:
+    images, labels = digits(24)
+
+    def bring(place: int) -> int:
+        return Handwriting(tmp_path).keep(images[place], images[place], labels[place], "Ada", "someone")
+
+    with ThreadPoolExecutor(24) as pool:  # one may switch the log while others read the file
+        numbers = list(pool.map(bring, range(24)))
+    assert len(set(numbers)) == Handwriting(tmp_path).count() == 24
+
+
 def test_the_export_is_the_set_as_pictures_with_safe_names_and_no_formula(tmp_path: Path) -> None:
     ours = filled(tmp_path, 3)
     (image,), (label,) = digits(5)[0][4:], digits(5)[1][4:]

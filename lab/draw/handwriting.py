@@ -13,7 +13,7 @@ import sqlite3
 import time
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -172,7 +172,8 @@ class Handwriting:
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
-        connection.execute("PRAGMA journal_mode = WAL")
+        with suppress(sqlite3.OperationalError):  # in use at this moment: then another's opening switches, or has
+            connection.execute("PRAGMA journal_mode = WAL")
 
 
 def as_split(drawings: Sequence[Drawing]) -> Split:
