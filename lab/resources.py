@@ -51,10 +51,15 @@ def dataset_here(wanted: str = "MNIST") -> str:
     return wanted if is_present(wanted) else EMBEDDED
 
 
-@st.cache_resource(max_entries=32)
 def sample_digit(label: int) -> Pixels:
-    """A clear digit of that label, (28, 28): the one of the first 200 that is nearest to their mean."""
-    digits = split(best_present(), "test")
+    """A clear digit of that label, (28, 28), of the best data set that is here by now."""
+    return _clear_digit(best_present(), label)
+
+
+@st.cache_resource(max_entries=32)
+def _clear_digit(dataset: str, label: int) -> Pixels:
+    """The one of the first 200 that is nearest to their mean."""
+    digits = split(dataset, "test")
     own = digits.images[digits.labels == label][:200].astype(np.float32)
     distance = ((own - own.mean(0)) ** 2).sum((1, 2))
     return np.asarray(own[int(distance.argmin())], np.uint8)
@@ -137,32 +142,34 @@ EFFECTIVE_IMAGES = 100  # test digits; fewer for a network so large that these w
 EFFECTIVE_MACS = 1e9
 
 
-def _effective(network: nn.Sequential, architecture: Architecture, index: int, norm: Normalisation) -> EffectiveField:
+def _effective(
+    network: nn.Sequential, architecture: Architecture, index: int, dataset: str, norm: Normalisation
+) -> EffectiveField:
     from core.effective_field import effective_field
     from core.trace import trace
 
     count = max(8, min(EFFECTIVE_IMAGES, int(EFFECTIVE_MACS / max(1, trace(architecture).macs))))
-    return effective_field(network, architecture, index, split(best_present(), "test").images[:count], norm)
+    return effective_field(network, architecture, index, split(dataset, "test").images[:count], norm)
 
 
 @st.cache_resource(max_entries=64, show_spinner="Following the gradient back to the pixels...")
-def effective_untrained(architecture: str, seed: int, index: int) -> EffectiveField:
+def effective_untrained(architecture: str, seed: int, index: int, dataset: str) -> EffectiveField:
     """The effective field after op `index` with the first weights of that seed. `architecture`: its JSON."""
     from core.network import build
     from core.resident import Normalisation
     from core.spec import architecture_from_json
 
     spec = architecture_from_json(architecture)
-    return _effective(build(spec, seed).eval(), spec, index, Normalisation())
+    return _effective(build(spec, seed).eval(), spec, index, dataset, Normalisation())
 
 
 @st.cache_resource(max_entries=64, show_spinner="Following the gradient back to the pixels...")
-def effective_trained(stem: str, sha256: str, index: int) -> EffectiveField:
+def effective_trained(stem: str, sha256: str, index: int, dataset: str) -> EffectiveField:
     """The effective field after op `index` of a checkpoint's network. Raises CheckpointError."""
     from core.checkpoint import normalisation_of
 
     network, card = opened(stem, sha256)
-    return _effective(network, card.architecture, index, normalisation_of(card))
+    return _effective(network, card.architecture, index, dataset, normalisation_of(card))
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -202,13 +209,15 @@ def occluded(stem: str, sha256: str, digit: bytes, label: int, side: int) -> Occ
 
 
 Film = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]
+FILM_CHANNELS = 10  # of a layer: a convolution of the largest network has 19 MB of kernels, and epochs are many
 
 
 @st.cache_resource(max_entries=16, show_spinner="Opening every epoch...")
 def through_epochs(pairs: tuple[tuple[str, str], ...], digit: bytes, index: int) -> Film:
     """Of several checkpoints of one network, stem and SHA-256 each: what convolution `index` makes of a digit.
 
-    Maps (N, C, H, W), kernels (N, out, in, k, k) and the answer's probabilities (N, 10). Raises CheckpointError.
+    Of its first output channels, at most FILM_CHANNELS: maps (N, C, H, W) and kernels of the first input channel
+    (N, C, k, k); and the answer's probabilities (N, 10). Raises CheckpointError.
     """
     from pathlib import Path
 
@@ -220,8 +229,8 @@ def through_epochs(pairs: tuple[tuple[str, str], ...], digit: bytes, index: int)
     for stem, _ in pairs:
         network, card = load(Path(stem))
         found = feature_maps(network, pixels, normalisation_of(card))
-        maps.append(found[index + 1])
-        kernels.append(filters_of(network, index))
+        maps.append(found[index + 1][:FILM_CHANNELS])
+        kernels.append(filters_of(network, index)[:FILM_CHANNELS, 0])
         scores.append(found[-1].reshape(-1).astype(np.float64))
     odds = np.exp(np.stack(scores) - np.max(scores, 1, keepdims=True))
     return np.stack(maps), np.stack(kernels), odds / odds.sum(1, keepdims=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from playwright.sync_api import expect
@@ -16,12 +17,30 @@ from core.spec import Architecture, Conv, Flatten, GlobalAvgPool, Linear, MaxPoo
 from core.trace import classifier, trace
 from lab.field.explorer import Place, margin, read_place
 from lab.field.view import VIEWS, near, viewed
+from lab.resources import sample_digit
 from tests.app_server import browsing, serving, settled
 from tests.test_learn_pages import opened, said
 
 PAGE = "pages/learn/field.py"
 A2, A3 = "a2-final-7758", "a3-dilation-5340"
 DESIGN = Architecture("a design *of mine*", (Conv(4, 5, stride=2, padding=2), MaxPool(2), GlobalAvgPool(), Linear(10)))
+
+
+def test_what_is_measured_on_digits_follows_the_data_that_came_meanwhile(
+    mnist_raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_DATA", str(tmp_path))
+    before = sample_digit(7)
+    share = metric_of_effect()
+    monkeypatch.setenv("LAB_DATA", str(mnist_raw.parents[1]))
+    assert not np.array_equal(sample_digit(7), before)
+    assert metric_of_effect() != share
+
+
+def metric_of_effect() -> list[object]:
+    """The table of the effective field, as the page shows it now."""
+    rows: list[object] = opened(PAGE, step=A2, show="Effective field", op="conv3").dataframe[0].value.values.tolist()
+    return rows
 
 
 def seen(architecture: Architecture, name: str, row: int, column: int) -> tuple[list[int], list[int]]:

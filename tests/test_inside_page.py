@@ -16,13 +16,16 @@ from core import checkpoint
 from core.card import Card
 from core.embedded_digits import embedded_digits
 from core.history import EpochRecord
+from core.inside import filters_of
 from core.mnist import EMBEDDED, EMBEDDED_TEST
 from core.network import build
 from core.recipe import Recipe
+from core.spec import Conv
 from core.trace import classifier
 from lab import shelf
 from lab.inside import figures as inside_figures
 from lab.inside.snapshots import FOLDER, snapshots
+from lab.resources import FILM_CHANNELS, through_epochs
 from lab.training_run import SNAPSHOTS
 from tests.test_learn_pages import metric, opened, said
 from tests.tiny import TINY
@@ -139,6 +142,19 @@ def test_the_film_has_a_row_for_every_epoch_kept(tiny: str) -> None:
     with torch.no_grad():
         reads = [int(build(TINY, seed=epoch).eval()(given(5)).argmax()) for epoch in range(3)]
     assert table["reads"].tolist() == [str(read) for read in reads]
+
+
+def test_the_film_keeps_no_more_channels_than_it_shows() -> None:
+    shelved = shelf.find("a2-final-7758")
+    network, card = checkpoint.load(shelved.stem)
+    layers = classifier(card.architecture).layers
+    wholes = {each.index: filters_of(network, each.index) for each in layers if isinstance(each.op, Conv)}
+    assert max(map(len, wholes.values())) > FILM_CHANNELS
+    for index, whole in wholes.items():
+        maps, kernels, _ = through_epochs(((str(shelved.stem), card.weights_sha256),), bytes(784), index)
+        count = min(len(whole), FILM_CHANNELS)
+        assert maps.shape[:2] == (1, count)
+        assert np.array_equal(kernels[0], whole[:count, 0])
 
 
 def test_epochs_are_listed_in_order_and_half_written_ones_left_out(tiny: str, home: Path) -> None:

@@ -303,8 +303,9 @@ def effective(network: Viewed, place: Place) -> None:
     trained = trained_weights(network.walked.architecture)
     recipe = trained.card.recipe if trained else network.step.recipe if network.step else None
     seed = recipe.seed if recipe else SEED
-    before = effective_untrained(network.key, seed, layer.index)
-    after = effective_trained(str(trained.stem), trained.card.weights_sha256, layer.index) if trained else None
+    data = best_present()
+    before = effective_untrained(network.key, seed, layer.index, data)
+    after = effective_trained(str(trained.stem), trained.card.weights_sha256, layer.index, data) if trained else None
     shown = after or before
     field = shown.field.size
     st.markdown(
@@ -335,7 +336,7 @@ def effective(network: Viewed, place: Place) -> None:
     _effect_table(before, after)
     weights = f"trained: {trained.label}" if trained else "train it to see the other"
     st.caption(
-        f"Mean of |d unit / d pixel| over the first {shown.images} test digits of {best_present()} and "
+        f"Mean of |d unit / d pixel| over the first {shown.images} test digits of {data} and "
         f"{shown.channels} of the map's channels (Luo et al. 2016, arXiv:1701.04128); untrained: the first weights of "
         f"seed {seed}; {escaped(weights)}. Solid: the theoretical field. Effective size: four standard deviations, "
         "which hold 95% of a Gaussian."

@@ -515,8 +515,7 @@ def epochs_view(shelved: Shelved, kept: Sequence[Weights], subject: Subject, lay
     what = st.segmented_control(
         "What", ["Maps", "Filters"], default="Maps", required=True, key="inside-film", label_visibility="collapsed"
     )
-    film = maps if what == "Maps" else kernels[:, :, 0]  # (epochs, channels, height, width)
-    film = film[:, :10]
+    film = maps if what == "Maps" else kernels  # (epochs, channels, height, width)
     st.image(
         inside_figures.sheet(film.transpose(1, 0, 2, 3).reshape(-1, *film.shape[2:]), len(shown), tile=96),
         width=len(shown) * TILE_SHOWN, output_format="PNG",
