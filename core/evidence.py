@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from core.study import SeedRun, compare
+from core.study import DIGITS, SeedRun, compare
 
 Test = Literal["paired", "unpaired", "one run against several", "single runs"]
 
@@ -50,7 +50,7 @@ def evidence(first: Sequence[SeedRun], second: Sequence[SeedRun]) -> Evidence:
 def _paired(first: Sequence[SeedRun], second: Sequence[SeedRun]) -> Evidence:
     found = compare(first, second)
     one, other = ({run.seed: run.last for run in runs} for runs in (first, second))
-    deviation = statistics.stdev(other[seed] - one[seed] for seed in one.keys() & other.keys())
+    deviation = statistics.stdev(round(other[seed] - one[seed], DIGITS) for seed in one.keys() & other.keys())
     error = deviation / math.sqrt(found.n)
     interval = _interval(found.difference, error, found.n - 1)
     return Evidence("paired", len(first), len(second), found.n, found.difference, deviation, interval, found.p)

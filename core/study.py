@@ -96,7 +96,7 @@ class Comparison:
 
     n: int
     difference: float  # of the means, second minus first
-    p: float | None  # one-sided; None for fewer than two shared seeds
+    p: float | None  # one-sided; None for fewer than two shared seeds, or where they all say the same to the digit
 
 
 def summary(runs: Sequence[SeedRun]) -> Summary:
@@ -139,7 +139,7 @@ def compare(first: Sequence[SeedRun], second: Sequence[SeedRun]) -> Comparison:
     seeds = sorted(one.keys() & other.keys())
     if not seeds:
         raise ValueError(f"no seed is shared: {sorted(one)} and {sorted(other)}")
-    differences = [other[seed] - one[seed] for seed in seeds]
+    differences = [round(other[seed] - one[seed], DIGITS) for seed in seeds]  # else two equal ones differ by 1e-16
     return Comparison(len(seeds), statistics.mean(differences), _p_above_zero(differences))
 
 
@@ -147,8 +147,8 @@ def _p_above_zero(differences: Sequence[float]) -> float | None:
     """The chance of a mean this high if the differences came from around zero; Student's t, one-sided."""
     if len(differences) < 2:
         return None
-    if max(differences) == min(differences):  # no spread: t would be 0 / 0, or endless
-        return 0.5 if differences[0] == 0 else float(differences[0] < 0)
+    if max(differences) == min(differences):  # no spread: t would be 0 / 0, or endless however few they are
+        return 0.5 if differences[0] == 0 else None
     from scipy.special import stdtr  # here, as importing it takes a while; all of scipy.stats takes five times as long
 
     t = statistics.mean(differences) / (statistics.stdev(differences) / math.sqrt(len(differences)))

@@ -494,7 +494,7 @@ def _side(name: str, study: Study | None) -> str:
 def reading(comparison: Comparison) -> str:
     """What a comparison's p may be taken for, at 5% on either side."""
     if comparison.p is None:
-        return "n 1: no p"
+        return f"n {comparison.n}: no p"
     if comparison.p < 0.05:
         return "better, hardly by chance"
     return "worse, hardly by chance" if comparison.p > 0.95 else f"no difference that {comparison.n} runs can show"

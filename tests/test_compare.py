@@ -107,6 +107,8 @@ def test_single_runs_give_a_difference_and_no_p() -> None:
 def test_runs_that_do_not_vary_give_no_p_and_no_division_by_zero() -> None:
     assert evidence(runs({1: 0.99, 2: 0.99}), runs({3: 0.992, 4: 0.992})).p is None
     assert evidence(runs({1: 0.99, 2: 0.99}), runs({3: 0.992})).p is None
+    three_each = evidence(runs({1: 0.9924, 2: 0.9901}), runs({1: 0.9927, 2: 0.9904}))
+    assert (three_each.pairs, three_each.p, three_each.interval, seeds_needed(three_each)) == (2, None, None, None)
     with pytest.raises(ValueError, match="0 runs"):
         evidence([], runs(FIRST))
 

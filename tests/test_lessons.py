@@ -197,7 +197,7 @@ A2, A3 = "a2-final-7758", "a3-dilation-5340"
 
 
 @pytest.mark.parametrize(("of_a2", "of_a3", "better", "words"), [
-    ((0.9944,), (0.9949,), "A3", "0.05 points apart; a run of each cannot say"),
+    ((0.9944,), (0.9949,), "A3", "0.05 points apart; so few runs cannot say"),
     ((0.9950, 0.9944, 0.9947), (0.9944, 0.9948, 0.9943), "A2", "0.02 points apart, which 3 seeds of each cannot tell"),
     ((0.9930, 0.9931, 0.9932), (0.9950, 0.9951, 0.9953), "A3", "0.20 points apart, hardly by chance (3 seeds of each)"),
     ((0.9950, 0.9951, 0.9953), (0.9930, 0.9931, 0.9932), "A2", "0.20 points apart, hardly by chance (3 seeds of each)"),

@@ -25,7 +25,7 @@ def _a2_to_a3() -> str:
     before, after = study_of(A2), study_of(A3)
     found = compared(before, after) if before and after else None
     if found is None or found.p is None:
-        return f"They are {points} apart; a run of each cannot say whether that is more than chance."
+        return f"They are {points} apart; so few runs cannot say whether that is more than chance."
     if min(found.p, 1 - found.p) < 0.05:
         return f"They are {points} apart, hardly by chance ({found.n} seeds of each)."
     return f"They are {points} apart, which {found.n} seeds of each cannot tell from chance."
