@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -98,6 +100,30 @@ def torch_warming() -> threading.Thread:
     thread = threading.Thread(target=warm, name="import torch", daemon=True)
     thread.start()
     return thread
+
+
+@st.cache_resource(show_spinner=False)
+def _torch_threads() -> int:
+    """On how many threads torch computes; read once, before anybody has changed it."""
+    import torch
+
+    return torch.get_num_threads()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute on one thread: on a busy machine those of a small task wait for each other, up to a second.
+
+    The number is the whole process's: what another session has set for a moment must not be put back as the usual one.
+    """
+    import torch
+
+    usual = _torch_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(usual)
 
 
 @st.cache_resource

@@ -6,6 +6,8 @@ import base64
 import csv
 import io
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +31,7 @@ from lab import figures, shelf
 from lab.draw.ensemble import vote_told
 from lab.draw.handwriting import Handwriting
 from lab.mistakes import gallery
+from lab.resources import one_thread
 from tests.test_learn_pages import metric, opened, said
 from tests.tiny import TINY
 
@@ -395,6 +398,27 @@ def test_a_drawing_survives_a_visit_to_another_page(tiny: str) -> None:
 def test_a_networks_name_is_no_markup_above_its_answer(home: Path) -> None:
     save(home, "tiny", EMBEDDED, name="![x](http://e)")
     assert opened(DRAW, checkpoint="tiny").metric[0].label.startswith(r"!\[x\](http\://e), ")
+
+
+def test_two_drawings_read_at_once_leave_torch_its_threads() -> None:
+    usual, both = torch.get_num_threads(), threading.Barrier(2)
+    torch.set_num_threads(3)
+
+    def read(last: bool) -> None:
+        with one_thread():
+            both.wait()
+            if last:
+                first.join()
+
+    first, second = (threading.Thread(target=read, args=(last,)) for last in (False, True))
+    try:
+        for thread in (first, second):
+            thread.start()
+        second.join()
+        with ThreadPoolExecutor(1) as later:  # a thread that begins now is what a session's next run is
+            assert later.submit(torch.get_num_threads).result() == 3
+    finally:
+        torch.set_num_threads(usual)
 
 
 def test_an_empty_canvas_is_an_invitation_and_no_error(tiny: str) -> None:

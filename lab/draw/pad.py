@@ -20,7 +20,7 @@ from lab.draw.ensemble import vote_told
 from lab.draw.extras import Extras, altered_by, extras, fill_altering, fill_keeping, fill_preparing
 from lab.live_plot import live_plot
 from lab.mistakes.gallery import enlarged, on_shelf, percent, short
-from lab.resources import opened, split, torch_warming
+from lab.resources import one_thread, opened, split, torch_warming
 from lab.shelf import Shelved
 from lab.words import escaped, show_error
 
@@ -213,14 +213,9 @@ def _probabilities(shelved: Shelved, digits: NDArray[np.uint8]) -> NDArray[np.fl
     from core.evaluation import log_probabilities
 
     network, card = opened(str(shelved.stem), shelved.card.weights_sha256)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # on a busy machine, the threads of so small a task wait for each other, up to a second
-    try:
-        values: NDArray[np.float32] = (
-            log_probabilities(network, torch.tensor(digits), normalisation_of(card)).exp().numpy()
-        )
-    finally:
-        torch.set_num_threads(threads)
+    with one_thread():
+        scores = log_probabilities(network, torch.tensor(digits), normalisation_of(card))
+    values: NDArray[np.float32] = scores.exp().numpy()
     return values
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,7 @@ from lab.inside import figures as inside_figures
 from lab.inside.snapshots import Weights
 from lab.live_plot import live_plot
 from lab.mistakes import gallery
-from lab.resources import activity_of, occluded, opened, split, through_epochs
+from lab.resources import activity_of, occluded, one_thread, opened, split, through_epochs
 from lab.shelf import Shelved
 from lab.widgets import plural
 from lab.words import escaped, show_error
@@ -59,19 +58,6 @@ class Subject:
     digit: Pixels  # (28, 28)
     true: int | None  # None for a drawing
     words: str
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch compute on one thread: on a busy machine those of so small a task wait for each other."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 # ----------------------------------------------------------------------------------------------------------- the inputs
