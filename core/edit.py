@@ -25,6 +25,7 @@ from core.spec import (
     Op,
     ReLU,
     Shape,
+    one_line,
 )
 
 MOST_STEPS_BACK = 100
@@ -128,8 +129,8 @@ def with_field(architecture: Architecture, index: int, name: str, value: bool | 
 
 
 def renamed(architecture: Architecture, name: str) -> Architecture:
-    """Under another name, without blanks at its ends. Raises SpecError unless 1 to 100 characters are left."""
-    name = name.strip()
+    """Under another name, on one line, with single blanks. Raises SpecError unless 1 to 100 characters are left."""
+    name = one_line(name)
     if not 1 <= len(name) <= 100:
         raise SpecError(f"name: expected 1 to 100 characters, got {len(name)}")
     return replace(architecture, name=name)

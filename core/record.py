@@ -159,4 +159,5 @@ def short(value: object) -> str:
         text = f"'{value}'" if isinstance(value, str) else json.dumps(value, default=str)
     except RecursionError:
         text = "something nested too deep to show"
+    text = text.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair could not be shown
     return text if len(text) <= 60 else text[:57] + "..."

@@ -143,7 +143,14 @@ def architecture_from_dict(data: Json) -> Architecture:
     name = data.get("name", "untitled")
     if not isinstance(name, str) or not name.strip() or len(name) > 100:
         raise SpecError(f"name: expected 1 to 100 characters, got {short(name)}")
-    return Architecture(name.strip(), _ops(data.get("ops")), _input(data.get("input", [1, 28, 28])))
+    if any("\ud800" <= each <= "\udfff" for each in name):  # half of a pair: JSON can carry it, a page cannot
+        raise SpecError(f"name: {short(name)} is not valid Unicode text")
+    return Architecture(one_line(name), _ops(data.get("ops")), _input(data.get("input", [1, 28, 28])))
+
+
+def one_line(name: str) -> str:
+    """The name without line breaks, which would begin a heading or a list where it is shown, and with single blanks."""
+    return " ".join(name.split())
 
 
 def _input(size: Json) -> tuple[int, int, int]:

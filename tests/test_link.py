@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from core.bad_designs import BAD_DESIGNS
 from core.catalogue import EXTRAS, LADDER
+from core.edit import renamed
 from core.errors import SpecError
 from core.link import LONGEST_CODE, MOST_BYTES, from_code, to_code
 from core.spec import Architecture, Conv, Dropout, ReLU, architecture_from_json, architecture_to_json
 from tests.random_architectures import architectures
 
-names = st.text(min_size=1, max_size=100).filter(lambda name: name == name.strip())
+names = st.text(min_size=1, max_size=100).filter(lambda name: name == " ".join(name.split()))
 
 
 @given(architectures(), names)
@@ -45,6 +46,12 @@ def test_the_largest_design_there_can_be_fits() -> None:
     assert from_code(to_code(largest)) == largest
 
 
+def test_a_name_stays_on_its_line() -> None:
+    found = from_code(code_of(json.dumps({"name": " mine\n\n# Big\u2028\t1. ", "ops": [{"op": "ReLU"}]}).encode()))
+    assert found.name == "mine # Big 1."
+    assert renamed(found, " mine\r\n#  Big") == Architecture("mine # Big", (ReLU(),))
+
+
 def test_an_empty_design_survives_too() -> None:
     assert from_code(to_code(Architecture("empty", ()))) == Architecture("empty", ())
 
@@ -68,6 +75,8 @@ def code_of(text: bytes) -> str:
         (code_of(b'{"ops": [], "name": 7}'), "name: expected 1 to 100 characters"),
         (code_of(b'{"ops": [{"op": "Conv", "out_channels": 0, "kernel_size": 3}]}'), "0 is outside 1 to 4,096"),
         (code_of(b'{"ops": [{"op": "__import__"}]}'), "unknown op '__import__'"),
+        (code_of(b'{"ops": [{"op": "ReLU"}], "name": "\\ud800"}'), r"name: '\ud800' is not valid Unicode text"),
+        (code_of(b'{"ops": [{"op": "\\udfff"}]}'), r"unknown op '\udfff'"),
     ],
 )
 def test_what_is_no_design_is_said_in_a_sentence(code: str, words: str) -> None:
