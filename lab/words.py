@@ -8,7 +8,8 @@ import streamlit as st
 
 from core.errors import LabError
 
-MARKUP = re.compile(r"([\\`*\[\]<>~$:])")  # links, images, tags, code, formulas, colours, emphasis
+# Links, images, tags, code, formulas, colours, emphasis, headings, &lt;. Within a word an underscore means nothing.
+MARKUP = re.compile(r"([\\`*\[\]<>~$:#&]|(?<![^\W_])_|_(?![^\W_]))")
 
 
 def escaped(text: str) -> str:
