@@ -373,6 +373,18 @@ def test_of_single_runs_the_images_speak_and_the_seeds_are_said_to_be_missing(st
     assert f"p = {mcnemar(fixed, broken):.3f}" in words or "p < 0.001" in words
 
 
+def test_what_the_images_say_names_the_digits_that_stand_in_for_mnist(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_DATA", "/nonexistent")
+    runs = [made_run(store, [0.9, 0.95], seed=seed) for seed in (1, 2)]
+    for weights_seed, run in enumerate(runs):
+        save_weights(run, [0.9, 0.95], weights_seed)
+    words = said(opened(COMPARE, runs=",".join(run.id for run in runs), view="Is it real?"))
+    assert "**On the images.**" in words
+    assert f"{EMBEDDED}, which stand in for MNIST" in words
+
+
 def test_runs_on_other_data_are_not_held_against_each_other(store: RunStore) -> None:
     keys = [made_run(store, [0.9], dataset=dataset).id for dataset in ("MNIST", EMBEDDED)]
     app = opened(COMPARE, runs=",".join(keys), view="Is it real?")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from core.errors import CheckpointError, DataError, LabError
 from core.evidence import evidence
 from core.mistakes import Predictions, ordered
-from core.mnist import best_present
+from core.mnist import best_present, is_present
 from core.pairs import Pair, pair
 from core.recipe_difference import recipe_differences
 from lab.compare import figures as compare_figures
@@ -95,6 +95,8 @@ def is_it_real(first: Shown, second: Shown, shown: Sequence[Shown]) -> None:
         by_images = changed_images(first, second)
         if by_images is not None:
             st.markdown(image_words(by_images, first.letter, second.letter))
+            if not is_present(first.entry.dataset):
+                st.caption(f"These images are the {best_present()}, which stand in for {first.entry.dataset}.")
     seeds_shown = [each for each in shown if each.entry.ended and each.entry.dataset == first.entry.dataset]
     live_plot(
         compare_figures.seeds([_dots(each) for each in seeds_shown]), key="compare-seeds",
