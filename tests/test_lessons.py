@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core import catalogue
 from core.errors import SpecError
 from core.study import write_study
-from lab import studies
+from lab import shelf, studies
 from lab.lessons import LESSONS, lesson_of
 from lab.lessons.scene import Check, Lesson, Slip, scene_number, told
 from tests.test_learn_pages import opened, said, written
@@ -227,6 +227,18 @@ def test_the_smallest_network_that_meets_the_challenge_is_always_among_the_choic
         assert check.options.count(str(check.answer())) == 1
         assert str(check.answer()) in check.why()
     assert check.answer() == A3
+
+
+def test_the_words_hold_where_nothing_is_measured_or_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(studies, "STUDIES", tmp_path)
+    monkeypatch.setattr(shelf, "SHIPPED", tmp_path)
+    for lesson in LESSONS:
+        for scene in lesson.scenes:
+            assert told(scene)
+            if scene.check:
+                assert scene.check.why()
+                assert "our runs" not in scene.check.why()
+    assert "gets some test digits wrong" in told(lesson_of("mistakes").scenes[1])
 
 
 def test_a_log_that_is_another_networks_is_shown_as_such() -> None:

@@ -41,9 +41,7 @@ LESSON = Lesson(
             check=Check(
                 "How many may be wrong at 99.4%?",
                 lambda: round(0.006 * IMAGES),
-                lambda: (
-                    "0.6% of 10,000. Each tenth of a percent is ten digits; the networks of the ladder differ by few."
-                ),
+                lambda: "0.6% of 10,000. Each tenth of a percent is ten digits; the best of the ladder differ by few.",
                 hint="100% − 99.4%, of 10,000.",
                 slips=(
                     Slip(lambda: 6, "One percent of 10,000 is 100."),
@@ -93,7 +91,7 @@ LESSON = Lesson(
                 lambda: round((_claim(A3) - 0.9948) * IMAGES),
                 lambda: (
                     "Seven digits: what chance does to two runs of the **same** network. A step that gains less than "
-                    "that in one run has shown nothing. So the lab trains every step with several seeds, and says n."
+                    "that in one run has shown nothing. So the lab measures with several seeds, and always says n."
                 ),
                 hint="Count the hundredths of a percent.",
             ),
