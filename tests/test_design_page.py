@@ -20,6 +20,7 @@ from core.edit import insert, move, remove, with_field
 from core.errors import LabError, SpecError
 from core.link import from_code, to_code
 from core.spec import (
+    MAX_OPS,
     Architecture,
     BatchNorm,
     Conv,
@@ -27,6 +28,7 @@ from core.spec import (
     Flatten,
     GlobalAvgPool,
     Linear,
+    MaxPool,
     Op,
     ReLU,
     architecture_to_json,
@@ -88,6 +90,22 @@ def test_a_design_for_images_that_cannot_be_says_so(
     assert not app.exception
     if view == "Layers":
         assert "square" in said(app) or "4,000,000" in said(app) or not ops
+
+
+@pytest.mark.parametrize(
+    "ops",
+    [
+        (Dropout(0.9),) * MAX_OPS,
+        (*(Dropout(0.9),) * (MAX_OPS - 1), Conv(8, 3, bias=True)),
+        (Flatten(), *(ReLU(),) * (MAX_OPS - 2), Conv(8, 3)),
+        (*(Conv(8, 1),) * 10, *(MaxPool(1),) * (MAX_OPS - 11), Linear(4)),
+    ],
+    ids=["no outputs", "a last convolution", "does not fit", "many in a row"],
+)
+def test_a_design_with_no_room_for_another_op_is_advised_on(ops: tuple[Op, ...]) -> None:
+    app = opened(DESIGN, design=to_code(Architecture("full", ops)))
+    assert not app.exception
+    assert app.metric
 
 
 def test_ops_are_duplicated_moved_and_taken_out_and_all_of_it_is_undone_and_redone() -> None:

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from core import catalogue
 from core.link import to_code
 from core.receptive_field import extent
-from core.spec import Architecture, Conv, Flatten, GlobalAvgPool, Linear, MaxPool
+from core.spec import Architecture, Conv, Flatten, GlobalAvgPool, Linear, MaxPool, ReLU
 from core.trace import classifier, trace
 from lab.field.explorer import Place, margin, read_place
 from lab.field.view import VIEWS, near, viewed
@@ -24,6 +24,13 @@ from tests.test_learn_pages import opened, said
 PAGE = "pages/learn/field.py"
 A2, A3 = "a2-final-7758", "a3-dilation-5340"
 DESIGN = Architecture("a design *of mine*", (Conv(4, 5, stride=2, padding=2), MaxPool(2), GlobalAvgPool(), Linear(10)))
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_network_that_moves_no_field_opens_in_every_view(view: str) -> None:
+    app = opened(PAGE, design=to_code(Architecture("still", (ReLU(),))), show=view)
+    assert not app.exception
+    assert not app.error
 
 
 def test_what_is_measured_on_digits_follows_the_data_that_came_meanwhile(

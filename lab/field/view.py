@@ -299,6 +299,9 @@ def effective(network: Viewed, place: Place) -> None:
     if network.walked.architecture.input != MNIST_INPUT:
         st.info("The effect is measured on MNIST's digits, and this network takes other images.")
         return
+    if not network.layers:
+        st.info("No op of this network moves the field: each unit sees its own pixel.")
+        return
     layer = network.layers[max(place.stage, 1) - 1]
     trained = trained_weights(network.walked.architecture)
     recipe = trained.card.recipe if trained else network.step.recipe if network.step else None
