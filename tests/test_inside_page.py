@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,15 @@ def test_a_pixel_is_worked_out_and_equals_what_torch_puts_out(tiny: str) -> None
     assert table[""].tolist() == [*(f"channel {n}" for n in range(4)), "bias", "together"]
     assert table["adds"].tolist()[-1] == pytest.approx(value, abs=1e-4)
     assert sum(table["adds"].tolist()[:-1]) == pytest.approx(value, abs=1e-4)
+
+
+def test_black_and_white_are_told_as_the_networks_own_normalisation_has_them(tiny: str, home: Path) -> None:
+    found = shelf.find(tiny)
+    card = replace(found.card, normalisation_mean=0.25, normalisation_sd=0.5)
+    checkpoint.save(home / "run", "last", build(TINY, seed=2).state_dict(), card)
+    app = opened(PAGE, checkpoint=tiny, show="One pixel", layer="conv1", unit="5,5")
+    assert not app.exception
+    assert "black is −0.50, white 1.50" in said(app)
 
 
 def test_channel_row_and_column_are_chosen_by_keyboard_and_kept_in_the_link(tiny: str) -> None:

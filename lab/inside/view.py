@@ -12,6 +12,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from streamlit_drawable_canvas import st_canvas
 
+from core.card import Card
 from core.drawn_digit import FAINTEST_PEAK, Grey, from_rgba, prepare
 from core.errors import DataError, LabError
 from core.mnist import Pixels
@@ -314,7 +315,9 @@ def _unit_in_url(units: int, default: tuple[int, int]) -> tuple[int, int]:
     return default
 
 
-def pixel_view(walked: Trace, digit: Pixels, maps: Sequence[NDArray[np.float32]], found: PixelArithmetic) -> None:
+def pixel_view(
+    walked: Trace, digit: Pixels, maps: Sequence[NDArray[np.float32]], found: PixelArithmetic, card: Card
+) -> None:
     """Where the value stands and what it sees, and how it comes about, number by number."""
     layer = found.layer
     stage = replace(
@@ -328,10 +331,10 @@ def pixel_view(walked: Trace, digit: Pixels, maps: Sequence[NDArray[np.float32]]
         st.query_params.unit = f"{place.row},{place.column}"
 
     field_explorer([stage], digit, Place(0, found.row, found.column), arrived, "inside-pixel")
-    _arithmetic_view(found)
+    _arithmetic_view(found, card)
 
 
-def _arithmetic_view(found: PixelArithmetic) -> None:
+def _arithmetic_view(found: PixelArithmetic, card: Card) -> None:
     """Patch times kernel for one input channel, and the sum over all of them."""
     order = np.argsort(-np.abs(found.sums))
     grids, sums = st.columns([3, 1.25], gap="medium")
@@ -367,7 +370,11 @@ def _arithmetic_view(found: PixelArithmetic) -> None:
         if found.padded.any():
             st.caption("pad: the window lies in the padding there, which counts as 0.")
         elif found.layer.index == 0:
-            st.caption("The patch is grey less the mean, divided by the deviation: black is −0.42, white 2.82.")
+            black, white = ((grey - card.normalisation_mean) / card.normalisation_sd for grey in (0, 1))
+            st.caption(
+                f"The patch is grey less the mean, divided by the deviation: black is {_signed(black)}, white "
+                f"{_signed(white)}."
+            )
 
 
 # -------------------------------------------------------------------------------------------------------------- filters

@@ -50,7 +50,7 @@ try:
             with narrow:
                 unit = inside_view.unit_picker(layer, maps[layer.index + 1])
             inside_view.pixel_view(
-                walked, subject.digit, maps, inside_view.worked_out(network, walked, maps, layer, unit)
+                walked, subject.digit, maps, inside_view.worked_out(network, walked, maps, layer, unit), chosen.card
             )
         elif show == "Filters" and layer:
             inside_view.filters_view(layer, inside_view.kernels_of(network, layer))
