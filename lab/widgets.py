@@ -423,7 +423,10 @@ def story(step: catalogue.Step, runs: Sequence[SeedRun]) -> None:
     if step.confounded:
         st.warning(f"Not a fair comparison: {step.confounded}", icon=":material/balance:")
     comparison_table(step)
-    st.caption(f"Recipe: {recipe_words(step.recipe)}. Source: {step.source}")
+    counted = (
+        " The write-up's words count epochs from 0, as its log does; the figures here count from 1." if claim else ""
+    )
+    st.caption(f"Recipe: {recipe_words(step.recipe)}. Source: {step.source}.{counted}")
     if step.recipe.watches_test:
         st.caption("This recipe lowers its rate by the **test** loss: the test set has a say in the training.")
     if claim and claim.note:
