@@ -39,7 +39,7 @@ PAGES: dict[Page, tuple[str, str]] = {
     "train": ("pages/experiment/train.py", "Change the recipe"),
     "design": ("pages/experiment/design.py", "Design"),
     "step": ("pages/learn/step.py", "The step"),
-    "mistakes": ("pages/use/mistakes.py", "See its mistakes"),
+    "mistakes": ("pages/use/mistakes.py", "Which digits"),
     "compare": ("pages/experiment/compare.py", "Compare"),
 }
 
