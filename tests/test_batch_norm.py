@@ -28,6 +28,12 @@ def both(channels: int) -> tuple[nn.BatchNorm2d, BatchNorm]:
     return theirs, ours
 
 
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """The same numbers each time: now and then two values of a channel lie so near that float32 cannot part them."""
+    torch.manual_seed(1)
+
+
 @pytest.mark.parametrize("shape", [(128, 10, 26, 26), (7, 16, 6, 6), (2, 3, 1, 1), (1, 4, 3, 2), (5, 1, 4, 4)])
 def test_output_gradients_and_running_figures_are_torchs(shape: tuple[int, ...]) -> None:
     theirs, ours = both(shape[1])
