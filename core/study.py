@@ -16,6 +16,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
+from core.challenge import TARGET_ACCURACY
 from core.errors import CheckpointError
 from core.files import read_json, replace_text
 from core.history import EpochRecord
@@ -120,6 +121,11 @@ def summary(runs: Sequence[SeedRun]) -> Summary:
 def epoch_means(runs: Sequence[SeedRun]) -> list[float]:
     """The runs' mean test accuracy after each epoch."""
     return [statistics.mean(epoch) for epoch in zip(*(run.test_accuracies for run in runs), strict=True)]
+
+
+def holds(measured: Summary, target: float = TARGET_ACCURACY) -> bool:
+    """Whether each of the last epochs' means reaches the target; unrounded, one of 99.4% may miss it by 1e-16."""
+    return round(measured.held, DIGITS) >= target
 
 
 def verdict(claim: float, measured: Summary) -> Verdict:

@@ -146,21 +146,31 @@ def _is_low(point: LadderPoint) -> bool:
     return all(each is None or each < LADDER_FLOOR for each in figures)
 
 
-def _stair(points: Sequence[LadderPoint], places: dict[str, float]) -> list[list[tuple[float, float]]]:
-    """The best mean that so many parameters buy: the front's corners on each panel, on to the panel's right edge."""
+def stairs(
+    corners: Sequence[tuple[float, float]], small: tuple[float, float], large: tuple[float, float]
+) -> list[list[tuple[float, float]]]:
+    """A front's corners, by rising parameters, on each of two panels, on to the panel's right edge.
+
+    `small` and `large`: the panels' ends, in parameters; what the first reaches goes on into the second.
+    """
+    left = [corner for corner in corners if corner[0] <= small[1]]
+    right = [corner for corner in corners if corner[0] > small[1]]
+    if left:
+        right.insert(0, (large[0], left[-1][1]))
+        left.append((small[1], left[-1][1]))
+    if right:
+        right.append((large[1], right[-1][1]))
+    return [left, right]
+
+
+def _best_means(points: Sequence[LadderPoint], places: dict[str, float]) -> list[list[tuple[float, float]]]:
+    """The best mean that so many parameters buy: a stair on each panel."""
     corners = [(places[point.slug], point.measured.mean) for point in front(points) if point.measured]
-    small = [corner for corner in corners if corner[0] <= SMALL[1]]
-    large = [corner for corner in corners if corner[0] > SMALL[1]]
-    if small:
-        large.insert(0, (LARGE[0], small[-1][1]))
-        small.append((SMALL[1], small[-1][1]))
-    if large:
-        large.append((LARGE[1], large[-1][1]))
-    return [small, large]
+    return stairs(corners, SMALL, LARGE)
 
 
 def _front_line(figure: go.Figure, points: Sequence[LadderPoint], places: dict[str, float]) -> None:
-    panels = _stair(points, places)
+    panels = _best_means(points, places)
     for column, stair in enumerate(panels, 1):
         if stair:
             figure.add_scatter(
@@ -271,7 +281,7 @@ def _taken(points: Sequence[LadderPoint], places: dict[str, float]) -> list[Box]
     left, top = _pixels(SMALL[0], LADDER_TOP)
     _, floor = _pixels(SMALL[0], LADDER_FLOOR)
     taken = [(left, left + 240, top - 44, top + 100), (left, left + 5_000, floor - 100, floor - 12)]
-    for stair in _stair(points, places):
+    for stair in _best_means(points, places):
         for (x0, y0), (x1, y1) in pairwise(_pixels(*corner) for corner in stair):
             taken += [(x0, x1, y0 - 3, y0 + 3), (x1 - 3, x1 + 3, y0, y1)]
     for point in points:

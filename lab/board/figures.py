@@ -12,7 +12,7 @@ from plotly.subplots import make_subplots
 
 from core.challenge import MAX_PARAMETERS, TARGET_ACCURACY
 from lab.board.ranking import Standing, front
-from lab.figures import CLAIM, FRONT, PASS, TEST, laid_out
+from lab.figures import CLAIM, FRONT, PASS, TEST, laid_out, stairs
 from lab.studies import in_words
 
 FLOOR, TOP = 98.5, 99.72  # per cent; what lies below is drawn on the floor, with its number at the pointer
@@ -83,14 +83,7 @@ def _pale(figure: go.Figure, ladder: Sequence[Standing], column: int) -> None:
 def _front_line(figure: go.Figure, ranked: Sequence[Standing]) -> None:
     """A stair on each panel: the most that so many parameters hold, on to the panel's right edge."""
     corners = [(float(each.parameters), _shown(each)) for each in front(ranked)]
-    small = [corner for corner in corners if corner[0] <= SMALL[1]]
-    large = [corner for corner in corners if corner[0] > SMALL[1]]
-    if small:
-        large.insert(0, (LARGE[0], small[-1][1]))
-        small.append((SMALL[1], small[-1][1]))
-    if large:
-        large.append((LARGE[1], large[-1][1]))
-    for column, stair in enumerate((small, large), 1):
+    for column, stair in enumerate(stairs(corners, SMALL, LARGE), 1):
         figure.add_scatter(
             x=[x for x, _ in stair], y=[y for _, y in stair], mode="lines", name="Pareto front", hoverinfo="skip",
             line={"color": FRONT, "width": 2, "shape": "hv"}, showlegend=column == 1, legendgroup="front",

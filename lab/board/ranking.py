@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from core import catalogue
-from core.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
+from core.challenge import MAX_EPOCHS, MAX_PARAMETERS
 from core.errors import LabError
 from core.history import EpochRecord
 from core.recipe import recipe_from_json
-from core.study import DIGITS, LAST, SeedRun, Summary, pareto_front
+from core.study import LAST, SeedRun, Summary, holds, pareto_front
 from core.trace import classifier
 from lab.compare.entries import key_of
 from lab.runs import Run
@@ -51,7 +51,7 @@ class Standing:
     @property
     def held(self) -> bool:
         """At least 99.4% in each of the last three epochs, of several seeds on average; so it takes three epochs."""
-        return self.epochs >= LAST and round(self.figures.held, DIGITS) >= TARGET_ACCURACY
+        return self.epochs >= LAST and holds(self.figures)
 
     @property
     def conditions(self) -> int:

@@ -10,12 +10,12 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
-from streamlit_drawable_canvas import st_canvas
 
-from core.drawn_digit import FAINTEST_PEAK, LONGER_SIDE, SIDE, Grey, Preparation, from_picture, from_rgba, prepare
+from core.drawn_digit import FAINTEST_PEAK, LONGER_SIDE, SIDE, Grey, Preparation, from_picture, prepare
 from core.errors import CheckpointError, DataError, LabError
 from core.mnist import best_present
 from lab import figures
+from lab.draw.canvas import canvas
 from lab.draw.ensemble import vote_told
 from lab.draw.extras import Extras, altered_by, extras, fill_altering, fill_keeping, fill_preparing
 from lab.live_plot import live_plot
@@ -107,28 +107,11 @@ def _given(offered: Offered, more: Extras) -> Given | None:
 
 
 def _drawn() -> Offered:
-    """The canvas. It forgets its strokes with each visit to another page, so they are kept and given back once."""
-    version = st.session_state.setdefault("pad_version", 0)
-    key = f"pad_{version}"
-    if key not in st.session_state:  # a new visit, or a cleared canvas
-        st.session_state.pad_strokes_before = st.session_state.get("pad_strokes")
-    st.caption("Mouse, pen or finger")  # the canvas's toolbar hovers beside it
-    result = st_canvas(
-        stroke_width=STROKE, stroke_color="#FFFFFF", background_color="#000000", width=PAD, height=PAD,
-        return_image_data=True, initial_drawing=st.session_state.pad_strokes_before, key=key,
-    )  # fmt: skip
-    if result.image_data is not None:
-        st.session_state.pad_strokes = result.json_data
-        st.session_state.pad_picture = from_rgba(np.asarray(result.image_data, np.uint8))
-    st.button("Clear", on_click=_clear, icon=":material/delete:", width=PAD, shortcut="Ctrl+Delete")
+    """What is on the canvas; too faint a trace is nothing yet."""
+    canvas("pad", PAD, STROKE, shortcut="Ctrl+Delete")
     st.caption("From the keyboard: *Picture* or *Test digit*.")
     picture: Grey | None = st.session_state.get("pad_picture")
     return Offered(None if picture is None or int(picture.max()) < FAINTEST_PEAK else picture)
-
-
-def _clear() -> None:
-    st.session_state.pad_version += 1
-    st.session_state.pad_strokes = st.session_state.pad_picture = None
 
 
 def _uploaded() -> Offered:

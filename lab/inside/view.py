@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
-from streamlit_drawable_canvas import st_canvas
 
 from core.card import Card
-from core.drawn_digit import FAINTEST_PEAK, Grey, from_rgba, prepare
+from core.drawn_digit import FAINTEST_PEAK, Grey, prepare
 from core.errors import DataError, LabError
 from core.mnist import Pixels
 from core.seen_pixels import seen_pixels
 from core.spec import AvgPool, BatchNorm, Conv, GlobalAvgPool, Linear, LogSoftmax, MaxPool, Op, ReLU, describe
 from core.trace import Layer, Trace, classifier, spell
+from lab.draw.canvas import canvas
 from lab.field.explorer import Place, field_explorer, png_address
 from lab.field.view import stage_of, units_of
 from lab.inside import figures as inside_figures
@@ -143,29 +143,13 @@ def _another(size: int) -> None:
 
 
 def _drawing() -> Subject | None:
-    """What is drawn here, or else on the Draw page. The canvas forgets its strokes with each visit elsewhere."""
-    key = f"inside_pad_{st.session_state.setdefault('inside_version', 0)}"
-    if key not in st.session_state:
-        st.session_state.inside_strokes_before = st.session_state.get("inside_strokes")
-    st.caption("Mouse, pen or finger")  # the canvas's toolbar hovers beside it
-    result = st_canvas(
-        stroke_width=STROKE, stroke_color="#FFFFFF", background_color="#000000", width=PAD, height=PAD,
-        return_image_data=True, initial_drawing=st.session_state.inside_strokes_before, key=key,
-    )  # fmt: skip
-    if result.image_data is not None:
-        st.session_state.inside_strokes = result.json_data
-        st.session_state.inside_picture = from_rgba(np.asarray(result.image_data, np.uint8))
-    st.button("Clear", on_click=_clear, icon=":material/delete:", width=PAD)
-    for name, words in (("inside_picture", "Your drawing"), ("pad_picture", "Your drawing from the page Draw")):
+    """What is drawn here, or else on the Draw page."""
+    canvas("inside_pad", PAD, STROKE)
+    for name, words in (("inside_pad_picture", "Your drawing"), ("pad_picture", "Your drawing from the page Draw")):
         picture: Grey | None = st.session_state.get(name)
         if picture is not None and int(picture.max()) >= FAINTEST_PEAK:
             return Subject(prepare(picture).digit, None, f"{words}, prepared as MNIST was")
     return None
-
-
-def _clear() -> None:
-    st.session_state.inside_version += 1
-    st.session_state.inside_strokes = st.session_state.inside_picture = None
 
 
 def number_in_url(name: str, count: int, default: int) -> int:

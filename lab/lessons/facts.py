@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from core import catalogue
+from core import catalogue, mnist
 from core.catalogue import Step
-from core.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
 from core.spec import Op
-from core.study import DIGITS, Summary
+from core.study import Summary
 from core.trace import Layer, Trace, classifier
 from lab.studies import study_of, summarised
 
-IMAGES = 10_000  # of MNIST's test set
+IMAGES = mnist.IMAGES["test"]
 
 
 def step(slug: str) -> Step:
@@ -59,13 +58,6 @@ def whose(slug: str) -> str:
     """Where `accuracy` has its figure from, in words."""
     found = measured(slug)
     return f"our runs, n {found.n}" if found else "the write-up's log"
-
-
-def conditions(slug: str) -> tuple[bool, bool, bool]:
-    """Whether a measured step holds the target, within the epochs, within the parameters."""
-    found = measured(slug)
-    held = found is not None and round(found.held, DIGITS) >= TARGET_ACCURACY
-    return held, step(slug).recipe.epochs <= MAX_EPOCHS, walked(slug).parameters <= MAX_PARAMETERS
 
 
 def percent(share: float) -> str:

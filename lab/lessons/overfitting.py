@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.lessons.facts import accuracy, log, percent, walked, whose
+from lab.lessons.facts import IMAGES, accuracy, log, percent, walked, whose
 from lab.lessons.scene import Check, Comparisons, Knobs, Lesson, Scene, Slip, TrainAndTest, Way
 
 A1, C1, C2, C3, C4 = (
@@ -68,11 +68,11 @@ LESSON = Lesson(
                 lambda: _wrong(log(C1, "train")[-1], 60_000),
                 lambda: (
                     f"{1 - log(C1, 'train')[-1]:.2%} of 60,000. Of the 10,000 test digits "
-                    f"{_wrong(log(C1, 'test')[-1], 10_000)} are wrong: six times fewer digits, more mistakes."
+                    f"{_wrong(log(C1, 'test')[-1], IMAGES)} are wrong: six times fewer digits, more mistakes."
                 ),
                 tolerance=6,
                 hint=f"100% − {percent(log(C1, 'train')[-1])}, of 60,000.",
-                slips=(Slip(lambda: _wrong(log(C1, "test")[-1], 10_000), "Those are the test digits."),),
+                slips=(Slip(lambda: _wrong(log(C1, "test")[-1], IMAGES), "Those are the test digits."),),
             ),
         ),
         Scene(

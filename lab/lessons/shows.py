@@ -14,7 +14,7 @@ from core.trace import classifier, trace
 from core.vary import vary
 from lab import figures, widgets
 from lab.lessons import figures as lesson_figures
-from lab.lessons.facts import conditions, layer, log, measured, percent, step, walked
+from lab.lessons.facts import layer, log, measured, percent, step, walked
 from lab.lessons.learning_rate import BATCHES
 from lab.lessons.scene import (
     ClaimedFields,
@@ -35,7 +35,7 @@ from lab.lessons.scene import (
 from lab.mistakes import gallery
 from lab.resources import predictions, split
 from lab.shelf import shipped
-from lab.studies import measured_studies, study_of
+from lab.studies import conditions, measured_studies, study_of
 from lab.words import show_error
 
 QUIET = {"displayModeBar": False}
@@ -180,7 +180,7 @@ def _conditions() -> None:
     for each in catalogue.LADDER:
         found = measured(each.slug)
         if found is not None:
-            held, epochs, parameters = ("✓ yes" if met else "— no" for met in conditions(each.slug))
+            held, epochs, parameters = ("✓ yes" if met else "— no" for met in conditions(each, found))
             rows.append(
                 {
                     "step": widgets.label(each),

@@ -48,14 +48,19 @@ def prediction_text(prediction: Prediction | None) -> str:
     return prediction_to_json(prediction) if prediction else ""
 
 
-def said_before(run: Run) -> None:
-    """While a run is under way: what was predicted of it."""
-    if not run.prediction:
-        return
+def _predicted(run: Run) -> Prediction | None:
+    """What was predicted of the run; None where nothing was, or nothing that can be read, which is then said."""
     try:
-        prediction = prediction_from_json(run.prediction)
+        return prediction_from_json(run.prediction) if run.prediction else None
     except LabError as error:
         show_error(error)
+        return None
+
+
+def said_before(run: Run) -> None:
+    """While a run is under way: what was predicted of it."""
+    prediction = _predicted(run)
+    if prediction is None:
         return
     parts = [f"{prediction.accuracy:.2%}", prediction.fit or "", prediction.against or ""]
     who = f" by {escaped(run.owner)}" if run.owner else ""
@@ -64,12 +69,8 @@ def said_before(run: Run) -> None:
 
 def prediction_and_outcome(run: Run, epochs: list[EpochRecord], findings: tuple[Finding, ...]) -> None:
     """The table of what was said and what came; nothing for a run of which nothing was said."""
-    if not run.prediction or not epochs:
-        return
-    try:
-        prediction = prediction_from_json(run.prediction)
-    except LabError as error:
-        show_error(error)
+    prediction = _predicted(run) if epochs else None
+    if prediction is None:
         return
     other = held_against(reference_of(run.slug, architecture_from_json(run.architecture)))
     kinds = [finding.kind for finding in findings]
