@@ -50,3 +50,11 @@ class VoteError(LabError):
 
 class PredictionError(LabError):
     """What someone said that a run would come to, which cannot be read."""
+
+
+class SettingsError(LabError):
+    """A setting, in the environment or in secrets.toml, that cannot be used."""
+
+
+class ClassError(LabError):
+    """Something that only a run's owner or the teacher may do, or a passphrase that does not fit."""

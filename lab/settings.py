@@ -1,0 +1,105 @@
+"""The lab's settings: one dataclass, from the environment and from .streamlit/secrets.toml, the environment first.
+
+Each field is LAB_<NAME> in the environment, such as LAB_MOST_EPOCHS=30, and <name> in the table [lab] of secrets.toml.
+Where data and runs lie, LAB_DATA and LAB_HOME, is not among them: core and the store read those themselves.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_type_hints
+
+from core.errors import SettingsError
+from core.record import Range, short
+
+SECRETS = Path(__file__).parents[1] / ".streamlit" / "secrets.toml"
+TABLE = "lab"
+PREFIX = "LAB_"
+HASH = re.compile(r"scrypt:[0-9a-f]{32}:[0-9a-f]{64}")  # see lab.class_lock; the empty string locks nothing
+
+Count = Annotated[int, Range(1, 10**12)]
+OrNone = Annotated[int, Range(0, 10**6)]  # 0 stands for what the comment says
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What whoever runs the lab decides. The bounds are a run's, checked at the server; a teacher may lift them."""
+
+    most_parameters: Count = 10_000_000  # the largest of the ladder has 6.4 million
+    most_macs: Count = 400_000_000  # for one image; the largest of the ladder takes 159 million
+    most_epochs: Count = 100
+    most_iterations: Count = 200_000  # 28 times what 15 epochs of batches of 128 are
+    most_minutes: Count = 180  # of training, after which a run is stopped; it can go on later
+    most_waiting: Count = 20  # runs of one person in the queue
+    runs_a_person: Count = 1  # under way at a time
+    side_by_side: OrNone = 0  # runs on a device at a time; 0: as `bench --side-by-side` has measured, or else 1
+    keep_days: OrNone = 0  # after which an ended run without a tag is deleted; 0: never
+    keep_runs: OrNone = 0  # ended runs without a tag that are kept, the latest; 0: all
+    class_passphrase: str = ""  # its hash, from `python -m lab passphrase`; empty: there is no teacher
+    ray_address: str = ""  # of a Ray cluster that trains instead of this machine, such as "auto" or "10.0.0.1:6379"
+    ray_gpus: Annotated[float, Range(0, 64)] = 1.0  # of a GPU for each run; 0.25 lets four share one, 0 takes none
+    ray_cpus: Annotated[float, Range(0, 1024)] = 1.0  # cores for each run
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """What holds for this process, read once. Raises SettingsError."""
+    return read_settings(os.environ, secrets_table())
+
+
+def secrets_table(path: Path = SECRETS) -> dict[str, object]:
+    """The table [lab] of the file; empty where there is none. Raises SettingsError."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8")).get(TABLE, {})
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:  # a TOML error names its line and column
+        raise SettingsError(f"{path}: {error}") from None
+    if not isinstance(table, dict):
+        raise SettingsError(f"{path}: [{TABLE}] has to be a table, got {short(table)}")
+    return table
+
+
+def read_settings(environment: Mapping[str, str], table: Mapping[str, object]) -> Settings:
+    """The settings of an environment and a table. Raises SettingsError, naming the place and the range."""
+    names = {field.name for field in fields(Settings)}
+    if unknown := [name for name in table if name not in names]:
+        raise SettingsError(f"[{TABLE}] {short(unknown[0])}: there is no such setting; there are {', '.join(names)}")
+    hints = get_type_hints(Settings, include_extras=True)
+    values: dict[str, Any] = {}
+    for name in names:
+        variable = PREFIX + name.upper()
+        if given := environment.get(variable, "").strip():
+            values[name] = _value(hints[name], given, variable)
+        elif name in table:
+            values[name] = _value(hints[name], table[name], f"[{TABLE}] {name}")
+    found = Settings(**values)
+    if found.class_passphrase and not HASH.fullmatch(found.class_passphrase):
+        raise SettingsError(
+            f"{PREFIX}CLASS_PASSPHRASE: {len(found.class_passphrase)} characters that are no hash of a passphrase; "
+            "`python -m lab passphrase` prints one, and the passphrase itself stands nowhere"
+        )
+    return found
+
+
+def _value(hint: Any, given: object, place: str) -> object:  # Any: typing's own forms have no common type
+    if hint is str:
+        if isinstance(given, str):
+            return given
+        raise SettingsError(f"{place}: expected a text, got {short(given)}")
+    kind, bounds = get_args(hint)
+    try:
+        number = kind(given) if isinstance(given, str | int | float) and not isinstance(given, bool) else None
+    except (ValueError, OverflowError):
+        number = None
+    if number is None or (isinstance(given, float) and number != given):
+        raise SettingsError(f"{place}: expected a {'whole ' if kind is int else ''}number, got {short(given)}")
+    if not bounds.least <= number <= bounds.most:
+        raise SettingsError(f"{place}: {number:,} is outside {bounds.least:,} to {bounds.most:,}")
+    return number
