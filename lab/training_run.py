@@ -1,11 +1,14 @@
-"""A run from its spec to its checkpoints: what the worker and the command line both do with the events of `train`."""
+"""A run from its spec to its checkpoints: where its events come from, and what is kept of them in its folder.
+
+The two are apart because they may be on two machines: `events` needs the data and the device, `kept` the folder.
+"""
 
 from __future__ import annotations
 
 import os
 import platform
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +22,7 @@ from core.errors import CheckpointError
 from core.history import EpochRecord, RateChange
 from core.network import build
 from core.recipe import Recipe
-from core.resident import Resident
+from core.resident import Normalisation, Resident
 from core.spec import Architecture
 from core.trace import classifier
 from core.training import EpochEnd, Event, RateFound, State, batch_sizes, history_of, train
@@ -45,28 +48,73 @@ class Order:
     snapshots: bool = False  # keeps a pair of every epoch beside them, snapshots/epoch-000 and so on
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What a run trains on, as its card tells it."""
+
+    dataset: str
+    normalisation: Normalisation
+    train_images: int
+    validation_images: int
+    test_images: int
+    device: str
+    versions: dict[str, str]
+
+
+def surroundings(data: Resident) -> Surroundings:
+    """Those of a run in this process."""
+    return Surroundings(
+        dataset=data.name,
+        normalisation=data.normalisation,
+        train_images=len(data.train),
+        validation_images=len(data.validation) if data.validation else 0,
+        test_images=len(data.test),
+        device=checkpoint.device_name(data.device),
+        versions={"python": platform.python_version(), "torch": str(torch.__version__)},
+    )
+
+
 def carry_out(order: Order, data: Resident, rate_changes: Sequence[RateChange] = ()) -> Iterator[Event]:
-    """Train, saving the last and the best epoch as they come, and yield the events. Raises LabError.
+    """Train here, saving the last and the best epoch as they come, and yield the events. Raises LabError.
 
     Where the order's folder holds a resume file, goes on from it. What the caller adds to the rate changes between two
     events is in force from the next iteration on.
     """
     classifier(order.architecture)
-    with _building:
-        network = build(order.architecture, order.recipe.seed).to(data.device)
-    recipe, history = order.recipe, list[EpochRecord]()
     state = load_state(order.folder) if order.resumable else None
+    happening = events(order.architecture, order.recipe, data, state, lambda: factor_of(rate_changes))
+    yield from kept(order, surroundings(data), state, happening, rate_changes)
+
+
+def events(
+    architecture: Architecture, recipe: Recipe, data: Resident, state: State | None, rate_factor: Callable[[], float]
+) -> Iterator[Event]:
+    """Train a network of this architecture on the data's device; nothing is written."""
+    with _building:
+        network = build(architecture, recipe.seed).to(data.device)
+    yield from train(network, data, recipe, state, rate_factor)
+
+
+def kept(
+    order: Order,
+    around: Surroundings,
+    state: State | None,
+    happening: Iterator[Event],
+    rate_changes: Sequence[RateChange] = (),
+) -> Iterator[Event]:
+    """The events, each once what should last of it is in the order's folder. `state`: what they go on from, if any."""
+    recipe, history = order.recipe, list[EpochRecord]()
     if state is not None:
         history = history_of(state)
         recipe = replace(recipe, learning_rate=cast(float, state["learning_rate"]))
-    for event in train(network, data, order.recipe, state, lambda: factor_of(rate_changes)):
+    for event in happening:
         if isinstance(event, RateFound):
             recipe = replace(recipe, learning_rate=event.learning_rate)
         if isinstance(event, EpochEnd):
             history.append(event.record)
-            iterations = len(history) * len(batch_sizes(len(data.train), recipe.batch_size))
+            iterations = len(history) * len(batch_sizes(around.train_images, recipe.batch_size))
             in_force = tuple(change for change in rate_changes if change.iteration < iterations)
-            card = replace(_card(order, recipe, data, history), rate_changes=in_force)
+            card = replace(_card(order, recipe, around, history), rate_changes=in_force)
             _save(order, card, event)
         yield event
 
@@ -94,24 +142,24 @@ def _score(record: EpochRecord) -> float:
     return record.test_accuracy if record.validation_accuracy is None else record.validation_accuracy
 
 
-def _card(order: Order, recipe: Recipe, data: Resident, history: list[EpochRecord]) -> Card:
+def _card(order: Order, recipe: Recipe, around: Surroundings, history: list[EpochRecord]) -> Card:
     return Card(
         name=order.name,
         slug=order.slug,
         architecture=order.architecture,
         recipe=recipe,
-        dataset=data.name,
+        dataset=around.dataset,
         choice="last",
         epoch=len(history) - 1,
         history=tuple(history),
         parameters=classifier(order.architecture).parameters,
-        normalisation_mean=data.normalisation.mean,
-        normalisation_sd=data.normalisation.sd,
-        train_images=len(data.train),
-        validation_images=len(data.validation) if data.validation else 0,
-        test_images=len(data.test),
-        device=checkpoint.device_name(data.device),
-        versions={"python": platform.python_version(), "torch": str(torch.__version__)},
+        normalisation_mean=around.normalisation.mean,
+        normalisation_sd=around.normalisation.sd,
+        train_images=around.train_images,
+        validation_images=around.validation_images,
+        test_images=around.test_images,
+        device=around.device,
+        versions=around.versions,
         seconds=round(sum(record.seconds for record in history), 3),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
