@@ -73,6 +73,14 @@ class Trace:
         return sum(layer.macs for layer in self.layers)
 
     @property
+    def pool_reads(self) -> int:
+        """Values under all windows of the pools, for one image: what they cost, although no MAC is in them."""
+        pools = [
+            (layer.op.kernel_size, layer.output) for layer in self.layers if isinstance(layer.op, MaxPool | AvgPool)
+        ]
+        return sum(prod(output) * k * k for k, output in pools)
+
+    @property
     def field(self) -> ReceptiveField:
         return self.layers[-1].field
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from core.history import EpochRecord
 from core.mnist import EMBEDDED, Pixels, Split, SplitName, best_present, is_present, load_split
+from lab.affordable import affordable, field_images
 from lab.board.ranking import LIMIT, Standing, standings
 from lab.draw.handwriting import Handwriting
 from lab.runs import RunStore, lab_home
@@ -164,28 +165,27 @@ def answers_to(stem: str, sha256: str, numbers: tuple[int, ...], _digits: Pixels
     return answers
 
 
-EFFECTIVE_IMAGES = 100  # test digits; fewer for a network so large that these would take a CPU half a minute
-EFFECTIVE_MACS = 1e9
-
-
 def _effective(
     network: nn.Sequential, architecture: Architecture, index: int, dataset: str, norm: Normalisation
 ) -> EffectiveField:
     from core.effective_field import effective_field
     from core.trace import trace
 
-    count = max(8, min(EFFECTIVE_IMAGES, int(EFFECTIVE_MACS / max(1, trace(architecture).macs))))
+    count = field_images(trace(architecture))
     return effective_field(network, architecture, index, split(dataset, "test").images[:count], norm)
 
 
 @st.cache_resource(max_entries=64, show_spinner="Following the gradient back to the pixels...")
 def effective_untrained(architecture: str, seed: int, index: int, dataset: str) -> EffectiveField:
-    """The effective field after op `index` with the first weights of that seed. `architecture`: its JSON."""
+    """The effective field after op `index` with the first weights of that seed. `architecture`: its JSON.
+
+    Raises SpecError for a network that is too much for this server.
+    """
     from core.network import build
     from core.resident import Normalisation
     from core.spec import architecture_from_json
 
-    spec = architecture_from_json(architecture)
+    spec = affordable(architecture_from_json(architecture)).architecture
     return _effective(build(spec, seed).eval(), spec, index, dataset, Normalisation())
 
 
@@ -198,14 +198,14 @@ def effective_trained(stem: str, sha256: str, index: int, dataset: str) -> Effec
     return _effective(network, card.architecture, index, dataset, normalisation_of(card))
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
+@st.cache_data(max_entries=2, show_spinner=False)  # up to 40 MB each
 def onnx_file(architecture_json: str, seed: int) -> bytes:
-    """An architecture as an ONNX file, with the initial weights of that seed."""
+    """An architecture as an ONNX file, with the initial weights of that seed. Raises SpecError for one too large."""
     from core.network import build
     from core.onnx_export import to_onnx
     from core.spec import architecture_from_json
 
-    architecture = architecture_from_json(architecture_json)
+    architecture = affordable(architecture_from_json(architecture_json)).architecture
     return to_onnx(build(architecture, seed), architecture)
 
 

@@ -9,15 +9,17 @@ import pandas as pd
 import streamlit as st
 
 from core.difference import Change, difference
+from core.errors import SpecError
 from core.fit import fit
 from core.pytorch_code import pytorch_code
 from core.spec import Architecture, architecture_to_json, describe
+from lab.affordable import affordable
 from lab.design import figures as design_figures
 from lab.design.state import Opened
 from lab.live_plot import live_plot
 from lab.resources import onnx_file
 from lab.widgets import millions
-from lab.words import escaped
+from lab.words import escaped, show_error
 
 FORMS = ("PyTorch", "JSON", "ONNX")
 ONNX_SEED = 0
@@ -121,6 +123,11 @@ def code(now: Opened) -> None:
             "One node for each op, under the layers' names, for any batch size: to be looked at in Netron, or run by "
             f"any ONNX runtime. Its weights are the untrained ones of seed {ONNX_SEED}."
         )
+        try:
+            affordable(now.architecture)
+        except SpecError as error:
+            show_error(error)
+            return
         st.download_button(
             "Make and download the ONNX file", partial(onnx_file, architecture_to_json(now.architecture), ONNX_SEED),
             f"{name}.onnx", "application/octet-stream", icon=":material/download:", on_click="ignore",

@@ -1,0 +1,38 @@
+"""What a network may cost before the lab builds it for a page: as a file, or to follow a gradient through it.
+
+A design of a few hundred bytes can ask for more than a server has, so the sums are done first, and without torch.
+`core.trace` has limits of its own, far out; these are the ones that whoever runs the lab has set.
+"""
+
+from __future__ import annotations
+
+from core.errors import SpecError
+from core.spec import Architecture
+from core.trace import BYTES_PER_VALUE, Trace, trace
+from lab.settings import Settings, settings
+
+GRADIENT_COST = 30.0  # of the effective field beside a forward pass: up to 16 channels are followed back, at twice that
+MOST_FIELD_COST = 4e10  # multiply-adds and values read in all: about two seconds of one core
+MOST_FIELD_BYTES = 120e6  # of all maps of all images, which wait for the gradient
+FIELD_IMAGES = 100
+
+
+def affordable(architecture: Architecture, limits: Settings | None = None) -> Trace:
+    """The trace of a network that may be built here. Raises SpecError, with both numbers, for one that is too much."""
+    limits = limits or settings()
+    walked = trace(architecture)
+    for figure, most, words in (
+        (walked.parameters, limits.most_parameters, "has {} parameters"),
+        (walked.macs, limits.most_macs, "takes {} MACs for one image"),
+        (walked.pool_reads, limits.most_macs, "has pools that read {} values of one image"),
+    ):
+        if figure > most:
+            raise SpecError(f"the network {words.format(f'{figure:,}')}, at most {most:,} are allowed on this server")
+    return walked
+
+
+def field_images(walked: Trace) -> int:
+    """Over how many images the effective field of a network is taken: as many as take two seconds, 1 to FIELD_IMAGES."""
+    cost = GRADIENT_COST * max(1, walked.macs + walked.pool_reads)
+    fitting = min(MOST_FIELD_COST / cost, MOST_FIELD_BYTES / max(BYTES_PER_VALUE, walked.activation_bytes))
+    return max(1, min(FIELD_IMAGES, int(fitting)))
