@@ -48,6 +48,7 @@ class Incomplete:
 
     document: Json
     reason: str
+    status: int = 2  # to exit with
 
 
 class Parser(argparse.ArgumentParser):
@@ -68,7 +69,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(json.dumps(document, indent=1))
         sys.stdout.flush()
         if isinstance(result, Incomplete):
-            raise LabError(result.reason)
+            print(f"python -m lab {options.name}: {' '.join(result.reason.split())}", file=sys.stderr)
+            return result.status
     except BrokenPipeError:  # whoever read it has enough, as in `steps | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the interpreter's end
         return 141  # what a shell says of a process that SIGPIPE ended
@@ -130,6 +132,11 @@ def _parser() -> Parser:
     again.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
     again.add_argument("--side-by-side", type=int, metavar="N", help="runs in training at a time")
     again.add_argument("--tables", action="store_true", help="train nothing: only write the README's tables anew")
+
+    checking = add(
+        "health", health_command, "Whether app, store, worker, device and data are well; exits with 1 if not."
+    )
+    checking.add_argument("--app", metavar="URL", help="where the app listens, instead of where its configuration says")
 
     fetching = add("data", data_command, "Which data sets are here, and where; with --download, fetch one.")
     fetching.add_argument("--download", metavar="NAME", nargs="?", const="MNIST", choices=DATASETS[:3])
@@ -566,6 +573,19 @@ def data_command(options: argparse.Namespace) -> Json:
     if not options.json:
         print(f"data sets are looked for in {data_root()} (set LAB_DATA to look elsewhere)")
     return {"root": str(data_root()), "datasets": found}
+
+
+def health_command(options: argparse.Namespace) -> Json | Incomplete:
+    """What is well and what is not, a sentence for each part."""
+    from lab.health import app_address, examine, look_at_app
+
+    health = examine(look_at_app(options.app or app_address()), lab_home(), time.time())
+    if not options.json:
+        for finding in health.findings:
+            print(f"{finding.part:<8}{'well' if finding.well else 'NOT WELL':<10}{finding.sentence}")
+    document = health.to_json()
+    unwell = [finding.part for finding in health.findings if not finding.well]
+    return Incomplete(document, f"not well: {', '.join(unwell)}", status=1) if unwell else document
 
 
 # ------------------------------------------------------------------------------------------------------------- reading
