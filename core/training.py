@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from typing import Any, cast
 
 import torch
@@ -22,12 +22,13 @@ from torch.nn import functional as F
 from core.augment import augment
 from core.averaging import Average
 from core.dropout import draw_from
-from core.errors import TrainingError
+from core.errors import CheckpointError, TrainingError
 from core.evaluation import evaluate
 from core.history import EpochRecord
 from core.network import lay_out
 from core.range_test import RangeTestResult, range_test
 from core.recipe import SGD, Adam, Recipe, ReduceLROnPlateau, plateau_rate, rate_at
+from core.record import short
 from core.replay import Replayed
 from core.resident import Resident, grey, normalised
 
@@ -310,8 +311,15 @@ def _state(
 
 
 def history_of(state: State) -> list[EpochRecord]:
-    """The epochs that a saved state stands after."""
-    return [EpochRecord(**record) for record in cast(list[dict[str, Any]], state["history"])]
+    """The epochs that a saved state stands after. Raises CheckpointError for one that is no state of a run."""
+    try:
+        records = [EpochRecord(**record) for record in cast(list[dict[str, Any]], state["history"])]
+        figures = [figure for record in records for figure in astuple(record) if figure is not None]
+        if not all(isinstance(each, int | float) for each in [*figures, state["learning_rate"]]):
+            raise TypeError("a figure is no number")
+    except (KeyError, TypeError, IndexError) as error:
+        raise CheckpointError(f"the state that the run left is none: {short(str(error))}; retry it instead") from None
+    return records
 
 
 def _restore(
@@ -322,14 +330,21 @@ def _restore(
     optimizer: torch.optim.Optimizer,
     generator: torch.Generator,
 ) -> tuple[list[EpochRecord], Recipe]:
-    """Put everything back as `_state` found it; returns the history and the recipe with the rate in use."""
-    saved = cast(dict[str, Any], state)
-    network.load_state_dict(saved["network"])
-    if averaged:
-        averaged.load_state_dict(saved["averaged"])
+    """Put everything back as `_state` found it; returns the history and the recipe with the rate in use.
+
+    Raises CheckpointError for a state that is another network's, or none.
+    """
+    history, saved = history_of(state), cast(dict[str, Any], state)
     here = [dict(group) for group in optimizer.param_groups]
-    optimizer.load_state_dict(saved["optimizer"])
-    for group, fresh in zip(optimizer.param_groups, here, strict=True):  # how a device steps is not in the saved state
-        group.update({name: fresh[name] for name in ("lr", "fused", "capturable") if name in fresh})
-    generator.set_state(saved["generator"].cpu())
-    return history_of(state), replace(recipe, learning_rate=saved["learning_rate"])
+    try:
+        network.load_state_dict(saved["network"])
+        if averaged:
+            averaged.load_state_dict(saved["averaged"])
+        optimizer.load_state_dict(saved["optimizer"])
+        for group, fresh in zip(optimizer.param_groups, here, strict=True):  # how a device steps is not in the state
+            group.update({name: fresh[name] for name in ("lr", "fused", "capturable") if name in fresh})
+        generator.set_state(saved["generator"].cpu())
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
+        reason = short(" ".join(str(error).split()))
+        raise CheckpointError(f"the run cannot go on from the state that it left: {reason}; retry it instead") from None
+    return history, replace(recipe, learning_rate=saved["learning_rate"])
