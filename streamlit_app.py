@@ -46,7 +46,14 @@ else:
     # `streamlit run` finds this App and imports the file once, before the first browser comes. Because a folder named
     # pages exists, Streamlit would otherwise run the first session by its old discovery, which knows none of our pages
     # and lays a "Page not found" box over a deep link. Any call of st.navigation switches that discovery off.
-    app = st.App(__file__)
+    from starlette.middleware import Middleware
+
+    from lab import headers, health
+    from lab.owner import OwnerCookie
+    from lab.server import supervised
+
+    middleware = [*headers.middleware(), Middleware(OwnerCookie)]
+    app = st.App(__file__, lifespan=supervised, routes=health.routes(), middleware=middleware)
     # Meanwhile, import what the first page will need: pandas and plotly take a second.
     threading.Thread(target=importlib.import_module, args=("lab.widgets",), daemon=True).start()
     st.navigation([st.Page(lambda: None, title="Before the first browser", url_path="before")])

@@ -58,3 +58,15 @@ class SettingsError(LabError):
 
 class ClassError(LabError):
     """Something that only a run's owner or the teacher may do, or a passphrase that does not fit."""
+
+
+class ClusterError(LabError):
+    """A cluster that cannot be reached, or that has no room for what it is asked to do."""
+
+
+class NodeLostError(ClusterError):
+    """A machine of the cluster that died while it had a run; on another one the run can go on."""
+
+
+class BackupError(LabError):
+    """A backup that cannot be written, or one that cannot be put back."""

@@ -1,31 +1,46 @@
-"""Submitting runs and keeping a worker alive for them. The pages and the command line come here, not to the worker."""
+"""Submitting runs, acting on them, and keeping workers alive for them. The pages and the command line come here."""
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from core.errors import RunError
+from core.errors import LabError, RunError
 from core.mnist import DATASETS, data_root, is_present
-from core.recipe import Recipe, check_recipe, recipe_to_json
+from core.recipe import Recipe, check_recipe, recipe_from_json, recipe_to_json
 from core.record import short
-from core.spec import Architecture, architecture_to_json
+from core.spec import Architecture, architecture_from_json, architecture_to_json
 from core.trace import classifier
-from lab.machine import read_machine
-from lab.runs import Kind, Run, RunStore, silence
+from lab.bounds import check_bounds
+from lab.machine import read_machine, read_side_by_side
+from lab.person import Person, check_may_change
+from lab.runs import Kind, Pause, Run, RunStore, Seat, silence
+from lab.settings import settings
 
 STALE_SECONDS = 15.0  # without a heartbeat for this long, a worker counts as dead
+GONE_SECONDS = 3.0  # and for this long, where its process is not there any more
 MOST_SNAPSHOT_PARAMETERS = 100_000  # 0.4 MB an epoch; those of large networks would fill a disk
 STARTING_SECONDS = 20.0  # within which a started worker is given the time to take its seat
+TENDING_SECONDS = 1.0  # between two looks at the workers
+CLUSTER = "ray"  # the device, as a seat names it, of the driver of a cluster
 ROOT = Path(__file__).resolve().parents[1]
 
+log = logging.getLogger("lab.jobs")
+
 _starting = threading.Lock()
-_started: dict[tuple[Path, str], tuple[subprocess.Popen[bytes], float]] = {}  # by store and device
+_started: dict[tuple[Path, str, int], tuple[subprocess.Popen[bytes], float]] = {}  # by store, device and slot
+_tending = threading.Lock()
+_tended: dict[Path, float] = {}  # when, by store
 
 
 def submit(
@@ -37,11 +52,14 @@ def submit(
     slug: str = "",
     dataset: str = "MNIST",
     device: str = "auto",
-    owner: str = "",
+    by: Person,
     prediction: str = "",
     snapshots: bool = False,
 ) -> Run:
-    """Check everything again, whatever a widget allowed, queue the run, and see to a worker. Raises LabError."""
+    """Check everything again, whatever a widget allowed, queue the run, and see to a worker. Raises LabError.
+
+    A teacher's own run has no bounds, and while the teacher has lifted them nobody's has.
+    """
     walked = classifier(architecture)
     if architecture.input != (1, 28, 28):
         raise RunError(f"input: the data sets have 1 x 28 x 28 images, the network takes {architecture.input}")
@@ -56,6 +74,10 @@ def submit(
             f"{short(architecture.name)} has {walked.parameters:,}"
         )
     _check_device(store, device)
+    bounded = not by.teacher and not store.class_setting("bounds_lifted")
+    if bounded:
+        check_bounds(walked, recipe, dataset, settings(), kind == "range_test")
+    _check_waiting(store, by)
     run = store.submit(
         kind=kind,
         slug=slug,
@@ -67,39 +89,89 @@ def submit(
         parameters=walked.parameters,
         seed=recipe.seed,
         epochs=recipe.epochs if kind == "train" else 0,
-        owner=owner,
+        owner=by.nickname,
+        owner_key=by.key,
+        bounded=bounded,
         prediction=prediction,
         snapshots=snapshots,
     )
-    ensure_worker(store, device)
+    ensure_workers(store, device)
     return run
 
 
+def _check_waiting(store: RunStore, by: Person) -> None:
+    """Raises RunError for somebody who has as many runs in the queue as one may."""
+    most = settings().most_waiting
+    if not by.teacher and by.key and (mine := store.waiting_of(by.key)) >= most:
+        raise RunError(f"{mine} of your runs wait already, and at most {most} may; stop one, or wait for one to start")
+
+
 def _check_device(store: RunStore, device: str) -> None:
-    machine = read_machine(store.folder)
+    machine = None if settings().ray_address else read_machine(store.folder)
     if device != "auto" and machine and device not in machine.devices:
         raise RunError(f"the device {device} was asked for; this machine has {', '.join(machine.devices)}")
 
 
-def resume(store: RunStore, run_id: str) -> Run:
-    """Queue an unfinished run again, to go on after its last epoch. Raises RunError."""
-    _check_device(store, store.get(run_id).device)
+# ---------------------------------------------------------------------- acts on a run: its owner's, or the teacher's
+
+
+def resume(store: RunStore, run_id: str, by: Person) -> Run:
+    """Queue an unfinished run again, to go on after its last epoch. Raises RunError, ClassError."""
+    _check_device(store, check_may_change(by, store.get(run_id)).device)
+    _check_waiting(store, by)
     run = store.resume(run_id)
-    ensure_worker(store, run.device)
+    ensure_workers(store, run.device)
     return run
 
 
-def retry(store: RunStore, run_id: str) -> Run:
-    """Queue the same run anew, from its beginning. Raises RunError."""
-    _check_device(store, store.get(run_id).device)
-    run = store.retry(run_id)
-    ensure_worker(store, run.device)
+def retry(store: RunStore, run_id: str, by: Person) -> Run:
+    """Queue the same run anew, from its beginning, as a run of whoever asks. Raises LabError."""
+    old = store.get(run_id)
+    _check_device(store, old.device)
+    bounded = not by.teacher and not store.class_setting("bounds_lifted")
+    if bounded:
+        recipe = recipe_from_json(old.recipe)
+        walked = classifier(architecture_from_json(old.architecture))
+        check_bounds(walked, recipe, old.dataset, settings(), old.kind == "range_test")
+    _check_waiting(store, by)
+    run = store.retry(run_id, owner=by.nickname, owner_key=by.key, bounded=bounded)
+    ensure_workers(store, run.device)
     return run
 
 
-def delete(store: RunStore, run_id: str) -> None:
-    """Remove a run, its figures and its files. Raises RunError while it is running, or for files that stay."""
-    folder = store.folder / store.get(run_id).id
+def stop(store: RunStore, run_id: str, by: Person) -> Run:
+    """Stop a waiting run at once, a running one at its next iteration. Raises RunError, ClassError."""
+    check_may_change(by, store.get(run_id))
+    return store.request_stop(run_id)
+
+
+def set_pause(store: RunStore, run_id: str, pause: Pause, by: Person) -> Run:
+    """Hold a run, now or at the end of its epoch, or, with "", let it go on. Raises RunError, ClassError."""
+    check_may_change(by, store.get(run_id))
+    return store.set_pause(run_id, pause)
+
+
+def scale_rate(store: RunStore, run_id: str, factor: float, by: Person) -> Run:
+    """Multiply the learning rates still to come by one more factor. Raises RunError, ClassError."""
+    run = check_may_change(by, store.get(run_id))
+    return store.set_rate_factor(run_id, run.rate_factor * factor)
+
+
+def describe(store: RunStore, run_id: str, by: Person, name: str, owner: str, tags: Sequence[str]) -> Run:
+    """Give a run its name, nickname and tags. Raises RunError, ClassError."""
+    run = check_may_change(by, store.get(run_id))
+    if name != run.name:
+        run = store.rename(run_id, name)
+    if owner != run.owner:
+        run = store.set_owner(run_id, owner)
+    if list(tags) != list(run.tags):
+        run = store.set_tags(run_id, tags)
+    return run
+
+
+def delete(store: RunStore, run_id: str, by: Person) -> None:
+    """Remove a run, its figures and its files. Raises ClassError, RunError while it runs, or for files that stay."""
+    folder = store.folder / check_may_change(by, store.get(run_id)).id
     store.delete(run_id)
     try:
         if folder.is_dir():
@@ -108,14 +180,35 @@ def delete(store: RunStore, run_id: str) -> None:
         raise RunError(f"{folder}: the run is deleted, its files are not: {error.strerror}") from error
 
 
-def ensure_worker(store: RunStore, device: str = "auto") -> None:
-    """Start a worker for the device unless one lives or is starting. Cheap: call it whenever a run waits.
+# ------------------------------------------------------------------------------------------------------------- workers
+
+
+def seats_of(store: RunStore, device: str = "auto") -> int:
+    """How many runs are under way on a device at a time: as set, or else as measured there, or else one."""
+    if settings().ray_address:
+        return 1  # its driver; how much fits into the cluster, the cluster knows
+    return settings().side_by_side or read_side_by_side(store.folder).get(device_of(store, device), 1)
+
+
+def ensure_workers(store: RunStore, device: str = "auto") -> None:
+    """Start as many workers as the device has seats and runs to do. Raises RunError as `ensure_worker` does."""
+    queue = store.queue()
+    kind = device_of(store, device)
+    waiting = sum(device_of(store, run.device) == kind for run in queue.waiting)
+    busy = sum(seat.device == kind and bool(seat.run) for seat in store.seats())
+    for slot in range(max(1, min(seats_of(store, device), waiting + busy))):
+        ensure_worker(store, device, slot)
+
+
+def ensure_worker(store: RunStore, device: str = "auto", slot: int = 0) -> None:
+    """Start a worker for the device's seat unless one lives or is starting. Cheap: call it whenever a run waits.
 
     Raises RunError for a worker that cannot be started, or that has just ended with an error, which it quotes.
     """
-    key = (store.folder.resolve(), device)
+    device = CLUSTER if settings().ray_address else device
+    key = (store.folder.resolve(), device, slot)
     with _starting:  # thirty sessions may ask at once
-        if is_alive(store, device):
+        if is_alive(store, device, slot):
             return
         process, since = _started.get(key, (None, 0.0))
         young = time.monotonic() - since < STARTING_SECONDS
@@ -123,17 +216,20 @@ def ensure_worker(store: RunStore, device: str = "auto") -> None:
         if process and young and status is None:
             return
         if young and status is not None and status > 0:  # below 0 it was killed: then another may do better
-            raise RunError(f"the worker for {device} ended with status {status}: {_last_words(store, device)}")
-        _started[key] = (_start(store, device), time.monotonic())
+            raise RunError(f"the worker for {device} ended with status {status}: {_last_words(store, device, slot)}")
+        _started[key] = (_start(store, device, slot), time.monotonic())
 
 
-def _start(store: RunStore, device: str) -> subprocess.Popen[bytes]:
+def _start(store: RunStore, device: str, slot: int) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "lab.worker", "--device", device, "--slot", str(slot)]
+    if device == CLUSTER:
+        command = [sys.executable, "-m", "lab.cluster"]
     try:
-        with _log(store, device).open("ab") as output:
+        with _log(store, device, slot).open("ab") as output:
             return subprocess.Popen(
-                [sys.executable, "-m", "lab.worker", "--device", device, *_idle_setting()],
+                [*command, *_idle_setting()],
                 cwd=ROOT,
-                env=child_environment(store),
+                env={**child_environment(store), "LAB_SIDE_BY_SIDE": str(seats_of(store, device))},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -148,25 +244,50 @@ def child_environment(store: RunStore) -> dict[str, str]:
     return {**os.environ, "LAB_HOME": str(store.folder.resolve()), "LAB_DATA": str(data_root().resolve())}
 
 
-def _log(store: RunStore, device: str) -> Path:
-    return store.folder / f"worker-{device}.log"
+def _log(store: RunStore, device: str, slot: int = 0) -> Path:
+    return store.folder / (f"worker-{device}-{slot}.log" if slot else f"worker-{device}.log")
 
 
-def _last_words(store: RunStore, device: str) -> str:
+def _last_words(store: RunStore, device: str, slot: int = 0) -> str:
     """The last line of a worker's log."""
-    lines = _log(store, device).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    lines = _log(store, device, slot).read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return lines[-1] if lines else "it said nothing"
 
 
-def is_alive(store: RunStore, device: str = "auto") -> bool:
-    """Whether a worker that takes runs for this device has a fresh heartbeat."""
-    if device == "auto":
-        machine = read_machine(store.folder)
-        if machine is None:
-            return False
-        device = machine.devices[0]
-    seat = store.seat(device)
-    return seat is not None and silence(seat.heartbeat, time.time()) < STALE_SECONDS
+def device_of(store: RunStore, device: str) -> str:
+    """The device as a seat names it; "auto" while none is known."""
+    if settings().ray_address:
+        return CLUSTER
+    machine = read_machine(store.folder)
+    return machine.devices[0] if device == "auto" and machine else device
+
+
+def is_alive(store: RunStore, device: str = "auto", slot: int = 0) -> bool:
+    """Whether a worker sits on the device's seat and has a fresh heartbeat."""
+    seat = store.seat(device_of(store, device), slot)
+    return seat is not None and not is_gone(seat)
+
+
+def is_gone(seat: Seat, now: float | None = None) -> bool:
+    """Whether a worker has died: it was silent for long, or for a moment and its process is not there any more."""
+    quiet = silence(seat.heartbeat, time.time() if now is None else now)
+    here = seat.host == socket.gethostname()
+    return quiet > STALE_SECONDS or (quiet > GONE_SECONDS and here and not _is_running(seat.pid))
+
+
+def _is_running(pid: int) -> bool:
+    """Whether there is such a process; where that cannot be known, there is."""
+    if sys.platform == "win32":  # its os.kill would end the process
+        return True
+    for process, _ in list(_started.values()):
+        process.poll()  # a child of ours that has ended is there until it is asked after
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _idle_setting() -> list[str]:
@@ -174,14 +295,51 @@ def _idle_setting() -> list[str]:
     return ["--idle", seconds] if seconds else []
 
 
+def tend(store: RunStore) -> None:
+    """Find the workers that have died, and give their runs back to the queue. Does it at most once a second."""
+    with _tending:
+        now = time.monotonic()
+        if now - _tended.get(store.folder, float("-inf")) < TENDING_SECONDS:
+            return
+        _tended[store.folder] = now
+    dead = [seat for seat in store.seats() if is_gone(seat)]
+    for run in store.recover(STALE_SECONDS, dead=[seat.worker for seat in dead]):
+        log.warning("run %s lost its worker and is %s", run.id, run.status)
+    for seat in dead:
+        store.leave_seat(seat.device, seat.worker, seat.slot)
+
+
 def watch(store: RunStore, run: Run) -> None:
-    """Called by whoever looks at an unfinished run: ends dead workers' runs, and sees to a worker for one that waits.
+    """Called by whoever looks at an unfinished run: sees to dead workers, and to a worker for one that waits.
 
     Where no worker can be had, the run fails with the reason: it must not wait for ever.
     """
-    store.interrupt_stale(STALE_SECONDS)
+    tend(store)
     if run.status == "queued":
         try:
-            ensure_worker(store, run.device)
+            ensure_workers(store, run.device)
         except RunError as error:
             store.refuse(run.id, str(error))
+
+
+def supervise(store: RunStore, leaving: threading.Event) -> None:
+    """See to all runs, once a second, whether or not anybody looks at them, until it is time to leave."""
+    complaint = ""
+    while not leaving.wait(TENDING_SECONDS):
+        try:
+            tend(store)
+            for run in {run.device: run for run in store.queue().waiting}.values():
+                watch(store, run)
+            complaint = ""
+        except LabError as error:  # such as a disk that is full; said once, not each second
+            if str(error) != complaint:
+                complaint = str(error)
+                log.error("the runs cannot be seen to: %s", error)
+
+
+def end_workers(store: RunStore) -> None:
+    """Ask all workers on this machine to end; their runs wait until there are workers again."""
+    for seat in store.seats():
+        if seat.host == socket.gethostname() and _is_running(seat.pid):
+            with suppress(OSError):
+                os.kill(seat.pid, signal.SIGTERM)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from core.files import replace_text
+
 FILE_NAME = "machine.json"
+SIDE_BY_SIDE = "side_by_side.json"
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,18 @@ def read_machine(folder: Path) -> Machine | None:
 
 def write_machine(machine: Machine, folder: Path) -> None:
     """Write it under a temporary name, then rename."""
-    temporary = folder / f".{FILE_NAME}.{os.getpid()}"
-    temporary.write_text(json.dumps(asdict(machine)), encoding="utf-8")
-    temporary.replace(folder / FILE_NAME)
+    replace_text(folder / FILE_NAME, json.dumps(asdict(machine)))
+
+
+def read_side_by_side(folder: Path) -> dict[str, int]:
+    """How many runs side by side measured best, by device; empty where `bench --side-by-side` has not measured it."""
+    try:
+        found = json.loads((folder / SIDE_BY_SIDE).read_text(encoding="utf-8"))
+        return {str(device): max(1, int(best)) for device, best in found.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def write_side_by_side(folder: Path, device: str, best: int) -> None:
+    """Keep a device's best number beside those of the others."""
+    replace_text(folder / SIDE_BY_SIDE, json.dumps({**read_side_by_side(folder), device: best}))

@@ -16,8 +16,11 @@ from core.history import EpochRecord
 from core.mnist import EMBEDDED, Pixels, Split, SplitName, best_present, is_present, load_split
 from lab.affordable import affordable, field_images
 from lab.board.ranking import LIMIT, Standing, standings
+from lab.class_lock import ClassLock
 from lab.draw.handwriting import Handwriting
+from lab.expectation import Expected, expected
 from lab.runs import RunStore, lab_home
+from lab.settings import settings
 from lab.vote.game import Rooms
 
 if TYPE_CHECKING:  # torch takes two seconds to import, and only some pages need it
@@ -143,6 +146,18 @@ def finished_epochs(run_id: str, ended: float) -> tuple[EpochRecord, ...]:
 def ranking() -> tuple[Standing, ...]:
     """Every finished run before the challenge, worked out once for all who look at the board within a second."""
     return standings(store().entries(LIMIT), lambda run: finished_epochs(run.id, run.ended or 0.0))
+
+
+@st.cache_resource
+def class_lock() -> ClassLock:
+    """Which browsers are the teacher's."""
+    return ClassLock(settings().class_passphrase)
+
+
+@st.cache_resource(ttl=1.0, max_entries=1, show_spinner=False)
+def expectations() -> dict[str, Expected]:
+    """When the waiting runs will start, worked out once for all who look within a second."""
+    return expected(store())
 
 
 @st.cache_resource

@@ -15,6 +15,7 @@ import socket
 import sqlite3
 import statistics
 import time
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass, fields, replace
@@ -24,10 +25,12 @@ from typing import Any, Literal
 from core.errors import RunError
 from core.history import EpochRecord, RateChange
 from core.record import short
+from lab.fair_queue import Waiting, next_of
 
 Kind = Literal["train", "range_test"]
 Status = Literal["queued", "running", "finished", "stopped", "failed", "interrupted"]
 Ending = Literal["finished", "stopped", "failed", "interrupted"]
+ClassSetting = Literal["queue_paused", "bounds_lifted"]
 Pause = Literal["", "now", "epoch"]  # not at all; before the next iteration; at the end of the epoch
 
 FILE_NAME = "runs.sqlite3"
@@ -113,10 +116,34 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE runs ADD COLUMN rate_factor REAL NOT NULL DEFAULT 1",
         "ALTER TABLE runs ADD COLUMN rate_changes TEXT NOT NULL DEFAULT ''",
     ),
+    (
+        "ALTER TABLE runs ADD COLUMN owner_key TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE runs ADD COLUMN urgent INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE runs ADD COLUMN bounded INTEGER NOT NULL DEFAULT 1",
+        "ALTER TABLE runs ADD COLUMN lost INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE runs ADD COLUMN claimed REAL",
+        "CREATE INDEX runs_by_owner ON runs (owner_key, claimed)",
+        # A device has several seats now. Nobody sits in the new ones: a worker of the older version leaves by itself.
+        "DROP TABLE workers",
+        """CREATE TABLE workers (
+            device TEXT NOT NULL,
+            slot INTEGER NOT NULL,
+            worker TEXT NOT NULL,
+            pid INTEGER NOT NULL,
+            host TEXT NOT NULL,
+            started REAL NOT NULL,
+            heartbeat REAL NOT NULL,
+            run TEXT NOT NULL DEFAULT '',
+            PRIMARY KEY (device, slot)
+        ) STRICT, WITHOUT ROWID""",
+        # What the teacher has decided for all: see `ClassSetting`.
+        "CREATE TABLE class (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    ),
 )
 
 MOST_NAME, MOST_TAG, MOST_NICKNAME = 60, 30, 30  # characters
 MOST_TAGS = 8
+MOST_LOST = 3  # workers that a run may lose; the last of them may have died of it
 MOST_RATE_FACTOR = 1e6  # and its inverse: what a rate may be multiplied by in a running run
 
 
@@ -125,6 +152,7 @@ class Run:
     """One training run or range test: what was asked for, and how far it got. Moments are seconds since 1970."""
 
     id: str  # unguessable; fit for a URL, a command line and a file name
+    place: int  # the order in the queue
     kind: Kind
     status: Status
     slug: str  # the step of the ladder, or "" for a design of one's own
@@ -155,6 +183,11 @@ class Run:
     paused_since: float | None  # None while it is not held
     rate_factor: float  # by which the schedule's learning rates are multiplied
     rate_changes: tuple[RateChange, ...]  # those that have come into force
+    owner_key: str  # of the browser that it came from, a hash; "" where it came from none
+    urgent: bool  # the teacher has put it first in the queue
+    bounded: bool  # the bound on minutes holds for it
+    lost: int  # workers that died, or lost their device, while they had it
+    claimed: float | None  # when a worker last took it from the queue
 
 
 @dataclass(frozen=True)
@@ -183,12 +216,23 @@ class Seat:
     """The worker of a device, as far as it has been heard of."""
 
     device: str
+    slot: int  # from 0: a device may have several workers
     worker: str
     pid: int  # for people and for signals; whether it lives is the heartbeat's to say
     host: str
     started: float
     heartbeat: float
     run: str  # the run it is busy with, or ""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a finished run trained."""
+
+    architecture: str  # JSON
+    recipe: str  # JSON
+    dataset: str
+    seconds: float  # of an epoch, on average
 
 
 @dataclass(frozen=True)
@@ -406,6 +450,8 @@ class RunStore:
         device_name: str = "",
         prediction: str = "",
         snapshots: bool = False,
+        owner_key: str = "",
+        bounded: bool = True,
     ) -> Run:
         """Puts a new run at the end of the queue; one for a given worker is that worker's at once, and never waits.
 
@@ -428,6 +474,8 @@ class RunStore:
             "seed_group": seed_group,
             "prediction": prediction,
             "snapshots": int(snapshots),
+            "owner_key": owner_key,
+            "bounded": int(bounded),
             "id": secrets.token_hex(8),  # 64 random bits: no leading dash, and no two that differ in case only
             "created": now,
             "status": "running" if worker else "queued",
@@ -444,8 +492,11 @@ class RunStore:
             ).fetchone()
         return _run(row)
 
-    def retry(self, run_id: str) -> Run:
-        """Submits the same run anew, from its beginning; the new one names the old as its parent, and is single."""
+    def retry(self, run_id: str, owner: str = "", owner_key: str = "", bounded: bool = True) -> Run:
+        """Submits the same run anew, from its beginning; the new one names the old as its parent, and is single.
+
+        It is the run of whoever asks for it; without a nickname of theirs it keeps the old one.
+        """
         old = self.get(run_id)
         return self.submit(
             kind=old.kind,
@@ -458,9 +509,11 @@ class RunStore:
             seed=old.seed,
             epochs=old.epochs,
             slug=old.slug,
-            owner=old.owner,
+            owner=owner or old.owner,
             parent=old.id,
             snapshots=old.snapshots,
+            owner_key=owner_key,
+            bounded=bounded,
         )
 
     def resume(self, run_id: str) -> Run:
@@ -469,16 +522,13 @@ class RunStore:
             row = connection.execute(
                 f"""UPDATE runs SET status = 'queued', place = {_LAST_PLACE}, stop_requested = 0, worker = '',
                         pause = '', paused_since = NULL, heartbeat = NULL, ended = NULL, error = '',
+                        lost = 0, urgent = 0,
                         result = CASE kind WHEN 'train' THEN result ELSE '' END  -- the rate it goes on with
                     WHERE id = ? AND status IN ('interrupted', 'stopped', 'failed') RETURNING {RUN}""",
                 (run_id,),
             ).fetchone()
             if row is not None:
-                connection.execute(
-                    """DELETE FROM batches
-                       WHERE run = ?1 AND epoch > (SELECT coalesce(max(epoch), -1) FROM epochs WHERE run = ?1)""",
-                    (run_id,),
-                )
+                connection.execute(_FORGET_BATCHES, (run_id,))
         if row is None:
             raise RunError(
                 f"run {run_id} is {self.get(run_id).status}; only one that was interrupted, stopped or failed can go on"
@@ -494,17 +544,36 @@ class RunStore:
             )
         return refused.rowcount == 1
 
-    def queue_position(self, run_id: str) -> int:
-        """How many runs will be claimed before this one; 0 when it is next, or waits no longer."""
+    def queue(self, device_kinds: Collection[str] = ()) -> Queue:
+        """Who waits and who is under way for one of these devices, or for any, at one moment."""
         with self._reading() as connection:
-            (ahead,) = connection.execute(
-                """SELECT count(*) FROM runs AS mine JOIN runs AS other
-                       ON other.status = 'queued' AND other.place < mine.place
-                       AND (other.device = mine.device OR 'auto' IN (other.device, mine.device))
-                   WHERE mine.id = ? AND mine.status = 'queued'""",
-                (run_id,),
+            return _queue(connection, device_kinds)
+
+    def waiting_of(self, owner_key: str) -> int:
+        """How many runs of one browser wait."""
+        with self._reading() as connection:
+            (count,) = connection.execute(
+                "SELECT count(*) FROM runs WHERE status = 'queued' AND owner_key = ?", (owner_key,)
             ).fetchone()
-        return int(ahead)
+        return int(count)
+
+    def put_first(self, run_id: str) -> Run:
+        """Puts a waiting run before all others, whoever's turn it would be."""
+        return self._set(run_id, "urgent = 1, place = (SELECT min(place) - 1 FROM runs)", where="status = 'queued'")
+
+    def put_last(self, run_id: str) -> Run:
+        """Puts a waiting run behind all others of its owner, to wait for its turn."""
+        return self._set(run_id, f"urgent = 0, place = {_LAST_PLACE}", where="status = 'queued'")
+
+    def class_setting(self, name: ClassSetting) -> bool:
+        """Whether the teacher has switched this on."""
+        with self._reading() as connection:
+            return _is_set(connection, name)
+
+    def set_class(self, name: ClassSetting, on: bool) -> None:
+        """Switches something on or off for all."""
+        with self._writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO class VALUES (?, ?)", (name, "1" if on else ""))
 
     def request_stop(self, run_id: str) -> Run:
         """Stops a waiting run at once, and asks the worker of a running one to stop; an ended one stays as it is."""
@@ -636,18 +705,37 @@ class RunStore:
 
     # --------------------------------------------------------------------------------- what a worker does with a run
 
-    def claim(self, device_kinds: Collection[str], worker: str, device_name: str = "") -> Run | None:
-        """Gives the worker the run that has waited longest for one of these devices; None when none waits."""
+    def claim(self, device_kinds: Collection[str], worker: str, device_name: str = "", a_person: int = 1) -> Run | None:
+        """Gives the worker the run whose turn it is on one of these devices; None when none waits, or none may start.
+
+        Of one person at most `a_person` runs are under way at a time: see `lab.fair_queue`. None, too, while the
+        teacher holds the queue.
+        """
+        if not self.is_waited_for(device_kinds):  # a look that takes no lock: idle workers do it ten times a second
+            return None
+        now = time.time()
         with self._writing() as connection:
+            if _is_set(connection, "queue_paused"):
+                return None
+            found = _queue(connection, device_kinds)
+            chosen = next_of([_waiting(run) for run in found.waiting], found.busy, found.served, a_person)
+            if chosen is None:
+                return None
             row = connection.execute(
-                f"""UPDATE runs SET status = 'running', worker = ?1, device_name = ?2, heartbeat = ?3,
-                        started = coalesce(started, ?3)
-                    WHERE id = (SELECT id FROM runs WHERE status = 'queued'
-                                AND device IN (SELECT value FROM json_each(?4)) ORDER BY place LIMIT 1)
-                    RETURNING {RUN}""",
-                (worker, device_name, time.time(), json.dumps(list(device_kinds))),
+                f"""UPDATE runs SET status = 'running', worker = ?1, device_name = ?2, heartbeat = ?3, claimed = ?3,
+                        started = coalesce(started, ?3), error = ''
+                    WHERE id = ?4 RETURNING {RUN}""",
+                (worker, device_name, now, chosen.id),
             ).fetchone()
-        return None if row is None else _run(row)
+        return _run(row)
+
+    def is_waited_for(self, device_kinds: Collection[str]) -> bool:
+        """Whether a run waits for one of these devices."""
+        with self._reading() as connection:
+            (waiting,) = connection.execute(
+                f"SELECT EXISTS (SELECT 1 FROM runs WHERE status = 'queued' AND {_OF_KINDS})", _kinds(device_kinds)
+            ).fetchone()
+        return bool(waiting)
 
     def heartbeat(self, run_id: str, worker: str) -> bool:
         """Says that the run is alive. False when it is no longer this worker's, which should then let go of it."""
@@ -714,17 +802,40 @@ class RunStore:
             )
         return ended.rowcount == 1
 
-    def interrupt_stale(self, older_than_seconds: float, now: float | None = None) -> list[Run]:
-        """Ends the runs whose worker has fallen silent: interrupted, or stopped where a stop had been asked for."""
+    def put_back(self, run_id: str, worker: str, error: str = "", lost: bool = False) -> bool:
+        """Gives a run back to the queue, at its old place, to go on after its last epoch. False: no longer its run.
+
+        `lost`: its worker failed under it; after MOST_LOST of those the run has failed, with the error.
+        """
+        with self._writing() as connection:
+            row = connection.execute(
+                f"""UPDATE runs SET lost = lost + ?3, {_PUT_BACK.format("'failed'")}, error = ?4
+                    WHERE id = ?1 AND worker = ?2 AND status = 'running' RETURNING status""",
+                (run_id, worker, int(lost), error, time.time()),
+            ).fetchone()
+            if row is not None and row["status"] == "queued":
+                connection.execute(_FORGET_BATCHES, (run_id,))
+        return row is not None
+
+    def recover(self, older_than_seconds: float, now: float | None = None, dead: Collection[str] = ()) -> list[Run]:
+        """Sees to the runs whose worker has fallen silent, or is among the dead.
+
+        One from the queue waits again, to go on after its last epoch, unless that has happened MOST_LOST times; then,
+        and where it came from no queue, it is interrupted. It is stopped where a stop had been asked for.
+        """
         now = time.time() if now is None else now
         with self._writing() as connection:
             rows = connection.execute(
-                f"""UPDATE runs SET status = CASE WHEN stop_requested THEN 'stopped' ELSE 'interrupted' END, ended = ?1,
-                        pause = '', paused_since = NULL,
-                        error = 'its worker gave no sign of life for ' || CAST(abs(?1 - heartbeat) AS INTEGER) || ' s'
-                    WHERE status = 'running' AND abs(?1 - heartbeat) > ?2 RETURNING {RUN}""",  # `silence`, in SQL
-                (now, older_than_seconds),
+                f"""UPDATE runs SET lost = lost + 1, {_PUT_BACK.format("'interrupted'")},
+                        error = 'its worker gave no sign of life for ' || CAST(abs(?5 - heartbeat) AS INTEGER) || ' s'
+                    WHERE status = 'running'
+                        AND (abs(?5 - heartbeat) > ?1 OR worker IN (SELECT value FROM json_each(?2)))  -- `silence`
+                    RETURNING {RUN}""",
+                (older_than_seconds, json.dumps(list(dead)), 1, None, now),
             ).fetchall()
+            for row in rows:
+                if row["status"] == "queued":
+                    connection.execute(_FORGET_BATCHES, (row["id"],))
         return [_run(row) for row in rows]
 
     # -------------------------------------------------------------------------------------------------------- reading
@@ -779,6 +890,28 @@ class RunStore:
             ).fetchall()
         return {row["run"]: _epoch(row) for row in rows}
 
+    def iterations_done(self, run_ids: Collection[str]) -> dict[str, int]:
+        """How many iterations of each run are over; a run without one is left out."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                """SELECT value AS run, (SELECT max(iteration) + 1 FROM batches WHERE run = value) AS done
+                   FROM json_each(?) WHERE done IS NOT NULL""",
+                (json.dumps(list(run_ids)),),
+            ).fetchall()
+        return {row["run"]: row["done"] for row in rows}
+
+    def paces(self, limit: int = 50) -> list[Pace]:
+        """How fast the latest finished runs trained."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                """SELECT architecture, recipe, dataset,
+                       (SELECT avg(seconds) FROM epochs WHERE run = id) AS seconds
+                   FROM runs WHERE status = 'finished' AND kind = 'train' AND seconds IS NOT NULL
+                   ORDER BY number DESC LIMIT ?""",
+                (limit,),
+            ).fetchall()
+        return [Pace(**{name: row[name] for name in ("architecture", "recipe", "dataset", "seconds")}) for row in rows]
+
     def batches(self, run_id: str, after_iteration: int = -1, at_most: int = 500) -> list[BatchRow]:
         """The run's iterations in order; of more than `at_most`, that many at even distances, first and last kept."""
         with self._reading() as connection:
@@ -794,39 +927,108 @@ class RunStore:
 
     # ---------------------------------------------------------------------------------------------------------- seats
 
-    def take_seat(self, device: str, worker: str, pid: int, stale_after: float, now: float | None = None) -> bool:
-        """Makes the worker the device's one: False when another has shown life within `stale_after` seconds."""
+    def take_seat(
+        self, device: str, worker: str, pid: int, stale_after: float, now: float | None = None, slot: int = 0
+    ) -> bool:
+        """Gives the worker a seat at the device: False when another has shown life there in the last seconds."""
         now = time.time() if now is None else now
         with self._writing() as connection:
             row = connection.execute(
-                """INSERT INTO workers (device, worker, pid, host, started, heartbeat) VALUES (?1, ?2, ?3, ?4, ?5, ?5)
-                   ON CONFLICT (device) DO UPDATE SET worker = ?2, pid = ?3, host = ?4, started = ?5, heartbeat = ?5,
-                       run = ''
+                """INSERT INTO workers (device, slot, worker, pid, host, started, heartbeat)
+                       VALUES (?1, ?7, ?2, ?3, ?4, ?5, ?5)
+                   ON CONFLICT (device, slot) DO UPDATE SET worker = ?2, pid = ?3, host = ?4, started = ?5,
+                       heartbeat = ?5, run = ''
                    WHERE worker = ?2 OR abs(?5 - heartbeat) > ?6 RETURNING device""",  # `silence`, in SQL
-                (device, worker, pid, socket.gethostname(), now, stale_after),
+                (device, worker, pid, socket.gethostname(), now, stale_after, slot),
             ).fetchone()
         return row is not None
 
-    def seat_heartbeat(self, device: str, worker: str, run_id: str = "") -> bool:
+    def seat_heartbeat(self, device: str, worker: str, run_id: str = "", slot: int = 0) -> bool:
         """Says that the worker is alive, and busy with which run. False when the seat is another's: it should leave."""
         with self._writing() as connection:
             beat = connection.execute(
-                "UPDATE workers SET heartbeat = ?, run = ? WHERE device = ? AND worker = ?",
-                (time.time(), run_id, device, worker),
+                "UPDATE workers SET heartbeat = ?, run = ? WHERE device = ? AND slot = ? AND worker = ?",
+                (time.time(), run_id, device, slot, worker),
             )
         return beat.rowcount == 1
 
-    def leave_seat(self, device: str, worker: str) -> None:
-        """Frees the device, if its seat is this worker's."""
+    def leave_seat(self, device: str, worker: str, slot: int = 0) -> None:
+        """Frees the seat, if it is this worker's."""
         with self._writing() as connection:
-            connection.execute("DELETE FROM workers WHERE device = ? AND worker = ?", (device, worker))
+            connection.execute(
+                "DELETE FROM workers WHERE device = ? AND slot = ? AND worker = ?", (device, slot, worker)
+            )
 
-    def seat(self, device: str) -> Seat | None:
-        """The device's seat, whether or not its worker is alive: see `silence`."""
+    def seat(self, device: str, slot: int = 0) -> Seat | None:
+        """One of the device's seats, whether or not its worker is alive: see `silence`."""
+        return next((seat for seat in self.seats() if (seat.device, seat.slot) == (device, slot)), None)
+
+    def seats(self) -> list[Seat]:
+        """All seats that are taken, whether or not their workers are alive."""
         with self._reading() as connection:
-            row = connection.execute(f"SELECT {SEAT} FROM workers WHERE device = ?", (device,)).fetchone()
-        return None if row is None else Seat(**{name: row[name] for name in SEAT_NAMES})
+            rows = connection.execute(f"SELECT {SEAT} FROM workers ORDER BY device, slot").fetchall()
+        return [Seat(**{name: row[name] for name in SEAT_NAMES}) for row in rows]
 
+
+@dataclass(frozen=True)
+class Queue:
+    """The queue at one moment, as `lab.fair_queue` wants it."""
+
+    waiting: tuple[Run, ...]  # by place
+    running: tuple[Run, ...]
+    served: dict[str, float]  # when each owner's last run was taken, of those who wait
+    paused: bool  # by the teacher
+
+    @property
+    def busy(self) -> dict[str, int]:
+        """Runs under way by owner."""
+        return dict(Counter(run.owner_key for run in self.running))
+
+
+def _queue(connection: sqlite3.Connection, device_kinds: Collection[str]) -> Queue:
+    rows = connection.execute(
+        f"SELECT {RUN} FROM runs WHERE status = 'queued' AND {_OF_KINDS} ORDER BY place", _kinds(device_kinds)
+    ).fetchall()
+    running = connection.execute(f"SELECT {RUN} FROM runs WHERE status = 'running' ORDER BY place").fetchall()
+    owners = json.dumps(sorted({row["owner_key"] for row in rows}))
+    served = connection.execute(
+        """SELECT value, (SELECT max(claimed) FROM runs WHERE owner_key = value) AS last FROM json_each(?)
+           WHERE last IS NOT NULL""",
+        (owners,),
+    ).fetchall()
+    return Queue(
+        tuple(map(_run, rows)),
+        tuple(map(_run, running)),
+        {row["value"]: row["last"] for row in served},
+        _is_set(connection, "queue_paused"),
+    )
+
+
+def _waiting(run: Run) -> Waiting:
+    return Waiting(run.id, run.owner_key, run.place, run.urgent)
+
+
+def _is_set(connection: sqlite3.Connection, name: ClassSetting) -> bool:
+    row = connection.execute("SELECT value FROM class WHERE name = ?", (name,)).fetchone()
+    return row is not None and bool(row["value"])
+
+
+def _kinds(device_kinds: Collection[str]) -> dict[str, str]:
+    return {"kinds": json.dumps(list(device_kinds))}
+
+
+_OF_KINDS = "(:kinds = '[]' OR device IN (SELECT value FROM json_each(:kinds)))"
+
+# A run that goes back to the queue, or, where it has lost too many workers or came from no queue, ends as is said.
+_PUT_BACK = f"""status = CASE WHEN stop_requested THEN 'stopped'
+            WHEN claimed IS NULL OR lost + ?3 >= {MOST_LOST} THEN {{0}} ELSE 'queued' END,
+        ended = CASE WHEN stop_requested OR claimed IS NULL OR lost + ?3 >= {MOST_LOST} THEN ?5 END,
+        heartbeat = CASE WHEN stop_requested OR claimed IS NULL OR lost + ?3 >= {MOST_LOST} THEN heartbeat END,
+        pause = '', paused_since = NULL"""
+
+# The iterations after the last whole epoch: they will be done again.
+_FORGET_BATCHES = """DELETE FROM batches
+    WHERE run = ?1 AND epoch > (SELECT coalesce(max(epoch), -1) FROM epochs WHERE run = ?1)"""
 
 _LAST_PLACE = "(SELECT coalesce(max(place), 0) + 1 FROM runs)"
 
@@ -865,7 +1067,7 @@ def _beat(connection: sqlite3.Connection, run_id: str, worker: str) -> bool:
 def _run(row: sqlite3.Row) -> Run:
     values = {name: row[name] for name in RUN_NAMES}
     tags = tuple(row["tags"].split(",")) if row["tags"] else ()
-    flags = {name: bool(row[name]) for name in ("stop_requested", "snapshots")}
+    flags = {name: bool(row[name]) for name in ("stop_requested", "snapshots", "urgent", "bounded")}
     changes = tuple(RateChange(*pair) for pair in json.loads(row["rate_changes"] or "[]"))
     return Run(**values | flags | {"tags": tags, "rate_changes": changes})
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import os
 import secrets
 import signal
@@ -31,9 +32,10 @@ from core.recipe import RangeTest, Recipe, recipe_from_json
 from core.resident import Resident, available_devices, choose_device, resident
 from core.spec import architecture_from_json
 from core.training import EpochEnd, Event, Points, RateFound, batch_sizes
-from lab.jobs import STALE_SECONDS
+from lab.jobs import STALE_SECONDS, tend
 from lab.machine import Machine, write_machine
-from lab.runs import BatchRow, Control, Ending, Pause, Run, RunStore, lab_home
+from lab.runs import BatchRow, Control, Pause, Run, RunStore, lab_home
+from lab.settings import settings
 from lab.training_run import Order, carry_out, epochs_done, factor_of
 
 HEARTBEAT_SECONDS = 1.0
@@ -48,21 +50,24 @@ log = logging.getLogger("lab.worker")
 
 
 class Worker:
-    """One process on one device: guards the device's seat and the run it is busy with."""
+    """One process on one of a device's seats: guards the seat and the run it is busy with."""
 
-    def __init__(self, store: RunStore, device: str) -> None:
+    def __init__(self, store: RunStore, device: str, slot: int = 0) -> None:
         self.store = store
+        self.slot = slot
         self.id = secrets.token_hex(8)
         self.device = choose_device(device)
         self.kinds = {self.device.type} | ({"auto"} if choose_device("auto") == self.device else set())
         self.busy_with = ""
-        self.gave_way = ""  # why the run was given up, where it was held for too long
+        self.gave_way = ""  # why the run was given up, where it was held, or trained, for too long
+        self.trained_until = math.inf  # on the monotonic clock, when the run's minutes are over
         self.leaving = threading.Event()
 
     def work(self, idle_seconds: float) -> None:
-        """Take the device's seat, warm up and serve its queue; return at once when another worker sits there."""
-        if not self.store.take_seat(self.device.type, self.id, os.getpid(), STALE_SECONDS):
-            log.info("%s has its worker already", self.device.type)
+        """Take the seat, warm up and serve the device's queue; return at once when another worker sits there."""
+        tend(self.store)  # the seat of one that has just died is free at once
+        if not self.store.take_seat(self.device.type, self.id, os.getpid(), STALE_SECONDS, slot=self.slot):
+            log.info("seat %s of %s has its worker already", self.slot, self.device.type)
             return
         pulse = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         pulse.start()
@@ -72,13 +77,13 @@ class Worker:
         finally:
             self.leaving.set()
             pulse.join()
-            self.store.leave_seat(self.device.type, self.id)
+            self.store.leave_seat(self.device.type, self.id, self.slot)
 
     def _serve(self, idle_seconds: float) -> None:
         idle_since = time.monotonic()
         while not self.leaving.is_set() and time.monotonic() - idle_since < idle_seconds:
-            self.store.interrupt_stale(STALE_SECONDS)
-            run = self.store.claim(self.kinds, self.id, device_name(self.device))
+            tend(self.store)
+            run = self.store.claim(self.kinds, self.id, device_name(self.device), settings().runs_a_person)
             if run is None:
                 self.leaving.wait(POLL_SECONDS)
                 continue
@@ -92,7 +97,7 @@ class Worker:
         while not self.leaving.wait(HEARTBEAT_SECONDS):
             try:
                 run_id = self.busy_with
-                mine = self.store.seat_heartbeat(self.device.type, self.id, run_id)
+                mine = self.store.seat_heartbeat(self.device.type, self.id, run_id, self.slot)
                 if run_id:
                     self.store.heartbeat(run_id, self.id)
             except LabError as error:
@@ -106,24 +111,35 @@ class Worker:
         """Do the run and write how it ended; whatever goes wrong ends the run, not the worker."""
         log.info("run %s: %s, %s", run.id, run.kind, run.name)
         self.gave_way = ""
+        self.trained_until = time.monotonic() + 60 * settings().most_minutes if run.bounded else math.inf
         try:
             stopped = self._range_test(run) if run.kind == "range_test" else self._train(run)
-            self._insist(lambda: self.store.finish(run.id, self.id, self._ending(run, stopped), self.gave_way))
+            self._insist(lambda: self._end(run, stopped))
         except LabError as error:
             log.info("run %s failed: %s", run.id, error)
             self._fail(run, str(error))
         except Exception as error:  # the worker goes on with the next run; the traceback is in its log
             log.exception("run %s failed", run.id)
-            self._fail(run, f"{type(error).__name__}: {error}")
-            if self.device.type != "cpu":  # an error of CUDA's makes all later calls of its process fail
-                self.leaving.set()
+            if self.device.type == "cpu":
+                self._fail(run, f"{type(error).__name__}: {error}")
+                return
+            # An error of CUDA's makes all later calls of its process fail; a fresh one may well do better.
+            self._give_back(run, f"{type(error).__name__}: {error}")
+            self.leaving.set()
 
-    def _ending(self, run: Run, stopped: bool) -> Ending:
+    def _end(self, run: Run, stopped: bool) -> bool:
+        """Write how the run ended; one that ends because this worker is told to go waits for the next worker."""
         if not stopped:
-            return "finished"
-        return (
-            "stopped" if self.gave_way or self.store.stop_requested(run.id) else "interrupted"
-        )  # the worker itself was told to go
+            return self.store.finish(run.id, self.id, "finished")
+        if self.gave_way or self.store.stop_requested(run.id):
+            return self.store.finish(run.id, self.id, "stopped", self.gave_way)
+        return self.store.put_back(run.id, self.id)
+
+    def _give_back(self, run: Run, error: str) -> None:
+        try:
+            self._insist(lambda: self.store.put_back(run.id, self.id, error, lost=True))
+        except LabError as second:
+            log.error("run %s could not be given back: %s", run.id, second)
 
     def _fail(self, run: Run, error: str) -> None:
         try:
@@ -161,6 +177,8 @@ class Worker:
     def _heed(self, run: Run, event: Event) -> Control:
         """What is asked of the run, once it has been held for as long as that is asked for."""
         control = self.store.control(run.id)
+        if time.monotonic() > self.trained_until:
+            self.gave_way = f"Its {settings().most_minutes} minutes on this server are over; it can go on later"
         if control.pause == "now" or (control.pause == "epoch" and isinstance(event, EpochEnd)):
             control = self._hold(run, control.pause)
         return replace(control, stop=control.stop or bool(self.gave_way) or self.leaving.is_set())
@@ -177,6 +195,7 @@ class Worker:
             if self.gave_way or self.leaving.is_set():
                 return control
         self._insist(lambda: self.store.release(run.id, self.id))
+        self.trained_until += time.monotonic() - since
         return control
 
     def _change_rate(self, run: Run, changes: list[RateChange], iteration: int, factor: float) -> None:
@@ -296,12 +315,15 @@ def main() -> None:
         prog="python -m lab.worker", description=__doc__.splitlines()[0] if __doc__ else ""
     )
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda", "mps"])
+    parser.add_argument("--slot", type=int, default=0, help="which of the device's seats")
     parser.add_argument("--idle", type=float, default=IDLE_SECONDS, help="seconds without a run before it ends")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     store = RunStore(lab_home())
     write_machine(describe_machine(), store.folder)
-    worker = Worker(store, arguments.device)
+    worker = Worker(store, arguments.device, arguments.slot)
+    if worker.device.type == "cpu" and settings().side_by_side > 1:  # they share the cores
+        torch.set_num_threads(max(1, torch.get_num_threads() // settings().side_by_side))
 
     def leave(signum: int, frame: FrameType | None) -> None:
         worker.leaving.set()

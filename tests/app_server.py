@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,14 +37,13 @@ class Server:
     address: str
     home: Path
     started: float  # time.perf_counter() at its start
+    process: subprocess.Popen[bytes]
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[Server]:
-    """Start the app on its own LAB_HOME, wait until it answers, and end it and its workers afterwards."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+def serving(home: Path, port: int = 0) -> Iterator[Server]:
+    """Start the app on its own LAB_HOME, wait until it answers, and end it and its workers afterwards. Port 0: any."""
+    port = port or _free_port()
     started = time.perf_counter()
     environment = {**os.environ, "LAB_HOME": str(home), "LAB_WORKER_IDLE": "60"}
     log = (home / "app.log").open("wb")
@@ -58,12 +57,18 @@ def serving(home: Path) -> Iterator[Server]:
     address = f"http://localhost:{port}"
     try:
         _wait_for(f"{address}/_stcore/health", process)
-        yield Server(address, home, started)
+        yield Server(address, home, started, process)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
         log.close()
         _end_workers(home)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
@@ -79,16 +84,13 @@ def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
 
 
 def _end_workers(home: Path) -> None:
+    from lab import jobs
     from lab.runs import RunStore
 
     if not (home / "runs.sqlite3").exists():
         return
     store = RunStore(home)
-    for device in ("cpu", "cuda", "mps"):
-        seat = store.seat(device)
-        if seat is not None:
-            with suppress(ProcessLookupError):
-                os.kill(seat.pid, signal.SIGTERM)
+    jobs.end_workers(store)
     store.close()
 
 

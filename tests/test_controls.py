@@ -25,6 +25,7 @@ from core.spec import Architecture, Conv, Flatten, Linear, architecture_to_json
 from core.trace import classifier
 from core.training import EpochEnd, Event, Points, train
 from lab import jobs, worker
+from lab.person import MACHINE
 from lab.runs import Run, RunStore
 from lab.training_run import SNAPSHOTS, Order, carry_out
 from lab.worker import Worker
@@ -298,5 +299,5 @@ def test_the_weights_of_every_epoch_of_a_large_network_are_not_kept(store: RunSt
     large = Architecture("large", (Conv(15, 3), Flatten(), Linear(10)))
     assert classifier(large).parameters == 15 * 10 + 10 * (15 * 26 * 26 + 1)
     with pytest.raises(RunError, match="below 100,000 parameters, 'large' has 101,560"):
-        jobs.submit(store, large, RECIPE, dataset=EMBEDDED, snapshots=True)
+        jobs.submit(store, large, RECIPE, dataset=EMBEDDED, snapshots=True, by=MACHINE)
     assert store.runs() == []

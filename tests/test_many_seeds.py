@@ -180,7 +180,7 @@ def test_a_run_that_was_taken_away_is_let_go(store: RunStore) -> None:
     """As after a laptop's sleep, in which the app took its runs for dead."""
     for _, said in train_seeds(store, plan((0, 1), ENDLESS), "threads"):
         if isinstance(said, EpochRecord):
-            store.interrupt_stale(0, now=time.time() + 60)
+            store.recover(0, now=time.time() + 60)
     assert [run.status for run in store.runs()] == ["interrupted", "interrupted"]
 
 

@@ -20,6 +20,9 @@ import pytest
 from core.errors import RunError
 from core.history import EpochRecord, RateChange
 from lab import jobs, runs
+from lab.expectation import expected
+from lab.machine import Machine, write_machine
+from lab.person import MACHINE
 from lab.runs import BatchRow, Control, Ending, Kind, Pause, Run, RunStore, Spread, Status, lab_home, silence, spread
 
 PROCESSES = multiprocessing.get_context("spawn")  # as on every platform, and as a fresh worker would open the store
@@ -30,8 +33,17 @@ def store(tmp_path: Path) -> RunStore:
     return RunStore(tmp_path)
 
 
-def submitted(store: RunStore, name: str = "mine", device: str = "cpu", kind: Kind = "train") -> Run:
+def position(store: RunStore, run: Run) -> int:
+    """How many start before it; 0 of one that does not wait."""
+    found = expected(store).get(run.id)
+    return found.turn.position if found else 0
+
+
+def submitted(
+    store: RunStore, name: str = "mine", device: str = "cpu", kind: Kind = "train", owner_key: str = ""
+) -> Run:
     return store.submit(
+        owner_key=owner_key,
         kind=kind,
         name=name,
         architecture='{"name":"mine"}',
@@ -109,6 +121,12 @@ def test_a_submitted_run_is_read_back_as_it_was_given(store: RunStore) -> None:
         paused_since=None,
         rate_factor=1.0,
         rate_changes=(),
+        place=1,
+        owner_key="",
+        urgent=False,
+        bounded=True,
+        lost=0,
+        claimed=None,
     )
 
 
@@ -320,11 +338,11 @@ def test_a_run_is_deleted_with_its_files_and_no_others(store: RunStore) -> None:
         (store.folder / run.id / "snapshots" / "epoch-000.json").write_text("{}")
     store.finish(gone.id, "w", "finished")
     store.finish(kept.id, "w", "finished")
-    jobs.delete(store, gone.id)
+    jobs.delete(store, gone.id, MACHINE)
     with pytest.raises(RunError, match="is running"):
-        jobs.delete(store, running.id)
+        jobs.delete(store, running.id, MACHINE)
     with pytest.raises(RunError, match="there is no run"):
-        jobs.delete(store, "..")
+        jobs.delete(store, "..", MACHINE)
     assert [(store.folder / run.id).is_dir() for run in (gone, kept, running)] == [False, True, True]
     assert {run.id for run in store.runs()} == {kept.id, running.id}
 
@@ -395,9 +413,8 @@ def test_a_resumed_run_keeps_its_rate_and_is_not_held(store: RunStore) -> None:
     store.set_rate_factor(run.id, 0.25)
     store.set_pause(run.id, "now")
     store.hold(run.id, "w", "now")
-    store.interrupt_stale(30, now=time.time() + 60)
-    resumed = store.resume(run.id)
-    assert (resumed.pause, resumed.paused_since, resumed.rate_factor) == ("", None, 0.25)
+    (again,) = store.recover(30, now=time.time() + 60)
+    assert (again.status, again.pause, again.paused_since, again.rate_factor) == ("queued", "", None, 0.25)
 
 
 @pytest.mark.parametrize("factor", [0, -1, 1e7, 1e-7, math.nan, math.inf])
@@ -470,8 +487,8 @@ def test_a_run_submitted_for_a_worker_is_that_workers_and_never_waits(store: Run
     assert store.heartbeat(run.id, "mine")
     assert not store.heartbeat(run.id, "another")
     assert store.add_epoch(run.id, "mine", epoch(0))
-    (interrupted,) = store.interrupt_stale(30, now=time.time() + 60)
-    assert interrupted.id == run.id
+    (interrupted,) = store.recover(30, now=time.time() + 60)
+    assert (interrupted.id, interrupted.status) == (run.id, "interrupted"), "it came from no queue, and goes into none"
     assert store.resume(run.id).seed_group == "g", "it is still one of them"
 
 
@@ -518,12 +535,13 @@ def test_the_oldest_run_for_the_device_is_claimed_first(store: RunStore) -> None
 
 
 def test_the_queue_position_counts_those_that_are_claimed_before(store: RunStore) -> None:
+    write_machine(Machine(("cpu",), ("cpu",), "2.0", 1), store.folder)  # so that "auto" is the processor
     first, other, auto, second = (submitted(store, device=device) for device in ("cpu", "cuda", "auto", "cpu"))
-    assert [store.queue_position(run.id) for run in (first, other, auto, second)] == [0, 0, 2, 2]
+    assert [position(store, run) for run in (first, other, auto, second)] == [0, 0, 1, 2]
     store.claim(["cpu"], "w")
-    assert [store.queue_position(run.id) for run in (first, other, auto, second)] == [0, 0, 1, 1]
+    assert [position(store, run) for run in (first, other, auto, second)] == [0, 0, 0, 1]
     store.request_stop(auto.id)
-    assert store.queue_position(second.id) == 0
+    assert position(store, second) == 0
 
 
 def _claim_all(folder: Path, worker: str, barrier: threading.Barrier, claims: multiprocessing.Queue[list[str]]) -> None:
@@ -559,7 +577,7 @@ def test_thirty_threads_submit_at_once_and_none_is_lost(store: RunStore) -> None
     for thread in threads:
         thread.join()
     assert sorted(run.name for run in store.runs()) == sorted(names)
-    assert sorted(store.queue_position(run.id) for run in store.runs()) == list(range(30))
+    assert sorted(position(store, run) for run in store.runs()) == list(range(30))
 
 
 def test_a_waiting_run_is_stopped_at_once_and_never_claimed(store: RunStore) -> None:
@@ -598,34 +616,91 @@ def test_only_a_silent_worker_loses_its_run(store: RunStore) -> None:
     run = claimed(store)
     heartbeat = store.get(run.id).heartbeat
     assert heartbeat is not None
-    assert store.interrupt_stale(30, now=heartbeat + 29) == []
+    assert store.recover(30, now=heartbeat + 29) == []
     assert store.heartbeat(run.id, "w")
-    (interrupted,) = store.interrupt_stale(30, now=heartbeat + 60)
-    assert interrupted == store.get(run.id)
-    assert interrupted.status == "interrupted"
-    assert re.fullmatch("its worker gave no sign of life for (59|60) s", interrupted.error)
-    assert store.interrupt_stale(30, now=heartbeat + 90) == []
+    (again,) = store.recover(30, now=heartbeat + 60)
+    assert again == store.get(run.id)
+    assert (again.status, again.lost, again.place) == ("queued", 1, run.place)
+    assert re.fullmatch("its worker gave no sign of life for (59|60) s", again.error)
+    assert store.recover(30, now=heartbeat + 90) == []
+
+
+def test_a_dead_workers_run_goes_on_after_its_last_epoch_until_it_has_lost_three_workers(store: RunStore) -> None:
+    run = submitted(store)
+    for lost in (1, 2, 3):
+        assert store.claim(["cpu"], f"w{lost}") is not None
+        store.add_batches(run.id, f"w{lost}", [batch(n, n // 10) for n in range(15)])
+        store.add_epoch(run.id, f"w{lost}", epoch(0))
+        (found,) = store.recover(3_600, dead=[f"w{lost}"])
+        assert (found.lost, found.status) == (lost, "queued" if lost < 3 else "interrupted")
+        assert store.epochs(run.id) == [epoch(0)]
+    assert store.claim(["cpu"], "w4") is None
+    assert store.resume(run.id).lost == 0, "somebody who asks for it gives it three more"
+
+
+def test_a_run_that_its_worker_gives_back_keeps_its_place(store: RunStore) -> None:
+    run, behind = submitted(store), submitted(store)
+    store.claim(["cpu"], "w")
+    assert not store.put_back(run.id, "another")
+    assert store.put_back(run.id, "w")
+    assert (store.get(run.id).status, store.get(run.id).lost) == ("queued", 0)
+    for lost in (1, 2, 3):
+        again = store.claim(["cpu"], "w")
+        assert again is not None
+        assert again.id == run.id, "before the one behind it"
+        assert store.put_back(run.id, "w", "CUDA error: an illegal memory access", lost=True)
+        assert store.get(run.id).lost == lost
+    assert (store.get(run.id).status, store.get(run.id).error) == ("failed", "CUDA error: an illegal memory access")
+    assert store.claim(["cpu"], "w").id == behind.id  # type: ignore[union-attr]
+
+
+def test_a_person_has_one_run_under_way_and_then_it_is_the_others_turn(store: RunStore) -> None:
+    names = ("anna1", "anna2", "anna3", "ben1", "cleo1", "ben2")
+    runs = {name: submitted(store, name, owner_key=name[:-1]) for name in names}
+    first = store.claim(["cpu"], "w1")
+    second = store.claim(["cpu"], "w2")
+    third = store.claim(["cpu"], "w3")
+    assert None not in (first, second, third)
+    assert [run.name for run in (first, second, third)] == ["anna1", "ben1", "cleo1"]
+    assert store.claim(["cpu"], "w4") is None, "all three have one"
+    store.finish(third.id, "w3", "finished")
+    assert store.claim(["cpu"], "w3") is None
+    store.finish(first.id, "w1", "finished")
+    assert store.claim(["cpu"], "w1").name == "anna2"  # type: ignore[union-attr]
+    assert [position(store, runs[name]) for name in ("ben2", "anna3")] == [0, 1]
+
+
+def test_the_teacher_puts_a_run_first_and_last_and_holds_the_queue(store: RunStore) -> None:
+    one, _, three = (submitted(store, name, owner_key=name) for name in ("one", "two", "three"))
+    store.put_first(three.id)
+    store.put_last(one.id)
+    assert [run.name for run in store.queue().waiting] == ["three", "two", "one"]
+    assert not store.class_setting("queue_paused")
+    store.set_class("queue_paused", True)
+    assert store.claim(["cpu"], "w") is None
+    assert store.queue().paused
+    store.set_class("queue_paused", False)
+    assert [store.claim(["cpu"], "w").name for _ in range(3)] == ["three", "two", "one"]  # type: ignore[union-attr]
 
 
 def test_a_silent_run_that_was_asked_to_stop_is_stopped(store: RunStore) -> None:
     run = claimed(store)
     store.request_stop(run.id)
-    (ended,) = store.interrupt_stale(30, now=time.time() + 60)
+    (ended,) = store.recover(30, now=time.time() + 60)
     assert ended.status == "stopped"
 
 
 def test_the_dead_do_not_live_on_when_the_clock_is_set_back(store: RunStore) -> None:
     run = claimed(store)
-    (interrupted,) = store.interrupt_stale(30, now=time.time() - 3_600)
-    assert interrupted.id == run.id
+    (again,) = store.recover(30, now=time.time() - 3_600)
+    assert (again.id, again.status) == (run.id, "queued")
     assert silence(100.0, now=40.0) == silence(40.0, now=100.0) == 60.0
 
 
 def test_a_worker_that_comes_back_too_late_changes_nothing(store: RunStore) -> None:
     run = claimed(store, "late")
     store.add_epoch(run.id, "late", epoch(0))
-    store.interrupt_stale(30, now=time.time() + 60)
-    store.resume(run.id)
+    store.recover(30, now=time.time() + 60)
     assert store.claim(["cpu"], "new") is not None
     assert not store.heartbeat(run.id, "late")
     assert not store.add_epoch(run.id, "late", epoch(1))
@@ -650,7 +725,7 @@ def test_a_resumed_run_keeps_its_whole_epochs_and_nothing_after(store: RunStore,
     assert not resumed.stop_requested
     assert store.epochs(run.id) == [epoch(0), epoch(1)]
     assert [row.iteration for row in store.batches(run.id)] == list(range(20))
-    assert (store.queue_position(behind.id), store.queue_position(run.id)) == (0, 1), "to the end of the queue"
+    assert (position(store, behind), position(store, run)) == (0, 1), "to the end of the queue"
 
 
 @pytest.mark.parametrize(("kind", "kept"), [("train", '{"chosen":0.1}'), ("range_test", "")])
@@ -712,6 +787,10 @@ def test_a_device_has_one_live_worker(store: RunStore) -> None:
     assert store.take_seat("cuda", "two", 12, stale_after=10, now=now + 9), "another device"
     assert store.take_seat("cpu", "two", 12, stale_after=10, now=now + 11), "the first has fallen silent"
     assert not store.seat_heartbeat("cpu", "one"), "the first learns of it"
+    assert store.take_seat("cpu", "one", 11, stale_after=10, now=now + 11, slot=1), "beside the other"
+    assert [(seat.device, seat.slot, seat.worker) for seat in store.seats()] == [
+        ("cpu", 0, "two"), ("cpu", 1, "one"), ("cuda", 0, "two")
+    ]  # fmt: skip
     store.leave_seat("cpu", "one")
     seat = store.seat("cpu")
     assert seat is not None

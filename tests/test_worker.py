@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from core import checkpoint
+from core import catalogue, checkpoint
+from core.errors import ClassError, RunError
 from core.mnist import EMBEDDED, load
 from core.recipe import SGD, Augmentation, Jitter, OneCycle, RangeTest, Recipe, recipe_to_json
 from core.resident import resident
@@ -25,9 +26,12 @@ from core.spec import Architecture, architecture_to_json
 from core.trace import classifier
 from core.training import EpochEnd
 from lab import jobs
-from lab.jobs import STALE_SECONDS, is_alive, submit
+from lab.expectation import expected
+from lab.jobs import STALE_SECONDS, is_alive, submit, tend
 from lab.machine import read_machine
+from lab.person import MACHINE, Person, may_change
 from lab.runs import Kind, Run, RunStore
+from lab.settings import Settings
 from lab.training_run import RESUME, Order, carry_out, load_state
 from lab.worker import Worker, load_resident
 from tests.tiny import PLAIN, TINY, same
@@ -43,6 +47,7 @@ RECIPE = Recipe(
     augmentation=Augmentation(rotation=Jitter(5)),
 )
 ENDLESS = replace(RECIPE, epochs=1000)
+ADA = Person("ada", "Ada")
 
 
 @dataclass
@@ -196,13 +201,14 @@ def test_a_run_is_stopped_at_once_and_a_terminated_worker_lets_go_of_its_run_and
     wait(lambda: store.epochs(terminated.id), "an epoch was done")
     first.send_signal(signal.SIGTERM)
     assert first.wait(PATIENCE) == 0
-    assert store.get(terminated.id).status == "interrupted"
+    again = store.get(terminated.id)
+    assert (again.status, again.lost, again.error) == ("queued", 0, ""), "it waits for the next worker"
     assert store.seat("cpu") is None
     assert not is_alive(store, "cpu")
 
 
 @pytest.mark.slow
-def test_a_killed_workers_run_is_interrupted_and_resumed_to_the_weights_of_an_undisturbed_one(
+def test_a_killed_workers_run_waits_again_and_goes_on_to_the_weights_of_an_undisturbed_one(
     store: RunStore, workers: Workers, tmp_path: Path
 ) -> None:
     recipe = replace(RECIPE, epochs=12)
@@ -212,16 +218,18 @@ def test_a_killed_workers_run_is_interrupted_and_resumed_to_the_weights_of_an_un
     process.kill()
     process.wait()
     assert store.get(run.id).status == "running"  # nobody has noticed yet
-    assert store.interrupt_stale(STALE_SECONDS) == []
-    (interrupted,) = store.interrupt_stale(STALE_SECONDS, now=time.time() + STALE_SECONDS + 1)
-    assert (interrupted.id, interrupted.status) == (run.id, "interrupted")
-    assert "no sign of life" in interrupted.error
+    assert store.recover(STALE_SECONDS) == []
     state = load_state(store.folder / run.id)
     assert state is not None
     assert 2 <= len(state["history"]) < 12  # type: ignore[arg-type]
+    killed = time.monotonic()
+    wait(lambda: tend(store) or store.get(run.id).status == "queued", "its process was missed")
+    assert time.monotonic() - killed < STALE_SECONDS, "sooner than by its silence"
+    again = store.get(run.id)
+    assert (again.lost, again.place) == (1, run.place)
+    assert "no sign of life" in again.error
+    assert store.seat("cpu") is None
 
-    store.leave_seat("cpu", store.seat("cpu").worker)  # type: ignore[union-attr]  # as after STALE_SECONDS
-    assert store.resume(run.id).status == "queued"
     workers.start()
     wait_for(store, run, "finished", "failed")
     assert [epoch.epoch for epoch in store.epochs(run.id)] == list(range(12))
@@ -249,8 +257,7 @@ def test_an_epoch_that_was_saved_but_not_yet_stored_is_not_lost(store: RunStore,
         ends += isinstance(event, EpochEnd)
         if ends == 2:
             break
-    store.interrupt_stale(0, now=time.time() + 1)
-    store.resume(run.id)
+    store.recover(0, now=time.time() + 1)
     worker.work(0.5)
     assert store.get(run.id).status == "finished"
     assert [epoch.epoch for epoch in store.epochs(run.id)] == [0, 1, 2]
@@ -294,7 +301,9 @@ def test_after_an_unforeseen_error_a_worker_leaves_its_accelerator_for_a_fresh_o
     torch.save({"no": "history"}, store.folder / run.id / RESUME)
     store.claim(["cpu"], worker.id)
     worker._carry_out(store.get(run.id))
-    assert (store.get(run.id).status, store.get(run.id).error) == ("failed", "KeyError: 'history'")
+    ended = store.get(run.id)
+    assert (ended.status, ended.error) == ("failed" if device == "cpu" else "queued", "KeyError: 'history'")
+    assert ended.lost == (device != "cpu")
     assert worker.leaving.is_set() == (device != "cpu")
 
 
@@ -311,6 +320,80 @@ def test_what_the_range_test_found_is_there_before_the_training_ends_and_after_i
     assert found.status == "running"
     assert json.loads(found.result)["chosen"] > 0
     assert store.get(run.id).result == found.result
+
+
+def test_a_run_is_stopped_when_its_minutes_are_over_and_can_go_on(
+    store: RunStore, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lab.worker.settings", lambda: replace(Settings(), most_minutes=0.02))
+    run = queued(store, ENDLESS)
+    worker.work(0.5)
+    ended = store.get(run.id)
+    assert (ended.status, ended.error) == ("stopped", "Its 0.02 minutes on this server are over; it can go on later")
+    done = len(store.epochs(run.id))
+    assert done >= 1
+    assert store.resume(run.id).status == "queued"
+    worker.leaving.clear()
+    worker.work(0.5)
+    assert len(store.epochs(run.id)) > done
+
+
+def test_a_server_keeps_to_its_bounds_unless_the_teacher_lifts_them(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "ensure_workers", lambda store, device: None)
+    strict = Settings(most_parameters=1_000, most_macs=10**6, most_epochs=10, most_iterations=300, most_waiting=2)
+    monkeypatch.setattr(jobs, "settings", lambda: strict)
+    small = catalogue.by_slug("a3-dilation-5340").architecture
+
+    def ask(architecture: Architecture, recipe: Recipe, by: Person = ADA, kind: Kind = "train") -> Run:
+        return submit(store, architecture, recipe, dataset=EMBEDDED, by=by, kind=kind)
+
+    with pytest.raises(RunError, match=r"parameters: 5,340 is more than the 1,000 that a run may have on this server"):
+        ask(small, RECIPE)
+    with pytest.raises(RunError, match="epochs: 11 is more than the 10"):
+        ask(TINY, replace(RECIPE, epochs=11))
+    with pytest.raises(RunError, match=r"iterations: 450 is more than the 300"):
+        ask(TINY, replace(RECIPE, epochs=10, batch_size=32))
+    assert store.runs() == []
+    assert ask(TINY, replace(RECIPE, epochs=11), kind="range_test").bounded, "which trains no epochs"
+    assert not ask(small, RECIPE, by=Person("teacher", teacher=True)).bounded
+    store.set_class("bounds_lifted", True)
+    assert not ask(small, RECIPE).bounded
+    with pytest.raises(RunError, match="2 of your runs wait already, and at most 2 may"):
+        ask(TINY, RECIPE)
+    assert ask(TINY, RECIPE, by=Person("ben", "Ben")).owner == "Ben", "who has none in the queue"
+
+
+def test_only_its_owner_and_the_teacher_change_a_run(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "ensure_workers", lambda store, device: None)
+    run = submit(store, TINY, RECIPE, dataset=EMBEDDED, by=ADA)
+    ben, teacher = Person("ben", "Ben"), Person("teacher", "", teacher=True)
+    for act in (jobs.stop, jobs.delete, jobs.resume):
+        with pytest.raises(ClassError, match=f"run {run.id} is Ada's: only its owner"):
+            act(store, run.id, ben)
+    with pytest.raises(ClassError):
+        jobs.describe(store, run.id, ben, "mine now", "Ben", [])
+    with pytest.raises(ClassError):
+        jobs.set_pause(store, run.id, "now", ben)
+    with pytest.raises(ClassError):
+        jobs.scale_rate(store, run.id, 2.0, ben)
+    assert store.get(run.id) == run
+    assert jobs.describe(store, run.id, ADA, "first try", "Ada L.", ["mine"]).name == "first try"
+    assert jobs.stop(store, run.id, teacher).status == "stopped"
+    assert jobs.retry(store, run.id, ben).owner_key == "ben", "anybody may do the same anew, as their own"
+    jobs.delete(store, run.id, ADA)
+
+
+def test_what_is_nobodys_is_anybodys_unless_there_is_a_teacher(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = queued(store)
+    assert may_change(Person("ben"), run)
+    monkeypatch.setattr("lab.person.settings", lambda: Settings(class_passphrase="scrypt:..."))
+    assert not may_change(Person("ben"), run)
+    assert may_change(Person("ben", teacher=True), run)
+    assert may_change(MACHINE, run)
 
 
 def test_a_store_that_is_locked_for_longer_than_its_patience_fails_no_run(home: Path, store: RunStore) -> None:
@@ -332,7 +415,7 @@ def test_a_store_that_is_locked_for_longer_than_its_patience_fails_no_run(home: 
 def test_submitting_checks_everything_again_and_starts_one_worker(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from core.errors import RecipeError, RunError, SpecError
+    from core.errors import RecipeError, SpecError
 
     launched: list[list[str]] = []
 
@@ -345,15 +428,15 @@ def test_submitting_checks_everything_again_and_starts_one_worker(
 
     monkeypatch.setattr(jobs.subprocess, "Popen", Launched)
     with pytest.raises(SpecError):
-        submit(store, replace(TINY, ops=TINY.ops[:1]), RECIPE)
+        submit(store, replace(TINY, ops=TINY.ops[:1]), RECIPE, by=MACHINE)
     with pytest.raises(RecipeError):
-        submit(store, TINY, replace(RECIPE, batch_size=0))
+        submit(store, TINY, replace(RECIPE, batch_size=0), by=MACHINE)
     with pytest.raises(RunError, match="1 x 28 x 28"):
-        submit(store, replace(PLAIN, input=(1, 32, 32)), RECIPE)
+        submit(store, replace(PLAIN, input=(1, 32, 32)), RECIPE, by=MACHINE)
     with pytest.raises(RunError, match="no data set 'CIFAR'"):
-        submit(store, TINY, RECIPE, dataset="CIFAR")
+        submit(store, TINY, RECIPE, dataset="CIFAR", by=MACHINE)
     assert (launched, store.runs()) == ([], [])
-    first, second = (submit(store, TINY, RECIPE, dataset=EMBEDDED, owner="Ada") for _ in range(2))
-    assert [store.queue_position(run.id) for run in (first, second)] == [0, 1]
+    first, second = (submit(store, TINY, RECIPE, dataset=EMBEDDED, by=ADA) for _ in range(2))
+    assert [expected(store)[run.id].turn.position for run in (first, second)] == [0, 1]
     assert len(launched) == 1  # the second finds the first still starting
     assert launched[0][1:5] == ["-m", "lab.worker", "--device", "auto"]

@@ -13,6 +13,7 @@ from core import catalogue
 from core.errors import LabError, RunError
 from core.study import Summary
 from core.trace import classifier
+from lab.bounds import iterations_per_epoch
 from lab.compare import figures as compare_figures
 from lab.compare.entries import MOST, Entry, find, key_of, keys_in, menu
 from lab.compare.figures import EACH_BATCH, QUANTITIES, Line, Shown, lettered
@@ -20,7 +21,6 @@ from lab.compare.words import signed
 from lab.live_plot import live_plot
 from lab.resources import store
 from lab.studies import studies
-from lab.train.previews import iterations_per_epoch
 from lab.widgets import headline, millions
 from lab.words import escaped, show_error
 

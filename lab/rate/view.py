@@ -16,12 +16,12 @@ from core.link import to_code
 from core.range_test import Suggestion, rate_of
 from core.recipe import RangeTest, Recipe, Schedule, recipe_from_json
 from core.spec import Architecture, architecture_from_json
+from lab.bounds import iterations_per_epoch
 from lab.design.start import design_to_train
 from lab.live_plot import live_plot
 from lab.rate import figures as rate_figures
 from lab.resources import store
 from lab.runs import BatchRow, Run
-from lab.train.previews import iterations_per_epoch
 from lab.train.recipe_form import SCHEDULES, plain, rate_key
 from lab.widgets import label, link_parameters, mark, step_picker, varied
 from lab.words import escaped

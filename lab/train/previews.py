@@ -7,10 +7,11 @@ import streamlit as st
 
 from core.diagnosis import spelt_target
 from core.errors import LabError
-from core.mnist import EMBEDDED, EMBEDDED_TRAIN, IMAGES, Dataset, Pixels
-from core.recipe import HELD_OUT_SHARE, Recipe, recipe_from_json, recipe_to_json
+from core.mnist import Dataset, Pixels
+from core.recipe import Recipe, recipe_from_json, recipe_to_json
 from core.trace import Trace
 from lab import figures
+from lab.bounds import iterations_per_epoch
 from lab.resources import split
 from lab.widgets import headline, recipe_words
 from lab.words import show_error
@@ -29,13 +30,6 @@ def before_a_run(walked: Trace, recipe: Recipe, dataset: str) -> None:
     )  # fmt: skip
     st.markdown("**The first images the network will see**")
     augmentation_preview(dataset, recipe)
-
-
-def iterations_per_epoch(dataset: str, recipe: Recipe) -> int:
-    """Batches in an epoch of the data set's training images."""
-    images = EMBEDDED_TRAIN if dataset == EMBEDDED else IMAGES["train"]
-    held_out = round(HELD_OUT_SHARE * images) if recipe.validation_size else 0
-    return -(-(images - held_out) // recipe.batch_size)
 
 
 def augmentation_preview(dataset: str, recipe: Recipe) -> None:

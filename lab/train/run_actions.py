@@ -9,6 +9,8 @@ import streamlit as st
 from core.errors import LabError
 from lab import jobs
 from lab.compare.entries import Entry
+from lab.owner import me
+from lab.person import may_change
 from lab.resources import store
 from lab.runs import MOST_NAME, MOST_NICKNAME, Run
 from lab.widgets import plural
@@ -17,7 +19,7 @@ from lab.words import escaped, show_error
 
 def run_actions(entries: Sequence[Entry]) -> None:
     """An expander for the store's own among the entries: one to name and tag, one or all to delete."""
-    own = {entry.key: entry for entry in entries if entry.members}
+    own = {entry.key: entry for entry in entries if entry.members and all_mine(entry.members)}
     if not own:
         return
     panel = st.expander("Rename, tag, delete", icon=":material/edit:", key="run_actions", on_change="rerun")
@@ -32,6 +34,12 @@ def run_actions(entries: Sequence[Entry]) -> None:
             confirm_deletion([own[key].members])
 
 
+def all_mine(runs: Sequence[Run]) -> bool:
+    """Whether whoever looks may change all of these runs."""
+    person = me()
+    return all(may_change(person, run) for run in runs)
+
+
 def edit_form(members: Sequence[Run], key: str) -> None:
     """Name, nickname and tags of a run, or of all the runs of a group; an error is said in its place."""
     run = members[0]
@@ -43,12 +51,7 @@ def edit_form(members: Sequence[Run], key: str) -> None:
             return
     try:
         for member in members:
-            if name != member.name:
-                store().rename(member.id, name)
-            if owner != member.owner:
-                store().set_owner(member.id, owner)
-            if (words := tags.split(",")) != list(member.tags):
-                store().set_tags(member.id, words)
+            jobs.describe(store(), member.id, me(), name, owner, tags.split(",") if tags else [])
     except LabError as error:
         show_error(error)
         return
@@ -71,7 +74,7 @@ def confirm_deletion(chosen: Sequence[Sequence[Run]]) -> None:
     failed = False
     for run in runs:
         try:
-            jobs.delete(store(), run.id)
+            jobs.delete(store(), run.id, me())
         except LabError as error:
             failed = True
             show_error(error)

@@ -6,17 +6,23 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.errors import LabError
+from lab import jobs
 from lab.figures import CLAIM
+from lab.owner import me
+from lab.person import may_change
 from lab.resources import store
 from lab.runs import BatchRow, Pause, Run
-from lab.words import show_error
+from lab.words import escaped, show_error
 
 FACTORS = {"÷ 10": 0.1, "÷ 2": 0.5, "× 2": 2.0, "× 10": 10.0}
 LEAST_RATE, MOST_RATE = 1e-9, 100.0  # that can be typed: those of a recipe
 
 
 def buttons(run: Run, batches: list[BatchRow]) -> None:
-    """The row of controls. One of many seeds, or a range test, can only be stopped."""
+    """The row of controls: the owner's and the teacher's. One of many seeds, or a range test, can only be stopped."""
+    if not may_change(me(), run):
+        st.caption(f"Run by {escaped(run.owner) or 'somebody else'}")
+        return
     steerable = run.kind == "train" and not run.seed_group
     if steerable:
         held = run.pause == "now"
@@ -66,21 +72,21 @@ def rate_asked_for(run: Run, batches: list[BatchRow]) -> float | None:
 
 def _pause(run_id: str, pause: Pause) -> None:
     try:
-        store().set_pause(run_id, pause)
+        jobs.set_pause(store(), run_id, pause, me())
     except LabError as error:  # someone may have deleted it meanwhile
         show_error(error)
 
 
 def _stop(run_id: str) -> None:
     try:
-        store().request_stop(run_id)
+        jobs.stop(store(), run_id, me())
     except LabError as error:
         show_error(error)
 
 
 def _scale(run_id: str, factor: float) -> None:
     try:
-        store().set_rate_factor(run_id, store().get(run_id).rate_factor * factor)
+        jobs.scale_rate(store(), run_id, factor, me())
     except LabError as error:
         show_error(error)
 

@@ -20,15 +20,18 @@ from core.recipe import RangeTest, Recipe, recipe_from_json
 from core.spec import architecture_from_json
 from core.trace import classifier
 from lab import figures, jobs
+from lab.bounds import iterations_per_epoch
+from lab.expectation import Expected
 from lab.live_plot import live_plot
+from lab.owner import me
+from lab.person import may_change
 from lab.rate.view import range_result
 from lab.report.view import report_button, zipped
-from lab.resources import store
+from lab.resources import expectations, store
 from lab.runs import BatchRow, Run
 from lab.train import run_controls
 from lab.train.diagnosis import diagnosis, findings_of
 from lab.train.prediction import prediction_and_outcome, said_before
-from lab.train.previews import iterations_per_epoch
 from lab.widgets import headline, recipe_words
 from lab.words import escaped, show_error
 
@@ -96,7 +99,7 @@ def _clock(run: Run) -> float | None:
     """Seconds between two looks: few until the first point is there, one while it runs or waits, none at the end."""
     if run.status not in UNFINISHED:
         return None
-    at_once = store().queue_position(run.id) == 0 and not store().batches(run.id, at_most=1)
+    at_once = is_next(run) and not store().batches(run.id, at_most=1)
     return 0.25 if at_once else 1.0
 
 
@@ -158,8 +161,7 @@ def claimed_log(run: Run) -> tuple[float, ...]:
 
 def _status(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[BatchRow]) -> str:
     if run.status == "queued":
-        ahead = store().queue_position(run.id)
-        return "queued, next in line" if ahead == 0 else f"queued, {ahead} before it"
+        return f"queued, {turn_in_words(expectations().get(run.id))}"
     if run.status == "running":
         if run.paused_since is not None:
             return f"paused on {run.device_name}"
@@ -173,6 +175,24 @@ def _status(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[B
     if run.kind == "range_test":
         return run.status
     return f"{run.status} after {len(epochs)} of {recipe.epochs} epochs"
+
+
+def is_next(run: Run) -> bool:
+    """Whether no other run will start before this one."""
+    turn = expectations().get(run.id)
+    return turn is None or turn.turn.position == 0
+
+
+def turn_in_words(found: Expected | None) -> str:
+    """When a waiting run is expected to start."""
+    if found is None:  # submitted within this second
+        return "looking for its turn"
+    place = "next in line" if found.turn.position == 0 else f"{found.turn.position} before it"
+    if found.paused:
+        return f"{place}; the teacher holds the queue"
+    if found.turn.seconds < 1 or not found.measured:
+        return place
+    return f"{place}, starts in about {spell_seconds(found.turn.seconds)}"
 
 
 def _progress(run: Run, recipe: Recipe, batches: list[BatchRow]) -> None:
@@ -240,11 +260,12 @@ def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
         report_button(run)
     if run.status in ("stopped", "interrupted", "failed"):
         go_on, again, _ = st.columns([1, 1, 2])
-        if epochs and go_on.button("Go on", icon=":material/play_arrow:", width="stretch"):
-            jobs.resume(store(), run.id)
+        mine = may_change(me(), run)
+        if mine and epochs and go_on.button("Go on", icon=":material/play_arrow:", width="stretch"):
+            jobs.resume(store(), run.id, me())
             st.rerun()
         if again.button("Start anew", icon=":material/replay:", width="stretch"):
-            st.query_params.run = jobs.retry(store(), run.id).id
+            st.query_params.run = jobs.retry(store(), run.id, me()).id
             st.rerun()
 
 

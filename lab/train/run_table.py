@@ -14,7 +14,7 @@ from core.history import EpochRecord
 from lab.compare.entries import MOST, key_of
 from lab.resources import store
 from lab.runs import Run, spread
-from lab.train.run_actions import confirm_deletion, edit_form
+from lab.train.run_actions import all_mine, confirm_deletion, edit_form
 from lab.words import show_error
 
 
@@ -98,10 +98,17 @@ def _act(bar: Any, ticked: Sequence[list[Run]]) -> None:  # Any: a container
     title.caption("Click a row to open its run; tick several to compare them.")
     with compare:
         compare_button([key_of(runs) for runs in ticked if runs[0].kind == "train"], "runs")
-    with edit.popover("Name, tags", icon=":material/edit:", disabled=len(ticked) != 1, width="stretch"):
-        if len(ticked) == 1:
+    mine = all_mine([run for runs in ticked for run in runs])
+    why = None if mine else "These are not all yours: only a run's owner, in the same browser, or the teacher can."
+    with edit.popover(
+        "Name, tags", icon=":material/edit:", disabled=len(ticked) != 1 or not mine, width="stretch", help=why
+    ):
+        if len(ticked) == 1 and mine:
             edit_form(ticked[0], key=f"edit-{ticked[0][0].id}")
-    if delete.button("Delete", icon=":material/delete:", disabled=not ticked, key="delete-runs", width="stretch"):
+    gone = delete.button(
+        "Delete", icon=":material/delete:", disabled=not (ticked and mine), key="delete-runs", width="stretch", help=why
+    )
+    if gone:
         confirm_deletion(ticked)
 
 

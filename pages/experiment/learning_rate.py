@@ -8,7 +8,7 @@ from core.errors import LabError
 from core.recipe import check_recipe
 from core.trace import classifier
 from lab import frame, jobs
-from lab.nickname import nickname
+from lab.owner import me
 from lab.rate import view as rate_page
 from lab.resources import dataset_here, store
 from lab.train.run_panel import run_panel
@@ -38,7 +38,7 @@ with wide:
         if start:
             run = jobs.submit(
                 store(), network.architecture, recipe, kind="range_test", slug=network.slug, dataset=dataset,
-                owner=nickname(),
+                by=me(),
             )  # fmt: skip
             run_id = st.query_params.run = run.id
         if not run_id:

@@ -10,6 +10,7 @@ from lab import frame, jobs, widgets
 from lab.design.start import design_to_train
 from lab.machine import read_machine
 from lab.nickname import nickname_field
+from lab.owner import me
 from lab.resources import dataset_here, store
 from lab.runs import lab_home
 from lab.train.diagnosis import held_against, reference_of
@@ -36,7 +37,7 @@ with narrow:
         dataset = st.selectbox("Data set", DATASETS, DATASETS.index(dataset_here()), key="dataset")
         machine = read_machine(lab_home())
         device = st.selectbox("Device", ["auto", *(machine.devices if machine else ())], key="device")
-        me = nickname_field()
+        nickname_field()
     with buttons:
         start = st.button("Start training", type="primary", width="stretch", icon=":material/play_arrow:",
                           shortcut="Ctrl+Enter")  # fmt: skip
@@ -58,7 +59,7 @@ with wide:
         if start or test:
             kind: jobs.Kind = "train" if start else "range_test"
             run = jobs.submit(
-                store(), architecture, recipe, kind=kind, slug=step.slug, dataset=dataset, device=device, owner=me,
+                store(), architecture, recipe, kind=kind, slug=step.slug, dataset=dataset, device=device, by=me(),
                 prediction=prediction_text(prediction) if start else "", snapshots=snapshots and start,
             )  # fmt: skip
             run_id = st.query_params.run = run.id
