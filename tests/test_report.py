@@ -24,9 +24,10 @@ from core.prediction import Prediction, prediction_to_json
 from core.trace import classifier
 from lab.compare.entries import find
 from lab.compare.figures import QUANTITIES, Look, Shown, lettered, line
-from lab.report.document import figures_csv, report_html, report_name, safe_cell
+from lab.report.document import figures_csv, report_html, report_name
 from lab.report.figures import Axis, chart
 from lab.runs import RunStore, lab_home
+from lab.spreadsheet import safe_cell
 from lab.train.diagnosis import findings_of
 from tests.app_server import CHROMIUM_ARGUMENTS
 from tests.made_runs import history, made_run, save_weights

@@ -6,7 +6,6 @@ so that another preparation can be tried on it. Drawings are small, and there ar
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 import sqlite3
@@ -24,6 +23,8 @@ from PIL import Image
 from core.drawn_digit import SIDE, Grey
 from core.errors import HandwritingError
 from core.mnist import Split
+from core.record import short_number
+from lab.spreadsheet import Cell, csv_text
 
 FILE_NAME = "handwriting.sqlite3"
 APPLICATION_ID = 0x48414E44  # "HAND", in the file's header: tells our file from any other SQLite database
@@ -74,7 +75,7 @@ class Handwriting:
     ) -> int:
         """Keep a drawing; its number. Raises HandwritingError for a set that is full and for one kept already."""
         if not 0 <= label <= 9:
-            raise HandwritingError(f"a label is a digit from 0 to 9, got {label}")
+            raise HandwritingError(f"a label is a digit from 0 to 9, got {short_number(label)}")
         if digit.shape != (SIDE, SIDE) or digit.dtype != np.uint8:
             raise HandwritingError(f"a prepared digit is (28, 28) in uint8, got {digit.shape} in {digit.dtype}")
         picture = png(drawing)
@@ -106,7 +107,7 @@ class Handwriting:
                 (number, author, nickname),
             )
             if not done.rowcount:
-                raise HandwritingError(f"drawing {number:,} is not yours, or is no longer there")
+                raise HandwritingError(f"drawing {short_number(number)} is not yours, or is no longer there")
 
     def count(self) -> int:
         """How many drawings there are."""
@@ -132,17 +133,15 @@ class Handwriting:
             rows = connection.execute(
                 "SELECT number, label, nickname, moment, digit, drawing FROM drawings ORDER BY number"
             ).fetchall()
-        file, table = io.BytesIO(), io.StringIO()
-        writer = csv.writer(table, lineterminator="\n")
-        writer.writerow(["file", "label", "nickname", "moment"])
+        file, table = io.BytesIO(), list[tuple[Cell, ...]]()
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # a PNG is compressed already
             for number, label, nickname, moment, digit, drawing in rows:
                 name = f"{number:05}-{label}.png"
                 when = datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")
-                writer.writerow([name, label, _no_formula(nickname), when])
+                table.append((name, label, nickname, when))
                 archive.writestr(f"digits/{name}", png(_image(digit)))
                 archive.writestr(f"drawings/{name}", drawing)
-            archive.writestr("labels.csv", table.getvalue().encode())
+            archive.writestr("labels.csv", csv_text(("file", "label", "nickname", "moment"), table).encode())
         return file.getvalue()
 
     # ------------------------------------------------------------------------------------------------------- the file
@@ -156,6 +155,10 @@ class Handwriting:
                 yield connection
         except sqlite3.Error as error:
             raise HandwritingError(f"{self.file}: {error}") from error
+        except OverflowError as error:
+            raise HandwritingError(f"{self.file}: a whole number beyond 2**63 cannot be stored") from error
+        except UnicodeEncodeError as error:  # half of a surrogate pair
+            raise HandwritingError(f"{self.file}: {ascii(error.object)[:60]} is not valid Unicode text") from error
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
@@ -192,8 +195,3 @@ def png(image: Grey) -> bytes:
     file = io.BytesIO()
     Image.fromarray(image).save(file, "PNG", optimize=False)
     return file.getvalue()
-
-
-def _no_formula(text: str) -> str:
-    """What a spreadsheet would take for a formula begins with an apostrophe, which it hides."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
@@ -19,6 +17,7 @@ from core.mnist import EMBEDDED, Pixels, Split, SplitName, is_present
 from lab import figures
 from lab.live_plot import live_plot
 from lab.shelf import Shelved, own, shipped
+from lab.spreadsheet import csv_text
 from lab.words import show_error
 
 PER_PAGE = 24
@@ -228,16 +227,15 @@ def within(predictions: Predictions, indices: NDArray[np.int64], cell: Cell) -> 
 
 def as_csv(view: InView, predictions: Predictions, indices: NDArray[np.int64]) -> str:
     """A row for each mistake, in the order given; `disputed` is 1 for an image whose label people dispute."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["index", "true", "predicted", "confidence", "margin", "entropy", "disputed"])
+    names = ("index", "true", "predicted", "confidence", "margin", "entropy", "disputed")
     predicted = predictions.predicted
     figures_of = (predictions.confidence, predictions.margin, predictions.entropy)
-    for index in indices:
-        told = [f"{each[index]:.6f}" for each in figures_of]
-        mark = int(view.doubt(int(index)) is not None)
-        writer.writerow([index, predictions.labels[index], predicted[index], *told, mark])
-    return text.getvalue()
+    rows: list[tuple[int | float, ...]] = []
+    for index in indices.tolist():
+        told = [round(float(each[index]), 6) for each in figures_of]
+        mark = int(view.doubt(index) is not None)
+        rows.append((index, int(predictions.labels[index]), int(predicted[index]), *told, mark))
+    return csv_text(names, rows)
 
 
 def enlarged(digit: Pixels, zoom: int = 8) -> Pixels:

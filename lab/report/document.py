@@ -6,12 +6,10 @@ machine that made it is in it.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -38,12 +36,11 @@ from lab.compare.words import evidence_words, op_rows, other_differences, single
 from lab.report.figures import chart
 from lab.resources import store
 from lab.shelf import find
+from lab.spreadsheet import Cell, csv_text
 from lab.studies import in_words
 from lab.train.diagnosis import findings_of, held_against, reference_of, test_images
 from lab.train.prediction import VERDICTS
 from lab.widgets import plural
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet run a cell, where it begins one
 
 
 @dataclass(frozen=True)
@@ -390,19 +387,11 @@ def _difference(value: object) -> str:
 
 def figures_csv(shown: Sequence[Shown]) -> str:
     """A row for each epoch of each seed of each entry, accuracies as fractions; safe to open in a spreadsheet."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     columns = [field.name for field in fields(EpochRecord)]
-    writer.writerow(["letter", "key", "name", "nickname", "data", "parameters", "seed", *columns])
+    names = ["letter", "key", "name", "nickname", "data", "parameters", "seed", *columns]
+    rows: list[list[Cell]] = []
     for each in shown:
         entry = each.entry
-        head = [each.letter, *map(safe_cell, (entry.key, entry.name, entry.owner, entry.dataset)), entry.parameters]
-        for run in entry.runs:
-            for record in run.history:
-                writer.writerow([*head, run.seed, *asdict(record).values()])
-    return text.getvalue()
-
-
-def safe_cell(text: str) -> str:
-    """The text, with a quote before what a spreadsheet would take for a formula."""
-    return f"'{text}" if text.lstrip(" ").startswith(FORMULA) or text.startswith(FORMULA) else text
+        head: list[Cell] = [each.letter, entry.key, entry.name, entry.owner, entry.dataset, entry.parameters]
+        rows += [[*head, run.seed, *astuple(record)] for run in entry.runs for record in run.history]
+    return csv_text(names, rows)

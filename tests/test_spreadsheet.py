@@ -1,0 +1,54 @@
+"""What leaves the lab as CSV: words that no spreadsheet runs, numbers that it can add up."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab.spreadsheet import csv_text, safe_cell
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "\u00a0=1", "＝1+1", "＠A1", "\x00=1"),
+        "=cmd|' /C calc'!A0",
+    ],
+)
+def test_what_a_spreadsheet_would_run_begins_with_an_apostrophe(text: str) -> None:
+    assert safe_cell(text) == f"'{text}"
+
+
+@given(st.text())
+def test_no_other_word_is_touched_and_none_is_lost(text: str) -> None:
+    assert safe_cell(text) in (text, f"'{text}")
+    assert safe_cell(text)[:1] not in ("=", "+", "-", "@", "\t", "\r", "\n")
+    if text[:1].isalnum():
+        assert safe_cell(text) == text
+
+
+@given(st.lists(st.tuples(st.text(st.characters(exclude_characters="\r\n\x00", codec="utf-8")), st.floats(allow_nan=False), st.integers()), max_size=5))  # fmt: skip
+def test_rows_come_back_with_their_numbers(rows: list[tuple[str, float, int]]) -> None:
+    names, *read = csv.reader(io.StringIO(csv_text(["name", "-x", "n"], rows), newline=""))
+    assert names == ["name", "'-x", "n"]
+    assert [(float(x), int(n)) for _, x, n in read] == [(x, n) for _, x, n in rows]
+    assert [name for name, _, _ in read] == [safe_cell(name) for name, _, _ in rows]
+
+
+def test_every_csv_of_the_lab_is_written_there() -> None:
+    writers = [
+        str(path.relative_to(ROOT))
+        for folder in ("core", "lab", "pages")
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in ("writer", "DictWriter", "to_csv")
+    ]
+    assert set(writers) <= {"lab/spreadsheet.py", "lab/train/run_panel.py"}
