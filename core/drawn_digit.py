@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from core.errors import DrawingError
 
@@ -25,6 +25,9 @@ CENTRE = 14  # where the centre of mass goes; pixel centres are integers
 FAINTEST_PEAK = 32  # of 255: a picture with nothing brighter counts as empty
 INK = 0.25  # of the brightest pixel; outside of it stay a stroke's soft edge and JPEG's ringing
 MAX_MEGAPIXELS = 20  # of an uploaded picture, read from its header before anything is decoded
+MAX_WEBP_MEGAPIXELS = 10  # its decoder keeps four copies of 4 bytes a pixel
+MAX_SCANS = 100  # of a progressive JPEG, which has some ten; each is a pass over all pixels, and takes a dozen bytes
+SCAN = b"\xff\xda"  # begins each; the bytes of a scan itself cannot hold it
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")  # bitmaps alone: Pillow hands EPS to Ghostscript
 READ_SIDE = 280  # pixels of a picture's longer side once read, as the canvas has; averaging removes noise
 NOISE_FLOOR = 4  # standard deviations of paper: one pixel in 30,000 is above
@@ -159,11 +162,14 @@ def _decoded(data: bytes) -> NDArray[np.uint8]:
     """Grey levels (H, W) of an image file's first frame, upright, on white, its longer side at most 280."""
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:  # reads the header alone
-            _check_size(picture.width * picture.height)
-            upright = ImageOps.exif_transpose(picture)
-            return _grey(upright)
+            _check_size(
+                picture.width * picture.height, MAX_WEBP_MEGAPIXELS if picture.format == "WEBP" else MAX_MEGAPIXELS
+            )
+            if picture.format in ("JPEG", "MPO", "TIFF") and (scans := data.count(SCAN)) > MAX_SCANS:
+                raise DrawingError(f"the picture is drawn in {scans:,} scans, at most {MAX_SCANS} are read")
+            return _grey(picture)
     except Image.DecompressionBombError as error:  # Pillow's own limit, far above ours, comes first
-        _check_size(int(re.findall(r"\d+", str(error))[0]))
+        _check_size(int(re.findall(r"\d+", str(error))[0]), MAX_MEGAPIXELS)
         raise
     except DrawingError:
         raise  # a ValueError too, and already says what is wrong
@@ -173,23 +179,39 @@ def _decoded(data: bytes) -> NDArray[np.uint8]:
         raise DrawingError(f"the picture is damaged, {len(data):,} bytes: {error}") from error
 
 
-def _check_size(pixels: int) -> None:
-    if pixels > MAX_MEGAPIXELS * 1e6:
-        megapixels = f"{pixels / 1e6:.1f} megapixels"
-        raise DrawingError(f"the picture is {megapixels}, at most {MAX_MEGAPIXELS} are read")
+def _check_size(pixels: int, most: int) -> None:
+    if pixels > most * 1e6:
+        raise DrawingError(f"the picture is {pixels / 1e6:.1f} megapixels, at most {most} are read")
 
 
 def _grey(picture: Image.Image) -> NDArray[np.uint8]:
-    if picture.mode.startswith(("I", "F")):  # 16 bits or more a pixel, which Pillow would clip at 255
-        levels = np.nan_to_num(np.asarray(picture, np.float64))
-        span = max(float(np.ptp(levels)), 1.0)
-        picture = Image.fromarray(np.rint((levels - levels.min()) * (255 / span)).astype(np.uint8))
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    picture = picture.convert("L")
+    """The picture small, upright, grey and on white. A large one is made small before anything is copied."""
+    orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
+    small = _small_deep(picture) if picture.mode.startswith(("I", "F")) else _on_white(picture)
+    small.thumbnail((READ_SIDE, READ_SIDE), Image.Resampling.BOX)
+    small.getexif()[ExifTags.Base.Orientation] = orientation
+    return np.asarray(ImageOps.exif_transpose(small))
+
+
+def _small_deep(picture: Image.Image) -> Image.Image:
+    """One of 16 bits or more a pixel, small, in the 8 bits that its levels span; Pillow would clip it at 255."""
+    picture = picture.convert("F")
     picture.thumbnail((READ_SIDE, READ_SIDE), Image.Resampling.BOX)
-    return np.asarray(picture)
+    levels = np.nan_to_num(np.asarray(picture, np.float64))
+    span = max(float(np.ptp(levels)), 1.0)
+    return Image.fromarray(np.rint((levels - levels.min()) * (255 / span)).astype(np.uint8))
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    """In grey levels, what is transparent white."""
+    if not picture.has_transparency_data:
+        return picture.convert("L")
+    if picture.mode not in ("RGBA", "LA"):  # a palette's, or one transparent colour
+        picture = picture.convert("RGBA")
+    ink, opacity = picture.convert("L"), picture.getchannel("A")
+    white = Image.new("L", picture.size, "white")
+    white.paste(ink, mask=opacity)
+    return white
 
 
 def _without_paper(grey: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
