@@ -34,7 +34,7 @@ class OwnerCookie:
             return
 
         async def with_cookie(message: Message) -> None:
-            if message["type"] == "http.response.start" and _is_page(message):
+            if message["type"] == "http.response.start" and _is_page(message, scope):
                 secure = "; Secure" if _is_https(scope) else ""
                 value = f"{COOKIE}={secrets.token_urlsafe(32)}; Path=/; Max-Age={YEAR_SECONDS}; HttpOnly; SameSite=Lax"
                 message["headers"] = [*message.get("headers", ()), (b"set-cookie", (value + secure).encode())]
@@ -43,9 +43,12 @@ class OwnerCookie:
         await self.app(scope, receive, with_cookie)
 
 
-def _is_page(message: Message) -> bool:
-    headers = dict(message.get("headers", ()))
-    return message["status"] in (200, 304) and headers.get(b"content-type", b"").startswith(b"text/html")
+def _is_page(message: Message, scope: Scope) -> bool:
+    """Whether the answer is a page; one that the browser has kept from before is answered without its type."""
+    if message["status"] == 304:
+        return b"text/html" in dict(_headers(scope)).get(b"accept", b"")
+    kind: bytes = dict(message.get("headers", ())).get(b"content-type", b"")
+    return message["status"] == 200 and kind.startswith(b"text/html")
 
 
 def _is_https(scope: Scope) -> bool:

@@ -1019,12 +1019,12 @@ def _kinds(device_kinds: Collection[str]) -> dict[str, str]:
 
 _OF_KINDS = "(:kinds = '[]' OR device IN (SELECT value FROM json_each(:kinds)))"
 
-# A run that goes back to the queue, or, where it has lost too many workers or came from no queue, ends as is said.
-_PUT_BACK = f"""status = CASE WHEN stop_requested THEN 'stopped'
-            WHEN claimed IS NULL OR lost + ?3 >= {MOST_LOST} THEN {{0}} ELSE 'queued' END,
-        ended = CASE WHEN stop_requested OR claimed IS NULL OR lost + ?3 >= {MOST_LOST} THEN ?5 END,
-        heartbeat = CASE WHEN stop_requested OR claimed IS NULL OR lost + ?3 >= {MOST_LOST} THEN heartbeat END,
-        pause = '', paused_since = NULL"""
+# A run that goes back to the queue, held if it was to be held, or that, where it has lost too many workers or came from
+# no queue, ends as is said.
+_ENDS = f"(stop_requested OR claimed IS NULL OR lost + ?3 >= {MOST_LOST})"
+_PUT_BACK = f"""status = CASE WHEN stop_requested THEN 'stopped' WHEN {_ENDS} THEN {{0}} ELSE 'queued' END,
+        ended = CASE WHEN {_ENDS} THEN ?5 END, heartbeat = CASE WHEN {_ENDS} THEN heartbeat END,
+        pause = CASE WHEN {_ENDS} THEN '' ELSE pause END, paused_since = NULL"""
 
 # The iterations after the last whole epoch: they will be done again.
 _FORGET_BATCHES = """DELETE FROM batches

@@ -231,12 +231,13 @@ def test_a_held_run_makes_room_when_others_have_waited_long_enough(
     assert [record.epoch for record in store.epochs(run.id)] == [0, 1, 2]
 
 
-def test_a_worker_that_is_told_to_leave_interrupts_the_run_that_it_holds(store: RunStore, working: Worker) -> None:
+def test_a_worker_that_is_told_to_leave_gives_back_the_run_that_it_holds(store: RunStore, working: Worker) -> None:
     run = queued(store)
     store.set_pause(run.id, "now")
     wait(lambda: store.get(run.id).paused_since, "it was held")
     working.leaving.set()
-    wait(lambda: store.get(run.id).status == "interrupted", "it was interrupted")
+    wait(lambda: store.get(run.id).status == "queued", "it was given back")
+    assert store.get(run.id).pause == "now", "the next worker holds it too"
 
 
 def test_a_rate_that_is_asked_for_after_the_last_iteration_never_came_into_force(

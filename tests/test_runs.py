@@ -408,13 +408,13 @@ def test_an_ended_run_is_no_longer_held_and_takes_no_orders(store: RunStore, sta
     assert store.get(run.id) == ended
 
 
-def test_a_resumed_run_keeps_its_rate_and_is_not_held(store: RunStore) -> None:
+def test_a_run_that_lost_its_worker_keeps_its_rate_and_is_to_be_held_again(store: RunStore) -> None:
     run = claimed(store)
     store.set_rate_factor(run.id, 0.25)
     store.set_pause(run.id, "now")
     store.hold(run.id, "w", "now")
     (again,) = store.recover(30, now=time.time() + 60)
-    assert (again.status, again.pause, again.paused_since, again.rate_factor) == ("queued", "", None, 0.25)
+    assert (again.status, again.pause, again.paused_since, again.rate_factor) == ("queued", "now", None, 0.25)
 
 
 @pytest.mark.parametrize("factor", [0, -1, 1e7, 1e-7, math.nan, math.inf])
