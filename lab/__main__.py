@@ -35,6 +35,7 @@ from lab.study_tables import ladder_table, rewrite
 if TYPE_CHECKING:
     import torch
 
+    from lab.backup import Manifest
     from lab.many_seeds import Plan
 
 PREDICT_WITH = "c6-steplr-7416"  # reads drawings best of the shipped checkpoints
@@ -137,6 +138,17 @@ def _parser() -> Parser:
         "health", health_command, "Whether app, store, worker, device and data are well; exits with 1 if not."
     )
     checking.add_argument("--app", metavar="URL", help="where the app listens, instead of where its configuration says")
+
+    keeping = add("backup", backup_command, "Keep runs, checkpoints, designs and drawings in one file; work may go on.")
+    keeping.add_argument("target", metavar="FILE.zip|FOLDER", type=Path, help="a new file, or a folder for one")
+    keeping.add_argument("--without-weights", action="store_true", help="figures and cards only")
+
+    restoring = add("restore", restore_command, "Put a backup back, checked first, into an empty home of the lab.")
+    restoring.add_argument("file", metavar="FILE.zip", type=Path)
+    restoring.add_argument("--replace", action="store_true", help="put what is in the home aside")
+
+    pruning = add("prune", prune_command, "Delete ended runs without a tag, by LAB_KEEP_DAYS and LAB_KEEP_RUNS.")
+    pruning.add_argument("--dry-run", action="store_true", help="only say which")
 
     fetching = add("data", data_command, "Which data sets are here, and where; with --download, fetch one.")
     fetching.add_argument("--download", metavar="NAME", nargs="?", const="MNIST", choices=DATASETS[:3])
@@ -586,6 +598,56 @@ def health_command(options: argparse.Namespace) -> Json | Incomplete:
     document = health.to_json()
     unwell = [finding.part for finding in health.findings if not finding.well]
     return Incomplete(document, f"not well: {', '.join(unwell)}", status=1) if unwell else document
+
+
+def backup_command(options: argparse.Namespace) -> Json:
+    """A backup of the lab's home."""
+    from lab.backup import backup
+
+    file, manifest = backup(lab_home(), options.target, weights=not options.without_weights)
+    if not options.json:
+        print(f"{file}: {_in_words(manifest)}, {file.stat().st_size / 1e6:,.1f} MB")
+    return {"file": str(file), "bytes": file.stat().st_size, **_manifest_document(manifest)}
+
+
+def restore_command(options: argparse.Namespace) -> Json:
+    """A backup put back into the lab's home."""
+    from lab.backup import restore
+
+    manifest, aside = restore(options.file, lab_home(), replace_old=options.replace)
+    if not options.json:
+        print(f"{lab_home()}: {_in_words(manifest)}, as of {manifest.created}")
+        if aside:
+            print(f"what was there is now in {aside}")
+    return {"home": str(lab_home()), "aside": str(aside) if aside else None, **_manifest_document(manifest)}
+
+
+def _in_words(manifest: Manifest) -> str:
+    counts = {"run": manifest.runs, "drawing": manifest.drawings, "file": len(manifest.files)}
+    words = ", ".join(f"{count:,} {what}{'' if count == 1 else 's'}" for what, count in counts.items())
+    return words if manifest.weights else f"{words}, without weights"
+
+
+def _manifest_document(manifest: Manifest) -> dict[str, Json]:
+    names = ("created", "runs", "drawings", "weights")
+    return {name: getattr(manifest, name) for name in names} | {"files": len(manifest.files)}
+
+
+def prune_command(options: argparse.Namespace) -> Json:
+    """Old runs, deleted or only named."""
+    from lab.prune import ALL, ENDED, due, prune
+    from lab.settings import settings
+
+    kept, now = settings(), time.time()
+    store = RunStore(lab_home())
+    runs = due(store.runs(ALL, ENDED), kept, now) if options.dry_run else prune(store, kept, now)
+    store.close()
+    if not options.json:
+        for run in runs:
+            print(f"{run.id}  {datetime.fromtimestamp(run.ended or run.created):%Y-%m-%d %H:%M}  {run.name}")
+        bounds = f"LAB_KEEP_DAYS={kept.keep_days}, LAB_KEEP_RUNS={kept.keep_runs}; 0 keeps all"
+        print(f"{'to be deleted' if options.dry_run else 'deleted'}: {len(runs):,} ({bounds})")
+    return {"deleted": not options.dry_run, "runs": [run.id for run in runs]}
 
 
 # ------------------------------------------------------------------------------------------------------------- reading

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
+from http.client import HTTPException
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -120,7 +121,7 @@ def look_at_app(address: str) -> Finding:
             answer.read(100)
     except urllib.error.HTTPError as error:
         return Finding("app", False, f"the app at {address} answers with status {error.code}")
-    except (OSError, ValueError) as error:  # URLError, a refused connection, an address that is none
+    except (OSError, ValueError, HTTPException) as error:  # refused, no address, no answer of HTTP's
         reason = getattr(error, "reason", error)
         return Finding("app", False, f"nothing answers at {address}: {reason}")
     return Finding("app", True, f"answers at {address} in {(time.perf_counter() - began) * 1e3:.0f} ms")
