@@ -26,6 +26,18 @@ FRONT = "#56B4E9"
 LINEAGE = {"a": "#0072B2", "b": "#D55E00", "c": "#CC79A7", "d": "#E69F00"}
 SYMBOL = {"a": "circle", "b": "square", "c": "diamond", "d": "star"}  # a lineage is told by its form too
 Box = tuple[float, float, float, float]  # x from, x to, y from, y to
+Part = dict[str, object]  # of a figure, in Plotly's own words: a trace, an axis, a layout
+
+# What all figures share: margins, the legend above, a transparent ground.
+SHARED: Part = {
+    "showlegend": True,
+    "margin": {"l": 60, "r": 16, "t": 34, "b": 46},
+    "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "right", "x": 1.0},
+    "hovermode": "closest",
+    "paper_bgcolor": "rgba(0,0,0,0)",
+    "plot_bgcolor": "rgba(0,0,0,0)",
+    "uirevision": "keep",
+}
 
 
 @dataclass(frozen=True)
@@ -352,22 +364,23 @@ def loss_curves(
     epochs: Sequence[EpochRecord], batches: Sequence[BatchRow], planned: int, per_epoch: int, height: int = 320
 ) -> go.Figure:
     """Loss against epochs: each batch faint, each epoch's train, validation and test."""
-    figure = go.Figure()
-    if batches:
-        figure.add_scatter(
-            x=[(row.iteration + 1) / per_epoch for row in batches],
-            y=np.array([row.loss for row in batches], np.float32),
-            mode="lines",
-            name="each batch",
-            line={"color": "rgba(0,114,178,0.35)", "width": 1},
-            hovertemplate="epoch %{x:.2f}: %{y:.4f}<extra>batch</extra>",
-        )
+    each_batch: Part = {
+        "type": "scatter",
+        "x": [(row.iteration + 1) / per_epoch for row in batches],
+        "y": np.array([row.loss for row in batches], np.float32),
+        "mode": "lines",
+        "name": "each batch",
+        "line": {"color": "rgba(0,114,178,0.35)", "width": 1},
+        "hovertemplate": "epoch %{x:.2f}: %{y:.4f}<extra>batch</extra>",
+    }
     losses = [(record.train_loss, record.validation_loss, record.test_loss) for record in epochs]
-    _epoch_lines(figure, epochs, losses, "%{y:.4f}")
     done = (batches[-1].iteration + 1) / per_epoch if batches else 0
-    figure.update_xaxes(title="epochs", range=[0, 1.02 * min(planned, max(1, int(done) + 1))])  # grows
-    figure.update_yaxes(title="loss", type="log")
-    return laid_out(figure, height)
+    shown = [0, 1.02 * min(planned, max(1, int(done) + 1))]  # grows
+    return at_once(
+        [*([each_batch] if batches else []), *_epoch_lines(epochs, losses, "%{y:.4f}")],
+        {"xaxis": _axis("epochs", range=shown), "yaxis": _axis("loss", type="log")},
+        height,
+    )
 
 
 def accuracy_curves(
@@ -378,112 +391,140 @@ def accuracy_curves(
     height: int = 320,
 ) -> go.Figure:
     """Accuracy against epochs, with the target, where it was first reached and from where it was held."""
-    figure = go.Figure()
-    _claimed_line(figure, claimed, "write-up, test")
     percent = [
         (100 * r.train_accuracy, r.validation_accuracy and 100 * r.validation_accuracy, 100 * r.test_accuracy)
         for r in epochs
     ]
-    _epoch_lines(figure, epochs, percent, "%{y:.2f}%")
-    _target_line(figure, target, yanchor="top")
-    _target_marks(figure, epochs, target)
     # From the second epoch on, the test's least sets the floor: a first epoch at 90% would drown the rest.
     lows = [record.test_accuracy for record in (epochs[1:] or epochs)] + list(claimed[2:planned])
     if len(epochs) == 1:
         lows.append(epochs[0].train_accuracy)
     floor = min([0.985, *lows])
-    figure.update_xaxes(title="epochs", range=[0, max(1, planned) + 0.2])
-    figure.update_yaxes(title="accuracy, %", range=[100 * floor - max(0.2, 5 * (1 - floor)), 100.02])
-    return laid_out(figure, height)
+    line, words = _target_line(target, yanchor="top")
+    return at_once(
+        [*_claimed_line(claimed, "write-up, test"), *_epoch_lines(epochs, percent, "%{y:.2f}%")],
+        {
+            "shapes": [line],
+            "annotations": [words, *_target_marks(epochs, target)],
+            "xaxis": _axis("epochs", range=[0, max(1, planned) + 0.2]),
+            "yaxis": _axis("accuracy, %", range=[100 * floor - max(0.2, 5 * (1 - floor)), 100.02]),
+        },
+        height,
+    )
 
 
 def study_curves(
     runs: Sequence[SeedRun], claimed: Sequence[float] = (), target: float = TARGET_ACCURACY, height: int = 280
 ) -> go.Figure:
     """Test accuracy against epochs: the runs' mean, the band from the least run to the best, the write-up's log."""
-    figure = go.Figure()
-    _claimed_line(figure, claimed, "write-up's log")
     histories = [[100 * record.test_accuracy for record in run.history] for run in runs]
     lows, highs = ([chosen(epoch) for epoch in zip(*histories, strict=True)] for chosen in (min, max))
     epochs = list(range(1, len(lows) + 1))
+    traces = _claimed_line(claimed, "write-up's log")
     if len(runs) > 1:
-        for bound, shown in ((lows, False), (highs, True)):
-            figure.add_scatter(
-                x=epochs, y=bound, mode="lines", line={"width": 0}, hoverinfo="skip", showlegend=shown,
-                name=f"least to best of {len(runs)} seeds", legendrank=2000,
-                fill="tonexty" if shown else None, fillcolor="rgba(213,94,0,0.25)",
-            )  # fmt: skip
+        traces += [
+            {
+                "type": "scatter", "x": epochs, "y": bound, "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip",
+                "showlegend": shown, "name": f"least to best of {len(runs)} seeds", "legendrank": 2000,
+                "fill": "tonexty" if shown else None, "fillcolor": "rgba(213,94,0,0.25)",
+            }
+            for bound, shown in ((lows, False), (highs, True))
+        ]  # fmt: skip
     if runs:
         name = f"mean of {len(runs)} seeds" if len(runs) > 1 else "one run here"
-        figure.add_scatter(
-            x=epochs, y=[100 * mean for mean in epoch_means(runs)], mode="lines", name=name, legendrank=1500,
-            line={"color": TEST, "width": 2.5 if len(runs) > 1 else 1.5},
-            customdata=list(zip(lows, highs, strict=True)),
-            hovertemplate="after %{x} epochs: %{y:.2f}%"
+        mean: Part = {
+            "type": "scatter", "x": epochs, "y": [100 * mean for mean in epoch_means(runs)], "mode": "lines",
+            "name": name, "legendrank": 1500, "line": {"color": TEST, "width": 2.5 if len(runs) > 1 else 1.5},
+            "customdata": list(zip(lows, highs, strict=True)),
+            "hovertemplate": "after %{x} epochs: %{y:.2f}%"
             + (", from %{customdata[0]:.2f}% to %{customdata[1]:.2f}%" if len(runs) > 1 else "")
             + f"<extra>{name}</extra>",
-        )  # fmt: skip
-    _target_line(figure, target, yanchor="bottom", size=14)
+        }  # fmt: skip
+        traces.append(mean)
+    line, words = _target_line(target, yanchor="bottom", size=14)
     # From the third epoch on the least sets the floor: the first ones would drown the rest.
     told = [100 * each for each in claimed]
     floor, top = min([*lows[2:], *told[2:], 99.0]), max([*highs, *told, 100 * target])
-    figure.update_xaxes(title="epochs", range=[0.8, max(len(lows), len(told), 1) + 0.2], dtick=1)
-    figure.update_yaxes(title="test accuracy, %", range=[floor - 0.05, min(100.02, top + 0.1)])
-    return laid_out(figure, height)
+    return at_once(
+        traces,
+        {
+            "shapes": [line],
+            "annotations": [words],
+            "xaxis": _axis("epochs", range=[0.8, max(len(lows), len(told), 1) + 0.2], dtick=1),
+            "yaxis": _axis("test accuracy, %", range=[floor - 0.05, min(100.02, top + 0.1)]),
+        },
+        height,
+    )
 
 
-def _claimed_line(figure: go.Figure, claimed: Sequence[float], name: str) -> None:
+def _axis(title: str, **more: object) -> Part:
+    return {"title": {"text": title}, **more}
+
+
+def _claimed_line(claimed: Sequence[float], name: str) -> list[Part]:
     """The write-up's log, where there is one."""
-    if claimed:
-        figure.add_scatter(
-            x=np.arange(1, len(claimed) + 1), y=[100 * each for each in claimed], mode="lines", name=name,
-            line={"color": CLAIM, "dash": "dot", "width": 2}, hovertemplate=f"%{{y:.2f}}%<extra>{name}</extra>",
-        )  # fmt: skip
+    if not claimed:
+        return []
+    return [
+        {
+            "type": "scatter", "x": np.arange(1, len(claimed) + 1), "y": [100 * each for each in claimed],
+            "mode": "lines", "name": name, "line": {"color": CLAIM, "dash": "dot", "width": 2},
+            "hovertemplate": f"%{{y:.2f}}%<extra>{name}</extra>",
+        }
+    ]  # fmt: skip
 
 
-def _target_line(figure: go.Figure, target: float, yanchor: str, size: int | None = None) -> None:
-    """The target, its words above or below the line."""
-    figure.add_hline(y=100 * target, line={"color": PASS, "width": 1, "dash": "dash"})
-    figure.add_annotation(
-        x=0, xref="paper", y=100 * target, text=f"target {target:.1%}", showarrow=False, xanchor="left",
-        yanchor=yanchor, font={"color": PASS, "size": size},
-    )  # fmt: skip
+def _target_line(target: float, yanchor: str, size: int | None = None) -> tuple[Part, Part]:
+    """The target: a line across the plot, and its words above or below that."""
+    line: Part = {
+        "type": "line", "xref": "x domain", "x0": 0, "x1": 1, "yref": "y", "y0": 100 * target, "y1": 100 * target,
+        "line": {"color": PASS, "width": 1, "dash": "dash"},
+    }  # fmt: skip
+    words: Part = {
+        "x": 0, "xref": "paper", "y": 100 * target, "text": f"target {target:.1%}", "showarrow": False,
+        "xanchor": "left", "yanchor": yanchor, "font": {"color": PASS, "size": size},
+    }  # fmt: skip
+    return line, words
 
 
-def _target_marks(figure: go.Figure, epochs: Sequence[EpochRecord], target: float) -> None:
+def _target_marks(epochs: Sequence[EpochRecord], target: float) -> list[Part]:
     accuracies = [record.test_accuracy for record in epochs]
     marks = (("first reached", first_reached(accuracies, target)), ("held from", held_from(accuracies, target)))
+    found: list[Part] = []
     for row, (text, index) in enumerate(marks):
         if index is None:
             continue
         late = index > 0.7 * max(1, len(epochs) - 1)  # there the words stand to the left, within the plot
-        figure.add_annotation(
-            x=epochs[index].epoch + 1, y=100 * accuracies[index], text=f"{text} epoch {epochs[index].epoch + 1}",
-            ay=40 + 26 * row, ax=0, xanchor="right" if late else "center",
-            arrowcolor=PASS, font={"color": PASS}, arrowwidth=1.5,
+        found.append(
+            {
+                "x": epochs[index].epoch + 1, "y": 100 * accuracies[index],
+                "text": f"{text} epoch {epochs[index].epoch + 1}", "ay": 40 + 26 * row, "ax": 0,
+                "xanchor": "right" if late else "center", "arrowcolor": PASS, "font": {"color": PASS},
+                "arrowwidth": 1.5,
+            }
         )  # fmt: skip
+    return found
 
 
 def _epoch_lines(
-    figure: go.Figure,
-    epochs: Sequence[EpochRecord],
-    values: Sequence[tuple[float, float | None, float]],
-    shown: str,
-) -> None:
+    epochs: Sequence[EpochRecord], values: Sequence[tuple[float, float | None, float]], shown: str
+) -> list[Part]:
     """Lines for train, validation and test; no line for a validation that was not held out."""
     names = (("train", TRAIN, "circle"), ("validation", VALIDATION, "diamond"), ("test", TEST, "square"))
-    for number, (name, colour, symbol) in enumerate(names):
-        if not epochs or values[0][number] is None:
-            continue
-        figure.add_scatter(
-            x=[record.epoch + 1 for record in epochs],
-            y=[row[number] for row in values],
-            mode="lines+markers",
-            name=name,
-            line={"color": colour, "width": 2.5},
-            marker={"symbol": symbol, "size": 7},
-            hovertemplate=f"after %{{x}} epochs: {shown}<extra>{name}</extra>",
-        )
+    return [
+        {
+            "type": "scatter",
+            "x": [record.epoch + 1 for record in epochs],
+            "y": [row[number] for row in values],
+            "mode": "lines+markers",
+            "name": name,
+            "line": {"color": colour, "width": 2.5},
+            "marker": {"symbol": symbol, "size": 7},
+            "hovertemplate": f"after %{{x}} epochs: {shown}<extra>{name}</extra>",
+        }
+        for number, (name, colour, symbol) in enumerate(names)
+        if epochs and values[0][number] is not None
+    ]
 
 
 def schedule(recipe: Recipe, batches: int, height: int = 260) -> go.Figure:
@@ -587,14 +628,13 @@ def confusion(counts: NDArray[np.int64], ink: str, height: int = 500) -> go.Figu
 
 
 def laid_out(figure: go.Figure, height: int) -> go.Figure:
-    """Margins, legend above, transparent ground: what all figures share."""
-    return figure.update_layout(
-        height=height,
-        showlegend=True,
-        margin={"l": 60, "r": 16, "t": 34, "b": 46},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "right", "x": 1.0},
-        hovermode="closest",
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        uirevision="keep",
-    )
+    """The figure in this height, with what all figures share."""
+    return figure.update_layout(height=height, **SHARED)
+
+
+def at_once(traces: list[Part], layout: Part, height: int) -> go.Figure:
+    """A figure in one piece, laid out like all. Plotly takes 2 ms for each change of one that is there already.
+
+    That tells where thirty sessions draw two such figures each second: see tests/load.py.
+    """
+    return go.Figure(traces, {**SHARED, "height": height, **layout})
