@@ -438,7 +438,7 @@ def test_a_name_that_looks_like_markup_stays_text_in_the_table_of_all_against_on
     app = opened(COMPARE, runs=",".join(keys), view="Is it real?")
     assert not app.exception
     shown = [str(cell) for table in app.table for cell in table.value.index]  # st.table reads its cells as Markdown
-    assert r"B · !\[x\](http\://e)" in shown
+    assert "B · !\\[x\\](http\\:\u2060//e)" in shown
 
 
 # ------------------------------------------------------------------------------------------- naming, tagging, deleting

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Sequence
 from functools import lru_cache
@@ -14,6 +13,7 @@ from core.challenge import MAX_PARAMETERS, TARGET_ACCURACY
 from lab.board.ranking import Standing, front
 from lab.figures import CLAIM, FRONT, PASS, TEST, laid_out, stairs
 from lab.studies import in_words
+from lab.words import plotted
 
 FLOOR, TOP = 98.5, 99.72  # per cent; what lies below is drawn on the floor, with its number at the pointer
 SMALL = (0.0, 12_000.0)  # parameters on the linear panel, where the challenge is decided
@@ -111,9 +111,9 @@ def _marks(figure: go.Figure, some: Sequence[Standing], name: str, symbol: str, 
 
 def _told(each: Standing) -> str:
     """What a mark says at the pointer; names are text, never markup."""
-    nickname = f"<b>{html.escape(each.owner)}</b> · " if each.owner else ""
+    nickname = f"<b>{plotted(each.owner)}</b> · " if each.owner else ""
     return (
-        f"{nickname}{html.escape(each.name)}<br>{each.parameters:,} parameters, {each.epochs} epochs<br>"
+        f"{nickname}{plotted(each.name)}<br>{each.parameters:,} parameters, {each.epochs} epochs<br>"
         f"held {each.figures.held:.2%} · last epoch {in_words(each.figures)}"
     )
 
@@ -135,7 +135,7 @@ def _names(ranked: Sequence[Standing], ink: str) -> list[dict[str, object]]:
         x, y = places[each.key]
         words.append(
             {
-                "xref": "x", "yref": "y", "x": each.parameters, "y": _shown(each), "text": html.escape(text),
+                "xref": "x", "yref": "y", "x": each.parameters, "y": _shown(each), "text": plotted(text),
                 "showarrow": False, "xshift": (box[0] + box[1]) / 2 - x, "yshift": (box[2] + box[3]) / 2 - y,
                 "font": {"size": 14, "color": ink},
             }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from core.challenge import TARGET_ACCURACY
 from core.history import EpochRecord
 from lab.compare.entries import Entry
 from lab.figures import PASS, laid_out
+from lab.words import plotted
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito's, less black and yellow
 DASHES = ("solid", "dash", "dot", "dashdot")
@@ -207,7 +207,7 @@ def _stroke(figure: go.Figure, each: Line, values: Sequence[float | None], quant
         name=f"{each.letter} raw" if pale else each.letter, opacity=0.3 if pale else 1.0,
         line={"color": each.look.colour, "dash": each.look.dash, "width": 1.5 if pale else 3},
         marker={"color": each.look.colour, "size": 9},
-        hovertemplate=f"<b>{each.letter}</b> {html.escape(each.name)}{many}<br>after %{{x:.4~g}} epochs: "
+        hovertemplate=f"<b>{each.letter}</b> {plotted(each.name)}{many}<br>after %{{x:.4~g}} epochs: "
         f"%{{y:{quantity.shown}}}<extra>{'raw' if pale else ''}</extra>",
     )  # fmt: skip
 
@@ -305,7 +305,7 @@ def seeds(rows: Sequence[Dots]) -> go.Figure:
             x=accuracies, y=[place] * len(accuracies), mode="markers", name=each.letter,
             marker={"color": each.look.colour, "size": 11, "opacity": 0.65},
             customdata=[seed for seed, _ in each.runs],
-            hovertemplate=f"<b>{each.letter}</b> {html.escape(each.name)}<br>seed %{{customdata}}: %{{x:.2f}}%"
+            hovertemplate=f"<b>{each.letter}</b> {plotted(each.name)}<br>seed %{{customdata}}: %{{x:.2f}}%"
             "<extra></extra>",
         )  # fmt: skip
         if len(accuracies) > 1:

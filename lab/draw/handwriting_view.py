@@ -24,7 +24,7 @@ from lab.nickname import nickname, nickname_field
 from lab.resources import answers_to, handwriting
 from lab.robustness_table import table as beyond_the_test_set
 from lab.shelf import Shelved
-from lab.words import escaped, show_error
+from lab.words import escaped, plotted, show_error
 
 PER_PAGE = 48
 MOST_OWN = 12  # of one's own checkpoints, the newest, are scored beside the shipped ones
@@ -152,7 +152,7 @@ def _named(shelved: Shelved) -> str:
 
 def score_chart(scores: Sequence[Score]) -> go.Figure:
     """A line for each checkpoint, best on top: our digits with their interval, embedded digits and test set beside."""
-    names = [f"{short_name(each.shelved)}, {each.shelved.card.parameters:,}" for each in scores]
+    names = [f"{plotted(short_name(each.shelved))}, {each.shelved.card.parameters:,}" for each in scores]
     rates = [100 * each.right / each.n for each in scores]
     spans = [wilson(each.right, each.n) for each in scores]
     figure = go.Figure()

@@ -18,7 +18,7 @@ from lab.figures import CLAIM, PASS, TEST, laid_out
 from lab.robustness_table import table
 from lab.shelf import Shelved, shipped
 from lab.widgets import mark
-from lab.words import show_error
+from lab.words import plotted, show_error
 
 AXES: dict[Kind, tuple[str, str]] = {  # the axis's title, and a distortion as hover and table name it
     "shift": ("shift, pixels", "shift {:g} px"),
@@ -139,7 +139,7 @@ def curves(
             curve = each.curve(kind)
             lowest = min(lowest, *(accuracy for _, accuracy in curve))
             is_chosen = each is chosen
-            name = names.get(each.checkpoint, each.checkpoint)
+            name = plotted(names.get(each.checkpoint, each.checkpoint))
             figure.add_scatter(
                 x=[amount for amount, _ in curve],
                 y=[100 * accuracy for _, accuracy in curve],
