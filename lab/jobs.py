@@ -269,18 +269,21 @@ def is_alive(store: RunStore, device: str = "auto", slot: int = 0) -> bool:
 
 
 def is_gone(seat: Seat, now: float | None = None) -> bool:
-    """Whether a worker has died: it was silent for long, or for a moment and its process is not there any more."""
+    """Whether a worker has died: it was silent for long, or its process is not there any more."""
     quiet = silence(seat.heartbeat, time.time() if now is None else now)
-    here = seat.host == socket.gethostname()
-    return quiet > STALE_SECONDS or (quiet > GONE_SECONDS and here and not _is_running(seat.pid))
+    if quiet > STALE_SECONDS:
+        return True
+    if seat.host != socket.gethostname():
+        return False
+    if any(process.pid == seat.pid and process.poll() is not None for process, _ in list(_started.values())):
+        return True  # a child of ours, which we have seen end
+    return quiet > GONE_SECONDS and not _is_running(seat.pid)
 
 
 def _is_running(pid: int) -> bool:
     """Whether there is such a process; where that cannot be known, there is."""
     if sys.platform == "win32":  # its os.kill would end the process
         return True
-    for process, _ in list(_started.values()):
-        process.poll()  # a child of ours that has ended is there until it is asked after
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -143,7 +143,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 
 MOST_NAME, MOST_TAG, MOST_NICKNAME = 60, 30, 30  # characters
 MOST_TAGS = 8
-MOST_LOST = 3  # workers that a run may lose; the last of them may have died of it
+MOST_LOST = 5  # workers that a run may lose without finishing an epoch between: it may be what they die of
 MOST_RATE_FACTOR = 1e6  # and its inverse: what a rate may be multiplied by in a running run
 
 
@@ -186,7 +186,7 @@ class Run:
     owner_key: str  # of the browser that it came from, a hash; "" where it came from none
     urgent: bool  # the teacher has put it first in the queue
     bounded: bool  # the bound on minutes holds for it
-    lost: int  # workers that died, or lost their device, while they had it
+    lost: int  # workers that died, or lost their device, while they had it, since its last epoch
     claimed: float | None  # when a worker last took it from the queue
 
 
@@ -765,6 +765,8 @@ class RunStore:
                     f"INSERT OR REPLACE INTO epochs (run, {EPOCH}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (run_id, *astuple(epoch)),
                 )
+                # It is not the run that its workers died of, if there were any. What it had done before says nothing.
+                connection.execute("UPDATE runs SET lost = 0 WHERE id = ? AND lost > 0", (run_id,))
         return mine
 
     def add_batches(self, run_id: str, worker: str, batches: Sequence[BatchRow]) -> bool:

@@ -23,7 +23,21 @@ from lab import jobs, runs
 from lab.expectation import expected
 from lab.machine import Machine, write_machine
 from lab.person import MACHINE
-from lab.runs import BatchRow, Control, Ending, Kind, Pause, Run, RunStore, Spread, Status, lab_home, silence, spread
+from lab.runs import (
+    MOST_LOST,
+    BatchRow,
+    Control,
+    Ending,
+    Kind,
+    Pause,
+    Run,
+    RunStore,
+    Spread,
+    Status,
+    lab_home,
+    silence,
+    spread,
+)
 
 PROCESSES = multiprocessing.get_context("spawn")  # as on every platform, and as a fresh worker would open the store
 
@@ -625,17 +639,28 @@ def test_only_a_silent_worker_loses_its_run(store: RunStore) -> None:
     assert store.recover(30, now=heartbeat + 90) == []
 
 
-def test_a_dead_workers_run_goes_on_after_its_last_epoch_until_it_has_lost_three_workers(store: RunStore) -> None:
+def test_a_dead_workers_run_goes_on_after_its_last_epoch_until_it_has_lost_five_workers(store: RunStore) -> None:
     run = submitted(store)
-    for lost in (1, 2, 3):
+    for lost in range(1, MOST_LOST + 1):
         assert store.claim(["cpu"], f"w{lost}") is not None
         store.add_batches(run.id, f"w{lost}", [batch(n, n // 10) for n in range(15)])
-        store.add_epoch(run.id, f"w{lost}", epoch(0))
         (found,) = store.recover(3_600, dead=[f"w{lost}"])
-        assert (found.lost, found.status) == (lost, "queued" if lost < 3 else "interrupted")
-        assert store.epochs(run.id) == [epoch(0)]
-    assert store.claim(["cpu"], "w4") is None
-    assert store.resume(run.id).lost == 0, "somebody who asks for it gives it three more"
+        assert (found.lost, found.status) == (lost, "queued" if lost < MOST_LOST else "interrupted")
+        assert store.batches(run.id) == ([batch(n, n // 10) for n in range(15)] if lost == MOST_LOST else [])
+    assert store.claim(["cpu"], "late") is None
+    assert store.resume(run.id).lost == 0, "somebody who asks for it gives it five more"
+
+
+def test_a_run_that_gets_on_may_lose_any_number_of_workers(store: RunStore) -> None:
+    run = submitted(store)
+    for number in range(MOST_LOST + 2):
+        assert store.claim(["cpu"], f"w{number}") is not None
+        assert store.add_epoch(run.id, f"w{number}", epoch(number))
+        store.add_batches(run.id, f"w{number}", [batch(10 * number + 3, number), batch(10 * number + 13, number + 1)])
+        (found,) = store.recover(3_600, dead=[f"w{number}"])
+        assert (found.lost, found.status) == (1, "queued")
+        assert store.epochs(run.id) == [epoch(n) for n in range(number + 1)]
+        assert [row.epoch for row in store.batches(run.id)] == list(range(number + 1))
 
 
 def test_a_run_that_its_worker_gives_back_keeps_its_place(store: RunStore) -> None:
@@ -644,7 +669,7 @@ def test_a_run_that_its_worker_gives_back_keeps_its_place(store: RunStore) -> No
     assert not store.put_back(run.id, "another")
     assert store.put_back(run.id, "w")
     assert (store.get(run.id).status, store.get(run.id).lost) == ("queued", 0)
-    for lost in (1, 2, 3):
+    for lost in range(1, MOST_LOST + 1):
         again = store.claim(["cpu"], "w")
         assert again is not None
         assert again.id == run.id, "before the one behind it"
