@@ -126,6 +126,8 @@ def _parser() -> Parser:
     benching = add("bench", bench_command, "How fast training is, against the write-ups' way and plain PyTorch.")
     benching.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
     benching.add_argument("--rounds", type=int, default=5)
+    benching.add_argument("--side-by-side", action="store_true", help="how many runs at a time do most, for the queue")
+    benching.add_argument("--seconds", type=float, default=8.0, help="that each number of runs is trained for")
 
     again = add("reproduce", reproduce_command, "Train every step with several seeds, and write what comes of it.")
     again.add_argument("names", metavar="SLUG", nargs="*", help="steps or variants; all, if none is given")
@@ -497,10 +499,29 @@ def predict_command(options: argparse.Namespace) -> Json:
     return {"checkpoint": shelved.reference, "digit": best, "probabilities": probabilities}
 
 
+def _bench_side_by_side(options: argparse.Namespace) -> Json:
+    from core.resident import choose_device
+    from lab.machine import write_side_by_side
+    from lab.side_by_side import best_of, measure
+
+    if not 0.5 <= options.seconds <= 600:
+        raise LabError(f"--seconds: {options.seconds:g} is outside 0.5 to 600")
+    found = measure(options.device, options.seconds, say=lambda text: print(text, file=sys.stderr))
+    best = best_of(found).runs
+    device = choose_device(options.device).type
+    RunStore(lab_home()).close()  # makes the folder, or says why it cannot
+    write_side_by_side(lab_home(), device, best)
+    if not options.json:
+        print(f"{device}: {best} at a time; the queue keeps to it, unless LAB_SIDE_BY_SIDE says otherwise")
+    return {"device": device, "best": best, "measured": [asdict(each) for each in found]}
+
+
 def bench_command(options: argparse.Namespace) -> Json:
     """The speed of training, in three variants."""
     import torch
 
+    if options.side_by_side:
+        return _bench_side_by_side(options)
     from lab.bench import bench
 
     if not 1 <= options.rounds <= 100:
