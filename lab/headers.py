@@ -115,24 +115,27 @@ class KnownCallers:
 def is_own_name(host: str, allowed: Collection[str], address: str | None) -> bool:
     """Whether a request's Host header names this server. `allowed`: server.allowedHosts, with *.example.org for many.
 
-    Without any of those, a server that listens on loopback answers to localhost and to numbers, which no site on the
-    internet can make its own name; one that listens elsewhere answers to all names.
+    A page that was fetched from localhost comes from this machine, and no site on the internet can make a number its
+    own name. So without any allowed names, a server that listens on loopback answers to localhost and to numbers, and
+    one that listens elsewhere to all names; with some, to these and to loopback.
     """
     try:
         name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
     except ValueError:
         return False
-    if allowed:
-        patterns = [pattern.strip().lower().rstrip(".") for pattern in allowed]
-        return any(
-            pattern in ("*", name) or (pattern.startswith("*.") and name.endswith(pattern[1:])) for pattern in patterns
-        )
-    return not _is_loopback(address or "") or name.split(".")[-1] == "localhost" or _is_number(name)
+    if _is_loopback(name):
+        return True
+    if not allowed:
+        return _is_number(name) or not _is_loopback(address or "")
+    patterns = [pattern.strip().lower().rstrip(".") for pattern in allowed]
+    return any(
+        pattern in ("*", name) or (pattern.startswith("*.") and name.endswith(pattern[1:])) for pattern in patterns
+    )
 
 
 def is_own_page(origin: str, host: str, others: Collection[str]) -> bool:
     """Whether a request's Origin header is of the host it asks, or one of the others, such as https://example.org."""
-    return urlsplit(origin).netloc == host if origin not in others and "*" not in others else True
+    return origin in others or "*" in others or urlsplit(origin).netloc == host
 
 
 def _other_origins() -> Collection[str]:
@@ -141,13 +144,8 @@ def _other_origins() -> Collection[str]:
     return tuple(origin.strip().rstrip("/") for origin in st.get_option("server.corsAllowedOrigins"))
 
 
-def _is_loopback(address: str) -> bool:
-    if address == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
+def _is_loopback(name: str) -> bool:
+    return name.split(".")[-1] == "localhost" or (_is_number(name) and ipaddress.ip_address(name).is_loopback)
 
 
 def _is_number(name: str) -> bool:

@@ -41,15 +41,18 @@ class Server:
 
 
 @contextmanager
-def serving(home: Path, port: int = 0) -> Iterator[Server]:
-    """Start the app on its own LAB_HOME, wait until it answers, and end it and its workers afterwards. Port 0: any."""
+def serving(home: Path, port: int = 0, root: Path = ROOT) -> Iterator[Server]:
+    """Start the app on its own LAB_HOME, wait until it answers, and end it and its workers afterwards. Port 0: any.
+
+    `root`: the folder of the app, such as of a copy of it.
+    """
     port = port or _free_port()
     started = time.perf_counter()
     environment = {**os.environ, "LAB_HOME": str(home), "LAB_WORKER_IDLE": "60"}
     log = (home / "app.log").open("wb")
     process = subprocess.Popen(
         [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port)],
-        cwd=ROOT,
+        cwd=root,
         env=environment,
         stdout=log,
         stderr=log,
