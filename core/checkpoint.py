@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from torch import Tensor, nn
 
 from core.card import Card, card_from_dict, card_to_dict, read_card, write_card
 from core.errors import CheckpointError
+from core.files import replace_bytes
 from core.network import build
 from core.resident import Normalisation
 
@@ -34,15 +33,11 @@ def save(folder: Path, name: str, weights: dict[str, Tensor], card: Card) -> Car
     content = save_tensors(tensors, {CARD_KEY: f"{_seal(tensors, text)} {text}"})
     stamped = replace(card, weights_sha256=hashlib.sha256(content).hexdigest())
     path = folder / f"{name}.safetensors"
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        temporary.replace(path)
+        replace_bytes(path, content)
         write_card(stamped, folder / f"{name}.json")
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise CheckpointError(f"{path}: {len(content):,} bytes could not be written: {error.strerror}") from error
     return stamped
 

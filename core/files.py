@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from core.errors import CheckpointError
@@ -22,11 +23,37 @@ def read_json(path: Path, missing: str, damaged: str) -> Json:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write under a temporary name, then rename: a reader sees the old file or the new one. Raises OSError."""
+    """Replace a file's text: a reader, and the disk after a power cut, has the old one or the new. Raises OSError."""
+    replace_bytes(path, text.encode("utf-8"))
+
+
+def replace_bytes(path: Path, content: bytes) -> None:
+    """Replace a file's content: a reader, and the disk after a power cut, has the old one or the new. Raises OSError.
+
+    It is written under a temporary name and brought to the disk before it gets the name; then the folder is.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(path)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring a rename to the disk; where folders cannot be opened, as on Windows, the system does it by itself."""
+    try:
+        opened = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        with suppress(OSError):  # some network folders refuse
+            os.fsync(opened)
+    finally:
+        os.close(opened)
