@@ -122,6 +122,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE runs ADD COLUMN bounded INTEGER NOT NULL DEFAULT 1",
         "ALTER TABLE runs ADD COLUMN lost INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE runs ADD COLUMN claimed REAL",
+        "UPDATE runs SET claimed = started WHERE seed_group = ''",  # so that one that is running goes on
         "CREATE INDEX runs_by_owner ON runs (owner_key, claimed)",
         # A device has several seats now. Nobody sits in the new ones: a worker of the older version leaves by itself.
         "DROP TABLE workers",

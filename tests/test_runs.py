@@ -1052,6 +1052,36 @@ def test_a_store_of_version_2_is_migrated_with_its_runs_and_a_copy_kept(tmp_path
     kept.close()
 
 
+def test_a_store_of_version_3_is_migrated_and_the_run_that_was_under_way_goes_on(tmp_path: Path) -> None:
+    old = sqlite3.connect(tmp_path / runs.FILE_NAME)
+    for statement in (*runs.MIGRATIONS[0], *runs.MIGRATIONS[1], *runs.MIGRATIONS[2]):
+        old.execute(statement)
+    old.execute(
+        """INSERT INTO runs (place, id, kind, status, slug, name, architecture, recipe, dataset, device, parameters,
+               seed, epochs, owner, parent, created, started, worker, heartbeat)
+           VALUES (1, 'abc', 'train', 'running', '', 'mine', '{}', '{}', 'MNIST', 'cpu', 7758, 1, 15, 'Ada', '', 1e9,
+               1e9, 'w', 1e9)"""
+    )
+    old.execute("INSERT INTO epochs VALUES ('abc', 0, 0.1, 0.97, NULL, NULL, 0.05, 0.99, 0.01, 12.5)")
+    old.execute("INSERT INTO workers VALUES ('cpu', 'w', 7, 'here', 1e9, 1e9, 'abc')")
+    old.execute(f"PRAGMA application_id = {runs.APPLICATION_ID}")
+    old.execute("PRAGMA user_version = 3")
+    old.commit()
+    old.close()
+
+    store = RunStore(tmp_path)
+    migrated = store.get("abc")
+    assert (migrated.owner_key, migrated.bounded, migrated.urgent, migrated.lost) == ("", True, False, 0)
+    assert store.seats() == []
+    assert not store.seat_heartbeat("cpu", "w", "abc"), "the old worker learns that it should leave"
+    assert [run.status for run in store.recover(30)] == ["queued"]
+    assert store.claim(["cpu"], "new") is not None
+    assert store.epochs("abc") == [epoch(0)]
+    kept = sqlite3.connect(tmp_path / "runs.version3.sqlite3")
+    assert kept.execute("SELECT device, worker FROM workers").fetchall() == [("cpu", "w")]
+    kept.close()
+
+
 def test_a_migration_that_fails_leaves_the_store_as_it_was(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     run = submitted(store)
     with monkeypatch.context() as patch:
