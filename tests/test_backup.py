@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import stat
 import threading
+import time
 import zipfile
 from collections.abc import Callable
 from contextlib import closing
@@ -19,14 +20,19 @@ import pytest
 
 from core import checkpoint
 from core.errors import BackupError
+from core.mnist import EMBEDDED
+from core.recipe import OneCycle, Recipe, recipe_to_json
+from core.spec import architecture_to_json
+from core.trace import classifier
 from lab.__main__ import main
 from lab.backup import MANIFEST, REPLACED, backup, restore
 from lab.design.saved import save_design
 from lab.draw.handwriting import Handwriting
 from lab.machine import Machine, write_machine
 from lab.runs import RunStore
+from lab.worker import Worker
 from tests.made_runs import made_run, save_weights
-from tests.tiny import TINY
+from tests.tiny import TINY, same
 
 NOW = 1_800_000_000.0
 
@@ -144,6 +150,36 @@ def test_a_run_that_was_running_waits_again_or_is_interrupted_by_the_ordinary_ru
     there.recover(15.0, now=NOW * 2)
     assert sorted(run.status for run in there.runs()) == ["interrupted", "queued"]
     assert there.get(queued.id).status == "queued"
+
+
+def test_a_run_that_was_backed_up_while_it_trained_comes_to_the_same_weights_on_another_machine(
+    home: Path, store: RunStore, tmp_path: Path, other: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_DATA", str(tmp_path / "no data"))
+    recipe = Recipe(epochs=4, batch_size=128, learning_rate=0.05, schedule=OneCycle(), ema_decay=0.9)
+    run = store.submit(
+        kind="train", name="tiny", architecture=architecture_to_json(TINY), recipe=recipe_to_json(recipe),
+        dataset=EMBEDDED, device="cpu", parameters=classifier(TINY).parameters, seed=1, epochs=4,
+    )  # fmt: skip
+    worker = threading.Thread(target=Worker(store, "cpu").work, args=(0.5,))
+    worker.start()
+    deadline = time.monotonic() + 60
+    while not store.epochs(run.id) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    file, _ = backup(home, tmp_path / "lab.zip")
+    worker.join()
+    assert store.get(run.id).status == "finished"
+
+    restore(file, other)
+    there = RunStore(other)
+    assert there.get(run.id).status == "running"
+    assert 1 <= len(there.epochs(run.id)) < 4
+    there.recover(15.0, dead=[there.get(run.id).worker])
+    Worker(there, "cpu").work(0.5)
+    assert there.get(run.id).status == "finished"
+    assert [epoch.epoch for epoch in there.epochs(run.id)] == list(range(4))
+    weights = [checkpoint.load(folder / run.id / "last")[0].state_dict() for folder in (home, other)]
+    assert same(*weights)
 
 
 def test_without_weights_the_figures_and_cards_are_kept(
