@@ -1,0 +1,84 @@
+"""Bad input, a few of each kind; `python -m tests.fuzz` puts in a hundred thousand. The law is told there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.catalogue import EXTRAS, LADDER
+from core.errors import LabError
+from core.spec import Architecture, Conv, Flatten, Linear, MaxPool, Op
+from lab.affordable import affordable, field_images
+from tests import fuzz, hostile
+
+EXAMPLES = 40  # of a door whose share is one
+NAMES = (
+    *("architectures", "links", "networks shown", "networks built", "edits", "recipes", "cards", "predictions"),
+    *("settings", "uploaded pictures", "saved designs", "checkpoints", "resume files", "names, tags, nicknames"),
+    *("handwriting", "votes", "words", "command lines", "pages"),
+)
+
+
+def test_every_door_is_tried() -> None:
+    assert set(NAMES) == set(fuzz.targets())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bad_input_gives_a_sentence_soon_and_in_little_memory(name: str, home: Path) -> None:
+    target, tally = fuzz.targets()[name], fuzz.Tally()
+    fuzz.warm({name: target})
+    fuzz.run(target, max(2, round(EXAMPLES * min(2, target.share))), 0, tally)
+    assert tally.inputs
+    assert tally.broken == []
+    assert not (home / "broken-in").exists()  # a pickle's doing
+
+
+# ------------------------------------------------------------------------------------------- what a search rarely finds
+
+
+@pytest.mark.parametrize(
+    ("form", "mode", "options"),
+    [
+        *(("PNG", "RGBA", {}), ("PNG", "I;16", {}), ("TIFF", "I", {}), ("TIFF", "F", {}), ("JPEG", "CMYK", {})),
+        *(("PNG", "RGB", {"transparency": (0, 0, 0)}), ("JPEG", "RGB", {"progressive": True}), ("GIF", "P", {})),
+    ],
+)
+def test_the_largest_picture_takes_less_than_its_bounds(form: str, mode: str, options: dict[str, Any]) -> None:
+    content = hostile.large_picture(form, mode, 5_000, 4_000, **options)
+    fuzz.obey(fuzz.take_picture, content, fuzz.Tally())
+
+
+def test_a_jpeg_of_endless_scans_is_refused_before_they_are_drawn() -> None:
+    content = hostile.large_picture("JPEG", "L", 2_000, 2_000, progressive=True)
+    last = content.rindex(b"\xff\xc4", 0, content.rindex(b"\xff\xda"))  # the last scan, with its table
+    bomb = content[:-2] + content[last:-2] * 10_000 + content[-2:]
+    with pytest.raises(LabError, match=r"scans, at most 100 are read"):
+        fuzz.take_picture(bomb)
+
+
+@pytest.mark.parametrize(
+    ("ops", "words"),
+    [
+        ((Flatten(), Linear(4096), Linear(3000)), "parameters"),
+        ((Conv(500, 27, padding=13), Conv(20, 5)), "MACs"),
+        ((Conv(600, 1), *[MaxPool(27, 1, 13)] * 4), "pools that read"),
+    ],
+)
+def test_a_design_that_is_too_much_to_build_is_told_both_numbers(ops: tuple[Op, ...], words: str) -> None:
+    with pytest.raises(LabError, match=words) as caught:
+        affordable(Architecture("much", ops))
+    assert re.search(r"[\d,]{9,}.*, at most [\d,]{9,} are allowed on this server", str(caught.value))
+
+
+def test_every_network_of_the_lab_may_be_built() -> None:
+    for step in (*LADDER, *EXTRAS):
+        assert field_images(affordable(step.architecture)) >= 7
+
+
+def test_an_upload_of_nothing_but_brackets_is_no_design() -> None:
+    for text in ("[" * 1_000_000, '{"ops":' * 100_000, "9" * 1_000_000, '{"a":1,' * 100_000):
+        with pytest.raises(LabError):
+            fuzz.take_architecture(text)
