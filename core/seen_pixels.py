@@ -30,7 +30,7 @@ def seen_pixels(walked: Trace) -> list[Reached]:
 
 def _through(reached: Reached, window: Window, units: int) -> Reached:
     taps = np.arange(units)[:, None] * window.stride - window.padding + window.dilation * np.arange(window.kernel_size)
-    looks = np.zeros((units, len(reached)), np.int64)
+    looks = np.zeros((units, len(reached)), np.float32)  # whole numbers far below 2**24; a product of integers is slow
     unit, tap = np.nonzero((taps >= 0) & (taps < len(reached)))
     looks[unit, taps[unit, tap]] = 1
-    return np.asarray(looks @ reached.astype(np.int64) > 0)
+    return np.asarray(looks @ reached.astype(np.float32) > 0)
