@@ -1,8 +1,8 @@
 """Many seeds of one architecture and recipe, side by side: a run each, and one entry in the table, mean and deviation.
 
 On a CPU each seed trains in a process with its share of the cores; on a GPU each in a thread with a stream of its own,
-all reading the same data. A small network leaves much of either idle when it trains alone. What a seed comes to does
-not depend on the seeds beside it.
+all reading the same data. A small network leaves much of either idle when it trains alone. With LAB_RAY_ADDRESS set,
+each trains on a node of the cluster. What a seed comes to does not depend on the seeds beside it.
 """
 
 from __future__ import annotations
@@ -32,19 +32,20 @@ from core.checkpoint import device_name
 from core.errors import LabError
 from core.history import EpochRecord
 from core.recipe import Recipe, recipe_to_json
-from core.resident import Resident
 from core.spec import Architecture, architecture_to_json
 from core.trace import classifier
-from core.training import EpochEnd, Points, RateFound
+from core.training import EpochEnd, Event, Points, RateFound
 from lab.runs import Ending, Run, RunStore
-from lab.training_run import Order, carry_out
+from lab.settings import settings
+from lab.training_run import Order, Silence, carry_out
 from lab.worker import HEARTBEAT_SECONDS, data_for, insist, write_event
 
 ON_GPU = 8  # seeds side by side at most
+ON_CLUSTER = 256  # and on a cluster, which takes as many as its nodes have room for
 LEAVING_SECONDS = 5.0  # that a process is given to end by itself, when it is no longer wanted
 SPAWN = multiprocessing.get_context("spawn")  # a fork would copy locks that torch's threads hold
 
-Place = Literal["processes", "threads"]
+Place = Literal["processes", "threads", "cluster"]
 
 log = logging.getLogger("lab.many_seeds")
 
@@ -101,12 +102,25 @@ def cores() -> int:
 
 def most_side_by_side(device: torch.device) -> int:
     """How many seeds may train on the device at a time."""
-    return cores() if place_of(device) == "processes" else ON_GPU
+    match place_of(device):
+        case "processes":
+            return cores()
+        case "threads":
+            return ON_GPU
+        case "cluster":
+            return ON_CLUSTER
 
 
 def place_of(device: torch.device) -> Place:
-    """Where the seeds of a device train."""
+    """Where the seeds of a device train. On a cluster, LAB_RAY_GPUS says on what device."""
+    if settings().ray_address:
+        return "cluster"
     return "processes" if device.type == "cpu" else "threads"
+
+
+def on_gpu(device: torch.device) -> bool:
+    """Whether seeds train on GPUs: on a cluster LAB_RAY_GPUS says so, whatever this machine has."""
+    return settings().ray_gpus > 0 if place_of(device) == "cluster" else device.type == "cuda"
 
 
 # ----------------------------------------------------------------------------------------------------------- the store
@@ -145,6 +159,7 @@ def train_seeds(store: RunStore, plan: Plan, place: Place | None = None) -> Gene
 
 def _submit(store: RunStore, plan: Plan, worker: str) -> list[Run]:
     group = secrets.token_hex(8)
+    on_cluster = place_of(plan.device) == "cluster"
     return [
         store.submit(
             kind="train",
@@ -153,13 +168,13 @@ def _submit(store: RunStore, plan: Plan, worker: str) -> list[Run]:
             architecture=architecture_to_json(plan.architecture),
             recipe=recipe_to_json(replace(plan.recipe, seed=seed)),
             dataset=plan.dataset,
-            device=plan.device.type,
+            device="auto" if on_cluster else plan.device.type,
             parameters=classifier(plan.architecture).parameters,
             seed=seed,
             epochs=plan.recipe.epochs,
             seed_group=group,
             worker=worker,
-            device_name=device_name(plan.device),
+            device_name="Ray" if on_cluster else device_name(plan.device),
         )
         for seed in plan.seeds
     ]
@@ -213,19 +228,23 @@ def carry_out_all(
 
     `should_stop` is asked about a number now and then. An order that fails leaves the others alone.
     """
-    ways = {"processes": _in_processes, "threads": _in_threads}
+    ways = {"processes": _in_processes, "threads": _in_threads, "cluster": _on_cluster}
     return ways[place or place_of(pool.device)](pool, orders, should_stop)
 
 
 def _train(
-    order: Order, data: Callable[[], Resident], tell: Callable[[Said], None], should_stop: Callable[[], bool]
+    order: Order,
+    events: Callable[[], Iterator[Event | Silence]],
+    tell: Callable[[Said], None],
+    should_stop: Callable[[], bool],
 ) -> Ended:
-    """Train one seed; whatever goes wrong ends it and nothing else."""
+    """Train one seed, of which these are the events; whatever goes wrong ends it and nothing else."""
     try:
         if should_stop():
             return Ended("stopped")
-        for event in carry_out(order, data()):
-            tell(event.record if isinstance(event, EpochEnd) else event)
+        for event in events():
+            if not isinstance(event, Silence):
+                tell(event.record if isinstance(event, EpochEnd) else event)
             if isinstance(event, EpochEnd) and event.record.epoch == order.recipe.epochs - 1:
                 break  # done: a stop that comes now comes too late
             if should_stop():
@@ -242,23 +261,43 @@ def _train(
 
 def _in_threads(pool: Pool, orders: Sequence[Order], should_stop: Callable[[int], bool]) -> Saying:
     """Threads that share the data on the device, each order with a stream of its own."""
-    saying = queue.SimpleQueue[tuple[int, Said]]()
-    leaving = threading.Event()
     for order in orders:  # raises what is wrong with the data here, and loads them once
         data_for(pool.dataset, order.recipe, pool.device)
 
-    def beside_others(recipe: Recipe) -> Resident:
+    def beside_others(order: Order) -> Iterator[Event]:
         _take_stream(pool.device)
-        return data_for(pool.dataset, recipe, pool.device)
+        return _carry_out(pool, order)
+
+    return _a_thread_each(pool.side_by_side, orders, beside_others, should_stop)
+
+
+def _on_cluster(pool: Pool, orders: Sequence[Order], should_stop: Callable[[int], bool]) -> Saying:
+    """Each order on a node of the cluster, and where that is lost, on another; the files are written here."""
+    from lab.cluster.connection import connected
+
+    with connected(settings()) as cluster:
+        cluster.check_room()
+        cluster.ship(pool.dataset)  # raises what is wrong with the data here
+        events = partial(cluster.carry_out_anywhere, dataset=pool.dataset)
+        yield from _a_thread_each(min(pool.side_by_side, cluster.room()), orders, events, should_stop)
+
+
+def _a_thread_each(
+    side_by_side: int,
+    orders: Sequence[Order],
+    events: Callable[[Order], Iterator[Event | Silence]],
+    should_stop: Callable[[int], bool],
+) -> Saying:
+    saying = queue.SimpleQueue[tuple[int, Said]]()
+    leaving = threading.Event()
 
     def train(number: int, order: Order) -> None:
         def stop() -> bool:
             return leaving.is_set() or should_stop(number)
 
-        data = partial(beside_others, order.recipe)
-        saying.put((number, _train(order, data, lambda said: saying.put((number, said)), stop)))
+        saying.put((number, _train(order, lambda: events(order), lambda said: saying.put((number, said)), stop)))
 
-    executor = ThreadPoolExecutor(pool.side_by_side, thread_name_prefix="order")
+    executor = ThreadPoolExecutor(side_by_side, thread_name_prefix="order")
     try:
         for number, order in enumerate(orders):
             executor.submit(train, number, order)
@@ -387,5 +426,9 @@ def _serve(connection: Connection, pool: Pool) -> None:
         while True:
             order: Order | None = connection.recv()
             if order is not None:  # or it is a stop for the last one, which ended first
-                data = partial(data_for, pool.dataset, order.recipe, pool.device)
-                connection.send(_train(order, data, connection.send, connection.poll))
+                events = partial(_carry_out, pool, order)
+                connection.send(_train(order, events, connection.send, connection.poll))
+
+
+def _carry_out(pool: Pool, order: Order) -> Iterator[Event]:
+    return carry_out(order, data_for(pool.dataset, order.recipe, pool.device))

@@ -29,7 +29,7 @@ from core.resident import examples
 from core.spec import Architecture
 from core.study import SeedRun, Study, median_run, read_study, write_study
 from core.trace import classifier
-from lab.many_seeds import Ended, Pool, carry_out_all
+from lab.many_seeds import Ended, Pool, carry_out_all, on_gpu
 from lab.runs import lab_home
 from lab.shelf import SHIPPED
 from lab.studies import path_of, run_of
@@ -55,7 +55,7 @@ class Subject:
 
     def seeds(self, device: torch.device) -> tuple[int, ...]:
         """Those it is trained with unless others are asked for."""
-        if device.type == "cuda":
+        if on_gpu(device):
             return SEEDS_ON_GPU
         return SEEDS if classifier(self.architecture).parameters < LARGE else SEEDS[:1]
 

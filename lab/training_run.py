@@ -5,20 +5,21 @@ The two are apart because they may be on two machines: `events` needs the data a
 
 from __future__ import annotations
 
-import os
+import io
 import platform
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import torch
 
 from core import checkpoint
 from core.card import Card, Choice
 from core.errors import CheckpointError
+from core.files import replace_bytes
 from core.history import EpochRecord, RateChange
 from core.network import build
 from core.recipe import Recipe
@@ -61,6 +62,14 @@ class Surroundings:
     versions: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Silence:
+    """Nothing has come for a while from a run that is trained elsewhere: a moment to ask whether it is to go on."""
+
+
+Happening = TypeVar("Happening", bound=Event | Silence)
+
+
 def surroundings(data: Resident) -> Surroundings:
     """Those of a run in this process."""
     return Surroundings(
@@ -99,9 +108,9 @@ def kept(
     order: Order,
     around: Surroundings,
     state: State | None,
-    happening: Iterator[Event],
+    happening: Iterator[Happening],
     rate_changes: Sequence[RateChange] = (),
-) -> Iterator[Event]:
+) -> Iterator[Happening]:
     """The events, each once what should last of it is in the order's folder. `state`: what they go on from, if any."""
     recipe, history = order.recipe, list[EpochRecord]()
     if state is not None:
@@ -186,10 +195,9 @@ def load_state(folder: Path) -> State | None:
 
 def _save_state(folder: Path, state: State) -> None:
     path = folder / RESUME
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    content = io.BytesIO()
+    torch.save(state, content)
     try:
-        torch.save(state, temporary)
-        temporary.replace(path)
-    except (OSError, RuntimeError) as error:
-        temporary.unlink(missing_ok=True)
-        raise CheckpointError(f"{path}: could not be written: {error}") from None
+        replace_bytes(path, content.getvalue())
+    except OSError as error:
+        raise CheckpointError(f"{path}: {content.tell():,} bytes could not be written: {error.strerror}") from None

@@ -1,0 +1,44 @@
+"""The driver's process: `python -m lab.cluster [--idle SECONDS]`. `lab.jobs` starts it."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+from types import FrameType
+
+from core.errors import LabError
+from lab.cluster.connection import connected
+from lab.cluster.driver import Driver
+from lab.runs import RunStore, lab_home
+from lab.settings import settings
+from lab.worker import IDLE_SECONDS
+
+
+def main() -> int:
+    """Serve the queue until it has long been empty; 1, and the reason on standard error, where that cannot be done."""
+    parser = argparse.ArgumentParser(
+        prog="python -m lab.cluster", description=__doc__.splitlines()[0] if __doc__ else ""
+    )
+    parser.add_argument("--idle", type=float, default=IDLE_SECONDS, help="seconds without a run before it ends")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    try:
+        with connected(settings()) as cluster:
+            driver = Driver(RunStore(lab_home()), cluster)
+
+            def leave(signum: int, frame: FrameType | None) -> None:
+                driver.leaving.set()
+
+            signal.signal(signal.SIGTERM, leave)  # after Ray's own
+            signal.signal(signal.SIGINT, leave)
+            driver.work(arguments.idle)
+    except LabError as error:
+        print(error, file=sys.stderr, flush=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
