@@ -24,6 +24,7 @@ from core.trace import classifier
 from lab.bounds import check_bounds
 from lab.machine import read_machine, read_side_by_side
 from lab.person import Person, check_may_change
+from lab.prune import prune
 from lab.runs import Kind, Pause, Run, RunStore, Seat, silence
 from lab.settings import settings
 
@@ -32,6 +33,7 @@ GONE_SECONDS = 3.0  # and for this long, where its process is not there any more
 MOST_SNAPSHOT_PARAMETERS = 100_000  # 0.4 MB an epoch; those of large networks would fill a disk
 STARTING_SECONDS = 20.0  # within which a started worker is given the time to take its seat
 TENDING_SECONDS = 1.0  # between two looks at the workers
+PRUNING_SECONDS = 3600.0  # and at runs that are old enough to go
 CLUSTER = "ray"  # the device, as a seat names it, of the driver of a cluster
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -326,13 +328,19 @@ def watch(store: RunStore, run: Run) -> None:
 
 
 def supervise(store: RunStore, leaving: threading.Event) -> None:
-    """See to all runs, once a second, whether or not anybody looks at them, until it is time to leave."""
-    complaint = ""
+    """See to all runs, once a second, whether or not anybody looks at them, until it is time to leave.
+
+    Where it is set, old runs are deleted, once an hour.
+    """
+    complaint, pruned = "", float("-inf")
     while not leaving.wait(TENDING_SECONDS):
         try:
             tend(store)
             for run in {run.device: run for run in store.queue().waiting}.values():
                 watch(store, run)
+            if time.monotonic() - pruned > PRUNING_SECONDS:
+                pruned = time.monotonic()
+                prune(store, settings(), time.time())
             complaint = ""
         except LabError as error:  # such as a disk that is full; said once, not each second
             if str(error) != complaint:

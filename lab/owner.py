@@ -37,7 +37,9 @@ class OwnerCookie:
             if message["type"] == "http.response.start" and _is_page(message, scope):
                 secure = "; Secure" if _is_https(scope) else ""
                 value = f"{COOKIE}={secrets.token_urlsafe(32)}; Path=/; Max-Age={YEAR_SECONDS}; HttpOnly; SameSite=Lax"
-                message["headers"] = [*message.get("headers", ()), (b"set-cookie", (value + secure).encode())]
+                others = [each for each in message.get("headers", ()) if each[0].lower() != b"cache-control"]
+                mine = [(b"set-cookie", (value + secure).encode()), (b"cache-control", b"private, no-store")]
+                message["headers"] = others + mine  # a proxy that kept it would give many browsers one token
             await send(message)
 
         await self.app(scope, receive, with_cookie)

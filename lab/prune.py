@@ -35,7 +35,7 @@ def prune(store: RunStore, settings: Settings, now: float) -> list[Run]:
     """
     if not settings.keep_days and not settings.keep_runs:
         return []
-    gone = [run for run in due(store.runs(ALL, ENDED), settings, now) if _forget(store, run.id)]
+    gone = [run for run in due(store.runs(ALL, ENDED), settings, now) if store.delete_untagged(run.id)]
     for run in gone:
         folder = store.folder / run.id
         try:
@@ -46,13 +46,3 @@ def prune(store: RunStore, settings: Settings, now: float) -> list[Run]:
     if gone:
         log.info("%d runs deleted: kept are %d days, %d runs", len(gone), settings.keep_days, settings.keep_runs)
     return gone
-
-
-def _forget(store: RunStore, run_id: str) -> bool:
-    """Remove a run that has still ended and still has no tag, in one statement; False: it stays."""
-    places = ", ".join("?" * len(ENDED))
-    with store._writing() as connection:  # one transaction for each run: workers write in between
-        deleted = connection.execute(
-            f"DELETE FROM runs WHERE id = ? AND tags = '' AND status IN ({places})", (run_id, *ENDED)
-        )
-    return deleted.rowcount == 1

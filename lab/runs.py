@@ -704,6 +704,14 @@ class RunStore:
         if not deleted:
             raise RunError(f"run {self.get(run_id).id} is running; stop it before it is deleted")
 
+    def delete_untagged(self, run_id: str) -> bool:
+        """Removes a run that has ended and has no tag, and its figures, not its files; False: it stays."""
+        with self._writing() as connection:
+            deleted = connection.execute(
+                "DELETE FROM runs WHERE id = ? AND tags = '' AND status NOT IN ('queued', 'running')", (run_id,)
+            )
+        return deleted.rowcount == 1
+
     # --------------------------------------------------------------------------------- what a worker does with a run
 
     def claim(self, device_kinds: Collection[str], worker: str, device_name: str = "", a_person: int = 1) -> Run | None:
