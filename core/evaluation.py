@@ -11,6 +11,7 @@ from core.network import lay_out
 from core.resident import Examples, Normalisation, grey, normalised
 
 BATCH = 1_000  # images evaluated at once: large enough to be fast, small enough for a laptop
+MOST_BYTES = 80e6  # of one op's output for all of them; of a network with wide maps, fewer images go at once
 
 
 @torch.no_grad()
@@ -19,9 +20,32 @@ def log_probabilities(network: nn.Module, images: Tensor, normalisation: Normali
     was_training = network.training
     lay_out(network, images.device)
     network.eval()
-    parts = [F.log_softmax(network(normalised(grey(part), normalisation)), 1) for part in images.split(BATCH)]
+    parts = [
+        F.log_softmax(network(normalised(grey(part), normalisation)), 1)
+        for part in images.split(images_at_once(network, images))
+    ]
     network.train(was_training)
     return torch.cat(parts)
+
+
+@torch.no_grad()
+def images_at_once(network: nn.Module, images: Tensor) -> int:
+    """How many of the images (N, 28, 28) a network in evaluation mode is given at once, by its widest map for one."""
+    if len(images) <= 1:
+        return BATCH
+    widest = 1
+
+    def see(_module: nn.Module, _given: object, output: Tensor) -> None:
+        nonlocal widest
+        widest = max(widest, output.numel())
+
+    handles = [module.register_forward_hook(see) for module in network.modules()]
+    try:
+        network(grey(images[:1]))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return max(1, min(BATCH, int(MOST_BYTES / (4 * widest))))
 
 
 def evaluate(network: nn.Module, examples: Examples, normalisation: Normalisation) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.errors import SpecError
-from core.evaluation import BATCH, log_probabilities
+from core.evaluation import images_at_once, log_probabilities
 from core.resident import Normalisation, grey, normalised
 from core.spec import Architecture, Conv, ReLU, describe
 from core.trace import Layer, trace
@@ -231,7 +231,8 @@ def activity(
     layers = [layer for layer in trace(architecture).layers if isinstance(layer.op, ReLU)]
     answers = {layer.index: torch.zeros(layer.output[0], dtype=torch.float64) for layer in layers}
     zeros = dict.fromkeys(answers, 0.0)
-    for part in torch.tensor(images).split(BATCH):
+    shown = torch.tensor(images)
+    for part in shown.split(images_at_once(network, shown)):
         values = normalised(grey(part), normalisation)
         for index, module in enumerate(network):
             values = module(values)

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from core.evaluation import evaluate, log_probabilities, predict
+from core.evaluation import BATCH, MOST_BYTES, evaluate, images_at_once, log_probabilities, predict
 from core.mistakes import ORDERS, Predictions, confusion_matrix, mistakes
 from core.network import build
 from core.resident import Normalisation
-from core.spec import Architecture, LogSoftmax
+from core.spec import Architecture, Conv, GlobalAvgPool, Linear, LogSoftmax, ReLU
 from tests.tiny import PLAIN, TINY, tiny_data
 
 
@@ -117,3 +117,13 @@ def test_entropy_is_that_of_scipy() -> None:
     probabilities = np.random.default_rng(2).dirichlet(np.full(10, 0.1), 300).astype(np.float32)
     predictions = Predictions(probabilities, np.zeros(300, np.int64))
     np.testing.assert_allclose(predictions.entropy, entropy(probabilities, base=2, axis=1), atol=1e-5)
+
+
+def test_of_a_network_with_wide_maps_fewer_images_go_at_once_and_come_to_the_same() -> None:
+    wide = build(Architecture("wide", (Conv(2_000, 1), ReLU(), GlobalAvgPool(), Linear(10))), 0).eval()
+    images = torch.randint(0, 256, (40, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    at_once = images_at_once(wide, images)
+    assert 4 * at_once * 2_000 * 28 * 28 <= MOST_BYTES < 4 * (at_once + 1) * 2_000 * 28 * 28
+    whole = wide((images.unsqueeze(1) / 255 - 0.1307) / 0.3081).log_softmax(1)
+    torch.testing.assert_close(log_probabilities(wide, images, Normalisation()), whole, atol=1e-5, rtol=1e-4)
+    assert images_at_once(build(TINY, 0), images) == BATCH
