@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from core import catalogue
 from core.card import Card
-from core.errors import DataError, LabError, SpecError
+from core.errors import ClassError, DataError, LabError, SpecError
 from core.history import EpochRecord
 from core.mistakes import ORDERS, mistakes
 from core.mnist import DATASETS, EMBEDDED, data_root, download, is_present, load_split
@@ -151,6 +151,9 @@ def _parser() -> Parser:
 
     pruning = add("prune", prune_command, "Delete ended runs without a tag, by LAB_KEEP_DAYS and LAB_KEEP_RUNS.")
     pruning.add_argument("--dry-run", action="store_true", help="only say which")
+
+    locking = add("passphrase", passphrase_command, "Make the hash of the teacher's passphrase, which is a setting.")
+    locking.add_argument("--stdin", action="store_true", help="read it from standard input, instead of asking twice")
 
     fetching = add("data", data_command, "Which data sets are here, and where; with --download, fetch one.")
     fetching.add_argument("--download", metavar="NAME", nargs="?", const="MNIST", choices=DATASETS[:3])
@@ -652,6 +655,46 @@ def _in_words(manifest: Manifest) -> str:
 def _manifest_document(manifest: Manifest) -> dict[str, Json]:
     names = ("created", "runs", "drawings", "weights")
     return {name: getattr(manifest, name) for name in names} | {"files": len(manifest.files)}
+
+
+def passphrase_command(options: argparse.Namespace) -> Json:
+    """The hash of a passphrase, and where it goes; the passphrase itself is neither shown nor kept."""
+    from lab.class_lock import hash_of
+    from lab.settings import SECRETS, TABLE
+
+    found = hash_of(_piped_passphrase() if options.stdin else _asked_passphrase())
+    if not options.json:
+        print(found)
+        print(f"it goes into {SECRETS}:", file=sys.stderr)
+        print(f'\n[{TABLE}]\nclass_passphrase = "{found}"\n', file=sys.stderr)
+        print("or into the environment, as LAB_CLASS_PASSPHRASE; then start the app again", file=sys.stderr)
+    return {"class_passphrase": found}
+
+
+def _piped_passphrase() -> str:
+    """The first line of standard input; more of it would be a mistake that nobody sees."""
+    try:
+        lines = sys.stdin.read().splitlines()
+    except UnicodeDecodeError as error:
+        raise ClassError(f"the passphrase on standard input is no text: {error.reason}") from None
+    if len(lines) != 1:
+        raise ClassError(f"standard input has {len(lines):,} lines; the passphrase is 1")
+    return lines[0]
+
+
+def _asked_passphrase() -> str:
+    import warnings
+    from getpass import GetPassWarning, getpass
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", GetPassWarning)  # where it would be shown as it is typed
+            first, second = getpass("Passphrase: "), getpass("And again: ")
+    except (EOFError, GetPassWarning):
+        raise ClassError("there is no terminal to ask at; --stdin reads it from standard input") from None
+    if first != second:
+        raise ClassError("the two are not the same")
+    return first
 
 
 def prune_command(options: argparse.Namespace) -> Json:
