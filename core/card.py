@@ -20,6 +20,7 @@ from core.spec import Architecture, architecture_from_dict, architecture_to_dict
 from core.trace import classifier, spell
 
 VERSION = 1
+MOST_TEXT = 200  # characters of a name, a device or a hash
 
 Choice = Literal["last", "best on validation", "best, chosen on the test set"]
 Stored = Literal["float32", "float16"]
@@ -71,6 +72,9 @@ class Card:
         return held_from(self.test_accuracies, self.recipe.target_accuracy)
 
 
+NAMES = tuple(field.name for field in fields(Card))
+
+
 def card_to_dict(card: Card) -> dict[str, Json]:
     """The card's JSON form."""
     plain = {
@@ -93,7 +97,9 @@ def card_from_dict(data: Json, place: str) -> Card:
     """The card that a JSON object describes. Raises CheckpointError, its message beginning with `place`."""
     if not isinstance(data, dict) or data.get("version") != VERSION:
         version = data.get("version") if isinstance(data, dict) else None
-        raise CheckpointError(f"{place}: the card's version is {version}, this lab reads version {VERSION}")
+        raise CheckpointError(f"{place}: the card's version is {short(version)}, this lab reads version {VERSION}")
+    if surplus := [name for name in data if name != "version" and name not in NAMES]:
+        raise CheckpointError(f"{place}: unknown field {short(surplus[0])}; a card has {', '.join(NAMES)}")
     values: dict[str, Any] = {name: value for name, value in data.items() if name != "version"}
     try:
         values["architecture"] = architecture_from_dict(values["architecture"])
@@ -110,10 +116,10 @@ def card_from_dict(data: Json, place: str) -> Card:
     except LabError as error:
         raise CheckpointError(f"{place}: {error}") from None
     except (KeyError, TypeError) as error:
-        raise CheckpointError(f"{place}: the card does not have the fields of a card: {error}") from None
+        raise CheckpointError(f"{place}: the card does not have the fields of a card: {short(str(error))}") from None
     _check_plain(card, place)
     if card.choice not in get_args(Choice):
-        raise CheckpointError(f"{place}: choice {card.choice!r} is none of {', '.join(get_args(Choice))}")
+        raise CheckpointError(f"{place}: choice {short(card.choice)} is none of {', '.join(get_args(Choice))}")
     if card.stored not in get_args(Stored):
         raise CheckpointError(f"{place}: stored {short(card.stored)} is none of {', '.join(get_args(Stored))}")
     if not card.epoch < len(card.history):
@@ -141,6 +147,8 @@ def _check_plain(card: Card, place: str) -> None:
     kinds: dict[object, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float)}
     for field in fields(card):
         value = getattr(card, field.name)
+        if isinstance(value, str):
+            _check_text(value, f"{place}: {field.name}")
         if field.type in kinds and (isinstance(value, bool) or not isinstance(value, kinds[field.type])):
             raise CheckpointError(f"{place}: {field.name}: expected {field.type}, got {short(value)}")
         if isinstance(value, int | float) and not 0 <= value < 1e30:
@@ -149,6 +157,16 @@ def _check_plain(card: Card, place: str) -> None:
         raise CheckpointError(f"{place}: normalisation_sd: {card.normalisation_sd} is not above 0")
     if not isinstance(card.versions, dict) or not all(isinstance(each, str) for each in card.versions.values()):
         raise CheckpointError(f"{place}: versions: expected names and versions, got {short(card.versions)}")
+    for each in (*card.versions, *card.versions.values()):
+        _check_text(each, f"{place}: versions")
+
+
+def _check_text(text: str, place: str) -> None:
+    """Raises CheckpointError for a text too long for a line, or one that no page can show."""
+    if len(text) > MOST_TEXT:
+        raise CheckpointError(f"{place}: {len(text):,} characters, at most {MOST_TEXT} are allowed")
+    if any("\ud800" <= each <= "\udfff" for each in text):  # half of a pair: JSON can carry it, a page cannot
+        raise CheckpointError(f"{place}: {short(text)} is not valid Unicode text")
 
 
 def read_card(path: Path) -> Card:

@@ -34,6 +34,7 @@ FOUND = """() => ({
         .filter(each => each.textContent === 'sailing').length,
     arrows: (document.body.innerText.match(/→ ~~z/g) || []).length,
 })"""
+SHOWN = "([joiner, words]) => document.body.innerText.replaceAll(joiner, '').includes(words)"
 NOTHING = {"links": [], "marks": [], "formulas": 0, "icons": 0, "arrows": 0}
 
 
@@ -92,5 +93,4 @@ def test_a_name_is_shown_as_it_was_typed(path: str, pages: tuple[Server, dict[st
     page.wait_for_timeout(1_000)  # charts
     assert page.evaluate(FOUND) == NOTHING
     if path in ("train", "compare", "draw", "design", "field"):  # elsewhere in a canvas, a menu, or after a click
-        shown = page.evaluate("document.body.innerText").replace(JOINER, "")
-        assert "<b>x</b> :material/sailing: $y$" in shown
+        page.wait_for_function(SHOWN, arg=[JOINER, "<b>x</b> :material/sailing: $y$"])
