@@ -63,7 +63,11 @@ def serving(home: Path, port: int = 0, root: Path = ROOT) -> Iterator[Server]:
         yield Server(address, home, started, process)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:  # on a busy machine; its workers must not be left behind
+            process.kill()
+            process.wait()
         log.close()
         _end_workers(home)
 
