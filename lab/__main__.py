@@ -56,7 +56,12 @@ class Parser(argparse.ArgumentParser):
     """argparse, with one line for an error."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (--help says more)\n")
+        self.exit(2, f"{self.prog}: {one_line(message)} (--help says more)\n")
+
+
+def one_line(text: str) -> str:
+    """The text on one line, without what would move a terminal's cursor."""
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -70,13 +75,13 @@ def main(arguments: list[str] | None = None) -> int:
             print(json.dumps(document, indent=1))
         sys.stdout.flush()
         if isinstance(result, Incomplete):
-            print(f"python -m lab {options.name}: {' '.join(result.reason.split())}", file=sys.stderr)
+            print(f"python -m lab {options.name}: {one_line(result.reason)}", file=sys.stderr)
             return result.status
     except BrokenPipeError:  # whoever read it has enough, as in `steps | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the interpreter's end
         return 141  # what a shell says of a process that SIGPIPE ended
     except LabError as error:
-        print(f"python -m lab {options.name}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"python -m lab {options.name}: {one_line(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

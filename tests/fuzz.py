@@ -500,7 +500,7 @@ def take_words_of_runs(given: list[tuple[str, Any, Any]]) -> None:
     runs = store(str(lab_home()))
     run = made_run(runs, [0.5], status=None)
     for act, one, other in given:
-        which = run.id if other is None else other
+        which = run.id if other is None else other[:60]
         match act:
             case "rename" | "set_owner":
                 _refusable(lambda act=act, one=one, which=which: sendable(getattr(runs, act)(which, one).name))
