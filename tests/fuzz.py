@@ -626,7 +626,19 @@ def commands(draw: st.DrawFn) -> tuple[list[str], bytes]:
     )
     name = draw(
         st.sampled_from(
-            ["trace", "trace", "mistakes", "predict", "predict", "train", "range-test", "reproduce", "bench", "data"]
+            [
+                "trace",
+                "trace",
+                "mistakes",
+                "predict",
+                "predict",
+                "train",
+                "range-test",
+                "reproduce",
+                "bench",
+                "data",
+                "restore",
+            ]
         )
         | words
     )
@@ -639,6 +651,7 @@ def commands(draw: st.DrawFn) -> tuple[list[str], bytes]:
         "range-test": ["absent.json", draw(st.sampled_from(TEST_OPTIONS)), draw(words)],
         "reproduce": [f"absent-{draw(words)}", "--seeds", draw(words)],
         "bench": ["--rounds", draw(st.sampled_from(["0", "-1", "101", "x", "9" * 400]))],
+        "restore": [draw(words | st.just("FILE"))],
         "data": draw(st.lists(st.sampled_from(["--json", "--nothing", "--download=nothing"]), max_size=2)),
     }  # fmt: skip
     arguments = [name, *own.get(name, [draw(words)])]
