@@ -32,7 +32,7 @@ def affordable(architecture: Architecture, limits: Settings | None = None) -> Tr
 
 
 def field_images(walked: Trace) -> int:
-    """Over how many images the effective field of a network is taken: as many as take two seconds, 1 to FIELD_IMAGES."""
+    """Over how many images the effective field is taken: as many as take two seconds, 1 to FIELD_IMAGES."""
     cost = GRADIENT_COST * max(1, walked.macs + walked.pool_reads)
     fitting = min(MOST_FIELD_COST / cost, MOST_FIELD_BYTES / max(BYTES_PER_VALUE, walked.activation_bytes))
     return max(1, min(FIELD_IMAGES, int(fitting)))

@@ -21,11 +21,16 @@ class Person:
 MACHINE = Person(teacher=True)  # whoever has the command line has the files too
 
 
-def may_change(person: Person, run: Run) -> bool:
-    """Whether this is their run, or they are the teacher; what is nobody's is the teacher's, where there is one."""
+def owns(person: Person, owner_key: str) -> bool:
+    """Whether what has this owner is theirs, or they are the teacher; what is nobody's is the teacher's, if any."""
     if person.teacher:
         return True
-    return run.owner_key == person.key if run.owner_key else not settings().class_passphrase
+    return owner_key == person.key if owner_key else not settings().class_passphrase
+
+
+def may_change(person: Person, run: Run) -> bool:
+    """Whether they may stop, hold, name or delete a run."""
+    return owns(person, run.owner_key)
 
 
 def check_may_change(person: Person, run: Run) -> Run:

@@ -79,7 +79,7 @@ def test_what_was_kept_comes_back_in_another_home(home: Path, store: RunStore, t
     assert {name for name in files(other) if "sqlite" not in name} == {
         *(f"{run.id}/last.{ending}" for ending in ("safetensors", "json")),
         *(f"{run.id}/snapshots/epoch-000.{ending}" for ending in ("safetensors", "json")),
-        *("mine.safetensors", "mine.json", f"{run.id}/resume.pt", "designs/tiny.json"),
+        *("mine.safetensors", "mine.json", f"{run.id}/resume.pt", "designs/tiny.json", "designs/tiny.owner"),
     }
     for name, content in files(other).items():
         assert "sqlite" in name or content == files(home)[name]

@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 from core.bad_designs import BAD_DESIGNS
 from core.catalogue import LADDER, by_slug
 from core.edit import insert, move, remove, with_field
-from core.errors import LabError, SpecError
+from core.errors import ClassError, LabError, SpecError
 from core.link import from_code, to_code
 from core.spec import (
     MAX_OPS,
@@ -38,6 +38,7 @@ from lab.design import figures as design_figures
 from lab.design import saved as designs
 from lab.design.op_list import INPUT, Asked, asked_for
 from lab.design.views import pretty
+from lab.person import Person
 from lab.runs import RunStore, lab_home
 from tests.random_architectures import architectures
 from tests.test_learn_pages import metric, opened, said
@@ -273,9 +274,27 @@ def test_a_design_is_saved_under_its_name_found_again_and_deleted() -> None:
     other = opened(DESIGN, **{"from": "saved:Mine, the second"})
     assert not other.error
     assert metric(other, "Parameters") == "8,498"
-    click(other, "design-delete")
+    assert other.button(key="design-delete").disabled, "another browser's"
+    third = opened(DESIGN, **{"from": "a2-final-7758"})
+    third.text_input(key="design-name").set_value("Mine, the second").run()
+    click(third, "design-save")
+    assert "somebody else's" in third.error[0].value
+    assert designs.saved_design("Mine, the second") == shown(app)
+    click(app, "design-delete")
     assert designs.saved_names() == []
-    assert shown(other) == shown(app)  # what is on the page stays
+    assert metric(app, "Parameters") == "8,498"  # what is on the page stays
+
+
+def test_the_teacher_may_change_and_delete_any_design_and_it_stays_its_owners(home: Path) -> None:
+    designs.save_design(A2, Person("anna"))
+    assert designs.owner_of(A2.name) == "anna"
+    for act in (lambda: designs.save_design(A2, Person("ben")), lambda: designs.delete_design(A2.name, Person("ben"))):
+        with pytest.raises(ClassError, match="is somebody else's"):
+            act()
+    designs.save_design(A2, Person("teacher", teacher=True))
+    assert designs.owner_of(A2.name) == "anna"
+    designs.delete_design(A2.name, Person("teacher", teacher=True))
+    assert list((home / "designs").iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden", "a\\b", "x" * 61, "nul\x00", "dot.", "a\nb", "c:d"])

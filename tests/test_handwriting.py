@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import sqlite3
 import zipfile
@@ -22,6 +23,8 @@ from core.network import build
 from core.proportion import wilson
 from lab.draw import handwriting
 from lab.draw.handwriting import FILE_NAME, Handwriting, as_split
+from lab.owner import SESSION
+from lab.person import Person
 from tests.test_learn_pages import opened, said
 from tests.test_use_pages import save
 from tests.tiny import TINY
@@ -87,17 +90,19 @@ def test_the_export_is_the_set_as_pictures_with_safe_names_and_no_formula(tmp_pa
 def test_only_ones_own_drawing_is_deleted(tmp_path: Path) -> None:
     ours = filled(tmp_path, 2, "", "me")
     first, second = sorted(each.number for each in ours.drawings())
-    for author, nickname in (("another", ""), ("another", "Ada"), ("", "")):
+    for other in (Person("another"), Person("another", "Ada"), Person()):
         with pytest.raises(HandwritingError, match=f"drawing {first} is not yours"):
-            ours.delete(first, author, nickname)
-    ours.delete(first, "me")
+            ours.delete(first, other)
+    ours.delete(first, Person("me"))
     assert [each.number for each in ours.drawings()] == [second]
     with pytest.raises(HandwritingError, match="no longer there"):
-        ours.delete(first, "me")
+        ours.delete(first, Person("me"))
     image = digits(1)[0][0]
     of_ada = ours.keep(image, image, 3, "Ada", "her phone")
     assert of_ada > second  # a number is never used again, so that answers kept by number stay right
-    ours.delete(of_ada, "her laptop", "Ada")
+    with pytest.raises(HandwritingError, match="not yours"):
+        ours.delete(of_ada, Person("another phone", "Ada"))  # a nickname is nobody's own
+    ours.delete(of_ada, Person("a desk", teacher=True))
 
 
 def test_the_set_is_bounded_and_keeps_no_drawing_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,10 +206,12 @@ def test_a_nickname_is_shown_and_never_marked_up(two: None, home: Path) -> None:
     assert r"\<b\>\[x\](y)" in said(opened(HANDWRITING))
 
 
-def test_whoever_has_the_nickname_may_delete_and_others_may_not(two: None, home: Path) -> None:
-    filled(home, 2, "Ada")
-    assert not [each for each in opened(HANDWRITING, me="Bo").button if each.label == "Delete"]
+def test_whoever_has_the_browser_may_delete_and_a_nickname_is_not_enough(two: None, home: Path) -> None:
     app = opened(HANDWRITING, me="Ada")
+    key = hashlib.sha256(app.session_state[SESSION].encode()).hexdigest()  # there are no cookies here
+    filled(home, 2, "Ada", key)
+    assert not [each for each in opened(HANDWRITING, me="Ada").button if each.label == "Delete"]
+    app.run()
     next(each for each in app.button if each.label == "Delete").click().run()
     assert not app.exception
     assert Handwriting(home).count() == 1

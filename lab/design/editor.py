@@ -17,7 +17,7 @@ from core.spec import OPS, BatchNorm, Conv, Dropout, Op, ReLU, describe
 from core.trace import spell
 from lab import widgets
 from lab.design.op_list import INPUT, Asked, Row, op_list
-from lab.design.saved import saved_names
+from lab.design.saved import owner_of, saved_names
 from lab.design.start import start_titles
 from lab.design.state import (
     SELECTED,
@@ -34,6 +34,8 @@ from lab.design.state import (
     set_field,
     upload,
 )
+from lab.owner import me
+from lab.person import owns
 from lab.shelf import shipped
 from lab.studies import run_of, study_of, summarised
 from lab.words import escaped
@@ -82,7 +84,11 @@ def _files(now: Opened) -> None:
     )  # fmt: skip
     if names:
         chosen = st.selectbox("Saved", names, key="design-saved")
-        st.button("Delete it", key="design-delete", icon=":material/delete:", on_click=forget, args=(chosen,))
+        mine = owns(me(), owner_of(chosen))
+        st.button(
+            "Delete it", key="design-delete", icon=":material/delete:", on_click=forget, args=(chosen,),
+            disabled=not mine, help=None if mine else "Its owner, in the same browser, or the teacher can.",
+        )  # fmt: skip
     st.file_uploader("Open a JSON file", "json", key="design-upload", on_change=upload)
 
 

@@ -20,6 +20,7 @@ from core.trace import Layer, Trace, trace
 from lab.design.op_list import INPUT, Asked
 from lab.design.saved import delete_design, save_design
 from lab.design.start import DESIGN, FROM, SAVED, Start, start_in_url, start_named
+from lab.owner import me
 from lab.words import escaped, show_error
 
 HISTORY, SELECTED, PROBLEM = "design-history", "design-selected", "design-problem"  # the session's keys
@@ -171,7 +172,7 @@ def rename() -> None:
 
 def save() -> None:
     try:
-        name = save_design(st.session_state[HISTORY].present)
+        name = save_design(st.session_state[HISTORY].present, me())
         st.toast(f"Saved as {escaped(name)}", icon=":material/save:")
     except LabError as error:
         st.session_state[PROBLEM] = error
@@ -179,7 +180,7 @@ def save() -> None:
 
 def forget(name: str) -> None:
     try:
-        delete_design(name)
+        delete_design(name, me())
     except LabError as error:
         st.session_state[PROBLEM] = error
         return

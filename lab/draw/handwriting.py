@@ -24,6 +24,7 @@ from core.drawn_digit import SIDE, Grey
 from core.errors import HandwritingError
 from core.mnist import Split
 from core.record import short_number
+from lab.person import Person
 from lab.spreadsheet import Cell, csv_text
 
 FILE_NAME = "handwriting.sqlite3"
@@ -36,7 +37,7 @@ SCHEMA = """CREATE TABLE drawings (
     number INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used again: the same number is the same drawing
     label INTEGER NOT NULL CHECK (label BETWEEN 0 AND 9),
     nickname TEXT NOT NULL,
-    author TEXT NOT NULL,  -- the session it was drawn in
+    author TEXT NOT NULL,  -- the key of the browser it was drawn in; once, of the session
     moment REAL NOT NULL,
     digit BLOB NOT NULL CHECK (length(digit) = 784),
     drawing BLOB NOT NULL,
@@ -99,12 +100,12 @@ class Handwriting:
             connection.execute("COMMIT")
         return int(number)
 
-    def delete(self, number: int, author: str, nickname: str = "") -> None:
-        """Take one's own drawing out: of this session, or of that nickname. Raises HandwritingError for another's."""
+    def delete(self, number: int, by: Person) -> None:
+        """Take a drawing out: one's own, or, for the teacher, anybody's. Raises HandwritingError for another's."""
         with self._connected() as connection:
             done = connection.execute(
-                "DELETE FROM drawings WHERE number = ? AND (author = ? OR (nickname = ? AND nickname <> ''))",
-                (number, author, nickname),
+                "DELETE FROM drawings WHERE number = ?1 AND (?3 OR (author = ?2 AND ?2 <> ''))",
+                (number, by.key, by.teacher),
             )
             if not done.rowcount:
                 raise HandwritingError(f"drawing {short_number(number)} is not yours, or is no longer there")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +20,7 @@ from lab.figures import CLAIM, TEST, TRAIN, laid_out
 from lab.mistakes.gallery import enlarged
 from lab.mistakes.robustness import short_name
 from lab.nickname import nickname, nickname_field
+from lab.owner import me
 from lab.resources import answers_to, handwriting
 from lab.robustness_table import table as beyond_the_test_set
 from lab.shelf import Shelved
@@ -45,18 +45,12 @@ class Score:
         return len(self.answers)
 
 
-def author() -> str:
-    """This session's mark on what it keeps, which lets it take that out again."""
-    mark: str = st.session_state.setdefault("author", secrets.token_hex(8))
-    return mark
-
-
 def keep_form(picture: Grey) -> None:
     """Ask for the true digit of a drawing and keep it, prepared as MNIST was, whatever stages are switched off."""
 
     def keep(label: int) -> None:
         try:
-            number = handwriting().keep(prepare(picture).digit, picture, label, nickname(), author())
+            number = handwriting().keep(prepare(picture).digit, picture, label, nickname(), me().key)
         except LabError as error:
             st.session_state.keep_told = error
         else:
@@ -183,7 +177,7 @@ def score_chart(scores: Sequence[Score]) -> go.Figure:
 
 def set_gallery(drawings: Sequence[Drawing], scores: Sequence[Score]) -> None:
     """The set, the hardest first: each with its label, who drew it, and how many checkpoints read it."""
-    label, me = _label_picker(), nickname()
+    label, person = _label_picker(), me()
     agreed = np.zeros(len(drawings), np.int64)
     for score in scores:
         agreed += score.answers == np.array([each.label for each in drawings])
@@ -200,18 +194,18 @@ def set_gallery(drawings: Sequence[Drawing], scores: Sequence[Score]) -> None:
             said = f"{agreed[place]} of {len(scores)} read it" if scores else ""
             st.image(enlarged(each.digit), width=84, output_format="PNG", alt=f"A {each.label}; {said}.")
             st.markdown(f":small[**{each.label}** {escaped(each.nickname)}  \n{said}]", text_alignment="center")
-            if each.author == author() or (me and each.nickname == me):
+            if person.teacher or each.author == person.key:
                 st.button(
-                    "Delete", key=f"delete-{each.number}", on_click=_delete, args=(each.number, me),
-                    type="tertiary", icon=":material/delete:", help="Take your own drawing out of the set.",
+                    "Delete", key=f"delete-{each.number}", on_click=_delete, args=(each.number,),
+                    type="tertiary", icon=":material/delete:", help="Take it out of the set.",
                 )  # fmt: skip
     if refused := st.session_state.pop("delete_refused", None):
         show_error(refused)
 
 
-def _delete(number: int, me: str) -> None:
+def _delete(number: int) -> None:
     try:
-        handwriting().delete(number, author(), me)
+        handwriting().delete(number, me())
     except LabError as error:
         st.session_state.delete_refused = error
 
