@@ -7,6 +7,7 @@ import streamlit as st
 
 if __name__ == "__main__":  # a browser's run; Streamlit names the script so
     from lab import frame
+    from lab.classroom import follow
 
     st.set_page_config(
         page_title="The architecture lab",
@@ -28,6 +29,7 @@ if __name__ == "__main__":  # a browser's run; Streamlit names the script so
                 st.Page("pages/experiment/learning_rate.py", title="Learning rate", icon=":material/speed:"),
                 st.Page("pages/experiment/compare.py", title="Compare", icon=":material/compare_arrows:"),
                 st.Page("pages/experiment/board.py", title="Challenge board", icon=":material/flag:"),
+                st.Page("pages/experiment/queue.py", title="Queue", icon=":material/groups:"),
             ],
             "Use": [
                 st.Page("pages/use/mistakes.py", title="Mistakes", icon=":material/error:"),
@@ -41,7 +43,9 @@ if __name__ == "__main__":  # a browser's run; Streamlit names the script so
     )
     if not frame.presenting():
         frame.sidebar()
-    page.run()
+        follow.line(page)
+    with follow.shared(page):
+        page.run()
 else:
     # `streamlit run` finds this App and imports the file once, before the first browser comes. Because a folder named
     # pages exists, Streamlit would otherwise run the first session by its old discovery, which knows none of our pages

@@ -10,6 +10,7 @@ import streamlit as st
 
 from core.errors import LabError
 from core.mnist import DOWNLOAD_BYTES, EMBEDDED, data_root, is_present
+from lab.classroom import teacher
 from lab.jobs import ROOT, child_environment
 from lab.machine import read_machine
 from lab.resources import downloads, store
@@ -65,6 +66,7 @@ def sidebar() -> None:
     """Draw it; it ticks only while something is running."""
     with st.sidebar:
         try:
+            teacher.sidebar()
             running = store().runs(limit=1, statuses=("running", "queued"))
             st.fragment(_state, run_every=2.0 if running else None)()
         except LabError as error:

@@ -17,9 +17,11 @@ from core.mnist import EMBEDDED, Pixels, Split, SplitName, best_present, is_pres
 from lab.affordable import affordable, field_images
 from lab.board.ranking import LIMIT, Standing, standings
 from lab.class_lock import ClassLock
+from lab.classroom.queue_now import QueueNow, queue_now
 from lab.draw.handwriting import Handwriting
-from lab.expectation import Expected, expected
-from lab.runs import RunStore, lab_home
+from lab.expectation import LATEST, Expected, expected
+from lab.leading import Leading
+from lab.runs import Pace, RunStore, lab_home
 from lab.settings import settings
 from lab.vote.game import Rooms
 
@@ -152,6 +154,24 @@ def ranking() -> tuple[Standing, ...]:
 def class_lock() -> ClassLock:
     """Which browsers are the teacher's."""
     return ClassLock(settings().class_passphrase)
+
+
+@st.cache_resource
+def leading() -> Leading:
+    """Who leads the class, and where to."""
+    return Leading(class_lock().is_teacher)
+
+
+@st.cache_resource(ttl=1.0, max_entries=1, show_spinner=False)
+def the_queue() -> QueueNow:
+    """Who is under way and who waits, worked out once for all who look within a second."""
+    return queue_now(store(), expectations())
+
+
+@st.cache_resource(ttl=5.0, max_entries=1, show_spinner=False)
+def paces() -> list[Pace]:
+    """How fast the latest runs on this machine were."""
+    return store().paces(LATEST)
 
 
 @st.cache_resource(ttl=1.0, max_entries=1, show_spinner=False)

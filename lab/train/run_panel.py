@@ -21,17 +21,17 @@ from core.spec import architecture_from_json
 from core.trace import classifier
 from lab import figures, jobs
 from lab.bounds import iterations_per_epoch
-from lab.expectation import Expected
 from lab.live_plot import live_plot
 from lab.owner import me
 from lab.person import may_change
 from lab.rate.view import range_result
 from lab.report.view import report_button, zipped
-from lab.resources import expectations, store
+from lab.resources import expectations, store, the_queue
 from lab.runs import BatchRow, Run
 from lab.train import run_controls
 from lab.train.diagnosis import diagnosis, findings_of
 from lab.train.prediction import prediction_and_outcome, said_before
+from lab.turn import lost_in_words, turn_in_words
 from lab.widgets import headline, recipe_words
 from lab.words import escaped, show_error
 
@@ -118,7 +118,10 @@ def _panel(run: Run) -> None:
         range_result(run, batches)
         return
     _progress(run, recipe, batches)
-    if run.error:
+    if lost := lost_in_words(run, len(epochs)):
+        st.info(lost, icon=":material/healing:")
+        st.caption(escaped(run.error))
+    elif run.error:
         (st.error if run.status == "failed" else st.info)(escaped(run.error))
     if run.status in UNFINISHED:
         said_before(run)
@@ -161,7 +164,7 @@ def claimed_log(run: Run) -> tuple[float, ...]:
 
 def _status(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[BatchRow]) -> str:
     if run.status == "queued":
-        return f"queued, {turn_in_words(expectations().get(run.id))}"
+        return f"queued, {turn_in_words(expectations().get(run.id), _own_before(run))}"
     if run.status == "running":
         if run.paused_since is not None:
             return f"paused on {run.device_name}"
@@ -177,22 +180,15 @@ def _status(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[B
     return f"{run.status} after {len(epochs)} of {recipe.epochs} epochs"
 
 
+def _own_before(run: Run) -> int:
+    """How many runs of the same person go before a waiting one."""
+    return next((each.own_before for each in the_queue().waiting if each.run.id == run.id), 0)
+
+
 def is_next(run: Run) -> bool:
     """Whether no other run will start before this one."""
     turn = expectations().get(run.id)
     return turn is None or turn.turn.position == 0
-
-
-def turn_in_words(found: Expected | None) -> str:
-    """When a waiting run is expected to start."""
-    if found is None:  # submitted within this second
-        return "looking for its turn"
-    place = "next in line" if found.turn.position == 0 else f"{found.turn.position} before it"
-    if found.paused:
-        return f"{place}; the teacher holds the queue"
-    if found.turn.seconds < 1 or not found.measured:
-        return place
-    return f"{place}, starts in about {spell_seconds(found.turn.seconds)}"
 
 
 def _progress(run: Run, recipe: Recipe, batches: list[BatchRow]) -> None:

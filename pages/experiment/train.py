@@ -13,6 +13,7 @@ from lab.nickname import nickname_field
 from lab.owner import me
 from lab.resources import dataset_here, store
 from lab.runs import lab_home
+from lab.train.bounds_view import limits_of, tell
 from lab.train.diagnosis import held_against, reference_of
 from lab.train.prediction import prediction_form, prediction_text
 from lab.train.previews import before_a_run
@@ -39,10 +40,13 @@ with narrow:
         device = st.selectbox("Device", ["auto", *(machine.devices if machine else ())], key="device")
         nickname_field()
     with buttons:
+        limits = limits_of(step, recipe, dataset, me())
         start = st.button("Start training", type="primary", width="stretch", icon=":material/play_arrow:",
-                          shortcut="Ctrl+Enter")  # fmt: skip
+                          shortcut="Ctrl+Enter", disabled=limits is not None and not limits.may_train)  # fmt: skip
         test = st.button("Range test", width="stretch", icon=":material/speed:",
+                         disabled=limits is not None and not limits.may_test,
                          help="100 batches at rising learning rates; suggests one.")  # fmt: skip
+        tell(limits)
 
 with wide:
     frame.data_notice("MNIST" if dataset not in DOWNLOAD_BYTES else dataset)

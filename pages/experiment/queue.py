@@ -1,0 +1,23 @@
+"""Queue: who is under way and who waits, for everybody; and what the teacher decides for the class."""
+
+import streamlit as st
+
+from core.errors import LabError
+from lab import frame
+from lab.classroom import queue_view, teacher
+from lab.words import show_error
+
+frame.heading(
+    "The queue", "Who is under way, who waits, and when each is expected to start: everybody in turn, nobody twice."
+)
+narrow, wide = st.columns([1, 3.4], gap="large")
+try:
+    with narrow:
+        teacher.panel()
+        queue_view.rules()
+    with wide:
+        teacher.invitation()
+        queue_view.queue()
+except LabError as error:
+    show_error(error)
+st.page_link("pages/experiment/train.py", label="Train a network of your own", icon=":material/arrow_forward:")
