@@ -30,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SHIPPED_CODE = ("core", "lab")  # what a node gets of this repository; no data, no checkpoints
 SILENCE_SECONDS = 0.5  # after which it is said that nothing is said
 ROOM_SECONDS = 5.0  # that nodes are waited for before it is said that there is no room
+NOTICED_SECONDS = 60.0  # within which Ray notices that a node is dead
 REACH_SECONDS = 5.0  # to answer a knock; Ray itself would try for minutes
 
 log = logging.getLogger("lab.cluster")
@@ -155,6 +156,7 @@ class Cluster:
         trainer = self._trainer.options(
             num_cpus=self.cpus, num_gpus=gpus, max_concurrency=2, scheduling_strategy="SPREAD"
         ).remote()
+        asked = time.monotonic()
         try:
             said = getattr(trainer, method).options(num_returns="streaming").remote(work, *given)
             while True:
@@ -165,14 +167,32 @@ class Cluster:
                 message: Message = self._ray.get(next(said))
                 if isinstance(message, Failed):
                     raise LabError(message.error)
+                if isinstance(message, Surroundings):
+                    seconds = time.monotonic() - asked
+                    log.info("%s, seed %s: taken up after %.1f s", work.architecture.name, work.recipe.seed, seconds)
                 yield message
                 trainer.go_on.remote(rate_factor())
         except StopIteration:
             return
         except self._ray.exceptions.RayError as error:
+            if isinstance(error, self._ray.exceptions.ActorUnavailableError):
+                yield from self._until_dead(trainer)
             raise self._in_words(error, work) from error
         finally:
             self._ray.kill(trainer)
+
+    def _until_dead(self, trainer: Any) -> Iterator[Silence]:  # Any: Ray's handle of an actor
+        """Wait for Ray to know that a trainer is lost: until then it would put the next one on the same dead node."""
+        deadline = time.monotonic() + NOTICED_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                self._ray.get(trainer.go_on.remote(1.0), timeout=SILENCE_SECONDS)
+                return  # only the connection was lost; whoever waits for it has given it up
+            except self._ray.exceptions.ActorDiedError:
+                return
+            except self._ray.exceptions.RayError:
+                time.sleep(SILENCE_SECONDS)
+                yield Silence()
 
     def _in_words(self, error: Exception, work: Work) -> LabError:
         """Whether the run can go on elsewhere, and what has happened, in a sentence."""
