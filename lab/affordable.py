@@ -12,7 +12,7 @@ from core.trace import BYTES_PER_VALUE, Trace, trace
 from lab.settings import Settings, settings
 
 GRADIENT_COST = 30.0  # of the effective field beside a forward pass: up to 16 channels are followed back, at twice that
-MOST_FIELD_COST = 4e10  # multiply-adds and values read in all: about two seconds of one core
+MOST_FIELD_COST = 2.5e10  # multiply-adds and values read in all: about a second of one idle core
 MOST_FIELD_BYTES = 120e6  # of all maps of all images, which wait for the gradient
 FIELD_IMAGES = 100
 
@@ -32,7 +32,7 @@ def affordable(architecture: Architecture, limits: Settings | None = None) -> Tr
 
 
 def field_images(walked: Trace) -> int:
-    """Over how many images the effective field is taken: as many as take two seconds, 1 to FIELD_IMAGES."""
+    """Over how many images the effective field is taken: as many as two seconds allow, 1 to FIELD_IMAGES."""
     cost = GRADIENT_COST * max(1, walked.macs + walked.pool_reads)
     fitting = min(MOST_FIELD_COST / cost, MOST_FIELD_BYTES / max(BYTES_PER_VALUE, walked.activation_bytes))
     return max(1, min(FIELD_IMAGES, int(fitting)))

@@ -75,7 +75,7 @@ def test_a_design_that_is_too_much_to_build_is_told_both_numbers(ops: tuple[Op, 
 
 def test_every_network_of_the_lab_may_be_built() -> None:
     for step in (*LADDER, *EXTRAS):
-        assert field_images(affordable(step.architecture)) >= 7
+        assert field_images(affordable(step.architecture)) >= 5
 
 
 def test_an_upload_of_nothing_but_brackets_is_no_design() -> None:

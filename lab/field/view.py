@@ -95,8 +95,10 @@ def stage_of(layer: Layer, reached: Reached) -> Stage:
     says = f"field {before.size} + ({window.kernel_size} − 1){dilated} · {before.jump} = {after.size}"
     if window.stride > 1:
         says += f", jump {before.jump} · {window.stride} = {after.jump}"
-    pixels = [np.flatnonzero(row) for row in reached]
-    seen = tuple((int(each[0]), int(each[-1]), len(each)) if len(each) else (0, -1, 0) for each in pixels)
+    counts, firsts = reached.sum(1).tolist(), reached.argmax(1).tolist()
+    lasts = (reached.shape[1] - 1 - reached[:, ::-1].argmax(1)).tolist()
+    pixels = zip(firsts, lasts, counts, strict=True)
+    seen = tuple((first, last, count) if count else (0, -1, 0) for first, last, count in pixels)
     return Stage(layer.name, says, after.size, after.jump, after.start, units_of(layer), seen)
 
 
