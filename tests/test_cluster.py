@@ -39,7 +39,7 @@ from tests.tiny import TINY, same
 
 ROOT = Path(__file__).resolve().parents[1]
 ENDLESS = replace(RECIPE, epochs=1000)
-LONG = replace(RECIPE, epochs=14)
+LONG = replace(RECIPE, epochs=8)
 CPU = torch.device("cpu")
 RAY_ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -270,9 +270,9 @@ def test_a_killed_nodes_run_goes_on_elsewhere_to_the_weights_of_an_undisturbed_o
     for run in runs:
         ended = wait_for(store, run, "finished", "failed")
         assert (ended.status, ended.error) == ("finished", "")
-        assert [epoch.epoch for epoch in store.epochs(run.id)] == list(range(14))
+        assert [epoch.epoch for epoch in store.epochs(run.id)] == list(range(8))
         iterations = [batch.iteration for batch in store.batches(run.id, at_most=10_000)]
-        assert iterations == list(range(14 * -(-1437 // 64)))
+        assert iterations == list(range(8 * -(-1437 // 64)))
         network, card = checkpoint.load(store.folder / run.id / "last")
         assert [replace(e, seconds=0) for e in card.history] == [replace(e, seconds=0) for e in store.epochs(run.id)]
         assert same(network.state_dict(), undisturbed(replace(LONG, seed=run.seed), tmp_path / run.id))
