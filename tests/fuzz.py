@@ -535,6 +535,7 @@ def take_handwriting(given: tuple[Any, ...]) -> None:
     import numpy as np
 
     from lab.draw.handwriting import Handwriting
+    from lab.person import Person
     from lab.runs import lab_home
 
     label, nickname, author, size, level = given
@@ -548,8 +549,14 @@ def take_handwriting(given: tuple[Any, ...]) -> None:
     with zipfile.ZipFile(io.BytesIO(kept.export())) as archive:
         for row in csv.reader(io.StringIO(archive.read("labels.csv").decode(), newline="")):
             check_cells(row[2:3])
-    _refusable(lambda: kept.delete(number if number is not None else 3, author, nickname))
-    _refusable(lambda: kept.delete(10**30, nickname, author))
+    _refusable(lambda: kept.delete(10**30, Person(author, nickname)))
+    if number is None:
+        return
+    for stranger in (Person(f"{author}2", nickname), Person()):
+        _refusable(lambda stranger=stranger: kept.delete(number, stranger))
+        if not any(each.number == number for each in kept.drawings()):
+            raise BrokenLaw("a stranger took a drawing out")
+    _refusable(lambda: kept.delete(number, Person(author, nickname)))
 
 
 def check_cells(row: list[str]) -> None:
