@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from core.errors import RunError
@@ -31,6 +32,11 @@ def iterations_per_epoch(dataset: str, recipe: Recipe) -> int:
     return -(-(images - held_out) // recipe.batch_size)
 
 
+def batch_megabytes(walked: Trace, recipe: Recipe) -> int:
+    """Memory of a batch's maps and of their gradients, in 10^6 bytes: what training holds beside the weights."""
+    return math.ceil(2 * walked.activation_bytes * recipe.batch_size / 1e6)
+
+
 def bounds_of(
     walked: Trace, recipe: Recipe, dataset: str, settings: Settings, range_test: bool = False
 ) -> tuple[Bound, ...]:
@@ -40,6 +46,8 @@ def bounds_of(
     return (
         Bound("parameters", walked.parameters, settings.most_parameters),
         Bound("MACs for an image", walked.macs, settings.most_macs),
+        Bound("values that its pools read", walked.pool_reads, settings.most_macs),
+        Bound("MB for a batch", batch_megabytes(walked, recipe), settings.most_megabytes),
         Bound("epochs", epochs, settings.most_epochs),
         Bound("iterations", epochs * iterations_per_epoch(dataset, recipe) + testing, settings.most_iterations),
     )

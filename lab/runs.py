@@ -532,7 +532,8 @@ class RunStore:
                 connection.execute(_FORGET_BATCHES, (run_id,))
         if row is None:
             raise RunError(
-                f"run {run_id} is {self.get(run_id).status}; only one that was interrupted, stopped or failed can go on"
+                f"run {short(run_id)} is {self.get(run_id).status}; only one that was interrupted, stopped or failed "
+                "can go on"
             )
         return _run(row)
 
@@ -594,7 +595,7 @@ class RunStore:
         """Gives the run another name; its files keep theirs. Raises RunError for an empty or a long one."""
         name = plain_words(name, "the name", MOST_NAME)
         if not name:
-            raise RunError(f"run {run_id}: a name needs at least 1 character, this one has 0")
+            raise RunError(f"run {short(run_id)}: a name needs at least 1 character, this one has 0")
         return self._set(run_id, "name = ?", name)
 
     def set_tags(self, run_id: str, tags: Sequence[str]) -> Run:
@@ -642,7 +643,7 @@ class RunStore:
         """Multiplies the learning rates that are still to come by a factor of the recipe's own. Raises RunError."""
         if not 1 / MOST_RATE_FACTOR <= factor <= MOST_RATE_FACTOR:  # not a number is in no range
             raise RunError(
-                f"run {run_id}: the rate cannot be multiplied by {factor:g}: "
+                f"run {short(run_id)}: the rate cannot be multiplied by {factor:g}: "
                 f"that is outside {1 / MOST_RATE_FACTOR:g} to {MOST_RATE_FACTOR:g}"
             )
         return self._set(run_id, "rate_factor = ?", factor, where="kind = 'train' AND status IN ('queued', 'running')")

@@ -33,6 +33,7 @@ class Settings:
 
     most_parameters: Count = 10_000_000  # the largest of the ladder has 6.4 million
     most_macs: Count = 400_000_000  # for one image; the largest of the ladder takes 159 million
+    most_megabytes: Count = 8_000  # of a batch's maps and their gradients in training; C1's take 379
     most_epochs: Count = 100
     most_iterations: Count = 200_000  # 28 times what 15 epochs of batches of 128 are
     most_minutes: Count = 180  # of training, after which a run is stopped; it can go on later

@@ -79,7 +79,7 @@ def test_without_a_passphrase_there_is_no_teacher() -> None:
         ClassLock(hash_of(PASSPHRASE)).unlock("", PASSPHRASE)
 
 
-# ------------------------------------------------------------------------------------------------------------ the cookie
+# ----------------------------------------------------------------------------------------------------------- the cookie
 
 
 def page(request: Request) -> HTMLResponse:

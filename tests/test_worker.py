@@ -355,6 +355,10 @@ def test_a_server_keeps_to_its_bounds_unless_the_teacher_lifts_them(
         ask(TINY, replace(RECIPE, epochs=11))
     with pytest.raises(RunError, match=r"iterations: 450 is more than the 300"):
         ask(TINY, replace(RECIPE, epochs=10, batch_size=32))
+    monkeypatch.setattr(jobs, "settings", lambda: replace(strict, most_megabytes=1))
+    with pytest.raises(RunError, match=r"MB for a batch: \d+ is more than the 1 "):
+        ask(TINY, RECIPE)
+    monkeypatch.setattr(jobs, "settings", lambda: strict)
     assert store.runs() == []
     assert ask(TINY, replace(RECIPE, epochs=11), kind="range_test").bounded, "which trains no epochs"
     assert not ask(small, RECIPE, by=Person("teacher", teacher=True)).bounded

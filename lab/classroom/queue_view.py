@@ -246,6 +246,7 @@ def bounds_table(held: Settings) -> pd.DataFrame:
     most = {
         "parameters": held.most_parameters,
         "MACs an image": held.most_macs,
+        "MB for a batch": held.most_megabytes,
         "epochs": held.most_epochs,
         "iterations": held.most_iterations,
         "minutes": held.most_minutes,

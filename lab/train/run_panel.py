@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from contextlib import suppress
-from dataclasses import asdict, fields
+from dataclasses import astuple, fields
 from functools import partial
 
 import streamlit as st
@@ -28,6 +26,7 @@ from lab.rate.view import range_result
 from lab.report.view import report_button, zipped
 from lab.resources import expectations, store, the_queue
 from lab.runs import BatchRow, Run
+from lab.spreadsheet import csv_text
 from lab.train import run_controls
 from lab.train.diagnosis import diagnosis, findings_of
 from lab.train.prediction import prediction_and_outcome, said_before
@@ -267,8 +266,4 @@ def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
 
 def csv_of(epochs: list[EpochRecord]) -> str:
     """The epochs as CSV with a header, accuracies as fractions."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(EpochRecord)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(record) for record in epochs)
-    return text.getvalue()
+    return csv_text([field.name for field in fields(EpochRecord)], map(astuple, epochs))
