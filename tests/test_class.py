@@ -21,6 +21,7 @@ from core.spec import architecture_to_json
 from lab import class_acts, jobs
 from lab.__main__ import main
 from lab.class_lock import fits, hash_of
+from lab.classroom import follow
 from lab.classroom.queue_now import queue_now
 from lab.expectation import expected
 from lab.owner import SESSION
@@ -354,7 +355,8 @@ def test_what_streamlit_keeps_in_the_url_goes_along(store: RunStore) -> None:
     assert student.query_params["step"] == C6.slug
 
 
-def test_whoever_goes_to_another_page_lets_go_and_is_offered_the_way_back() -> None:
+def test_whoever_goes_to_another_page_lets_go_and_is_offered_the_way_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "LOST_SECONDS", 0.0)
     teacher, student = unlocked(), opened("pages/learn/ladder.py")
     teacher.toggle(key="lead_class").set_value(True).run()
     teacher.switch_page(STEP).run()
@@ -365,6 +367,18 @@ def test_whoever_goes_to_another_page_lets_go_and_is_offered_the_way_back() -> N
     student.switch_page("pages/learn/ladder.py").run()
     assert student.title[0].value == "The ladder"
     assert ":primary[Follow the teacher]" in labels(student)
+
+
+def test_a_move_that_was_lost_on_its_way_is_made_again() -> None:
+    """As when a tick of the page that is left comes in between: the next run is of that page again."""
+    teacher, student = unlocked(), opened("pages/learn/ladder.py")
+    teacher.toggle(key="lead_class").set_value(True).run()
+    teacher.switch_page(STEP).run()
+    pressed(student.run(), ":primary[Follow the teacher]")
+    assert student.title[0].value == "A step of the ladder"
+    student.switch_page("pages/learn/ladder.py").run()
+    assert student.title[0].value == "A step of the ladder"
+    assert "Following the teacher" in said(student)
 
 
 def test_the_link_joins_at_once_and_before_anybody_leads() -> None:

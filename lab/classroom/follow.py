@@ -8,12 +8,14 @@ be touched while a widget of the page that is left is bound to it: first to the 
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import NoReturn
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
-from streamlit.runtime.scriptrunner import StopException
+from streamlit.runtime.scriptrunner import StopException, get_script_run_ctx
 
 from core.errors import ClassError, SettingsError
 from lab.leading import PAGES, Place, place_of
@@ -26,9 +28,12 @@ from lab.words import show_error
 JOIN = "follow"  # ?follow=1
 FOLLOWING = "following"  # whether this session does
 SEEN = "followed_version"  # the version of the lead that it has moved to
-SENT = "followed_page"  # the page it was sent to
-COMING = "followed_place"  # what to set on the page it is being sent to
+SENT = "followed_place"  # where it was sent to
+COMING = "followed_coming"  # the same until it has got there
+MOVED = "followed_since"  # when it was sent there, on the clock of time.monotonic()
+HERE = "followed_here"  # the page that was drawn last
 FOLLOWER = "follower"  # its mark among the followers
+LOST_SECONDS = 3.0  # within which nobody leaves the page that they were taken to: see `_move`
 TICK = 1.0  # seconds between two looks of one who follows
 OFFER_TICK = 5.0  # and of one who may: nobody waits for it
 LEADER_TICK = 3.0  # and of the teacher, at how many follow
@@ -81,13 +86,16 @@ def line(page: StreamlitPage) -> None:
 
 
 def _line(page: StreamlitPage) -> None:
-    _arrive()
+    st.session_state[HERE] = _page_hash()
+    script = script_of(page)
+    _arrive(script)
     _join_by_link()
-    person = me()
-    if leading().leads(person):
+    if leading().leads(me()):
         _leader_line()
         return
-    if st.session_state.get(FOLLOWING) and st.session_state.get(SENT) not in ("", None, script_of(page)):
+    if st.session_state.get(FOLLOWING) and st.session_state.get(SENT) and st.session_state[SENT].page != script:
+        if time.monotonic() - st.session_state[MOVED] < LOST_SECONDS:
+            _move(st.session_state[SENT])
         let_go()  # they went to another page by themselves
     if st.session_state.get(FOLLOWING):
         _go_where_it_leads()
@@ -96,13 +104,15 @@ def _line(page: StreamlitPage) -> None:
         _offer()
 
 
-def _arrive() -> None:
+def _arrive(script: str) -> None:
     """The second step of a move: parameters and widgets, before the page is drawn that reads them."""
-    place: Place | None = st.session_state.pop(COMING, None)
+    place: Place | None = st.session_state.get(COMING)
     if place is None:
         return
-    own = {name: st.query_params[name] for name in (NAME,) if name in st.query_params}
-    st.query_params.from_dict({**own, **{name: list(values) for name, values in place.parameters}})
+    if place.page != script:
+        _move(place)
+    del st.session_state[COMING]
+    st.query_params.from_dict({**_own(), **{name: list(values) for name, values in place.parameters}})
     for name, value in place.widgets:
         st.session_state[name] = list(value) if isinstance(value, tuple) else value
 
@@ -123,6 +133,7 @@ def join() -> None:
 def let_go() -> None:
     """Follow no more."""
     st.session_state[FOLLOWING] = False
+    st.session_state.pop(COMING, None)
     leading().leave(_mark())
 
 
@@ -139,8 +150,25 @@ def _go_where_it_leads() -> None:
     lead = leading().now()
     st.session_state[SEEN] = lead.version
     if lead.place is not None:
-        st.session_state[COMING], st.session_state[SENT] = lead.place, lead.place.page
-        st.switch_page(lead.place.page, query_params=_own())
+        _move(lead.place)
+
+
+def _move(place: Place) -> NoReturn:
+    """The first step of a move.
+
+    A tick of the page that is left may be on its way from the browser meanwhile. Streamlit then takes the browser to be
+    there still: now, after which the next full run is of that page, or once the other has been drawn, after which the
+    next ticks are. Whoever finds that moves again.
+    """
+    st.session_state[COMING] = st.session_state[SENT] = place
+    st.session_state[MOVED] = time.monotonic()
+    st.switch_page(place.page, query_params=_own())
+
+
+def _page_hash() -> str:
+    """Of the page that this run is of."""
+    context = get_script_run_ctx()
+    return context.page_script_hash if context else ""
 
 
 def _own() -> dict[str, str]:
@@ -170,12 +198,15 @@ def _follower_line() -> None:
             width="content",
         )
         st.button(":primary[Let go]", key="let_go", on_click=let_go, type="tertiary", icon=":material/link_off:")
-    st.fragment(_follow, run_every=TICK)()
+    st.fragment(_follow, run_every=TICK)(on)
 
 
-def _follow() -> None:
-    """One tick: two numbers, and nothing more while they are the same."""
-    if st.session_state.get(SEEN) != leading().version(_mark()):
+def _follow(shown: bool) -> None:
+    """One tick: a few values compared, and nothing more while they are the same."""
+    if _page_hash() != st.session_state.get(HERE) and st.session_state.get(SENT):
+        _move(st.session_state[SENT])
+    _go_where_it_leads()
+    if leading().now().on != shown:
         st.rerun()
 
 
