@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -67,8 +68,14 @@ def ladder(points: Sequence[LadderPoint], ink: str, height: int = 440) -> go.Fig
     """Parameters against test accuracy: claims hollow, ours filled with their deviation, the challenge, the front.
 
     Two panels share the accuracy: the small networks on a linear axis, where the challenge is decided, and the large
-    ones, which would squeeze them into a tenth of the width. `ink` is the colour of the steps' names.
+    ones, which would squeeze them into a tenth of the width. `ink` is the colour of the steps' names. The same points
+    give the same figure, drawn once for everybody: show it, and leave it as it is.
     """
+    return _drawn_ladder(tuple(points), ink, height)
+
+
+@lru_cache(maxsize=8)  # a tenth of a second each; the ladder and a lesson show it, in the inks of two themes
+def _drawn_ladder(points: tuple[LadderPoint, ...], ink: str, height: int) -> go.Figure:
     figure = make_subplots(1, 2, shared_yaxes=True, column_widths=[0.84, 0.16], horizontal_spacing=0.025)
     places = _side_by_side(points)
     _front_line(figure, points, places)
