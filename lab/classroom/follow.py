@@ -184,6 +184,7 @@ def _row() -> st.delta_generator.DeltaGenerator:
     st.html(
         "<style>.st-key-class-line { margin: -4.6rem 0 2.6rem; min-height: 2rem; padding-left: 0.8rem;"
         " border-left: 3px solid #009E73; }"
+        " @media (max-width: 640px) { .st-key-class-line { margin: -2.4rem 0 2.2rem; row-gap: 0; } }"
         " .st-key-class-line button { min-height: 0; padding: 0; margin-top: 5px; }</style>"
     )
     return st.container(key="class-line", horizontal=True, vertical_alignment="center", gap="medium")
@@ -193,8 +194,7 @@ def _follower_line() -> None:
     on = leading().now().on
     with _row():
         st.markdown(
-            ":material/co_present: **Following the teacher**"
-            + ("" if on else " · nobody leads just now; you will be taken along"),
+            ":material/co_present: **Following the teacher**" + ("" if on else " · nobody leads just now"),
             width="content",
         )
         st.button(":primary[Let go]", key="let_go", on_click=let_go, type="tertiary", icon=":material/link_off:")
@@ -236,7 +236,11 @@ def _leader_line() -> None:
         with st.container(width="content"):
             st.fragment(how_many, run_every=LEADER_TICK)()
         st.button(
-            "Stop leading", key="stop_leading", on_click=stop_leading, type="tertiary", icon=":material/link_off:"
+            ":primary[Stop leading]",
+            key="stop_leading",
+            on_click=stop_leading,
+            type="tertiary",
+            icon=":material/link_off:",
         )
 
 

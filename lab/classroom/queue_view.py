@@ -169,10 +169,16 @@ def _teachers_row(each: InLine, person: Person) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"row-{each.run.id}"):
         st.markdown(
             f"**{each.place}** · **{_who(each.run)}**{_yours_badge(each.run, person)}{_urgent_badge(each.run)} · "
-            f"{_what(each.run)} · starts {_in(each.starts)}, ends {_in(each.ends)} · {escaped(each.run.device)}",
+            f"{_what(each.run)} · {_when(each)} · {escaped(each.run.device)}",
             width="stretch",
         )
         teacher.buttons(each.run, waiting=True, first=each.place == 1)
+
+
+def _when(each: InLine) -> str:
+    if each.starts is None:
+        return "held" if each.expected.paused else "time not known yet"
+    return f"starts {_in(each.starts)}, ends {_in(each.ends)}"
 
 
 def _in(seconds: float | None) -> str:
