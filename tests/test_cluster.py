@@ -122,9 +122,9 @@ def nodes() -> Iterator[Nodes]:
     head = _start(folder / "0", "--head", f"--port={port}", "--include-dashboard=false")
     nodes = Nodes(folder, port, head, [])
     try:
-        wait(lambda: _has_started(folder / "0"), "the head node had started")
-        nodes.add()
-        wait(lambda: _has_started(folder / "1"), "the other node had started")
+        wait(lambda: _has_started(head, folder / "0"), "the head node had started")
+        other = nodes.add()
+        wait(lambda: _has_started(other, folder / "1"), "the other node had started")
         yield nodes
     finally:
         for node in (head, *nodes.others):
@@ -133,8 +133,10 @@ def nodes() -> Iterator[Nodes]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _has_started(folder: Path) -> bool:
-    return "Ray runtime started" in (folder / "log").read_text(errors="replace")
+def _has_started(node: subprocess.Popen[bytes], folder: Path) -> bool:
+    said = (folder / "log").read_text(errors="replace")
+    assert node.poll() is None, f"a node ended with status {node.returncode}: {said[-2000:]}"
+    return "Ray runtime started" in said
 
 
 @pytest.fixture
