@@ -99,7 +99,7 @@ def test_stop_ends_a_run_and_says_after_how_many_epochs(page: Page, server: Serv
 
 def test_the_buttons_of_an_ended_run_act_on_the_whole_page(page: Page, server: Server) -> None:
     """A button in a fragment without a clock reruns the fragment alone: Go on and Start anew must do more."""
-    run = submitted(server, "train", epochs=400)
+    run = submitted(server, "train", epochs=100)  # the most that a run may have
     page.goto(f"{server.address}/train?run={run.id}")
     settled(page)
     store = RunStore(server.home)
