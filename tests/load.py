@@ -533,6 +533,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             row = asyncio.run(_until_told_to_end(ROWS[name](options)))
         except ClientError as error:
             row = Row(name, "", f"gave up: {error}", False, False)
+        except asyncio.CancelledError:
+            return 143  # what a shell says of a process that SIGTERM ended
         missed |= not row.reached
         verdict = "yes" if row.reached else "**no**"
         print(f"| {row.what} | {row.reach} | {row.measured} | {verdict} | {on} |", flush=True)

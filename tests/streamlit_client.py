@@ -352,6 +352,7 @@ class Tab:
             max_size=None,
             proxy=None,
             open_timeout=PATIENCE,
+            ping_interval=None,  # a page cannot ping; it answers the server's
         )
 
     async def _stay_connected(self) -> None:
