@@ -293,17 +293,20 @@ def test_a_worker_that_finds_the_seat_taken_leaves_before_it_warms_up(store: Run
 
 @pytest.mark.parametrize("device", ["cpu", "mps"])
 def test_after_an_unforeseen_error_a_worker_leaves_its_accelerator_for_a_fresh_one(
-    device: str, store: RunStore, worker: Worker
+    device: str, store: RunStore, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def breaks(*arguments: object) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr("lab.worker.carry_out", breaks)
     worker.device = torch.device(device)
+    monkeypatch.setattr(worker, "_load", lambda name, recipe: resident(load(name), recipe, torch.device("cpu")))
     run = queued(store)
-    (store.folder / run.id).mkdir()
-    torch.save({"no": "history"}, store.folder / run.id / RESUME)
     store.claim(["cpu"], worker.id)
     worker._carry_out(store.get(run.id))
     ended = store.get(run.id)
-    assert (ended.status, ended.error) == ("failed" if device == "cpu" else "queued", "KeyError: 'history'")
-    assert ended.lost == (device != "cpu")
+    assert ended.error == "RuntimeError: CUDA error: an illegal memory access was encountered"
+    assert (ended.status, ended.lost) == (("failed", 0) if device == "cpu" else ("queued", 1))
     assert worker.leaving.is_set() == (device != "cpu")
 
 
@@ -330,12 +333,17 @@ def test_a_run_is_stopped_when_its_minutes_are_over_and_can_go_on(
     worker.work(0.5)
     ended = store.get(run.id)
     assert (ended.status, ended.error) == ("stopped", "Its 0.02 minutes on this server are over; it can go on later")
+    assert store.batches(run.id), "it had trained until then"
     done = len(store.epochs(run.id))
-    assert done >= 1
     assert store.resume(run.id).status == "queued"
+    monkeypatch.setattr("lab.worker.settings", lambda: Settings())
     worker.leaving.clear()
-    worker.work(0.5)
-    assert len(store.epochs(run.id)) > done
+    thread = threading.Thread(target=worker.work, args=(0.5,))
+    thread.start()
+    wait(lambda: len(store.epochs(run.id)) > done, "it went on")
+    store.request_stop(run.id)
+    thread.join(PATIENCE)
+    assert store.get(run.id).error == ""
 
 
 def test_a_server_keeps_to_its_bounds_unless_the_teacher_lifts_them(
