@@ -397,7 +397,7 @@ def test_a_drawing_survives_a_visit_to_another_page(tiny: str) -> None:
 
 def test_a_networks_name_is_no_markup_above_its_answer(home: Path) -> None:
     save(home, "tiny", EMBEDDED, name="![x](http://e)")
-    assert opened(DRAW, checkpoint="tiny").metric[0].label.startswith(r"!\[x\](http\://e), ")
+    assert opened(DRAW, checkpoint="tiny").metric[0].label.startswith("!\\[x\\](http\\:\u2060//e), ")
 
 
 def test_two_drawings_read_at_once_leave_torch_its_threads() -> None:
