@@ -26,7 +26,7 @@ CHROMIUM_ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-expect.set_options(timeout=60_000)  # the machine may be busy; what is measured is measured elsewhere
+expect.set_options(timeout=120_000)  # the machine may be busy; what is measured is measured elsewhere
 IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"][data-test-connection-state="CONNECTED"]'
 
 
@@ -110,7 +110,7 @@ def browsing(executable: Path, width: int = 1280, height: int = 900, dark: bool 
             viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
         )
         page = context.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(120_000)
         yield page
         browser.close()
 

@@ -81,6 +81,7 @@ def test_a_short_run_grows_its_curve_and_ends(page: Page, server: Server) -> Non
 def with_second_look(page: Page, address: str) -> None:
     """A second tab finds the same run by its URL."""
     second = page.context.new_page()
+    second.set_default_timeout(120_000)  # other tests run beside this one
     second.goto(address)
     second.wait_for_selector(".live-plot")
     expect(second.get_by_text(re.compile("running on|finished after"))).to_be_visible()
