@@ -14,11 +14,13 @@ import secrets
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import asdict, replace
 from functools import lru_cache, partial
 from json import dumps
 from types import FrameType
+from typing import TypeVar
 
 import torch
 
@@ -30,13 +32,14 @@ from core.network import build
 from core.range_test import RangePoint, range_test_points, summarise
 from core.recipe import RangeTest, Recipe, recipe_from_json
 from core.resident import Resident, available_devices, choose_device, resident
-from core.spec import architecture_from_json
-from core.training import EpochEnd, Event, Points, RateFound, batch_sizes
+from core.spec import Architecture, architecture_from_json
+from core.training import EpochEnd, Event, Points, RateFound
+from lab.bounds import iterations_per_epoch
 from lab.jobs import STALE_SECONDS, tend
 from lab.machine import Machine, write_machine
 from lab.runs import BatchRow, Control, Pause, Run, RunStore, lab_home
 from lab.settings import settings
-from lab.training_run import Order, carry_out, epochs_done, factor_of
+from lab.training_run import Order, Silence, carry_out, epochs_done, factor_of
 
 HEARTBEAT_SECONDS = 1.0
 POLL_SECONDS = 0.1  # between two looks at an empty queue
@@ -45,6 +48,9 @@ RETRY_SECONDS = 1.0  # between them
 IDLE_SECONDS = 900.0  # of an empty queue, after which the worker ends itself
 HELD_SECONDS = 1800.0  # that a run is held at most, for as long as a class may talk about it
 HELD_BEFORE_OTHERS_SECONDS = 60.0  # and where other runs wait for the device
+
+Said = TypeVar("Said")
+Stream = Generator[Said, None, None]  # what a run says, from here or from a node; closed, the run ends there
 
 log = logging.getLogger("lab.worker")
 
@@ -157,21 +163,25 @@ class Worker:
         self.store.rewind(run.id, self.id, len(done))
         for record in done:  # one may have been saved by a worker that was killed before it wrote it to the store
             self.store.add_epoch(run.id, self.id, record)
-        data = self._load(run.dataset, recipe)
-        batches = len(batch_sizes(len(data.train), recipe.batch_size))
+        batches = iterations_per_epoch(run.dataset, recipe)
         changes = [change for change in run.rate_changes if change.iteration < len(done) * batches]
         if tuple(changes) != run.rate_changes:  # those of the iterations that are done again never came into force
             self._insist(lambda: self.store.set_rate_changes(run.id, self.id, changes))
         self._change_rate(run, changes, len(done) * batches, self.store.control(run.id).rate_factor)
-        for event in carry_out(order, data, changes):
-            mine = self._insist(partial(write_event, self.store, run, event))
-            if isinstance(event, EpochEnd) and event.record.epoch == recipe.epochs - 1:
-                break  # done: a stop that comes now comes too late
-            control = self._heed(run, event)
-            if not mine or control.stop:
-                return True
-            if (following := _next_iteration(event, batches)) < recipe.epochs * batches:
-                self._change_rate(run, changes, following, control.rate_factor)
+        with closing(self._events(run, order, changes)) as events:
+            for event in events:
+                if isinstance(event, Silence):
+                    if self._should_stop(run):
+                        return True
+                    continue
+                mine = self._insist(partial(write_event, self.store, run, event))
+                if isinstance(event, EpochEnd) and event.record.epoch == recipe.epochs - 1:
+                    break  # done: a stop that comes now comes too late
+                control = self._heed(run, event)
+                if not mine or control.stop:
+                    return True
+                if (following := _next_iteration(event, batches)) < recipe.epochs * batches:
+                    self._change_rate(run, changes, following, control.rate_factor)
         return False
 
     def _heed(self, run: Run, event: Event) -> Control:
@@ -207,22 +217,38 @@ class Worker:
 
     def _range_test(self, run: Run) -> bool:
         """The range test, a batch row for each point, and its result; returns whether it was stopped."""
-        recipe = recipe_from_json(run.recipe)
+        recipe, architecture = recipe_from_json(run.recipe), architecture_from_json(run.architecture)
         settings = recipe.range_test or RangeTest()
-        network = build(architecture_from_json(run.architecture), recipe.seed).to(self.device)
         points: list[RangePoint] = []
         rows: list[BatchRow] = []
         told = 0.0
-        for point in range_test_points(network, self._load(run.dataset, recipe), recipe, settings):
-            rows.append(BatchRow(len(points), 0, point.smoothed, 0.0, point.learning_rate, 0.0))
-            points.append(point)
-            if time.monotonic() - told > 0.2:
-                if not self._insist(partial(self.store.add_batches, run.id, self.id, rows)) or self._should_stop(run):
-                    return True
-                rows, told = [], time.monotonic()
+        with closing(self._points(run, architecture, recipe, settings)) as coming:
+            for point in coming:
+                if isinstance(point, Silence):
+                    if self._should_stop(run):
+                        return True
+                    continue
+                rows.append(BatchRow(len(points), 0, point.smoothed, 0.0, point.learning_rate, 0.0))
+                points.append(point)
+                if time.monotonic() - told > 0.2:
+                    mine = self._insist(partial(self.store.add_batches, run.id, self.id, rows))
+                    if not mine or self._should_stop(run):
+                        return True
+                    rows, told = [], time.monotonic()
         result = dumps(asdict(summarise(points, settings)))
         self._insist(lambda: self.store.add_batches(run.id, self.id, rows))
         return not self._insist(lambda: self.store.set_result(run.id, self.id, result))
+
+    def _events(self, run: Run, order: Order, changes: Sequence[RateChange]) -> Stream[Event | Silence]:
+        """Where the run's events come from; a driver of a cluster has them from elsewhere."""
+        yield from carry_out(order, self._load(run.dataset, order.recipe), changes)
+
+    def _points(
+        self, run: Run, architecture: Architecture, recipe: Recipe, settings: RangeTest
+    ) -> Stream[RangePoint | Silence]:
+        """Where a range test's points come from."""
+        network = build(architecture, recipe.seed).to(self.device)
+        yield from range_test_points(network, self._load(run.dataset, recipe), recipe, settings)
 
     def _insist(self, write: Callable[[], bool]) -> bool:
         return insist(write, self.leaving.wait)

@@ -12,26 +12,24 @@ import os
 import secrets
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import asdict
-from functools import partial
-from json import dumps
 
 import torch
 
 from core.errors import LabError, NodeLostError
-from core.range_test import RangePoint, summarise
-from core.recipe import RangeTest, recipe_from_json
-from core.spec import architecture_from_json
-from core.training import EpochEnd
-from lab.bounds import iterations_per_epoch
+from core.history import RateChange
+from core.range_test import RangePoint
+from core.recipe import RangeTest, Recipe
+from core.spec import Architecture
+from core.training import Event
 from lab.cluster.connection import Cluster
 from lab.jobs import CLUSTER, STALE_SECONDS, tend
 from lab.machine import Machine, write_machine
-from lab.runs import BatchRow, Run, RunStore
+from lab.runs import Run, RunStore
 from lab.settings import settings
-from lab.training_run import Order, Silence, epochs_done
-from lab.worker import HEARTBEAT_SECONDS, POLL_SECONDS, Worker, _next_iteration, write_event
+from lab.training_run import Order, Silence
+from lab.worker import HEARTBEAT_SECONDS, POLL_SECONDS, Stream, Worker
 
 KINDS = ("auto", "cpu", "cuda", "mps")  # the devices that a queued run may ask for; there is no mps on a cluster
 
@@ -144,53 +142,15 @@ class Attendant(Worker):
             log.exception("run %s failed", run.id)
             self._fail(run, f"{type(error).__name__}: {error}")
 
-    def _train(self, run: Run) -> bool:
-        """As a worker's, of events that come from a node."""
-        recipe, folder = recipe_from_json(run.recipe), self.store.folder / run.id
-        architecture = architecture_from_json(run.architecture)
-        order = Order(run.name, run.slug, architecture, recipe, folder, snapshots=run.snapshots)
-        done = epochs_done(folder)
-        self.store.rewind(run.id, self.id, len(done))
-        for record in done:
-            self.store.add_epoch(run.id, self.id, record)
-        batches = iterations_per_epoch(run.dataset, recipe)
-        changes = [change for change in run.rate_changes if change.iteration < len(done) * batches]
-        if tuple(changes) != run.rate_changes:
-            self._insist(lambda: self.store.set_rate_changes(run.id, self.id, changes))
-        self._change_rate(run, changes, len(done) * batches, self.store.control(run.id).rate_factor)
-        with closing(self.cluster.carry_out(order, run.dataset, run.device, changes)) as events:
-            for event in events:
-                if isinstance(event, Silence):
-                    if self._should_stop(run):
-                        return True
-                    continue
-                mine = self._insist(partial(write_event, self.store, run, event))
-                if isinstance(event, EpochEnd) and event.record.epoch == recipe.epochs - 1:
-                    break  # done: a stop that comes now comes too late
-                control = self._heed(run, event)
-                if not mine or control.stop:
-                    return True
-                if (following := _next_iteration(event, batches)) < recipe.epochs * batches:
-                    self._change_rate(run, changes, following, control.rate_factor)
-        return False
+    def _events(self, run: Run, order: Order, changes: Sequence[RateChange]) -> Stream[Event | Silence]:
+        return self.cluster.carry_out(order, run.dataset, run.device, changes)
 
-    def _range_test(self, run: Run) -> bool:
-        """As a worker's, of points that come from a node."""
-        recipe, architecture = recipe_from_json(run.recipe), architecture_from_json(run.architecture)
-        settings = recipe.range_test or RangeTest()
-        points: list[RangePoint] = []
+    def _points(
+        self, run: Run, architecture: Architecture, recipe: Recipe, settings: RangeTest
+    ) -> Stream[RangePoint | Silence]:
         with closing(self.cluster.range_test_points(architecture, recipe, settings, run.dataset, run.device)) as coming:
             for each in coming:
                 if isinstance(each, Silence):
-                    if self._should_stop(run):
-                        return True
-                    continue
-                rows = [
-                    BatchRow(number, 0, point.smoothed, 0.0, point.learning_rate, 0.0)
-                    for number, point in enumerate(each, start=len(points))
-                ]
-                points += each
-                if not self._insist(partial(self.store.add_batches, run.id, self.id, rows)) or self._should_stop(run):
-                    return True
-        result = dumps(asdict(summarise(points, settings)))
-        return not self._insist(lambda: self.store.set_result(run.id, self.id, result))
+                    yield each
+                else:
+                    yield from each
