@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Page, expect, sync_playwright
 
@@ -119,6 +120,17 @@ def settled(page: Page) -> None:
     """Wait until the script has run and the page is connected, and see that it shows no exception."""
     page.wait_for_selector(IDLE)
     expect(page.locator('[data-testid="stException"]')).to_have_count(0)
+
+
+def wait_until(page: Page, expression: str, arg: Any = None, seconds: float = 120.0) -> None:
+    """Ask the page until a JavaScript expression, or a function of `arg`, is true.
+
+    `Page.wait_for_function` asks from within the page, where our Content-Security-Policy rightly forbids `eval`.
+    """
+    deadline = time.monotonic() + seconds
+    while not page.evaluate(expression, arg):
+        assert time.monotonic() < deadline, f"not true after {seconds:g} s: {expression}"
+        page.wait_for_timeout(20)
 
 
 def screenshot(page: Page, name: str) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-from tests.app_server import IDLE, ROOT, browsing, serving, settled
+from tests.app_server import IDLE, ROOT, browsing, serving, settled, wait_until
 
 
 def browser() -> Path:
@@ -87,8 +87,8 @@ def first_point() -> None:
 def _start(page: Page) -> float:
     started = time.perf_counter()
     page.get_by_role("button", name="Start training").click()
-    page.wait_for_function(
-        "[...document.querySelectorAll('.live-plot')].some(e => e.data?.some(t => t.name == 'each batch'))"
+    wait_until(
+        page, "[...document.querySelectorAll('.live-plot')].some(e => e.data?.some(t => t.name == 'each batch'))"
     )
     return time.perf_counter() - started
 
@@ -179,7 +179,7 @@ def range_test_point() -> None:
             page.wait_for_timeout(2000)
             started = time.perf_counter()
             page.get_by_role("button", name="Start the range test").click()
-            page.wait_for_function(POINTS)
+            wait_until(page, POINTS)
             seconds.append(time.perf_counter() - started)
             page.get_by_text("finished").first.wait_for()
         told("range test: first point, worker warm", seconds[1:], "2 s")
@@ -217,7 +217,7 @@ def stroke() -> None:
             page.mouse.move(box["x"] + 90 + 12 * number, box["y"] + 200 - 10 * number, steps=6)
             page.mouse.up()
             started = time.perf_counter()
-            page.wait_for_function(f"before => ({BARS}) != before && ({BARS}) != ''", arg=before)
+            wait_until(page, f"before => ({BARS}) != before && ({BARS}) != ''", before)
             seconds.append(time.perf_counter() - started)
             page.wait_for_selector(IDLE)
             page.wait_for_timeout(700)

@@ -17,7 +17,7 @@ from core.mnist import EMBEDDED
 from core.recipe import recipe_to_json
 from core.spec import architecture_to_json
 from lab.runs import Kind, Run, RunStore
-from tests.app_server import SCREENSHOTS, Server, browsing, screenshot, serving, settled
+from tests.app_server import SCREENSHOTS, Server, browsing, screenshot, serving, settled, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -65,7 +65,7 @@ def test_a_short_run_grows_its_curve_and_ends(page: Page, server: Server) -> Non
     first = points_drawn(page)
     node = page.locator(".live-plot").last
     node.evaluate("element => { element.dataset.seen = 'yes' }")
-    page.wait_for_function("before => document.querySelectorAll('.live-plot')[1].data[0].x.length > before", arg=first)
+    wait_until(page, "before => document.querySelectorAll('.live-plot')[1].data[0].x.length > before", first)
     assert node.get_attribute("data-seen") == "yes", "the live chart was mounted anew"
     screenshot(page, "training")
     run_address = page.url
@@ -104,7 +104,7 @@ def test_the_buttons_of_an_ended_run_act_on_the_whole_page(page: Page, server: S
     page.goto(f"{server.address}/train?run={run.id}")
     settled(page)
     store = RunStore(server.home)
-    page.wait_for_function("document.body.innerText.includes('Test, last epoch')")  # an epoch is done
+    wait_until(page, "document.body.innerText.includes('Test, last epoch')")  # an epoch is done
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("stopped after")).to_be_visible()
 
@@ -147,7 +147,7 @@ def submitted(server: Server, kind: Kind, epochs: int) -> Run:
 
 def points_drawn(page: Page) -> int:
     """How many batches the loss curve shows."""
-    page.wait_for_function("document.querySelectorAll('.live-plot')[1]?.data?.[0]?.x?.length > 0")
+    wait_until(page, "document.querySelectorAll('.live-plot')[1]?.data?.[0]?.x?.length > 0")
     return int(page.evaluate("document.querySelectorAll('.live-plot')[1].data[0].x.length"))
 
 

@@ -15,7 +15,7 @@ from core.spec import Architecture
 from lab.draw.handwriting import Handwriting
 from lab.runs import RunStore
 from lab.words import JOINER
-from tests.app_server import Server, browsing, serving, settled
+from tests.app_server import Server, browsing, serving, settled, wait_until
 from tests.made_runs import made_run, save_weights
 from tests.tiny import TINY
 
@@ -93,4 +93,4 @@ def test_a_name_is_shown_as_it_was_typed(path: str, pages: tuple[Server, dict[st
     page.wait_for_timeout(1_000)  # charts
     assert page.evaluate(FOUND) == NOTHING
     if path in ("train", "compare", "draw", "design", "field"):  # elsewhere in a canvas, a menu, or after a click
-        page.wait_for_function(SHOWN, arg=[JOINER, "<b>x</b> :material/sailing: $y$"])
+        wait_until(page, SHOWN, [JOINER, "<b>x</b> :material/sailing: $y$"])
