@@ -35,10 +35,11 @@ from core.recipe import Recipe, recipe_to_json
 from core.spec import Architecture, architecture_to_json
 from core.trace import classifier
 from core.training import EpochEnd, Event, Points, RateFound
+from lab.carrier import insist, write_event
 from lab.runs import Ending, Run, RunStore
 from lab.settings import settings
 from lab.training_run import Order, Silence, carry_out
-from lab.worker import HEARTBEAT_SECONDS, data_for, insist, write_event
+from lab.worker import HEARTBEAT_SECONDS, data_for
 
 ON_GPU = 8  # seeds side by side at most
 ON_CLUSTER = 256  # and on a cluster, which takes as many as its nodes have room for

@@ -24,11 +24,11 @@ from core.resident import resident
 from core.spec import Architecture, Conv, Flatten, Linear, architecture_to_json
 from core.trace import classifier
 from core.training import EpochEnd, Event, Points, train
-from lab import jobs, worker
+from lab import carrier, jobs
 from lab.person import MACHINE
 from lab.runs import Run, RunStore
 from lab.training_run import SNAPSHOTS, Order, carry_out
-from lab.worker import Worker
+from lab.worker import Worker, data_for
 from tests.tiny import TINY, same, tiny_data, trained
 
 PATIENCE = 90.0  # seconds; the machine may be busy with other things
@@ -173,7 +173,7 @@ def test_a_run_is_stepped_through_an_epoch_at_a_time_and_ends_as_if_never_held(
     store.set_pause(run.id, "")
     wait(lambda: store.get(run.id).status == "finished", "it was finished")
     assert store.get(run.id).paused_since is None
-    for _ in carry_out(Order("tiny", "", TINY, RECIPE, tmp_path), working._load(EMBEDDED, RECIPE)):
+    for _ in carry_out(Order("tiny", "", TINY, RECIPE, tmp_path), data_for(EMBEDDED, RECIPE, working.device)):
         pass
     weights = [checkpoint.load(folder / "last")[0].state_dict() for folder in (tmp_path, store.folder / run.id)]
     assert same(*weights)
@@ -215,7 +215,7 @@ def test_a_held_run_is_stopped_at_once_and_resumed_keeps_its_rate(store: RunStor
 def test_a_held_run_makes_room_when_others_have_waited_long_enough(
     store: RunStore, working: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "HELD_BEFORE_OTHERS_SECONDS", 0.5)
+    monkeypatch.setattr(carrier, "HELD_BEFORE_OTHERS_SECONDS", 0.5)
     run = queued(store)
     store.set_pause(run.id, "epoch")
     held_after(store, run, 1)
@@ -275,7 +275,7 @@ def test_a_change_in_an_epoch_that_was_lost_is_forgotten_when_the_run_goes_on(st
     own = Worker(store, "cpu")
     claimed = store.claim(["cpu"], own.id)
     assert claimed is not None
-    own._carry_out(claimed)
+    own.carry_out(claimed)
     ended = store.get(run.id)
     assert (ended.status, ended.rate_changes) == ("finished", ())
 

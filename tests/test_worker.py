@@ -300,10 +300,12 @@ def test_after_an_unforeseen_error_a_worker_leaves_its_accelerator_for_a_fresh_o
 
     monkeypatch.setattr("lab.worker.carry_out", breaks)
     worker.device = torch.device(device)
-    monkeypatch.setattr(worker, "_load", lambda name, recipe: resident(load(name), recipe, torch.device("cpu")))
+    monkeypatch.setattr(
+        "lab.worker.data_for", lambda name, recipe, asked: resident(load(name), recipe, torch.device("cpu"))
+    )
     run = queued(store)
     store.claim(["cpu"], worker.id)
-    worker._carry_out(store.get(run.id))
+    worker.carry_out(store.get(run.id))
     ended = store.get(run.id)
     assert ended.error == "RuntimeError: CUDA error: an illegal memory access was encountered"
     assert (ended.status, ended.lost) == (("failed", 0) if device == "cpu" else ("queued", 1))
@@ -328,7 +330,7 @@ def test_what_the_range_test_found_is_there_before_the_training_ends_and_after_i
 def test_a_run_is_stopped_when_its_minutes_are_over_and_can_go_on(
     store: RunStore, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lab.worker.settings", lambda: replace(Settings(), most_minutes=0.02))
+    monkeypatch.setattr("lab.carrier.settings", lambda: replace(Settings(), most_minutes=0.02))
     run = queued(store, ENDLESS)
     worker.work(0.5)
     ended = store.get(run.id)
@@ -336,7 +338,7 @@ def test_a_run_is_stopped_when_its_minutes_are_over_and_can_go_on(
     assert store.batches(run.id), "it had trained until then"
     done = len(store.epochs(run.id))
     assert store.resume(run.id).status == "queued"
-    monkeypatch.setattr("lab.worker.settings", lambda: Settings())
+    monkeypatch.setattr("lab.carrier.settings", lambda: Settings())
     worker.leaving.clear()
     thread = threading.Thread(target=worker.work, args=(0.5,))
     thread.start()

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 import logging
-import signal
 import sys
-from types import FrameType
 
 from core.errors import LabError
 from lab.cluster.connection import connected
 from lab.cluster.driver import Driver
 from lab.runs import RunStore, lab_home
 from lab.settings import settings
-from lab.worker import IDLE_SECONDS
+from lab.worker import IDLE_SECONDS, leave_on_signal
 
 
 def main() -> int:
@@ -27,12 +25,7 @@ def main() -> int:
     try:
         with connected(settings()) as cluster:
             driver = Driver(RunStore(lab_home()), cluster)
-
-            def leave(signum: int, frame: FrameType | None) -> None:
-                driver.leaving.set()
-
-            signal.signal(signal.SIGTERM, leave)  # after Ray's own
-            signal.signal(signal.SIGINT, leave)
+            leave_on_signal(driver.leaving)  # after Ray has set its own
             driver.work(arguments.idle)
     except LabError as error:
         print(error, file=sys.stderr, flush=True)

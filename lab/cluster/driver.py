@@ -7,7 +7,6 @@ A process of its own, as a worker is, and for the same reasons; `lab.jobs` start
 from __future__ import annotations
 
 import logging
-import math
 import os
 import secrets
 import threading
@@ -17,19 +16,20 @@ from contextlib import closing
 
 import torch
 
-from core.errors import LabError, NodeLostError
+from core.errors import LabError
 from core.history import RateChange
 from core.range_test import RangePoint
 from core.recipe import RangeTest, Recipe
 from core.spec import Architecture
 from core.training import Event
+from lab.carrier import POLL_SECONDS, Carrier, Stream
 from lab.cluster.connection import Cluster
 from lab.jobs import CLUSTER, STALE_SECONDS, tend
 from lab.machine import Machine, write_machine
 from lab.runs import Run, RunStore
 from lab.settings import settings
 from lab.training_run import Order, Silence
-from lab.worker import HEARTBEAT_SECONDS, POLL_SECONDS, Stream, Worker
+from lab.worker import HEARTBEAT_SECONDS
 
 KINDS = ("auto", "cpu", "cuda", "mps")  # the devices that a queued run may ask for; there is no mps on a cluster
 
@@ -85,7 +85,7 @@ class Driver:
 
         def carry_out() -> None:
             try:
-                attendant.attend(run)
+                attendant.carry_out(run)
             finally:
                 del self._attending[run.id]
 
@@ -113,34 +113,12 @@ def describe(cluster: Cluster) -> Machine:
     return Machine(kinds, (cluster.describe(),) * len(kinds), str(torch.__version__), max(1, int(cluster.cpus)))
 
 
-class Attendant(Worker):
-    """Sees to one run on the cluster: a worker whose events come from a node."""
+class Attendant(Carrier):
+    """Sees to one run on the cluster: its events come from a node. Where that is lost, the run goes on elsewhere."""
 
     def __init__(self, store: RunStore, cluster: Cluster, worker: str, leaving: threading.Event) -> None:
-        self.store = store
+        super().__init__(store, worker, leaving)
         self.cluster = cluster
-        self.id = worker
-        self.leaving = leaving
-        self.gave_way = ""
-        self.trained_until = math.inf
-
-    def attend(self, run: Run) -> None:
-        """Do the run and write how it ended, or, where its node was lost, give it back to go on elsewhere."""
-        log.info("run %s: %s, %s", run.id, run.kind, run.name)
-        if run.bounded:
-            self.trained_until = time.monotonic() + 60 * settings().most_minutes
-        try:
-            stopped = self._range_test(run) if run.kind == "range_test" else self._train(run)
-            self._insist(lambda: self._end(run, stopped))
-        except NodeLostError as error:
-            log.warning("run %s: %s", run.id, error)
-            self._give_back(run, str(error))
-        except LabError as error:
-            log.info("run %s failed: %s", run.id, error)
-            self._fail(run, str(error))
-        except Exception as error:  # the driver goes on with the other runs; the traceback is in its log
-            log.exception("run %s failed", run.id)
-            self._fail(run, f"{type(error).__name__}: {error}")
 
     def _events(self, run: Run, order: Order, changes: Sequence[RateChange]) -> Stream[Event | Silence]:
         return self.cluster.carry_out(order, run.dataset, run.device, changes)
