@@ -257,11 +257,8 @@ class Tab:
         button = self.widget(label, "button")
         if getattr(button.message, "disabled", False):
             raise ClientError(f"the button {label!r} is disabled")
-        self._states[button.id] = WidgetState(id=button.id, trigger_value=True)
-        try:
-            return await self._asked(button.fragment_id)
-        finally:
-            self._states.pop(button.id, None)
+        pressed = WidgetState(id=button.id, trigger_value=True)  # said once: a tick meanwhile must not press again
+        return await self._asked(button.fragment_id, states=[*self._states.values(), pressed])
 
     async def choose(self, label: str, value: object) -> Answer:
         """Choose an option, or enter a value, in the widget with this label."""
@@ -547,7 +544,7 @@ class Tab:
             if each.run == metadata.run.script_run_id or (fragment_ids and each.fragment_id not in fragment_ids)
         }
         there = {element.id for element in self.elements.values()}
-        self._states = {key: state for key, state in self._states.items() if key in there or state.trigger_value}
+        self._states = {key: state for key, state in self._states.items() if key in there}
         self._runs += 1
         self._kept = {
             key: each
