@@ -2,12 +2,14 @@
 
 import importlib
 import threading
+from contextlib import nullcontext
 
 import streamlit as st
 
 if __name__ == "__main__":  # a browser's run; Streamlit names the script so
     from lab import frame
     from lab.classroom import follow
+    from lab.pace import in_turn
 
     st.set_page_config(
         page_title="The architecture lab",
@@ -44,7 +46,7 @@ if __name__ == "__main__":  # a browser's run; Streamlit names the script so
     if not frame.presenting():
         frame.sidebar()
         follow.line(page)
-    with follow.shared(page):
+    with follow.shared(page), in_turn() if page.url_path == "train" else nullcontext():
         page.run()
 else:
     # `streamlit run` finds this App and imports the file once, before the first browser comes. Because a folder named

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from core.recipe import RangeTest, Recipe, recipe_from_json
-from core.spec import architecture_from_json
+from core.recipe import RangeTest, Recipe
 from core.trace import classifier
 from lab import jobs
 from lab.bounds import iterations_per_epoch
 from lab.fair_queue import Turn, UnderWay, Waiting, turns
+from lab.parsed import architecture_of, recipe_of
 from lab.runs import Pace, Run, RunStore
 from lab.settings import settings
 
@@ -58,7 +58,7 @@ def expected(store: RunStore) -> dict[str, Expected]:
 
 def seconds_left(run: Run, done: int, paces: Sequence[Pace]) -> float:
     """What the run will take after `done` iterations, if it trains as fast as those before it; 0 if there are none."""
-    recipe = recipe_from_json(run.recipe)
+    recipe = recipe_of(run.recipe)
     if run.kind == "range_test":
         batches = (recipe.range_test or RangeTest()).iterations
     else:
@@ -71,9 +71,9 @@ def seconds_per_batch(architecture: str, recipe: Recipe, paces: Sequence[Pace]) 
     if not paces:
         return 0.0
     cost = _cost(architecture, recipe)
-    measured = [(_cost(pace.architecture, recipe_from_json(pace.recipe)), pace) for pace in paces]
+    measured = [(_cost(pace.architecture, recipe_of(pace.recipe)), pace) for pace in paces]
     near, pace = min(measured, key=lambda each: abs(math.log(each[0] / cost)))
-    return pace.seconds / iterations_per_epoch(pace.dataset, recipe_from_json(pace.recipe)) * cost / near
+    return pace.seconds / iterations_per_epoch(pace.dataset, recipe_of(pace.recipe)) * cost / near
 
 
 def _cost(architecture: str, recipe: Recipe) -> float:
@@ -83,4 +83,4 @@ def _cost(architecture: str, recipe: Recipe) -> float:
 
 @lru_cache(maxsize=512)
 def _macs(architecture: str) -> int:
-    return classifier(architecture_from_json(architecture)).macs
+    return classifier(architecture_of(architecture)).macs

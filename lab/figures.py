@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -28,6 +29,7 @@ LINEAGE = {"a": "#0072B2", "b": "#D55E00", "c": "#CC79A7", "d": "#E69F00"}
 SYMBOL = {"a": "circle", "b": "square", "c": "diamond", "d": "star"}  # a lineage is told by its form too
 Box = tuple[float, float, float, float]  # x from, x to, y from, y to
 Part = dict[str, object]  # of a figure, in Plotly's own words: a trace, an axis, a layout
+Plain = dict[str, Any]  # a figure in Plotly's own words, data and layout, for `live_plot`
 
 # What all figures share: margins, the legend above, a transparent ground.
 SHARED: Part = {
@@ -369,12 +371,12 @@ def _square(figure: go.Figure, field: ReceptiveField, column: int, row: int, col
 
 def loss_curves(
     epochs: Sequence[EpochRecord], batches: Sequence[BatchRow], planned: int, per_epoch: int, height: int = 320
-) -> go.Figure:
+) -> Plain:
     """Loss against epochs: each batch faint, each epoch's train, validation and test."""
     each_batch: Part = {
         "type": "scatter",
-        "x": [(row.iteration + 1) / per_epoch for row in batches],
-        "y": np.array([row.loss for row in batches], np.float32),
+        "x": [round((row.iteration + 1) / per_epoch, 4) for row in batches],
+        "y": [float(f"{row.loss:.5g}") for row in batches],
         "mode": "lines",
         "name": "each batch",
         "line": {"color": "rgba(0,114,178,0.35)", "width": 1},
@@ -396,7 +398,7 @@ def accuracy_curves(
     target: float,
     claimed: Sequence[float] = (),
     height: int = 320,
-) -> go.Figure:
+) -> Plain:
     """Accuracy against epochs, with the target, where it was first reached and from where it was held."""
     percent = [
         (100 * r.train_accuracy, r.validation_accuracy and 100 * r.validation_accuracy, 100 * r.test_accuracy)
@@ -452,15 +454,17 @@ def study_curves(
     # From the third epoch on the least sets the floor: the first ones would drown the rest.
     told = [100 * each for each in claimed]
     floor, top = min([*lows[2:], *told[2:], 99.0]), max([*highs, *told, 100 * target])
-    return at_once(
-        traces,
-        {
-            "shapes": [line],
-            "annotations": [words],
-            "xaxis": _axis("epochs", range=[0.8, max(len(lows), len(told), 1) + 0.2], dtick=1),
-            "yaxis": _axis("test accuracy, %", range=[floor - 0.05, min(100.02, top + 0.1)]),
-        },
-        height,
+    return go.Figure(
+        at_once(
+            traces,
+            {
+                "shapes": [line],
+                "annotations": [words],
+                "xaxis": _axis("epochs", range=[0.8, max(len(lows), len(told), 1) + 0.2], dtick=1),
+                "yaxis": _axis("test accuracy, %", range=[floor - 0.05, min(100.02, top + 0.1)]),
+            },
+            height,
+        )
     )
 
 
@@ -534,24 +538,28 @@ def _epoch_lines(
     ]
 
 
-def schedule(recipe: Recipe, batches: int, height: int = 260) -> go.Figure:
+def schedule(recipe: Recipe, batches: int, height: int = 260) -> Plain:
     """The learning rate over the run, as the loop will set it; a plateau's falls cannot be known before."""
-    points = np.linspace(0, recipe.epochs * batches - 1, min(600, recipe.epochs * batches)).astype(int)
-    rates = [rate_at(recipe, int(point), batches) for point in points]
-    figure = go.Figure(
-        go.Scatter(
-            x=points / batches, y=np.array(rates), mode="lines", line={"color": TRAIN, "width": 2.5},
-            hovertemplate="epoch %{x:.2f}: %{y:.4g}<extra></extra>",
-        )
-    )  # fmt: skip
-    if isinstance(recipe.schedule, ReduceLROnPlateau):
-        figure.add_annotation(
-            text="falls by the factor whenever the loss has stopped improving", x=0.5, xref="paper", y=0.5,
-            yref="paper", showarrow=False, font={"color": CLAIM},
-        )  # fmt: skip
-    figure.update_xaxes(title="epochs", range=[0, recipe.epochs])
-    figure.update_yaxes(title="learning rate", rangemode="tozero")
-    return laid_out(figure, height).update_layout(showlegend=False)
+    points = np.linspace(0, recipe.epochs * batches - 1, min(600, recipe.epochs * batches)).astype(int).tolist()
+    line: Part = {
+        "type": "scatter", "x": [round(point / batches, 4) for point in points],
+        "y": [float(f"{rate_at(recipe, point, batches):.5g}") for point in points], "mode": "lines",
+        "line": {"color": TRAIN, "width": 2.5}, "hovertemplate": "epoch %{x:.2f}: %{y:.4g}<extra></extra>",
+    }  # fmt: skip
+    words: Part = {
+        "text": "falls by the factor whenever the loss has stopped improving", "x": 0.5, "xref": "paper", "y": 0.5,
+        "yref": "paper", "showarrow": False, "font": {"color": CLAIM},
+    }  # fmt: skip
+    return at_once(
+        [line],
+        {
+            "showlegend": False,
+            "annotations": [words] if isinstance(recipe.schedule, ReduceLROnPlateau) else [],
+            "xaxis": _axis("epochs", range=[0, recipe.epochs]),
+            "yaxis": _axis("learning rate", rangemode="tozero"),
+        },
+        height,
+    )
 
 
 def range_test(
@@ -639,9 +647,9 @@ def laid_out(figure: go.Figure, height: int) -> go.Figure:
     return figure.update_layout(height=height, **SHARED)
 
 
-def at_once(traces: list[Part], layout: Part, height: int) -> go.Figure:
-    """A figure in one piece, laid out like all. Plotly takes 2 ms for each change of one that is there already.
+def at_once(traces: list[Part], layout: Part, height: int) -> Plain:
+    """A figure in Plotly's own words, laid out like all.
 
-    That tells where thirty sessions draw two such figures each second: see tests/load.py.
+    A go.Figure checks every value, for some 8 ms, which tells where thirty sessions draw two such figures each second.
     """
-    return go.Figure(traces, {**SHARED, "height": height, **layout})
+    return {"data": traces, "layout": {**SHARED, "height": height, **layout}}

@@ -17,6 +17,8 @@ from lab.resources import downloads, store
 from lab.runs import lab_home
 from lab.words import escaped, show_error
 
+TICK = 5.0  # seconds between two looks of every session at what is running
+
 
 def presenting() -> bool:
     """Whether the URL asks for a lesson large and alone, for a projector: no menu, no sidebar."""
@@ -68,7 +70,7 @@ def sidebar() -> None:
         try:
             teacher.sidebar()
             running = store().runs(limit=1, statuses=("running", "queued"))
-            st.fragment(_state, run_every=2.0 if running else None)()
+            st.fragment(_state, run_every=TICK if running else None)()
         except LabError as error:
             show_error(error)
 

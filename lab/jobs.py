@@ -42,7 +42,7 @@ log = logging.getLogger("lab.jobs")
 _starting = threading.Lock()
 _started: dict[tuple[Path, str, int], tuple[subprocess.Popen[bytes], float]] = {}  # by store, device and slot
 _tending = threading.Lock()
-_tended: dict[Path, float] = {}  # when, by store
+_tended: dict[tuple[Path, str], float] = {}  # when, by store and what was tended: "", or the workers of a device
 
 
 def submit(
@@ -302,11 +302,8 @@ def _idle_setting() -> list[str]:
 
 def tend(store: RunStore) -> None:
     """Find the workers that have died, and give their runs back to the queue. Does it at most once a second."""
-    with _tending:
-        now = time.monotonic()
-        if now - _tended.get(store.folder, float("-inf")) < TENDING_SECONDS:
-            return
-        _tended[store.folder] = now
+    if not _is_due(store, ""):
+        return
     dead = [seat for seat in store.seats() if is_gone(seat)]
     for run in store.recover(STALE_SECONDS, dead=[seat.worker for seat in dead]):
         log.warning("run %s lost its worker and is %s", run.id, run.status)
@@ -314,13 +311,24 @@ def tend(store: RunStore) -> None:
         store.leave_seat(seat.device, seat.worker, seat.slot)
 
 
+def _is_due(store: RunStore, what: str) -> bool:
+    """Whether that has not been done within the last second; then whoever asks is to do it."""
+    with _tending:
+        now, key = time.monotonic(), (store.folder, what)
+        if now - _tended.get(key, float("-inf")) < TENDING_SECONDS:
+            return False
+        _tended[key] = now
+        return True
+
+
 def watch(store: RunStore, run: Run) -> None:
     """Called by whoever looks at an unfinished run: sees to dead workers, and to a worker for one that waits.
 
-    Where no worker can be had, the run fails with the reason: it must not wait for ever.
+    Where no worker can be had, the run fails with the reason: it must not wait for ever. Looks for one at most once a
+    second for each device, however many look on.
     """
     tend(store)
-    if run.status == "queued":
+    if run.status == "queued" and _is_due(store, run.device):
         try:
             ensure_workers(store, run.device)
         except RunError as error:

@@ -12,6 +12,7 @@ import shutil
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import plotly
 import plotly.io
@@ -134,18 +135,21 @@ export default function ({ data, parentElement }) {
 _component = st.components.v2.component("lab_live_plot", html=_HTML, js=_JS, isolate_styles=False)
 
 
-def live_plot(figure: Figure, *, key: str, height: int, alt: str = "") -> None:
+def live_plot(figure: Figure | dict[str, Any], *, key: str, height: int, alt: str = "") -> None:
     """Show a figure, in pixels of height; the same key on the next run updates the chart that stands there.
 
-    Its template is replaced by the app's theme; what the figure sets itself stays. Without a library to serve, it is
-    an ordinary st.plotly_chart, which flickers.
+    A figure that is drawn each second may come as a dict of data and layout, in Plotly's words. Its template is
+    replaced by the app's theme; what the figure sets itself stays. Without a library to serve, it is an ordinary
+    st.plotly_chart, which flickers.
     """
-    alt = alt or figure.layout.title.text or "Chart"
+    alt = alt or (isinstance(figure, Figure) and figure.layout.title.text) or "Chart"
     if not (st.get_option("server.enableStaticServing") and ensure_plotly_js()):
         st.plotly_chart(figure, key=key, height=height, config=CONFIG, alt=alt)
         return
-    shown = figure.to_plotly_json()
-    shown["layout"].pop("template", None)  # 7 kB of Plotly's default look in each message, and not ours
+    shown = figure
+    if isinstance(figure, Figure):
+        shown = figure.to_plotly_json()
+        shown["layout"].pop("template", None)  # 7 kB of Plotly's default look in each message, and not ours
     _component(
         key=key,
         data={

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from core.files import replace_text
@@ -24,8 +25,19 @@ class Machine:
 
 def read_machine(folder: Path) -> Machine | None:
     """What a worker wrote there; None before the first one, or when the file cannot be read."""
+    file = folder / FILE_NAME
     try:
-        data = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
+        status = file.stat()
+    except OSError:
+        return None
+    return _read(file, status.st_mtime_ns, status.st_ino)
+
+
+@lru_cache(maxsize=8)
+def _read(file: Path, changed: int, inode: int) -> Machine | None:
+    """Read once for each time it was written: pages ask for every run that waits."""
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
         return Machine(tuple(data["devices"]), tuple(data["names"]), str(data["torch"]), int(data["threads"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.recipe import RangeTest, recipe_from_json
+from core.recipe import RangeTest
 from lab import jobs
 from lab.bounds import iterations_per_epoch
 from lab.expectation import LATEST, Expected, seconds_left
 from lab.machine import read_machine
+from lab.parsed import recipe_of
 from lab.runs import Pace, Run, RunStore
 from lab.settings import settings
 
@@ -96,7 +97,7 @@ def queue_now(store: RunStore, found: Mapping[str, Expected]) -> QueueNow:
 
 def iterations_of(run: Run) -> int:
     """How many iterations a run is, as planned."""
-    recipe = recipe_from_json(run.recipe)
+    recipe = recipe_of(run.recipe)
     if run.kind == "range_test":
         return (recipe.range_test or RangeTest()).iterations
     return recipe.epochs * iterations_per_epoch(run.dataset, recipe)
@@ -107,7 +108,7 @@ def _under_way(store: RunStore, run: Run, done: int, paces: list[Pace]) -> Under
     total = iterations_of(run)
     seconds = seconds_left(run, done, paces) if paces else None
     if seconds is None and (latest := store.batches(run.id, after_iteration=done - 2, at_most=1)):
-        batch_size = recipe_from_json(run.recipe).batch_size
+        batch_size = recipe_of(run.recipe).batch_size
         seconds = (total - done) * batch_size / max(1.0, latest[-1].images_per_second)
     return UnderWay(run, done, total, None if run.paused_since is not None else seconds)
 

@@ -6,10 +6,10 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import LabError
-from core.recipe import recipe_from_json
 from lab.classroom import teacher
 from lab.classroom.queue_now import LATELY, InLine, QueueNow, UnderWay
 from lab.owner import me
+from lab.parsed import recipe_of
 from lab.person import Person, may_change
 from lab.resources import store, the_queue
 from lab.runs import Run, Status
@@ -125,7 +125,7 @@ def _progress(each: UnderWay) -> str:
         return "paused"
     if not each.done:
         return "starting"
-    recipe = recipe_from_json(run.recipe)
+    recipe = recipe_of(run.recipe)
     per_epoch = max(1, each.total // max(1, recipe.epochs))
     at = (
         f"batch {each.done:,} of {each.total:,}"

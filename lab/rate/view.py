@@ -14,11 +14,12 @@ from core import catalogue
 from core.errors import LabError
 from core.link import to_code
 from core.range_test import Suggestion, rate_of
-from core.recipe import RangeTest, Recipe, Schedule, recipe_from_json
-from core.spec import Architecture, architecture_from_json
+from core.recipe import RangeTest, Recipe, Schedule
+from core.spec import Architecture
 from lab.bounds import iterations_per_epoch
 from lab.design.start import design_to_train
 from lab.live_plot import live_plot
+from lab.parsed import architecture_of, recipe_of
 from lab.rate import figures as rate_figures
 from lab.resources import store
 from lab.runs import BatchRow, Run
@@ -62,13 +63,13 @@ def adopt_network(run_id: str) -> None:
         run = store().get(run_id)
         for name, value in link_to(run).items():
             st.query_params[name] = value
-        if settings := recipe_from_json(run.recipe).range_test:
+        if settings := recipe_of(run.recipe).range_test:
             take_range(settings)
 
 
 def link_to(run: Run) -> dict[str, str]:
     """The URL parameters that name a run's network: its step where it is one as it is, else the design itself."""
-    architecture = architecture_from_json(run.architecture)
+    architecture = architecture_of(run.architecture)
     with suppress(LabError):
         if run.slug and catalogue.by_slug(run.slug).architecture.ops == architecture.ops:
             return {"step": run.slug}
@@ -139,7 +140,7 @@ def _result(run: Run) -> Result:
 def range_result(run: Run, batches: list[BatchRow]) -> None:
     """The curve, live or whole, and each suggestion with its reason and a button that takes it to Train."""
     result, suggestions = _result(run), suggestions_of(run)
-    settings = recipe_from_json(run.recipe).range_test or RangeTest()
+    settings = recipe_of(run.recipe).range_test or RangeTest()
     if run.error:
         st.error(escaped(run.error))
     losses = [point["loss"] for point in result["points"]]
@@ -160,7 +161,7 @@ def range_result(run: Run, batches: list[BatchRow]) -> None:
 
 
 def _how_it_ended(run: Run, result: Result, points: int, settings: RangeTest) -> str:
-    recipe = recipe_from_json(run.recipe)
+    recipe = recipe_of(run.recipe)
     how = (
         f"The loss diverged after {points} of {settings.iterations} batches."
         if result["diverged"]
@@ -194,7 +195,7 @@ def edge_warning(settings: RangeTest, run_id: str) -> None:
     """Where the open test's suggestions lie at an edge: say what that means, and offer the wider range."""
     try:
         run = store().get(run_id)
-        tested = recipe_from_json(run.recipe).range_test or settings
+        tested = recipe_of(run.recipe).range_test or settings
         found = wider(tested, suggestions_of(run))
     except LabError:
         return

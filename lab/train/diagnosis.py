@@ -15,8 +15,8 @@ from core.errors import LabError
 from core.history import EpochRecord
 from core.link import to_code
 from core.mnist import EMBEDDED, EMBEDDED_TEST, IMAGES
-from core.recipe import recipe_from_json
-from core.spec import Architecture, Dropout, ReLU, architecture_from_json
+from core.spec import Architecture, Dropout, ReLU
+from lab.parsed import architecture_of, recipe_of
 from lab.resources import activity_of, store
 from lab.runs import BatchRow, Run
 from lab.shelf import shipped
@@ -85,12 +85,12 @@ def test_images(dataset: str) -> int:
 
 def findings_of(run: Run, epochs: Sequence[EpochRecord], batches: Sequence[BatchRow]) -> tuple[Finding, ...]:
     """The run's diagnosis, from what the store has of it. Raises LabError for a recipe or network that is none."""
-    architecture = architecture_from_json(run.architecture)
+    architecture = architecture_of(run.architecture)
     reference = reference_of(run.slug, architecture) if run.dataset == "MNIST" else None
     return diagnose(
         Subject(
             history=tuple(epochs),
-            recipe=recipe_from_json(run.recipe),
+            recipe=recipe_of(run.recipe),
             test_images=test_images(run.dataset),
             first_losses=tuple(row.loss for row in batches if row.epoch == 0),
             failure=run.error if run.status == "failed" else "",
@@ -122,7 +122,7 @@ def _show(run: Run, finding: Finding) -> None:
 
 def way_on(run: Run, page: Page) -> dict[str, str]:
     """The URL parameters with which a page takes up this run's network."""
-    architecture = architecture_from_json(run.architecture)
+    architecture = architecture_of(run.architecture)
     try:
         is_step = bool(run.slug) and catalogue.by_slug(run.slug).architecture.ops == architecture.ops
     except LabError:
@@ -140,7 +140,7 @@ def way_on(run: Run, page: Page) -> dict[str, str]:
 
 def _dead(run: Run) -> None:
     """Dead units, of a small network: counted once and kept."""
-    architecture = architecture_from_json(run.architecture)
+    architecture = architecture_of(run.architecture)
     has_relu = any(isinstance(op, ReLU) for op in architecture.ops)
     stem = store().folder / run.id / "last"
     if run.parameters > MOST_PARAMETERS or not has_relu:

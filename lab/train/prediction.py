@@ -11,7 +11,7 @@ from core.diagnosis import Finding
 from core.errors import LabError
 from core.history import EpochRecord
 from core.prediction import Against, Fit, Prediction, answers, prediction_from_json, prediction_to_json
-from core.spec import architecture_from_json
+from lab.parsed import architecture_of
 from lab.runs import Run
 from lab.train.diagnosis import held_against, reference_of, test_images
 from lab.words import escaped, show_error
@@ -72,7 +72,7 @@ def prediction_and_outcome(run: Run, epochs: list[EpochRecord], findings: tuple[
     prediction = _predicted(run) if epochs else None
     if prediction is None:
         return
-    other = held_against(reference_of(run.slug, architecture_from_json(run.architecture)))
+    other = held_against(reference_of(run.slug, architecture_of(run.architecture)))
     kinds = [finding.kind for finding in findings]
     rows = answers(prediction, epochs[-1].test_accuracy, test_images(run.dataset), kinds, other)
     st.subheader("What was predicted, and what came", anchor=False)

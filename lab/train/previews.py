@@ -12,6 +12,7 @@ from core.recipe import Recipe, recipe_from_json, recipe_to_json
 from core.trace import Trace
 from lab import figures
 from lab.bounds import iterations_per_epoch
+from lab.live_plot import live_plot
 from lab.resources import split
 from lab.widgets import headline, recipe_words
 from lab.words import show_error
@@ -24,9 +25,9 @@ def before_a_run(walked: Trace, recipe: Recipe, dataset: str) -> None:
     headline(walked, None, f"target {spelt_target(recipe.target_accuracy)}")
     st.caption(recipe_words(recipe))
     st.markdown("**The learning rate to come**")
-    st.plotly_chart(
-        figures.schedule(recipe, iterations_per_epoch(dataset, recipe)), key="schedule",
-        config={"displayModeBar": False}, alt="The learning rate over the epochs.",
+    live_plot(
+        figures.schedule(recipe, iterations_per_epoch(dataset, recipe)), key="schedule", height=260,
+        alt="The learning rate over the epochs.",
     )  # fmt: skip
     st.markdown("**The first images the network will see**")
     augmentation_preview(dataset, recipe)

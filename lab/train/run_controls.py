@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from core.errors import LabError
 from lab import jobs
-from lab.figures import CLAIM
+from lab.figures import CLAIM, Plain
 from lab.owner import me
 from lab.person import may_change
 from lab.resources import store
@@ -91,11 +90,17 @@ def _scale(run_id: str, factor: float) -> None:
         show_error(error)
 
 
-def with_changes(figure: go.Figure, run: Run, per_epoch: int) -> go.Figure:
+def with_changes(figure: Plain, run: Run, per_epoch: int) -> Plain:
     """The figure over epochs, with a line wherever the rate was changed by hand."""
-    for change in run.rate_changes:
-        figure.add_vline(x=change.iteration / per_epoch, line={"color": CLAIM, "dash": "dot", "width": 1.5})
-    return figure
+    lines = [
+        {
+            "type": "line", "yref": "y domain", "y0": 0, "y1": 1, "x0": change.iteration / per_epoch,
+            "x1": change.iteration / per_epoch, "line": {"color": CLAIM, "dash": "dot", "width": 1.5},
+        }
+        for change in run.rate_changes
+    ]  # fmt: skip
+    layout = figure["layout"]
+    return {**figure, "layout": {**layout, "shapes": [*layout.get("shapes", ()), *lines]}}
 
 
 def changes_in_words(run: Run, per_epoch: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import suppress
 from dataclasses import astuple, fields
 from functools import partial
@@ -14,13 +15,14 @@ from core.diagnosis import spelt_target
 from core.errors import LabError
 from core.history import EpochRecord
 from core.link import to_code
-from core.recipe import RangeTest, Recipe, recipe_from_json
-from core.spec import architecture_from_json
+from core.recipe import RangeTest, Recipe
 from core.trace import classifier
 from lab import figures, jobs
 from lab.bounds import iterations_per_epoch
 from lab.live_plot import live_plot
 from lab.owner import me
+from lab.pace import in_turn
+from lab.parsed import architecture_of, recipe_of
 from lab.person import may_change
 from lab.rate.view import range_result
 from lab.report.view import report_button, zipped
@@ -35,6 +37,8 @@ from lab.widgets import headline, recipe_words
 from lab.words import escaped, show_error
 
 UNFINISHED = ("queued", "running")
+TICK, FIRST_TICK, WAITING_TICK = 1.0, 0.25, 3.0  # seconds between two looks: see `_clock`
+JUST_NOW = 5.0  # seconds within which a first point is waited for
 ICONS = {
     "queued": ":material/hourglass_empty:",
     "running": ":material/play_arrow:",
@@ -54,7 +58,7 @@ def adopt_step(run_id: str) -> None:
         if run.slug:
             st.query_params.step = catalogue.by_slug(run.slug).slug
         else:
-            st.query_params.design = to_code(architecture_from_json(run.architecture))
+            st.query_params.design = to_code(architecture_of(run.architecture))
 
 
 def form_of(run_id: str, step: catalogue.Step) -> tuple[Recipe, str]:
@@ -68,12 +72,12 @@ def form_of(run_id: str, step: catalogue.Step) -> tuple[Recipe, str]:
         with suppress(LabError):
             run = store().get(run_id)
             if run.slug == step.slug and run.kind == "train":
-                return recipe_from_json(run.recipe), f"{key}-{run.id}"
+                return recipe_of(run.recipe), f"{key}-{run.id}"
     return step.recipe, key
 
 
 def run_panel(run_id: str) -> None:
-    """The panel of one run; it ticks each second while the run is under way. An error is said in its place."""
+    """The panel of one run; it ticks while the run is under way or waits. An error is said in its place."""
     try:
         clock = _clock(store().get(run_id))
     except LabError as error:
@@ -82,12 +86,13 @@ def run_panel(run_id: str) -> None:
 
     def panel() -> None:
         try:
-            now = store().get(run_id)
-            if now.status in UNFINISHED:
-                jobs.watch(store(), now)
-            if _clock(now) != clock:
-                st.rerun()  # only the full run can change the panel's clock
-            _panel(now)
+            with in_turn():
+                now = store().get(run_id)
+                if now.status in UNFINISHED:
+                    jobs.watch(store(), now)
+                if _clock(now) != clock:
+                    st.rerun()  # only the full run can change the panel's clock
+                _panel(now)
         except LabError as error:
             show_error(error)
 
@@ -95,22 +100,26 @@ def run_panel(run_id: str) -> None:
 
 
 def _clock(run: Run) -> float | None:
-    """Seconds between two looks: one while it runs or waits, none at the end; fewer for its owner's first point.
+    """Seconds between two looks: none at the end, more for one that waits behind others, fewer for its first point.
 
-    For its owner alone: thirty who look four times a second keep a server from answering any of them.
+    The last for its owner alone: thirty who look four times a second keep a server from answering any of them.
     """
     if run.status not in UNFINISHED:
         return None
-    at_once = run.owner_key == me().key and is_next(run) and not store().batches(run.id, at_most=1)
-    return 0.25 if at_once else 1.0
+    if run.status == "queued" and not is_next(run):
+        return WAITING_TICK
+    at_once = (
+        run.owner_key == me().key and time.time() - run.created < JUST_NOW and not store().batches(run.id, at_most=1)
+    )
+    return FIRST_TICK if at_once else TICK
 
 
 def _panel(run: Run) -> None:
-    recipe = recipe_from_json(run.recipe)
+    recipe = recipe_of(run.recipe)
     epochs = store().epochs(run.id)
     batches = store().batches(run.id, at_most=400)
     reached = epochs[-1].test_accuracy if epochs else None
-    walked = classifier(architecture_from_json(run.architecture))
+    walked = classifier(architecture_of(run.architecture))
     headline(walked, reached, f"target {spelt_target(recipe.target_accuracy)}")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"{_icon(run)} **{escaped(run.name)}** · {_status(run, recipe, epochs, batches)}", width="stretch")
@@ -237,7 +246,7 @@ def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
     """What can be done with a run that has ended."""
     found = json.loads(run.result)["chosen"] if run.kind == "train" and run.result else None
     rate = f" · learning rate found before training: {found:.4g}" if found else ""
-    st.caption(f"{recipe_words(recipe_from_json(run.recipe))}{rate} · {run.dataset} · run `{run.id}`")
+    st.caption(f"{recipe_words(recipe_of(run.recipe))}{rate} · {run.dataset} · run `{run.id}`")
     if run.kind == "train" and epochs:
         columns = st.columns(4, vertical_alignment="center")
         columns[0].page_link(

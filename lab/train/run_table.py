@@ -17,6 +17,8 @@ from lab.runs import Run, spread
 from lab.train.run_actions import all_mine, confirm_deletion, edit_form
 from lab.words import show_error
 
+MAY_BE_EMPTY = ("deviation", "nickname", "tags")  # columns that are left out where no run has such a thing
+
 
 def run_table(limit: int = 50) -> None:
     """A table of runs; a click on a row puts its run into the URL, of many seeds the lowest's."""
@@ -31,10 +33,10 @@ def run_table(limit: int = 50) -> None:
         bar.subheader("Runs")
         st.caption("None yet. Start one: it stays here, with its figures and its checkpoint.")
         return
-    frame = pd.DataFrame([_row(runs, last) for runs in entries])
-    for name in ("deviation", "nickname", "tags"):
-        if frame[name].isna().all():
-            frame = frame.drop(columns=name)
+    rows = [_row(runs, last) for runs in entries]
+    shown = [name for name in rows[0] if name not in MAY_BE_EMPTY or any(row[name] is not None for row in rows)]
+    cells = {name: [row[name] for row in rows] for name in shown}
+    frame = pd.DataFrame(cells | {"started": pd.to_datetime(cells["started"], unit="s")})
     state = st.dataframe(
         frame, hide_index=True, on_select="rerun", selection_mode=["multi-row", "single-cell"],
         key=table_key("runs", [key_of(runs) for runs in entries]), placeholder="",
@@ -120,7 +122,7 @@ def _row(runs: list[Run], last: dict[str, EpochRecord]) -> dict[str, object]:
     done = sum(last[each.id].epoch + 1 for each in runs if each.id in last)
     planned = f"{len(runs)} × {run.epochs}" if many else f"{run.epochs}"
     return {
-        "started": pd.to_datetime(run.created, unit="s"),
+        "started": run.created,
         "what": "range test" if run.kind == "range_test" else f"{len(runs)} seeds" if many else "training",
         "network": run.name,
         "nickname": run.owner or None,
