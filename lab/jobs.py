@@ -186,14 +186,21 @@ def delete(store: RunStore, run_id: str, by: Person) -> None:
 
 
 def seats_of(store: RunStore, device: str = "auto") -> int:
-    """How many runs are under way on a device at a time: as set, or else as measured there, or else one."""
+    """How many runs are under way on a device at a time: as set, or else as measured there, or else one.
+
+    On a cluster, as many as its driver last found room for.
+    """
+    found = read_side_by_side(store.folder)
     if settings().ray_address:
-        return 1  # its driver; how much fits into the cluster, the cluster knows
-    return settings().side_by_side or read_side_by_side(store.folder).get(device_of(store, device), 1)
+        return found.get(CLUSTER, 1)
+    return settings().side_by_side or found.get(device_of(store, device), 1)
 
 
 def ensure_workers(store: RunStore, device: str = "auto") -> None:
     """Start as many workers as the device has seats and runs to do. Raises RunError as `ensure_worker` does."""
+    if settings().ray_address:  # one driver, however many runs it sees to
+        ensure_worker(store)
+        return
     queue = store.queue()
     kind = device_of(store, device)
     waiting = sum(device_of(store, run.device) == kind for run in queue.waiting)

@@ -27,6 +27,7 @@ from core.mnist import EMBEDDED
 from core.network import build
 from core.range_test import range_test_points, summarise
 from core.recipe import RangeTest, Recipe
+from lab import jobs
 from lab.cluster.connection import connected
 from lab.jobs import CLUSTER
 from lab.many_seeds import Ended, Plan, train_seeds
@@ -183,6 +184,7 @@ def test_runs_on_the_cluster_are_trained_side_by_side_held_slowed_stopped_and_te
         wait(lambda run=run: store.epochs(run.id), "an epoch was done")
     assert {store.get(run.id).status for run in (held, stopped)} == {"running"}, "each on its own node"
     assert store.get(held.id).device_name == "Ray: cpu"
+    assert jobs.seats_of(store) == 2, "by which the pages say when a waiting run starts"
 
     store.set_pause(held.id, "epoch")
     wait(lambda: store.get(held.id).paused_since, "the run was held")

@@ -25,7 +25,7 @@ from core.training import Event
 from lab.carrier import POLL_SECONDS, Carrier, Stream
 from lab.cluster.connection import Cluster
 from lab.jobs import CLUSTER, STALE_SECONDS, tend
-from lab.machine import Machine, write_machine
+from lab.machine import Machine, write_machine, write_side_by_side
 from lab.runs import Run, RunStore
 from lab.settings import settings
 from lab.training_run import Order, Silence
@@ -68,12 +68,16 @@ class Driver:
             self.store.leave_seat(CLUSTER, self.id)
 
     def _serve(self, idle_seconds: float) -> None:
-        idle_since = time.monotonic()
+        idle_since, told = time.monotonic(), 0
         while not self.leaving.is_set() and time.monotonic() - idle_since < idle_seconds:
             tend(self.store)
             if self._attending:
                 idle_since = time.monotonic()
-            if len(self._attending) < self.cluster.room():
+            room = self.cluster.room()
+            if room != told:  # a node came, or was lost: by this the pages say when a waiting run starts
+                write_side_by_side(self.store.folder, CLUSTER, max(1, room))
+                told = room
+            if len(self._attending) < room:
                 run = self.store.claim(KINDS, self.id, f"Ray: {self.cluster.kind}", settings().runs_a_person)
                 if run is not None:
                     self._attend(run)
