@@ -175,7 +175,7 @@ def _decoded(data: bytes) -> NDArray[np.uint8]:
         raise  # a ValueError too, and already says what is wrong
     except UnidentifiedImageError as error:
         raise DrawingError(f"not a picture: {len(data):,} bytes, none of {', '.join(FORMATS)}") from error
-    except (OSError, SyntaxError, ValueError, EOFError, OverflowError) as error:  # of Pillow's decoders
+    except (OSError, SyntaxError, ValueError, EOFError, OverflowError, AssertionError) as error:  # of Pillow's decoders
         raise DrawingError(f"the picture is damaged, {len(data):,} bytes: {error}") from error
 
 

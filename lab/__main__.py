@@ -66,7 +66,13 @@ def one_line(text: str) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 2 for bad input, or a shell's for a signal."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        os.fsencode("".join(given))
+    except UnicodeEncodeError:  # half of a surrogate pair: no name of a file, and no other text either
+        parser.error(f"an argument is not valid text: {ascii(' '.join(given))[:100]}")
+    options = parser.parse_args(given)
     command: Callable[[argparse.Namespace], Json | Incomplete] = options.command
     try:
         result = command(options)

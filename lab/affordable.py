@@ -7,13 +7,15 @@ A design of a few hundred bytes can ask for more than a server has, so the sums 
 from __future__ import annotations
 
 from core.errors import SpecError
-from core.spec import Architecture
-from core.trace import BYTES_PER_VALUE, Trace, trace
+from core.spec import Architecture, Conv
+from core.trace import BYTES_PER_VALUE, Layer, Trace, trace
 from lab.settings import Settings, settings
 
 GRADIENT_COST = 30.0  # of the effective field beside a forward pass: up to 16 channels are followed back, at twice that
-MOST_FIELD_COST = 2.5e10  # multiply-adds and values read in all: about a second of one idle core
-MOST_FIELD_BYTES = 120e6  # of all maps of all images, which wait for the gradient
+THIN = 4.0  # a convolution of so many channels takes twice as long for each MAC as one of very many
+MAP_COST = 500.0  # of a value in a map: on each way back it is written and read, and memory is slower than sums
+MOST_FIELD_COST = 2.8e10  # multiply-adds and values read in all: about a second of one idle core
+MOST_FIELD_BYTES = 60e6  # of all maps of all images, which wait for the gradient
 FIELD_IMAGES = 100
 
 
@@ -33,6 +35,13 @@ def affordable(architecture: Architecture, limits: Settings | None = None) -> Tr
 
 def field_images(walked: Trace) -> int:
     """Over how many images the effective field is taken: as many as two seconds allow, 1 to FIELD_IMAGES."""
-    cost = GRADIENT_COST * max(1, walked.macs + walked.pool_reads)
-    fitting = min(MOST_FIELD_COST / cost, MOST_FIELD_BYTES / max(BYTES_PER_VALUE, walked.activation_bytes))
+    values = max(1.0, walked.activation_bytes / BYTES_PER_VALUE)
+    sums = sum(layer.macs * (1 + THIN / _channels(layer)) for layer in walked.layers) + walked.pool_reads
+    cost = GRADIENT_COST * sums + MAP_COST * values
+    fitting = min(MOST_FIELD_COST / cost, MOST_FIELD_BYTES / (BYTES_PER_VALUE * values))
     return max(1, min(FIELD_IMAGES, int(fitting)))
+
+
+def _channels(layer: Layer) -> int:
+    """Input channels that a unit of the layer looks at."""
+    return max(1, layer.input[0] // (layer.op.groups if isinstance(layer.op, Conv) else 1))

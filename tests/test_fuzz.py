@@ -11,6 +11,7 @@ import pytest
 from core.catalogue import EXTRAS, LADDER
 from core.errors import LabError
 from core.spec import Architecture, Conv, Flatten, Linear, MaxPool, Op
+from lab.__main__ import main
 from lab.affordable import affordable, field_images
 from tests import fuzz, hostile
 
@@ -82,3 +83,28 @@ def test_an_upload_of_nothing_but_brackets_is_no_design() -> None:
     for text in ("[" * 1_000_000, '{"ops":' * 100_000, "9" * 1_000_000, '{"a":1,' * 100_000):
         with pytest.raises(LabError):
             fuzz.take_architecture(text)
+
+
+def test_thin_and_wide_layers_are_followed_over_fewer_images() -> None:
+    """They take longer than their MACs say: over as many as others get, 2.8 s."""
+    wide, thin = Architecture("wide", (Conv(500, 1),)), Architecture("thin", (Conv(500, 5),))
+    for spec, most in ((wide, 40), (thin, 25)):
+        assert 5 <= field_images(affordable(spec)) <= most
+
+
+@pytest.mark.parametrize("argument", ["\ud800", "a\udcffb\ud801"])
+def test_an_argument_that_is_no_text_is_refused_in_one_line(argument: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["predict", argument, "--checkpoint", "c6-steplr-7416"])
+    assert caught.value.code == 2
+    assert "not valid text" in capsys.readouterr().err
+
+
+def test_a_picture_that_its_decoder_did_not_foresee_is_refused_in_a_sentence() -> None:
+    """Pillow asserts that a palette follows."""
+    cut = bytes.fromhex(
+        "89504e470d0a1a0a0000000d4948445200000001000000010103000000"
+        "25db56ca00000011494441547" "89c636018"
+    )  # fmt: skip
+    with pytest.raises(LabError, match=r"damaged, [\d,]+ bytes"):
+        fuzz.take_picture(cut)
