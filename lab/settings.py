@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
 from core.errors import SettingsError
-from core.record import Range, short
+from core.record import Range, short, short_number
 
 SECRETS = Path(__file__).parents[1] / ".streamlit" / "secrets.toml"
 TABLE = "lab"
@@ -102,5 +102,5 @@ def _value(hint: Any, given: object, place: str) -> object:  # Any: typing's own
     if number is None or (isinstance(given, float) and number != given):
         raise SettingsError(f"{place}: expected a {'whole ' if kind is int else ''}number, got {short(given)}")
     if not bounds.least <= number <= bounds.most:
-        raise SettingsError(f"{place}: {number:,} is outside {bounds.least:,} to {bounds.most:,}")
+        raise SettingsError(f"{place}: {short_number(number)} is outside {bounds.least:,} to {bounds.most:,}")
     return number

@@ -30,6 +30,7 @@ def test_an_empty_variable_counts_as_not_set() -> None:
         ({}, {"most_epoch": 15}, r"\[lab\] 'most_epoch': there is no such setting"),
         ({}, {"ray_address": 5}, r"\[lab\] ray_address: expected a text, got 5"),
         ({"LAB_RAY_GPUS": "nan"}, {}, "LAB_RAY_GPUS: nan is outside 0 to 64"),
+        ({}, {"most_parameters": 10**4000}, "most_parameters: a number of 4001 digits is outside 1 to"),
         ({"LAB_CLASS_PASSPHRASE": "open sesame"}, {}, "LAB_CLASS_PASSPHRASE: 11 characters that are no hash"),
     ],
 )
