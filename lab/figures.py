@@ -372,22 +372,31 @@ def _square(figure: go.Figure, field: ReceptiveField, column: int, row: int, col
 def loss_curves(
     epochs: Sequence[EpochRecord], batches: Sequence[BatchRow], planned: int, per_epoch: int, height: int = 320
 ) -> Plain:
-    """Loss against epochs: each batch faint, each epoch's train, validation and test."""
+    """Loss against epochs: each batch faint, each epoch's train, validation and test.
+
+    Over a wide range the axis has 1, 2 and 5 of each decade: all nine would lie on one another.
+    """
+    values = [float(f"{row.loss:.5g}") for row in batches]
     each_batch: Part = {
         "type": "scatter",
         "x": [round((row.iteration + 1) / per_epoch, 4) for row in batches],
-        "y": [float(f"{row.loss:.5g}") for row in batches],
+        "y": values,
         "mode": "lines",
         "name": "each batch",
         "line": {"color": "rgba(0,114,178,0.35)", "width": 1},
         "hovertemplate": "epoch %{x:.2f}: %{y:.4f}<extra>batch</extra>",
     }
     losses = [(record.train_loss, record.validation_loss, record.test_loss) for record in epochs]
+    drawn = [each for each in (*values, *(loss for row in losses for loss in row)) if each]
+    wide = bool(drawn) and max(drawn) > 5 * min(drawn)
     done = (batches[-1].iteration + 1) / per_epoch if batches else 0
     shown = [0, 1.02 * min(planned, max(1, int(done) + 1))]  # grows
     return at_once(
         [*([each_batch] if batches else []), *_epoch_lines(epochs, losses, "%{y:.4f}")],
-        {"xaxis": _axis("epochs", range=shown), "yaxis": _axis("loss", type="log")},
+        {
+            "xaxis": _axis("epochs", range=shown),
+            "yaxis": _axis("loss", type="log", **({"dtick": "D2"} if wide else {})),
+        },
         height,
     )
 

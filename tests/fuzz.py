@@ -30,6 +30,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from hypothesis.errors import FlakyFailure
 
 from core.errors import LabError
 from tests import hostile
@@ -56,6 +57,7 @@ class Tally:
     bytes: int = 0  # the most
     total_seconds: float = 0.0
     broken: list[str] = field(default_factory=list)
+    once: list[str] = field(default_factory=list)  # what broke it, and did not when it was put in again
 
 
 @dataclass(frozen=True)
@@ -811,6 +813,8 @@ def run(target: Target, inputs: int, first_seed: int, tally: Tally) -> None:
 
         try:
             put_in()
+        except FlakyFailure as error:
+            tally.once.append(" ".join(str(each) for each in error.exceptions)[:1_500])
         except BrokenLaw as error:
             where = traceback.extract_tb((error.__cause__ or error).__traceback__)
             place = next(
@@ -857,6 +861,8 @@ def main(arguments: list[str] | None = None) -> int:
             )
             for broken in tally.broken:
                 print(f"    {broken}", file=sys.stderr, flush=True)
+            for once in tally.once:
+                print(f"    once, and not again: {once}", file=sys.stderr, flush=True)
         if (Path(home) / "broken-in").exists():
             print("a pickle ran code", file=sys.stderr)
             return 1
@@ -871,8 +877,10 @@ def in_one_row(tallies: list[Tally], first_seed: int) -> str:
     import torch
 
     inputs, broken = sum(each.inputs for each in tallies), sum(len(each.broken) for each in tallies)
+    once = sum(len(each.once) for each in tallies)
+    again = f", {once} did once and not when put in again" if once else ""
     return (
-        f"| {inputs:,} fuzzed inputs at {len(tallies)} doors, seed {first_seed} | {broken} broke the law | slowest "
+        f"| {inputs:,} fuzzed inputs at {len(tallies)} doors, seed {first_seed} | {broken} broke the law{again} | slowest "
         f"{max(each.seconds for each in tallies):.2f} s, most {max(each.bytes for each in tallies) / 1e6:,.0f} MB | "
         f"{sum(each.total_seconds for each in tallies):,.0f} s, Python {platform.python_version()}, "
         f"hypothesis {hypothesis.__version__}, Streamlit {streamlit.__version__}, torch {torch.__version__}, "
@@ -901,9 +909,11 @@ def warm(chosen: dict[str, Target]) -> None:
     import lab.widgets
 
     assert lab
-    from core.spec import architecture_to_dict
+    from core.spec import architecture_to_dict, architecture_to_json
     from tests.tiny import TINY
 
+    if "architectures" in chosen:
+        take_architecture(architecture_to_json(TINY))
     if "networks built" in chosen:
         take_built_network(architecture_to_dict(TINY))
     if "pages" in chosen:

@@ -37,7 +37,10 @@ def checked(figure: figures.Plain) -> go.Figure:
 
 
 def test_the_loss_shows_each_batch_where_it_was_and_each_epoch(epochs: list[EpochRecord]) -> None:
-    each, *lines = checked(figures.loss_curves(epochs, BATCHES, planned=6, per_epoch=10)).data
+    figure = checked(figures.loss_curves(epochs, BATCHES, planned=6, per_epoch=10))
+    assert figure.layout.yaxis.dtick == "D2", "from 2.0 to 0.05: all of 9, 8, 7 would lie on one another"
+    assert checked(figures.loss_curves([], BATCHES[:2], 6, 10)).layout.yaxis.dtick is None
+    each, *lines = figure.data
     assert [round(10 * x) for x in each.x] == [row.iteration + 1 for row in BATCHES]
     assert list(each.y) == pytest.approx([row.loss for row in BATCHES], rel=1e-4)
     test = next(line for line in lines if line.name == "test")

@@ -11,6 +11,7 @@ import streamlit as st
 
 from core.errors import LabError
 from core.history import EpochRecord
+from core.mnist import EMBEDDED
 from lab.compare.entries import MOST, key_of
 from lab.resources import store
 from lab.runs import Run, spread
@@ -45,7 +46,7 @@ def run_table(limit: int = 50) -> None:
             "what": st.column_config.TextColumn(width=70),
             "epochs": st.column_config.TextColumn(width=80),
             "nickname": st.column_config.TextColumn(width=80),
-            "data": st.column_config.TextColumn(width=70),
+            "data": st.column_config.TextColumn(width=80),
             "test": st.column_config.NumberColumn(
                 "test, last, %", format="%.2f", width=90, help="Of many seeds, the mean."
             ),
@@ -126,7 +127,7 @@ def _row(runs: list[Run], last: dict[str, EpochRecord]) -> dict[str, object]:
         "what": "range test" if run.kind == "range_test" else f"{len(runs)} seeds" if many else "training",
         "network": run.name,
         "nickname": run.owner or None,
-        "data": run.dataset,
+        "data": "embedded" if run.dataset == EMBEDDED else run.dataset,
         "status": f"{len(finished)} of {len(runs)} finished" if many else run.status,
         "epochs": f"{done} of {planned}" if run.kind == "train" else "",
         "test": test.mean,
