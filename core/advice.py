@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from math import gcd
 from typing import Literal
 
@@ -64,6 +64,7 @@ class Advice:
 
 
 Remedy = tuple[str, Architecture]  # label, and what would become of the design
+MOST_FLATTENS = 4  # that are tried to be taken out, the nearest first: each costs walks through the whole design
 
 
 @lru_cache(maxsize=128)
@@ -147,7 +148,7 @@ def _ways_to_fit(architecture: Architecture, index: int, shape: Shape) -> Iterat
         added: tuple[Op, ...] = (Flatten(),) if shape[1] == 1 else (GlobalAvgPool(), Flatten())
         yield f"Put {' and '.join(map(describe, added))} before it", insert(architecture, index, *added)
     elif len(shape) != 3:
-        for flatten in (i for i in range(index - 1, -1, -1) if isinstance(ops[i], Flatten)):
+        for flatten in islice((i for i in range(index - 1, -1, -1) if isinstance(ops[i], Flatten)), MOST_FLATTENS):
             yield f"Take the Flatten at op {flatten} out", remove(architecture, flatten)
     else:
         yield from _smaller(architecture, index, shape)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, get_args
 
 from core.errors import SpecError
@@ -118,6 +119,7 @@ class Architecture:
     input: tuple[int, int, int] = (1, 28, 28)  # channels, height, width
 
 
+@lru_cache(maxsize=4096)
 def describe(op: Op) -> str:
     """The op as one would write it, without what is default: `Conv(8, kernel_size=3)`."""
     first = {"Conv": "out_channels", "Linear": "out_features", "Dropout": "p"}.get(type(op).__name__)

@@ -881,7 +881,8 @@ def in_one_row(tallies: list[Tally], first_seed: int) -> str:
     again = f", {once} did once and not when put in again" if once else ""
     return (
         f"| {inputs:,} fuzzed inputs at {len(tallies)} doors, seed {first_seed} | {broken} broke the law{again} | "
-        f"slowest {max(each.seconds for each in tallies):.2f} s, most {max(each.bytes for each in tallies) / 1e6:,.0f} MB | "
+        f"slowest {max(each.seconds for each in tallies):.2f} s, "
+        f"most {max(each.bytes for each in tallies) / 1e6:,.0f} MB | "
         f"{sum(each.total_seconds for each in tallies):,.0f} s, Python {platform.python_version()}, "
         f"hypothesis {hypothesis.__version__}, Streamlit {streamlit.__version__}, torch {torch.__version__}, "
         f"{os.cpu_count()} cores |"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from core.advice import advice
 from core.catalogue import EXTRAS, LADDER
 from core.errors import LabError
-from core.spec import Architecture, Conv, Flatten, Linear, MaxPool, Op
+from core.spec import Architecture, Conv, Flatten, GlobalAvgPool, Linear, MaxPool, Op, ReLU
 from lab.__main__ import main
 from lab.affordable import affordable, field_images
 from tests import fuzz, hostile
@@ -90,6 +92,21 @@ def test_thin_and_wide_layers_are_followed_over_fewer_images() -> None:
     wide, thin = Architecture("wide", (Conv(500, 1),)), Architecture("thin", (Conv(500, 5),))
     for spec, most in ((wide, 40), (thin, 25)):
         assert 5 <= field_images(affordable(spec)) <= most
+
+
+def test_a_kernel_that_takes_seconds_for_one_image_is_told_both_numbers() -> None:
+    """Of the MACs that are allowed, from and to one channel: 2.1 s for a single image."""
+    large = Architecture("large", (Conv(1, 256, stride=14, padding=512), GlobalAvgPool(), Linear(10)))
+    with pytest.raises(LabError, match=r"[\d,]{9,} MACs for one image, at most [\d,]{9,} are allowed"):
+        field_images(affordable(large))
+
+
+def test_a_long_design_that_does_not_fit_is_advised_on_at_once() -> None:
+    """It took 2.4 s to try each of eighty flattens; a second time it came from a cache."""
+    ops = (Flatten(), Linear(16), ReLU()) * 80 + (Conv(8, 3),)
+    began = time.process_time()
+    assert advice(Architecture("long", ops))[0].topic == "fit"
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("argument", ["\ud800", "a\udcffb\ud801"])

@@ -20,7 +20,7 @@ from core.seen_pixels import Reached, seen_pixels
 from core.spec import Architecture, architecture_to_json
 from core.trace import Layer, Trace, trace
 from lab import widgets
-from lab.affordable import affordable
+from lab.affordable import affordable, field_images
 from lab.field import figures as field_figures
 from lab.field.explorer import Place, Stage, field_explorer
 from lab.live_plot import live_plot
@@ -306,7 +306,7 @@ def effective(network: Viewed, place: Place) -> None:
         st.info("No op of this network moves the field: each unit sees its own pixel.")
         return
     try:
-        affordable(network.walked.architecture)
+        field_images(affordable(network.walked.architecture))
     except SpecError as error:
         show_error(error)
         return
