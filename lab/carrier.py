@@ -37,7 +37,7 @@ TOLD_SECONDS = 0.2  # between two writes of a range test's points
 Said = TypeVar("Said")
 Stream = Generator[Said, None, None]  # what a run says, from here or from a node; closed, the run ends there
 
-log = logging.getLogger("lab.worker")
+log = logging.getLogger("lab.carrier")
 
 
 class Carrier:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from core.recipe import RangeTest, Recipe
+from core.spec import architecture_from_json
 from core.trace import classifier
 from lab import jobs
 from lab.bounds import iterations_per_epoch
 from lab.fair_queue import Turn, UnderWay, Waiting, turns
-from lab.parsed import architecture_of, recipe_of
+from lab.parsed import recipe_of
 from lab.runs import Pace, Run, RunStore
 from lab.settings import settings
 
@@ -83,4 +84,4 @@ def _cost(architecture: str, recipe: Recipe) -> float:
 
 @lru_cache(maxsize=512)
 def _macs(architecture: str) -> int:
-    return classifier(architecture_of(architecture)).macs
+    return classifier(architecture_from_json(architecture)).macs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -376,7 +376,7 @@ def loss_curves(
 
     Over a wide range the axis has 1, 2 and 5 of each decade: all nine would lie on one another.
     """
-    values = [float(f"{row.loss:.5g}") for row in batches]
+    values = _shortened(row.loss for row in batches)
     each_batch: Part = {
         "type": "scatter",
         "x": [round((row.iteration + 1) / per_epoch, 4) for row in batches],
@@ -481,6 +481,11 @@ def _axis(title: str, **more: object) -> Part:
     return {"title": {"text": title}, **more}
 
 
+def _shortened(values: Iterable[float]) -> list[float]:
+    """To five significant digits: a curve shows no more, and a message is shorter by half."""
+    return [float(f"{value:.5g}") for value in values]
+
+
 def _claimed_line(claimed: Sequence[float], name: str) -> list[Part]:
     """The write-up's log, where there is one."""
     if not claimed:
@@ -552,7 +557,7 @@ def schedule(recipe: Recipe, batches: int, height: int = 260) -> Plain:
     points = np.linspace(0, recipe.epochs * batches - 1, min(600, recipe.epochs * batches)).astype(int).tolist()
     line: Part = {
         "type": "scatter", "x": [round(point / batches, 4) for point in points],
-        "y": [float(f"{rate_at(recipe, point, batches):.5g}") for point in points], "mode": "lines",
+        "y": _shortened(rate_at(recipe, point, batches) for point in points), "mode": "lines",
         "line": {"color": TRAIN, "width": 2.5}, "hovertemplate": "epoch %{x:.2f}: %{y:.4g}<extra></extra>",
     }  # fmt: skip
     words: Part = {

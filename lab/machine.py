@@ -28,19 +28,16 @@ def read_machine(folder: Path) -> Machine | None:
     file = folder / FILE_NAME
     try:
         status = file.stat()
-    except OSError:
+        return _read(file, status.st_mtime_ns, status.st_ino)
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return _read(file, status.st_mtime_ns, status.st_ino)
 
 
 @lru_cache(maxsize=8)
-def _read(file: Path, changed: int, inode: int) -> Machine | None:
+def _read(file: Path, changed: int, inode: int) -> Machine:
     """Read once for each time it was written: pages ask for every run that waits."""
-    try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-        return Machine(tuple(data["devices"]), tuple(data["names"]), str(data["torch"]), int(data["threads"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    data = json.loads(file.read_text(encoding="utf-8"))
+    return Machine(tuple(data["devices"]), tuple(data["names"]), str(data["torch"]), int(data["threads"]))
 
 
 def write_machine(machine: Machine, folder: Path) -> None:

@@ -11,10 +11,10 @@ from core import catalogue
 from core.challenge import MAX_EPOCHS, MAX_PARAMETERS
 from core.errors import LabError
 from core.history import EpochRecord
+from core.recipe import recipe_from_json
 from core.study import LAST, SeedRun, Summary, holds, pareto_front
 from core.trace import classifier
 from lab.compare.entries import key_of
-from lab.parsed import recipe_of
 from lab.runs import Run
 from lab.studies import studies, summarised
 
@@ -117,7 +117,7 @@ def _note(finished: Sequence[Run]) -> str:
 def _watches_test(recipe: str) -> bool:
     """Whether a recipe, JSON, lets the test set have a say; read once, as the board looks again every few seconds."""
     with suppress(LabError):
-        return recipe_of(recipe).watches_test
+        return recipe_from_json(recipe).watches_test
     return False
 
 
