@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from typing import Literal, cast, get_args
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core import recipe as recipes
 from core.recipe import MOST_STRENGTH, Augmentation, Jitter, Optimizer, Recipe, Schedule
@@ -14,6 +15,15 @@ from lab.jobs import MOST_SNAPSHOT_PARAMETERS
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {kind.__name__: kind for kind in get_args(Optimizer)}
 SCHEDULES: dict[str, type[Schedule]] = {kind.__name__: kind for kind in get_args(Schedule)}
+TO_BEGIN_WITH = {  # the strength of a change that the recipe does not have, when it is chosen
+    "rotation": 10.0,
+    "translation": 0.1,
+    "scale": 0.1,
+    "shear": 10.0,
+    "perspective": 0.2,
+    "brightness": 0.2,
+    "contrast": 0.2,
+}
 UNITS = {
     "rotation": "degrees",
     "translation": "share of the side",
@@ -35,11 +45,15 @@ def recipe_form(written: Recipe, key: str) -> Recipe:
         "Learning rate", 1e-9, 100.0, format="%.6g", step=None, key=rate_key(key), persist_state="session",
         help="The largest one, for schedules that rise and fall.",
     )  # fmt: skip
-    with st.expander(f"Optimizer: {_chosen(f'{key}-optimizer', written.optimizer)}", icon=":material/trending_down:"):
+    chosen = st.session_state.get(f"{key}-optimizer", type(written.optimizer).__name__)
+    with _folded(f"Optimizer: {chosen}", f"{key}-optimizer", ":material/trending_down:"):
         optimizer = _choice("Optimizer", OPTIMIZERS, written.optimizer, f"{key}-optimizer")
-    with st.expander(f"Schedule: {_chosen(f'{key}-schedule', written.schedule)}", icon=":material/timeline:"):
+    chosen = st.session_state.get(f"{key}-schedule", type(written.schedule).__name__)
+    with _folded(f"Schedule: {chosen}", f"{key}-schedule", ":material/timeline:"):
         schedule = _choice("Schedule", SCHEDULES, written.schedule, f"{key}-schedule")
-    with st.expander("Augmentation", icon=":material/auto_fix_high:"):
+    changes = st.session_state.get(f"{key}-augmentation", _in_use(written.augmentation))
+    in_order = ", ".join(kind for kind in MOST_STRENGTH if kind in changes)
+    with _folded(f"Augmentation: {in_order or 'none'}", f"{key}-augmentation", ":material/auto_fix_high:"):
         augmentation = _augmentation(written.augmentation, f"{key}-augmentation")
     with st.expander("Split, loss, averaging, seed, precision", icon=":material/tune:"):
         validation = st.toggle(
@@ -93,15 +107,22 @@ def rate_key(key: str) -> str:
     return f"{key}-rate"
 
 
-def _chosen(key: str, written: object) -> str:
-    """The name that stands in a choice's folded title."""
-    return str(st.session_state.get(key, type(written).__name__))
+def _folded(title: str, key: str, icon: str) -> DeltaGenerator:
+    """An expander whose title tells what is chosen by the widget of that key inside it.
+
+    A browser folds an expander whose title changes, in the hand that changed it, unless it is told to be open.
+    """
+    return st.expander(title, expanded=st.session_state.get(f"{key}-touched", False), icon=icon)
+
+
+def _touch(key: str) -> None:
+    st.session_state[f"{key}-touched"] = True
 
 
 def _choice(title: str, kinds: dict[str, type], written: object, key: str) -> object:
     """One of several dataclasses, and its fields."""
     st.session_state.setdefault(key, type(written).__name__)  # another page may have set it
-    name = st.selectbox(title, list(kinds), key=key, persist_state="session")
+    name = st.selectbox(title, list(kinds), key=key, on_change=_touch, args=(key,), persist_state="session")
     kind = kinds[name]
     start = written if isinstance(written, kind) else plain(kind)
     shown = tuple(field.name for field in fields(kind))
@@ -152,18 +173,28 @@ CHOICES = {
 
 
 def _augmentation(written: Augmentation, key: str) -> Augmentation:
+    """The kinds of change as pills, and fields for those that are chosen: most recipes have one or two of the seven."""
+    chosen = st.pills(
+        "Changes of an image", list(MOST_STRENGTH), selection_mode="multi", default=_in_use(written),
+        format_func=str.capitalize, key=key, on_change=_touch, args=(key,), persist_state="session",
+    )  # fmt: skip
     jitters: dict[str, Jitter] = {}
-    for name, most in MOST_STRENGTH.items():
+    for name in (kind for kind in MOST_STRENGTH if kind in chosen):
         own: Jitter = getattr(written, name)
+        most = MOST_STRENGTH[name]
         left, right = st.columns(2)
         strength = left.number_input(
-            name.capitalize(), 0.0, most, float(own.strength), step=most / 36 if most > 1 else 0.05,
-            key=f"{key}-{name}", help=UNITS[name], persist_state="session",
+            name.capitalize(), 0.0, most, float(own.strength) or TO_BEGIN_WITH[name],
+            step=most / 36 if most > 1 else 0.05, key=f"{key}-{name}", help=UNITS[name], persist_state="session",
         )  # fmt: skip
         probability = right.number_input(
-            "probability", 0.0, 1.0, float(own.probability), 0.1, key=f"{key}-{name}-often", persist_state="session"
+            "Probability", 0.0, 1.0, float(own.probability), 0.1, key=f"{key}-{name}-often", persist_state="session"
         )
         jitters[name] = Jitter(float(strength), float(probability))
+    without = {name: Jitter() for name in _in_use(written) if name not in jitters}
+    augmentation = replace(written, **jitters, **without)  # type: ignore[arg-type]
+    if not augmentation.geometric:
+        return augmentation
     left, right = st.columns(2)
     fill = left.number_input(
         "Fill", 0.0, 1.0, float(written.fill), step=None, format="%.4g", key=f"{key}-fill", persist_state="session",
@@ -173,4 +204,8 @@ def _augmentation(written: Augmentation, key: str) -> Augmentation:
     interpolation = right.selectbox(
         "Interpolation", kinds, kinds.index(written.interpolation), key=f"{key}-interpolation", persist_state="session"
     )
-    return Augmentation(**jitters, fill=float(fill), interpolation=interpolation)  # type: ignore[arg-type]
+    return replace(augmentation, fill=float(fill), interpolation=interpolation)  # type: ignore[arg-type]
+
+
+def _in_use(written: Augmentation) -> list[str]:
+    return [name for name in MOST_STRENGTH if getattr(written, name).strength > 0]
