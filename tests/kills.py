@@ -24,6 +24,7 @@ from pathlib import Path
 import torch
 
 from core import checkpoint
+from core.errors import CheckpointError
 from core.mnist import EMBEDDED, load
 from core.recipe import Augmentation, Jitter, OneCycle, Recipe, recipe_to_json
 from core.resident import resident
@@ -160,7 +161,7 @@ def _until_under_way(store: RunStore) -> None:
 
 def _go_on(store: RunStore) -> int:
     """What the owner of an interrupted run does; returns how many of them there were."""
-    interrupted = store.runs(statuses=("interrupted",))
+    interrupted = store.runs(statuses=["interrupted"])
     for run in interrupted:
         store.resume(run.id)
     return len(interrupted)
@@ -168,7 +169,7 @@ def _go_on(store: RunStore) -> int:
 
 def _until_ended(store: RunStore, report: Report) -> None:
     deadline = time.monotonic() + PATIENCE
-    while (queue := store.queue()).running or queue.waiting or store.runs(statuses=("interrupted",)):
+    while (queue := store.queue()).running or queue.waiting or store.runs(statuses=["interrupted"]):
         assert time.monotonic() < deadline, f"{len(queue.running) + len(queue.waiting)} runs did not end"
         report.resumed += _go_on(store)
         time.sleep(0.1)
@@ -193,7 +194,7 @@ def _judge(store: RunStore, runs: list[Run], report: Report) -> None:
         try:
             weights = checkpoint.load(store.folder / run.id / "last")[0].state_dict()
             checkpoint.load(store.folder / run.id / "best")
-        except checkpoint.CheckpointError as error:
+        except CheckpointError as error:
             report.corrupt += 1
             print(f"\n{error}", file=sys.stderr)
             continue

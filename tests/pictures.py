@@ -17,10 +17,12 @@ from playwright.sync_api import Page, Response, expect
 from core.catalogue import by_slug
 from core.mnist import best_present
 from lab.jobs import submit
+from lab.person import Person
 from lab.runs import RunStore
 from tests.app_server import SCREENSHOTS, browsing, serving, settled
 from tests.measure import browser
 
+ADA = Person(nickname="Ada")
 FOLDER = SCREENSHOTS / "pages"
 SIZES = {"light": (1280, 720, False), "dark": (1280, 720, True), "phone": (390, 844, False)}
 
@@ -69,7 +71,7 @@ def _a_run(home: Path) -> str:
     store = RunStore(home)
     step = by_slug("c6-steplr-7416")
     run = submit(
-        store, step.architecture, replace(step.recipe, epochs=2), slug=step.slug, dataset=best_present(), owner="Ada"
+        store, step.architecture, replace(step.recipe, epochs=2), slug=step.slug, dataset=best_present(), by=ADA
     )
     deadline = time.monotonic() + 300
     while store.get(run.id).status in ("queued", "running") and time.monotonic() < deadline:
@@ -81,16 +83,14 @@ def _count(page: Page) -> list[int]:
     """A list that grows by the size of each message and each picture that the page gets from the server."""
     sizes: list[int] = []
     page.on("websocket", lambda socket: socket.on("framereceived", lambda data: sizes.append(len(data))))
-    page.on("response", lambda response: _is_data(response.url) and sizes.append(_length(response)))
+
+    def add(response: Response) -> None:
+        # In static/ lie Streamlit's own fonts, which a browser keeps.
+        if "/media/" in response.url and "/static/" not in response.url:
+            sizes.append(int(response.headers.get("content-length", "0")))
+
+    page.on("response", add)
     return sizes
-
-
-def _is_data(url: str) -> bool:
-    return "/media/" in url and "/static/" not in url  # there lie Streamlit's own fonts, which a browser keeps
-
-
-def _length(response: Response) -> int:
-    return int(response.headers.get("content-length", "0"))
 
 
 def _whole(page: Page, path: Path) -> None:
