@@ -154,7 +154,8 @@ def _scaled(ink: Grey, scale: float, stretch: bool) -> Grey:
     height, width = (max(1, int(side * scale + 0.5)) for side in ink.shape)
     exact = Image.fromarray(ink.astype(np.float32))  # so that nothing is rounded before the stretch
     levels: NDArray[np.float32] = np.asarray(exact.resize((width, height), Image.Resampling.BOX))
-    stretched: NDArray[np.float32] = np.rint(levels * (255 / float(levels.max()) if stretch else 1))
+    brightest = float(levels.max())  # 0 for a lone pixel that falls between two boxes, as Pillow rounds them
+    stretched: NDArray[np.float32] = np.rint(levels * (255 / brightest if stretch and brightest else 1))
     return stretched.astype(np.uint8)
 
 

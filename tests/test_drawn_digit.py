@@ -119,6 +119,15 @@ def test_a_line_and_a_dot_are_prepared_too() -> None:
     assert prepare(dot).scaled.shape == (20, 20)
 
 
+def test_a_dot_may_be_lost_where_a_large_picture_is_only_scaled() -> None:
+    dot = np.zeros((57, 28), np.uint8)
+    dot[28, 7] = 255  # between the tenth box and the eleventh, as 57 rows become 20
+    for stages in (without("crop"), without("crop", "stretch")):
+        digit = prepare(dot, stages).digit
+        assert digit.shape == (28, 28)
+        assert digit.max() <= 255 / 4
+
+
 def test_ink_that_leaves_the_frame_does_not_come_in_on_the_other_side() -> None:
     image = np.zeros((28, 28), np.uint8)
     image[0, 4] = 1
