@@ -73,6 +73,7 @@ class Other:
 
     name: str
     accuracies: tuple[float, ...]
+    epochs: int = 0  # that they were trained for; 0: not known
 
 
 @dataclass(frozen=True)
@@ -421,14 +422,20 @@ def against_other(subject: Subject) -> Finding | None:
         "better": f"It is better than {subject.other.name}, by more than chance explains.",
         "worse": f"It is worse than {subject.other.name}, by more than chance explains.",
     }[kind]
+    page: Page = "compare"
+    advice = "More seeds of both would tell; so do the images that only one of them gets right."
+    epochs, whole = len(subject.history), subject.other.epochs
+    if kind == "worse" and epochs < whole:
+        words = f"It is worse than {subject.other.name}, in {epochs} of its {whole} epochs."
+        page, advice = "train", "Train it as long; then compare them."
     deviation = f", deviation over its seeds {100 * spread:.2f}" if n > 1 else ""
     return Finding(
         kind,
         words,
         f"{mine:.2%} against {theirs:.2%} (n {n}): {100 * difference:+.2f} points. The standard error is "
         f"{100 * error:.2f} points ({images:,} images each{deviation}); {ERRORS_OF_NOISE:g} of them count.",
-        "More seeds of both would tell; so do the images that only one of them gets right.",
-        "compare",
+        advice,
+        page,
     )
 
 

@@ -313,6 +313,20 @@ def test_the_seeds_deviation_widens_what_counts_as_noise() -> None:
     assert (close.kind, wide.kind) == ("better", "within noise")
 
 
+def test_a_shorter_run_that_is_worse_is_not_yet_compared() -> None:
+    other = Other("C3", (0.993, 0.9931), epochs=15)
+    found = {
+        (epochs, mine): diagnosis.against_other(Subject(history([1] * epochs, accuracy=mine), Recipe(), other=other))
+        for epochs in (2, 15)
+        for mine in (0.98, 0.999)
+    }
+    told = {key: finding and (finding.kind, finding.words, finding.page) for key, finding in found.items()}
+    assert told[2, 0.98] == ("worse", "It is worse than C3, in 2 of its 15 epochs.", "train")
+    assert told[15, 0.98] == ("worse", "It is worse than C3, by more than chance explains.", "compare")
+    better = ("better", "It is better than C3, by more than chance explains.", "compare")
+    assert told[2, 0.999] == told[15, 0.999] == better
+
+
 def test_the_target_is_met_or_missed_by_so_many_images() -> None:
     met = diagnosis.verdict(Subject(history([1, 1, 1], accuracy=0.9945), Recipe()))
     near = diagnosis.verdict(Subject(history([1, 1], accuracy=0.9934), Recipe()))

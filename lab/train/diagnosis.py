@@ -50,6 +50,7 @@ class Reference:
 
     step: catalogue.Step
     accuracies: tuple[float, ...]  # test, after the last epoch; of a study, a seed each
+    epochs: int
     from_claim: bool  # no measured run: the write-up's best epoch stands in
 
     @property
@@ -71,11 +72,14 @@ def reference_of(slug: str, architecture: Architecture) -> Reference | None:
         return None
     study = study_of(step.slug)
     if study and study.runs:
-        return Reference(step, tuple(run.last for run in study.runs), from_claim=False)
+        runs = study.runs
+        return Reference(step, tuple(run.last for run in runs), len(runs[0].test_accuracies), from_claim=False)
     cards = [each.card for each in shipped() if each.card.slug == step.slug]
     if cards:
-        return Reference(step, (cards[0].test_accuracies[-1],), from_claim=False)
-    return Reference(step, (step.claim.best_test_accuracy,), from_claim=True) if step.claim else None
+        return Reference(step, (cards[0].test_accuracies[-1],), len(cards[0].history), from_claim=False)
+    if step.claim is None:
+        return None
+    return Reference(step, (step.claim.best_test_accuracy,), step.recipe.epochs, from_claim=True)
 
 
 def test_images(dataset: str) -> int:
@@ -95,7 +99,7 @@ def findings_of(run: Run, epochs: Sequence[EpochRecord], batches: Sequence[Batch
             first_losses=tuple(row.loss for row in batches if row.epoch == 0),
             failure=run.error if run.status == "failed" else "",
             has_dropout=any(isinstance(op, Dropout) and op.p > 0 for op in architecture.ops),
-            other=Other(reference.name, reference.accuracies) if reference else None,
+            other=Other(reference.name, reference.accuracies, reference.epochs) if reference else None,
         )
     )
 
