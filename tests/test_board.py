@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from typing import Any
 
 import pytest
 
@@ -160,8 +162,31 @@ def test_a_nickname_is_text_on_the_picture(store: RunStore) -> None:
 def test_names_on_the_picture_do_not_touch(store: RunStore) -> None:
     for number in range(30):
         made_run(store, [0.9942 + number / 1e5] * 3, owner=f"nickname {number}")
-    names = board_figures._names(on_board(store), "#000")
+    names = board_figures._names(on_board(store), (), "#000")
     assert 0 < len(names) <= board_figures.LABELS
+    assert not touching(names)
+
+
+def test_the_ladders_names_touch_nothing_either(store: RunStore) -> None:
+    for number in range(5):
+        made_run(store, [0.9942 + number / 1e5] * 3, owner=f"nickname {number}")
+    names = board_figures._names(on_board(store), ladder(), "#000")
+    told = {name["text"] for name in names}
+    assert {"D8", "D7", "A3", "B2", "B1"} <= told, "those that stand apart"
+    assert not touching(names)
+
+
+def touching(names: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """The pairs of names that meet, were each letter half as wide as it is high."""
+    boxes = []
+    for name in names:
+        x = board_figures.WIDTH * name["x"] / board_figures.SMALL[1] + name["xshift"]
+        floor = board_figures.FLOOR - 0.05
+        y = board_figures.HEIGHT * (name["y"] - floor) / (board_figures.TOP - floor) + name["yshift"]
+        size, wide = name["font"]["size"], name["font"]["size"] * len(name["text"]) / 2
+        boxes.append((name["text"], (x - wide / 2, x + wide / 2, y - size / 2, y + size / 2)))
+    pairs = itertools.combinations(boxes, 2)
+    return [(one, other) for (one, its), (other, others) in pairs if board_figures._touch(its, others)]
 
 
 # ------------------------------------------------------------------------------------------------------------ the page

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -42,7 +43,7 @@ def board(ranked: tuple[Standing, ...], ladder: tuple[Standing, ...], ink: str, 
         "type": "rect", "xref": "x", "yref": "y", "x0": SMALL[0], "x1": MAX_PARAMETERS, "y0": 100 * TARGET_ACCURACY,
         "y1": TOP, "fillcolor": PASS, "opacity": 0.12, "line": {"width": 0}, "layer": "below",
     }  # fmt: skip
-    figure.update_layout(shapes=[corner], annotations=[_corner_words(), *_names(ranked, ink)])
+    figure.update_layout(shapes=[corner], annotations=[_corner_words(), *_names(ranked, ladder, ink)])
     figure.update_xaxes(title="parameters", range=SMALL, tickformat=",", dtick=2_000, row=1, col=1)
     figure.update_xaxes(
         type="log", range=[math.log10(each) for each in LARGE], tickvals=[1e5, 1e6, 1e7],
@@ -72,7 +73,8 @@ def _corner_words() -> dict[str, object]:
 
 def _pale(figure: go.Figure, ladder: Sequence[Standing], column: int) -> None:
     figure.add_scatter(
-        x=[each.parameters for each in ladder], y=[_shown(each) for each in ladder], mode="markers+text",
+        x=[each.parameters for each in ladder], y=[_shown(each) for each in ladder],
+        mode="markers" if column == 1 else "markers+text",  # on the first panel names find places of their own
         text=[each.name for each in ladder], textposition="bottom center", textfont={"color": CLAIM, "size": 11},
         name="the ladder's steps", opacity=0.6, marker={"symbol": "diamond", "size": 8, "color": CLAIM},
         hovertemplate="%{customdata}<extra>the ladder</extra>", customdata=[_told(each) for each in ladder],
@@ -118,40 +120,50 @@ def _told(each: Standing) -> str:
     )
 
 
-def _names(ranked: Sequence[Standing], ink: str) -> list[dict[str, object]]:
-    """The best ones' names beside their marks, each where it touches no mark and no other name, or nowhere."""
+def _names(ranked: Sequence[Standing], ladder: Sequence[Standing], ink: str) -> list[dict[str, object]]:
+    """The best ones' names beside their marks, then the ladder's, each where it touches nothing, or nowhere."""
     near = [each for each in ranked if _column(each) == 1]
-    places = {each.key: _pixels(each) for each in near}
-    taken: list[Box] = [(x - 7, x + 7, y - 7, y + 7) for x, y in places.values()]
+    behind = [each for each in ladder if _column(each) == 1]
+    taken: list[Box] = [_around(each, 7) for each in near] + [_around(each, 5) for each in behind]
     taken.append((0.0, 250.0, HEIGHT - 44, HEIGHT))  # the corner's words
     words: list[dict[str, object]] = []
     on_front = {each.key for each in front(ranked)}
     for each in sorted(near, key=lambda each: (not each.passed, each.key not in on_front))[: 2 * LABELS]:
         text = each.who if len(each.who) <= 18 else f"{each.who[:17]}…"
-        box = _free(places[each.key], 8.0 * len(text), taken)
-        if box is None or len(words) == LABELS:
-            continue
-        taken.append(box)
-        x, y = places[each.key]
-        words.append(
-            {
-                "xref": "x", "yref": "y", "x": each.parameters, "y": _shown(each), "text": plotted(text),
-                "showarrow": False, "xshift": (box[0] + box[1]) / 2 - x, "yshift": (box[2] + box[3]) / 2 - y,
-                "font": {"size": 14, "color": ink},
-            }
-        )  # fmt: skip
-    return words
+        if len(words) < LABELS and (word := _beside(each, text, {"size": 14, "color": ink}, taken)):
+            words.append(word)
+    pale = (_beside(each, each.name, {"size": 11, "color": CLAIM}, taken) for each in behind)
+    return words + [word for word in pale if word]
 
 
-def _free(place: tuple[float, float], wide: float, taken: Sequence[Box]) -> Box | None:
+def _beside(each: Standing, text: str, font: dict[str, Any], taken: list[Box]) -> dict[str, object] | None:
+    """A name at its mark, where it touches nothing; what it takes is taken then."""
+    x, y = _pixels(each)
+    box = _free((x, y), 0.57 * font["size"] * len(text), font["size"] + 2, taken)
+    if box is None:
+        return None
+    taken.append(box)
+    return {
+        "xref": "x", "yref": "y", "x": each.parameters, "y": _shown(each), "text": plotted(text), "showarrow": False,
+        "xshift": (box[0] + box[1]) / 2 - x, "yshift": (box[2] + box[3]) / 2 - y, "font": font,
+    }  # fmt: skip
+
+
+def _free(place: tuple[float, float], wide: float, high: float, taken: Sequence[Box]) -> Box | None:
     """Where a word beside a mark touches nothing: to its right, left, above or below; None where all is taken."""
     x, y = place
-    for dx, dy in ((12 + wide / 2, 0.0), (-12 - wide / 2, 0.0), (0.0, 18.0), (0.0, -18.0)):
-        box = (x + dx - wide / 2, x + dx + wide / 2, y + dy - 8, y + dy + 8)
+    aside, above = (wide + high) / 2 + 4, high / 2 + 10
+    for dx, dy in ((aside, 0.0), (-aside, 0.0), (0.0, above), (0.0, -above)):
+        box = (x + dx - wide / 2, x + dx + wide / 2, y + dy - high / 2, y + dy + high / 2)
         inside = box[0] >= 0 and box[1] <= WIDTH and box[2] >= 0 and box[3] <= HEIGHT
         if inside and not any(_touch(box, other) for other in taken):
             return box
     return None
+
+
+def _around(each: Standing, radius: float) -> Box:
+    x, y = _pixels(each)
+    return x - radius, x + radius, y - radius, y + radius
 
 
 def _pixels(each: Standing) -> tuple[float, float]:
