@@ -10,8 +10,6 @@ from functools import partial
 
 from core.advice import Topic
 from core.catalogue import END, conv_alone, conv_bn_relu, conv_bn_relu_dropout, conv_relu, stack
-from core.errors import SpecError
-from core.record import short
 from core.spec import Architecture, AvgPool, Conv, GlobalAvgPool, MaxPool, Op
 
 
@@ -80,11 +78,3 @@ BAD_DESIGNS: tuple[BadDesign, ...] = (
         Conv(10, 1, bias=False), GlobalAvgPool(), *END,
     ),
 )  # fmt: skip
-
-
-def bad_design(slug: str) -> BadDesign:
-    """The one of that name. Raises SpecError for a name that is not on the shelf."""
-    for design in BAD_DESIGNS:
-        if design.slug == slug:
-            return design
-    raise SpecError(f"there is no design {short(slug)}; there are {', '.join(each.slug for each in BAD_DESIGNS)}")

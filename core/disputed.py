@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 DATASET = "MNIST"
 SPLIT = "test"
-FLAGGED = 100  # images that people were asked about
 SOURCE = "https://arxiv.org/abs/2103.14749"
 SOURCE_WORDS = "Northcutt, Athalye & Mueller 2021"
 

@@ -238,12 +238,6 @@ def restore(
     return manifest, kept
 
 
-def read_manifest(file: Path) -> Manifest:
-    """What a backup says that it holds. Raises BackupError."""
-    with _opened(file) as archive:
-        return _manifest(archive)
-
-
 @contextmanager
 def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
     """The archive; whatever is wrong with it is said with its name."""

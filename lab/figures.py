@@ -576,26 +576,6 @@ def schedule(recipe: Recipe, batches: int, height: int = 260) -> Plain:
     )
 
 
-def range_test(
-    rates: Sequence[float], losses: Sequence[float], marks: dict[str, float], height: int = 320
-) -> go.Figure:
-    """Smoothed loss against learning rate, and the suggestions."""
-    figure = go.Figure(
-        go.Scatter(
-            x=rates, y=np.array(losses, np.float32), mode="lines", line={"color": TRAIN, "width": 2.5}, name="loss",
-            hovertemplate="rate %{x:.3g}: loss %{y:.3f}<extra></extra>",
-        )
-    )  # fmt: skip
-    for (name, rate), colour in zip(marks.items(), (PASS, TEST, VALIDATION), strict=False):
-        figure.add_vline(x=rate, line={"color": colour, "dash": "dash", "width": 2})
-        figure.add_scatter(
-            x=[None], y=[None], mode="lines", name=f"{name}: {rate:.3g}", line={"color": colour, "dash": "dash"}
-        )
-    figure.update_xaxes(type="log", title="learning rate", dtick=1, exponentformat="power")
-    figure.update_yaxes(title="smoothed loss")
-    return laid_out(figure, height)
-
-
 def probabilities(values: NDArray[np.float32], true: int | None = None, height: int = 260) -> go.Figure:
     """Ten bars, the likeliest filled dark, the true class in green where it is known."""
     best = int(values.argmax())

@@ -612,22 +612,6 @@ class RunStore:
         """Says whose run it is; "" is nobody's. Raises RunError for a long nickname."""
         return self._set(run_id, "owner = ?", plain_words(nickname, "the nickname", MOST_NICKNAME))
 
-    def set_prediction(self, run_id: str, prediction: str) -> Run:
-        """Keeps what the owner says a run will come to, JSON. Raises RunError once its first epoch has ended."""
-        with self._writing() as connection:
-            changed = connection.execute(
-                """UPDATE runs SET prediction = ?1 WHERE id = ?2 AND status IN ('queued', 'running')
-                   AND NOT EXISTS (SELECT 1 FROM epochs WHERE run = ?2)""",
-                (prediction, _text(run_id)),
-            ).rowcount
-        run = self.get(run_id)
-        if not changed:
-            raise RunError(
-                f"run {run.id} is {run.status} after {len(self.epochs(run.id))} epochs; "
-                "a prediction is made before the first one has ended"
-            )
-        return run
-
     def _set(self, run_id: str, columns: str, *values: object, where: str = "1") -> Run:
         with self._writing() as connection:
             connection.execute(f"UPDATE runs SET {columns} WHERE id = ? AND {where}", (*values, _text(run_id)))

@@ -510,8 +510,6 @@ def take_words_of_runs(given: list[tuple[str, Any, Any]]) -> None:
                 _refusable(lambda one=one, which=which, other=other: runs.set_tags(which, [one, other or "x"]))
             case "get" | "seed_group" | "put_first" | "put_last" | "request_stop" | "control":
                 _refusable(lambda act=act, one=one: getattr(runs, act)(one))
-            case "set_prediction":
-                _refusable(lambda one=one, which=which: runs.set_prediction(which, one))
             case "set_rate_factor":
                 _refusable(lambda one=one: runs.set_rate_factor(run.id, one))
     for each in runs.runs():
@@ -523,7 +521,7 @@ def take_words_of_runs(given: list[tuple[str, Any, Any]]) -> None:
 ACTS_BY_ID = ("put_first", "put_last", "request_stop", "control")
 words_of_runs = st.lists(
     st.tuples(
-        st.sampled_from(["rename", "set_owner", "set_tags", "set_prediction", "get", "seed_group", *ACTS_BY_ID]),
+        st.sampled_from(["rename", "set_owner", "set_tags", "get", "seed_group", *ACTS_BY_ID]),
         hostile.texts, st.none() | hostile.texts,
     )
     | st.tuples(st.just("set_rate_factor"), st.floats() | st.integers(), st.none()),

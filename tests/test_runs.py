@@ -330,19 +330,16 @@ def test_names_tags_and_nicknames_have_their_bounds(store: RunStore) -> None:
             attempt()
 
 
-def test_a_prediction_is_taken_until_the_first_epoch_has_ended(store: RunStore) -> None:
-    run = submitted(store)
-    assert store.set_prediction(run.id, "{}").prediction == "{}"
+def test_a_prediction_stays_with_its_run(store: RunStore) -> None:
+    run = store.submit(
+        kind="train", name="mine", architecture="{}", recipe="{}", dataset="MNIST", device="cpu", parameters=7_758,
+        seed=1, epochs=15, prediction="[]",
+    )  # fmt: skip
     store.claim(["cpu"], "w")
-    assert store.set_prediction(run.id, "[]").prediction == "[]"
     store.add_epoch(run.id, "w", epoch(0))
-    with pytest.raises(RunError, match="is running after 1 epochs; a prediction is made before"):
-        store.set_prediction(run.id, "late")
     store.finish(run.id, "w", "stopped")
     assert store.get(run.id).prediction == "[]"
     assert store.retry(run.id).prediction == "", "a new run is predicted anew"
-    with pytest.raises(RunError, match="there is no run"):
-        store.set_prediction("xyz", "{}")
 
 
 def test_a_run_is_deleted_with_its_files_and_no_others(store: RunStore) -> None:
@@ -1042,7 +1039,7 @@ def test_a_store_of_version_2_is_migrated_with_its_runs_and_a_copy_kept(tmp_path
     assert store.control("abc") == Control()
     assert store.epochs("abc") == [epoch(0)]
     assert store.hold("abc", "w", "now"), "its worker goes on with it"
-    assert store.set_prediction("def", "{}").prediction == "{}"
+    assert store.get("def").prediction == ""
     assert store.set_tags("abc", ["old"]).tags == ("old",)
 
     kept = sqlite3.connect(tmp_path / "runs.version2.sqlite3")
