@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from lab.backup import Manifest
     from lab.many_seeds import Plan
 
-PREDICT_WITH = "c6-steplr-7416"  # reads drawings best of the shipped checkpoints
+PREDICT_WITH = "c6-steplr-7416"  # of the shipped checkpoints it reads other people's digits best
 MOST_SEEDS = 100
 LAST_SEED = 2**31 - 1  # a recipe's
 
