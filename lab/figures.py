@@ -64,6 +64,7 @@ LARGE = (2.4e5, 1.4e7)
 APART = 120  # parameters: nearer marks would hide each other
 PIXELS_A_PARAMETER = 0.085  # on a window 1280 pixels wide: where words would run into each other is judged there
 PIXELS_A_POINT = 440.0  # in a percentage point of accuracy
+SWEEPS = 4  # times that each word looks for its place
 
 
 def ladder(points: Sequence[LadderPoint], ink: str, height: int = 440) -> go.Figure:
@@ -275,26 +276,37 @@ def _symbol(point: LadderPoint, accuracy: float) -> str:
 
 def _words(points: Sequence[LadderPoint], places: dict[str, float], ink: str) -> list[dict[str, object]]:
     """Each step's short name beside its mark, on the side where it runs into the fewest others."""
-    taken, words = _taken(points, places), []
+    named: list[tuple[LadderPoint, str, float, float]] = []
     for point in sorted(points, key=lambda each: places[each.slug]):
         accuracy = point.claimed if point.claimed is not None else point.measured.mean if point.measured else None
-        if accuracy is None:
-            continue
-        text = f"{point.label} ↓ {accuracy:.1%}" if accuracy < LADDER_FLOOR else point.label
-        x, y = _pixels(places[point.slug], accuracy)
-        ways = [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)]
-        boxes = [_beside(x, y, right, up, width=9.0 * len(text), height=16.0) for right, up in ways]
-        box = min(boxes, key=lambda each: sum(_shared(each, other) for other in taken))  # of equal ones the first
-        taken.append(box)
-        large = point.parameters > SMALL[1]
-        words.append(
-            {
-                **_panel(point), "x": np.log10(point.parameters) if large else places[point.slug],
-                "y": _shown(accuracy), "text": text, "showarrow": False, "font": {"size": 15, "color": ink},
-                "xshift": (box[0] + box[1]) / 2 - x, "yshift": (box[2] + box[3]) / 2 - y,
-            }
-        )  # fmt: skip
-    return words
+        if accuracy is not None:
+            text = f"{point.label} ↓ {accuracy:.1%}" if accuracy < LADDER_FLOOR else point.label
+            named.append((point, text, *_pixels(places[point.slug], accuracy)))
+    boxes = _least_shared([(x, y, 9.0 * len(text)) for _, text, x, y in named], _taken(points, places))
+    return [
+        {
+            **_panel(point), "x": np.log10(point.parameters) if point.parameters > SMALL[1] else places[point.slug],
+            "y": y / PIXELS_A_POINT, "text": text, "showarrow": False, "font": {"size": 15, "color": ink},
+            "xshift": (box[0] + box[1]) / 2 - x, "yshift": (box[2] + box[3]) / 2 - y,
+        }
+        for (point, text, x, y), box in zip(named, boxes, strict=True)
+    ]  # fmt: skip
+
+
+def _least_shared(marks: Sequence[tuple[float, float, float]], taken: Sequence[Box]) -> list[Box]:
+    """The boxes of words beside marks (x, y, the word's width), of all sides those that share the least area.
+
+    One after the other, and then each again, as the others stand by now.
+    """
+    ways = [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)]
+    sides = [[_beside(x, y, right, up, width, height=16.0) for right, up in ways] for x, y, width in marks]
+    boxes: list[Box] = []
+    for turn in range(len(sides) * SWEEPS):
+        number = turn % len(sides)
+        others = [*taken, *boxes[:number], *boxes[number + 1 :]]
+        best = min(sides[number], key=lambda side: sum(_shared(side, other) for other in others))  # of equals the first
+        boxes[number : number + 1] = [best]
+    return boxes
 
 
 def _taken(points: Sequence[LadderPoint], places: dict[str, float]) -> list[Box]:
@@ -327,7 +339,8 @@ def _beside(x: float, y: float, right: int, up: int, width: float, height: float
     """The box of a word beside a mark at (x, y): to the right of it, or left, above, below, or at a corner."""
     gap = 10.0 if not (right and up) else 5.0
     middle_x, middle_y = x + right * (gap + width / 2), y + up * (gap + height / 2)
-    return middle_x - width / 2, middle_x + width / 2, middle_y - height / 2, middle_y + height / 2
+    half = width / 2 + 2  # with the room that parts two words
+    return middle_x - half, middle_x + half, middle_y - height / 2, middle_y + height / 2
 
 
 def _shared(one: Box, other: Box) -> float:

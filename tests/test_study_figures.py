@@ -14,7 +14,7 @@ from core.history import EpochRecord
 from core.study import Comparison, SeedRun, Study, Summary
 from lab import figures, studies
 from lab.figures import LadderPoint
-from lab.widgets import reading
+from lab.widgets import ladder_points, reading
 
 
 def made_up(seed: int, *accuracies: float) -> SeedRun:
@@ -108,25 +108,18 @@ def test_marks_stand_apart_in_their_order_and_on_their_side_of_the_border() -> N
     assert figures._side_by_side([point("A3", 5_340, 0.994)]) == {"a3": 5_340}  # alone, it stands where it belongs
 
 
-def test_no_name_on_the_ladder_covers_another() -> None:
-    points = [
-        LadderPoint(
-            step.slug, f"{step.lineage}{step.order}", step.title, step.lineage, int(step.slug.split("-")[-1]),
-            step.claim.best_test_accuracy if step.claim else None, None, "",
-        )
-        for step in catalogue.STEPS
-    ]  # fmt: skip
-    names = {each.label for each in points}
-    figure = figures.ladder(points, ink="#000")
-    words = [note for note in figure.layout.annotations if note.text.split(" ")[0] in names]
-    assert len(words) == len(points)
+@pytest.mark.parametrize("measured", [{}, studies.measured_studies()], ids=["as claimed", "as measured"])
+def test_no_name_on_the_ladder_covers_another(measured: dict[str, Summary]) -> None:
+    points = [each for each in ladder_points(catalogue.LADDER, measured) if each.claimed or each.measured]
+    names = {each.label: each for each in points}
+    words = [note for note in figures.ladder(points, ink="#000").layout.annotations if note.text.split(" ")[0] in names]
+    assert len(words) == len(points) >= len(catalogue.STEPS)
     places = figures._side_by_side(points)
     boxes = []
     for word in words:
-        of = next(each for each in points if each.label == word.text.split(" ")[0])
-        assert of.claimed is not None or of.measured is None
-        x, y = figures._pixels(places[of.slug], of.claimed or 0.0)
-        wide = 9 * len(word.text)
+        of = names[word.text.split(" ")[0]]
+        x, y = figures._pixels(places[of.slug], of.claimed or (of.measured.mean if of.measured else 0.0))
+        wide = 9 * len(word.text) + 4  # what parts it from the next
         x, y = x + word.xshift, y + word.yshift
         boxes.append((x - wide / 2, x + wide / 2, y - 8, y + 8))
     assert not any(figures._shared(one, other) for one, other in combinations(boxes, 2))
