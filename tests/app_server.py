@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,6 +131,17 @@ def wait_until(page: Page, expression: str, arg: Any = None, seconds: float = 12
     while not page.evaluate(expression, arg):
         assert time.monotonic() < deadline, f"not true after {seconds:g} s: {expression}"
         page.wait_for_timeout(20)
+
+
+def draw(page: Page, points: Sequence[tuple[float, float]]) -> None:
+    """One stroke on the canvas, in its own pixels."""
+    box = page.locator("canvas").last.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + points[0][0], box["y"] + points[0][1])
+    page.mouse.down()
+    for x, y in points[1:]:
+        page.mouse.move(box["x"] + x, box["y"] + y, steps=6)
+    page.mouse.up()
 
 
 def screenshot(page: Page, name: str) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-from tests.app_server import IDLE, ROOT, browsing, serving, settled, wait_until
+from tests.app_server import IDLE, ROOT, browsing, draw, serving, settled, wait_until
 
 
 def browser() -> Path:
@@ -209,13 +209,8 @@ def stroke() -> None:
         page.wait_for_timeout(4000)
         seconds = []
         for number in range(8):
-            box = page.locator("canvas").last.bounding_box()
-            assert box is not None
             before = _bars(page)
-            page.mouse.move(box["x"] + 80 + 12 * number, box["y"] + 60)
-            page.mouse.down()
-            page.mouse.move(box["x"] + 90 + 12 * number, box["y"] + 200 - 10 * number, steps=6)
-            page.mouse.up()
+            draw(page, [(80 + 12 * number, 60), (90 + 12 * number, 200 - 10 * number)])
             started = time.perf_counter()
             wait_until(page, f"before => ({BARS}) != before && ({BARS}) != ''", before)
             seconds.append(time.perf_counter() - started)

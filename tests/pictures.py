@@ -2,11 +2,12 @@
 
 They go to tests/screenshots/pages/, named PAGE-light.png and so on; a run of two epochs is trained first, so that no
 page is empty. Besides, it says how many bytes each page brought for its first view, beyond the app's own files.
+With --readme it takes the README's instead, of a whole run.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 import tempfile
 import time
 from dataclasses import replace
@@ -19,11 +20,12 @@ from core.mnist import best_present
 from lab.jobs import submit
 from lab.person import Person
 from lab.runs import RunStore
-from tests.app_server import SCREENSHOTS, browsing, serving, settled
+from tests.app_server import SCREENSHOTS, browsing, draw, serving, settled
 from tests.measure import browser
 
 ADA = Person(nickname="Ada")
 FOLDER = SCREENSHOTS / "pages"
+IMAGES = Path(__file__).parents[1] / ".github" / "images"
 SIZES = {"light": (1280, 720, False), "dark": (1280, 720, True), "phone": (390, 844, False)}
 
 # Name, and where it is opened.
@@ -48,12 +50,43 @@ PAGES = {
     "handwriting": "/handwriting",
 }
 
+# Name, where it is opened, and how high the picture is.
+README = {
+    "ladder": ("/ladder", 720),
+    "lesson": ("/?lesson=dilation&scene=4&present=1", 720),
+    "field": ("/field?step=a3-dilation-5340", 720),
+    "design": ("/design?from=a2-final-7758", 1000),
+    "explained": ("/train?run={run}", 1250),
+    "compare": ("/compare?runs=c5-rotation-7448,c6-steplr-7416", 860),
+    "inside": ("/inside?checkpoint=c6-steplr-7416&image=5", 720),
+    "mistakes": ("/mistakes?checkpoint=c6-steplr-7416", 1396),
+    "draw": ("/draw", 960),
+}
+SEVEN = ((70, 60), (205, 60), (130, 235))
 
-def main(wanted: list[str]) -> None:
+
+def readme(wanted: list[str]) -> None:
+    """Take the README's pictures that are asked for, or all."""
+    with tempfile.TemporaryDirectory() as home, serving(Path(home)) as server:
+        run = _a_run(Path(home), epochs=15) if "explained" in (wanted or README) else ""
+        for name in wanted or README:
+            place, height = README[name]
+            with browsing(browser(), 1280, height) as page:
+                page.goto(server.address + place.format(run=run))
+                settled(page)
+                if name == "draw":
+                    page.wait_for_timeout(4000)  # until the canvas listens
+                    draw(page, SEVEN)
+                page.wait_for_timeout(3000)
+                page.screenshot(path=IMAGES / f"{name}.png")
+                print(name, flush=True)
+
+
+def every_page(wanted: list[str]) -> None:
     """Take those that are asked for, or all."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as home, serving(Path(home)) as server:
-        run = _a_run(Path(home))
+        run = _a_run(Path(home), epochs=2)
         for variant, (width, height, dark) in SIZES.items():
             with browsing(browser(), width, height, dark) as page:
                 sizes = _count(page)
@@ -66,14 +99,14 @@ def main(wanted: list[str]) -> None:
                     print(f"{name:<16} {variant:<6} {sum(sizes) / 1e3:7.0f} KB", flush=True)
 
 
-def _a_run(home: Path) -> str:
-    """A run of two epochs, trained; its id."""
+def _a_run(home: Path, epochs: int) -> str:
+    """A run, trained; its id."""
     store = RunStore(home)
     step = by_slug("c6-steplr-7416")
     run = submit(
-        store, step.architecture, replace(step.recipe, epochs=2), slug=step.slug, dataset=best_present(), by=ADA
+        store, step.architecture, replace(step.recipe, epochs=epochs), slug=step.slug, dataset=best_present(), by=ADA
     )
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 120 * epochs
     while store.get(run.id).status in ("queued", "running") and time.monotonic() < deadline:
         time.sleep(0.5)
     return run.id
@@ -106,4 +139,8 @@ def _whole(page: Page, path: Path) -> None:
 
 if __name__ == "__main__":
     expect.set_options(timeout=60_000)
-    main(sys.argv[1:])
+    parser = argparse.ArgumentParser(prog="python -m tests.pictures", description="Pictures of the pages.")
+    parser.add_argument("pages", nargs="*", metavar="PAGE")
+    parser.add_argument("--readme", action="store_true", help="the README's")
+    asked = parser.parse_args()
+    (readme if asked.readme else every_page)(asked.pages)

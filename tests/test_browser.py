@@ -17,7 +17,7 @@ from core.mnist import EMBEDDED
 from core.recipe import recipe_to_json
 from core.spec import architecture_to_json
 from lab.runs import Kind, Run, RunStore
-from tests.app_server import SCREENSHOTS, Server, browsing, screenshot, serving, settled, wait_until
+from tests.app_server import SCREENSHOTS, Server, browsing, draw, screenshot, serving, settled, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -191,17 +191,6 @@ def test_drawn_digits_are_read(page: Page, server: Server) -> None:
         page.get_by_test_id("stBaseButton-secondary").filter(has_text="Clear").click()
         expect(reading).to_have_text("—")
         page.wait_for_timeout(1000)
-
-
-def draw(page: Page, points: list[tuple[float, float]]) -> None:
-    """One stroke on the canvas, in its own pixels."""
-    box = page.locator("canvas").last.bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + points[0][0], box["y"] + points[0][1])
-    page.mouse.down()
-    for x, y in points[1:]:
-        page.mouse.move(box["x"] + x, box["y"] + y, steps=6)
-    page.mouse.up()
 
 
 def test_a_lesson_is_presented_with_the_arrow_keys(page: Page, server: Server) -> None:
