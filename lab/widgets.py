@@ -415,7 +415,7 @@ def story(step: catalogue.Step, runs: Sequence[SeedRun]) -> None:
             alt="Test accuracy by epoch: as logged by the write-up, and the mean of the runs here with its band.",
         )
     if measured:
-        st.caption(provenance(runs))
+        st.caption(provenance(runs, step.measured_precision))
     if step.result:
         st.markdown(f"**Result{', as written up' if claim else ''}.** {step.result}")
     if step.analysis:
@@ -449,13 +449,12 @@ def measured_sentence(step: catalogue.Step, measured: Summary) -> str:
     )
 
 
-def provenance(runs: Sequence[SeedRun]) -> str:
-    """By which seeds, on what and with which torch the runs came about."""
+def provenance(runs: Sequence[SeedRun], precision: str = "fp32") -> str:
+    """By which seeds, on what, in which precision and with which torch the runs came about."""
     seeds = ", ".join(str(run.seed) for run in runs)
-    devices, versions = (
-        ", ".join(sorted(each)) for each in zip(*{(run.device, run.torch) for run in runs}, strict=True)
-    )
-    return f"Seed{'' if len(runs) == 1 else 's'} {seeds} · trained on {devices} · torch {versions}"
+    devices, versions = ", ".join(sorted({run.device for run in runs})), ", ".join(sorted({run.torch for run in runs}))
+    computed = "" if precision == "fp32" else f" in {precision}, where its write-up had float32"
+    return f"Seed{'' if len(runs) == 1 else 's'} {seeds} · trained on {devices}{computed} · torch {versions}"
 
 
 def comparison_table(step: catalogue.Step) -> None:

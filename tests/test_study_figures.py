@@ -14,7 +14,7 @@ from core.history import EpochRecord
 from core.study import Comparison, SeedRun, Study, Summary
 from lab import figures, studies
 from lab.figures import LadderPoint
-from lab.widgets import ladder_points, reading
+from lab.widgets import ladder_points, provenance, reading
 
 
 def made_up(seed: int, *accuracies: float) -> SeedRun:
@@ -170,3 +170,10 @@ def test_a_step_of_our_own_is_judged_by_the_challenge() -> None:
     large = replace(catalogue.by_slug("b3-gap-8008"), claim=None)  # eight parameters too many
     assert studies.judged(large, Summary(5, 0.9945, 0.0003, 0.9944, 0.9947, 0.0002)) == "misses the challenge"
     assert studies.judged(own, None) == "not measured"
+
+
+def test_how_runs_came_about_is_told_once() -> None:
+    runs = (made_up(1, 0.99), replace(made_up(2, 0.99), torch="2.14.0"))
+    assert provenance(runs) == "Seeds 1, 2 · trained on cpu · torch 2.13.0, 2.14.0"
+    told = provenance(runs[:1], "bf16")
+    assert told == "Seed 1 · trained on cpu in bf16, where its write-up had float32 · torch 2.13.0"
