@@ -17,7 +17,7 @@ from core.recipe import Adam, recipe_to_json
 from core.spec import architecture_to_json
 from core.study import SeedRun, write_study
 from core.trace import classifier
-from lab import jobs, studies
+from lab import jobs, shelf, studies
 from lab.runs import RunStore, lab_home
 from lab.shelf import shipped
 from tests.test_study_figures import made_up, made_up_study
@@ -113,7 +113,14 @@ def test_the_learn_pages_go_on_without_any_study(made_up_studies: Path) -> None:
     assert list(step.table[0].value["reading"]) == ["not measured yet", "not measured yet"]
 
 
-def test_a_step_with_neither_study_nor_card_shows_its_claim(made_up_studies: Path) -> None:
+@pytest.fixture
+def nothing_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No checkpoint where the shipped ones stand."""
+    monkeypatch.setattr(shelf, "SHIPPED", tmp_path)
+
+
+@pytest.mark.usefixtures("made_up_studies", "nothing_shipped")
+def test_a_step_with_neither_study_nor_card_shows_its_claim() -> None:
     app = opened("pages/learn/step.py", step="c1-setup-6379786", view="Result")
     assert not app.exception
     claim = catalogue.by_slug("c1-setup-6379786").claim
@@ -122,6 +129,7 @@ def test_a_step_with_neither_study_nor_card_shows_its_claim(made_up_studies: Pat
     assert "**Measured here.** Not yet." in said(app)
 
 
+@pytest.mark.usefixtures("nothing_shipped")
 def test_a_step_with_a_study_but_no_card_shows_the_study(made_up_studies: Path) -> None:
     written(made_up_studies, "c1-setup-6379786", (0.9930, 0.9934))
     app = opened("pages/learn/step.py", step="c1-setup-6379786", view="Result")
