@@ -20,12 +20,12 @@ from core.mnist import best_present
 from lab.jobs import submit
 from lab.person import Person
 from lab.runs import RunStore
-from tests.app_server import SCREENSHOTS, browsing, draw, serving, settled
+from tests.app_server import ROOT, SCREENSHOTS, browsing, draw, serving, settled
 from tests.measure import browser
 
 ADA = Person(nickname="Ada")
 FOLDER = SCREENSHOTS / "pages"
-IMAGES = Path(__file__).parents[1] / ".github" / "images"
+IMAGES = ROOT / ".github" / "images"
 SIZES = {"light": (1280, 720, False), "dark": (1280, 720, True), "phone": (390, 844, False)}
 
 # Name, and where it is opened.

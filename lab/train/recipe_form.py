@@ -178,7 +178,7 @@ def _augmentation(written: Augmentation, key: str) -> Augmentation:
         "Changes of an image", list(MOST_STRENGTH), selection_mode="multi", default=_in_use(written),
         format_func=str.capitalize, key=key, on_change=_touch, args=(key,), persist_state="session",
     )  # fmt: skip
-    jitters: dict[str, Jitter] = {}
+    jitters = {name: Jitter() for name in _in_use(written)}  # what is not chosen again is taken out
     for name in (kind for kind in MOST_STRENGTH if kind in chosen):
         own: Jitter = getattr(written, name)
         most = MOST_STRENGTH[name]
@@ -191,8 +191,7 @@ def _augmentation(written: Augmentation, key: str) -> Augmentation:
             "Probability", 0.0, 1.0, float(own.probability), 0.1, key=f"{key}-{name}-often", persist_state="session"
         )
         jitters[name] = Jitter(float(strength), float(probability))
-    without = {name: Jitter() for name in _in_use(written) if name not in jitters}
-    augmentation = replace(written, **jitters, **without)  # type: ignore[arg-type]
+    augmentation = replace(written, **jitters)  # type: ignore[arg-type]
     if not augmentation.geometric:
         return augmentation
     left, right = st.columns(2)
