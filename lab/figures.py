@@ -19,6 +19,7 @@ from core.mnist import Pixels
 from core.receptive_field import ReceptiveField, extent
 from core.recipe import Recipe, ReduceLROnPlateau, rate_at
 from core.study import SeedRun, Summary, epoch_means, pareto_front
+from lab.labels import Box, least_shared, shifts
 from lab.runs import BatchRow
 from lab.studies import in_words
 
@@ -27,7 +28,6 @@ CLAIM = "#8A929B"  # grey, readable on white and on black
 FRONT = "#56B4E9"
 LINEAGE = {"a": "#0072B2", "b": "#D55E00", "c": "#CC79A7", "d": "#E69F00"}
 SYMBOL = {"a": "circle", "b": "square", "c": "diamond", "d": "star"}  # a lineage is told by its form too
-Box = tuple[float, float, float, float]  # x from, x to, y from, y to
 Part = dict[str, object]  # of a figure, in Plotly's own words: a trace, an axis, a layout
 Plain = dict[str, Any]  # a figure in Plotly's own words, data and layout, for `live_plot`
 
@@ -64,7 +64,6 @@ LARGE = (2.4e5, 1.4e7)
 APART = 120  # parameters: nearer marks would hide each other
 PIXELS_A_PARAMETER = 0.085  # on a window 1280 pixels wide: where words would run into each other is judged there
 PIXELS_A_POINT = 440.0  # in a percentage point of accuracy
-SWEEPS = 4  # times that each word looks for its place
 
 
 def ladder(points: Sequence[LadderPoint], ink: str, height: int = 440) -> go.Figure:
@@ -282,31 +281,15 @@ def _words(points: Sequence[LadderPoint], places: dict[str, float], ink: str) ->
         if accuracy is not None:
             text = f"{point.label} ↓ {accuracy:.1%}" if accuracy < LADDER_FLOOR else point.label
             named.append((point, text, *_pixels(places[point.slug], accuracy)))
-    boxes = _least_shared([(x, y, 9.0 * len(text)) for _, text, x, y in named], _taken(points, places))
+    boxes = least_shared([(x, y, 9.0 * len(text)) for _, text, x, y in named], _taken(points, places), height=16.0)
     return [
         {
             **_panel(point), "x": np.log10(point.parameters) if point.parameters > SMALL[1] else places[point.slug],
             "y": y / PIXELS_A_POINT, "text": text, "showarrow": False, "font": {"size": 15, "color": ink},
-            "xshift": (box[0] + box[1]) / 2 - x, "yshift": (box[2] + box[3]) / 2 - y,
+            **shifts(x, y, box),
         }
         for (point, text, x, y), box in zip(named, boxes, strict=True)
     ]  # fmt: skip
-
-
-def _least_shared(marks: Sequence[tuple[float, float, float]], taken: Sequence[Box]) -> list[Box]:
-    """The boxes of words beside marks (x, y, the word's width), of all sides those that share the least area.
-
-    One after the other, and then each again, as the others stand by now.
-    """
-    ways = [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)]
-    sides = [[_beside(x, y, right, up, width, height=16.0) for right, up in ways] for x, y, width in marks]
-    boxes: list[Box] = []
-    for turn in range(len(sides) * SWEEPS):
-        number = turn % len(sides)
-        others = [*taken, *boxes[:number], *boxes[number + 1 :]]
-        best = min(sides[number], key=lambda side: sum(_shared(side, other) for other in others))  # of equals the first
-        boxes[number : number + 1] = [best]
-    return boxes
 
 
 def _taken(points: Sequence[LadderPoint], places: dict[str, float]) -> list[Box]:
@@ -333,20 +316,6 @@ def _pixels(parameters: float, accuracy: float) -> tuple[float, float]:
     large = parameters > SMALL[1]
     x = 3_000 + 90 * float(np.log10(parameters)) if large else parameters * PIXELS_A_PARAMETER
     return x, _shown(accuracy) * PIXELS_A_POINT
-
-
-def _beside(x: float, y: float, right: int, up: int, width: float, height: float) -> Box:
-    """The box of a word beside a mark at (x, y): to the right of it, or left, above, below, or at a corner."""
-    gap = 10.0 if not (right and up) else 5.0
-    middle_x, middle_y = x + right * (gap + width / 2), y + up * (gap + height / 2)
-    half = width / 2 + 2  # with the room that parts two words
-    return middle_x - half, middle_x + half, middle_y - height / 2, middle_y + height / 2
-
-
-def _shared(one: Box, other: Box) -> float:
-    """The area that two boxes share."""
-    wide, high = min(one[1], other[1]) - max(one[0], other[0]), min(one[3], other[3]) - max(one[2], other[2])
-    return max(0.0, wide) * max(0.0, high)
 
 
 def field_on_digit(digit: Pixels, field: ReceptiveField, unit: int, map_size: int, height: int = 330) -> go.Figure:

@@ -16,6 +16,7 @@ from core.spec import Architecture, Conv, Flatten, GlobalAvgPool, Linear
 from core.trace import classifier
 from lab.board import figures as board_figures
 from lab.board.ranking import Standing, chosen, front, ladder, standings
+from lab.labels import shared
 from lab.runs import Run, RunStore, lab_home
 from tests.made_runs import made_run
 from tests.test_learn_pages import metric, opened, said
@@ -186,7 +187,7 @@ def touching(names: list[dict[str, Any]]) -> list[tuple[str, str]]:
         size, wide = name["font"]["size"], name["font"]["size"] * len(name["text"]) / 2
         boxes.append((name["text"], (x - wide / 2, x + wide / 2, y - size / 2, y + size / 2)))
     pairs = itertools.combinations(boxes, 2)
-    return [(one, other) for (one, its), (other, others) in pairs if board_figures._touch(its, others)]
+    return [(one, other) for (one, its), (other, others) in pairs if shared(its, others)]
 
 
 # ------------------------------------------------------------------------------------------------------------ the page

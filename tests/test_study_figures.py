@@ -14,6 +14,7 @@ from core.history import EpochRecord
 from core.study import Comparison, SeedRun, Study, Summary
 from lab import figures, studies
 from lab.figures import LadderPoint
+from lab.labels import shared
 from lab.widgets import ladder_points, provenance, reading
 
 
@@ -122,7 +123,7 @@ def test_no_name_on_the_ladder_covers_another(measured: dict[str, Summary]) -> N
         wide = 9 * len(word.text) + 4  # what parts it from the next
         x, y = x + word.xshift, y + word.yshift
         boxes.append((x - wide / 2, x + wide / 2, y - 8, y + 8))
-    assert not any(figures._shared(one, other) for one, other in combinations(boxes, 2))
+    assert not any(shared(one, other) for one, other in combinations(boxes, 2))
 
 
 def test_the_band_goes_from_the_least_run_to_the_best_around_their_mean() -> None:

@@ -13,6 +13,7 @@ from plotly.subplots import make_subplots
 from core.challenge import MAX_PARAMETERS, TARGET_ACCURACY
 from lab.board.ranking import Standing, front
 from lab.figures import CLAIM, FRONT, PASS, TEST, laid_out, stairs
+from lab.labels import Box, free, shifts
 from lab.studies import in_words
 from lab.words import plotted
 
@@ -22,7 +23,6 @@ LARGE = (12_000.0, 2e7)  # on the logarithmic one, which keeps the others from s
 SHARES = (0.82, 0.16)  # of the width
 WIDTH, HEIGHT = 700.0, 340.0  # about the linear panel's pixels on a window 1280 wide: there words must not touch
 LABELS = 14  # names at marks; the others are in the table and at the pointer
-Box = tuple[float, float, float, float]  # left, right, bottom, top, in pixels
 
 
 @lru_cache(maxsize=16)  # a class looks at the same board, and looks again every few seconds
@@ -139,26 +139,14 @@ def _names(ranked: Sequence[Standing], ladder: Sequence[Standing], ink: str) -> 
 def _beside(each: Standing, text: str, font: dict[str, Any], taken: list[Box]) -> dict[str, object] | None:
     """A name at its mark, where it touches nothing; what it takes is taken then."""
     x, y = _pixels(each)
-    box = _free((x, y), 0.57 * font["size"] * len(text), font["size"] + 2, taken)
+    box = free(x, y, 0.57 * font["size"] * len(text), font["size"] + 2, taken, (0.0, WIDTH, 0.0, HEIGHT))
     if box is None:
         return None
     taken.append(box)
     return {
         "xref": "x", "yref": "y", "x": each.parameters, "y": _shown(each), "text": plotted(text), "showarrow": False,
-        "xshift": (box[0] + box[1]) / 2 - x, "yshift": (box[2] + box[3]) / 2 - y, "font": font,
+        "font": font, **shifts(x, y, box),
     }  # fmt: skip
-
-
-def _free(place: tuple[float, float], wide: float, high: float, taken: Sequence[Box]) -> Box | None:
-    """Where a word beside a mark touches nothing: to its right, left, above or below; None where all is taken."""
-    x, y = place
-    aside, above = (wide + high) / 2 + 4, high / 2 + 10
-    for dx, dy in ((aside, 0.0), (-aside, 0.0), (0.0, above), (0.0, -above)):
-        box = (x + dx - wide / 2, x + dx + wide / 2, y + dy - high / 2, y + dy + high / 2)
-        inside = box[0] >= 0 and box[1] <= WIDTH and box[2] >= 0 and box[3] <= HEIGHT
-        if inside and not any(_touch(box, other) for other in taken):
-            return box
-    return None
 
 
 def _around(each: Standing, radius: float) -> Box:
@@ -169,7 +157,3 @@ def _around(each: Standing, radius: float) -> Box:
 def _pixels(each: Standing) -> tuple[float, float]:
     """About where a mark stands in the linear panel, y upwards."""
     return WIDTH * each.parameters / SMALL[1], HEIGHT * (_shown(each) - FLOOR + 0.05) / (TOP - FLOOR + 0.05)
-
-
-def _touch(one: Box, other: Box) -> bool:
-    return one[0] < other[1] and other[0] < one[1] and one[2] < other[3] and other[2] < one[3]
