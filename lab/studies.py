@@ -101,6 +101,23 @@ def in_words(measured: Summary) -> str:
     return f"{measured.mean:.2%}{deviation} (n {measured.n})"
 
 
+def in_points(difference: float) -> str:
+    """A difference of accuracies, as fractions, in percentage points: +0.06, −0.12; 0.00 whatever its sign."""
+    text = f"{100 * difference:+.2f}".replace("-", "−")
+    return text if float(text[1:]) else text[1:]
+
+
+def p_in_words(p: float) -> str:
+    """0.060, or a bound where more digits would say nothing: < 0.001, > 0.999."""
+    return "< 0.001" if p < 0.001 else "> 0.999" if p > 0.999 else f"{p:.3f}"
+
+
+def p_stated(p: float) -> str:
+    """p = 0.060, or p < 0.001."""
+    words = p_in_words(p)
+    return f"p {words}" if words[0] in "<>" else f"p = {words}"
+
+
 @lru_cache(maxsize=1)
 def titles() -> dict[str, str]:
     """What a study's name stands for: the titles of the variants, and of the steps, as menus show them."""

@@ -10,7 +10,7 @@ from core.errors import CheckpointError
 from core.study import Study, summary
 from core.trace import classifier
 from lab.robustness_table import table
-from lab.studies import compared, in_words, judged
+from lab.studies import compared, in_points, in_words, judged, p_in_words
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 START, END = "<!-- written by python -m lab reproduce: from here -->", "<!-- to here -->"
@@ -55,10 +55,10 @@ def comparison_table(studies: Mapping[str, Study]) -> str:
         if before is None or after is None or found is None:
             rows.append(f"| {each.question} | `{each.before}` | `{each.after}` | — | 0 | not measured |")
             continue
-        p = "—" if found.p is None else f"{found.p:.3f}"
+        p = "—" if found.p is None else p_in_words(found.p)
         rows.append(
             f"| {each.question} | `{each.before}` {in_words(summary(before.runs))} "
-            f"| `{each.after}` {in_words(summary(after.runs))} | {100 * found.difference:+.2f} | {found.n} | {p} |"
+            f"| `{each.after}` {in_words(summary(after.runs))} | {in_points(found.difference)} | {found.n} | {p} |"
         )
     return "\n".join(rows)
 

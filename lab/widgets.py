@@ -20,7 +20,7 @@ from core.trace import Layer, Trace, classifier, spell
 from core.vary import changes, dropout_of, has, vary
 from lab import figures
 from lab.resources import sample_digit
-from lab.studies import compared, in_words, judged, study_of, summarised, titles
+from lab.studies import compared, in_points, in_words, judged, p_in_words, study_of, summarised, titles
 from lab.words import show_error
 
 FIRST_STEP = "a2"  # what a newcomer meets: the first network within the challenge's budget
@@ -477,13 +477,9 @@ def _comparison_row(comparison: catalogue.CleanComparison) -> dict[str, str]:
         "question": comparison.question,
         "before": _side(comparison.before, before),
         "after": _side(comparison.after, after),
-        "difference, points": f"{100 * found.difference:+.2f}".replace("-", "−") if found else "—",
+        "difference, points": in_points(found.difference) if found else "—",
         "n pairs": str(found.n) if found else "—",
-        "p, one-sided": "—"
-        if found is None or found.p is None
-        else f"{found.p:.3f}"
-        if found.p >= 0.001
-        else "< 0.001",
+        "p, one-sided": "—" if found is None or found.p is None else p_in_words(found.p),
         "reading": reading(found) if found else "not measured yet",
     }
 

@@ -178,3 +178,19 @@ def test_how_runs_came_about_is_told_once() -> None:
     assert provenance(runs) == "Seeds 1, 2 · trained on cpu · torch 2.13.0, 2.14.0"
     told = provenance(runs[:1], "bf16")
     assert told == "Seed 1 · trained on cpu in bf16, where its write-up had float32 · torch 2.13.0"
+
+
+@pytest.mark.parametrize(
+    ("difference", "shown"),
+    [(0.0006, "+0.06"), (-0.0012, "−0.12"), (-0.00004, "0.00"), (0.00004, "0.00"), (0.0, "0.00")],
+)
+def test_a_difference_that_rounds_to_nothing_has_no_sign(difference: float, shown: str) -> None:
+    assert studies.in_points(difference) == shown
+
+
+@pytest.mark.parametrize(
+    ("p", "bare", "stated"),
+    [(0.06, "0.060", "p = 0.060"), (0.0002, "< 0.001", "p < 0.001"), (0.9998, "> 0.999", "p > 0.999")],
+)
+def test_a_p_is_never_said_to_be_nothing(p: float, bare: str, stated: str) -> None:
+    assert (studies.p_in_words(p), studies.p_stated(p)) == (bare, stated)

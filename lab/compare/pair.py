@@ -23,15 +23,13 @@ from lab.compare.words import (
     image_words,
     op_rows,
     other_differences,
-    signed,
     single_words,
-    spelled_p,
 )
 from lab.live_plot import live_plot
 from lab.mistakes import gallery
 from lab.resources import predictions, split
 from lab.shelf import Shelved, find
-from lab.studies import in_words
+from lab.studies import in_points, in_words, p_in_words
 from lab.widgets import plural
 from lab.words import escaped, show_error
 
@@ -121,7 +119,7 @@ def _seed_table(first: Shown, second: Shown) -> None:
         [
             {
                 "seed": str(seed), first.letter: f"{one[seed]:.2%}", second.letter: f"{other[seed]:.2%}",
-                "difference, points": signed(other[seed] - one[seed]),
+                "difference, points": in_points(other[seed] - one[seed]),
             }
             for seed in sorted(one.keys() & other.keys())
         ]
@@ -141,9 +139,9 @@ def _against(first: Shown, shown: Sequence[Shown]) -> None:
             {
                 "run": escaped(each.mark),  # the cells of st.table are Markdown
                 "last epoch": in_words(figures) if figures else "—",
-                "difference, points": signed(found.difference),
+                "difference, points": in_points(found.difference),
                 "n": f"{found.pairs} pairs" if found.pairs else f"{found.first} and {found.second}",
-                "p, one-sided": "—" if found.p is None else spelled_p(found.p).removeprefix("= "),
+                "p, one-sided": "—" if found.p is None else p_in_words(found.p),
             }
         )
     st.markdown(f"**All against {first.letter}**")

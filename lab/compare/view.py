@@ -17,10 +17,9 @@ from lab.bounds import iterations_per_epoch
 from lab.compare import figures as compare_figures
 from lab.compare.entries import MOST, Entry, find, key_of, keys_in, menu
 from lab.compare.figures import EACH_BATCH, QUANTITIES, Line, Shown, lettered
-from lab.compare.words import signed
 from lab.live_plot import live_plot
 from lab.resources import store
-from lab.studies import studies
+from lab.studies import in_points, studies
 from lab.widgets import headline, millions
 from lab.words import escaped, show_error
 
@@ -156,7 +155,7 @@ def _mean_said(figures: Summary | None) -> str:
 
 
 def _points(before: Summary | None, after: Summary | None) -> str:
-    return "" if before is None or after is None else f", {signed(after.mean - before.mean)} points"
+    return "" if before is None or after is None else f", {in_points(after.mean - before.mean)} points"
 
 
 def _runs_said(entry: Entry) -> str:

@@ -13,14 +13,9 @@ from core.spec import describe
 from core.study import Comparison
 from lab.compare.entries import Entry
 from lab.compare.figures import Shown
-from lab.studies import studies, summarised
+from lab.studies import in_points, p_stated, studies, summarised
 from lab.train.diagnosis import test_images
 from lab.widgets import plural, reading
-
-
-def signed(fraction: float) -> str:
-    """A difference of accuracies in percentage points: +0.06, −0.12."""
-    return f"{100 * fraction:+.2f}".replace("-", "−")
 
 
 def op_rows(first: Entry, second: Entry, a: str, b: str) -> list[dict[str, object]]:
@@ -78,14 +73,15 @@ def evidence_words(found: Evidence, a: str, b: str) -> str:
         "one run against several": f"One run against {max(found.first, found.second)}: **{b} is {size}** than {a}, "
         "held against how far single runs of the larger group lie apart",
     }[found.test]
-    interval = (
-        f" (95% interval {signed(found.interval[0])} to {signed(found.interval[1])} points)" if found.interval else ""
-    )
+    interval = ""
+    if found.interval:
+        low, high = found.interval
+        interval = f" (95% interval {in_points(low)} to {in_points(high)} points)"
     if found.p is None:
         return f"{how}. The runs do not differ among themselves, so there is no p to be had."
     name = {"paired": "paired t-test", "unpaired": "Welch's t-test"}.get(found.test, "t-test of one more run")
     chance = (
-        f"If there were no difference, one this high or higher would come about with **p {spelled_p(found.p)}** "
+        f"If there were no difference, one this high or higher would come about with **{p_stated(found.p)}** "
         f"(one-sided, {name})."
     )
     n = found.pairs or found.first + found.second
@@ -94,11 +90,6 @@ def evidence_words(found: Evidence, a: str, b: str) -> str:
     if needed and 0.05 <= found.p <= 0.95:
         more = f" To show a difference of this size, four times in five, it would take about {needed:,} seeds each."
     return f"{how}{interval}. {chance} **Reading: {reading(Comparison(n, found.difference, found.p))}.**{more}"
-
-
-def spelled_p(p: float) -> str:
-    """= 0.060, or a bound where more digits would say nothing."""
-    return "< 0.001" if p < 0.001 else "> 0.999" if p > 0.999 else f"= {p:.3f}"
 
 
 def single_words(first: Shown, second: Shown, difference: float) -> str:
@@ -132,7 +123,7 @@ def image_words(found: Pair, a: str, b: str) -> str:
     error = paired_standard_error(fixed, broken, found.images)
     return (
         f"**On the images.** {b} mends {fixed} images that {a} reads wrongly and breaks {broken} it reads rightly: "
-        f"{signed(found.difference)} ± {100 * error:.2f} points. Were each change as likely to mend as to break, a "
-        f"split this uneven would come about with **p {spelled_p(mcnemar(fixed, broken))}** (two-sided, McNemar's "
+        f"{in_points(found.difference)} ± {100 * error:.2f} points. Were each change as likely to mend as to break, a "
+        f"split this uneven would come about with **{p_stated(mcnemar(fixed, broken))}** (two-sided, McNemar's "
         "exact test). This is about these two sets of weights on such images, not about other seeds."
     )

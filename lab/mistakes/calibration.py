@@ -9,6 +9,7 @@ from core.calibration import BINNINGS, BINS, Calibration, calibration
 from core.mistakes import Predictions
 from core.proportion import wilson
 from lab.mistakes.figures import reliability
+from lab.studies import in_points
 
 EVEN = 0.001  # of confidence and accuracy: nearer than this they count as alike
 
@@ -65,6 +66,6 @@ def table(found: Calibration) -> pd.DataFrame:
             "mean confidence": [f"{each.confidence:.2%}" for each in found.bins],
             "accuracy": [f"{each.accuracy:.2%}" for each in found.bins],
             "95% interval": [f"{low:.1%} to {high:.1%}" for low, high in spans],
-            "gap, points": [f"{100 * each.gap:+.2f}".replace("-", "−") for each in found.bins],
+            "gap, points": [in_points(each.gap) for each in found.bins],
         }
     )

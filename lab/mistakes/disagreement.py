@@ -13,6 +13,7 @@ from lab.mistakes import gallery
 from lab.mistakes.gallery import percent
 from lab.mistakes.robustness import short_name
 from lab.shelf import Shelved
+from lab.studies import p_stated
 
 GROUPS = ("differ", "first", "second", "neither", "alike")  # in the URL
 
@@ -87,13 +88,9 @@ def _judged(told: Pair, one: str, two: str) -> str:
     verdict = "hardly chance" if p < 0.05 else "it may well be chance"
     return (
         f"{uneven:,} images only one of them reads rightly; **{ahead}** reads {abs(lead):,} more than {behind}. Were "
-        f"each of the {uneven:,} a toss of a coin, p = **{_p(p)}** for a split at least so uneven: {verdict}.\n\n"
+        f"each of the {uneven:,} a toss of a coin, **{p_stated(p)}** for a split at least so uneven: {verdict}.\n\n"
         ":small[McNemar's exact test, two-sided; it says nothing of other seeds.]"
     )
-
-
-def _p(value: float) -> str:
-    return f"{value:.3f}" if value >= 0.001 else "< 0.001"
 
 
 def _group_picker(groups: dict[str, NDArray[np.int64]], one: str, two: str) -> str:
