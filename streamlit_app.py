@@ -1,7 +1,6 @@
 """The architecture lab: page configuration and the menu, nothing else."""
 
-import importlib
-import threading
+import logging
 from contextlib import nullcontext
 
 import streamlit as st
@@ -52,6 +51,11 @@ else:
     # `streamlit run` finds this App and imports the file once, before the first browser comes. Because a folder named
     # pages exists, Streamlit would otherwise run the first session by its old discovery, which knows none of our pages
     # and lays a "Page not found" box over a deep link. Any call of st.navigation switches that discovery off.
+    # The remarks that there is no browser and no runtime yet would be the first thing that everybody reads.
+    early = ("scriptrunner_utils.script_run_context", "caching.cache_data_api")
+    remarks = [logging.getLogger(f"streamlit.runtime.{name}") for name in early]
+    for each in remarks:
+        each.disabled = True
     from starlette.middleware import Middleware
 
     from lab import headers, health
@@ -60,6 +64,6 @@ else:
 
     middleware = [*headers.middleware(), Middleware(OwnerCookie)]
     app = st.App(__file__, lifespan=supervised, routes=health.routes(), middleware=middleware)
-    # Meanwhile, import what the first page will need: pandas and plotly take a second.
-    threading.Thread(target=importlib.import_module, args=("lab.widgets",), daemon=True).start()
     st.navigation([st.Page(lambda: None, title="Before the first browser", url_path="before")])
+    for each in remarks:
+        each.disabled = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import threading
 from collections.abc import AsyncIterator
@@ -17,6 +18,8 @@ log = logging.getLogger("lab.server")
 @asynccontextmanager
 async def supervised(app: object) -> AsyncIterator[None]:
     """For as long as the app is up, runs go on whether or not anybody looks at them."""
+    # Meanwhile, import what the first page will need: pandas and plotly take a second.
+    threading.Thread(target=importlib.import_module, args=("lab.widgets",), daemon=True).start()
     leaving = threading.Event()
     thread = threading.Thread(target=_supervise, args=(leaving,), name="supervisor", daemon=True)
     thread.start()

@@ -180,6 +180,12 @@ def test_the_folder_of_static_files_is_neither_listed_nor_left(server: Server, p
     assert "import" not in text
 
 
+def test_nothing_but_its_address_is_on_the_terminal_of_who_starts_it(server: Server) -> None:
+    told = (server.home / "app.log").read_text()
+    assert server.address in told
+    assert not [each for each in ("No runtime found", "ScriptRunContext", "static folder") if each in told]
+
+
 def test_it_is_driven_by_no_agent(server: Server) -> None:
     status, _, _ = asked(server, "/_stcore/agent/interact", "POST", b"{}", Content_Type="application/json")
     assert status in (403, 404)
