@@ -37,6 +37,8 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("LAB_HOME", str(folder))
     monkeypatch.setenv("LAB_OFFLINE", "1")
     monkeypatch.setenv("LAB_WORKER_IDLE", "2")  # a worker that a page's test started must not outlive it
+    # A page's test puts the page there, and the processes that a later test spawns would begin by running it.
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     if "lab.jobs" in sys.modules:
         sys.modules["lab.jobs"]._started.clear()  # another test's workers, which may be made up
     if "streamlit" in sys.modules:
