@@ -581,6 +581,7 @@ def test_two_processes_claiming_200_runs_never_claim_one_twice(store: RunStore) 
     lists = [claims.get(timeout=60) for _ in workers]
     for process in workers:
         process.join()
+    assert all(lists), "both were to have a share"
     assert sorted(lists[0] + lists[1]) == sorted(ids)
     assert {run.worker for run in store.runs(limit=300)} == {"one", "two"}
 
