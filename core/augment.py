@@ -1,4 +1,5 @@
 """Augmentation of a resident batch: one homography per image, composed of all geometric changes, and one resample.
+By the rule "torchvision" there are two of each, as there: the perspective's, then that of all other changes.
 
 A homography here takes an output pixel to the input pixel it is read from. Coordinates are pixels, x to the right and
 y down, with the origin at the image's centre: in a row of 28 the pixel centres stand at -13.5, -12.5, ..., 13.5. So
@@ -11,7 +12,7 @@ waits for the device and no shape depends on a value, so a CUDA graph can captur
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Literal
 
@@ -29,13 +30,19 @@ Interpolation = Literal["bilinear", "nearest"]
 class Draws:
     """What is done to each of N images: None where a change is off, the neutral value where its coin said no."""
 
-    rotation: Tensor | None  # (N,) degrees, anticlockwise
-    translation: Tensor | None  # (2, N) share of the width, to the right, and of the height, down
-    scale: Tensor | None  # (N,) factor; above 1 enlarges
-    shear: Tensor | None  # (N,) degrees
-    perspective: Tensor | None  # (8, N) share of half the side by which x, y of each corner come inwards
-    brightness: Tensor | None  # (N,) factor
-    contrast: Tensor | None  # (N,) factor
+    rotation: Tensor | None = None  # (N,) degrees, anticlockwise
+    translation: Tensor | None = None  # (2, N) share of the width, to the right, and of the height, down
+    scale: Tensor | None = None  # (N,) factor; above 1 enlarges
+    shear: Tensor | None = None  # (N,) degrees
+    perspective: Tensor | None = None  # (8, N) share of half the side by which x, y of each corner come inwards
+    brightness: Tensor | None = None  # (N,) factor
+    contrast: Tensor | None = None  # (N,) factor
+
+    @property
+    def geometric(self) -> bool:
+        """Whether anything moves."""
+        moves = (self.rotation, self.translation, self.scale, self.shear, self.perspective)
+        return any(move is not None for move in moves)
 
 
 def augment(images: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
@@ -48,10 +55,16 @@ def augment(images: Tensor, augmentation: Augmentation, generator: torch.Generat
         raise DataError(f"augment: images must be float32 (N, 1, H, W), not {images.dtype} {tuple(images.shape)}")
     if not (augmentation.geometric or augmentation.photometric):
         return images
+    height, width = images.shape[2:]
     draws = draw(augmentation, len(images), generator)
-    if augmentation.geometric:
-        matrices = homographies(draws, height=images.shape[2], width=images.shape[3])
-        images = warp(images, matrices, augmentation.fill, augmentation.interpolation)
+    changes = [draws]
+    if augmentation.rule == "torchvision":
+        draws = in_whole_pixels(draws, augmentation.perspective.strength, height, width)
+        changes = [Draws(perspective=draws.perspective), replace(draws, perspective=None)]
+    for change in changes:
+        if change.geometric:
+            matrices = homographies(change, height, width)
+            images = warp(images, matrices, augmentation.fill, augmentation.interpolation)
     if draws.brightness is not None:
         images = brightened(images, draws.brightness)
     if draws.contrast is not None:
@@ -63,10 +76,7 @@ def augment(images: Tensor, augmentation: Augmentation, generator: torch.Generat
 
 
 def draw(augmentation: Augmentation, count: int, generator: torch.Generator) -> Draws:
-    """The random numbers for `count` images, on the generator's device.
-
-    torchvision rounds translations and the corners of a perspective to whole pixels; these are continuous.
-    """
+    """The random numbers for `count` images, on the generator's device, continuous; see `in_whole_pixels`."""
     numbers = torch.rand(22, count, generator=generator, device=generator.device)
     coins = numbers[:7]  # one per change, in the order of the fields
     signed = (2 * numbers[7:] - 1).split([1, 2, 1, 1, 8, 1, 1])  # (1, N), but for translation and perspective
@@ -88,6 +98,24 @@ def draw(augmentation: Augmentation, count: int, generator: torch.Generator) -> 
         brightness=around(1, augmentation.brightness, 5),
         contrast=around(1, augmentation.contrast, 6),
     )
+
+
+def in_whole_pixels(draws: Draws, distortion_scale: float, height: int, width: int) -> Draws:
+    """The draws as torchvision makes them: translations rounded to whole pixels, corners drawn among whole pixels.
+
+    `RandomPerspective.get_params` draws each corner from 0, 1, ..., int(distortion_scale * (side // 2)) pixels, all
+    equally likely: for 0.2 and 28 pixels from 0, 1 and 2, with a mean of 1.0, where a continuous draw has 1.4.
+    """
+    translation, corners = draws.translation, draws.perspective
+    if translation is not None:
+        side = translation.new_tensor([width, height])[:, None]
+        translation = (translation * side).round() / side
+    if corners is not None:
+        halves = [width // 2, height // 2] * 4  # x, y of each of the four corners
+        half = corners.new_tensor(halves)[:, None]
+        most = corners.new_tensor([int(distortion_scale * each) for each in halves])[:, None]
+        corners = torch.minimum((corners / distortion_scale * (most + 1)).floor(), most) / half
+    return replace(draws, translation=translation, perspective=corners)
 
 
 # --------------------------------------------------------------------------------------------------------- homographies

@@ -273,7 +273,7 @@ def six_models_steplr() -> tuple[Op, ...]:
 # --------------------------------------------------------------------------------------------------------- the recipes
 
 PERSPECTIVE_AND_ROTATION = Augmentation(
-    rotation=Jitter(15), perspective=Jitter(0.2, 0.5), fill=0.0, interpolation="nearest"
+    rotation=Jitter(15), perspective=Jitter(0.2, 0.5), fill=0.0, interpolation="nearest", rule="torchvision"
 )
 ROTATION = Augmentation(rotation=Jitter(7), fill=1 / 255, interpolation="nearest")  # torchvision's fill=1 on 0 to 255
 

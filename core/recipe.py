@@ -170,7 +170,12 @@ class Jitter:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random changes of the training images. The geometric ones are resampled once, together, so they share a fill."""
+    """Random changes of the training images. The geometric ones share a fill.
+
+    By the rule "composed" all amounts are continuous and each image is resampled once, through all its changes. By the
+    rule "torchvision" the corners of a perspective and the translation move by whole pixels, and the perspective comes
+    first, by a resampling of its own: RandomPerspective and then RandomAffine, number for number.
+    """
 
     rotation: Jitter = Jitter()  # degrees, uniform in +- strength
     translation: Jitter = Jitter()  # share of the side, uniform in +- strength, each axis
@@ -181,6 +186,7 @@ class Augmentation:
     contrast: Jitter = Jitter()  # factor uniform in 1 +- strength, around the image's mean
     fill: Share = 0.0  # grey level that comes in from outside the image: 0 black, 1 white
     interpolation: Literal["bilinear", "nearest"] = "bilinear"
+    rule: Literal["composed", "torchvision"] = "composed"
 
     @property
     def geometric(self) -> bool:

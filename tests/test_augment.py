@@ -22,6 +22,7 @@ from core.augment import (
     contrasted,
     draw,
     homographies,
+    in_whole_pixels,
     perspective,
     rotation,
     scaling,
@@ -458,3 +459,56 @@ def test_no_value_leaves_the_device(interpolation: str, fill: float) -> None:
 def test_images_of_another_kind_are_refused_by_name(images: Tensor, named: str) -> None:
     with pytest.raises(DataError, match=named):
         augment(images, EVERYTHING, seeded())
+
+
+# ------------------------------------------------------------------------------------------------- torchvision's own rule
+
+TORCHVISION = Augmentation(
+    rotation=Jitter(15),
+    translation=Jitter(0.1),
+    perspective=Jitter(0.2, 0.5),
+    interpolation="nearest",
+    rule="torchvision",
+)
+
+
+@pytest.mark.parametrize("interpolation", MODES)
+def test_by_torchvisions_rule_a_perspective_and_then_an_affine_change_are_two_resamplings(interpolation: str) -> None:
+    augmentation = replace(TORCHVISION, interpolation=interpolation)
+    images = noise(64)
+    ours = augment(images, augmentation, seeded(5))
+    drawn = in_whole_pixels(draw(augmentation, 64, seeded(5)), 0.2, 28, 28)
+    theirs = []
+    for i, image in enumerate(images):
+        corners = (drawn.perspective[:, i].reshape(4, 2) * 14).round()
+        image = F.perspective(image, *corners_of(corners, 28, 28), MODES[interpolation])
+        moved = (drawn.translation[:, i] * 28).round().int().tolist()
+        angle = float(drawn.rotation[i])
+        theirs.append(F.affine(image, -angle, moved, 1.0, [0.0, 0.0], MODES[interpolation]))
+    wrong = ((ours - torch.stack(theirs)).abs() > 1e-4).float().mean()
+    assert wrong < (0.002 if interpolation == "nearest" else 1e-9)  # nearest: two resamplings, halfway between pixels
+
+
+def test_by_torchvisions_rule_whole_pixels_are_drawn_as_often_as_torchvision_draws_them() -> None:
+    transform = torchvision.transforms.RandomPerspective(0.2, 1.0)
+    torch.manual_seed(1)
+    theirs = torch.tensor([transform.get_params(28, 28, 0.2)[1] for _ in range(4_000)]).float()  # (N, 4, 2)
+    ends = torch.tensor([[0, 0], [27, 0], [27, 27], [0, 27]])
+    theirs = (theirs - ends).abs().reshape(4_000, 8).T
+    certain = replace(TORCHVISION, perspective=Jitter(0.2))
+    ours = in_whole_pixels(draw(certain, 4_000, seeded(1)), 0.2, 28, 28).perspective * 14
+    assert torch.equal(ours.round(), ours.round(decimals=4)) and set(ours.round().unique().tolist()) == {0.0, 1.0, 2.0}
+    for pixels in (0, 1, 2):
+        shares = [(each.round() == pixels).float().mean(1) for each in (ours, theirs)]
+        assert (shares[0] - shares[1]).abs().max() < 0.05, "each of 0, 1 and 2 a third of the time, at all corners"
+    assert ours.mean() == pytest.approx(1.0, abs=0.02) and theirs.mean() == pytest.approx(1.0, abs=0.02)
+    continuous = draw(certain, 4_000, seeded(1)).perspective * 14
+    assert continuous.mean() == pytest.approx(1.4, abs=0.02), "which is 40% more"
+
+
+@given(strength=st.floats(0.01, 1), side=st.integers(4, 40))
+def test_by_torchvisions_rule_the_furthest_corner_is_torchvisions(strength: float, side: int) -> None:
+    draws = Draws(perspective=torch.full((8, 1), strength), translation=torch.full((2, 1), strength / 2))
+    whole = in_whole_pixels(draws, strength, side, side)
+    assert (whole.perspective * (side // 2)).round().max() == int(strength * (side // 2))
+    assert (whole.translation * side).round().max() == round(float(draws.translation.max() * side))
