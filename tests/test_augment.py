@@ -461,7 +461,7 @@ def test_images_of_another_kind_are_refused_by_name(images: Tensor, named: str) 
         augment(images, EVERYTHING, seeded())
 
 
-# ------------------------------------------------------------------------------------------------- torchvision's own rule
+# --------------------------------------------------------------------------------------------- torchvision's own rule
 
 TORCHVISION = Augmentation(
     rotation=Jitter(15),
@@ -497,11 +497,13 @@ def test_by_torchvisions_rule_whole_pixels_are_drawn_as_often_as_torchvision_dra
     theirs = (theirs - ends).abs().reshape(4_000, 8).T
     certain = replace(TORCHVISION, perspective=Jitter(0.2))
     ours = in_whole_pixels(draw(certain, 4_000, seeded(1)), 0.2, 28, 28).perspective * 14
-    assert torch.equal(ours.round(), ours.round(decimals=4)) and set(ours.round().unique().tolist()) == {0.0, 1.0, 2.0}
+    assert torch.equal(ours.round(), ours.round(decimals=4))
+    assert set(ours.round().unique().tolist()) == {0.0, 1.0, 2.0}
     for pixels in (0, 1, 2):
         shares = [(each.round() == pixels).float().mean(1) for each in (ours, theirs)]
         assert (shares[0] - shares[1]).abs().max() < 0.05, "each of 0, 1 and 2 a third of the time, at all corners"
-    assert ours.mean() == pytest.approx(1.0, abs=0.02) and theirs.mean() == pytest.approx(1.0, abs=0.02)
+    assert ours.mean() == pytest.approx(1.0, abs=0.02)
+    assert theirs.mean() == pytest.approx(1.0, abs=0.02)
     continuous = draw(certain, 4_000, seeded(1)).perspective * 14
     assert continuous.mean() == pytest.approx(1.4, abs=0.02), "which is 40% more"
 
