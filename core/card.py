@@ -18,6 +18,7 @@ from core.recipe import Recipe, recipe_from_dict, recipe_to_dict
 from core.record import Json, read, short, short_number
 from core.spec import Architecture, architecture_from_dict, architecture_to_dict
 from core.trace import classifier, spell
+from core.words import plural
 
 VERSION = 1
 MOST_TEXT = 200  # characters of a name, a device or a hash
@@ -123,7 +124,9 @@ def card_from_dict(data: Json, place: str) -> Card:
     if card.stored not in get_args(Stored):
         raise CheckpointError(f"{place}: stored {short(card.stored)} is none of {', '.join(get_args(Stored))}")
     if not card.epoch < len(card.history):
-        raise CheckpointError(f"{place}: epoch {card.epoch} is outside its history of {len(card.history)} epochs")
+        raise CheckpointError(
+            f"{place}: epoch {card.epoch} is outside its history of {plural(len(card.history), 'epoch')}"
+        )
     _check_network(card, place)
     return card
 

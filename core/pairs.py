@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from core.errors import DataError
 from core.mistakes import Predictions
+from core.words import plural
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,12 @@ def pair(first: Predictions, second: Predictions) -> Pair:
     """Sort the images of one split by two networks' answers. Raises DataError for answers about different images."""
     if len(first.labels) != len(second.labels):
         raise DataError(
-            f"the two networks answered about {len(first.labels):,} and {len(second.labels):,} images; "
+            f"the two networks answered about {len(first.labels):,} and {plural(len(second.labels), 'image')}; "
             "only answers about the same ones can be compared"
         )
     if differing := int((first.labels != second.labels).sum()):
-        raise DataError(f"the two networks answered about different images: {differing:,} labels differ")
+        labels = f"{plural(differing, 'label')} {'differs' if differing == 1 else 'differ'}"
+        raise DataError(f"the two networks answered about different images: {labels}")
     right, then = first.predicted == first.labels, second.predicted == second.labels
     both = ~right & ~then
     return Pair(

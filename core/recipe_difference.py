@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, is_dataclass
 
 from core.recipe import Recipe
+from core.recipe_words import field_words, value_words
 
 ABSENT = "—"  # of a field that only the other recipe has, such as the momentum of an optimizer without one
 
@@ -24,38 +25,40 @@ def recipe_differences(before: Recipe, after: Recipe, with_seed: bool = False) -
     Of an optimizer or schedule that was exchanged for another kind, its name comes first and then its own fields. The
     seed counts only `with_seed`: runs that differ in it alone are the same recipe.
     """
-    first, second = dict(recipe_fields(before)), dict(recipe_fields(after))
-    return tuple(
-        FieldDifference(name, first.get(name, ABSENT), second.get(name, ABSENT))
+    first, second = ({name: (value, field) for name, value, field in _values(each)} for each in (before, after))
+    names = [
+        name
         for name in _merged(list(first), list(second))
         if first.get(name) != second.get(name) and (with_seed or name != "seed")
-    )
+    ]
+    return tuple(FieldDifference(name, *_apart(first.get(name), second.get(name))) for name in names)
 
 
 def recipe_fields(recipe: Recipe) -> list[tuple[str, str]]:
     """Every field of a recipe in words and its value in words, those of its parts after the part's own name."""
-    return _fields(recipe, "")
+    return [(name, value_words(value, field)) for name, value, field in _values(recipe)]
 
 
-def _fields(record: object, within: str) -> list[tuple[str, str]]:
+def _values(record: object, within: str = "") -> list[tuple[str, object, str]]:
+    """Each field's name in words, its value, and its name in code; a part has its class's name for a value."""
     if not is_dataclass(record) or isinstance(record, type):
         raise TypeError(f"{record!r} is no dataclass instance")
-    found: list[tuple[str, str]] = []
+    found: list[tuple[str, object, str]] = []
     for field in fields(record):
-        value, name = getattr(record, field.name), within + field.name.replace("_", " ")
+        value, name = getattr(record, field.name), within + field_words(field.name)
         if is_dataclass(value):
-            found += [(name, type(value).__name__), *_fields(value, f"{name}, ")]
+            found += [(name, type(value).__name__, ""), *_values(value, f"{name}, ")]
         else:
-            found.append((name, _spelled(value)))
+            found.append((name, value, field.name))
     return found
 
 
-def _spelled(value: object) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.6g}" if isinstance(value, float) else str(value)
+def _apart(one: tuple[object, str] | None, other: tuple[object, str] | None) -> tuple[str, str]:
+    """Two values in words, with all their digits where fewer would make them look the same."""
+    words = [ABSENT if each is None else value_words(*each) for each in (one, other)]
+    if one and other and words[0] == words[1]:
+        words = [str(value) for value, _ in (one, other)]
+    return words[0], words[1]
 
 
 def _merged(first: list[str], second: list[str]) -> list[str]:

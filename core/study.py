@@ -23,6 +23,7 @@ from core.history import EpochRecord
 from core.recipe import Recipe, recipe_from_dict, recipe_to_dict
 from core.record import Json, Range, read, short
 from core.spec import Architecture, architecture_from_dict, architecture_to_dict
+from core.words import plural
 
 VERSION = 1
 DIGITS = 6  # after the point, of stored figures
@@ -264,7 +265,7 @@ def _run(data: dict[str, Json], place: str) -> SeedRun:
     names = [field.name for field in fields(EpochRecord) if field.name != "epoch"]
     if any(name not in names or len(column) != epochs for name, column in columns.items()) or not epochs:
         raise CheckpointError(
-            f"{place}: history: columns of {epochs} epochs expected, of the fields {', '.join(names)}"
+            f"{place}: history: columns of {plural(epochs, 'epoch')} expected, of the fields {', '.join(names)}"
         )
     records = [
         {"epoch": epoch, **{name: columns[name][epoch] if name in columns else None for name in names}}

@@ -28,6 +28,7 @@ from core.spec import (
     Shape,
     describe,
 )
+from core.words import plural
 
 CLASSES = 10
 MAX_PARAMETERS = 20_000_000  # three times the largest network of the ladder
@@ -164,7 +165,7 @@ def classifier(architecture: Architecture) -> Trace:
 
 def spell(shape: Shape) -> str:
     """A shape in words: `8 x 26 x 26`, or `10 values` for a vector."""
-    return " x ".join(f"{size:,}" for size in shape) if len(shape) == 3 else f"{shape[0]:,} values"
+    return " x ".join(f"{size:,}" for size in shape) if len(shape) == 3 else plural(shape[0], "value")
 
 
 def _within_bounds(walked: Trace) -> None:
@@ -201,8 +202,8 @@ def _output(op: Op, shape: Shape, window: Window, place: str) -> Shape:
     if isinstance(op, Linear):
         if len(shape) == 3 and shape[1:] != (1, 1):
             raise SpecError(
-                f"{place}: the input is a map of {spell(shape)}, not a vector; put Flatten ({prod(shape):,} values) "
-                f"or GlobalAvgPool ({shape[0]:,} values) before it"
+                f"{place}: the input is a map of {spell(shape)}, not a vector; put Flatten "
+                f"({plural(prod(shape), 'value')}) or GlobalAvgPool ({plural(shape[0], 'value')}) before it"
             )
         return (op.out_features,)
     if isinstance(op, Flatten):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from math import lcm
 
 from core.spec import Architecture, BatchNorm, Conv, Dropout, Linear, Op, ReLU
+from core.words import plural
 
 
 def vary(
@@ -47,7 +48,7 @@ def changes(before: Architecture, after: Architecture) -> list[str]:
     told = []
     first, second = (_first_conv(each) for each in (before, after))
     if first and second and first.out_channels != second.out_channels:
-        told.append(f"{second.out_channels} channels in the first layer, not {first.out_channels}")
+        told.append(f"{plural(second.out_channels, 'channel')} in the first layer, not {first.out_channels}")
     if dropout_of(before) != dropout_of(after):
         told.append(f"dropout {dropout_of(after):g}, not {dropout_of(before):g}")
     if has(before, BatchNorm) != has(after, BatchNorm):

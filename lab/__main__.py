@@ -26,6 +26,7 @@ from core.record import Json, short
 from core.spec import Architecture, architecture_from_json
 from core.study import summary
 from core.trace import Trace, classifier, spell
+from core.words import plural
 from lab.machine import FILE_NAME as MACHINE_FILE
 from lab.runs import Run, RunStore, lab_home, spread
 from lab.shelf import SHIPPED, find
@@ -368,7 +369,7 @@ def _follow_seeds(store: RunStore, plan: Plan, quiet: bool) -> str:
                 done[run.seed] = said.iteration + len(said.losses)
             elif isinstance(said, Ended):
                 ended += 1
-                bar.set_postfix_str(f"{ended} of {len(plan.seeds)} seeds")
+                bar.set_postfix_str(f"{ended} of {plural(len(plan.seeds), 'seed')}")
                 if not quiet:
                     bar.write(_seed_line(store.get(run.id), store.epochs(run.id)), file=sys.stdout)
     return group
@@ -443,7 +444,10 @@ def range_test_command(options: argparse.Namespace) -> Json:
         for suggestion in result.suggestions:
             edge = "  (at the edge of the range: widen it)" if suggestion.at_edge else ""
             print(f"{suggestion.name:<15}{suggestion.learning_rate:.4g}  {suggestion.why}{edge}")
-        print(result.reason or f"{len(result.points)} points; the loss {'diverged' if result.diverged else 'held'}")
+        print(
+            result.reason
+            or f"{plural(len(result.points), 'point')}; the loss {'diverged' if result.diverged else 'held'}"
+        )
     return {"slug": slug, "dataset": data.name, **asdict(result)}
 
 

@@ -10,6 +10,7 @@ import time
 from collections import deque
 
 from core.errors import ClassError
+from core.words import plural
 
 COST = {"n": 2**14, "r": 8, "p": 1}  # scrypt's (RFC 7914): 16 MB and some 50 ms for each guess
 LEAST_CHARACTERS, MOST_CHARACTERS = 8, 200
@@ -62,12 +63,14 @@ class ClassLock:
             if mine >= ATTEMPTS or len(self._wrong) >= ATTEMPTS_OF_ALL:
                 wait = WINDOW_SECONDS - (now - self._wrong[0][0])
                 raise ClassError(
-                    f"{mine if mine >= ATTEMPTS else len(self._wrong)} wrong passphrases within "
+                    f"{plural(mine if mine >= ATTEMPTS else len(self._wrong), 'wrong passphrase')} within "
                     f"{WINDOW_SECONDS / 60:.0f} minutes; try again in {max(1, round(wait / 60))} min"
                 )
             if not fits(passphrase, self.kept):
                 self._wrong.append((now, key))
-                raise ClassError(f"that is not the passphrase; {ATTEMPTS - mine - 1} more tries are left")
+                left = ATTEMPTS - mine - 1
+                tries = plural(left, "more try", "more tries")
+                raise ClassError(f"that is not the passphrase; {tries} {'is' if left == 1 else 'are'} left")
             self._unlocked[key] = now + UNLOCKED_SECONDS
 
     def is_teacher(self, key: str, now: float | None = None) -> bool:

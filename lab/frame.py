@@ -10,6 +10,7 @@ import streamlit as st
 
 from core.errors import LabError
 from core.mnist import DOWNLOAD_BYTES, EMBEDDED, data_root, is_present
+from core.words import plural
 from lab.classroom import teacher
 from lab.jobs import ROOT, child_environment
 from lab.machine import read_machine
@@ -84,7 +85,7 @@ def _state() -> None:
     machine = read_machine(lab_home())
     st.caption("DEVICE")
     if machine:
-        st.markdown(f":material/memory: {machine.names[0]}, torch {machine.torch}, {machine.threads} threads")
+        st.markdown(f":material/memory: {machine.names[0]}, torch {machine.torch}, {plural(machine.threads, 'thread')}")
     else:
         st.markdown(":material/memory: known once a run has started")
     st.caption("RUNNING NOW")

@@ -29,6 +29,7 @@ from urllib.parse import urlsplit
 from core.errors import DataError, SettingsError
 from core.mnist import EMBEDDED, data_root, is_present, load_split
 from core.record import Json
+from core.words import plural
 from lab.jobs import ROOT, STALE_SECONDS, STARTING_SECONDS
 from lab.machine import read_machine
 from lab.runs import APPLICATION_ID, FILE_NAME, MIGRATIONS, lab_home, silence
@@ -168,8 +169,8 @@ def look_at_store(home: Path, now: float) -> tuple[Finding, Seen | None]:
     return Finding(
         "store",
         True,
-        f"version {version}, {_bytes(size)}, {runs:,} runs, {seen.running} running{beats}, {seen.queued} queued; "
-        f"{_bytes(free)} free in {home}",
+        f"version {version}, {_bytes(size)}, {plural(runs, 'run')}, {seen.running} running{beats}, "
+        f"{seen.queued} queued; {_bytes(free)} free in {home}",
     ), seen
 
 
@@ -248,7 +249,9 @@ def look_at_device(home: Path, now: float) -> Finding:
         return Finding("device", True, f"known once a worker has started; torch {installed} is installed")
     if not machine.devices:
         return Finding("device", False, "the last worker found no device")
-    return Finding("device", True, f"{', '.join(machine.names)}; torch {installed}, {machine.threads} threads")
+    return Finding(
+        "device", True, f"{', '.join(machine.names)}; torch {installed}, {plural(machine.threads, 'thread')}"
+    )
 
 
 def look_at_data() -> Finding:

@@ -29,6 +29,7 @@ from core.resident import examples
 from core.spec import Architecture
 from core.study import SeedRun, Study, median_run, read_study, write_study
 from core.trace import classifier
+from core.words import plural
 from lab.many_seeds import Ended, Pool, carry_out_all, on_gpu
 from lab.runs import lab_home
 from lab.shelf import SHIPPED
@@ -143,7 +144,7 @@ def _train(pool: Pool, missing: Sequence[tuple[Subject, int]], say: Say) -> None
                 failures.append(f"{subject.name}, seed {seed}: {said.error or said.status}")
                 say(failures[-1])
     if failures:
-        raise LabError(f"{len(failures)} of {len(orders)} runs failed; the first: {failures[0]}")
+        raise LabError(f"{len(failures)} of {plural(len(orders), 'run')} failed; the first: {failures[0]}")
 
 
 def _add(subject: Subject, seed: int) -> float:
@@ -211,4 +212,4 @@ def unfinished(wanted: Sequence[Subject], device: torch.device) -> Iterator[str]
     """What is still to be trained, in words."""
     for subject in wanted:
         if seeds := study_of(subject).missing(subject.seeds(device)):
-            yield f"{subject.name}: {len(seeds)} of {len(subject.seeds(device))} seeds"
+            yield f"{subject.name}: {len(seeds)} of {plural(len(subject.seeds(device)), 'seed')}"

@@ -13,11 +13,12 @@ from core.challenge import MAX_PARAMETERS, TARGET_ACCURACY
 from core.errors import SpecError
 from core.field_claims import moves_field
 from core.receptive_field import pixels_inside
-from core.recipe import Recipe
+from core.recipe_words import recipe_words
 from core.spec import Architecture, BatchNorm, describe
 from core.study import Comparison, SeedRun, Study, Summary
 from core.trace import Layer, Trace, classifier, spell
 from core.vary import changes, dropout_of, has, vary
+from core.words import plural
 from lab import figures
 from lab.resources import sample_digit
 from lab.studies import compared, in_points, in_words, judged, p_in_words, study_of, summarised, titles
@@ -139,7 +140,7 @@ def headline(walked: Trace, accuracy: float | None, accuracy_from: str) -> None:
         delta_color="green" if left >= 0 else "red", delta_arrow="off", border=True, help=why_parameters(walked),
     )  # fmt: skip
     size = walked.architecture.input[1]
-    seen = "covers the image" if walked.field.size >= size else f"{size - walked.field.size} pixels short"
+    seen = "covers the image" if walked.field.size >= size else f"{plural(size - walked.field.size, 'pixel')} short"
     field.metric(
         "Receptive field", f"{walked.field.size} of {size}", seen, delta_arrow="off", border=True,
         delta_color="green" if walked.field.size >= size else "red", help=why_field(walked),
@@ -327,26 +328,6 @@ def _inside(layer: Layer, size: int) -> str:
     return f"{pixels_inside(layer.field, units // 2, size)} of {layer.field.size}"
 
 
-def plural(count: int, noun: str) -> str:
-    """`1 epoch`, `15 epochs`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def recipe_words(recipe: Recipe) -> str:
-    """A recipe in one line."""
-    optimizer, schedule = type(recipe.optimizer).__name__, type(recipe.schedule).__name__
-    changed = [
-        f"{name} {getattr(recipe.augmentation, name).strength:g}"
-        for name in ("rotation", "translation", "scale", "shear", "perspective", "brightness", "contrast")
-        if getattr(recipe.augmentation, name).strength
-    ]
-    return (
-        f"{plural(recipe.epochs, 'epoch')} of batch {recipe.batch_size} · {optimizer}, "
-        f"learning rate {recipe.learning_rate:.4g}"
-        f" · {schedule} · augmentation: {', '.join(changed) or 'none'} · seed {recipe.seed}"
-    )
-
-
 def field_view(walked: Trace, step: catalogue.Step) -> None:
     """The field of a chosen layer drawn on a real digit, its arithmetic, and the table of all layers."""
     layers = {layer.name: layer for layer in walked.layers if moves_field(layer)}
@@ -358,7 +339,9 @@ def field_view(walked: Trace, step: catalogue.Step) -> None:
         units = layer.output[-1] if len(layer.output) == 3 else 1
         size, image = layer.field.size, walked.architecture.input[1]
         st.latex(field_arithmetic(layer))
-        neighbour = f" Its neighbour's square lies {layer.field.jump} pixels on (dashed)." if units > 1 else ""
+        neighbour = (
+            f" Its neighbour's square lies {plural(layer.field.jump, 'pixel')} on (dashed)." if units > 1 else ""
+        )
         inside = pixels_inside(layer.field, units // 2, image)
         beyond = (
             f" Of its {size} columns, {size - inside} lie outside the image, in the padding." if inside < size else ""

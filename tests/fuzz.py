@@ -296,7 +296,7 @@ def _op(document: dict[str, Any], wrong: tuple[str, Any] | None) -> Any:
 
 def take_recipe(text: str) -> None:
     from core.recipe import rate_at, recipe_from_json, recipe_to_json
-    from lab.widgets import recipe_words
+    from core.recipe_words import recipe_words
 
     recipe = recipe_from_json(text)
     if recipe_from_json(recipe_to_json(recipe)) != recipe:

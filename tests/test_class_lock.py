@@ -55,7 +55,8 @@ def test_the_right_passphrase_makes_one_browser_the_teachers_for_a_day() -> None
 def test_after_five_wrong_ones_even_the_right_one_has_to_wait() -> None:
     lock = ClassLock(hash_of(PASSPHRASE))
     for left in reversed(range(ATTEMPTS)):
-        with pytest.raises(ClassError, match=f"not the passphrase; {left} more tries"):
+        told = "1 more try is left" if left == 1 else f"{left} more tries are left"
+        with pytest.raises(ClassError, match=f"not the passphrase; {told}"):
             lock.unlock("ben", "wrong passphrase", now=float(left))
     with pytest.raises(ClassError, match=r"5 wrong passphrases within 5 minutes; try again in \d min"):
         lock.unlock("ben", PASSPHRASE, now=10)

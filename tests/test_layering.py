@@ -37,6 +37,8 @@ TORCH_FREE = (
     "core.evidence",
     "core.diagnosis",
     "core.prediction",
+    "core.words",
+    "core.recipe_words",
     "core.recipe_difference",
     "core.field_claims",
     "core.study",

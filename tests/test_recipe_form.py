@@ -86,3 +86,22 @@ def test_each_change_begins_within_its_bounds(name: str) -> None:
     assert isinstance(bounds, Range)
     assert bounds.least < TO_BEGIN_WITH[name] <= min(bounds.most, MOST_STRENGTH[name])
     check_recipe(Recipe(augmentation=Augmentation(**{name: Jitter(TO_BEGIN_WITH[name])})))
+
+
+def test_the_rule_of_the_geometric_changes_is_a_choice_with_words_and_help() -> None:
+    app = drawn(Recipe(augmentation=Augmentation(perspective=Jitter(0.2))))
+    rule = app.selectbox(key="recipe-augmentation-rule")
+    assert (rule.label, rule.options) == ("Rule", ["the lab's, one resampling", "torchvision's, whole pixels"])
+    assert "RandomPerspective" in rule.help
+    rule.set_value("torchvision").run()
+    assert filled(app).augmentation == Augmentation(perspective=Jitter(0.2), rule="torchvision")
+    assert [each for each in drawn(Recipe()).selectbox if each.label == "Rule"] == [], "nothing is resampled"
+
+
+def test_no_label_and_no_choice_is_an_identifier() -> None:
+    app = drawn(Recipe(ema_decay=0.99, augmentation=Augmentation(rotation=Jitter(7))))
+    words = [field.label for field in (*app.number_input, *app.selectbox, *app.toggle)]
+    words += [option for box in app.selectbox for option in box.options]
+    assert "Decay of the averaged weights" in words
+    assert "cross-entropy" in words
+    assert [each for each in words if "_" in each or each in ("fp32", "tf32", "bf16") or "Ema" in each] == []

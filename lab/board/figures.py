@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from core.challenge import MAX_PARAMETERS, TARGET_ACCURACY
+from core.words import plural
 from lab.board.ranking import Standing, front
 from lab.figures import CLAIM, FRONT, PASS, TEST, laid_out, stairs
 from lab.labels import Box, free, shifts
@@ -115,7 +116,7 @@ def _told(each: Standing) -> str:
     """What a mark says at the pointer; names are text, never markup."""
     nickname = f"<b>{plotted(each.owner)}</b> · " if each.owner else ""
     return (
-        f"{nickname}{plotted(each.name)}<br>{each.parameters:,} parameters, {each.epochs} epochs<br>"
+        f"{nickname}{plotted(each.name)}<br>{each.parameters:,} parameters, {plural(each.epochs, 'epoch')}<br>"
         f"held {each.figures.held:.2%} · last epoch {in_words(each.figures)}"
     )
 

@@ -10,6 +10,7 @@ import streamlit as st
 from core.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
 from core.errors import LabError, RunError
 from core.study import LAST
+from core.words import plural
 from lab.board import figures as board_figures
 from lab.board.ranking import CHALLENGE_DATA, Standing, chosen, ladder
 from lab.live_plot import live_plot
@@ -77,7 +78,7 @@ def _board(everyone: Sequence[Standing], with_ladder: bool) -> None:
     _headline(here)
     live_plot(
         board_figures.board(here, ladder() if with_ladder else (), ink()), key="board", height=400,
-        alt=f"Parameters against held accuracy of {len(here)} runs; the table below has the same figures.",
+        alt=f"Parameters against held accuracy of {plural(len(here), 'run')}; the table below has the same figures.",
     )  # fmt: skip
     if here:
         _table(here, "board")

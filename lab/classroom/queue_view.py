@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import LabError
+from core.words import plural
 from lab.classroom import teacher
 from lab.classroom.queue_now import LATELY, InLine, QueueNow, UnderWay
 from lab.owner import me
@@ -15,7 +16,6 @@ from lab.resources import store, the_queue
 from lab.runs import Run, Status
 from lab.settings import Settings, settings
 from lab.turn import about, turn_in_words
-from lab.widgets import plural
 from lab.words import escaped, show_error
 
 SOON, LATE = 2.0, 10.0  # seconds between two looks: while something is unfinished, and otherwise

@@ -21,6 +21,7 @@ from core.recipe import RangeTest, Recipe
 from core.spec import Architecture
 from core.trace import classifier
 from core.training import EpochEnd, Event
+from core.words import plural
 from lab.cluster.node import Failed, Message, RangePoints, Trainer, Work
 from lab.runs import MOST_LOST
 from lab.settings import Settings
@@ -81,7 +82,7 @@ class Cluster:
         nodes = self._nodes()
         gpus = sum(int(node["Resources"].get("GPU", 0)) for node in nodes)
         cores = sum(int(node["Resources"].get("CPU", 0)) for node in nodes)
-        return f"Ray: {gpus} GPUs, {cores} cores, nodes: {len(nodes)}"
+        return f"Ray: {plural(gpus, 'GPU')}, {plural(cores, 'core')}, {plural(len(nodes), 'node')}"
 
     def _nodes(self) -> list[dict[str, Any]]:  # Any: Ray's own description of a node
         return [node for node in self._ray.nodes() if node["Alive"]]

@@ -15,6 +15,7 @@ from core.mistakes import Predictions, ordered
 from core.mnist import best_present, is_present
 from core.pairs import Pair, pair
 from core.recipe_difference import recipe_differences
+from core.words import plural
 from lab.compare import figures as compare_figures
 from lab.compare.entries import checkpoint_of
 from lab.compare.figures import Shown
@@ -30,7 +31,6 @@ from lab.mistakes import gallery
 from lab.resources import predictions, split
 from lab.shelf import Shelved, find
 from lab.studies import in_points, in_words, p_in_words
-from lab.widgets import plural
 from lab.words import escaped, show_error
 
 # -------------------------------------------------------------------------------------------------------- differences

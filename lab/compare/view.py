@@ -13,6 +13,7 @@ from core import catalogue
 from core.errors import LabError, RunError
 from core.study import Summary
 from core.trace import classifier
+from core.words import plural
 from lab.bounds import iterations_per_epoch
 from lab.compare import figures as compare_figures
 from lab.compare.entries import MOST, Entry, find, key_of, keys_in, menu
@@ -202,7 +203,7 @@ def _curves(shown: Sequence[Shown], name: str, weight: float) -> None:
     live_plot(
         compare_figures.curves([line for line in lines if line.x], quantity, weight, planned),
         key="compare-curves", height=380,
-        alt=f"{name.capitalize()} of {len(shown)} runs against the epochs; the table below has the last figures.",
+        alt=f"{name.capitalize()} of {plural(len(shown), 'run')} by epoch; the table below has the last figures.",
     )  # fmt: skip
     if empty:
         why = "shipped ones keep no batches" if name == EACH_BATCH else "none was held out, or there is no epoch yet"

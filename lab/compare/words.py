@@ -11,11 +11,12 @@ from core.pairs import Pair, mcnemar, paired_standard_error
 from core.robustness import standard_error
 from core.spec import describe
 from core.study import Comparison
+from core.words import plural
 from lab.compare.entries import Entry
 from lab.compare.figures import Shown
 from lab.studies import in_points, p_stated, studies, summarised
 from lab.train.diagnosis import test_images
-from lab.widgets import plural, reading
+from lab.widgets import reading
 
 
 def op_rows(first: Entry, second: Entry, a: str, b: str) -> list[dict[str, object]]:
@@ -122,7 +123,8 @@ def image_words(found: Pair, a: str, b: str) -> str:
     fixed, broken = len(found.fixed), len(found.broken)
     error = paired_standard_error(fixed, broken, found.images)
     return (
-        f"**On the images.** {b} mends {fixed} images that {a} reads wrongly and breaks {broken} it reads rightly: "
+        f"**On the images.** {b} mends {plural(fixed, 'image')} that {a} reads wrongly and breaks {broken} it reads "
+        "rightly: "
         f"{in_points(found.difference)} ± {100 * error:.2f} points. Were each change as likely to mend as to break, a "
         f"split this uneven would come about with **{p_stated(mcnemar(fixed, broken))}** (two-sided, McNemar's "
         "exact test). This is about these two sets of weights on such images, not about other seeds."

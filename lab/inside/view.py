@@ -18,6 +18,7 @@ from core.mnist import Pixels
 from core.seen_pixels import seen_pixels
 from core.spec import AvgPool, BatchNorm, Conv, GlobalAvgPool, Linear, LogSoftmax, MaxPool, Op, ReLU, describe
 from core.trace import Layer, Trace, classifier, spell
+from core.words import plural
 from lab.draw.canvas import canvas
 from lab.field.explorer import Place, field_explorer, png_address
 from lab.field.view import stage_of, units_of
@@ -27,7 +28,6 @@ from lab.live_plot import live_plot
 from lab.mistakes import gallery
 from lab.resources import activity_of, occluded, one_thread, opened, split, through_epochs
 from lab.shelf import Shelved
-from lab.widgets import plural
 from lab.words import escaped, show_error
 
 if TYPE_CHECKING:  # torch takes two seconds to import
@@ -369,7 +369,7 @@ def filters_view(layer: Layer, kernels: NDArray[np.float32]) -> None:
     out, into, size, _ = kernels.shape
     shown = kernels[:MOST_KERNELS, :MOST_KERNELS]
     st.markdown(
-        f"**{layer.name}**: {out} x {into} kernels of {size} x {size}, {_signed(kernels.min())} to "
+        f"**{layer.name}**: {out} x {plural(into, 'kernel')} of {size} x {size}, {_signed(kernels.min())} to "
         f"{_signed(kernels.max())}. A row is an output channel, a column an input channel; blue is below zero, orange "
         f"above."
     )
@@ -451,9 +451,9 @@ def dead_view(chosen: Weights, dataset: str) -> None:
     dead = sum(len(each.dead) for each in found)
     channels, images = sum(len(each.answers) for each in found), found[0].images
     st.markdown(
-        f"**{dead} of {channels} filters are dead**: after their ReLU they are 0 at every place of all of the first "
-        f"{images:,} test digits of {dataset} (n {images:,}). A dead filter costs parameters and says nothing; as its "
-        f"gradient is 0 too, it will not come back by itself."
+        f"**{dead} of {plural(channels, 'filter')} {'is' if dead == 1 else 'are'} dead**: 0 after the ReLU at every "
+        f"place of all of the first {images:,} test digits of {dataset} (n {images:,}). A dead filter costs parameters "
+        f"and says nothing; as its gradient is 0 too, it will not come back by itself."
     )
     live_plot(
         inside_figures.answering(found), key="inside-dead", height=320,

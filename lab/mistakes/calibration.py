@@ -8,6 +8,7 @@ import streamlit as st
 from core.calibration import BINNINGS, BINS, Calibration, calibration
 from core.mistakes import Predictions
 from core.proportion import wilson
+from core.words import plural
 from lab.mistakes.figures import reliability
 from lab.studies import in_points
 
@@ -33,8 +34,9 @@ def calibration_view(predictions: Predictions) -> None:
         worst = found.largest_gap
         st.plotly_chart(
             reliability(found), key=f"reliability-{binning}", config={"displayModeBar": False},
-            alt=f"Accuracy against confidence in {len(found.bins)} bins; the widest gap is at {worst.confidence:.1%} "
-            f"confidence, where {worst.accuracy:.1%} of {worst.count:,} answers are right.",
+            alt=f"Accuracy against confidence in {plural(len(found.bins), 'bin')}; the widest gap is at "
+            f"{worst.confidence:.1%} confidence, where {worst.accuracy:.1%} of {plural(worst.count, 'answer')} are "
+            "right.",
         )  # fmt: skip
     st.caption(
         "Confidence is the probability of the network's own answer. Red: the gap to the dashed line, where a network "

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from core.mistakes import MistakeOrder, Predictions, ordered
 from core.pairs import Pair, mcnemar, pair
+from core.words import plural
 from lab.mistakes import gallery
 from lab.mistakes.gallery import percent
 from lab.mistakes.robustness import short_name
@@ -84,11 +85,12 @@ def _judged(told: Pair, one: str, two: str) -> str:
     if not uneven:
         return f"**{one}** and **{two}** read the very same images rightly."
     if not lead:
-        return f"{uneven:,} images only one of them reads rightly, each as many as the other: no difference."
+        return f"{plural(uneven, 'image')} only one of them reads rightly, each as many as the other: no difference."
     verdict = "hardly chance" if p < 0.05 else "it may well be chance"
     return (
-        f"{uneven:,} images only one of them reads rightly; **{ahead}** reads {abs(lead):,} more than {behind}. Were "
-        f"each of the {uneven:,} a toss of a coin, **{p_stated(p)}** for a split at least so uneven: {verdict}.\n\n"
+        f"{plural(uneven, 'image')} only one of them reads rightly; **{ahead}** reads {abs(lead):,} more than "
+        f"{behind}. Were each of the {uneven:,} a toss of a coin, **{p_stated(p)}** for a split at least so uneven: "
+        f"{verdict}.\n\n"
         ":small[McNemar's exact test, two-sided; it says nothing of other seeds.]"
     )
 

@@ -30,6 +30,7 @@ from core.recipe_difference import recipe_differences, recipe_fields
 from core.spec import describe
 from core.study import DIGITS, LAST
 from core.trace import classifier, spell
+from core.words import plural
 from lab.compare.entries import Entry
 from lab.compare.figures import QUANTITIES, Shown, line
 from lab.compare.words import evidence_words, op_rows, other_differences, single_words
@@ -40,7 +41,6 @@ from lab.spreadsheet import Cell, csv_text
 from lab.studies import in_words
 from lab.train.diagnosis import findings_of, held_against, reference_of, test_images
 from lab.train.prediction import VERDICTS
-from lab.widgets import plural
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from core.errors import LabError
 from core.recipe import Recipe, check_recipe
 from core.spec import architecture_to_json
 from core.trace import classifier
+from core.words import plural
 from lab import widgets
 from lab.bounds import Bound, bounds_of
 from lab.expectation import seconds_per_batch
@@ -67,7 +68,7 @@ def tell(limits: Limits | None) -> None:
     figures = {bound.what: bound for bound in limits.run}
     epochs, iterations = figures["epochs"], figures["iterations"]
     if limits.unbounded:
-        counted = f"{widgets.plural(epochs.figure, 'epoch')} · {widgets.plural(iterations.figure, 'iteration')}"
+        counted = f"{plural(epochs.figure, 'epoch')} · {plural(iterations.figure, 'iteration')}"
         st.caption(f"{counted} · {expected}. No bounds hold: {limits.unbounded}.")
         return
     broken = [bound for bound in limits.run if not bound.kept]

@@ -11,6 +11,7 @@ from core.diagnosis import Finding
 from core.errors import LabError
 from core.history import EpochRecord
 from core.prediction import Against, Fit, Prediction, answers, prediction_from_json, prediction_to_json
+from core.words import plural
 from lab.parsed import architecture_of
 from lab.runs import Run
 from lab.train.diagnosis import held_against, reference_of, test_images
@@ -78,7 +79,7 @@ def prediction_and_outcome(run: Run, epochs: list[EpochRecord], findings: tuple[
     st.subheader("What was predicted, and what came", anchor=False)
     if run.status != "finished":
         st.caption(
-            f"The run ended {run.status}, after {len(epochs)} of {run.epochs} epochs: it is judged as it stands."
+            f"The run ended {run.status}, after {len(epochs)} of {plural(run.epochs, 'epoch')}; it is judged so."
         )
     st.dataframe(
         pd.DataFrame(

@@ -9,12 +9,13 @@ from core.diagnosis import spelt_target
 from core.errors import LabError
 from core.mnist import Dataset, Pixels
 from core.recipe import Recipe, recipe_from_json, recipe_to_json
+from core.recipe_words import recipe_words
 from core.trace import Trace
 from lab import figures
 from lab.bounds import iterations_per_epoch
 from lab.live_plot import live_plot
 from lab.resources import split
-from lab.widgets import headline, recipe_words
+from lab.widgets import headline
 from lab.words import show_error
 
 SHOWN = 24

@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core import recipe as recipes
 from core.recipe import MOST_STRENGTH, Augmentation, Jitter, Optimizer, Recipe, Schedule
+from core.recipe_words import field_words, value_words
 from core.record import range_of
 from lab.jobs import MOST_SNAPSHOT_PARAMETERS
 
@@ -33,6 +34,10 @@ UNITS = {
     "brightness": "1 ± this",
     "contrast": "1 ± this",
 }
+RULES = (
+    "The lab's rule makes all changes in one resampling, by continuous amounts; torchvision's makes the perspective "
+    "first, and moves its corners, and a translation, by whole pixels, as RandomPerspective and RandomAffine do."
+)
 
 
 def recipe_form(written: Recipe, key: str) -> Recipe:
@@ -137,22 +142,26 @@ def plain(kind: type) -> object:
 
 
 def _fields(kind: type, start: object, names: tuple[str, ...], key: str) -> dict[str, object]:
-    """A widget for each named field, by its type; two in a row."""
-    values: dict[str, object] = {}
+    """A widget for each named field, by its type: numbers two in a row; choices, whose words are long, in one each."""
+    words = [name for name in names if isinstance(getattr(start, name), str)]
+    values: dict[str, object] = {name: _field(kind, start, name, f"{key}-{name}") for name in words}
     columns = st.columns(2)
-    for number, name in enumerate(names):
+    for number, name in enumerate(name for name in names if name not in words):
         with columns[number % 2]:
             values[name] = _field(kind, start, name, f"{key}-{name}")
     return values
 
 
 def _field(kind: type, start: object, name: str, key: str) -> object:
-    value, title = getattr(start, name), name.replace("_", " ").capitalize()
+    value, words = getattr(start, name), field_words(name)
+    title = words[0].upper() + words[1:]
     if isinstance(value, bool):
         return st.toggle(title, value, key=key, persist_state="session")
     if isinstance(value, str):
         options = get_args(CHOICES[name])
-        return st.selectbox(title, options, options.index(value), key=key, persist_state="session")
+        return st.selectbox(
+            title, options, options.index(value), format_func=value_words, key=key, persist_state="session"
+        )
     bounds = range_of(kind, name)
     if isinstance(value, int):
         return int(st.number_input(title, int(bounds.least), int(bounds.most), value, key=key, persist_state="session"))
@@ -197,13 +206,18 @@ def _augmentation(written: Augmentation, key: str) -> Augmentation:
     left, right = st.columns(2)
     fill = left.number_input(
         "Fill", 0.0, 1.0, float(written.fill), step=None, format="%.4g", key=f"{key}-fill", persist_state="session",
-        help="Grey level that comes in from outside: 0 black, 1 white. One for all, as there is one resampling.",
+        help="Grey level that comes in from outside: 0 black, 1 white. One for all changes.",
     )  # fmt: skip
     kinds = ("bilinear", "nearest")
     interpolation = right.selectbox(
         "Interpolation", kinds, kinds.index(written.interpolation), key=f"{key}-interpolation", persist_state="session"
     )
-    return replace(augmentation, fill=float(fill), interpolation=interpolation)  # type: ignore[arg-type]
+    rules = ("composed", "torchvision")
+    rule = st.selectbox(
+        "Rule", rules, rules.index(written.rule), format_func=value_words, key=f"{key}-rule", persist_state="session",
+        help=RULES,
+    )  # fmt: skip
+    return replace(augmentation, fill=float(fill), interpolation=interpolation, rule=rule)  # type: ignore[arg-type]
 
 
 def _in_use(written: Augmentation) -> list[str]:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.errors import LabError
+from core.words import plural
 from lab import jobs
 from lab.compare.entries import Entry
 from lab.owner import me
 from lab.person import may_change
 from lab.resources import store
 from lab.runs import MOST_NAME, MOST_NICKNAME, Run
-from lab.widgets import plural
 from lab.words import escaped, show_error
 
 

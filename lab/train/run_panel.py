@@ -16,7 +16,9 @@ from core.errors import LabError
 from core.history import EpochRecord
 from core.link import to_code
 from core.recipe import RangeTest, Recipe
+from core.recipe_words import recipe_words
 from core.trace import classifier
+from core.words import plural
 from lab import figures, jobs
 from lab.bounds import iterations_per_epoch
 from lab.live_plot import live_plot
@@ -33,7 +35,7 @@ from lab.train import run_controls
 from lab.train.diagnosis import diagnosis, findings_of
 from lab.train.prediction import prediction_and_outcome, said_before
 from lab.turn import lost_in_words, turn_in_words
-from lab.widgets import headline, recipe_words
+from lab.widgets import headline
 from lab.words import escaped, show_error
 
 UNFINISHED = ("queued", "running")
@@ -188,7 +190,7 @@ def _status(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[B
         return f"running on {run.device_name}{stopping}"
     if run.kind == "range_test":
         return run.status
-    return f"{run.status} after {len(epochs)} of {recipe.epochs} epochs"
+    return f"{run.status} after {len(epochs)} of {plural(recipe.epochs, 'epoch')}"
 
 
 def _own_before(run: Run) -> int:

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.errors import LabError
+from core.words import plural
 from lab import frame, widgets
 from lab.inside import view as inside_view
 from lab.inside.snapshots import snapshots
@@ -30,7 +31,7 @@ try:
         subject = inside_view.subject_picker(dataset)
     with wide:
         walked = inside_view.network_of(chosen)
-        epochs = widgets.plural(chosen.card.epoch + 1, "epoch")
+        epochs = plural(chosen.card.epoch + 1, "epoch")
         widgets.headline(walked, chosen.card.record.test_accuracy, f"{chosen.card.dataset}, after {epochs}")
         show = st.segmented_control(
             "Show", inside_view.VIEWS, default=inside_view.VIEWS[0], required=True, key="show", bind="query-params",
