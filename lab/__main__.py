@@ -26,7 +26,7 @@ from core.record import Json, short
 from core.spec import Architecture, architecture_from_json
 from core.study import summary
 from core.trace import Trace, classifier, spell
-from core.words import plural
+from core.words import loss_words, plural, rate_words
 from lab.machine import FILE_NAME as MACHINE_FILE
 from lab.runs import Run, RunStore, lab_home, spread
 from lab.shelf import SHIPPED, find
@@ -102,7 +102,9 @@ def _parser() -> Parser:
 
     def add(name: str, command: Callable[[argparse.Namespace], Json | Incomplete], about: str) -> Parser:
         added = commands.add_parser(name, help=about, description=about)
-        added.add_argument("--json", action="store_true", help="print one JSON document on standard output")
+        added.add_argument(
+            "--json", action="store_true", help="print one JSON document; in it, as in all files, epochs count from 0"
+        )
         added.set_defaults(command=command)
         return added
 
@@ -285,17 +287,11 @@ def _train_one(options: argparse.Namespace) -> Json:
             elif isinstance(event, Points):
                 bar.total = event.iterations
                 bar.update(event.iteration + len(event.losses) - bar.n)
-                bar.set_postfix_str(f"loss {event.losses[-1]:.4f}, {event.images_per_second:,.0f} images/s")
+                bar.set_postfix_str(f"loss {loss_words(event.losses[-1])}, {event.images_per_second:,.0f} images/s")
             elif isinstance(event, EpochEnd):
                 records.append(_epoch_document(asdict(event.record)))
                 if not options.json:
-                    record = event.record
-                    bar.write(
-                        f"epoch {record.epoch:>2}  train {record.train_loss:.4f} {record.train_accuracy:.2%}  "
-                        f"test {record.test_loss:.4f} {record.test_accuracy:.2%}  rate {record.learning_rate:.4g}  "
-                        f"{record.seconds:.1f} s",
-                        file=sys.stdout,
-                    )
+                    bar.write(_epoch_line(event.record), file=sys.stdout)
     path = lab_home() / f"{name}.safetensors"
     if not options.json:
         print(f"{parameters:,} parameters, trained on {dataset}; checkpoint {path}")
@@ -310,8 +306,17 @@ def _train_one(options: argparse.Namespace) -> Json:
     }
 
 
+def _epoch_line(record: EpochRecord) -> str:
+    """An epoch's figures, counted from 1 as the pages do."""
+    return (
+        f"epoch {record.epoch + 1:>2}  train {loss_words(record.train_loss)} {record.train_accuracy:.2%}  "
+        f"test {loss_words(record.test_loss)} {record.test_accuracy:.2%}  rate {rate_words(record.learning_rate)}  "
+        f"{record.seconds:.1f} s"
+    )
+
+
 def _epoch_document(record: dict[str, Json]) -> Json:
-    """An epoch's figures, without the validation's where nothing was held out."""
+    """An epoch's figures, without the validation's where nothing was held out; counted from 0, as in all files."""
     return {name: value for name, value in record.items() if value is not None}
 
 

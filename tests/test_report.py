@@ -256,7 +256,7 @@ def test_the_csv_has_a_row_for_each_epoch_and_no_formula(store: RunStore) -> Non
     run = made_run(store, [0.9, 0.95], name="=cmd|' /C calc'!A0", owner="@Mia")
     rows = list(csv.DictReader(io.StringIO(figures_csv(shown(store, run.id)))))
     assert [float(row["test_accuracy"]) for row in rows] == [0.9, 0.95]
-    assert [row["epoch"] for row in rows] == ["0", "1"]
+    assert [row["epoch"] for row in rows] == ["1", "2"], "as the pages count"
     assert {row["name"] for row in rows} == {"'=cmd|' /C calc'!A0"}
     assert {row["nickname"] for row in rows} == {"'@Mia"}
 

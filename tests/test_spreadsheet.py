@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.spreadsheet import csv_text, safe_cell
+from core.history import EpochRecord
+from lab.spreadsheet import EPOCH_COLUMNS, csv_text, epoch_cells, safe_cell
+from lab.train.run_panel import csv_of
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -55,3 +57,11 @@ def test_every_csv_of_the_lab_is_written_there() -> None:
         if isinstance(node, ast.Attribute) and node.attr in ("writer", "DictWriter", "to_csv")
     ]
     assert set(writers) == {"lab/spreadsheet.py"}
+
+
+def test_epochs_count_from_1_as_on_the_pages() -> None:
+    epochs = [EpochRecord(number, 0.5, 0.9, None, None, 0.4, 0.95, 0.01, 2.0) for number in range(3)]
+    rows = list(csv.DictReader(io.StringIO(csv_of(epochs))))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert [float(row["test_accuracy"]) for row in rows] == [0.95] * 3
+    assert dict(zip(EPOCH_COLUMNS, epoch_cells(epochs[0]), strict=True))["train_loss"] == 0.5

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -23,21 +23,20 @@ from core.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
 from core.diagnosis import Finding
 from core.errors import CheckpointError, PredictionError
 from core.evidence import evidence
-from core.history import EpochRecord
 from core.prediction import answers, prediction_from_json
 from core.pytorch_code import pytorch_code
 from core.recipe_difference import recipe_differences, recipe_fields
 from core.spec import describe
 from core.study import DIGITS, LAST
 from core.trace import classifier, spell
-from core.words import plural
+from core.words import loss_words, plural
 from lab.compare.entries import Entry
 from lab.compare.figures import QUANTITIES, Shown, line
 from lab.compare.words import evidence_words, op_rows, other_differences, single_words
 from lab.report.figures import chart
 from lab.resources import store
 from lab.shelf import find
-from lab.spreadsheet import Cell, csv_text
+from lab.spreadsheet import EPOCH_COLUMNS, Cell, csv_text, epoch_cells
 from lab.studies import in_words
 from lab.train.diagnosis import findings_of, held_against, reference_of, test_images
 from lab.train.prediction import VERDICTS
@@ -239,9 +238,9 @@ def _epochs(entry: Entry) -> Rows:
     if len(entry.runs) == 1:
         rows = [
             (
-                f"{record.epoch + 1}", f"{record.train_loss:.4f}", f"{record.train_accuracy:.2%}",
-                _maybe(record.validation_loss, ".4f"), _maybe(record.validation_accuracy, ".2%"),
-                f"{record.test_loss:.4f}", f"{record.test_accuracy:.2%}", f"{record.learning_rate:.4g}",
+                f"{record.epoch + 1}", loss_words(record.train_loss), f"{record.train_accuracy:.2%}",
+                _maybe(record.validation_loss, "#.4g"), _maybe(record.validation_accuracy, ".2%"),
+                loss_words(record.test_loss), f"{record.test_accuracy:.2%}", f"{record.learning_rate:.4g}",
                 f"{record.seconds:.1f}",
             )
             for record in entry.runs[0].history
@@ -386,12 +385,11 @@ def _difference(value: object) -> str:
 
 
 def figures_csv(shown: Sequence[Shown]) -> str:
-    """A row for each epoch of each seed of each entry, accuracies as fractions; safe to open in a spreadsheet."""
-    columns = [field.name for field in fields(EpochRecord)]
-    names = ["letter", "key", "name", "nickname", "data", "parameters", "seed", *columns]
+    """A row for each epoch, counted from 1, of each seed of each entry; safe to open in a spreadsheet."""
+    names = ["letter", "key", "name", "nickname", "data", "parameters", "seed", *EPOCH_COLUMNS]
     rows: list[list[Cell]] = []
     for each in shown:
         entry = each.entry
         head: list[Cell] = [each.letter, entry.key, entry.name, entry.owner, entry.dataset, entry.parameters]
-        rows += [[*head, run.seed, *astuple(record)] for run in entry.runs for record in run.history]
+        rows += [[*head, run.seed, *epoch_cells(record)] for run in entry.runs for record in run.history]
     return csv_text(names, rows)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from contextlib import suppress
-from dataclasses import astuple, fields
 from functools import partial
 
 import streamlit as st
@@ -30,7 +29,7 @@ from lab.rate.view import range_result
 from lab.report.view import report_button, zipped
 from lab.resources import expectations, store, the_queue
 from lab.runs import BatchRow, Run
-from lab.spreadsheet import csv_text
+from lab.spreadsheet import EPOCH_COLUMNS, csv_text, epoch_cells
 from lab.train import run_controls
 from lab.train.diagnosis import diagnosis, findings_of
 from lab.train.prediction import prediction_and_outcome, said_before
@@ -279,5 +278,5 @@ def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
 
 
 def csv_of(epochs: list[EpochRecord]) -> str:
-    """The epochs as CSV with a header, accuracies as fractions."""
-    return csv_text([field.name for field in fields(EpochRecord)], map(astuple, epochs))
+    """The epochs as CSV with a header, counted from 1, accuracies as fractions."""
+    return csv_text(EPOCH_COLUMNS, map(epoch_cells, epochs))
