@@ -283,7 +283,7 @@ def _train_one(options: argparse.Namespace) -> Json:
     with tqdm(total=None, unit=" iterations", file=sys.stderr, disable=None) as bar:
         for event in carry_out(order, resident(load(dataset), recipe, device)):
             if isinstance(event, RateFound):
-                bar.write(f"learning rate {event.learning_rate:.4g}: {event.reason}", file=sys.stderr)
+                bar.write(f"learning rate {rate_words(event.learning_rate)}: {event.reason}", file=sys.stderr)
             elif isinstance(event, Points):
                 bar.total = event.iterations
                 bar.update(event.iteration + len(event.losses) - bar.n)
@@ -435,7 +435,7 @@ def range_test_command(options: argparse.Namespace) -> Json:
     """The range test on a fresh network."""
     from core.mnist import load
     from core.network import build
-    from core.range_test import range_test
+    from core.range_test import range_test, recommended
     from core.resident import choose_device, resident
 
     architecture, recipe, slug = _with_recipe(options)
@@ -446,9 +446,12 @@ def range_test_command(options: argparse.Namespace) -> Json:
     data = resident(load(obtain(options.data)), recipe, device)
     result = range_test(build(architecture, recipe.seed).to(device), data, recipe, settings)
     if not options.json:
+        best = recommended(result.suggestions)
         for suggestion in result.suggestions:
-            edge = "  (at the edge of the range: widen it)" if suggestion.at_edge else ""
-            print(f"{suggestion.name:<15}{suggestion.learning_rate:.4g}  {suggestion.why}{edge}")
+            against = ["at the edge of the range: widen it"] if suggestion.at_edge else []
+            against += [suggestion.doubt] if suggestion.doubt else []
+            told = f"  ({'; '.join(against)})" if against else "  (recommended)" if suggestion == best else ""
+            print(f"{suggestion.name:<15}{rate_words(suggestion.learning_rate)}  {suggestion.why}{told}")
         print(
             result.reason
             or f"{plural(len(result.points), 'point')}; the loss {'diverged' if result.diverged else 'held'}"

@@ -91,7 +91,12 @@ def test_each_suggestion_is_explained_and_taken_to_train_by_one_click(store: Run
     suggestions = rate_page.suggestions_of(run)
     assert [each.name for each in suggestions] == ["valley", "steepest", "minimum/10", "minimum"]
     for each in suggestions:
-        assert f"**{each.name}: {each.learning_rate:.3g}**, {each.why}." in said(app)
+        assert f"**{each.name}: {each.learning_rate:.4g}**, {each.why}." in said(app)
+    uses = {each.key: each.proto.type for each in app.button if each.label == "Use it"}
+    assert uses == {
+        f"use-{run.id}-{each.name}": "primary" if each.name == "valley" else "secondary" for each in suggestions
+    }
+    assert said(app).count("Recommended") == 1
     button(app, "Use it", 1)
     assert app.title[0].value == "Train a network"
     assert app.number_input(key=f"recipe-{C3.slug}-rate").value == suggestions[1].learning_rate

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from core.range_test import Suggestion
+from core.range_test import EDGE, Suggestion
 from core.recipe import RangeTest, Recipe, Schedule, rate_at
+from core.words import rate_words
 from lab.figures import CLAIM, PASS, TEST, TRAIN, VALIDATION, laid_out
 
 COLOURS = {
@@ -19,7 +20,6 @@ COLOURS = {
     "divergence/10": "#CC79A7",
     "minimum": CLAIM,
 }
-EDGE = 0.1  # share of the range, on its logarithmic axis, in which a suggestion is not trusted
 
 
 def range_curve(
@@ -42,18 +42,22 @@ def range_curve(
         )  # fmt: skip
     figure.add_scatter(
         x=rates, y=np.array(smoothed, np.float32), mode="lines", line={"color": TRAIN, "width": 2.5},
-        hovertemplate="rate %{x:.3g}: loss %{y:.3f}<extra></extra>", showlegend=False,
+        hovertemplate="rate %{x:.4g}: loss %{y:.4g}<extra></extra>", showlegend=False,
     )  # fmt: skip
     start, end = math.log10(settings.start), math.log10(settings.end)
     margin = EDGE * (end - start)
     for low, high in ((start, start + margin), (end - margin, end)):
         figure.add_vrect(x0=10**low, x1=10**high, fillcolor=CLAIM, opacity=0.12, line_width=0)
     for each, dash in zip(suggestions, ("solid", "dash", "dot", "dashdot", "longdash"), strict=False):
-        line = {"color": COLOURS.get(each.name, CLAIM), "dash": dash, "width": 2.5}
-        figure.add_vline(x=each.learning_rate, line=line)
+        colour = COLOURS.get(each.name, CLAIM)
+        line = {"color": colour, "dash": dash, "width": 2.5}
+        figure.add_vline(x=each.learning_rate, line=line, opacity=1 if each.trusted else 0.5)
+        on_curve = [smoothed[rates.index(each.learning_rate)] if each.learning_rate in rates else None]
         figure.add_scatter(
-            x=[None], y=[None], mode="lines", line=line, name=f"{each.name} {each.learning_rate:.3g}", showlegend=True
-        )
+            x=[each.learning_rate], y=on_curve, mode="lines+markers", line=line, marker={"color": colour, "size": 9},
+            name=f"{each.name} {rate_words(each.learning_rate)}{'' if each.trusted else ', in doubt'}",
+            showlegend=True, hoverinfo="skip",
+        )  # fmt: skip
     dtick: float | str = 1 if end - start > 2.5 else "D2"  # of less than three decades, the 2 and the 5 as well
     figure.update_xaxes(type="log", title="learning rate", range=[start, end], dtick=dtick, exponentformat="power")
     figure.update_yaxes(title="loss, smoothed", range=[0, 1.05 * max(2.4, max(smoothed, default=0.0))])

@@ -13,9 +13,10 @@ import streamlit as st
 from core import catalogue
 from core.errors import LabError
 from core.link import to_code
-from core.range_test import Suggestion, rate_of
+from core.range_test import BEGINS_TOO_HIGH, ENDS_TOO_LOW, SKIP_FIRST, Suggestion, rate_of, recommended
 from core.recipe import RangeTest, Recipe, Schedule
 from core.spec import Architecture
+from core.words import rate_words
 from lab.bounds import iterations_per_epoch
 from lab.design.start import design_to_train
 from lab.live_plot import live_plot
@@ -92,11 +93,11 @@ def range_inputs() -> RangeTest:
         st.session_state.setdefault(key, value)
     left, right = st.columns(2)
     start = left.number_input(
-        "From", 1e-9, 10.0, step=None, format="%.3g", key=ENDS[0], persist_state="session",
+        "From", 1e-9, 10.0, step=None, format="%.4g", key=ENDS[0], persist_state="session",
         help="So low that nothing is learnt yet.",
     )  # fmt: skip
     end = right.number_input(
-        "To", 1e-8, 100.0, step=None, format="%.3g", key=ENDS[1], persist_state="session",
+        "To", 1e-8, 100.0, step=None, format="%.4g", key=ENDS[1], persist_state="session",
         help="So high that the loss breaks away.",
     )  # fmt: skip
     iterations = st.number_input(
@@ -113,10 +114,11 @@ def take_range(settings: RangeTest) -> None:
 
 
 def wider(settings: RangeTest, suggestions: Sequence[Suggestion]) -> RangeTest | None:
-    """The range with room where suggestions are pressed against an end; None where none is."""
+    """The range with room where suggestions are pressed against an end, or the curve is cut off; None where none is."""
     middle = (settings.start * settings.end) ** 0.5
-    low = any(each.at_edge and each.learning_rate < middle for each in suggestions)
-    high = any(each.at_edge and each.learning_rate >= middle for each in suggestions)
+    doubts = {each.doubt for each in suggestions}
+    low = BEGINS_TOO_HIGH in doubts or any(each.at_edge and each.learning_rate < middle for each in suggestions)
+    high = ENDS_TOO_LOW in doubts or any(each.at_edge and each.learning_rate >= middle for each in suggestions)
     if not (low or high):
         return None
     start = max(1e-9, settings.start / 100) if low else settings.start
@@ -152,8 +154,11 @@ def range_result(run: Run, batches: list[BatchRow]) -> None:
         ),
         key=f"range-{run.id}", height=320, alt="Smoothed loss against learning rate, with the suggested rates.",
     )  # fmt: skip
+    best = recommended(suggestions)
+    if suggestions and best is None:
+        st.markdown(":orange[:material/warning: **None of these can be trusted**; each says why. Try another range.]")
     for each in suggestions:
-        _suggestion(run, each)
+        _suggestion(run, each, each == best)
     if result["reason"]:
         st.warning(f"No suggestion: {escaped(result['reason'])}")
     elif run.status == "finished":
@@ -168,15 +173,22 @@ def _how_it_ended(run: Run, result: Result, points: int, settings: RangeTest) ->
         else "The batches ran out first; the loss had not diverged."
     )
     optimizer = type(recipe.optimizer).__name__
-    return f"{how} {optimizer}, batches of {recipe.batch_size}, seed {recipe.seed}. Grey: the edges of the range."
+    return (
+        f"{how} {optimizer}, batches of {recipe.batch_size}, seed {recipe.seed}. The suggestions are those of the "
+        f"thick line, from {SKIP_FIRST:.0%} of the batches on. Grey: the edges of the range."
+    )
 
 
-def _suggestion(run: Run, each: Suggestion) -> None:
+def _suggestion(run: Run, each: Suggestion, best: bool) -> None:
+    """One suggestion with what speaks for and against it; the recommended one has the primary button."""
     say, apply = st.columns([5, 1], vertical_alignment="center")
-    edge = " :orange[:material/warning: At the edge: the range decided this, not the network.]" if each.at_edge else ""
-    say.markdown(f"**{each.name}: {each.learning_rate:.3g}**, {each.why}.{edge}")
+    told = "At the edge: the range decided this, not the network" if each.at_edge else ""
+    against = ". ".join(part[0].upper() + part[1:] for part in (told, each.doubt) if part)
+    mark_of = " :green[:material/recommend: Recommended.]" if best else ""
+    doubt = f" :orange[:material/warning: {against}.]" if against else ""
+    say.markdown(f"**{each.name}: {rate_words(each.learning_rate)}**, {each.why}.{mark_of}{doubt}")
     if apply.button(
-        "Use it", key=f"use-{run.id}-{each.name}", width="stretch",
+        "Use it", key=f"use-{run.id}-{each.name}", width="stretch", type="primary" if best else "secondary",
         help="Puts this rate into the recipe on Train.", on_click=fill_form,
         args=(run.slug, link_to(run), each.learning_rate),
     ):  # fmt: skip
@@ -192,7 +204,7 @@ def fill_form(slug: str, link: dict[str, str], rate: float, schedule: str = "") 
 
 
 def edge_warning(settings: RangeTest, run_id: str) -> None:
-    """Where the open test's suggestions lie at an edge: say what that means, and offer the wider range."""
+    """Where the open test's suggestions lie at an edge, or its curve is cut off: say so, and offer the wider range."""
     try:
         run = store().get(run_id)
         tested = recipe_of(run.recipe).range_test or settings
@@ -202,11 +214,12 @@ def edge_warning(settings: RangeTest, run_id: str) -> None:
     if found is None:
         return
     st.warning(
-        "A suggestion lies at the edge of the range. There the range decides, not the network: a wider one may move it."
+        "A suggestion lies at the edge of the range, or the curve goes on beyond it. There the range decides, not the "
+        "network: a wider one may move it."
     )
     st.button(
-        f"Widen to {found.start:.3g} – {found.end:.3g}", icon=":material/open_in_full:", width="stretch",
-        on_click=take_range, args=(found,),
+        f"Widen to {rate_words(found.start)} – {rate_words(found.end)}", icon=":material/open_in_full:",
+        width="stretch", on_click=take_range, args=(found,),
     )  # fmt: skip
 
 
@@ -274,12 +287,12 @@ def their_mistake() -> None:
 def before_a_test(network: Network, settings: RangeTest) -> None:
     """What the page shows before there is a test: what to press, and what will come."""
     st.info(
-        f"Press **Start the range test**: {settings.iterations} batches, one at each rate from {settings.start:.3g} to "
-        f"{settings.end:.3g}, on a copy of the network. The loss first stays, then falls, then breaks away; a good "
-        "rate lies in the fall.",
+        f"Press **Start the range test**: {settings.iterations} batches, one at each rate from "
+        f"{rate_words(settings.start)} to {rate_words(settings.end)}, on a copy of the network. The loss "
+        "first stays, then falls, then breaks away; a good rate lies in the fall.",
         icon=":material/speed:",
     )
     st.caption(
         f"{escaped(label(catalogue.by_slug(network.slug)) if network.slug else network.architecture.name)}: its recipe "
-        f"uses {network.recipe.learning_rate:.4g}."
+        f"uses {rate_words(network.recipe.learning_rate)}."
     )

@@ -17,7 +17,7 @@ from core.link import to_code
 from core.recipe import RangeTest, Recipe
 from core.recipe_words import recipe_words
 from core.trace import classifier
-from core.words import plural
+from core.words import plural, rate_words
 from lab import figures, jobs
 from lab.bounds import iterations_per_epoch
 from lab.live_plot import live_plot
@@ -213,7 +213,7 @@ def _progress(run: Run, recipe: Recipe, batches: list[BatchRow]) -> None:
         left = f" · {spell_seconds(seconds)} left" if run.status in UNFINISHED and run.paused_since is None else ""
         text = (
             f"epoch {latest.epoch + 1} of {recipe.epochs} · iteration {done:,} of {total:,} · learning rate "
-            f"{latest.learning_rate:.4g} · {latest.images_per_second:,.0f} images/s{left}"
+            f"{rate_words(latest.learning_rate)} · {latest.images_per_second:,.0f} images/s{left}"
         )
     st.progress(min(1.0, done / max(1, total)), text=text)
 
@@ -246,7 +246,7 @@ def _figures(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[
 def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
     """What can be done with a run that has ended."""
     found = json.loads(run.result)["chosen"] if run.kind == "train" and run.result else None
-    rate = f" · learning rate found before training: {found:.4g}" if found else ""
+    rate = f" · learning rate found before training: {rate_words(found)}" if found else ""
     st.caption(f"{recipe_words(recipe_of(run.recipe))}{rate} · {run.dataset} · run `{run.id}`")
     if run.kind == "train" and epochs:
         columns = st.columns(4, vertical_alignment="center")
