@@ -27,8 +27,8 @@ VALUES = {
     "fp32": "float32",
     "tf32": "TensorFloat-32",
     "bf16": "bfloat16",
-    "composed": "the lab's, one resampling",
-    "torchvision": "torchvision's, whole pixels",
+    "composed": "one resampling (the lab's)",
+    "torchvision": "whole pixels (torchvision's)",
 }
 SIDE = 28  # pixels of a digit
 

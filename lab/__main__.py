@@ -30,7 +30,7 @@ from core.words import loss_words, plural, rate_words
 from lab.machine import FILE_NAME as MACHINE_FILE
 from lab.runs import Run, RunStore, lab_home, spread
 from lab.shelf import SHIPPED, find
-from lab.studies import in_words, judged, studies
+from lab.studies import in_words, judged, outdated, outdated_mark, studies
 from lab.study_tables import ladder_table, rewrite
 
 if TYPE_CHECKING:
@@ -207,6 +207,7 @@ def steps(options: argparse.Namespace) -> Json:
                 "n": measured.n if measured else 0,
                 "held_test_accuracy": measured.held if measured else None,
                 "verdict": judged(step, measured),
+                "earlier_recipe": [each.field for each in outdated(study)] if study else [],
             }
         )
         if not options.json:
@@ -214,7 +215,7 @@ def steps(options: argparse.Namespace) -> Json:
             ours = in_words(measured) if measured else "not measured"
             print(
                 f"{step.slug:22}{walked.parameters:>11,} parameters {walked.macs / 1e6:>7.2f} M MACs   "
-                f"field {walked.field.size:>2}   {claimed}   {ours:<23}   {step.title}"
+                f"field {walked.field.size:>2}   {claimed}   {ours:<23}   {step.title}{outdated_mark(study)}"
             )
     return document
 

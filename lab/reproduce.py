@@ -209,7 +209,12 @@ def _is_of(card: Card, run: SeedRun) -> bool:
 
 
 def unfinished(wanted: Sequence[Subject], device: torch.device) -> Iterator[str]:
-    """What is still to be trained, in words."""
+    """What is still to be trained, in words; of a study of an earlier recipe, why it cannot go on."""
     for subject in wanted:
-        if seeds := study_of(subject).missing(subject.seeds(device)):
+        try:
+            seeds = study_of(subject).missing(subject.seeds(device))
+        except CheckpointError as error:
+            yield str(error)
+            continue
+        if seeds:
             yield f"{subject.name}: {len(seeds)} of {plural(len(subject.seeds(device)), 'seed')}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,6 +10,9 @@ from core import catalogue
 from core.card import Card
 from core.challenge import MAX_EPOCHS, MAX_PARAMETERS
 from core.errors import CheckpointError
+from core.recipe import Recipe
+from core.recipe_difference import FieldDifference, recipe_differences
+from core.recipe_words import corner_shift
 from core.study import Comparison, SeedRun, Study, Summary, compare, holds, read_study, summary, verdict
 from core.trace import classifier
 from lab.shelf import SHIPPED
@@ -72,6 +75,67 @@ def compared(first: Study, second: Study) -> Comparison | None:
         return compare(first.runs, second.runs)
     except ValueError:
         return None
+
+
+# ------------------------------------------------------------------------- studies of an earlier recipe
+
+EARLIER = "earlier recipe"  # how such a study is marked in tables
+
+
+def recipe_now(name: str) -> Recipe | None:
+    """The recipe that a study of that name would be trained with now; None for a name that is no step or variant."""
+    return _recipes().get(name)
+
+
+@lru_cache(maxsize=1)
+def _recipes() -> dict[str, Recipe]:
+    steps = {step.slug: step.measured_recipe for step in catalogue.LADDER}
+    return {**steps, **{variant.name: variant.recipe for variant in catalogue.variants()}}
+
+
+def outdated(study: Study) -> tuple[FieldDifference, ...]:
+    """In what the recipe of a study's runs (before) differs from the one that its step or variant has now (after)."""
+    now = recipe_now(study.name)
+    return recipe_differences(study.recipe, now) if now else ()
+
+
+def outdated_mark(study: Study | None) -> str:
+    """` (earlier recipe)` behind the figures of a study whose recipe has changed since; else nothing."""
+    return f" ({EARLIER})" if study and outdated(study) else ""
+
+
+def outdated_words(study: Study) -> str:
+    """What a study's runs were trained with, and what its step has now; "" where they are the same."""
+    differences = outdated(study)
+    if not differences:
+        return ""
+    told = "; ".join(f"{each.field}: {each.before} then, {each.after} now" for each in differences)
+    now = recipe_now(study.name)
+    shifts = [corner_shift(each.augmentation) for each in (study.recipe, now)] if now else []
+    moved = ""
+    if shifts and shifts[0] != shifts[1]:
+        moved = (
+            f" A perspective moved a corner by {shifts[0]:.2f} pixels on average then, by {shifts[1]:.2f} now; by the "
+            "lab's rule it comes after the other changes, by torchvision's before them."
+        )
+    return f"These figures are of runs with an earlier recipe. What differs: {told}.{moved}"
+
+
+def outdated_ones(found: Iterable[Study | None]) -> dict[str, list[str]]:
+    """The names of those of an earlier recipe, by what has changed since."""
+    told: dict[str, list[str]] = {}
+    for study in found:
+        if study and (words := outdated_words(study)):
+            told.setdefault(words, []).append(study.name)
+    return told
+
+
+def alike(one: Study, other: Study) -> bool:
+    """Whether two studies may be compared as their recipes are now: what is outdated of one is so of the other."""
+    return outdated(one) == outdated(other)
+
+
+# -------------------------------------------------------------------------------------------- what they say, in words
 
 
 def judged(step: catalogue.Step, measured: Summary | None) -> str:

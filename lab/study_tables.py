@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from core import catalogue
+from core.choices import attempts, goal_words, log_words
 from core.errors import CheckpointError
 from core.study import Study, summary
 from core.trace import classifier
 from lab.robustness_table import table
-from lab.studies import compared, in_points, in_words, judged, p_in_words
+from lab.studies import alike, compared, in_points, in_words, judged, outdated_mark, outdated_ones, p_in_words
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 START, END = "<!-- written by python -m lab reproduce: from here -->", "<!-- to here -->"
@@ -38,7 +39,7 @@ def ladder_table(studies: Mapping[str, Study]) -> str:
         others = f"{beyond[step.slug].embedded_accuracy:.1%}" if step.slug in beyond else "—"
         rows.append(
             f"| `{step.slug}` | {parameters} | {claimed} | {in_words(measured)} | {measured.held:.2%} "
-            f"| {measured.best_mean:.2%} | {others} | {devices} | {judged(step, measured)} |"
+            f"| {measured.best_mean:.2%} | {others} | {devices} | {judged(step, measured)}{outdated_mark(study)} |"
         )
     return "\n".join(rows)
 
@@ -56,6 +57,8 @@ def comparison_table(studies: Mapping[str, Study]) -> str:
             rows.append(f"| {each.question} | `{each.before}` | `{each.after}` | — | 0 | not measured |")
             continue
         p = "—" if found.p is None else p_in_words(found.p)
+        if not alike(before, after):
+            p = "no clean comparison: one side has an earlier recipe"
         rows.append(
             f"| {each.question} | `{each.before}` {in_words(summary(before.runs))} "
             f"| `{each.after}` {in_words(summary(after.runs))} | {in_points(found.difference)} | {found.n} | {p} |"
@@ -68,7 +71,29 @@ def written(studies: Mapping[str, Study]) -> str:
     return (
         f"{START}\n\n{ladder_table(studies)}\n\n"
         f"What the confounded steps leave open, one difference at a time, over the same seeds:\n\n"
-        f"{comparison_table(studies)}\n\n{END}"
+        f"{comparison_table(studies)}\n\n{earlier_recipes(studies)}{choices(studies)}\n\n{END}"
+    )
+
+
+def earlier_recipes(studies: Mapping[str, Study]) -> str:
+    """What has changed since in the recipes of studies; nothing where none has."""
+    told = outdated_ones(studies.values()).items()
+    return "".join(f"{', '.join(f'`{name}`' for name in names)}: {words}\n\n" for words, names in told)
+
+
+def choices(studies: Mapping[str, Study]) -> str:
+    """What was tried for the lab's own ladder, what was chosen otherwise, and whether its targets were reached."""
+    goals = []
+    for step in catalogue.OURS:
+        study = studies.get(step.slug)
+        if step.goal and study:
+            parameters = f"{classifier(step.architecture).parameters:,}"
+            reached = goal_words(step, summary(study.runs))
+            goals.append(f"`{step.slug}`: {step.goal:.2%} with {parameters} parameters, {reached}")
+    return (
+        "What was tried for the lab's own ladder, on the 5,000 images held out, is in `checkpoints/choices/log.json`: "
+        f"{log_words(attempts(), catalogue.OURS)}\n\n"
+        f"The targets set for it: {'; '.join(goals) or 'not measured yet'}."
     )
 
 

@@ -21,7 +21,21 @@ from core.vary import changes, dropout_of, has, vary
 from core.words import plural
 from lab import figures
 from lab.resources import sample_digit
-from lab.studies import compared, in_points, in_words, judged, p_in_words, study_of, summarised, titles
+from lab.studies import (
+    alike,
+    compared,
+    in_points,
+    in_words,
+    judged,
+    outdated_mark,
+    outdated_ones,
+    outdated_words,
+    p_in_words,
+    study_of,
+    summarised,
+    titles,
+)
+from lab.tries import how_it_was_chosen
 from lab.words import show_error
 
 FIRST_STEP = "a2"  # what a newcomer meets: the first network within the challenge's budget
@@ -205,7 +219,7 @@ def ladder_points(steps: Sequence[catalogue.Step], measured: dict[str, Summary])
             parameters=classifier(step.architecture).parameters,
             claimed=step.claim.best_test_accuracy if step.claim else None,
             measured=measured.get(step.slug),
-            verdict=judged(step, measured.get(step.slug)),
+            verdict=f"{judged(step, measured.get(step.slug))}{outdated_mark(study_of(step.slug))}",
         )
         for step in steps
     ]
@@ -232,11 +246,19 @@ def ladder_rows(steps: list[catalogue.Step], measured: dict[str, Summary]) -> No
                 f"{step.claim.best_test_accuracy:.2%}" if step.claim else "—",
                 _bold_mean(ours) if ours else "—",
                 f":small[:gray[{ours.best_mean:.2%}]]" if ours else "—",
-                judged(step, ours) if ours else ":gray[not measured]",
+                f"{judged(step, ours)}{outdated_mark(study_of(step.slug))}" if ours else ":gray[not measured]",
                 f":small[{step.change or 'The start.'}]",
             )
             for column, text in zip(figures_of, texts, strict=True):
                 column.markdown(text)
+        _outdated([step.slug for step in steps])
+
+
+def _outdated(names: Sequence[str]) -> None:
+    """What has changed since of the recipes of these studies; nothing where none has."""
+    for words, those in outdated_ones(study_of(name) for name in dict.fromkeys(names)).items():
+        short = ", ".join(titles().get(name, name).split(" ·")[0] for name in those)
+        st.caption(f":material/history: **{short}.** {words}")
 
 
 def _bold_mean(measured: Summary) -> str:
@@ -383,12 +405,16 @@ def step_headline(step: catalogue.Step, walked: Trace, measured: Summary | None)
         headline(walked, claim, "as claimed" if claim else "not measured")
         return
     n = plural(measured.n, "seed") if measured.sd is None else f"± {100 * measured.sd:.2f}, {measured.n} seeds"
+    n += outdated_mark(study_of(step.slug))
     headline(walked, measured.mean, n if claim is None else f"{n} · claimed {claim:.2%}")
 
 
 def story(step: catalogue.Step, runs: Sequence[SeedRun]) -> None:
     """The figure here, its band beside the write-up's curve, result and analysis, the clean comparisons, the errata."""
     claim, measured = step.claim, summarised(runs)
+    study = study_of(step.slug)
+    if study and (earlier := outdated_words(study)):
+        st.info(f"{earlier} They stay until its runs are trained anew.", icon=":material/history:")
     st.markdown(measured_sentence(step, measured) if measured else "**Measured here.** Not yet.")
     if measured or (claim and claim.test_log):
         st.plotly_chart(
@@ -403,6 +429,7 @@ def story(step: catalogue.Step, runs: Sequence[SeedRun]) -> None:
         st.markdown(f"**Result{', as written up' if claim else ''}.** {step.result}")
     if step.analysis:
         st.markdown(f"**Analysis.** {step.analysis}")
+    how_it_was_chosen(step, measured)
     if step.confounded:
         st.warning(f"Not a fair comparison: {step.confounded}", icon=":material/balance:")
     comparison_table(step)
@@ -444,8 +471,16 @@ def comparison_table(step: catalogue.Step) -> None:
     """The step's clean comparisons, one thing changed in each; nothing for a step that has none."""
     rows = [_comparison_row(each) for each in catalogue.CLEAN_COMPARISONS if each.step == step.slug]
     if rows:
-        st.markdown("**Clean comparisons.** One thing changes between before and after.")
+        st.markdown("**Clean comparisons.** Between before and after only that changes which the question names.")
         st.table(pd.DataFrame(rows).set_index("question"))
+        _outdated(
+            [
+                name
+                for each in catalogue.CLEAN_COMPARISONS
+                if each.step == step.slug
+                for name in (each.before, each.after)
+            ]
+        )
         st.caption(
             "Last epoch's test accuracy, mean ± standard deviation. The difference and p are of the seeds that both "
             "have (paired): p is the chance of a difference so high if there were none (one-sided)."
@@ -463,13 +498,19 @@ def _comparison_row(comparison: catalogue.CleanComparison) -> dict[str, str]:
         "difference, points": in_points(found.difference) if found else "—",
         "n pairs": str(found.n) if found else "—",
         "p, one-sided": "—" if found is None or found.p is None else p_in_words(found.p),
-        "reading": reading(found) if found else "not measured yet",
+        "reading": _read(before, after, found),
     }
+
+
+def _read(before: Study | None, after: Study | None, found: Comparison | None) -> str:
+    if before is None or after is None or found is None:
+        return "not measured yet"
+    return reading(found) if alike(before, after) else "no clean comparison: one side has an earlier recipe"
 
 
 def _side(name: str, study: Study | None) -> str:
     measured = summarised(study.runs) if study else None
-    return f"{titles().get(name, name)}: {in_words(measured) if measured else 'not measured yet'}"
+    return f"{titles().get(name, name)}: {in_words(measured) if measured else 'not measured yet'}{outdated_mark(study)}"
 
 
 def reading(comparison: Comparison) -> str:

@@ -91,7 +91,7 @@ def test_each_change_begins_within_its_bounds(name: str) -> None:
 def test_the_rule_of_the_geometric_changes_is_a_choice_with_words_and_help() -> None:
     app = drawn(Recipe(augmentation=Augmentation(perspective=Jitter(0.2))))
     rule = app.selectbox(key="recipe-augmentation-rule")
-    assert (rule.label, rule.options) == ("Rule", ["the lab's, one resampling", "torchvision's, whole pixels"])
+    assert (rule.label, rule.options) == ("Rule", ["one resampling (the lab's)", "whole pixels (torchvision's)"])
     assert "RandomPerspective" in rule.help
     rule.set_value("torchvision").run()
     assert filled(app).augmentation == Augmentation(perspective=Jitter(0.2), rule="torchvision")

@@ -57,7 +57,7 @@ def test_the_rule_of_the_write_ups_augmentation_is_named() -> None:
     ours = replace(written, augmentation=replace(written.augmentation, rule="composed"))
     assert "the lab's rule" in recipe_words(ours)
     assert [(row.field, row.before, row.after) for row in recipe_differences(ours, written)] == [
-        ("augmentation, rule", "the lab's, one resampling", "torchvision's, whole pixels")
+        ("augmentation, rule", "one resampling (the lab's)", "whole pixels (torchvision's)")
     ]
     assert augmentation_words(Augmentation()) == "none"
     assert augmentation_words(Augmentation(brightness=Jitter(0.2))) == "brightness 0.2", "nothing is resampled"

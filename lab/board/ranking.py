@@ -16,7 +16,7 @@ from core.study import LAST, SeedRun, Summary, holds, pareto_front
 from core.trace import classifier
 from lab.compare.entries import key_of
 from lab.runs import Run
-from lab.studies import studies, summarised
+from lab.studies import EARLIER, outdated, studies, summarised
 
 CHALLENGE_DATA = "MNIST"
 LIMIT = 2_000  # rows of the store that are looked at: more than a class makes in a term
@@ -142,7 +142,7 @@ def ladder() -> tuple[Standing, ...]:
             found.append(
                 Standing(
                     name, "", title, "", (), study.dataset, classifier(study.architecture).parameters,
-                    len(study.runs[0].history), figures, 0.0,
+                    len(study.runs[0].history), figures, 0.0, EARLIER if outdated(study) else "",
                 )
             )  # fmt: skip
     return tuple(found)

@@ -14,7 +14,7 @@ from core.study import Comparison
 from core.words import plural
 from lab.compare.entries import Entry
 from lab.compare.figures import Shown
-from lab.studies import in_points, p_stated, studies, summarised
+from lab.studies import in_points, outdated_words, p_stated, studies, summarised
 from lab.train.diagnosis import test_images
 from lab.widgets import reading
 
@@ -52,6 +52,9 @@ def other_differences(first: Shown, second: Shown) -> list[str]:
         ran = max((len(run.history) for run in each.entry.runs), default=0)
         if ran != each.entry.recipe.epochs:
             told.append(f"{each.letter} has {plural(ran, 'epoch')} of {each.entry.recipe.epochs} so far.")
+        study = studies().get(each.entry.key) if each.entry.shipped else None
+        if study and (earlier := outdated_words(study)):
+            told.append(f"{each.letter}: {earlier}")
         if each.entry.recipe.watches_test:
             told.append(f"The recipe of {each.letter} watches the test loss: its test figure flatters.")
     return told

@@ -35,7 +35,7 @@ from lab.lessons.scene import (
 from lab.mistakes import gallery
 from lab.resources import predictions, split
 from lab.shelf import shipped
-from lab.studies import conditions, measured_studies, study_of
+from lab.studies import conditions, measured_studies, outdated_mark, outdated_words, study_of
 from lab.words import show_error
 
 QUIET = {"displayModeBar": False}
@@ -118,6 +118,8 @@ def _curves(slug: str, key: str) -> None:
         figures.study_curves(study.runs if study else (), claim.test_log if claim else ()),
         key=key, config=QUIET, alt=f"Test accuracy of {slug} by epoch: our runs with their band, the write-up's log.",
     )  # fmt: skip
+    if study and (earlier := outdated_words(study)):
+        st.caption(earlier)
 
 
 def _train_and_test(slugs: tuple[str, ...], key: str) -> None:
@@ -185,7 +187,7 @@ def _conditions() -> None:
                 {
                     "step": widgets.label(each),
                     "parameters": f"{walked(each.slug).parameters:,}",
-                    "held": f"{found.held:.2%} (n {found.n})",
+                    "held": f"{found.held:.2%} (n {found.n}){outdated_mark(study_of(each.slug))}",
                     "99.4% held": held,
                     "15 epochs": epochs,
                     "8,000 parameters": parameters,

@@ -166,12 +166,14 @@ def _icon(run: Run) -> str:
 
 
 def claimed_log(run: Run) -> tuple[float, ...]:
-    """What the write-up logged for the run's step; nothing for a design of one's own, or a step no longer there."""
+    """What the write-up logged for the run's step; nothing for another network than that, or a step no longer there."""
     try:
-        claim = catalogue.by_slug(run.slug).claim if run.slug and run.dataset == "MNIST" else None
+        step = catalogue.by_slug(run.slug) if run.slug and run.dataset == "MNIST" else None
+        if step is None or step.claim is None or architecture_of(run.architecture).ops != step.architecture.ops:
+            return ()
     except LabError:
         return ()
-    return claim.test_log if claim else ()
+    return step.claim.test_log
 
 
 def _status(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[BatchRow]) -> str:

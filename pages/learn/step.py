@@ -53,6 +53,11 @@ with wide:
             icon=":material/center_focus_strong:", query_params=widgets.link_parameters(step),
         )  # fmt: skip
     elif view == "Result":
+        if architecture != step.architecture:
+            st.warning(
+                f"All figures below are of {widgets.label(step)} as it was, not of the network that your knobs made.",
+                icon=":material/tune:",
+            )
         widgets.story(step, runs)
     else:
         st.caption("Runs as it stands, with torch alone.")
