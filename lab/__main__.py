@@ -203,6 +203,7 @@ def steps(options: argparse.Namespace) -> Json:
                 "test_accuracy_sd": measured.sd if measured else None,
                 "n": measured.n if measured else 0,
                 "held_test_accuracy": measured.held if measured else None,
+                "runs_that_held": measured.holding if measured else 0,
                 "verdict": judged(step, measured),
             }
         )

@@ -199,8 +199,8 @@ A2, A3 = "a2-final-7758", "a3-dilation-5340"
 @pytest.mark.parametrize(("of_a2", "of_a3", "better", "words"), [
     ((0.9944,), (0.9949,), "A3", "0.05 points apart; so few runs cannot say"),
     ((0.9950, 0.9944, 0.9947), (0.9944, 0.9948, 0.9943), "A2", "0.02 points apart, which 3 seeds of each cannot tell"),
-    ((0.9930, 0.9931, 0.9932), (0.9950, 0.9951, 0.9953), "A3", "0.20 points apart, hardly by chance (3 seeds of each)"),
-    ((0.9950, 0.9951, 0.9953), (0.9930, 0.9931, 0.9932), "A2", "0.20 points apart, hardly by chance (3 seeds of each)"),
+    ((0.9930, 0.9931, 0.9932), (0.9950, 0.9951, 0.9953), "A3", "A3 is better by 0.20 points, more than chance"),
+    ((0.9950, 0.9951, 0.9953), (0.9930, 0.9931, 0.9932), "A2", "A2 is better by 0.20 points, more than chance"),
 ])  # fmt: skip
 def test_which_of_two_is_better_is_told_as_the_runs_have_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of_a2: tuple[float, ...], of_a3: tuple[float, ...], better: str,

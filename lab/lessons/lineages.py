@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.lessons.facts import accuracy, log, percent, walked, whose
 from lab.lessons.scene import Check, Comparisons, Curves, Ladder, Lesson, Scene, Slip, TrainAndTest, Way
-from lab.studies import compared, study_of
+from lab.studies import compared, p_stated, study_of
 
 A1, A2, A3 = "a1-skeleton-509946", "a2-final-7758", "a3-dilation-5340"
 B2, B3, B4 = "b2-dropout-6864", "b3-gap-8008", "b4-rotation-7852"
@@ -26,9 +26,10 @@ def _a2_to_a3() -> str:
     found = compared(before, after) if before and after else None
     if found is None or found.p is None:
         return f"They are {points} apart; so few runs cannot say whether that is more than chance."
-    if min(found.p, 1 - found.p) < 0.05:
-        return f"They are {points} apart, hardly by chance ({found.n} seeds of each)."
-    return f"They are {points} apart, which {found.n} seeds of each cannot tell from chance."
+    if found.told == "cannot be told":
+        return f"They are {points} apart, which {found.pairs} seeds of each cannot tell from chance."
+    better = "A3" if found.told == "better" else "A2"
+    return f"{better} is better by {points}, more than chance explains (n {found.pairs} pairs; {p_stated(found.p)})."
 
 
 LESSON = Lesson(

@@ -19,7 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from core.card import Card, card_to_dict
-from core.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
+from core.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY, conditions
 from core.diagnosis import Finding
 from core.errors import CheckpointError, PredictionError
 from core.evidence import evidence
@@ -28,7 +28,6 @@ from core.prediction import answers, prediction_from_json
 from core.pytorch_code import pytorch_code
 from core.recipe_difference import recipe_differences, recipe_fields
 from core.spec import describe
-from core.study import DIGITS, LAST
 from core.trace import classifier, spell
 from lab.compare.entries import Entry
 from lab.compare.figures import QUANTITIES, Shown, line
@@ -37,7 +36,7 @@ from lab.report.figures import chart
 from lab.resources import store
 from lab.shelf import find
 from lab.spreadsheet import Cell, csv_text
-from lab.studies import in_words
+from lab.studies import held_in_words, in_words
 from lab.train.diagnosis import findings_of, held_against, reference_of, test_images
 from lab.train.prediction import VERDICTS
 from lab.widgets import plural
@@ -177,11 +176,9 @@ def _sentence(entry: Entry) -> str:
     if figures is None:
         return f"{entry.parameters:,} parameters; no epoch has ended yet."
     best = "Its best epoch" if figures.n == 1 else "The best epochs"
-    together = "" if figures.n == 1 else ", of the seeds together"
     return (
-        f"Test accuracy after the last epoch: {in_words(figures)}, on {entry.dataset}. Held: {figures.held:.2%}, the "
-        f"least of the last {LAST} epochs{together}. {best}, chosen on "
-        f"the test set: {figures.best_mean:.2%}."
+        f"Test accuracy after the last epoch: {in_words(figures)}, on {entry.dataset}. {held_in_words(figures)} "
+        f"{best}, chosen on the test set: {figures.best_mean:.2%}."
     )
 
 
@@ -190,15 +187,12 @@ def _conditions(entry: Entry) -> list[Condition]:
     figures = entry.summary
     if figures is None or entry.dataset != "MNIST":
         return []
-    ran = max(len(run.history) for run in entry.runs)
-    held = ran >= LAST and round(figures.held, DIGITS) >= TARGET_ACCURACY
+    met = conditions(entry.parameters, figures.epochs, figures.holding, figures.n)
     return [
-        Condition(held, f"{figures.held:.2%} held; the challenge asks for {TARGET_ACCURACY:.1%}"),
-        Condition(ran <= MAX_EPOCHS, f"{plural(ran, 'epoch')}; at most {MAX_EPOCHS}"),
-        Condition(
-            entry.parameters <= MAX_PARAMETERS, f"{entry.parameters:,} parameters; at most {MAX_PARAMETERS:,}"
-        ),
-    ]  # fmt: skip
+        Condition(met.mostly_held, held_in_words(figures)),
+        Condition(met.short, f"{plural(figures.epochs, 'epoch')}; at most {MAX_EPOCHS}"),
+        Condition(met.small, f"{entry.parameters:,} parameters; at most {MAX_PARAMETERS:,}"),
+    ]
 
 
 def _about(entry: Entry) -> str:
