@@ -94,12 +94,12 @@ def train(
         recipe = replace(recipe, learning_rate=found.learning_rate)
         yield found
     optimizer = make_optimizer(network, recipe)
-    averaged = Average(network, recipe.ema_decay) if recipe.ema_decay else None
+    averaged = Average(network, recipe) if recipe.ema_decay else None
     draw_from(network, generator)  # after all copies: they would copy the generator too
-    if resume is not None:
-        history, recipe = _restore(resume, recipe, network, averaged, optimizer, generator)
-    evaluated = averaged.network if averaged else network
     batches = math.ceil(len(data.train) / recipe.batch_size)
+    if resume is not None:
+        history, recipe = _restore(resume, recipe, network, averaged, optimizer, generator, batches)
+    evaluated = averaged.network if averaged else network
     numbers = torch.arange(batches, device=data.device)
     sums = torch.zeros(2, batches, device=data.device)  # loss and hits of each batch: .item() would stall the device
 
@@ -329,6 +329,7 @@ def _restore(
     averaged: Average | None,
     optimizer: torch.optim.Optimizer,
     generator: torch.Generator,
+    batches: int,
 ) -> tuple[list[EpochRecord], Recipe]:
     """Put everything back as `_state` found it; returns the history and the recipe with the rate in use.
 
@@ -339,7 +340,7 @@ def _restore(
     try:
         network.load_state_dict(saved["network"])
         if averaged:
-            averaged.load_state_dict(saved["averaged"])
+            averaged.load_state_dict(saved["averaged"], len(history) * batches)
         optimizer.load_state_dict(saved["optimizer"])
         for group, fresh in zip(optimizer.param_groups, here, strict=True):  # how a device steps is not in the state
             group.update({name: fresh[name] for name in ("lr", "fused", "capturable") if name in fresh})

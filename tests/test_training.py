@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from core import catalogue
 from core.averaging import Average
 from core.dropout import Dropout
 from core.embedded_digits import embedded_digits
@@ -210,7 +211,7 @@ def test_the_average_of_the_weights_is_that_of_a_hand_computation() -> None:
 
 def test_the_average_is_torchs_with_batch_norms_figures_and_its_counts_are_copied() -> None:
     network, images = build(TINY, 1), torch.rand(8, 1, 28, 28)
-    ours = Average(network, 0.7)
+    ours = Average(network, Recipe(ema_decay=0.7))
     theirs = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.7), use_buffers=True)
     optimizer = torch.optim.SGD(network.parameters(), 0.1)
     for _ in range(5):
@@ -227,6 +228,63 @@ def test_the_average_is_torchs_with_batch_norms_figures_and_its_counts_are_copie
             assert tensor == network.state_dict()[name] == 5
     assert counts == 1
     assert not same(ours.network.state_dict(), network.state_dict())
+
+
+def test_an_average_that_warms_up_follows_torchs_with_the_decay_of_each_iteration() -> None:
+    recipe = Recipe(ema_decay=0.6, ema_warm_up=True)
+    decays = [min(0.6, (1 + t) / (10 + t)) for t in range(20)]
+    assert [recipe.ema_decay_at(t) for t in range(20)] == decays
+    assert decays[-1] == 0.6, "the warm-up has ended"
+    network, images = build(TINY, 1), torch.rand(8, 1, 28, 28)
+    ours = Average(network, recipe)
+    theirs = AveragedModel(
+        network,
+        multi_avg_fn=lambda averaged, current, count: get_ema_multi_avg_fn(decays[int(count)])(
+            averaged, current, count
+        ),
+        use_buffers=True,
+    )
+    optimizer = torch.optim.SGD(network.parameters(), 0.1)
+    for _ in range(20):
+        F.cross_entropy(network.train()(images), torch.arange(8)).backward()
+        optimizer.step()
+        ours.update()
+        theirs.update_parameters(network)
+    expected = theirs.module.state_dict()
+    for name, tensor in ours.network.state_dict().items():
+        if tensor.is_floating_point():
+            torch.testing.assert_close(tensor, expected[name], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("warm_up", [False, True])
+def test_a_run_whose_weights_are_averaged_goes_on_to_the_very_same_average(warm_up: bool) -> None:
+    recipe = Recipe(epochs=3, batch_size=30, learning_rate=0.05, ema_decay=0.95, ema_warm_up=warm_up)
+    data, network = tiny_data(), build(TINY, 1)
+    ends = [copy.deepcopy(event) for event in train(network, data, recipe) if isinstance(event, EpochEnd)]
+    resumed = [event for event in train(build(TINY, 9), data, recipe, ends[0].state) if isinstance(event, EpochEnd)]
+    assert same(resumed[-1].weights, ends[-1].weights)
+
+
+@pytest.mark.slow
+def test_after_one_epoch_of_mnist_the_averaged_network_of_d8_is_worth_testing(mnist_raw: Path) -> None:
+    step = catalogue.by_slug("d8-third-2495")
+    recipe = replace(step.recipe, epochs=1)
+    assert recipe.ema_decay == 0.998
+    (end,) = [
+        event
+        for event in train(build(step.architecture, 1), resident(load("MNIST"), recipe, torch.device("cpu")), recipe)
+        if isinstance(event, EpochEnd)
+    ]
+    assert end.record.test_accuracy > 0.95, "54.57% with a constant decay"
+
+
+@pytest.mark.parametrize("slug", [step.slug for step in catalogue.OURS if step.recipe.ema_decay])
+def test_on_few_images_an_averaged_network_follows_its_training(slug: str) -> None:
+    step = catalogue.by_slug(slug)
+    recipe = replace(step.recipe, epochs=5)  # 60 iterations; the average of D6 to D8 spans 500 in the end
+    *_, end = train(build(step.architecture, 1), resident(load(EMBEDDED), recipe, torch.device("cpu")), recipe)
+    assert isinstance(end, EpochEnd)
+    assert end.record.test_accuracy > 0.6, "with a constant decay it was 10.28%, even after 8 epochs"
 
 
 @pytest.mark.parametrize("ema_decay", [0.0, 0.9])
