@@ -30,9 +30,10 @@ from core.range_test import RangeTestResult, range_test
 from core.recipe import SGD, Adam, Recipe, ReduceLROnPlateau, plateau_rate, rate_at
 from core.record import short
 from core.replay import Replayed
-from core.resident import Resident, grey, normalised
+from core.resident import Examples, Resident, grey, normalised
 
 SECONDS_BETWEEN_POINTS = 0.25  # of live curves; reading a loss stalls the device, so not at every iteration
+PLAIN_SAMPLE = 10_000  # training images that a finished run is evaluated on, as many as there are test images
 
 State = dict[str, object]  # tensors, numbers and lists of them: what torch.load(weights_only=True) reads
 
@@ -131,6 +132,8 @@ def train(
                 shown, told = len(rates), time.perf_counter()
                 started += told - now  # a run may be held for long; what the caller takes is not training
         record = _epoch_record(evaluated, data, recipe, epoch, sums, rates[-1], started)
+        if epoch == recipe.epochs - 1:
+            record = _with_plain_figures(record, evaluated, data)
         history.append(record)
         yield EpochEnd(record, evaluated.state_dict(), _state(network, averaged, optimizer, generator, history, recipe))
 
@@ -290,6 +293,20 @@ def _epoch_record(
         learning_rate=rate,
         seconds=time.perf_counter() - started,
     )
+
+
+def _with_plain_figures(record: EpochRecord, network: nn.Module, data: Resident) -> EpochRecord:
+    """The record with what the network makes of training images without dropout and augmentation."""
+    loss, accuracy = evaluate(network, sample(data.train, PLAIN_SAMPLE), data.normalisation)
+    if not math.isfinite(loss):  # though the test loss is: the run stands, without these figures
+        return record
+    return replace(record, plain_train_loss=loss, plain_train_accuracy=accuracy)
+
+
+def sample(examples: Examples, count: int) -> Examples:
+    """So many of the examples, at even distances, or all of them: the same ones each time."""
+    chosen = torch.linspace(0, len(examples) - 1, min(count, len(examples)), device=examples.images.device).long()
+    return Examples(examples.images[chosen], examples.labels[chosen])
 
 
 def _state(

@@ -44,7 +44,8 @@ from core.recipe import (
 )
 from core.resident import available_devices, choose_device, grey, normalised, resident
 from core.spec import Architecture, BatchNorm, Conv, Flatten, GlobalAvgPool, Linear, LogSoftmax
-from core.training import EpochEnd, Points, RateFound, State, first_images, loss_of, train
+from core.spec import Dropout as DropoutOp
+from core.training import EpochEnd, Points, RateFound, State, first_images, loss_of, sample, train
 from tests.tiny import PLAIN, TINY, same, tiny_data, trained
 
 AUGMENTED = Augmentation(rotation=Jitter(10), translation=Jitter(0.1, 0.5), contrast=Jitter(0.2))
@@ -302,6 +303,25 @@ def test_a_network_is_copied_only_for_what_the_recipe_asks_and_never_with_the_ru
     network = nn.Sequential(Watched(0.1), *build(PLAIN, 1))
     list(train(network, tiny_data(), Recipe(epochs=1, batch_size=50, ema_decay=ema_decay, range_test=tested)))
     assert copied == [None] * ((ema_decay > 0) + (tested is not None))
+
+
+def test_the_last_epoch_says_what_training_images_give_without_dropout_and_augmentation() -> None:
+    hard = Architecture("hard", (*PLAIN.ops[:-2], DropoutOp(0.5), *PLAIN.ops[-2:]))
+    recipe = Recipe(epochs=3, batch_size=50, learning_rate=0.05, augmentation=Augmentation(rotation=Jitter(60)))
+    data, network = tiny_data(), build(hard, 1)
+    *others, last = [event.record for event in train(network, data, recipe) if isinstance(event, EpochEnd)]
+    assert {each.plain_train_accuracy for each in others} == {None}
+    assert (last.plain_train_loss, last.plain_train_accuracy) == evaluate(network, data.train, data.normalisation)
+
+
+def test_a_sample_of_the_training_images_is_the_same_each_time_and_from_all_over() -> None:
+    examples = tiny_data().train
+    few = sample(examples, 10)
+    assert len(few) == 10
+    assert torch.equal(few.images[0], examples.images[0])
+    assert torch.equal(few.images[-1], examples.images[-1])
+    assert torch.equal(few.images, sample(examples, 10).images)
+    assert torch.equal(sample(examples, 10**9).images, examples.images)
 
 
 def test_the_rates_of_a_run_are_those_the_recipe_foretells() -> None:
