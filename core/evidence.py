@@ -127,6 +127,31 @@ def holm(ps: Sequence[float | None]) -> list[float | None]:
     return adjusted
 
 
+# ------------------------------------------------------------------------------------------------------------ in words
+
+
+def in_points(difference: float) -> str:
+    """A difference of accuracies, as fractions, in percentage points: +0.06, −0.12; 0.00 whatever its sign."""
+    text = f"{100 * difference:+.2f}".replace("-", "−")
+    return text if float(text[1:]) else text[1:]
+
+
+def interval_in_points(interval: tuple[float, float] | None) -> str:
+    """`−0.01 to +0.21`, percentage points; a dash where there is none."""
+    return "—" if interval is None else f"{in_points(interval[0])} to {in_points(interval[1])}"
+
+
+def p_in_words(p: float) -> str:
+    """0.060, or a bound where more digits would say nothing: < 0.001, > 0.999."""
+    return "< 0.001" if p < 0.001 else "> 0.999" if p > 0.999 else f"{p:.3f}"
+
+
+def p_stated(p: float) -> str:
+    """p = 0.060, or p < 0.001."""
+    words = p_in_words(p)
+    return f"p {words}" if words[0] in "<>" else f"p = {words}"
+
+
 # ----------------------------------------------------------------------------------------------------- how many seeds
 
 

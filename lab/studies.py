@@ -156,17 +156,6 @@ def in_words(measured: Summary) -> str:
     return f"{measured.mean:.2%}{deviation} (n {measured.n})"
 
 
-def in_points(difference: float) -> str:
-    """A difference of accuracies, as fractions, in percentage points: +0.06, −0.12; 0.00 whatever its sign."""
-    text = f"{100 * difference:+.2f}".replace("-", "−")
-    return text if float(text[1:]) else text[1:]
-
-
-def interval_in_points(interval: tuple[float, float] | None) -> str:
-    """`−0.01 to +0.21`, percentage points; a dash where there is none."""
-    return "—" if interval is None else f"{in_points(interval[0])} to {in_points(interval[1])}"
-
-
 def error_of_images(images: int = IMAGES["test"], accuracy: float = TARGET_ACCURACY) -> str:
     """What the deviation over seeds must not be taken for: how far the test images themselves may be off."""
     error = standard_error(accuracy, images)
@@ -174,17 +163,6 @@ def error_of_images(images: int = IMAGES["test"], accuracy: float = TARGET_ACCUR
         f"The deviation is that of the seeds; {images:,} other test images would move each figure by about "
         f"±{100 * error:.2f} points more ({round(error * images)} images)."
     )
-
-
-def p_in_words(p: float) -> str:
-    """0.060, or a bound where more digits would say nothing: < 0.001, > 0.999."""
-    return "< 0.001" if p < 0.001 else "> 0.999" if p > 0.999 else f"{p:.3f}"
-
-
-def p_stated(p: float) -> str:
-    """p = 0.060, or p < 0.001."""
-    words = p_in_words(p)
-    return f"p {words}" if words[0] in "<>" else f"p = {words}"
 
 
 @lru_cache(maxsize=1)

@@ -7,21 +7,20 @@ from pathlib import Path
 
 from core import catalogue
 from core.errors import CheckpointError
-from core.evidence import LEVEL, judge_claim, least_exact_p, seeds_for
+from core.evidence import (
+    LEVEL,
+    in_points,
+    interval_in_points,
+    judge_claim,
+    least_exact_p,
+    p_in_words,
+    p_stated,
+    seeds_for,
+)
 from core.study import Study, Summary, summary
 from core.trace import classifier
 from lab.robustness_table import table
-from lab.studies import (
-    clean_answers,
-    error_of_images,
-    in_points,
-    in_words,
-    interval_in_points,
-    judged,
-    p_in_words,
-    p_stated,
-    reading,
-)
+from lab.studies import clean_answers, error_of_images, in_words, judged, reading
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 START, END = "<!-- written by python -m lab reproduce: from here -->", "<!-- to here -->"

@@ -11,7 +11,7 @@ import streamlit as st
 from core import catalogue
 from core.challenge import MAX_PARAMETERS, TARGET_ACCURACY
 from core.errors import SpecError
-from core.evidence import judge_claim
+from core.evidence import in_points, interval_in_points, judge_claim, p_in_words, p_stated
 from core.field_claims import moves_field
 from core.receptive_field import pixels_inside
 from core.recipe import Recipe
@@ -27,13 +27,9 @@ from lab.studies import (
     clean_answers,
     error_of_images,
     held_in_words,
-    in_points,
     in_words,
-    interval_in_points,
     judged,
     met_in_words,
-    p_in_words,
-    p_stated,
     reading,
     studies,
     summarised,

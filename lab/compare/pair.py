@@ -10,7 +10,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.errors import CheckpointError, DataError, LabError
-from core.evidence import evidence, holm
+from core.evidence import evidence, holm, in_points, interval_in_points, p_in_words
 from core.mistakes import Predictions, ordered
 from core.mnist import best_present, is_present
 from core.pairs import Pair, pair
@@ -29,7 +29,7 @@ from lab.live_plot import live_plot
 from lab.mistakes import gallery
 from lab.resources import predictions, split
 from lab.shelf import Shelved, find
-from lab.studies import in_points, in_words, interval_in_points, p_in_words, reading
+from lab.studies import in_words, reading
 from lab.widgets import plural
 from lab.words import escaped, show_error
 

@@ -11,6 +11,7 @@ import streamlit as st
 
 from core import catalogue
 from core.errors import LabError, RunError
+from core.evidence import in_points
 from core.study import Summary
 from core.trace import classifier
 from lab.bounds import iterations_per_epoch
@@ -19,7 +20,7 @@ from lab.compare.entries import MOST, Entry, find, key_of, keys_in, menu
 from lab.compare.figures import EACH_BATCH, QUANTITIES, Line, Shown, lettered
 from lab.live_plot import live_plot
 from lab.resources import store
-from lab.studies import in_points, studies
+from lab.studies import studies
 from lab.widgets import headline, millions
 from lab.words import escaped, show_error
 

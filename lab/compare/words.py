@@ -6,13 +6,13 @@ import statistics
 from collections.abc import Sequence
 
 from core.difference import difference
-from core.evidence import LEVEL, Evidence, least_exact_p, seeds_needed
+from core.evidence import LEVEL, Evidence, in_points, least_exact_p, p_stated, seeds_needed
 from core.pairs import Pair, mcnemar, paired_standard_error
 from core.proportion import standard_error
 from core.spec import describe
 from lab.compare.entries import Entry
 from lab.compare.figures import Shown
-from lab.studies import in_points, p_stated, reading, studies, summarised
+from lab.studies import reading, studies, summarised
 from lab.train.diagnosis import test_images
 from lab.widgets import plural
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from core.evidence import p_stated
 from lab.lessons.facts import accuracy, log, percent, walked, whose
 from lab.lessons.scene import Check, Comparisons, Curves, Ladder, Lesson, Scene, Slip, TrainAndTest, Way
-from lab.studies import compared, p_stated, study_of
+from lab.studies import compared, study_of
 
 A1, A2, A3 = "a1-skeleton-509946", "a2-final-7758", "a3-dilation-5340"
 B2, B3, B4 = "b2-dropout-6864", "b3-gap-8008", "b4-rotation-7852"
