@@ -243,13 +243,17 @@ def ladder_rows(steps: list[catalogue.Step], measured: dict[str, Summary]) -> No
                 f"{walked.parameters:,}",
                 str(walked.field.size),
                 f"{step.claim.best_test_accuracy:.2%}" if step.claim else "—",
-                _bold_mean(ours) if ours else "—",
+                f"{_bold_mean(ours)}  \n:small[:gray[{_held_by(ours)}]]" if ours else "—",
                 f":small[:gray[{ours.best_mean:.2%}]]" if ours else "—",
                 judged(step, ours) if ours else ":gray[not measured]",
                 f":small[{step.change or 'The start.'}]",
             )
             for column, text in zip(figures_of, texts, strict=True):
                 column.markdown(text)
+
+
+def _held_by(measured: Summary) -> str:
+    return f"{measured.holding} of {measured.n} held {TARGET_ACCURACY:.1%}"
 
 
 def _bold_mean(measured: Summary) -> str:

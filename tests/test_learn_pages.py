@@ -83,7 +83,7 @@ def test_the_ladder_shows_mean_n_and_verdict_of_a_study(made_up_studies: Path) -
     written(made_up_studies, "c6-steplr-7416", (0.9930, 0.9934, 0.9938))
     app = opened("pages/learn/ladder.py")
     words = [each.value for each in app.markdown]
-    assert "**99.34%** ± 0.04 (n 3)" in words
+    assert "**99.34%** ± 0.04 (n 3)  \n:small[:gray[0 of 3 held 99.4%]]" in words
     assert words.count("cannot be told (n 3)") == 1  # every run was once at 99.51%: without a spread, no interval
     assert words.count(":gray[not measured]") == len(catalogue.LADDER) - 1
 
@@ -98,7 +98,8 @@ def test_the_ladder_shows_every_shipped_study_with_its_verdict() -> None:
         measured = studies.summarised(study.runs)
         assert measured is not None, f"the study of {step.slug} has no figures"
         mean, *deviation = studies.in_words(measured).split(" ", 1)
-        row = words.index(" ".join([f"**{mean}**", *deviation]))
+        held = f":small[:gray[{measured.holding} of {measured.n} held 99.4%]]"
+        row = words.index(f"{' '.join([f'**{mean}**', *deviation])}  \n{held}")
         assert studies.judged(step, measured) in words[row:]
 
 
