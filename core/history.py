@@ -11,6 +11,8 @@ Loss = Annotated[float, Range(0, 1e30)]
 Accuracy = Annotated[float, Range(0, 1)]
 Seconds = Annotated[float, Range(0, 1e9)]
 
+PLAIN_SAMPLE = 10_000  # training images at most that a run's end is evaluated on: as many as there are test images
+
 
 @dataclass(frozen=True)
 class EpochRecord:

@@ -24,7 +24,7 @@ from core.averaging import Average
 from core.dropout import draw_from
 from core.errors import CheckpointError, TrainingError
 from core.evaluation import evaluate
-from core.history import EpochRecord
+from core.history import PLAIN_SAMPLE, EpochRecord
 from core.network import lay_out
 from core.range_test import RangeTestResult, range_test
 from core.recipe import SGD, Adam, Recipe, ReduceLROnPlateau, plateau_rate, rate_at
@@ -33,8 +33,6 @@ from core.replay import Replayed
 from core.resident import Examples, Resident, grey, normalised
 
 SECONDS_BETWEEN_POINTS = 0.25  # of live curves; reading a loss stalls the device, so not at every iteration
-PLAIN_SAMPLE = 10_000  # training images that a finished run is evaluated on, as many as there are test images
-
 State = dict[str, object]  # tensors, numbers and lists of them: what torch.load(weights_only=True) reads
 
 

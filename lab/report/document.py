@@ -37,7 +37,7 @@ from lab.resources import store
 from lab.shelf import find
 from lab.spreadsheet import Cell, csv_text
 from lab.studies import held_in_words, in_words
-from lab.train.diagnosis import findings_of, held_against, reference_of, test_images
+from lab.train.diagnosis import findings_of, held_against, how_measured, reference_of, test_images
 from lab.train.prediction import VERDICTS
 from lab.widgets import plural
 
@@ -176,9 +176,10 @@ def _sentence(entry: Entry) -> str:
     if figures is None:
         return f"{entry.parameters:,} parameters; no epoch has ended yet."
     best = "Its best epoch" if figures.n == 1 else "The best epochs"
+    compared = f" {how_measured(entry.runs[0].history[-1]).replace('**', '')}" if figures.n == 1 else ""
     return (
         f"Test accuracy after the last epoch: {in_words(figures)}, on {entry.dataset}. {held_in_words(figures)} "
-        f"{best}, chosen on the test set: {figures.best_mean:.2%}."
+        f"{best}, chosen on the test set: {figures.best_mean:.2%}.{compared}"
     )
 
 

@@ -12,7 +12,7 @@ from core import catalogue
 from core.card import read_card
 from core.diagnosis import DeadUnits, Finding, Kind, Other, Page, Subject, dead_units, diagnose
 from core.errors import LabError
-from core.history import EpochRecord
+from core.history import PLAIN_SAMPLE, EpochRecord
 from core.link import to_code
 from core.mnist import EMBEDDED, EMBEDDED_TEST, EMBEDDED_TRAIN, IMAGES
 from core.spec import Architecture, Dropout, ReLU
@@ -91,6 +91,19 @@ def test_images(dataset: str) -> int:
 def train_images(dataset: str) -> int:
     """How many images that data set has for training, before any are held out."""
     return EMBEDDED_TRAIN if dataset == EMBEDDED else IMAGES["train"]
+
+
+def how_measured(last: EpochRecord) -> str:
+    """How training accuracy differs from the others; at a run's end, the figures that compare like with like."""
+    words = (
+        "Train accuracy is measured while the weights change, with dropout and augmentation on; the others after it."
+    )
+    if last.plain_train_accuracy is None:
+        return words
+    return (
+        f"{words} Without dropout and augmentation, training images give **{last.plain_train_accuracy:.2%}** "
+        f"({PLAIN_SAMPLE:,} of them at most), the test images {last.test_accuracy:.2%}."
+    )
 
 
 def findings_of(run: Run, epochs: Sequence[EpochRecord], batches: Sequence[BatchRow]) -> tuple[Finding, ...]:

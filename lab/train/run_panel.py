@@ -30,7 +30,7 @@ from lab.resources import expectations, store, the_queue
 from lab.runs import BatchRow, Run
 from lab.spreadsheet import csv_text
 from lab.train import run_controls
-from lab.train.diagnosis import diagnosis, findings_of
+from lab.train.diagnosis import diagnosis, findings_of, how_measured
 from lab.train.prediction import prediction_and_outcome, said_before
 from lab.turn import lost_in_words, turn_in_words
 from lab.widgets import headline, recipe_words
@@ -240,6 +240,7 @@ def _figures(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[
         f"Best test, epoch {best.epoch + 1}", f"{best.test_accuracy:.2%}",
         help="Chosen on the test set: it flatters. The last epoch's is the honest figure.",
     )  # fmt: skip
+    st.caption(how_measured(last))
 
 
 def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
