@@ -124,9 +124,10 @@ def train(
             rates.append(rate_factor() * _rate(recipe, epoch * batches + batch, batches, history))
             set_rate(optimizer, rates[-1])
             iteration(chosen, numbers[batch : batch + 1])
-            now = time.perf_counter()
-            if batch in (0, batches - 1) or now - told > SECONDS_BETWEEN_POINTS:
-                yield _points(data, recipe, epoch, shown, rates, sums, now - started)
+            if batch in (0, batches - 1) or time.perf_counter() - told > SECONDS_BETWEEN_POINTS:
+                losses, hits = sums[:, shown : len(rates)].tolist()  # waits for the device to finish these iterations
+                now = time.perf_counter()  # after the wait, which is training time
+                yield _points(data, recipe, epoch, rates, losses, hits, now - started)
                 shown, told = len(rates), time.perf_counter()
                 started += told - now  # a run may be held for long; what the caller takes is not training
         record = _epoch_record(evaluated, data, recipe, epoch, sums, rates[-1], started)
@@ -243,11 +244,17 @@ def batch_sizes(images: int, batch_size: int) -> list[int]:
 
 
 def _points(
-    data: Resident, recipe: Recipe, epoch: int, shown: int, rates: list[float], sums: Tensor, seconds: float
+    data: Resident,
+    recipe: Recipe,
+    epoch: int,
+    rates: list[float],
+    losses: list[float],
+    hits: list[float],
+    seconds: float,
 ) -> Points:
-    """The batches from number `shown` to the last one done. Raises TrainingError if a loss among them is no number."""
+    """The latest batches, whose losses and hits these are. Raises TrainingError if a loss among them is no number."""
     sizes = batch_sizes(len(data.train), recipe.batch_size)
-    losses, hits = sums[:, shown : len(rates)].tolist()
+    shown = len(rates) - len(losses)
     for batch, loss in enumerate(losses, start=shown):
         if not math.isfinite(loss):
             raise TrainingError(
