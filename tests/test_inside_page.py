@@ -205,12 +205,12 @@ def drawn(app: AppTest, strokes: list[tuple[int, int]]) -> AppTest:
 
 def test_a_drawing_is_prepared_and_looked_into() -> None:
     app = opened(PAGE, **{"from": "Drawing", "checkpoint": "c6-steplr-7416"})
-    assert "Draw a digit on the left" in app.info[0].value
+    assert "Draw a digit on the left" in said(app)
     drawn(app, SEVEN)
     assert not app.exception
     assert "Your drawing, prepared as MNIST was. Read as **7**" in said(app)
     next(button for button in app.button if button.label == "Clear").click().run()
-    assert "Draw a digit on the left" in app.info[0].value
+    assert "Draw a digit on the left" in said(app)
 
 
 def test_the_drawing_from_the_page_draw_is_taken_where_there_is_none_here() -> None:
