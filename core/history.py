@@ -7,7 +7,10 @@ from typing import Annotated
 
 from core.record import Range
 
-Loss = Annotated[float, Range(0, 1e30)]
+MOST_LOSS = 1e19  # of a run: the square of a greater one is no float32 any more, and the run has diverged
+
+# Wider than what a run may come to now: earlier ones were allowed every float32, and a hand-changed rate times 1e6.
+Loss = Annotated[float, Range(0, 3.5e38)]
 Accuracy = Annotated[float, Range(0, 1)]
 Seconds = Annotated[float, Range(0, 1e9)]
 
@@ -30,7 +33,7 @@ class EpochRecord:
     validation_accuracy: Accuracy | None
     test_loss: Loss
     test_accuracy: Accuracy
-    learning_rate: Annotated[float, Range(0, 1e6)]  # at the epoch's last iteration
+    learning_rate: Annotated[float, Range(0, 1e9)]  # at the epoch's last iteration
     seconds: Seconds  # training and evaluation together
     plain_train_loss: Loss | None = None
     plain_train_accuracy: Accuracy | None = None

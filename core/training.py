@@ -24,11 +24,11 @@ from core.averaging import Average
 from core.dropout import draw_from
 from core.errors import CheckpointError, TrainingError
 from core.evaluation import evaluate
-from core.history import PLAIN_SAMPLE, EpochRecord
+from core.history import MOST_LOSS, PLAIN_SAMPLE, EpochRecord
 from core.network import lay_out
 from core.range_test import RangeTestResult, range_test
 from core.recipe import SGD, Adam, Recipe, ReduceLROnPlateau, plateau_rate, rate_at
-from core.record import short
+from core.record import range_of, short
 from core.replay import Replayed
 from core.resident import Examples, Resident, grey, normalised
 
@@ -81,7 +81,7 @@ def train(
 
     Given the `state` of an earlier EpochEnd, goes on as if it had never stopped. `rate_factor` is asked before each
     iteration what to multiply the schedule's rate by; to hold the run, hold the iterator. Raises TrainingError when
-    the loss is no longer a number.
+    the loss is no longer a number, or greater than MOST_LOSS.
     """
     check_smallest_batch(network, data, recipe)
     lay_out(network, data.device)
@@ -222,7 +222,8 @@ def _find_rate(network: nn.Module, data: Resident, recipe: Recipe) -> RateFound:
     suggestion = result.suggestion(recipe.range_test.pick)
     if suggestion is None:
         return RateFound(result, recipe.learning_rate, f"the recipe's own rate: {result.reason}")
-    return RateFound(result, suggestion, f"the range test's suggestion, {recipe.range_test.pick}")
+    rate = max(suggestion, range_of(Recipe, "learning_rate").least)  # a tenth of the least rate tested is no recipe's
+    return RateFound(result, rate, f"the range test's suggestion, {recipe.range_test.pick}")
 
 
 def check_smallest_batch(network: nn.Module, data: Resident, recipe: Recipe) -> None:
@@ -252,13 +253,13 @@ def _points(
     hits: list[float],
     seconds: float,
 ) -> Points:
-    """The latest batches, whose losses and hits these are. Raises TrainingError if a loss among them is no number."""
+    """The latest batches, whose losses and hits these are. Raises TrainingError if a loss among them has diverged."""
     sizes = batch_sizes(len(data.train), recipe.batch_size)
     shown = len(rates) - len(losses)
     for batch, loss in enumerate(losses, start=shown):
-        if not math.isfinite(loss):
+        if found := _diverged(loss):
             raise TrainingError(
-                f"epoch {epoch}, iteration {batch}: the loss is {loss} at learning rate {rates[batch]:.4g}; "
+                f"epoch {epoch}, iteration {batch}: the loss is {found} at learning rate {rates[batch]:.4g}; "
                 "a smaller rate or batch norm keeps it finite"
             )
     return Points(
@@ -272,6 +273,13 @@ def _points(
     )
 
 
+def _diverged(loss: float) -> str:
+    """What to say of a loss that has diverged; "" of one that has not."""
+    if not math.isfinite(loss):
+        return str(loss)
+    return f"{loss:.2g} (more than {MOST_LOSS:g})" if loss > MOST_LOSS else ""
+
+
 def _epoch_record(
     network: nn.Module, data: Resident, recipe: Recipe, epoch: int, sums: Tensor, rate: float, started: float
 ) -> EpochRecord:
@@ -282,9 +290,9 @@ def _epoch_record(
     if data.validation is not None:
         validation_loss, validation_accuracy = evaluate(network, data.validation, data.normalisation)
     for split, loss in (("test", test_loss), ("validation", validation_loss)):
-        if loss is not None and not math.isfinite(loss):
+        if loss is not None and (found := _diverged(loss)):
             raise TrainingError(
-                f"epoch {epoch}: after its last iteration, at learning rate {rate:.4g}, the {split} loss is {loss}; "
+                f"epoch {epoch}: after its last iteration, at learning rate {rate:.4g}, the {split} loss is {found}; "
                 "a smaller rate or batch norm keeps it finite"
             )
     return EpochRecord(

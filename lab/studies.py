@@ -16,7 +16,7 @@ from core.mnist import IMAGES
 from core.proportion import standard_error
 from core.study import SeedRun, Study, Summary, read_study, summary
 from core.trace import classifier
-from lab.shelf import SHIPPED
+from lab.shelf import SHIPPED, Unreadable
 
 STUDIES = SHIPPED / "studies"
 
@@ -27,21 +27,38 @@ def path_of(name: str) -> Path:
 
 
 def studies() -> dict[str, Study]:
-    """All that there are, by name. One that cannot be read is left out."""
+    """All that can be read, by name."""
     found = (_readable(path) for path in sorted(STUDIES.glob("*.json")))
-    return {study.name: study for study in found if study is not None}
+    return {study.name: study for study in found if isinstance(study, Study)}
+
+
+def unreadable_studies() -> tuple[Unreadable, ...]:
+    """Those that cannot be read, each with the reason."""
+    found = (_readable(path) for path in sorted(STUDIES.glob("*.json")))
+    return tuple(study for study in found if isinstance(study, Unreadable))
 
 
 def study_of(name: str) -> Study | None:
     """The study of a step, by its slug, or of a variant; None where there is none, or none that can be read."""
-    return _readable(path_of(name))
+    found = _readable(path_of(name))
+    return found if isinstance(found, Study) else None
 
 
-def _readable(path: Path) -> Study | None:
+def why_unreadable(name: str) -> str:
+    """The reason why the study of that name cannot be read; "" where it can, or where there is none."""
+    return next((each.reason for each in unreadable_studies() if each.reference == name), "")
+
+
+def _readable(path: Path) -> Study | Unreadable | None:
+    """The study in a file; None where there is no file."""
     try:
         return _read(path, path.stat().st_mtime_ns)
-    except (CheckpointError, OSError):
+    except FileNotFoundError:
         return None
+    except CheckpointError as error:
+        return Unreadable(path.stem, str(error).removeprefix(f"{path}: "))
+    except OSError as error:
+        return Unreadable(path.stem, f"{path.name} cannot be opened: {error.strerror}")
 
 
 @lru_cache(maxsize=1000)

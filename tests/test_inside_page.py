@@ -167,10 +167,17 @@ def test_the_film_keeps_no_more_channels_than_it_shows() -> None:
         assert np.array_equal(kernels[0], whole[:count, 0])
 
 
-def test_epochs_are_listed_in_order_and_half_written_ones_left_out(tiny: str, home: Path) -> None:
+def test_epochs_are_listed_in_order_and_those_that_cannot_be_read_with_the_reason(tiny: str, home: Path) -> None:
     (home / "run" / SNAPSHOTS / "epoch-001.safetensors").unlink()
     (found,) = [shelved for shelved in shelf.own() if shelved.reference == tiny]
-    assert [each.card.epoch for each in snapshots(found)] == [0, 2]
+    whole, damaged = snapshots(found)
+    assert [each.card.epoch for each in whole] == [0, 2]
+    reason = "its weights, epoch-001.safetensors, are missing"
+    assert [(each.reference, each.reason) for each in damaged] == [("snapshots/epoch-001", reason)]
+    app = opened(PAGE, checkpoint=tiny)
+    assert not app.exception
+    assert "1 epoch cannot be read" in [panel.label for panel in app.expander]
+    assert reason in said(app)
 
 
 def test_a_shipped_checkpoint_says_how_epochs_would_be_kept() -> None:

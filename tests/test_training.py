@@ -464,6 +464,18 @@ def test_a_validation_loss_that_is_no_number_ends_the_run_too() -> None:
         list(train(network, data, Recipe(epochs=2)))
 
 
+def test_a_loss_that_is_finite_and_beyond_all_bounds_ends_the_run_too() -> None:
+    for scale, ends in ((1e15, False), (1e30, True), (1e35, True)):
+        network = build(PLAIN, 1)
+        network.register_forward_hook(lambda module, given, logits, scale=scale: logits * scale)
+        events = train(network, tiny_data(), Recipe(epochs=1, batch_size=150, learning_rate=1e-9))
+        if ends:
+            with pytest.raises(TrainingError, match=r"iteration 0: the loss is \d\.\de\+\d\d \(more than 1e\+19\)"):
+                list(events)
+        else:
+            assert 1e13 < next(event.losses[0] for event in events if isinstance(event, Points)) < 1e18
+
+
 def test_a_rate_that_is_far_too_high_is_an_error_of_ours() -> None:
     deep = Architecture("linear", (Flatten(), *(Linear(50),) * 6, Linear(10)))
     recipe = Recipe(epochs=30, batch_size=10, learning_rate=100, optimizer=SGD(0.99))

@@ -28,7 +28,7 @@ from lab.compare.words import (
 from lab.live_plot import live_plot
 from lab.mistakes import gallery
 from lab.resources import predictions, split
-from lab.shelf import Shelved, find
+from lab.shelf import Shelved, absence, find
 from lab.studies import in_words, reading
 from lab.widgets import plural
 from lab.words import escaped, show_error
@@ -163,7 +163,8 @@ def answers(each: Shown) -> tuple[Shelved, Predictions, str]:
     try:
         shelved = find(checkpoint_of(each.entry))
     except CheckpointError:
-        raise CheckpointError(f"{each.letter}, {each.entry.name}: its weights are not here") from None
+        absent = absence(checkpoint_of(each.entry))
+        raise CheckpointError(f"{each.letter}, {each.entry.name}: {absent}") from None
     dataset = gallery.dataset_for(shelved)
     return shelved, predictions(str(shelved.stem), shelved.card.weights_sha256, dataset, "test"), dataset
 

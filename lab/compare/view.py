@@ -21,6 +21,7 @@ from lab.compare.figures import EACH_BATCH, QUANTITIES, Line, Shown, lettered
 from lab.live_plot import live_plot
 from lab.resources import store
 from lab.studies import studies
+from lab.unreadable import list_studies
 from lab.widgets import headline, millions
 from lab.words import escaped, show_error
 
@@ -51,6 +52,7 @@ def run_picker() -> list[Shown]:
         format_func=lambda key: options.get(key, key), placeholder="A name, nickname or tag",
         help=f"Runs of this lab and shipped ones, up to {MOST}; several seeds of one recipe count as one.",
     )  # fmt: skip
+    list_studies()
     return shown
 
 

@@ -34,9 +34,9 @@ from lab.lessons.scene import (
 )
 from lab.mistakes import gallery
 from lab.resources import predictions, split
-from lab.shelf import shipped
-from lab.studies import challenge_of, measured_studies, study_of
-from lab.words import show_error
+from lab.shelf import absence, shipped
+from lab.studies import challenge_of, measured_studies, study_of, why_unreadable
+from lab.words import escaped, show_error
 
 QUIET = {"displayModeBar": False}
 
@@ -112,7 +112,9 @@ def _knobs(slug: str, key: str, locked: bool) -> None:
 def _curves(slug: str, key: str) -> None:
     study, claim = study_of(slug), step(slug).claim
     if study is None and not (claim and claim.test_log):
-        st.info(f"{widgets.label(step(slug))} has not been measured yet.")
+        reason = why_unreadable(slug)
+        why = f"the study cannot be read: {reason}" if reason else "it has not been measured yet"
+        st.info(escaped(f"{widgets.label(step(slug))}: {why}."))
         return
     st.plotly_chart(
         figures.study_curves(study.runs if study else (), claim.test_log if claim else ()),
@@ -158,7 +160,7 @@ def _worst(slug: str) -> None:
     """Six wrong test digits of a shipped network, those with the least confidence first."""
     shelved = next((each for each in shipped() if each.card.slug == slug), None)
     if shelved is None:
-        st.info(f"No checkpoint of {slug} is shipped.")
+        st.info(escaped(f"{slug}: {absence(slug)}."))
         return
     dataset = gallery.dataset_for(shelved)
     found = predictions(str(shelved.stem), shelved.card.weights_sha256, dataset, "test")

@@ -34,7 +34,7 @@ from lab.compare.figures import QUANTITIES, Shown, line
 from lab.compare.words import evidence_words, op_rows, other_differences, single_words
 from lab.report.figures import chart
 from lab.resources import store
-from lab.shelf import find
+from lab.shelf import find, why_unreadable
 from lab.spreadsheet import Cell, csv_text
 from lab.studies import held_in_words, in_words
 from lab.train.diagnosis import findings_of, held_against, how_measured, reference_of, test_images
@@ -162,7 +162,8 @@ def _part(each: Shown) -> Part:
         cards=[
             CardText(f"seed {card.recipe.seed}, {card.choice} epoch", json.dumps(card_to_dict(card), indent=1))
             for card in cards
-        ],
+        ]
+        + unreadable_of(entry),
     )
 
 
@@ -289,14 +290,23 @@ def _machines(entry: Entry, cards: Sequence[Card]) -> Rows:
 
 def cards_of(entry: Entry) -> list[Card]:
     """The cards of the checkpoints that are here, of a run's last epochs; none where none was kept."""
-    references = [f"{run.id}/last" for run in entry.members] or [entry.key]
     found = []
-    for reference in references:
+    for reference in _references(entry):
         try:
             found.append(find(reference).card)
         except CheckpointError:
             continue
     return found
+
+
+def unreadable_of(entry: Entry) -> list[CardText]:
+    """Those of its checkpoints that are here and cannot be opened, each with the reason."""
+    reasons = {reference: why_unreadable(reference) for reference in _references(entry)}
+    return [CardText(f"{reference}, which cannot be opened", reason) for reference, reason in reasons.items() if reason]
+
+
+def _references(entry: Entry) -> list[str]:
+    return [f"{run.id}/last" for run in entry.members] or [entry.key]
 
 
 # -------------------------------------------------------------------------------------------------------- of several

@@ -28,11 +28,13 @@ from lab.rate.view import range_result
 from lab.report.view import report_button, zipped
 from lab.resources import expectations, store, the_queue
 from lab.runs import BatchRow, Run
+from lab.shelf import Unreadable, in_folder
 from lab.spreadsheet import csv_text
 from lab.train import run_controls
 from lab.train.diagnosis import diagnosis, findings_of, how_measured
 from lab.train.prediction import prediction_and_outcome, said_before
 from lab.turn import lost_in_words, turn_in_words
+from lab.unreadable import list_checkpoints
 from lab.widgets import headline, recipe_words
 from lab.words import escaped, show_error
 
@@ -266,6 +268,7 @@ def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
                     on_click="ignore", icon=":material/download:", width="stretch", help="The weights and their card.",
                 )  # fmt: skip
         report_button(run)
+    list_checkpoints([each for each in in_folder(store().folder / run.id) if isinstance(each, Unreadable)])
     if run.status in ("stopped", "interrupted", "failed"):
         go_on, again, _ = st.columns([1, 1, 2])
         mine = may_change(me(), run)

@@ -6,6 +6,7 @@ from core import catalogue
 from core.challenge import LAST, TARGET_ACCURACY
 from lab import figures, frame
 from lab.studies import error_of_images, measured_studies
+from lab.unreadable import list_studies
 from lab.widgets import errata_table, ink, ladder_points, ladder_rows
 
 frame.heading(
@@ -41,5 +42,6 @@ for lineage in (*catalogue.LINEAGES, catalogue.OWN):
     st.caption(lineage.about)
     ladder_rows([step for step in catalogue.LADDER if step.lineage == lineage.key], measured)
 
+list_studies()
 errata_table("What holds for all of them", catalogue.COMMON_ERRATA)
 st.page_link("pages/learn/step.py", label="Look at a step", icon=":material/arrow_forward:")
