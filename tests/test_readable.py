@@ -340,3 +340,17 @@ def test_a_study_that_cannot_be_read_is_listed_with_the_reason(
 
 def test_every_shipped_checkpoint_and_study_can_be_read(home: Path) -> None:
     assert shelf.unreadable() == studies.unreadable_studies() == ()
+
+
+def test_an_error_on_a_page_names_files_without_the_servers_folders(store: RunStore, home: Path) -> None:
+    run = made_run(store, [0.5], status=None)
+    weights = save_weights(run, [0.5], 1).with_suffix(".safetensors")
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    store.finish(run.id, "w", "failed", f"{home}/{run.id}/resume.pt: the run cannot go on from it")
+    for page, parameters in (("use/mistakes", {"checkpoint": f"{run.id}/last"}), ("experiment/train", {"run": run.id})):
+        app = opened(f"pages/{page}.py", **parameters)
+        (error,) = app.error
+        assert shown(error.value).startswith(f"{run.id}/"), page
+        assert str(home) not in said(app)

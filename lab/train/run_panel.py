@@ -36,7 +36,7 @@ from lab.train.prediction import prediction_and_outcome, said_before
 from lab.turn import lost_in_words, turn_in_words
 from lab.unreadable import list_checkpoints
 from lab.widgets import headline, recipe_words
-from lab.words import escaped, show_error
+from lab.words import escaped, show_error, without_folders
 
 UNFINISHED = ("queued", "running")
 TICK, FIRST_TICK, WAITING_TICK = 1.0, 0.25, 3.0  # seconds between two looks: see `_clock`
@@ -133,9 +133,9 @@ def _panel(run: Run) -> None:
     _progress(run, recipe, batches)
     if lost := lost_in_words(run, len(epochs)):
         st.info(lost, icon=":material/healing:")
-        st.caption(escaped(run.error))
+        st.caption(escaped(without_folders(run.error)))
     elif run.error:
-        (st.error if run.status == "failed" else st.info)(escaped(run.error))
+        (st.error if run.status == "failed" else st.info)(escaped(without_folders(run.error)))
     if run.status in UNFINISHED:
         said_before(run)
     if run.dataset != "MNIST":
