@@ -132,7 +132,7 @@ def train(
                 started += told - now  # a run may be held for long; what the caller takes is not training
         record = _epoch_record(evaluated, data, recipe, epoch, sums, rates[-1], started)
         if epoch == recipe.epochs - 1:
-            record = _with_plain_figures(record, evaluated, data)
+            record = replace(_with_plain_figures(record, evaluated, data), seconds=time.perf_counter() - started)
         history.append(record)
         yield EpochEnd(record, evaluated.state_dict(), _state(network, averaged, optimizer, generator, history, recipe))
 
@@ -311,7 +311,7 @@ def _epoch_record(
 def _with_plain_figures(record: EpochRecord, network: nn.Module, data: Resident) -> EpochRecord:
     """The record with what the network makes of training images without dropout and augmentation."""
     loss, accuracy = evaluate(network, sample(data.train, PLAIN_SAMPLE), data.normalisation)
-    if not math.isfinite(loss):  # though the test loss is: the run stands, without these figures
+    if _diverged(loss):  # though the test loss is: the run stands, without these figures
         return record
     return replace(record, plain_train_loss=loss, plain_train_accuracy=accuracy)
 

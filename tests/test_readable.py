@@ -64,7 +64,7 @@ def histories(draw: st.DrawFn) -> tuple[EpochRecord, ...]:
     return tuple(
         EpochRecord(
             epoch, draw(losses), draw(shares), *draw(held_out), draw(losses), draw(shares),
-            draw(st.floats(0, LARGEST)), draw(st.floats(0, 1e8)),
+            draw(st.floats(0, LARGEST)), draw(st.floats(0, 1e8)), *draw(held_out),
         )
         for epoch in range(draw(st.integers(1, 4)))
     )  # fmt: skip
