@@ -73,10 +73,11 @@ def concluded(pair: Pair) -> str:
     found = evident(pair)
     if found is None or found.interval is None:
         return "There are too few runs to conclude anything."
+    side = f"The figure of {mark(pair.after)} is {'higher' if found.difference > 0 else 'lower'}"
     if told(pair) != "cannot be told":
-        return "Chance alone would rarely give a difference this large."
+        return f"{side}: chance alone would rarely give a difference this large."
     if found.told != "cannot be told":
-        return "Of so many questions, some look answered by chance alone: this one may be such a case."
+        return f"{side}, but the lab asks so many questions that chance alone may have answered this one."
     return (
         "The runs do not show a difference. They do not show that there is none either: they fit any difference from "
         f"{interval_in_points(found.interval)} points."

@@ -187,7 +187,7 @@ LESSON = Lesson(
                 "halves the batch, starts at ten times the rate, and changes the dropout and the widths. When several "
                 "things change at once, the difference cannot be credited to one of them: the steps are "
                 "**confounded**. A clean comparison changes one thing, here the batch. "
-                f"{in_words(BATCHES_OF_64)} {concluded(BATCHES_OF_64)}"
+                f"{concluded(BATCHES_OF_64)}"
             ),
             (Comparisons(B4),),
         ),

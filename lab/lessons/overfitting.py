@@ -6,7 +6,7 @@ from core.challenge import MAX_PARAMETERS
 from core.diagnosis import GAP
 from core.trace import classifier
 from core.vary import vary
-from lab.lessons.claims import comparison, concluded, in_words
+from lab.lessons.claims import comparison, concluded
 from lab.lessons.facts import IMAGES, MEASURED_APART, TRAIN_IMAGES, accuracy, log, percent, stated, step, walked
 from lab.lessons.scene import Check, Comparisons, Knobs, Lesson, Pair, Scene, Slip, TrainAndTest, Way
 
@@ -147,8 +147,8 @@ LESSON = Lesson(
             lambda: (
                 "After a run, Train says in plain words whether it overfits, and from which epoch on. Augmentation is "
                 f"worth a comparison of its own. D1 ends at a training accuracy of {stated(D1, 'train')} and a test "
-                f"accuracy of {stated(D1)}; D2 is D1 with a little augmentation. {MEASURED_APART}\n\nTest accuracy. "
-                f"{in_words(AUGMENTATION)} {concluded(AUGMENTATION)}"
+                f"accuracy of {stated(D1)}; D2 is D1 with a little augmentation. {MEASURED_APART}\n\n"
+                f"What becomes of the test accuracy? {concluded(AUGMENTATION)}"
             ),
             (Comparisons(D2), Way("pages/experiment/train.py", "Train a network", (("step", C3),))),
         ),
