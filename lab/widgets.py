@@ -513,10 +513,15 @@ def _comparison_row(answer: CleanAnswer) -> dict[str, str]:
         "after": _side(asked.after, answer.after),
         "difference, points": in_points(found.difference) if found else "—",
         "95% interval": interval_in_points(found.interval) if found else "—",
-        "p": "—" if found is None or found.p is None else p_in_words(found.p),
-        "p, adjusted": "—" if answer.adjusted is None else p_in_words(answer.adjusted),
+        "p": _p_in_cell(found.p if found else None),
+        "p, adjusted": _p_in_cell(answer.adjusted),
         "reading": reading(found, answer.adjusted, answer.questions) if found else "not measured yet",
     }
+
+
+def _p_in_cell(p: float | None) -> str:
+    """The cells of st.table are Markdown, in which a line that begins with > is a quotation."""
+    return "—" if p is None else p_in_words(p).replace(">", "\\>")
 
 
 def _side(name: str, study: Study | None) -> str:

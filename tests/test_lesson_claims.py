@@ -152,7 +152,9 @@ def number(text: str) -> float:
 def test_every_mean_that_a_scene_states_is_that_of_a_study(world: World) -> None:
     means = set()
     for runs in raw(world.folder).values():
-        for found in (lasts(runs, "test"), lasts(runs, "train")):
+        for found in (
+            lasts(runs, split) for split in ("test", "train", "plain_train") if f"{split}_accuracy" in runs[0]
+        ):
             deviation = f"{100 * statistics.stdev(found):.2f}" if len(found) > 1 else ""
             means.add((f"{100 * statistics.mean(found):.2f}", deviation, str(len(found))))
     for place, words in world.words.items():
@@ -546,6 +548,28 @@ def test_no_lesson_prints_what_the_catalogue_says_about_results(world: World) ->
     everything = "\n".join(world.words.values())
     for step in catalogue.LADDER:
         assert not [text for text in (step.result, step.analysis, step.target) if text and text in everything]
+
+
+def test_where_the_training_images_were_also_read_without_dropout_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(studies, "STUDIES", tmp_path)
+    check, *_ = at("lineages", 3)
+    write(tmp_path, "a2-final-7758", [0.9941, 0.9943], [0.986, 0.988])
+    assert "without either too" not in check.why()
+    ended = [
+        replace(run, history=(*run.history[:-1], replace(run.history[-1], plain_train_accuracy=plain)))
+        for run, plain in zip(runs_of([0.9941, 0.9943], [0.986, 0.988]), (0.9962, 0.9964), strict=True)
+    ]
+    write_study(made_up_study("a2-final-7758", tuple(ended)), tmp_path / "a2-final-7758.json")
+    assert (
+        "test 99.42% ± 0.01 (n 2). Measured without either too, the training accuracy is 99.63% ± 0.01" in check.why()
+    )
+
+
+def test_a_p_near_one_is_no_quotation_in_the_table() -> None:
+    app = opened(PAGE, lesson="lineages", scene="7")
+    assert list(app.table[0].value["p"]) == ["\\> 0.999"]
 
 
 @pytest.mark.parametrize("n", [1, 4])

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from core.evidence import LEVEL, Evidence, Told, evidence
+from core.evidence import LEVEL, Evidence, Told, evidence, in_points, interval_in_points
 from core.study import SeedRun
 from lab.lessons.facts import mark, runs, stated
 from lab.lessons.scene import Check, Pair
-from lab.studies import CleanAnswer, clean_answers, compared, in_points, interval_in_points, reading, studies, study_of
+from lab.studies import CleanAnswer, clean_answers, compared, reading, studies, study_of
 
 CANNOT = "cannot be told"  # a choice of every question that asks for a comparison
 

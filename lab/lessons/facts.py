@@ -19,7 +19,10 @@ TRAIN_IMAGES = mnist.IMAGES["train"]
 Split = Literal["test", "train"]
 
 # Said wherever training accuracy is set beside test accuracy.
-MEASURED_APART = "Training accuracy is measured with dropout and augmentation on, test accuracy without them."
+MEASURED_APART = (
+    "Training accuracy is measured during each epoch, with dropout and augmentation on; test accuracy after it, "
+    "without them."
+)
 
 
 def step(slug: str) -> Step:
@@ -87,6 +90,16 @@ def stated(name: str, split: Split = "test") -> str:
             replace(found, mean=statistics.mean(values), sd=statistics.stdev(values) if len(values) > 1 else None)
         )
     return f"{values[0]:.2%} (one run, the write-up's)" if values else "not measured"
+
+
+def plain_training(name: str) -> str:
+    """The training accuracy of our runs as the test accuracy is measured, in a sentence; "" where it is not known."""
+    found, plain = measured(name), [run.history[-1].plain_train_accuracy for run in runs(name)]
+    known = [each for each in plain if each is not None]
+    if found is None or len(known) < len(plain):
+        return ""
+    figures = replace(found, mean=statistics.mean(known), sd=statistics.stdev(known) if len(known) > 1 else None)
+    return f" Measured without either too, the training accuracy is {in_words(figures)}."
 
 
 def percent(share: float) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import statistics
 
+from core.evidence import in_points
 from core.recipe import ReduceLROnPlateau, StepLR, rate_at
 from lab.lessons.claims import comparison, concluded, in_words, told
 from lab.lessons.facts import log, measured, runs, step
 from lab.lessons.scene import Check, Comparisons, Curves, Lesson, Pair, Rates, Scene, Slip, Way
-from lab.studies import in_points
 
 A2, A3, B4, C3, C5, C6, D1 = (
     "a2-final-7758", "a3-dilation-5340", "b4-rotation-7852", "c3-batchnorm-7448", "c5-rotation-7448", "c6-steplr-7416",

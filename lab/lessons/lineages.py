@@ -14,6 +14,7 @@ from lab.lessons.facts import (
     mark,
     measured,
     percent,
+    plain_training,
     stated,
     walked,
 )
@@ -123,7 +124,7 @@ LESSON = Lesson(
                     "trains on distorted images and with dropout on, and is tested without either: the two curves "
                     f"measure different tasks. (The log printed with A2 is that of its near twin, "
                     f"{walked(TWIN).parameters:,} parameters, trained in the same way. Our own runs of A2: training "
-                    f"{stated(A2, 'train')}, test {stated(A2)}.)"
+                    f"{stated(A2, 'train')}, test {stated(A2)}.{plain_training(A2)})"
                 ),
                 choices=("above", "below", "at the same height"),
                 hint="Read the right picture's last epoch.",

@@ -7,7 +7,18 @@ from core.diagnosis import GAP
 from core.trace import classifier
 from core.vary import vary
 from lab.lessons.claims import comparison, concluded
-from lab.lessons.facts import IMAGES, MEASURED_APART, TRAIN_IMAGES, accuracy, log, percent, stated, step, walked
+from lab.lessons.facts import (
+    IMAGES,
+    MEASURED_APART,
+    TRAIN_IMAGES,
+    accuracy,
+    log,
+    percent,
+    plain_training,
+    stated,
+    step,
+    walked,
+)
 from lab.lessons.scene import Check, Comparisons, Knobs, Lesson, Pair, Scene, Slip, TrainAndTest, Way
 
 A1, C1, C2, C3, C4 = (
@@ -61,8 +72,8 @@ LESSON = Lesson(
                 "Which of them overfits?",
                 _overfits,
                 lambda: (
-                    f"C1: training {stated(C1, 'train')}, test {stated(C1)}. C2: training {stated(C2, 'train')}, test "
-                    f"{stated(C2)}."
+                    f"C1: training {stated(C1, 'train')}, test {stated(C1)}.{plain_training(C1)} C2: training "
+                    f"{stated(C2, 'train')}, test {stated(C2)}.{plain_training(C2)}"
                 ),
                 choices=("C1", "C2", "both", "neither"),
                 hint="How many weights are there for each training digit?",
