@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from plotly.graph_objects import Scatter
 from scipy import stats
 from streamlit.testing.v1 import AppTest
 
@@ -22,6 +23,7 @@ from core.study import SeedRun, write_study
 from lab import shelf, studies
 from lab.lessons import LESSONS, lesson_of
 from lab.lessons.claims import CANNOT
+from lab.lessons.figures import rates, train_and_test
 from lab.lessons.player import recalled
 from lab.lessons.scene import Check, Lesson, Pair, Scene, TrainAndTest, told
 from tests.test_learn_pages import opened, said
@@ -588,6 +590,39 @@ def test_a_chip_says_what_the_slider_has_made_of_the_network() -> None:
     for width, words in ((1.0, "A1, as it is"), (0.6, "A1, 0.6 times as wide"), (2.0, "A1, 2 times as wide")):
         app = app.slider[0].set_value(width).run()
         assert next(each.delta for each in app.metric if each.label == "Test accuracy") == words
+
+
+@pytest.mark.parametrize("logarithmic", [False, True])
+def test_the_rates_are_drawn_as_they_are(logarithmic: bool) -> None:
+    """On a linear axis a straight fall is a straight line; a step is as steep as an iteration is short."""
+    slugs = ("c6-steplr-7416", "d1-falling-7448")
+    figure = rates([(slug, catalogue.by_slug(slug).recipe) for slug in slugs], 469, logarithmic)
+    assert figure.layout.yaxis.type == ("log" if logarithmic else None)
+    steps, falling = figure.data
+    assert rate_on(steps, 6 - 1 / 469) == pytest.approx(0.01)
+    assert rate_on(steps, 6) == pytest.approx(0.001)
+    if logarithmic:
+        assert None not in steps.y
+    else:
+        slopes = {
+            round((b - a) / (y - x), 9) for (x, a), (y, b) in itertools.pairwise(zip(falling.x, falling.y, strict=True))
+        }
+        assert len(slopes) == 1
+        assert falling.y[-1] == pytest.approx(0, abs=1e-4)
+
+
+def rate_on(line: Scatter, epochs: float) -> float:
+    return float(line.y[min(range(len(line.x)), key=lambda place: abs(line.x[place] - epochs))])
+
+
+def test_every_epoch_of_training_and_test_accuracy_is_within_the_picture() -> None:
+    train, test = [0.1, 0.95, 1.0], [0.42, 0.97, 0.9921]
+    figure = train_and_test(train, test, 0.1)
+    low, high = figure.layout.yaxis.range
+    for line, values in zip(figure.data, (train, test), strict=True):
+        assert all(low < place < high for place in line.y)
+        assert list(line.y) == sorted(line.y), "more accuracy stands higher"
+        assert list(line.customdata) == pytest.approx([100 * each for each in values])
 
 
 def test_a_lesson_without_checkpoints_and_studies_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,7 +152,7 @@ LESSON = Lesson(
                 "Begin with a network that is close, and ask what it lacks: does its field cover the digit, where are "
                 f"most of its parameters, how far apart are training and test accuracy? {MEASURED_APART}\n\nAn "
                 f"example: D1 is C3's network ({walked(C3).parameters:,} parameters) with another recipe. "
-                f"{in_words(Pair(C3, D1))} C3: {_met(C3)}; D1: {_met(D1)}; D5, another network: {_met(D5)}."
+                f"{in_words(Pair(C3, D1))} Of C3, {_met(C3)}; of D1, {_met(D1)}; of D5, another network, {_met(D5)}."
             ),
             (
                 Way("pages/experiment/train.py", "Train C3 with a rate of your own", (("step", C3),)),

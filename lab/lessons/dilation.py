@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.catalogue import FieldClaim
 from core.spec import Conv
-from lab.lessons.facts import layer, stated, step, walked
+from lab.lessons.facts import GROWTH, layer, stated, step, walked
 from lab.lessons.scene import Check, ClaimedFields, Curves, Field, Lesson, Scene, Slip, Way
 
 A3, PARTNER, D8 = "a3-dilation-5340", "x-evolution-step4-7840", "d8-third-2495"
@@ -45,8 +45,8 @@ LESSON = Lesson(
             "explain",
             "Nine weights, spread out",
             "A 3 x 3 window with **dilation** 2 leaves a gap of one pixel between its weights: it spans 5 x 5 pixels, "
-            "and reads nine of these 25. It still has nine weights. The field grows by (k − 1) · **d** · jump: twice "
-            "as much as without dilation, with the same number of parameters.",
+            f"and reads nine of these 25. It still has nine weights. The field grows by {GROWTH}: twice as much "
+            "as without dilation, with the same number of parameters.",
             (Field(D8),),  # not A3, about which the next scenes ask
         ),
         Scene(

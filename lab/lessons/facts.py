@@ -18,6 +18,8 @@ IMAGES = mnist.IMAGES["test"]
 TRAIN_IMAGES = mnist.IMAGES["train"]
 Split = Literal["test", "train"]
 
+GROWTH = "(k − 1) · d · jump".replace(" ", "\u00a0")  # of a field; it stays on one line
+
 # Said wherever training accuracy is set beside test accuracy.
 MEASURED_APART = (
     "Training accuracy is measured during each epoch, with dropout and augmentation on; test accuracy after it, "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.lessons.facts import layer, walked
+from lab.lessons.facts import GROWTH, layer, walked
 from lab.lessons.scene import Check, Field, Lesson, Scene, Slip, Way
 
 A2, A3, B1 = "a2-final-7758", "a3-dilation-5340", "b1-setup-10970"
@@ -26,7 +26,7 @@ LESSON = Lesson(
             "A unit of the first map is computed from a window of 3 x 3 pixels: that is its **receptive field**. A "
             "unit of the second map is computed from 3 x 3 units of the first, and each of them sees 3 x 3 pixels, one "
             "pixel apart.\n\nTwo numbers are carried from op to op: the **size** of the field, and the **jump**, how "
-            "many pixels lie between neighbouring units. An op with kernel k and dilation d adds (k − 1) · d · jump to "
+            f"many pixels lie between neighbouring units. An op with kernel k and dilation d adds {GROWTH} to "
             "the size, and multiplies the jump by its stride.",
             (Field(B1),),  # not A2, about which the next scenes ask
         ),

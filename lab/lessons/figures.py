@@ -48,7 +48,11 @@ def rates(
     """The learning rate over the epochs of several recipes. A rate of 0 has no place on a logarithmic axis."""
     figure = go.Figure()
     for (name, recipe), colour in zip(recipes, LINES, strict=False):
-        iterations = range(0, recipe.epochs * batches, max(1, batches // 8))
+        iterations = [  # with each epoch's first and last: a step is drawn where it is, and the end at the end
+            epoch * batches + within
+            for epoch in range(recipe.epochs)
+            for within in sorted({*range(0, batches, max(1, batches // 8)), batches - 1})
+        ]
         plateau = isinstance(recipe.schedule, ReduceLROnPlateau)
         figure.add_scatter(
             x=[each / batches for each in iterations],

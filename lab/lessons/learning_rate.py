@@ -161,7 +161,7 @@ LESSON = Lesson(
                 f"epoch{'' if _plateau().patience == 1 else 's'}. In the write-up that is the **test** loss: the test "
                 "set has a say in the training, so it is no longer an independent judge. How much does that flatter? "
                 "We trained A3 with 5,000 training images held out, its rate once by their loss, once by the test "
-                f"loss: the second question below. {concluded(BY_TEST_LOSS)}"
+                f"loss (see the table). {concluded(BY_TEST_LOSS)}"
             ),
             (Comparisons(A3),),
         ),
