@@ -27,9 +27,13 @@ CARD_KEY = "card"  # in the safetensors file's metadata: the seal, a space, and 
 
 
 def save(folder: Path, name: str, weights: dict[str, Tensor], card: Card) -> Card:
-    """Write the pair; returns the card with the weights' hash. Raises CheckpointError if that fails."""
+    """Write the pair; returns the card with the weights' hash.
+
+    Raises CheckpointError if that fails, and for a card that could not be read again: then nothing is written.
+    """
     tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in weights.items()}
     text = json.dumps(card_to_dict(replace(card, weights_sha256="")))
+    card_from_dict(json.loads(text), f"the checkpoint {name} cannot be saved")
     content = save_tensors(tensors, {CARD_KEY: f"{_seal(tensors, text)} {text}"})
     stamped = replace(card, weights_sha256=hashlib.sha256(content).hexdigest())
     path = folder / f"{name}.safetensors"

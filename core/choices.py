@@ -13,13 +13,14 @@ from statistics import mean
 from typing import cast
 
 from core.catalogue import Step
+from core.challenge import DIGITS
 from core.errors import CheckpointError, LabError
 from core.files import read_json
 from core.recipe import Recipe, recipe_from_dict
 from core.recipe_difference import recipe_differences
 from core.record import Json
 from core.spec import Architecture, Conv, Linear, LogSoftmax, MaxPool, Op, architecture_from_dict
-from core.study import DIGITS, Summary
+from core.study import Summary
 from core.words import loss_words, percent, plural
 
 LOG = Path(__file__).resolve().parents[1] / "checkpoints" / "choices" / "log.json"

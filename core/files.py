@@ -17,7 +17,9 @@ def read_json(path: Path, missing: str, damaged: str) -> Json:
         data: Json = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CheckpointError(f"{path}: {missing}") from None
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise CheckpointError(f"{path}: {damaged}: {error.strerror}") from None  # its own words name the path once more
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: {damaged}: {error}") from None
     return data
 

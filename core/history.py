@@ -7,14 +7,24 @@ from typing import Annotated
 
 from core.record import Range
 
-Loss = Annotated[float, Range(0, 1e30)]
+MOST_LOSS = 1e19  # of a run: the square of a greater one is no float32 any more, and the run has diverged
+
+# Wider than what a run may come to now: earlier ones were allowed every float32, and a hand-changed rate times 1e6.
+Loss = Annotated[float, Range(0, 3.5e38)]
 Accuracy = Annotated[float, Range(0, 1)]
 Seconds = Annotated[float, Range(0, 1e9)]
+
+PLAIN_SAMPLE = 10_000  # training images at most that a run's end is evaluated on: as many as there are test images
 
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One epoch, counted from 0. Training figures are running means over the epoch, in training mode, as augmented."""
+    """One epoch, counted from 0.
+
+    `train_` figures are running means over the epoch, with dropout and augmentation on, while the weights change; the
+    others are measured after it, without either. To compare like with like, the last epoch of a run has `plain_train_`
+    figures too: of a sample of the training images, measured as the test images are.
+    """
 
     epoch: Annotated[int, Range(0, 100_000)]
     train_loss: Loss
@@ -23,8 +33,15 @@ class EpochRecord:
     validation_accuracy: Accuracy | None
     test_loss: Loss
     test_accuracy: Accuracy
-    learning_rate: Annotated[float, Range(0, 1e6)]  # at the epoch's last iteration
+    learning_rate: Annotated[float, Range(0, 1e9)]  # at the epoch's last iteration
     seconds: Seconds  # training and evaluation together
+    plain_train_loss: Loss | None = None
+    plain_train_accuracy: Accuracy | None = None
+
+    @property
+    def held_out_accuracy(self) -> float:
+        """On images that were not trained on: those held out, where there are any, or else the test images."""
+        return self.test_accuracy if self.validation_accuracy is None else self.validation_accuracy
 
 
 @dataclass(frozen=True)

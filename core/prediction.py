@@ -7,8 +7,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from core.diagnosis import ERRORS_OF_NOISE, Kind, noise
+from core.diagnosis import ERRORS_OF_NOISE, Kind
 from core.errors import PredictionError
+from core.proportion import standard_error
 from core.record import Range, check, read, write
 
 Fit = Literal["overfits", "underfits", "neither"]
@@ -64,7 +65,7 @@ def answers(
     run that diverged, or whose rate did not fit, it cannot be told whether the network would under- or overfit.
     """
     off = prediction.accuracy - accuracy
-    margin = ERRORS_OF_NOISE * noise(accuracy, test_images)
+    margin = ERRORS_OF_NOISE * standard_error(accuracy, test_images)
     rows = [
         Answer(
             "test accuracy after the last epoch",

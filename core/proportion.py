@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
+
+def standard_error(share: float, trials: int) -> float:
+    """How far a share that was measured on that many trials may be off by the choice of trials: a binomial share's."""
+    return math.sqrt(share * (1 - share) / trials)
+
 
 def wilson(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
     """The interval, as fractions, that holds the true share with that confidence; (0, 1) of no trials at all.

@@ -241,13 +241,22 @@ class Recipe:
     schedule: Schedule = field(default_factory=Constant)
     loss: Literal["cross_entropy", "mean_squared_error"] = "cross_entropy"
     label_smoothing: Annotated[float, Range(0, 0.99)] = 0.0
-    ema_decay: Momentum = 0.0  # per iteration; 0 evaluates the weights themselves
+    ema_decay: Momentum = 0.0  # of the weights' moving average, per iteration; 0 evaluates the weights themselves
+    ema_warm_up: bool = False  # the average begins short and grows, so that a short run is worth testing
     normalisation: Literal["mnist", "training_split"] = "mnist"  # constants 0.1307 and 0.3081, or computed
     validation_size: Literal[0, 5000] = 0  # images held out of the 60,000, evenly per class
     augmentation: Augmentation = field(default_factory=Augmentation)
     precision: Precision = "fp32"  # of convolutions and products; the weights are always float32
     target_accuracy: Annotated[float, Range(0, 1)] = 0.994  # its first reaching and its holding are marked
     seed: Annotated[int, Range(0, 2**31 - 1)] = 1
+
+    def ema_decay_at(self, iteration: int) -> float:
+        """The average's decay at an iteration counted from 0 through the whole run: rising to `ema_decay`, or constant.
+
+        The warm-up is (1 + t) / (10 + t), that of TensorFlow's ExponentialMovingAverage and of timm's ModelEmaV3:
+        the average spans about a ninth of the run so far, until it spans 1 / (1 - ema_decay) iterations.
+        """
+        return min(self.ema_decay, (1 + iteration) / (10 + iteration)) if self.ema_warm_up else self.ema_decay
 
     @property
     def watches_test(self) -> bool:

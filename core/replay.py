@@ -5,12 +5,18 @@ than Python takes to ask for its hundred kernels; recorded once, they are all as
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 WARM_UP = 3  # calls for each batch size that run as they are, before one is recorded: libraries choose kernels in them
+
+# CUDA allows one recording at a time in a process: to begin one, torch waits for the whole device, and that wait breaks
+# any other recording on it. Meanwhile other threads may replay, and run what is not recorded: they use streams of their
+# own, and in the mode "thread_local" what they allocate does not break the recording.
+_recording = threading.Lock()
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +75,6 @@ class Replayed:
         """Record the function on these tensors; what comes back does again what it did, on what they then hold."""
         graph = torch.cuda.CUDAGraph()
         graph.register_generator_state(self.generator)
-        with torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"):  # other seeds' threads
+        with _recording, torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"):
             self.iterate(*fixed)
         return graph.replay

@@ -7,7 +7,6 @@ entry carries the hash of the weights that it was measured with, so that one of 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -57,11 +56,6 @@ def is_current(measured: Robustness, weights_sha256: str) -> bool:
     """Whether these are figures of those weights, at the distortions and on as many images as are asked for today."""
     asked = all(tuple(amount for amount, _ in measured.curve(kind)) == amounts for kind, amounts in DISTORTIONS.items())
     return asked and measured.images == IMAGES and measured.weights_sha256 == weights_sha256
-
-
-def standard_error(accuracy: float, images: int) -> float:
-    """How far an accuracy may be off by the choice of images: one standard error of a share."""
-    return math.sqrt(accuracy * (1 - accuracy) / images)
 
 
 # ---------------------------------------------------------------------------------------------------------------- files

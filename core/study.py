@@ -2,21 +2,21 @@
 
 Choices are made on 5,000 images held out of the 60,000. A recipe that is frozen is then trained on all 60,000, once for
 each of n seeds, and tested. The figure is the *last* epoch's test accuracy, its mean and standard deviation over the
-seeds; "held" is the least of the last three epochs' means. The best epoch of a run is chosen on the test set, so it
-stands apart and is called that. Two networks are compared over the same seeds, with n and a one-sided p-value.
+seeds. The best epoch of a run is chosen on the test set, so it stands apart and is called that. Whether a run holds the
+target is asked of each run (`core.challenge`), so of n runs k hold it. Whether two studies differ is asked of
+`core.evidence`.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, cast
 
-from core.challenge import TARGET_ACCURACY
+from core.challenge import DIGITS, LAST, TARGET_ACCURACY, holds
 from core.errors import CheckpointError
 from core.files import read_json, replace_text
 from core.history import EpochRecord
@@ -25,12 +25,7 @@ from core.record import Json, Range, read, short
 from core.spec import Architecture, architecture_from_dict, architecture_to_dict
 from core.words import plural
 
-VERSION = 1
-DIGITS = 6  # after the point, of stored figures
-
-LAST = 3  # epochs that a figure must be held in
-
-Verdict = Literal["holds", "holds only as a best epoch", "does not hold"]
+VERSION = 1  # figures are stored with challenge.DIGITS digits after the point
 
 
 @dataclass(frozen=True)
@@ -85,23 +80,16 @@ class Summary:
     """The figures of n runs that differ in their seed. Standard deviations are a sample's, None for a single run."""
 
     n: int
+    epochs: int
     mean: float  # of the last epoch's test accuracy
     sd: float | None
-    held: float  # the least of the last three epochs' means
+    held: float  # the least of the last three epochs' means: a point of the mean curve, no run's own figure
+    holding: int  # how many of the n runs hold the target: all of their last three epochs reach it
     best_mean: float  # of each run's best epoch, chosen on the test set
     best_sd: float | None
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Whether the second of two groups of runs is better than the first, over the seeds they share."""
-
-    n: int
-    difference: float  # of the means, second minus first
-    p: float | None  # one-sided; None for fewer than two shared seeds, or where they all say the same to the digit
-
-
-def summary(runs: Sequence[SeedRun]) -> Summary:
+def summary(runs: Sequence[SeedRun], target: float = TARGET_ACCURACY) -> Summary:
     """The figures of at least one run. Raises ValueError for none, or for histories of different lengths."""
     if not runs:
         raise ValueError("there are no runs to summarise")
@@ -111,9 +99,11 @@ def summary(runs: Sequence[SeedRun]) -> Summary:
     last, best = [run.last for run in runs], [run.best for run in runs]
     return Summary(
         n=len(runs),
+        epochs=min(lengths),
         mean=statistics.mean(last),
         sd=_sd(last),
         held=min(epoch_means(runs)[-LAST:]),
+        holding=sum(holds(run.test_accuracies, target) for run in runs),
         best_mean=statistics.mean(best),
         best_sd=_sd(best),
     )
@@ -124,52 +114,9 @@ def epoch_means(runs: Sequence[SeedRun]) -> list[float]:
     return [statistics.mean(epoch) for epoch in zip(*(run.test_accuracies for run in runs), strict=True)]
 
 
-def holds(measured: Summary, target: float = TARGET_ACCURACY) -> bool:
-    """Whether each of the last epochs' means reaches the target; unrounded, one of 99.4% may miss it by 1e-16."""
-    return round(measured.held, DIGITS) >= target
-
-
-def verdict(claim: float, measured: Summary) -> Verdict:
-    """Whether a claimed accuracy is what one may expect of a run: within one standard deviation of the mean.
-
-    Of a single run, which has none, the figure itself must reach the claim.
-    """
-    if round(measured.mean + (measured.sd or 0), DIGITS) >= claim:  # unrounded, a mean may miss its claim by 1e-16
-        return "holds"
-    best = round(measured.best_mean + (measured.best_sd or 0), DIGITS)
-    return "holds only as a best epoch" if best >= claim else "does not hold"
-
-
-def compare(first: Sequence[SeedRun], second: Sequence[SeedRun]) -> Comparison:
-    """Is the second better? A paired t-test on the last epochs' test accuracy. Raises ValueError for no shared seed."""
-    one, other = ({run.seed: run.last for run in runs} for runs in (first, second))
-    seeds = sorted(one.keys() & other.keys())
-    if not seeds:
-        raise ValueError(f"no seed is shared: {sorted(one)} and {sorted(other)}")
-    differences = [round(other[seed] - one[seed], DIGITS) for seed in seeds]  # else two equal ones differ by 1e-16
-    return Comparison(len(seeds), statistics.mean(differences), _p_above_zero(differences))
-
-
-def _p_above_zero(differences: Sequence[float]) -> float | None:
-    """The chance of a mean this high if the differences came from around zero; Student's t, one-sided."""
-    if len(differences) < 2:
-        return None
-    if max(differences) == min(differences):  # no spread: t would be 0 / 0, or endless however few they are
-        return 0.5 if differences[0] == 0 else None
-    from scipy.special import stdtr  # here, as importing it takes a while; all of scipy.stats takes five times as long
-
-    t = statistics.mean(differences) / (statistics.stdev(differences) / math.sqrt(len(differences)))
-    return float(stdtr(len(differences) - 1, -t))
-
-
 def median_run(runs: Sequence[SeedRun]) -> SeedRun:
     """The run in the middle, by last test accuracy; of an even number the lower one. Equal ones go by seed."""
     return sorted(runs, key=lambda run: (run.last, run.seed))[(len(runs) - 1) // 2]
-
-
-def standard_error(measured: Summary) -> float | None:
-    """How far the mean itself may be off."""
-    return None if measured.sd is None else measured.sd / math.sqrt(measured.n)
 
 
 def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:

@@ -24,16 +24,15 @@ from core.averaging import Average
 from core.dropout import draw_from
 from core.errors import CheckpointError, TrainingError
 from core.evaluation import evaluate
-from core.history import EpochRecord
+from core.history import MOST_LOSS, PLAIN_SAMPLE, EpochRecord
 from core.network import lay_out
 from core.range_test import RangeTestResult, range_test
 from core.recipe import SGD, Adam, Recipe, ReduceLROnPlateau, plateau_rate, rate_at
-from core.record import short
+from core.record import range_of, short
 from core.replay import Replayed
-from core.resident import Resident, grey, normalised
+from core.resident import Examples, Resident, grey, normalised
 
 SECONDS_BETWEEN_POINTS = 0.25  # of live curves; reading a loss stalls the device, so not at every iteration
-
 State = dict[str, object]  # tensors, numbers and lists of them: what torch.load(weights_only=True) reads
 
 
@@ -82,7 +81,7 @@ def train(
 
     Given the `state` of an earlier EpochEnd, goes on as if it had never stopped. `rate_factor` is asked before each
     iteration what to multiply the schedule's rate by; to hold the run, hold the iterator. Raises TrainingError when
-    the loss is no longer a number.
+    the loss is no longer a number, or greater than MOST_LOSS.
     """
     check_smallest_batch(network, data, recipe)
     lay_out(network, data.device)
@@ -94,12 +93,12 @@ def train(
         recipe = replace(recipe, learning_rate=found.learning_rate)
         yield found
     optimizer = make_optimizer(network, recipe)
-    averaged = Average(network, recipe.ema_decay) if recipe.ema_decay else None
+    averaged = Average(network, recipe) if recipe.ema_decay else None
     draw_from(network, generator)  # after all copies: they would copy the generator too
-    if resume is not None:
-        history, recipe = _restore(resume, recipe, network, averaged, optimizer, generator)
-    evaluated = averaged.network if averaged else network
     batches = math.ceil(len(data.train) / recipe.batch_size)
+    if resume is not None:
+        history, recipe = _restore(resume, recipe, network, averaged, optimizer, generator, batches)
+    evaluated = averaged.network if averaged else network
     numbers = torch.arange(batches, device=data.device)
     sums = torch.zeros(2, batches, device=data.device)  # loss and hits of each batch: .item() would stall the device
 
@@ -125,12 +124,15 @@ def train(
             rates.append(rate_factor() * _rate(recipe, epoch * batches + batch, batches, history))
             set_rate(optimizer, rates[-1])
             iteration(chosen, numbers[batch : batch + 1])
-            now = time.perf_counter()
-            if batch in (0, batches - 1) or now - told > SECONDS_BETWEEN_POINTS:
-                yield _points(data, recipe, epoch, shown, rates, sums, now - started)
+            if batch in (0, batches - 1) or time.perf_counter() - told > SECONDS_BETWEEN_POINTS:
+                losses, hits = sums[:, shown : len(rates)].tolist()  # waits for the device to finish these iterations
+                now = time.perf_counter()  # after the wait, which is training time
+                yield _points(data, recipe, epoch, rates, losses, hits, now - started)
                 shown, told = len(rates), time.perf_counter()
                 started += told - now  # a run may be held for long; what the caller takes is not training
         record = _epoch_record(evaluated, data, recipe, epoch, sums, rates[-1], started)
+        if epoch == recipe.epochs - 1:
+            record = replace(_with_plain_figures(record, evaluated, data), seconds=time.perf_counter() - started)
         history.append(record)
         yield EpochEnd(record, evaluated.state_dict(), _state(network, averaged, optimizer, generator, history, recipe))
 
@@ -220,7 +222,8 @@ def _find_rate(network: nn.Module, data: Resident, recipe: Recipe) -> RateFound:
     suggestion = result.suggestion(recipe.range_test.pick)
     if suggestion is None:
         return RateFound(result, recipe.learning_rate, f"the recipe's own rate: {result.reason}")
-    return RateFound(result, suggestion, f"the range test's suggestion, {recipe.range_test.pick}")
+    rate = max(suggestion, range_of(Recipe, "learning_rate").least)  # a tenth of the least rate tested is no recipe's
+    return RateFound(result, rate, f"the range test's suggestion, {recipe.range_test.pick}")
 
 
 def check_smallest_batch(network: nn.Module, data: Resident, recipe: Recipe) -> None:
@@ -242,15 +245,21 @@ def batch_sizes(images: int, batch_size: int) -> list[int]:
 
 
 def _points(
-    data: Resident, recipe: Recipe, epoch: int, shown: int, rates: list[float], sums: Tensor, seconds: float
+    data: Resident,
+    recipe: Recipe,
+    epoch: int,
+    rates: list[float],
+    losses: list[float],
+    hits: list[float],
+    seconds: float,
 ) -> Points:
-    """The batches from number `shown` to the last one done. Raises TrainingError if a loss among them is no number."""
+    """The latest batches, whose losses and hits these are. Raises TrainingError if a loss among them has diverged."""
     sizes = batch_sizes(len(data.train), recipe.batch_size)
-    losses, hits = sums[:, shown : len(rates)].tolist()
+    shown = len(rates) - len(losses)
     for batch, loss in enumerate(losses, start=shown):
-        if not math.isfinite(loss):
+        if found := _diverged(loss):
             raise TrainingError(
-                f"epoch {epoch}, iteration {batch}: the loss is {loss} at learning rate {rates[batch]:.4g}; "
+                f"epoch {epoch}, iteration {batch}: the loss is {found} at learning rate {rates[batch]:.4g}; "
                 "a smaller rate or batch norm keeps it finite"
             )
     return Points(
@@ -264,6 +273,13 @@ def _points(
     )
 
 
+def _diverged(loss: float) -> str:
+    """What to say of a loss that has diverged; "" of one that has not."""
+    if not math.isfinite(loss):
+        return str(loss)
+    return f"{loss:.2g} (more than {MOST_LOSS:g})" if loss > MOST_LOSS else ""
+
+
 def _epoch_record(
     network: nn.Module, data: Resident, recipe: Recipe, epoch: int, sums: Tensor, rate: float, started: float
 ) -> EpochRecord:
@@ -274,9 +290,9 @@ def _epoch_record(
     if data.validation is not None:
         validation_loss, validation_accuracy = evaluate(network, data.validation, data.normalisation)
     for split, loss in (("test", test_loss), ("validation", validation_loss)):
-        if loss is not None and not math.isfinite(loss):
+        if loss is not None and (found := _diverged(loss)):
             raise TrainingError(
-                f"epoch {epoch}: after its last iteration, at learning rate {rate:.4g}, the {split} loss is {loss}; "
+                f"epoch {epoch}: after its last iteration, at learning rate {rate:.4g}, the {split} loss is {found}; "
                 "a smaller rate or batch norm keeps it finite"
             )
     return EpochRecord(
@@ -290,6 +306,20 @@ def _epoch_record(
         learning_rate=rate,
         seconds=time.perf_counter() - started,
     )
+
+
+def _with_plain_figures(record: EpochRecord, network: nn.Module, data: Resident) -> EpochRecord:
+    """The record with what the network makes of training images without dropout and augmentation."""
+    loss, accuracy = evaluate(network, sample(data.train, PLAIN_SAMPLE), data.normalisation)
+    if _diverged(loss):  # though the test loss is: the run stands, without these figures
+        return record
+    return replace(record, plain_train_loss=loss, plain_train_accuracy=accuracy)
+
+
+def sample(examples: Examples, count: int) -> Examples:
+    """So many of the examples, at even distances, or all of them: the same ones each time."""
+    chosen = torch.linspace(0, len(examples) - 1, min(count, len(examples)), device=examples.images.device).long()
+    return Examples(examples.images[chosen], examples.labels[chosen])
 
 
 def _state(
@@ -329,6 +359,7 @@ def _restore(
     averaged: Average | None,
     optimizer: torch.optim.Optimizer,
     generator: torch.Generator,
+    batches: int,
 ) -> tuple[list[EpochRecord], Recipe]:
     """Put everything back as `_state` found it; returns the history and the recipe with the rate in use.
 
@@ -339,7 +370,7 @@ def _restore(
     try:
         network.load_state_dict(saved["network"])
         if averaged:
-            averaged.load_state_dict(saved["averaged"])
+            averaged.load_state_dict(saved["averaged"], len(history) * batches)
         optimizer.load_state_dict(saved["optimizer"])
         for group, fresh in zip(optimizer.param_groups, here, strict=True):  # how a device steps is not in the state
             group.update({name: fresh[name] for name in ("lr", "fused", "capturable") if name in fresh})

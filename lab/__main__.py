@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from core import catalogue
 from core.card import Card
-from core.errors import ClassError, DataError, LabError, SpecError
+from core.errors import CheckpointError, ClassError, DataError, LabError, SpecError
 from core.history import EpochRecord
 from core.mistakes import ORDERS, mistakes
 from core.mnist import DATASETS, EMBEDDED, data_root, download, is_present, load_split
@@ -29,8 +29,8 @@ from core.trace import Trace, classifier, spell
 from core.words import loss_words, plural, rate_words
 from lab.machine import FILE_NAME as MACHINE_FILE
 from lab.runs import Run, RunStore, lab_home, spread
-from lab.shelf import SHIPPED, find
-from lab.studies import in_words, judged, outdated, outdated_mark, studies
+from lab.shelf import SHIPPED, find, own, shipped, unreadable
+from lab.studies import in_words, judged, outdated, outdated_mark, studies, unreadable_studies
 from lab.study_tables import ladder_table, rewrite
 
 if TYPE_CHECKING:
@@ -133,6 +133,8 @@ def _parser() -> Parser:
     mistaking.add_argument("--limit", type=int, default=40, help="at most this many; all are counted")
     mistaking.add_argument("--data", choices=DATASETS, help="instead of the checkpoint's own data set")
 
+    add("checkpoints", checkpoints_command, "Every checkpoint, and of one that cannot be opened the reason.")
+
     predicting = add("predict", predict_command, "Read the digit in a picture.")
     predicting.add_argument("image", metavar="IMAGE", type=Path)
     predicting.add_argument("--checkpoint", default=PREDICT_WITH)
@@ -189,6 +191,8 @@ def steps(options: argparse.Namespace) -> Json:
     """The ladder, in order."""
     document: list[Json] = []
     found = studies()
+    for damaged in unreadable_studies():
+        print(f"the study {damaged.reference} cannot be read: {damaged.reason}", file=sys.stderr)
     for step in catalogue.LADDER:
         walked, study = classifier(step.architecture), found.get(step.slug)
         claim = step.claim.best_test_accuracy if step.claim else None
@@ -206,6 +210,7 @@ def steps(options: argparse.Namespace) -> Json:
                 "test_accuracy_sd": measured.sd if measured else None,
                 "n": measured.n if measured else 0,
                 "held_test_accuracy": measured.held if measured else None,
+                "runs_that_held": measured.holding if measured else 0,
                 "verdict": judged(step, measured),
                 "earlier_recipe": [each.field for each in outdated(study)] if study else [],
             }
@@ -504,6 +509,32 @@ def _dataset_of(card: Card) -> str:
     return EMBEDDED
 
 
+def checkpoints_command(options: argparse.Namespace) -> Json:
+    """The checkpoints, shipped ones first, and then those that cannot be opened."""
+    document: list[Json] = []
+    for shelved in (*shipped(), *own()):
+        card = shelved.card
+        document.append(
+            {
+                "reference": shelved.reference,
+                "name": card.name,
+                "parameters": card.parameters,
+                "dataset": card.dataset,
+                "epochs": card.epoch + 1,
+                "test_accuracy": card.record.test_accuracy,
+                "choice": card.choice,
+                "shipped": shelved.shipped,
+            }
+        )
+        if not options.json:
+            print(f"{shelved.reference:<26} {shelved.label}")
+    for damaged in unreadable():
+        document.append({"reference": damaged.reference, "cannot_be_opened": damaged.reason})
+        if not options.json:
+            print(f"{damaged.reference:<26} cannot be opened: {damaged.reason}")
+    return document
+
+
 def predict_command(options: argparse.Namespace) -> Json:
     """The digit in a picture, prepared as a drawing is."""
     import torch
@@ -608,6 +639,8 @@ def reproduce_command(options: argparse.Namespace) -> Json:
             _fetch("MNIST")
         reproduce(wanted, device, beside, seeds, lambda text: print(text, file=sys.stderr))
         measure_shipped(lambda text: print(text, file=sys.stderr))  # after the weights: others may ship now
+    for damaged in unreadable_studies():  # its rows would be written as not measured
+        raise CheckpointError(f"the study {damaged.reference} cannot be read: {damaged.reason}; move it away")
     found = studies()
     rewrite(found)
     left = list(unfinished(wanted, device))

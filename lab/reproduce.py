@@ -165,7 +165,9 @@ def ship(subject: Subject, say: Say) -> bool:
     folder = folder_of(subject, median.seed)
     try:
         card = read_card(folder / "last.json")
-    except CheckpointError:
+    except CheckpointError as error:
+        if (folder / "last.json").exists():
+            say(f"{subject.slug}, seed {median.seed}: its checkpoint cannot be read, so it is trained again: {error}")
         return False
     if not _is_of(card, median) or card.epoch != subject.recipe.epochs - 1:
         return False

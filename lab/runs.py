@@ -140,6 +140,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # What the teacher has decided for all: see `ClassSetting`.
         "CREATE TABLE class (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     ),
+    (
+        "ALTER TABLE epochs ADD COLUMN plain_train_loss REAL",
+        "ALTER TABLE epochs ADD COLUMN plain_train_accuracy REAL",
+    ),
 )
 
 MOST_NAME, MOST_TAG, MOST_NICKNAME = 60, 30, 30  # characters
@@ -756,7 +760,7 @@ class RunStore:
         with self._writing() as connection:
             if mine := _beat(connection, run_id, worker):
                 connection.execute(
-                    f"INSERT OR REPLACE INTO epochs (run, {EPOCH}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    f"INSERT OR REPLACE INTO epochs (run, {EPOCH}) VALUES (?{', ?' * len(EPOCH_NAMES)})",
                     (run_id, *astuple(epoch)),
                 )
                 # It is not the run that its workers died of, if there were any. What it had done before says nothing.
@@ -1070,8 +1074,9 @@ def _run(row: sqlite3.Row) -> Run:
 
 def _epoch(row: sqlite3.Row) -> EpochRecord:
     record = EpochRecord(**_figures(row, EPOCH_NAMES))
-    if row["validation_accuracy"] is None:  # no split; with one, an accuracy is a number even where a loss is none
-        return replace(record, validation_loss=None, validation_accuracy=None)
+    for measured in ("validation", "plain_train"):
+        if row[f"{measured}_accuracy"] is None:  # not measured; else an accuracy is a number even where a loss is none
+            record = replace(record, **{f"{measured}_{figure}": None for figure in ("loss", "accuracy")})  # type: ignore[arg-type]
     return record
 
 

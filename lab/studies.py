@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from core import catalogue
 from core.card import Card
-from core.challenge import MAX_EPOCHS, MAX_PARAMETERS
+from core.challenge import LAST, TARGET_ACCURACY, Conditions, conditions
 from core.errors import CheckpointError
+from core.evidence import LEVEL, Evidence, evidence, holm, judge_claim
+from core.mnist import IMAGES
+from core.proportion import standard_error
 from core.recipe import Recipe
 from core.recipe_difference import FieldDifference, recipe_differences
 from core.recipe_words import corner_shift
-from core.study import Comparison, SeedRun, Study, Summary, compare, holds, read_study, summary, verdict
+from core.study import SeedRun, Study, Summary, read_study, summary
 from core.trace import classifier
-from lab.shelf import SHIPPED
+from lab.shelf import SHIPPED, Unreadable
 
 STUDIES = SHIPPED / "studies"
 
@@ -26,21 +30,38 @@ def path_of(name: str) -> Path:
 
 
 def studies() -> dict[str, Study]:
-    """All that there are, by name. One that cannot be read is left out."""
+    """All that can be read, by name."""
     found = (_readable(path) for path in sorted(STUDIES.glob("*.json")))
-    return {study.name: study for study in found if study is not None}
+    return {study.name: study for study in found if isinstance(study, Study)}
+
+
+def unreadable_studies() -> tuple[Unreadable, ...]:
+    """Those that cannot be read, each with the reason."""
+    found = (_readable(path) for path in sorted(STUDIES.glob("*.json")))
+    return tuple(study for study in found if isinstance(study, Unreadable))
 
 
 def study_of(name: str) -> Study | None:
     """The study of a step, by its slug, or of a variant; None where there is none, or none that can be read."""
-    return _readable(path_of(name))
+    found = _readable(path_of(name))
+    return found if isinstance(found, Study) else None
 
 
-def _readable(path: Path) -> Study | None:
+def why_unreadable(name: str) -> str:
+    """The reason why the study of that name cannot be read; "" where it can, or where there is none."""
+    return next((each.reason for each in unreadable_studies() if each.reference == name), "")
+
+
+def _readable(path: Path) -> Study | Unreadable | None:
+    """The study in a file; None where there is no file."""
     try:
         return _read(path, path.stat().st_mtime_ns)
-    except (CheckpointError, OSError):
+    except FileNotFoundError:
         return None
+    except CheckpointError as error:
+        return Unreadable(path.stem, str(error).removeprefix(f"{path}: "))
+    except OSError as error:
+        return Unreadable(path.stem, f"{path.name} cannot be opened: {error.strerror}")
 
 
 @lru_cache(maxsize=1000)
@@ -69,10 +90,10 @@ def run_of(card: Card) -> SeedRun:
 
 
 @lru_cache(maxsize=1000)
-def compared(first: Study, second: Study) -> Comparison | None:
-    """Whether the second is better, worked out once for each pair; None where they share no seed."""
+def compared(first: Study, second: Study) -> Evidence | None:
+    """What their runs say about the difference, worked out once for each pair; None where one has no run."""
     try:
-        return compare(first.runs, second.runs)
+        return evidence(first.runs, second.runs)
     except ValueError:
         return None
 
@@ -138,25 +159,87 @@ def alike(one: Study, other: Study) -> bool:
 # -------------------------------------------------------------------------------------------- what they say, in words
 
 
+@dataclass(frozen=True)
+class CleanAnswer:
+    """What the studies answer to a question in which one thing differs."""
+
+    asked: catalogue.CleanComparison
+    before: Study | None
+    after: Study | None
+    found: Evidence | None  # None until both are measured, and where only one of them has an earlier recipe
+    adjusted: float | None  # its p, adjusted for all the questions that are answered (Holm)
+    questions: int  # how many those are
+
+
+def clean_answers(found: Mapping[str, Study]) -> list[CleanAnswer]:
+    """Every clean comparison, in the catalogue's order, each p adjusted for all of them."""
+    asked = [(each, found.get(each.before), found.get(each.after)) for each in catalogue.CLEAN_COMPARISONS]
+    told = [
+        compared(before, after) if before and after and alike(before, after) else None for _, before, after in asked
+    ]
+    adjusted = holm([each.p if each else None for each in told])
+    questions = sum(p is not None for p in adjusted)
+    return [
+        CleanAnswer(each, before, after, evident, p, questions)
+        for (each, before, after), evident, p in zip(asked, told, adjusted, strict=True)
+    ]
+
+
+def reading(found: Evidence, adjusted: float | None = None, questions: int = 1) -> str:
+    """What the difference may be taken for; where it was one question of many, also among those."""
+    n = f"n {found.pairs or f'{found.first} and {found.second}'}"
+    if found.p is None:
+        return f"cannot be told: the runs have no spread ({n})"
+    if found.told == "cannot be told":
+        return f"cannot be told ({n})"
+    if adjusted is not None and adjusted >= LEVEL:
+        return f"{found.told} if asked alone; not told among {questions} questions ({n})"
+    return f"{found.told} ({n})"
+
+
+def reading_of(answer: CleanAnswer) -> str:
+    """The same of a clean comparison, or why there is none."""
+    if answer.found is not None:
+        return reading(answer.found, answer.adjusted, answer.questions)
+    if answer.before is None or answer.after is None:
+        return "not measured yet"
+    return "no clean comparison: one side has an earlier recipe"
+
+
+def held_in_words(measured: Summary) -> str:
+    """How many of the runs hold the target, and the least of the last epochs on the mean curve."""
+    target = f"{TARGET_ACCURACY:.1%}"
+    if measured.epochs < LAST:
+        return f"With {measured.epochs} of at least {LAST} epochs it cannot hold {target} yet."
+    if measured.n == 1:
+        verb = "holds" if measured.holding else "does not hold"
+        return f"It {verb} {target}: the lowest of its last three epochs is {measured.held:.2%}."
+    return (
+        f"{measured.holding} of {measured.n} runs hold {target} in all of their last three epochs; the mean curve "
+        f"does not go below {measured.held:.2%} there."
+    )
+
+
+def challenge_of(step: catalogue.Step, measured: Summary) -> Conditions:
+    """The challenge's three conditions for the runs of a step."""
+    return conditions(classifier(step.architecture).parameters, measured.epochs, measured.holding, measured.n)
+
+
+def met_in_words(met: Conditions) -> str:
+    """How many of the runs meet the challenge: `3 of 5 runs meet the challenge`; of one run, whether it does."""
+    if met.n == 1:
+        return f"{'meets' if met.meeting else 'misses'} the challenge, by one run"
+    return f"{met.meeting} of {met.n} runs meet the challenge"
+
+
 def judged(step: catalogue.Step, measured: Summary | None) -> str:
-    """In words: does the step's claim hold? Of a step of our own, which claims nothing: does it meet the challenge?"""
+    """In words: what our runs say about the step's claim; of a step of our own, how many meet the challenge."""
     if measured is None:
         return "not measured"
-    so_far = "" if measured.n > 1 else ", by one run"
-    if step.claim:
-        return verdict(step.claim.best_test_accuracy, measured) + so_far
-    return ("meets the challenge" if meets_challenge(step, measured) else "misses the challenge") + so_far
-
-
-def conditions(step: catalogue.Step, measured: Summary) -> tuple[bool, bool, bool]:
-    """The challenge's three: the target held, few enough epochs, few enough parameters."""
-    small = classifier(step.architecture).parameters <= MAX_PARAMETERS
-    return holds(measured), step.recipe.epochs <= MAX_EPOCHS, small
-
-
-def meets_challenge(step: catalogue.Step, measured: Summary) -> bool:
-    """Whether all three conditions are met."""
-    return all(conditions(step, measured))
+    if step.claim is None:
+        return met_in_words(challenge_of(step, measured))
+    verdict = judge_claim(step.claim.best_test_accuracy, measured)
+    return verdict.words if verdict.p is not None else f"{verdict.words} (n {measured.n})"
 
 
 def in_words(measured: Summary) -> str:
@@ -165,21 +248,13 @@ def in_words(measured: Summary) -> str:
     return f"{measured.mean:.2%}{deviation} (n {measured.n})"
 
 
-def in_points(difference: float) -> str:
-    """A difference of accuracies, as fractions, in percentage points: +0.06, −0.12; 0.00 whatever its sign."""
-    text = f"{100 * difference:+.2f}".replace("-", "−")
-    return text if float(text[1:]) else text[1:]
-
-
-def p_in_words(p: float) -> str:
-    """0.060, or a bound where more digits would say nothing: < 0.001, > 0.999."""
-    return "< 0.001" if p < 0.001 else "> 0.999" if p > 0.999 else f"{p:.3f}"
-
-
-def p_stated(p: float) -> str:
-    """p = 0.060, or p < 0.001."""
-    words = p_in_words(p)
-    return f"p {words}" if words[0] in "<>" else f"p = {words}"
+def error_of_images(images: int = IMAGES["test"], accuracy: float = TARGET_ACCURACY) -> str:
+    """What the deviation over seeds must not be taken for: how far the test images themselves may be off."""
+    error = standard_error(accuracy, images)
+    return (
+        f"The deviation is that of the seeds; {images:,} other test images would move each figure by about "
+        f"±{100 * error:.2f} points more ({round(error * images)} images)."
+    )
 
 
 @lru_cache(maxsize=1)

@@ -11,26 +11,31 @@ import streamlit as st
 from core import catalogue
 from core.challenge import MAX_PARAMETERS, TARGET_ACCURACY
 from core.errors import SpecError
+from core.evidence import in_points, interval_in_points, judge_claim, p_in_words, p_stated
 from core.field_claims import moves_field
 from core.receptive_field import pixels_inside
 from core.recipe_words import recipe_words
 from core.spec import Architecture, BatchNorm, describe
-from core.study import Comparison, SeedRun, Study, Summary
+from core.study import SeedRun, Study, Summary
 from core.trace import Layer, Trace, classifier, spell
 from core.vary import changes, dropout_of, has, vary
 from core.words import plural
 from lab import figures
 from lab.resources import sample_digit
 from lab.studies import (
-    alike,
-    compared,
-    in_points,
+    CleanAnswer,
+    challenge_of,
+    clean_answers,
+    error_of_images,
+    held_in_words,
     in_words,
     judged,
+    met_in_words,
     outdated_mark,
     outdated_ones,
     outdated_words,
-    p_in_words,
+    reading_of,
+    studies,
     study_of,
     summarised,
     titles,
@@ -244,7 +249,7 @@ def ladder_rows(steps: list[catalogue.Step], measured: dict[str, Summary]) -> No
                 f"{walked.parameters:,}",
                 str(walked.field.size),
                 f"{step.claim.best_test_accuracy:.2%}" if step.claim else "—",
-                _bold_mean(ours) if ours else "—",
+                f"{_bold_mean(ours)}  \n:small[:gray[{_held_by(ours)}]]" if ours else "—",
                 f":small[:gray[{ours.best_mean:.2%}]]" if ours else "—",
                 f"{judged(step, ours)}{outdated_mark(study_of(step.slug))}" if ours else ":gray[not measured]",
                 f":small[{step.change or 'The start.'}]",
@@ -259,6 +264,10 @@ def _outdated(names: Sequence[str]) -> None:
     for words, those in outdated_ones(study_of(name) for name in dict.fromkeys(names)).items():
         short = ", ".join(titles().get(name, name).split(" ·")[0] for name in those)
         st.caption(f":material/history: **{short}.** {words}")
+
+
+def _held_by(measured: Summary) -> str:
+    return f"{measured.holding} of {measured.n} held {TARGET_ACCURACY:.1%}"
 
 
 def _bold_mean(measured: Summary) -> str:
@@ -445,17 +454,31 @@ def story(step: catalogue.Step, runs: Sequence[SeedRun]) -> None:
 
 
 def measured_sentence(step: catalogue.Step, measured: Summary) -> str:
-    """Mean, deviation and n, the held and the best figure, and the verdict, in words."""
-    runs = "in one run, which has no deviation" if measured.n == 1 else f"over {measured.n} seeds"
-    held = "three epochs" if measured.n == 1 else "three epochs' means"
-    best = "Its best epoch" if measured.n == 1 else "The best epochs"
-    subject = f"The claim of {step.claim.best_test_accuracy:.2%}" if step.claim else "The network"
+    """Mean, deviation and n, how many runs held the target, the best figure, and the verdict, in words."""
+    one = measured.n == 1
     mean = in_words(measured).split(" (")[0]
-    average = "" if measured.n == 1 else " on average"
+    over = "in one run, which has no deviation" if one else f"over {measured.n} seeds"
+    best = "Its best epoch" if one else "The best epochs"
     return (
-        f"**Measured here: {mean}** after the last epoch, {runs} (n {measured.n}). Held: {measured.held:.2%}, the "
-        f"least of the last {held}. {best}, chosen on the test set: {measured.best_mean:.2%}{average}. {subject} "
-        f"**{judged(step, measured)}**."
+        f"**Measured here: {mean}** after the last epoch, {over} (n {measured.n}). {held_in_words(measured)} "
+        f"{best}, chosen on the test set: {measured.best_mean:.2%}{'' if one else ' on average'}. "
+        f"{verdict_sentence(step, measured)} {error_of_images()}"
+    )
+
+
+def verdict_sentence(step: catalogue.Step, measured: Summary) -> str:
+    """What the runs say about the step's claim, and how sure that is; of a step of our own, of the challenge."""
+    if step.claim is None:
+        return f"**{met_in_words(challenge_of(step, measured)).capitalize()}.**"
+    claim = step.claim.best_test_accuracy
+    verdict = judge_claim(claim, measured)
+    if verdict.interval is None or verdict.p is None:
+        spread = "has no spread" if measured.n == 1 else "have no spread"
+        return f"Whether the claim of {claim:.2%} fits **cannot be told**: {plural(measured.n, 'run')} {spread}."
+    low, high = verdict.interval
+    return (
+        f"The claim of {claim:.2%}, the best epoch of one run, is **{verdict.words}**: of further runs of ours, 95 in "
+        f"100 would have their best epoch between {low:.2%} and {min(high, 1.0):.2%} ({p_stated(verdict.p)})."
     )
 
 
@@ -469,7 +492,8 @@ def provenance(runs: Sequence[SeedRun], precision: str = "fp32") -> str:
 
 def comparison_table(step: catalogue.Step) -> None:
     """The step's clean comparisons, one thing changed in each; nothing for a step that has none."""
-    rows = [_comparison_row(each) for each in catalogue.CLEAN_COMPARISONS if each.step == step.slug]
+    answers = [each for each in clean_answers(studies()) if each.asked.step == step.slug]
+    rows = [_comparison_row(each) for each in answers]
     if rows:
         st.markdown("**Clean comparisons.** Between before and after only that changes which the question names.")
         st.table(pd.DataFrame(rows).set_index("question"))
@@ -482,44 +506,36 @@ def comparison_table(step: catalogue.Step) -> None:
             ]
         )
         st.caption(
-            "Last epoch's test accuracy, mean ± standard deviation. The difference and p are of the seeds that both "
-            "have (paired): p is the chance of a difference so high if there were none (one-sided)."
+            "Last epoch's test accuracy, mean ± standard deviation over the seeds. The difference is that of the seeds "
+            "that both have (paired); its interval is right for 95 of 100 such comparisons. p is the chance of a "
+            "difference at least this large, up or down, if there were none (two-sided t-test). Adjusted: corrected "
+            f"for the {answers[0].questions} questions that the lab asks of its studies (Holm). {error_of_images()}"
         )
 
 
-def _comparison_row(comparison: catalogue.CleanComparison) -> dict[str, str]:
+def _comparison_row(answer: CleanAnswer) -> dict[str, str]:
     """Question, both sides, their difference, and what it may be taken for."""
-    before, after = study_of(comparison.before), study_of(comparison.after)
-    found = compared(before, after) if before and after else None
+    found, asked = answer.found, answer.asked
     return {
-        "question": comparison.question,
-        "before": _side(comparison.before, before),
-        "after": _side(comparison.after, after),
+        "question": asked.question,
+        "before": _side(asked.before, answer.before),
+        "after": _side(asked.after, answer.after),
         "difference, points": in_points(found.difference) if found else "—",
-        "n pairs": str(found.n) if found else "—",
-        "p, one-sided": "—" if found is None or found.p is None else p_in_words(found.p),
-        "reading": _read(before, after, found),
+        "95% interval": interval_in_points(found.interval) if found else "—",
+        "p": _p_in_cell(found.p if found else None),
+        "p, adjusted": _p_in_cell(answer.adjusted),
+        "reading": reading_of(answer),
     }
 
 
-def _read(before: Study | None, after: Study | None, found: Comparison | None) -> str:
-    if before is None or after is None or found is None:
-        return "not measured yet"
-    return reading(found) if alike(before, after) else "no clean comparison: one side has an earlier recipe"
+def _p_in_cell(p: float | None) -> str:
+    """The cells of st.table are Markdown, in which a line that begins with > is a quotation."""
+    return "—" if p is None else p_in_words(p).replace(">", "\\>")
 
 
 def _side(name: str, study: Study | None) -> str:
     measured = summarised(study.runs) if study else None
     return f"{titles().get(name, name)}: {in_words(measured) if measured else 'not measured yet'}{outdated_mark(study)}"
-
-
-def reading(comparison: Comparison) -> str:
-    """What a comparison's p may be taken for, at 5% on either side."""
-    if comparison.p is None:
-        return f"n {comparison.n}: no p"
-    if comparison.p < 0.05:
-        return "better, hardly by chance"
-    return "worse, hardly by chance" if comparison.p > 0.95 else f"no difference that {comparison.n} runs can show"
 
 
 def errata_table(title: str, errata: tuple[catalogue.Erratum, ...]) -> None:

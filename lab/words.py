@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import html
+import os
 import re
+from pathlib import Path
 
 import streamlit as st
 
 from core.errors import LabError
+from lab.runs import lab_home
+
+ROOT = Path(__file__).resolve().parents[1]
 
 # Links, images, tags, code, formulas, colours, emphasis, headings, tables, &lt;. Within a word an underscore means
 # nothing.
@@ -34,6 +39,13 @@ def plotted(text: str) -> str:
     return html.escape(" ".join(text.split()), quote=False).replace("%{", f"%{JOINER}{{")
 
 
+def without_folders(text: str) -> str:
+    """The text with its files named from the lab's own folders on: where those stand on the server is for its log."""
+    for folder in (lab_home(), ROOT):
+        text = text.replace(f"{folder}{os.sep}", "")
+    return text
+
+
 def show_error(error: LabError) -> None:
-    """The error's sentence in a red box, word for word."""
-    st.error(escaped(str(error)))
+    """The error's sentence in a red box."""
+    st.error(escaped(without_folders(str(error))))

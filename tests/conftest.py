@@ -1,4 +1,8 @@
-"""What the tests stand on: a home of their own, no network, and the things a machine may not have."""
+"""What the tests stand on: a home of their own, no network, and the things a machine may not have.
+
+A test has no data set unless it asks for MNIST by a fixture. So what works only where MNIST is fails on every machine.
+Where LAB_TESTS_REQUIRE names mnist, all tests have it: the lab has to work with it and without it.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +23,13 @@ from core.mnist import data_root, is_present
 settings.register_profile("lab", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("lab")
 
+REQUIRED = os.environ.get("LAB_TESTS_REQUIRE", "").split(",")
+
+_data = os.environ.setdefault("LAB_TESTS_DATA", str(data_root()))  # a process that pytest-xdist starts inherits it
 _session_home = tempfile.TemporaryDirectory(prefix="lab-tests-")  # for what starts before any test's own home is set
 os.environ["LAB_HOME"] = _session_home.name
 os.environ["LAB_OFFLINE"] = "1"
+os.environ["LAB_DATA"] = _data if "mnist" in REQUIRED else str(Path(_session_home.name) / "no data")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -46,12 +54,20 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     return folder
 
 
+@pytest.fixture(scope="session")
+def mnist() -> Path:
+    """The folder that holds the data set MNIST, for a process that is given it as LAB_DATA."""
+    root = Path(_data)
+    if not is_present("MNIST", root):
+        absent("mnist", f"MNIST is not in {root}; set LAB_DATA, or run python -m lab data --download")
+    return root
+
+
 @pytest.fixture
-def mnist_raw() -> Path:
-    """The folder with MNIST's four files."""
-    if not is_present("MNIST"):
-        absent("mnist", f"MNIST is not in {data_root()}; set LAB_DATA, or run python -m lab data --download")
-    return data_root() / "MNIST" / "raw"
+def mnist_raw(mnist: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder with MNIST's four files; the test finds the data set in its usual place."""
+    monkeypatch.setenv("LAB_DATA", str(mnist))
+    return mnist / "MNIST" / "raw"
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +82,7 @@ def browser_path() -> Path:
 
 def absent(what: str, reason: str) -> NoReturn:
     """Skip the test; fail it where LAB_TESTS_REQUIRE, a comma-separated list, names what is absent."""
-    if what in os.environ.get("LAB_TESTS_REQUIRE", "").split(","):
+    if what in REQUIRED:
         pytest.fail(f"LAB_TESTS_REQUIRE names {what}: {reason}")
     pytest.skip(reason)
 

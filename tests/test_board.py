@@ -45,7 +45,9 @@ def test_the_three_conditions_are_told_apart(store: RunStore) -> None:
     made_run(store, GOOD, owner="large", architecture=LARGE)
     made_run(store, [0.9] * 11 + GOOD, owner="long")  # 16 epochs
     made_run(store, [0.9950, 0.9950], owner="brief")  # two epochs hold nothing yet
-    found = {each.owner: (each.held, each.short, each.small) for each in on_board(store)}
+    found = {
+        each.owner: (each.challenge.mostly_held, each.challenge.short, each.challenge.small) for each in on_board(store)
+    }
     assert found == {
         "passes": (True, True, True),
         "dips": (False, True, True),

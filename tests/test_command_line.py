@@ -97,7 +97,7 @@ def test_steps_are_the_ladder_in_order(document: Command) -> None:
     assert [step["slug"] for step in steps] == [step.slug for step in LADDER]
     assert len(steps) == 21
     shape = {"slug", "lineage", "title", "parameters", "macs", "receptive_field", "claimed_test_accuracy"}
-    shape |= {"test_accuracy_mean", "test_accuracy_sd", "n", "held_test_accuracy", "verdict"}
+    shape |= {"test_accuracy_mean", "test_accuracy_sd", "n", "held_test_accuracy", "runs_that_held", "verdict"}
     for step in steps:
         assert set(step) == shape
         assert str(step["parameters"]) in step["slug"]  # the slugs carry the write-ups' counts

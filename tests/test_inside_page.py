@@ -167,10 +167,17 @@ def test_the_film_keeps_no_more_channels_than_it_shows() -> None:
         assert np.array_equal(kernels[0], whole[:count, 0])
 
 
-def test_epochs_are_listed_in_order_and_half_written_ones_left_out(tiny: str, home: Path) -> None:
+def test_epochs_are_listed_in_order_and_those_that_cannot_be_read_with_the_reason(tiny: str, home: Path) -> None:
     (home / "run" / SNAPSHOTS / "epoch-001.safetensors").unlink()
     (found,) = [shelved for shelved in shelf.own() if shelved.reference == tiny]
-    assert [each.card.epoch for each in snapshots(found)] == [0, 2]
+    whole, damaged = snapshots(found)
+    assert [each.card.epoch for each in whole] == [0, 2]
+    reason = "its weights, epoch-001.safetensors, are missing"
+    assert [(each.reference, each.reason) for each in damaged] == [("snapshots/epoch-001", reason)]
+    app = opened(PAGE, checkpoint=tiny)
+    assert not app.exception
+    assert "1 epoch cannot be read" in [panel.label for panel in app.expander]
+    assert reason in said(app)
 
 
 def test_a_shipped_checkpoint_says_how_epochs_would_be_kept() -> None:
@@ -205,12 +212,12 @@ def drawn(app: AppTest, strokes: list[tuple[int, int]]) -> AppTest:
 
 def test_a_drawing_is_prepared_and_looked_into() -> None:
     app = opened(PAGE, **{"from": "Drawing", "checkpoint": "c6-steplr-7416"})
-    assert "Draw a digit on the left" in app.info[0].value
+    assert "Draw a digit on the left" in said(app)
     drawn(app, SEVEN)
     assert not app.exception
     assert "Your drawing, prepared as MNIST was. Read as **7**" in said(app)
     next(button for button in app.button if button.label == "Clear").click().run()
-    assert "Draw a digit on the left" in app.info[0].value
+    assert "Draw a digit on the left" in said(app)
 
 
 def test_the_drawing_from_the_page_draw_is_taken_where_there_is_none_here() -> None:

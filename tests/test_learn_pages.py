@@ -83,8 +83,8 @@ def test_the_ladder_shows_mean_n_and_verdict_of_a_study(made_up_studies: Path) -
     written(made_up_studies, "c6-steplr-7416", (0.9930, 0.9934, 0.9938))
     app = opened("pages/learn/ladder.py")
     words = [each.value for each in app.markdown]
-    assert "**99.34%** ± 0.04 (n 3)" in words
-    assert words.count("holds only as a best epoch") == 1  # every run was once at 99.51%, above the claim of 99.45%
+    assert "**99.34%** ± 0.04 (n 3)  \n:small[:gray[0 of 3 held 99.4%]]" in words
+    assert words.count("cannot be told (n 3)") == 1  # every run was once at 99.51%: without a spread, no interval
     assert words.count(":gray[not measured]") == len(catalogue.LADDER) - 1
 
 
@@ -98,7 +98,8 @@ def test_the_ladder_shows_every_shipped_study_with_its_verdict() -> None:
         measured = studies.summarised(study.runs)
         assert measured is not None, f"the study of {step.slug} has no figures"
         mean, *deviation = studies.in_words(measured).split(" ", 1)
-        row = words.index(" ".join([f"**{mean}**", *deviation]))
+        held = f":small[:gray[{measured.holding} of {measured.n} held 99.4%]]"
+        row = words.index(f"{' '.join([f'**{mean}**', *deviation])}  \n{held}")
         assert studies.judged(step, measured) in words[row:]
 
 
@@ -158,11 +159,11 @@ def test_a_steps_page_compares_one_change_at_a_time(made_up_studies: Path) -> No
     schedule, rest = app.table[0].value.to_dict("records")
     assert schedule["before"] == "C5 · Rotation: 99.02% ± 0.02 (n 3)"
     assert schedule["after"] == "C5 with C6's schedule: 99.32% ± 0.01 (n 3)"
-    assert (schedule["difference, points"], schedule["n pairs"]) == ("+0.30", "3")
+    assert (schedule["difference, points"], schedule["95% interval"]) == ("+0.30", "+0.28 to +0.32")
     # By hand: differences 0.31, 0.30, 0.29; t = 0.30 / (0.01 / sqrt 3) = 51.96; p with 2 degrees of freedom
-    assert schedule["p, one-sided"] == "< 0.001"
-    assert schedule["reading"] == "better, hardly by chance"
-    assert rest["reading"] == "not measured yet"
+    assert schedule["p"] == "< 0.001"
+    assert schedule["reading"] == "better (n 3)"
+    assert rest["reading"] == "cannot be told (n 3 and 1)", "no seed is shared: one run against several"
     assert "ReLU now stands before batch norm" in said(app)
 
 

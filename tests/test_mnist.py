@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import os
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -184,3 +187,39 @@ def test_where_there_is_no_mnist_the_embedded_digits_stand_in(tmp_path: Path, mo
     assert set(dataset.test.labels.tolist()) == set(range(10))
     with pytest.raises(DataError, match="MNIST is not there"):
         load("MNIST")
+
+
+# ----------------------------------------------------------------------------------------------------- and these tests
+
+TESTS = """
+from core.mnist import is_present
+
+def test_that_says_nothing():
+    assert not is_present("MNIST")
+
+def test_that_asks(mnist_raw):
+    assert is_present("MNIST") and (mnist_raw / "train-labels-idx1-ubyte").is_file()
+
+def test_that_says_nothing_afterwards():
+    assert not is_present("MNIST")
+"""
+
+
+def test_a_test_has_mnist_only_where_it_asks_for_it_or_where_all_are_to_have_it(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "MNIST" / "raw"
+    folder.mkdir(parents=True)
+    for stem in STEMS:
+        (folder / stem).touch()  # whether they are whole is for the reader to say
+    (tmp_path / "test_three.py").write_text(TESTS)
+    here = {name: value for name, value in os.environ.items() if not name.startswith(("LAB_", "PYTEST_"))}
+    here |= {"LAB_DATA": str(tmp_path / "data"), "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "1", "-p", "tests.conftest", "--rootdir", "."]
+
+    def said(**more: str) -> str:
+        return subprocess.run(
+            command, cwd=tmp_path, env=here | more, capture_output=True, text=True, check=False
+        ).stdout
+
+    assert "3 passed" in said()
+    assert "2 passed, 1 skipped" in said(LAB_DATA=str(tmp_path / "none"))
+    assert "2 failed, 1 passed" in said(LAB_TESTS_REQUIRE="browser,mnist")

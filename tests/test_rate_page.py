@@ -196,7 +196,7 @@ def test_every_schedule_is_drawn_with_the_loops_own_rates() -> None:
 # ------------------------------------------------------------------------------------------------ before a run on Train
 
 
-def test_a_prediction_a_nickname_and_snapshots_go_with_the_run(store: RunStore) -> None:
+def test_a_prediction_a_nickname_and_snapshots_go_with_the_run(store: RunStore, mnist_raw: Path) -> None:
     app = opened(TRAIN, step=C3.slug, me="Ada")
     app.toggle(key=f"{C3.slug}-commit").set_value(True).run()
     app.number_input(key=f"{C3.slug}-predicted-accuracy").set_value(99.25)
@@ -209,6 +209,21 @@ def test_a_prediction_a_nickname_and_snapshots_go_with_the_run(store: RunStore) 
     assert prediction_from_json(run.prediction) == Prediction(0.9925, "neither", "better")
     assert (run.owner, run.snapshots) == ("Ada", True)
     assert "Predicted by Ada: 99.25%, neither, better." in said(app)
+
+
+def test_a_run_on_other_digits_is_not_predicted_against_the_step_before_it(
+    store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_DATA", str(tmp_path))
+    app = opened(TRAIN, step=C3.slug, me="Ada")
+    app.toggle(key=f"{C3.slug}-commit").set_value(True).run()
+    app.number_input(key=f"{C3.slug}-predicted-accuracy").set_value(85)
+    app.segmented_control(key=f"{C3.slug}-predicted-fit").set_value("neither")
+    assert f"{C3.slug}-predicted-against" not in [control.key for control in app.segmented_control]
+    button(app, "Start training")
+    run = store.get(app.query_params["run"])
+    store.request_stop(run.id)
+    assert (run.dataset, prediction_from_json(run.prediction)) == (EMBEDDED, Prediction(0.85, "neither", None))
 
 
 def test_nothing_is_predicted_or_kept_unless_it_is_asked_for(store: RunStore) -> None:

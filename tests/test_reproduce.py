@@ -153,4 +153,4 @@ def test_a_row_says_mean_deviation_and_n() -> None:
         row = next((line for line in written(studies()).splitlines() if line.startswith(f"| `{found.name}`")), None)
         if row is not None:
             measured = summary(found.runs)
-            assert f"{in_words(measured)} | {measured.held:.2%} | {measured.best_mean:.2%} |" in row
+            assert f"{in_words(measured)} | {measured.holding} of {measured.n} | {measured.held:.2%} | " in row

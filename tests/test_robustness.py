@@ -17,6 +17,7 @@ from core.embedded_digits import embedded_digits
 from core.errors import CheckpointError
 from core.evaluation import predict
 from core.mnist import load_split
+from core.proportion import standard_error
 from core.recipe import Augmentation, Jitter
 from core.resident import examples
 from core.robustness import (
@@ -27,7 +28,6 @@ from core.robustness import (
     Robustness,
     is_current,
     read_robustness,
-    standard_error,
     write_robustness,
 )
 from core.vision import torchvision

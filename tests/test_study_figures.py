@@ -10,12 +10,13 @@ import pytest
 
 from core import catalogue
 from core.challenge import MAX_PARAMETERS
+from core.evidence import Evidence
 from core.history import EpochRecord
-from core.study import Comparison, SeedRun, Study, Summary
+from core.study import SeedRun, Study, Summary
 from lab import figures, studies
 from lab.figures import LadderPoint
 from lab.labels import shared
-from lab.widgets import ladder_points, provenance, reading
+from lab.widgets import ladder_points, provenance
 
 
 def made_up(seed: int, *accuracies: float) -> SeedRun:
@@ -31,7 +32,7 @@ def made_up_study(name: str, runs: tuple[SeedRun, ...]) -> Study:
 
 
 def summarised(mean: float, sd: float | None = 0.0004, n: int = 5) -> Summary:
-    return Summary(n, mean, sd, mean - 0.0005, mean + 0.0005, sd)
+    return Summary(n, 15, mean, sd, mean - 0.0005, 0, mean + 0.0005, sd)
 
 
 def point(label: str, parameters: int, mean: float | None, claimed: float | None = 0.993) -> LadderPoint:
@@ -151,26 +152,34 @@ def test_a_write_ups_log_is_drawn_without_runs_of_ours() -> None:
     assert list(log.y) == pytest.approx([98.0, 99.0])
 
 
+def evidence_of(difference: float, interval: tuple[float, float] | None, p: float | None) -> Evidence:
+    return Evidence("paired", 5, 5, 5, difference, 0.001 if interval else None, interval, p)
+
+
 @pytest.mark.parametrize(
-    ("comparison", "words"),
+    ("found", "adjusted", "words"),
     [
-        (Comparison(5, 0.001, 0.01), "better, hardly by chance"),
-        (Comparison(5, 0.0001, 0.4), "no difference that 5 runs can show"),
-        (Comparison(5, -0.001, 0.99), "worse, hardly by chance"),
-        (Comparison(1, 0.001, None), "n 1: no p"),
+        (evidence_of(0.001, (0.0001, 0.0019), 0.01), None, "better (n 5)"),
+        (evidence_of(0.001, (0.0001, 0.0019), 0.01), 0.04, "better (n 5)"),
+        (evidence_of(0.001, (0.0001, 0.0019), 0.01), 0.18, "better if asked alone; not told among 18 questions (n 5)"),
+        (evidence_of(0.001, (-0.0001, 0.0021), 0.06), 0.8, "cannot be told (n 5)"),
+        (evidence_of(-0.001, (-0.0019, -0.0001), 0.01), None, "worse (n 5)"),
+        (evidence_of(0.001, None, None), None, "cannot be told: the runs have no spread (n 5)"),
     ],
 )
-def test_a_reading_says_no_more_than_p_does(comparison: Comparison, words: str) -> None:
-    assert reading(comparison) == words
+def test_a_reading_says_no_more_than_the_interval_does(found: Evidence, adjusted: float | None, words: str) -> None:
+    assert studies.reading(found, adjusted, 18) == words
 
 
-def test_a_step_of_our_own_is_judged_by_the_challenge() -> None:
+def test_a_step_of_our_own_is_judged_by_how_many_runs_meet_the_challenge() -> None:
     own = replace(catalogue.by_slug("c6-steplr-7416"), claim=None)
-    assert studies.judged(own, Summary(5, 0.9945, 0.0003, 0.9940, 0.9947, 0.0002)) == "meets the challenge"
-    assert studies.judged(own, Summary(5, 0.9945, 0.0003, 0.9939, 0.9947, 0.0002)) == "misses the challenge"
-    large = replace(catalogue.by_slug("b3-gap-8008"), claim=None)  # eight parameters too many
-    assert studies.judged(large, Summary(5, 0.9945, 0.0003, 0.9944, 0.9947, 0.0002)) == "misses the challenge"
-    assert studies.judged(own, None) == "not measured"
+    figures = Summary(5, 15, 0.9945, 0.0003, 0.9940, 3, 0.9947, 0.0002)
+    assert studies.judged(own, figures) == "3 of 5 runs meet the challenge"
+    assert studies.judged(own, replace(figures, epochs=16)) == "0 of 5 runs meet the challenge"
+    assert studies.judged(own, replace(figures, n=1, holding=1)) == "meets the challenge, by one run"
+    assert studies.judged(own, replace(figures, n=1, holding=0)) == "misses the challenge, by one run"
+    large = replace(catalogue.by_slug("b1-setup-10970"), claim=None)
+    assert studies.judged(large, figures) == "0 of 5 runs meet the challenge"
 
 
 def test_how_runs_came_about_is_told_once() -> None:

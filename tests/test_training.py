@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from core import catalogue
 from core.averaging import Average
 from core.dropout import Dropout
 from core.embedded_digits import embedded_digits
@@ -43,7 +44,8 @@ from core.recipe import (
 )
 from core.resident import available_devices, choose_device, grey, normalised, resident
 from core.spec import Architecture, BatchNorm, Conv, Flatten, GlobalAvgPool, Linear, LogSoftmax
-from core.training import EpochEnd, Points, RateFound, State, first_images, loss_of, train
+from core.spec import Dropout as DropoutOp
+from core.training import EpochEnd, Points, RateFound, State, first_images, loss_of, sample, train
 from tests.tiny import PLAIN, TINY, same, tiny_data, trained
 
 AUGMENTED = Augmentation(rotation=Jitter(10), translation=Jitter(0.1, 0.5), contrast=Jitter(0.2))
@@ -210,7 +212,7 @@ def test_the_average_of_the_weights_is_that_of_a_hand_computation() -> None:
 
 def test_the_average_is_torchs_with_batch_norms_figures_and_its_counts_are_copied() -> None:
     network, images = build(TINY, 1), torch.rand(8, 1, 28, 28)
-    ours = Average(network, 0.7)
+    ours = Average(network, Recipe(ema_decay=0.7))
     theirs = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.7), use_buffers=True)
     optimizer = torch.optim.SGD(network.parameters(), 0.1)
     for _ in range(5):
@@ -229,6 +231,63 @@ def test_the_average_is_torchs_with_batch_norms_figures_and_its_counts_are_copie
     assert not same(ours.network.state_dict(), network.state_dict())
 
 
+def test_an_average_that_warms_up_follows_torchs_with_the_decay_of_each_iteration() -> None:
+    recipe = Recipe(ema_decay=0.6, ema_warm_up=True)
+    decays = [min(0.6, (1 + t) / (10 + t)) for t in range(20)]
+    assert [recipe.ema_decay_at(t) for t in range(20)] == decays
+    assert decays[-1] == 0.6, "the warm-up has ended"
+    network, images = build(TINY, 1), torch.rand(8, 1, 28, 28)
+    ours = Average(network, recipe)
+    theirs = AveragedModel(
+        network,
+        multi_avg_fn=lambda averaged, current, count: get_ema_multi_avg_fn(decays[int(count)])(
+            averaged, current, count
+        ),
+        use_buffers=True,
+    )
+    optimizer = torch.optim.SGD(network.parameters(), 0.1)
+    for _ in range(20):
+        F.cross_entropy(network.train()(images), torch.arange(8)).backward()
+        optimizer.step()
+        ours.update()
+        theirs.update_parameters(network)
+    expected = theirs.module.state_dict()
+    for name, tensor in ours.network.state_dict().items():
+        if tensor.is_floating_point():
+            torch.testing.assert_close(tensor, expected[name], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("warm_up", [False, True])
+def test_a_run_whose_weights_are_averaged_goes_on_to_the_very_same_average(warm_up: bool) -> None:
+    recipe = Recipe(epochs=3, batch_size=30, learning_rate=0.05, ema_decay=0.95, ema_warm_up=warm_up)
+    data, network = tiny_data(), build(TINY, 1)
+    ends = [copy.deepcopy(event) for event in train(network, data, recipe) if isinstance(event, EpochEnd)]
+    resumed = [event for event in train(build(TINY, 9), data, recipe, ends[0].state) if isinstance(event, EpochEnd)]
+    assert same(resumed[-1].weights, ends[-1].weights)
+
+
+@pytest.mark.slow
+def test_after_one_epoch_of_mnist_the_averaged_network_of_d8_is_worth_testing(mnist_raw: Path) -> None:
+    step = catalogue.by_slug("d8-third-2495")
+    recipe = replace(step.recipe, epochs=1)
+    assert recipe.ema_decay == 0.998
+    (end,) = [
+        event
+        for event in train(build(step.architecture, 1), resident(load("MNIST"), recipe, torch.device("cpu")), recipe)
+        if isinstance(event, EpochEnd)
+    ]
+    assert end.record.test_accuracy > 0.95, "54.57% with a constant decay"
+
+
+@pytest.mark.parametrize("slug", [step.slug for step in catalogue.OURS if step.recipe.ema_decay])
+def test_on_few_images_an_averaged_network_follows_its_training(slug: str) -> None:
+    step = catalogue.by_slug(slug)
+    recipe = replace(step.recipe, epochs=5)  # 60 iterations; the average of D6 to D8 spans 500 in the end
+    *_, end = train(build(step.architecture, 1), resident(load(EMBEDDED), recipe, torch.device("cpu")), recipe)
+    assert isinstance(end, EpochEnd)
+    assert end.record.test_accuracy > 0.6, "with a constant decay it was 10.28%, even after 8 epochs"
+
+
 @pytest.mark.parametrize("ema_decay", [0.0, 0.9])
 @pytest.mark.parametrize("tested", [None, RangeTest(iterations=20)])
 def test_a_network_is_copied_only_for_what_the_recipe_asks_and_never_with_the_runs_generator(
@@ -244,6 +303,25 @@ def test_a_network_is_copied_only_for_what_the_recipe_asks_and_never_with_the_ru
     network = nn.Sequential(Watched(0.1), *build(PLAIN, 1))
     list(train(network, tiny_data(), Recipe(epochs=1, batch_size=50, ema_decay=ema_decay, range_test=tested)))
     assert copied == [None] * ((ema_decay > 0) + (tested is not None))
+
+
+def test_the_last_epoch_says_what_training_images_give_without_dropout_and_augmentation() -> None:
+    hard = Architecture("hard", (*PLAIN.ops[:-2], DropoutOp(0.5), *PLAIN.ops[-2:]))
+    recipe = Recipe(epochs=3, batch_size=50, learning_rate=0.05, augmentation=Augmentation(rotation=Jitter(60)))
+    data, network = tiny_data(), build(hard, 1)
+    *others, last = [event.record for event in train(network, data, recipe) if isinstance(event, EpochEnd)]
+    assert {each.plain_train_accuracy for each in others} == {None}
+    assert (last.plain_train_loss, last.plain_train_accuracy) == evaluate(network, data.train, data.normalisation)
+
+
+def test_a_sample_of_the_training_images_is_the_same_each_time_and_from_all_over() -> None:
+    examples = tiny_data().train
+    few = sample(examples, 10)
+    assert len(few) == 10
+    assert torch.equal(few.images[0], examples.images[0])
+    assert torch.equal(few.images[-1], examples.images[-1])
+    assert torch.equal(few.images, sample(examples, 10).images)
+    assert torch.equal(sample(examples, 10**9).images, examples.images)
 
 
 def test_the_rates_of_a_run_are_those_the_recipe_foretells() -> None:
@@ -384,6 +462,18 @@ def test_a_validation_loss_that_is_no_number_ends_the_run_too() -> None:
     )
     with pytest.raises(TrainingError, match=r"epoch 0: .* the validation loss is (nan|inf)"):
         list(train(network, data, Recipe(epochs=2)))
+
+
+def test_a_loss_that_is_finite_and_beyond_all_bounds_ends_the_run_too() -> None:
+    for scale, ends in ((1e15, False), (1e30, True), (1e35, True)):
+        network = build(PLAIN, 1)
+        network.register_forward_hook(lambda module, given, logits, scale=scale: logits * scale)
+        events = train(network, tiny_data(), Recipe(epochs=1, batch_size=150, learning_rate=1e-9))
+        if ends:
+            with pytest.raises(TrainingError, match=r"iteration 0: the loss is \d\.\de\+\d\d \(more than 1e\+19\)"):
+                list(events)
+        else:
+            assert 1e13 < next(event.losses[0] for event in events if isinstance(event, Points)) < 1e18
 
 
 def test_a_rate_that_is_far_too_high_is_an_error_of_ours() -> None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from core import catalogue
-from core.challenge import MAX_EPOCHS, MAX_PARAMETERS
+from core.challenge import Conditions, conditions
 from core.errors import LabError
 from core.history import EpochRecord
 from core.recipe import recipe_from_json
-from core.study import LAST, SeedRun, Summary, holds, pareto_front
+from core.study import SeedRun, Summary, pareto_front
 from core.trace import classifier
 from lab.compare.entries import key_of
 from lab.runs import Run
@@ -41,26 +41,14 @@ class Standing:
     note: str = ""  # what else one should know
 
     @property
-    def small(self) -> bool:
-        return self.parameters <= MAX_PARAMETERS
-
-    @property
-    def short(self) -> bool:
-        return self.epochs <= MAX_EPOCHS
-
-    @property
-    def held(self) -> bool:
-        """At least 99.4% in each of the last three epochs, of several seeds on average; so it takes three epochs."""
-        return self.epochs >= LAST and holds(self.figures)
-
-    @property
-    def conditions(self) -> int:
-        """How many of the three are met."""
-        return self.small + self.short + self.held
+    def challenge(self) -> Conditions:
+        """The challenge's three conditions, for its runs."""
+        return conditions(self.parameters, self.epochs, self.figures.holding, self.figures.n)
 
     @property
     def passed(self) -> bool:
-        return self.conditions == 3
+        """Whether the run meets the challenge; of several seeds, whether more than half of them do."""
+        return self.challenge.mostly_met
 
     @property
     def who(self) -> str:
@@ -80,7 +68,7 @@ def standings(rows: Iterable[Sequence[Run]], history: Histories) -> tuple[Standi
 def _rank(each: Standing) -> tuple[float, ...]:
     if each.passed:
         return (0, each.parameters, -each.figures.held, each.ended)
-    return (3 - each.conditions, -each.figures.held, each.parameters, each.ended)
+    return (3 - each.challenge.met, -each.figures.held, each.parameters, each.ended)
 
 
 def _standing(members: Sequence[Run], history: Histories) -> Standing | None:

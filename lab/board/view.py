@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from core.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
+from core.challenge import LAST, MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
 from core.errors import LabError, RunError
-from core.study import LAST
 from core.words import plural
 from lab.board import figures as board_figures
 from lab.board.ranking import CHALLENGE_DATA, Standing, chosen, ladder
@@ -95,9 +94,15 @@ def _board(everyone: Sequence[Standing], with_ladder: bool) -> None:
 
 def _headline(here: Sequence[Standing]) -> None:
     passed = [each for each in here if each.passed]
-    fitting = sorted((each for each in here if each.small and each.short), key=lambda each: -each.figures.held)
+    fitting = sorted(
+        (each for each in here if each.challenge.small and each.challenge.short), key=lambda each: -each.figures.held
+    )
     figures = (
-        ("Meet the challenge", f"{len(passed)} of {len(here)}", "all three conditions"),
+        (
+            "Meet the challenge",
+            f"{sum(each.challenge.meeting for each in here)} of {sum(each.figures.n for each in here)}",
+            "runs, by all three conditions",
+        ),
         (
             "Smallest that meets it",
             f"{passed[0].parameters:,}" if passed else "—",
@@ -139,14 +144,17 @@ def _table(some: Sequence[Standing], key: str) -> None:
 
 
 def _row(place: int, each: Standing) -> dict[str, object]:
+    met, n = each.challenge, each.figures.n
+    of_runs = "" if n == 1 else f", {met.meeting} of {n} runs"
+    held = f"{each.figures.held:.2%}" if n == 1 else f"{met.holding} of {n} runs, mean {each.figures.held:.2%}"
     return {
         "": place,
         "nickname": each.owner or None,
         "network": each.name,
-        "challenge": f"{YES} meets it" if each.passed else f"{NO} misses it",
-        f"≥ {TARGET_ACCURACY:.1%} held": _condition(each.held, f"{each.figures.held:.2%}"),
-        f"≤ {MAX_EPOCHS} epochs": _condition(each.short, f"{each.epochs}"),
-        f"≤ {MAX_PARAMETERS:,} parameters": _condition(each.small, f"{each.parameters:,}"),
+        "challenge": f"{YES} meets it{of_runs}" if each.passed else f"{NO} misses it{of_runs}",
+        f"≥ {TARGET_ACCURACY:.1%} held": _condition(met.mostly_held, held),
+        f"≤ {MAX_EPOCHS} epochs": _condition(met.short, f"{each.epochs}"),
+        f"≤ {MAX_PARAMETERS:,} parameters": _condition(met.small, f"{each.parameters:,}"),
         "last epoch": in_words(each.figures),
         "data": each.dataset,
         "tags": ", ".join(each.tags) or None,
@@ -161,8 +169,9 @@ def _condition(met: bool, figure: str) -> str:
 def explanation() -> None:
     """How the board reads."""
     st.caption(
-        f"**Held** is the least test accuracy of the last {LAST} epochs; of several seeds, of their means. A run of "
-        "fewer epochs holds nothing yet."
+        f"A run **holds** {TARGET_ACCURACY:.1%} when all of its last {LAST} epochs reach it; a run of fewer epochs "
+        "holds nothing yet. Several seeds in one row count as passed when more than half of their runs are; the figure "
+        "is then the least of the last epochs on their mean curve."
     )
     st.caption(
         "First come those that meet all three conditions, the smallest first; then those that miss one, two, three. "

@@ -17,7 +17,7 @@ from core.study import SeedRun, Study, Summary, median_run
 from core.trace import trace
 from lab.runs import Run, RunStore
 from lab.shelf import shipped
-from lab.studies import run_of, studies, summarised, titles
+from lab.studies import run_of, studies, summarised, titles, why_unreadable
 
 MOST = 8  # entries in one comparison: more lines than that cannot be told apart
 UNFINISHED = ("queued", "running")
@@ -86,6 +86,8 @@ def find(store: RunStore, key: str) -> Entry:
         return of_runs(store, members, key)
     if entry := _of_shipped(key):
         return entry
+    if reason := why_unreadable(key):
+        raise RunError(f"the study {short(key)} cannot be read: {reason}")
     raise RunError(f"there is no run, no group of runs and no shipped study {short(key)} here")
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.errors import CheckpointError, DataError, LabError
-from core.evidence import evidence
+from core.evidence import evidence, holm, in_points, interval_in_points, p_in_words
 from core.mistakes import Predictions, ordered
 from core.mnist import best_present, is_present
 from core.pairs import Pair, pair
@@ -29,8 +29,8 @@ from lab.compare.words import (
 from lab.live_plot import live_plot
 from lab.mistakes import gallery
 from lab.resources import predictions, split
-from lab.shelf import Shelved, find
-from lab.studies import in_points, in_words, p_in_words
+from lab.shelf import Shelved, absence, find
+from lab.studies import in_words, reading
 from lab.words import escaped, show_error
 
 # -------------------------------------------------------------------------------------------------------- differences
@@ -130,10 +130,10 @@ def _seed_table(first: Shown, second: Shown) -> None:
 def _against(first: Shown, shown: Sequence[Shown]) -> None:
     """Every other entry against the first, a row each."""
     rows = []
-    for each in shown:
-        if each.letter == first.letter:
-            continue
-        found = evidence(first.entry.ended, each.entry.ended)
+    others = [each for each in shown if each.letter != first.letter]
+    told = [evidence(first.entry.ended, each.entry.ended) for each in others]
+    adjusted = holm([found.p for found in told])
+    for each, found, p in zip(others, told, adjusted, strict=True):
         figures = each.entry.summary
         rows.append(
             {
@@ -141,12 +141,18 @@ def _against(first: Shown, shown: Sequence[Shown]) -> None:
                 "last epoch": in_words(figures) if figures else "—",
                 "difference, points": in_points(found.difference),
                 "n": f"{found.pairs} pairs" if found.pairs else f"{found.first} and {found.second}",
-                "p, one-sided": "—" if found.p is None else p_in_words(found.p),
+                "95% interval": interval_in_points(found.interval),
+                "p": "—" if found.p is None else p_in_words(found.p),
+                "p, adjusted": "—" if p is None else p_in_words(p),
+                "reading": reading(found, p, len(others)),
             }
         )
     st.markdown(f"**All against {first.letter}**")
     st.table(pd.DataFrame(rows).set_index("run"))
-    st.caption("Of many comparisons some come out below 0.05 by chance alone: of twenty, one.")
+    st.caption(
+        "p is two-sided. Of many comparisons some come out below 0.05 by chance alone, of twenty about one: the "
+        f"adjusted p is corrected for these {len(others)} (Holm)."
+    )
 
 
 # --------------------------------------------------------------------------------------------------------- the images
@@ -157,7 +163,8 @@ def answers(each: Shown) -> tuple[Shelved, Predictions, str]:
     try:
         shelved = find(checkpoint_of(each.entry))
     except CheckpointError:
-        raise CheckpointError(f"{each.letter}, {each.entry.name}: its weights are not here") from None
+        absent = absence(checkpoint_of(each.entry))
+        raise CheckpointError(f"{each.letter}, {each.entry.name}: {absent}") from None
     dataset = gallery.dataset_for(shelved)
     return shelved, predictions(str(shelved.stem), shelved.card.weights_sha256, dataset, "test"), dataset
 

@@ -11,6 +11,7 @@ import streamlit as st
 
 from core import catalogue
 from core.errors import LabError, RunError
+from core.evidence import in_points
 from core.study import Summary
 from core.trace import classifier
 from core.words import plural
@@ -20,7 +21,8 @@ from lab.compare.entries import MOST, Entry, find, key_of, keys_in, menu
 from lab.compare.figures import EACH_BATCH, QUANTITIES, Line, Shown, lettered
 from lab.live_plot import live_plot
 from lab.resources import store
-from lab.studies import in_points, studies
+from lab.studies import studies
+from lab.unreadable import list_studies
 from lab.widgets import headline, millions
 from lab.words import escaped, show_error
 
@@ -51,6 +53,7 @@ def run_picker() -> list[Shown]:
         format_func=lambda key: options.get(key, key), placeholder="A name, nickname or tag",
         help=f"Runs of this lab and shipped ones, up to {MOST}; several seeds of one recipe count as one.",
     )  # fmt: skip
+    list_studies()
     return shown
 
 

@@ -6,17 +6,15 @@ import statistics
 from collections.abc import Sequence
 
 from core.difference import difference
-from core.evidence import Evidence, seeds_needed
+from core.evidence import LEVEL, Evidence, in_points, least_exact_p, p_stated, seeds_needed
 from core.pairs import Pair, mcnemar, paired_standard_error
-from core.robustness import standard_error
+from core.proportion import standard_error
 from core.spec import describe
-from core.study import Comparison
 from core.words import plural
 from lab.compare.entries import Entry
 from lab.compare.figures import Shown
-from lab.studies import in_points, outdated_words, p_stated, studies, summarised
+from lab.studies import outdated_words, reading, studies, summarised
 from lab.train.diagnosis import test_images
-from lab.widgets import reading
 
 
 def op_rows(first: Entry, second: Entry, a: str, b: str) -> list[dict[str, object]]:
@@ -85,15 +83,18 @@ def evidence_words(found: Evidence, a: str, b: str) -> str:
         return f"{how}. The runs do not differ among themselves, so there is no p to be had."
     name = {"paired": "paired t-test", "unpaired": "Welch's t-test"}.get(found.test, "t-test of one more run")
     chance = (
-        f"If there were no difference, one this high or higher would come about with **{p_stated(found.p)}** "
-        f"(one-sided, {name})."
+        f"If there were no difference, one at least this large, up or down, would come about with "
+        f"**{p_stated(found.p)}** (two-sided, {name})."
     )
-    n = found.pairs or found.first + found.second
-    needed = seeds_needed(found)
     more = ""
-    if needed and 0.05 <= found.p <= 0.95:
+    if found.told == "cannot be told" and (needed := seeds_needed(found)):
         more = f" To show a difference of this size, four times in five, it would take about {needed:,} seeds each."
-    return f"{how}{interval}. {chance} **Reading: {reading(Comparison(n, found.difference, found.p))}.**{more}"
+    if found.pairs and (least := least_exact_p(found.pairs)) > LEVEL:
+        more += (
+            f" The test takes the differences to be spread normally: one that does not could not get below "
+            f"p = {least:.4g} with {found.pairs} pairs."
+        )
+    return f"{how}{interval}. {chance} **Reading: {reading(found)}.**{more}"
 
 
 def single_words(first: Shown, second: Shown, difference: float) -> str:

@@ -22,6 +22,7 @@ from lab.live_plot import live_plot
 from lab.mistakes.gallery import enlarged, on_shelf, percent, short
 from lab.resources import one_thread, opened, split, torch_warming
 from lab.shelf import Shelved
+from lab.unreadable import list_checkpoints
 from lab.words import escaped, show_error
 
 PAD = 280  # pixels of the canvas's side, ten for each of the digit's 28
@@ -164,6 +165,7 @@ def _networks(shelf: Sequence[Shelved]) -> list[Shelved]:
         on_change=choose, max_selections=MOST, wrap=True,
         format_func=lambda reference: short(there[reference]) if reference in there else reference,
     )  # fmt: skip
+    list_checkpoints()
     return chosen
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.card import Card, read_card
-from lab.shelf import Shelved
+from core.card import Card
+from lab.shelf import Shelved, Unreadable, in_folder
 
 FOLDER = "snapshots"  # of a run's; its pairs are epoch-000 and so on, as lab.training_run writes them
 
@@ -22,14 +22,8 @@ class Weights:
         return self.card.weights_sha256
 
 
-def snapshots(shelved: Shelved) -> list[Weights]:
-    """The pairs that the checkpoint's run kept, in the order of epochs; none for a shipped one.
-
-    Raises CheckpointError for a card that is none.
-    """
-    folder = shelved.stem.parent / FOLDER
-    if shelved.shipped or not folder.is_dir():
-        return []
-    whole = (path for path in folder.glob("epoch-*.json") if path.with_suffix(".safetensors").is_file())
-    found = [Weights(str(path.with_suffix("")), read_card(path)) for path in whole]
-    return sorted(found, key=lambda each: each.card.epoch)
+def snapshots(shelved: Shelved) -> tuple[list[Weights], list[Unreadable]]:
+    """The pairs that the checkpoint's run kept, in the order of epochs, and those that cannot be opened."""
+    found = [] if shelved.shipped else in_folder(shelved.stem.parent / FOLDER)
+    whole = [Weights(str(each.stem), each.card) for each in found if isinstance(each, Shelved)]
+    return sorted(whole, key=lambda each: each.card.epoch), [each for each in found if isinstance(each, Unreadable)]

@@ -28,6 +28,7 @@ from lab.live_plot import live_plot
 from lab.mistakes import gallery
 from lab.resources import activity_of, occluded, one_thread, opened, split, through_epochs
 from lab.shelf import Shelved
+from lab.unreadable import list_checkpoints
 from lab.words import escaped, show_error
 
 if TYPE_CHECKING:  # torch takes two seconds to import
@@ -83,6 +84,7 @@ def checkpoint_picker(shelf: Sequence[Shelved]) -> Shelved:
         "Checkpoint", list(there), key="inside_checkpoint", on_change=choose,
         format_func=lambda reference: gallery.short(there[reference]) if reference in there else reference,
     )  # fmt: skip
+    list_checkpoints()
     return chosen
 
 

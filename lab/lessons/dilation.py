@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from core.catalogue import FieldClaim
 from core.spec import Conv
-from lab.lessons.facts import accuracy, layer, percent, step, walked, whose
+from lab.lessons.facts import GROWTH, layer, stated, step, walked
 from lab.lessons.scene import Check, ClaimedFields, Curves, Field, Lesson, Scene, Slip, Way
 
-A3, PARTNER = "a3-dilation-5340", "x-evolution-step4-7840"
+A3, PARTNER, D8 = "a3-dilation-5340", "x-evolution-step4-7840", "d8-third-2495"
+DILATED = ("conv5", "conv6", "conv7")  # A3's dilated layers
 
 
 def _claimed(name: str) -> int:
     found: FieldClaim = next(each for each in step(A3).field_claims if each.layer == name)
     return found.size or 0
+
+
+def claimed_growth(slug: str, name: str) -> int:
+    """By how much the field grows in a row of the write-up's table; its first row grows from the right size."""
+    rows = {each.layer: each.size or 0 for each in step(slug).field_claims}
+    place = list(rows).index(name)
+    return rows[name] - (list(rows.values())[place - 1] if place else layer(slug, name).before.size)
+
+
+def _without_jump() -> str:
+    """The dilated layers whose growth in the write-up is (k − 1) · d, without the jump."""
+    missing = [name for name in DILATED if claimed_growth(A3, name) == (3 - 1) * _conv(name).dilation]
+    return "all three" if len(missing) == len(DILATED) else " and ".join(missing)
 
 
 def _conv(name: str) -> Conv:
@@ -24,15 +38,16 @@ def _conv(name: str) -> Conv:
 LESSON = Lesson(
     "dilation",
     "Dilation, and the table that was wrong",
-    "See how nine weights can look at 25 pixels, and find the number that a published table forgot to carry.",
+    "Spread nine weights over 5 x 5 pixels, follow how the field grows, and find what a published table left out.",
     20,
     (
         Scene(
             "explain",
             "Nine weights, spread out",
-            "A 3 x 3 window with **dilation** 2 leaves a gap between its weights: it covers 5 x 5 and still has nine "
-            "weights. The field grows by (k − 1) · **d** · jump, for the price of the plain convolution.",
-            (Field(A3),),
+            "A 3 x 3 window with **dilation** 2 leaves a gap of one pixel between its weights: it spans 5 x 5 pixels, "
+            f"and reads nine of these 25. It still has nine weights. The field grows by {GROWTH}: twice as much "
+            "as without dilation, with the same number of parameters.",
+            (Field(D8),),  # not A3, about which the next scenes ask
         ),
         Scene(
             "predict",
@@ -82,7 +97,7 @@ LESSON = Lesson(
                     ),
                     Slip(
                         lambda: _claimed("conv5"),
-                        "That is the write-up's figure: 15 + 4, from a wrong start and without the jump.",
+                        "That is the write-up's figure: 15 + 4, from a wrong start and with the jump left out.",
                     ),
                 ),
             ),
@@ -90,20 +105,23 @@ LESSON = Lesson(
         Scene(
             "observe",
             "Two tables",
-            "Left what the write-up says, right what the recurrence gives, checked against a gradient through the real "
-            "network. Follow the differences from row to row.",
+            "What the write-up says, beside what the recurrence gives, checked against a gradient through the real "
+            "network. Follow from row to row by how much the field grows.",
             (ClaimedFields(A3),),
             Check(
-                "Which number was not carried past the pool?",
-                lambda: "the jump",
+                "In which dilated layer does the write-up leave the jump of 2 out of the growth?",
+                _without_jump,
                 lambda: (
-                    f"Its first dilated layer adds 4, (3 − 1) · 2 · 1: the jump of 2 is missing. Right is 8 each time: "
-                    f"{layer(A3, 'conv5').field.size}, {layer(A3, 'conv6').field.size}, "
-                    f"{layer(A3, 'conv7').field.size}."
+                    f"In {_without_jump()} the write-up's field grows by {claimed_growth(A3, 'conv5')} = (3 − 1) · 2 · "
+                    f"1, where (3 − 1) · 2 · 2 = 8 is right. In conv6 and conv7 it grows by "
+                    f"{claimed_growth(A3, 'conv6')} and {claimed_growth(A3, 'conv7')}, as it should, but from a wrong "
+                    f"start: at the pool it grew by {claimed_growth(A3, 'maxpool1')} in place of 1. For the "
+                    f"{_claimed('globalavgpool1')} in the last row the write-up gives no derivation."
                 ),
-                choices=("the kernel size", "the jump", "the number of channels"),
-                hint="What does the pool change, apart from the size of the map?",
+                choices=(*DILATED, "all three"),
+                hint="A dilated layer adds (3 − 1) · 2 · jump. Which one adds less than that in the write-up?",
             ),
+            recalls=True,
         ),
         Scene(
             "predict",
@@ -147,17 +165,22 @@ LESSON = Lesson(
                 ),
                 hint="The average is a window as wide as the map.",
                 unit="pixels",
-                slips=(Slip(lambda: _claimed("globalavgpool1"), "That is the write-up's figure, with a map 11 wide."),),
+                slips=(
+                    Slip(
+                        lambda: _claimed("globalavgpool1"),
+                        "That is the write-up's figure, for which it gives no derivation.",
+                    ),
+                ),
             ),
         ),
         Scene(
             "explain",
             "Did it help?",
             lambda: (
-                f"A3 reaches {percent(accuracy(A3))} ({whose(A3)}) with {walked(A3).parameters:,} parameters; the "
-                f"network it came from has {walked(PARTNER).parameters:,}. But the global average came with the "
-                f"dilation, so "
-                "these runs cannot say which of them did it. Design the clean comparison yourself: A3 without dilation."
+                f"A3 has {walked(A3).parameters:,} parameters; last epoch: {stated(A3)}. The network that it came from "
+                f"has {walked(PARTNER).parameters:,}; last epoch: {stated(PARTNER)}. The global average came together "
+                "with the dilation, so whatever the difference, these runs cannot say which of the two it is due to. "
+                "Design the clean comparison yourself: A3 without dilation."
             ),
             (
                 Curves(A3),

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import statistics
+from dataclasses import replace
 from typing import Literal
 
 from core import catalogue, mnist
 from core.catalogue import Step
+from core.errors import SpecError
 from core.spec import Op
-from core.study import Summary
+from core.study import SeedRun, Summary
 from core.trace import Layer, Trace, classifier
-from lab.studies import study_of, summarised
+from lab.studies import in_words, study_of, summarised, titles
 
 IMAGES = mnist.IMAGES["test"]
+TRAIN_IMAGES = mnist.IMAGES["train"]
+Split = Literal["test", "train"]
+
+GROWTH = "(k − 1) · d · jump".replace(" ", "\u00a0")  # of a field; it stays on one line
+
+# Said wherever training accuracy is set beside test accuracy.
+MEASURED_APART = (
+    "Training accuracy is measured during each epoch, with dropout and augmentation on; test accuracy after it, "
+    "without them."
+)
 
 
 def step(slug: str) -> Step:
     return catalogue.by_slug(slug)
+
+
+def mark(name: str) -> str:
+    """A step's short name, such as A2; of a variant, its title."""
+    return titles().get(name, name).split(" · ")[0]
 
 
 def walked(slug: str) -> Trace:
@@ -32,32 +50,58 @@ def first(slug: str, kind: type[Op]) -> Layer:
     return next(each for each in walked(slug).layers if isinstance(each.op, kind))
 
 
-def measured(slug: str) -> Summary | None:
+def runs(name: str) -> tuple[SeedRun, ...]:
+    """Our own runs of a step or a variant; none where they cannot be summarised together."""
+    study = study_of(name)
+    return study.runs if study and measured(name) else ()
+
+
+def measured(name: str) -> Summary | None:
     """The figures of our own runs; None where there are none."""
-    study = study_of(slug)
+    study = study_of(name)
     return summarised(study.runs) if study else None
 
 
-def accuracy(slug: str) -> float:
-    """The mean of our runs' last epochs; where there are none, the last epoch of the write-up's log."""
-    found = measured(slug)
-    if found:
-        return found.mean
-    return log(slug, "test")[-1] if log(slug, "test") else 0.0
-
-
-def log(slug: str, split: Literal["train", "test"]) -> tuple[float, ...]:
+def log(slug: str, split: Split) -> tuple[float, ...]:
     """Accuracy by epoch as the write-up logged it; nothing where it did not."""
-    claim = step(slug).claim
+    try:
+        claim = step(slug).claim
+    except SpecError:  # a variant: no write-up has it
+        return ()
     if claim is None:
         return ()
     return claim.train_log if split == "train" else claim.test_log
 
 
-def whose(slug: str) -> str:
-    """Where `accuracy` has its figure from, in words."""
-    found = measured(slug)
-    return f"our runs, n {found.n}" if found else "the write-up's log"
+def lasts(name: str, split: Split = "test") -> list[float]:
+    """The last epoch's accuracy of each of our runs; where there are none, of the write-up's log."""
+    ours = [run.last if split == "test" else run.history[-1].train_accuracy for run in runs(name)]
+    return ours or list(log(name, split)[-1:])
+
+
+def accuracy(name: str, split: Split = "test") -> float:
+    """The mean of our runs' last epochs; where there are none, the last epoch of the write-up's log; else 0."""
+    return statistics.mean(lasts(name, split) or [0.0])
+
+
+def stated(name: str, split: Split = "test") -> str:
+    """That figure with its n: `99.24% ± 0.08 (n 5)`, `99.26% (one run, the write-up's)` or `not measured`."""
+    found, values = measured(name), lasts(name, split)
+    if found:
+        return in_words(
+            replace(found, mean=statistics.mean(values), sd=statistics.stdev(values) if len(values) > 1 else None)
+        )
+    return f"{values[0]:.2%} (one run, the write-up's)" if values else "not measured"
+
+
+def plain_training(name: str) -> str:
+    """The training accuracy of our runs as the test accuracy is measured, in a sentence; "" where it is not known."""
+    found, plain = measured(name), [run.history[-1].plain_train_accuracy for run in runs(name)]
+    known = [each for each in plain if each is not None]
+    if found is None or len(known) < len(plain):
+        return ""
+    figures = replace(found, mean=statistics.mean(known), sd=statistics.stdev(known) if len(known) > 1 else None)
+    return f" Measured without either too, the training accuracy is {in_words(figures)}."
 
 
 def percent(share: float) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from lab.lessons.facts import layer, walked
+from lab.lessons.facts import GROWTH, layer, walked
 from lab.lessons.scene import Check, Field, Lesson, Scene, Slip, Way
 
-A2 = "a2-final-7758"
+A2, A3, B1 = "a2-final-7758", "a3-dilation-5340", "b1-setup-10970"
 MIDDLE = "conv7"  # the last layer before the average
 
 
@@ -17,19 +17,18 @@ def _covers() -> str:
 LESSON = Lesson(
     "receptive-field",
     "The receptive field",
-    "Follow what one unit sees, from three pixels to the whole digit, and learn the two numbers that carry it.",
+    "Follow what one unit sees, from three pixels to the whole digit, with two numbers: the size and the jump.",
     20,
     (
         Scene(
             "explain",
             "What one unit sees",
             "A unit of the first map is computed from a window of 3 x 3 pixels: that is its **receptive field**. A "
-            "unit "
-            "of the second map is computed from 3 x 3 units of the first, and each of them sees 3 x 3 pixels, one "
+            "unit of the second map is computed from 3 x 3 units of the first, and each of them sees 3 x 3 pixels, one "
             "pixel apart.\n\nTwo numbers are carried from op to op: the **size** of the field, and the **jump**, how "
-            "many pixels lie between neighbouring units. An op with kernel k and dilation d adds (k − 1) · d · jump to "
+            f"many pixels lie between neighbouring units. An op with kernel k and dilation d adds {GROWTH} to "
             "the size, and multiplies the jump by its stride.",
-            (Field(A2),),
+            (Field(B1),),  # not A2, about which the next scenes ask
         ),
         Scene(
             "predict",
@@ -39,8 +38,8 @@ LESSON = Lesson(
                 "How large is the field after it?",
                 lambda: layer(A2, "conv2").field.size,
                 lambda: (
-                    "3 + (3 − 1) · 1 · 1 = 5. Two 3 x 3 windows see as far as one of 5 x 5, with 18 weights in place "
-                    "of 25."
+                    "3 + (3 − 1) · 1 · 1 = 5. Two 3 x 3 windows see as far as one of 5 x 5. From one channel to one, "
+                    "they have 18 weights, and it has 25."
                 ),
                 hint="Neighbouring units see fields one pixel apart; three of them stand side by side.",
                 unit="pixels",
@@ -69,8 +68,8 @@ LESSON = Lesson(
                 slips=(
                     Slip(
                         lambda: 2 * layer(A2, "conv4").field.size,
-                        "So said the write-up: a pool does **not** double "
-                        "the field. Two neighbours, one pixel apart, see one pixel more than one does.",
+                        "The write-up says so too, but a pool does **not** double the field. Two neighbours, one "
+                        "pixel apart, see one pixel more than one does.",
                     ),
                     Slip(lambda: 11, "The pool's window is two wide, not three."),
                 ),
@@ -85,7 +84,7 @@ LESSON = Lesson(
                 lambda: layer(A2, "conv5").field.size - layer(A2, "maxpool1").field.size,
                 lambda: (
                     f"(3 − 1) · 2 = 4, from {layer(A2, 'maxpool1').field.size} to {layer(A2, 'conv5').field.size}. "
-                    "After a second pool it would be 8: late convolutions reach far."
+                    "After a second pool the jump would be 4, and it would grow by 8."
                 ),
                 hint="(k − 1) times the jump.",
                 unit="pixels",
@@ -99,7 +98,7 @@ LESSON = Lesson(
             "do",
             "Until the digit is covered",
             "Move the slider through the layers, and find the first whose units can see 28 x 28 pixels, the whole "
-            "image. A network that cannot see all of a digit at once has to guess at what holds its parts together.",
+            "image. A unit with a smaller field decides by a part of the digit.",
             (Field(A2),),
             Check(
                 "Which layer is the first to see the whole image?",
@@ -141,10 +140,12 @@ LESSON = Lesson(
         Scene(
             "explain",
             "What it may see, and what it uses",
-            "The field says what **can** reach a unit. How much each pixel really counts is another matter: there are "
-            "many paths from the middle of the field to the unit, and few from its corners, so the effect fades "
-            "outwards (Luo et al. 2016). A field that just covers the image uses its rim very little; that is one "
-            f"reason why A3, whose field is {walked('a3-dilation-5340').field.size}, is worth a look.",
+            lambda: (
+                "The field says what **can** reach a unit. How much each pixel really counts is another matter: there "
+                "are many paths from the middle of the field to the unit, and few from its corners, so the effect "
+                f"fades outwards (Luo et al. 2016). A2's field is {walked(A2).field.size} pixels wide, A3's "
+                f"{walked(A3).field.size}: measure how much of them each network uses."
+            ),
             (Way("pages/learn/field.py", "How much each pixel counts", (("step", A2), ("show", "Effective field"))),),
         ),
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
@@ -10,36 +11,59 @@ from core.recipe import Recipe, ReduceLROnPlateau, rate_at
 from lab.figures import CLAIM, PASS, TEST, TRAIN, VALIDATION, laid_out
 
 LINES = (TRAIN, TEST, PASS, VALIDATION)  # of several recipes in one figure
+SOFT = 0.2  # percentage points added to each error: a bare logarithm has no place for 100%
+MARKS = (0, 50, 80, 90, 95, 98, 99, 99.5, 100)  # accuracies with a tick label, in per cent
+
+
+def stretched(percent: float) -> float:
+    """Where an accuracy, in per cent, stands on an axis that is stretched towards 100%: every one has its place."""
+    return -math.log10(100 + SOFT - percent)
 
 
 def train_and_test(train: Sequence[float], test: Sequence[float], least: float, height: int = 300) -> go.Figure:
-    """Accuracy on both sets by epoch, the gap between them filled; `least` is the axis' lower end, a fraction."""
+    """Accuracy on both sets by epoch, the gap between them filled; `least` is the lowest that is shown, a fraction."""
     epochs = list(range(1, len(train) + 1))
     figure = go.Figure()
     for name, values, colour, symbol in (("train", train, TRAIN, "circle"), ("test", test, TEST, "square")):
+        percents = [100 * each for each in values]
         figure.add_scatter(
-            x=epochs, y=[100 * each for each in values], mode="lines+markers", name=name,
+            x=epochs, y=[stretched(each) for each in percents], mode="lines+markers", name=name, customdata=percents,
             line={"color": colour, "width": 2.5}, marker={"symbol": symbol, "size": 7},
             fill="tonexty" if name == "test" else None, fillcolor="rgba(128,128,128,0.18)",
-            hovertemplate=f"after %{{x}} epochs: %{{y:.2f}}%<extra>{name}</extra>",
+            hovertemplate=f"after %{{x}} epochs: %{{customdata:.2f}}%<extra>{name}</extra>",
         )  # fmt: skip
-    figure.update_xaxes(title="epochs", range=[0.8, len(epochs) + 0.2], dtick=2)
-    figure.update_yaxes(title="accuracy, %", range=[100 * least, 100.05])
+    low, high = stretched(100 * least), stretched(100)
+    room = 0.03 * (high - low)
+    figure.update_xaxes(title="epochs", range=[0.8, len(epochs) + 0.2], dtick=2, tick0=1)
+    figure.update_yaxes(
+        title="accuracy, % (stretched)", range=[low - room, high + room],
+        tickvals=[stretched(mark) for mark in MARKS], ticktext=[f"{mark:g}" for mark in MARKS],
+    )  # fmt: skip
     return laid_out(figure, height)
 
 
-def rates(recipes: Sequence[tuple[str, Recipe]], batches: int, height: int = 320) -> go.Figure:
-    """The learning rate over the epochs of several recipes, on a logarithmic axis."""
+def rates(
+    recipes: Sequence[tuple[str, Recipe]], batches: int, logarithmic: bool = False, height: int = 300
+) -> go.Figure:
+    """The learning rate over the epochs of several recipes. A rate of 0 has no place on a logarithmic axis."""
     figure = go.Figure()
     for (name, recipe), colour in zip(recipes, LINES, strict=False):
-        iterations = range(0, recipe.epochs * batches, max(1, batches // 8))
+        iterations = [  # with each epoch's first and last: a step is drawn where it is, and the end at the end
+            epoch * batches + within
+            for epoch in range(recipe.epochs)
+            for within in sorted({*range(0, batches, max(1, batches // 8)), batches - 1})
+        ]
         plateau = isinstance(recipe.schedule, ReduceLROnPlateau)
         figure.add_scatter(
             x=[each / batches for each in iterations],
-            y=[max(rate_at(recipe, each, batches), 1e-5) for each in iterations],
+            y=[rate_at(recipe, each, batches) or (None if logarithmic else 0.0) for each in iterations],
             mode="lines", name=name, line={"color": CLAIM if plateau else colour, "width": 2.5},
             hovertemplate=f"epoch %{{x:.2f}}: %{{y:.3g}}<extra>{name}</extra>",
         )  # fmt: skip
     figure.update_xaxes(title="epochs", range=[0, max(recipe.epochs for _, recipe in recipes)], dtick=1)
-    figure.update_yaxes(title="learning rate", type="log", exponentformat="power", dtick=1)
+    if logarithmic:
+        marks = [1e-4, 1e-3, 1e-2, 1e-1, 1]
+        figure.update_yaxes(title="learning rate", type="log", tickvals=marks, ticktext=[f"{mark:g}" for mark in marks])
+    else:
+        figure.update_yaxes(title="learning rate", rangemode="tozero")
     return laid_out(figure, height)

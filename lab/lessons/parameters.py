@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.challenge import MAX_PARAMETERS
-from core.spec import BatchNorm
+from core.spec import BatchNorm, Conv, describe
 from core.trace import classifier
 from core.vary import vary
 from lab.lessons.facts import first, layer, step, walked
@@ -12,6 +12,7 @@ from lab.lessons.scene import Check, ConvArithmetic, Knobs, Layers, Lesson, Scen
 A2, B1, C3 = "a2-final-7758", "b1-setup-10970", "c3-batchnorm-7448"
 
 WIDTHS = ("0.75", "1.0", "1.25", "1.5")
+FACTORS = {"twice as large": 2, "four times as large": 4, "eight times as large": 8}
 
 
 def _doubled() -> int:
@@ -26,10 +27,16 @@ def _widest() -> str:
     return max((width for width in WIDTHS if _count(width) <= MAX_PARAMETERS), key=float)
 
 
+def _channels_times_channels() -> float:
+    """The share of A2's parameters in convolutions that read more than one channel."""
+    inner = [each for each in walked(A2).layers if isinstance(each.op, Conv) and each.input[0] > 1]
+    return sum(each.parameters for each in inner) / walked(A2).parameters
+
+
 LESSON = Lesson(
     "parameters",
     "Parameters by hand",
-    "Count a network's parameters layer by layer, until the budget of 8,000 holds no secret.",
+    "Count a network's parameters layer by layer, and see what fits into a budget of 8,000.",
     15,
     (
         Scene(
@@ -37,9 +44,8 @@ LESSON = Lesson(
             "What a parameter is",
             "A convolution slides small windows of weights over its input. One **output channel** has one window for "
             "**each input channel**, and adds up what they see; it may have one **bias** more. The weights are "
-            "learned, "
-            "and each of them is a parameter. How large the image is does not matter: the same window is used "
-            "everywhere.\n\nMove the sliders and watch the product.",
+            "learned, and each of them is a parameter. How large the image is does not matter: the same window is "
+            "used everywhere.\n\nMove the sliders and watch the product.",
             (ConvArithmetic(1, 8),),
         ),
         Scene(
@@ -69,8 +75,9 @@ LESSON = Lesson(
                 "How many parameters does it have?",
                 lambda: layer(A2, "conv2").parameters,
                 lambda: (
-                    f"{layer(A2, 'conv2').arithmetic}. Ten times the first layer, for ten times the input channels: "
-                    "in a deep network nearly all the cost is channels times channels."
+                    f"{layer(A2, 'conv2').arithmetic}. Ten times the first layer, for ten times the input channels. "
+                    f"{_channels_times_channels():.0%} of A2's parameters are in such layers, which read more than "
+                    "one channel."
                 ),
                 hint="Set the sliders to this layer.",
                 slips=(
@@ -83,14 +90,13 @@ LESSON = Lesson(
             "do",
             "Batch norm",
             "Batch norm shifts and scales every channel: it learns **two** numbers a channel. It also keeps two "
-            "running "
-            "figures, mean and variance, which are stored but not learned, and do not count.",
+            "running figures, mean and variance, which are stored but not learned, and do not count.",
             check=Check(
                 "How many parameters has A2's first batch norm, on 10 channels?",
                 lambda: first(A2, BatchNorm).parameters,
                 lambda: (
-                    f"{first(A2, BatchNorm).arithmetic}. And it takes the mean away that a bias before it would add: "
-                    "that is why these convolutions have none."
+                    f"{first(A2, BatchNorm).arithmetic}. Batch norm subtracts each channel's mean, and a bias before "
+                    "it is subtracted with it. So these convolutions have none."
                 ),
                 hint="A scale and a shift for each of the ten channels.",
                 slips=(
@@ -112,7 +118,7 @@ LESSON = Lesson(
                     for each in walked(A2).layers
                     if type(each.op).__name__ in ("MaxPool", "ReLU", "Dropout")
                 ),
-                lambda: "None: there is nothing in them to learn. They shape what the others can learn, for free.",
+                lambda: "None: there is nothing in them to learn.",
                 hint="What of them is learned?",
             ),
         ),
@@ -130,10 +136,9 @@ LESSON = Lesson(
                 lambda: (
                     f"{layer(B1, 'conv8').arithmetic}, "
                     f"{layer(B1, 'conv8').parameters / walked(B1).parameters:.0%} of the network in one layer. An "
-                    f"average "
-                    "over the last map does its work for nothing: that is B3's idea."
+                    "average over the last map has no parameters at all: B3 ends in one, and a small convolution."
                 ),
-                hint="The row of conv8.",
+                hint=f"The row {describe(layer(B1, 'conv8').op)}.",
                 slips=(Slip(lambda: 490, "Ten channels in **and** ten channels out."),),
             ),
         ),
@@ -145,22 +150,20 @@ LESSON = Lesson(
             ),
             check=Check(
                 "The count becomes about ...",
-                lambda: "four times as large" if 3.3 < _doubled() / walked(C3).parameters < 4.3 else "else",
+                lambda: min(FACTORS, key=lambda words: abs(FACTORS[words] - _doubled() / walked(C3).parameters)),
                 lambda: (
                     f"{walked(C3).parameters:,} becomes {_doubled():,}, times "
-                    f"{_doubled() / walked(C3).parameters:.1f}: input **and** output channels double, so most "
-                    f"layers cost "
-                    "four times as much; the first and the last only twice."
+                    f"{_doubled() / walked(C3).parameters:.1f}. Where input **and** output channels double, a layer "
+                    "has four times as many weights; the first and the last layer only twice as many."
                 ),
-                choices=("twice as large", "four times as large", "eight times as large"),
+                choices=tuple(FACTORS),
                 hint="What happens to channels in times channels out?",
             ),
         ),
         Scene(
             "do",
             "Try it",
-            "Turn the width and see what the budget allows. The challenge is to be clever with 8,000, not to have "
-            "more.",
+            "Turn the width and see what the budget allows.",
             (
                 Knobs(C3),
                 Way("pages/experiment/design.py", "Change C3 layer by layer", (("from", C3),)),

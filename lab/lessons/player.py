@@ -14,6 +14,7 @@ import streamlit as st
 from core.errors import LabError
 from lab import frame
 from lab.lessons import LESSONS, lesson_of
+from lab.lessons.claims import CANNOT
 from lab.lessons.scene import Answer, Check, Lesson, Scene, Way, scene_number, told
 from lab.lessons.shows import show
 from lab.words import show_error
@@ -90,10 +91,11 @@ def player() -> None:
         icon, kind = KINDS[scene.kind]
         st.markdown(f"### {icon} {kind}: {scene.title}")
         st.markdown(told(scene))
-        _recalled(lesson, number)
+        _recalled(lesson, number, allowed)
         for place, each in enumerate(scene.show):
             if not (isinstance(each, Way) and "links" in allowed.hidden):
-                show(each, f"show-{lesson.key}-{number}-{place}", "controls" in allowed.locked)
+                key = f"show-{lesson.key}-{number}-{place}"
+                show(each, key, "controls" in allowed.locked, "answers" not in allowed.hidden)
         if scene.check and "checks" not in allowed.hidden:
             _check(lesson, number, scene, scene.check, allowed)
 
@@ -161,7 +163,8 @@ def _feedback(check: Check, given: Answer, key: str, allowed: Settings) -> None:
         st.success(f"Right. {check.why()}", icon=":material/check_circle:")
         return
     slip = check.slip(given) or ("" if "hints" in allowed.hidden else check.hint)
-    st.warning(f"Not {_spelt(given)}. {slip}", icon=":material/close:")
+    said = f"Not right: “{given}”." if isinstance(given, str) else f"Not {_spelt(given)}."
+    st.warning(f"{said} {slip}", icon=":material/close:")
     if "answers" not in allowed.hidden and st.toggle("Show the answer", key=key):
         st.info(f"**{_spelt(check.answer())}**{f' {check.unit}' if check.unit else ''}. {check.why()}")
 
@@ -170,13 +173,30 @@ def _spelt(answer: Answer) -> str:
     return answer if isinstance(answer, str) else f"{answer:,.6g}"
 
 
-def _recalled(lesson: Lesson, number: int) -> None:
-    """What was predicted in the scene before, beside what came of it."""
-    before = lesson.scenes[number - 1] if number else None
+def _recalled(lesson: Lesson, number: int, allowed: Settings) -> None:
+    """What was asked and predicted in the scene before, in one that shows what came of it."""
+    check = lesson.scenes[number - 1].check if lesson.scenes[number].recalls else None
     given = st.session_state.get(f"given-{lesson.key}-{number - 1}")
-    if before and before.kind == "predict" and before.check and given is not None:
-        outcome = "and so it is" if before.check.is_right(given) else f"it is {_spelt(before.check.answer())}"
-        st.caption(f"You predicted {_spelt(given)}; {outcome}.")
+    if check and given is not None:
+        st.caption(f"{check.question} {recalled(check, given, 'answers' not in allowed.hidden)}")
+
+
+def recalled(check: Check, given: Answer, answers: bool = True) -> str:
+    """What was predicted, and whether it came so. `answers`: whether a wrong prediction may be told the right one."""
+    predicted = f"You predicted {_with_unit(given, check)}"
+    if check.is_right(given):
+        return f"{predicted}; that is right."
+    if not answers:
+        return f"{predicted}."
+    told = CANNOT if check.answer() == CANNOT else f"is {_with_unit(check.answer(), check)}"
+    return f"{predicted}; it {told}."
+
+
+def _with_unit(answer: Answer, check: Check) -> str:
+    """As one says it after `predicted` or `is`."""
+    if answer == CANNOT:
+        return f"that it {CANNOT}"
+    return f"{_spelt(answer)} {check.unit}".strip()
 
 
 def _link(lesson: Lesson, number: int) -> None:

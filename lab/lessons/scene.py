@@ -70,9 +70,10 @@ class Curves:
 
 @dataclass(frozen=True)
 class TrainAndTest:
-    """Training and test accuracy by epoch of several networks, side by side: ours, or where we have none the log."""
+    """Training and test accuracy by epoch of several networks, side by side: the write-ups' logs, one run each."""
 
     slugs: tuple[str, ...]
+    ours: bool = False  # the means of our runs instead, of those networks of which there are any
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Rates:
 
 @dataclass(frozen=True)
 class Worst:
-    """The wrong test digits that a shipped network was least sure of."""
+    """The wrong test digits that a shipped network was least sure of; what they are is shown when asked for."""
 
     slug: str
 
@@ -140,6 +141,15 @@ class Slip:
 
 
 @dataclass(frozen=True)
+class Pair:
+    """Two studies that a question compares, by the names of steps or of variants."""
+
+    before: str
+    after: str
+    split: Literal["test", "train"] = "test"  # whose accuracy is compared
+
+
+@dataclass(frozen=True)
 class Check:
     """A question with one right answer: a number, or one of the choices."""
 
@@ -151,6 +161,7 @@ class Check:
     hint: str = ""
     slips: tuple[Slip, ...] = ()
     unit: str = ""
+    compares: Pair | None = None  # what the answer follows from, where it is a comparison of runs
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -173,13 +184,14 @@ class Check:
 
 @dataclass(frozen=True)
 class Scene:
-    """One view of a lesson. What was predicted in one stands beside its outcome in the next."""
+    """One view of a lesson."""
 
     kind: Kind
     title: str
     words: str | Callable[[], str]
     show: tuple[Show, ...] = ()
     check: Check | None = None
+    recalls: bool = False  # it shows what came of the prediction in the scene before, which then stands here too
 
 
 @dataclass(frozen=True)

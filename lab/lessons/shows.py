@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import statistics
+
 import pandas as pd
 import streamlit as st
 
 from core import catalogue
+from core.challenge import TARGET_ACCURACY
 from core.errors import LabError
 from core.mistakes import mistakes
 from core.mnist import best_present
@@ -14,7 +17,8 @@ from core.trace import classifier, trace
 from core.vary import vary
 from lab import figures, widgets
 from lab.lessons import figures as lesson_figures
-from lab.lessons.facts import layer, log, measured, percent, step, walked
+from lab.lessons.dilation import claimed_growth
+from lab.lessons.facts import Split, layer, log, measured, percent, runs, step, walked
 from lab.lessons.learning_rate import BATCHES
 from lab.lessons.scene import (
     ClaimedFields,
@@ -34,15 +38,18 @@ from lab.lessons.scene import (
 )
 from lab.mistakes import gallery
 from lab.resources import predictions, split
-from lab.shelf import shipped
-from lab.studies import conditions, measured_studies, outdated_mark, outdated_words, study_of
-from lab.words import show_error
+from lab.shelf import absence, shipped
+from lab.studies import challenge_of, measured_studies, outdated_mark, outdated_words, study_of, why_unreadable
+from lab.words import escaped, show_error
 
 QUIET = {"displayModeBar": False}
 
 
-def show(each: Show, key: str, locked: bool) -> None:
-    """Draw it. `key` tells its controls from those of other scenes; `locked`: the controls cannot be moved."""
+def show(each: Show, key: str, locked: bool, answers: bool = True) -> None:
+    """Draw it. `key` tells its controls from those of other scenes.
+
+    `locked`: the controls cannot be moved. `answers`: what was asked may be looked up.
+    """
     match each:
         case Layers(slug):
             widgets.layer_table(walked(slug))
@@ -62,17 +69,14 @@ def show(each: Show, key: str, locked: bool) -> None:
             )  # fmt: skip
         case Curves(slug):
             _curves(slug, key)
-        case TrainAndTest(slugs):
-            _train_and_test(slugs, key)
+        case TrainAndTest(slugs, ours):
+            _train_and_test(slugs, ours, key)
         case Comparisons(slug):
             widgets.comparison_table(step(slug))
         case Rates(slugs):
-            st.plotly_chart(
-                lesson_figures.rates([(widgets.label(step(slug)), step(slug).recipe) for slug in slugs], BATCHES),
-                key=key, config=QUIET, alt="The learning rate over the epochs of several recipes.",
-            )  # fmt: skip
+            _rates(slugs, key, locked)
         case Worst(slug):
-            _worst(slug)
+            _worst(slug, key, answers)
         case Conditions():
             _conditions()
         case Way(page, label, parameters):
@@ -99,11 +103,12 @@ def _conv(in_channels: int, out_channels: int, key: str, locked: bool) -> None:
 
 
 def _knobs(slug: str, key: str, locked: bool) -> None:
-    """Width and dropout of a step, and the headline they give; the step's own page keeps its knobs."""
+    """The width of a step, and the headline it gives; the step's own page keeps its knobs."""
     width = st.slider("Width multiplier", 0.25, 2.0, 1.0, 0.05, key=f"{key}-width", disabled=locked)
+    changed = "as it is" if width == 1 else f"{width:g} times as wide"
     try:
         widgets.headline(
-            classifier(vary(step(slug).architecture, width=width)), None, f"{widgets.mark(step(slug))}, wider"
+            classifier(vary(step(slug).architecture, width=width)), None, f"{widgets.mark(step(slug))}, {changed}"
         )
     except LabError as error:
         show_error(error)
@@ -112,7 +117,9 @@ def _knobs(slug: str, key: str, locked: bool) -> None:
 def _curves(slug: str, key: str) -> None:
     study, claim = study_of(slug), step(slug).claim
     if study is None and not (claim and claim.test_log):
-        st.info(f"{widgets.label(step(slug))} has not been measured yet.")
+        reason = why_unreadable(slug)
+        why = f"the study cannot be read: {reason}" if reason else "it has not been measured yet"
+        st.info(escaped(f"{widgets.label(step(slug))}: {why}."))
         return
     st.plotly_chart(
         figures.study_curves(study.runs if study else (), claim.test_log if claim else ()),
@@ -122,24 +129,45 @@ def _curves(slug: str, key: str) -> None:
         st.caption(earlier)
 
 
-def _train_and_test(slugs: tuple[str, ...], key: str) -> None:
-    """By the write-ups' logs, on one scale."""
-    least = min(min(*log(slug, "train")[2:], *log(slug, "test")[2:]) for slug in slugs) - 0.001
-    for column, slug in zip(st.columns(len(slugs)), slugs, strict=True):
+def _train_and_test(slugs: tuple[str, ...], ours: bool, key: str) -> None:
+    """By the write-ups' logs or the means of our runs, on one scale."""
+    curves = {slug: (_by_epoch(slug, "train", ours), _by_epoch(slug, "test", ours)) for slug in slugs}
+    least = min(min(*train, *test) for train, test in curves.values())
+    for column, (slug, (train, test)) in zip(st.columns(len(slugs)), curves.items(), strict=True):
+        number = len(runs(slug)) if ours else 0
+        whose = (
+            f"mean of our {number} runs" if number > 1 else "our one run" if number else "the write-up's log, one run"
+        )
         with column:
-            st.markdown(f"**{widgets.label(step(slug))}**, {walked(slug).parameters:,} parameters")
+            st.markdown(f"**{widgets.label(step(slug))}**, {walked(slug).parameters:,} parameters; {whose}")
             st.plotly_chart(
-                lesson_figures.train_and_test(log(slug, "train"), log(slug, "test"), least),
-                key=f"{key}-{slug}", config=QUIET,
-                alt=f"Training and test accuracy of {slug} by epoch; they end at {percent(log(slug, 'train')[-1])} and "
-                f"{percent(log(slug, 'test')[-1])}.",
+                lesson_figures.train_and_test(train, test, least), key=f"{key}-{slug}", config=QUIET,
+                alt=f"Training and test accuracy of {slug} by epoch, {whose}; they end at {percent(train[-1])} and "
+                f"{percent(test[-1])}.",
             )  # fmt: skip
-    notes = [f"{widgets.mark(one)}: {one.claim.note}" for one in map(step, slugs) if one.claim and one.claim.note]
-    st.caption(" ".join(["As the write-ups logged them. From the third epoch on; the first ones lie below.", *notes]))
+    logged = [step(slug) for slug in slugs if not (ours and runs(slug))]
+    notes = [f"{widgets.mark(each)}: {each.claim.note}" for each in logged if each.claim and each.claim.note]
+    st.caption(" ".join(["The axis is stretched towards 100%, so that the gap shows and no epoch is cut off.", *notes]))
+
+
+def _by_epoch(slug: str, split: Split, ours: bool) -> list[float]:
+    """The mean of our runs after each epoch, or the write-up's log."""
+    found = [[getattr(record, f"{split}_accuracy") for record in run.history] for run in runs(slug)] if ours else []
+    return [statistics.mean(epoch) for epoch in zip(*found, strict=True)] or list(log(slug, split))
+
+
+def _rates(slugs: tuple[str, ...], key: str, locked: bool) -> None:
+    """The learning rates; low ones can be told apart on a logarithmic axis."""
+    logarithmic = st.toggle("Logarithmic axis: equal factors, equal distances", key=f"{key}-log", disabled=locked)
+    recipes = [(widgets.label(step(slug)), step(slug).recipe) for slug in slugs]
+    st.plotly_chart(
+        lesson_figures.rates(recipes, BATCHES, logarithmic), key=f"{key}-{logarithmic}", config=QUIET,
+        alt="The learning rate over the epochs of several recipes.",
+    )  # fmt: skip
 
 
 def _claimed_fields(slug: str) -> None:
-    """The write-up's fields beside the right ones, with the arithmetic of each."""
+    """The write-up's fields beside the right ones: size, growth, and the arithmetic of each."""
     rows = []
     for claim in step(slug).field_claims:
         found = layer(slug, claim.layer)
@@ -147,33 +175,35 @@ def _claimed_fields(slug: str) -> None:
         rows.append(
             {
                 "layer": claim.layer,
-                "the write-up": str(claim.size),
-                "right": str(found.field.size),
-                "worked out": f"{before.size} + ({window.kernel_size} − 1) · {window.dilation} · {before.jump}",
                 "jump before it": str(before.jump),
+                "the write-up": str(claim.size),
+                "it grows by": f"{claimed_growth(slug, claim.layer)}",
+                "right": str(found.field.size),
+                "right growth": f"({window.kernel_size} − 1) · {window.dilation} · {before.jump} = "
+                f"{found.field.size - before.size}",
             }
         )
     st.table(pd.DataFrame(rows).set_index("layer"))
 
 
-def _worst(slug: str) -> None:
-    """Six wrong test digits of a shipped network, those with the least confidence first."""
+def _worst(slug: str, key: str, answers: bool) -> None:
+    """Six wrong test digits of a shipped network, least confidence first; what they are only when asked for."""
     shelved = next((each for each in shipped() if each.card.slug == slug), None)
     if shelved is None:
-        st.info(f"No checkpoint of {slug} is shipped.")
+        st.info(escaped(f"{slug}: {absence(slug)}."))
         return
     dataset = gallery.dataset_for(shelved)
     found = predictions(str(shelved.stem), shelved.card.weights_sha256, dataset, "test")
     digits = split(dataset, "test")
     if dataset != shelved.card.dataset:
         st.caption(f"{best_present().capitalize()}, which stand in for {shelved.card.dataset}.")
+    told = st.toggle("Show the labels and what the network read", key=f"{key}-told") if answers else False
     shown = mistakes(found, "least confident")[:6]
-    for column, index in zip(st.columns(6), shown, strict=False):
+    for number, (column, index) in enumerate(zip(st.columns(6), shown, strict=False), 1):
         words = f"{found.labels[index]} read as {found.predicted[index]}"
-        column.image(
-            gallery.enlarged(digits.images[index]), width=112, output_format="PNG", alt=f"Image {index}: {words}."
-        )
-        column.caption(f"{words}, {gallery.percent(float(found.confidence[index]))}")
+        alt = f"Image {index}: {words}." if told else f"Test digit {number} of {len(shown)}."
+        column.image(gallery.enlarged(digits.images[index]), width=112, output_format="PNG", alt=alt)
+        column.caption(f"{words}, {gallery.percent(float(found.confidence[index]))}" if told else f"Digit {number}")
 
 
 def _conditions() -> None:
@@ -182,15 +212,17 @@ def _conditions() -> None:
     for each in catalogue.LADDER:
         found = measured(each.slug)
         if found is not None:
-            held, epochs, parameters = ("✓ yes" if met else "— no" for met in conditions(each, found))
+            met = challenge_of(each, found)
+            held, epochs, parameters = ("✓ yes" if one else "— no" for one in (met.mostly_held, met.short, met.small))
             rows.append(
                 {
                     "step": widgets.label(each),
                     "parameters": f"{walked(each.slug).parameters:,}",
-                    "held": f"{found.held:.2%} (n {found.n}){outdated_mark(study_of(each.slug))}",
-                    "99.4% held": held,
+                    "mean curve": f"{found.held:.2%}{outdated_mark(study_of(each.slug))}",
+                    f"{TARGET_ACCURACY:.1%} held": f"{held}, {met.holding} of {met.n}",
                     "15 epochs": epochs,
                     "8,000 parameters": parameters,
+                    "rate set by the test loss": "✗ yes" if each.recipe.watches_test else "",
                 }
             )
     st.dataframe(

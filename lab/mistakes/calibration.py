@@ -6,11 +6,11 @@ import pandas as pd
 import streamlit as st
 
 from core.calibration import BINNINGS, BINS, Calibration, calibration
+from core.evidence import in_points
 from core.mistakes import Predictions
 from core.proportion import wilson
 from core.words import plural
 from lab.mistakes.figures import reliability
-from lab.studies import in_points
 
 EVEN = 0.001  # of confidence and accuracy: nearer than this they count as alike
 

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
+from core.evidence import p_stated
 from core.mistakes import MistakeOrder, Predictions, ordered
 from core.pairs import Pair, mcnemar, pair
 from core.words import plural
@@ -14,7 +15,6 @@ from lab.mistakes import gallery
 from lab.mistakes.gallery import percent
 from lab.mistakes.robustness import short_name
 from lab.shelf import Shelved
-from lab.studies import p_stated
 
 GROUPS = ("differ", "first", "second", "neither", "alike")  # in the URL
 

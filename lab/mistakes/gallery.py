@@ -16,8 +16,9 @@ from core.mistakes import MistakeOrder, Predictions
 from core.mnist import EMBEDDED, Pixels, Split, SplitName, is_present
 from lab import figures
 from lab.live_plot import live_plot
-from lab.shelf import Shelved, own, shipped
+from lab.shelf import Shelved, own, shipped, why_unreadable
 from lab.spreadsheet import csv_text
+from lab.unreadable import list_checkpoints
 from lab.words import show_error
 
 PER_PAGE = 24
@@ -85,6 +86,7 @@ def on_hand() -> tuple[Shelved, ...]:
 def stop_without_checkpoint(then: str) -> NoReturn:
     """Say that there is nothing to ask yet, and end the page. `then`: what a trained network would bring here."""
     st.info(f"There is no checkpoint yet: train a network, and {then}.", icon=":material/info:")
+    list_checkpoints()
     st.page_link("pages/experiment/train.py", label="Train a network", icon=":material/arrow_forward:")
     st.stop()
 
@@ -96,10 +98,12 @@ def short(shelved: Shelved) -> str:
 
 
 def on_shelf(reference: str, shelf: Sequence[Shelved]) -> Shelved:
-    """The checkpoint of that reference. Raises CheckpointError naming what there is."""
+    """The checkpoint of that reference. Raises CheckpointError naming what there is, or why it cannot be opened."""
     for shelved in shelf:
         if shelved.reference == reference:
             return shelved
+    if reason := why_unreadable(reference):
+        raise CheckpointError(f"the checkpoint {reference!r} cannot be opened: {reason}")
     there = ", ".join(shelved.reference for shelved in shelf[:8])
     raise CheckpointError(f"there is no checkpoint {reference!r}; there are {there}")
 
@@ -129,6 +133,7 @@ def checkpoint_picker(shelf: Sequence[Shelved]) -> Shelved:
         "Checkpoint", list(by_reference), key="checkpoint_picker", on_change=choose,
         format_func=lambda reference: short(by_reference[reference]) if reference in by_reference else reference,
     )  # fmt: skip
+    list_checkpoints()
     return chosen
 
 

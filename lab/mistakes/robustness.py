@@ -12,8 +12,9 @@ from plotly.subplots import make_subplots
 from core import catalogue
 from core.errors import LabError
 from core.mnist import EMBEDDED
+from core.proportion import standard_error
 from core.recipe import Augmentation
-from core.robustness import DISTORTIONS, NEUTRAL, Kind, Robustness, standard_error
+from core.robustness import DISTORTIONS, NEUTRAL, Kind, Robustness
 from lab.figures import CLAIM, PASS, TEST, laid_out
 from lab.robustness_table import table
 from lab.shelf import Shelved, shipped

@@ -26,7 +26,7 @@ from lab.resources import store
 from lab.runs import BatchRow, Run
 from lab.train.recipe_form import SCHEDULES, plain, rate_key
 from lab.widgets import label, link_parameters, mark, step_picker, varied
-from lab.words import escaped
+from lab.words import escaped, without_folders
 
 ENDS = ("range-start", "range-end", "range-iterations")  # the session's keys of the inputs
 THEIRS = RangeTest(start=0.1, end=2.0, iterations=4500, pick="steepest")  # the sweep of A2's and A3's write-ups
@@ -144,7 +144,7 @@ def range_result(run: Run, batches: list[BatchRow]) -> None:
     result, suggestions = _result(run), suggestions_of(run)
     settings = recipe_of(run.recipe).range_test or RangeTest()
     if run.error:
-        st.error(escaped(run.error))
+        st.error(escaped(without_folders(run.error)))
     losses = [point["loss"] for point in result["points"]]
     points = result["points"] or [{"learning_rate": row.learning_rate, "smoothed": row.loss} for row in batches]
     live_plot(

@@ -19,7 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from core.card import Card, card_to_dict
-from core.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
+from core.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY, conditions
 from core.diagnosis import Finding
 from core.errors import CheckpointError, PredictionError
 from core.evidence import evidence
@@ -27,7 +27,6 @@ from core.prediction import answers, prediction_from_json
 from core.pytorch_code import pytorch_code
 from core.recipe_difference import recipe_differences, recipe_fields
 from core.spec import describe
-from core.study import DIGITS, LAST
 from core.trace import classifier, spell
 from core.words import loss_words, plural
 from lab.compare.entries import Entry
@@ -35,10 +34,10 @@ from lab.compare.figures import QUANTITIES, Shown, line
 from lab.compare.words import evidence_words, op_rows, other_differences, single_words
 from lab.report.figures import chart
 from lab.resources import store
-from lab.shelf import find
+from lab.shelf import find, why_unreadable
 from lab.spreadsheet import EPOCH_COLUMNS, Cell, csv_text, epoch_cells
-from lab.studies import in_words
-from lab.train.diagnosis import findings_of, held_against, reference_of, test_images
+from lab.studies import held_in_words, in_words
+from lab.train.diagnosis import findings_of, held_against, how_measured, reference_of, test_images
 from lab.train.prediction import VERDICTS
 
 
@@ -162,7 +161,8 @@ def _part(each: Shown) -> Part:
         cards=[
             CardText(f"seed {card.recipe.seed}, {card.choice} epoch", json.dumps(card_to_dict(card), indent=1))
             for card in cards
-        ],
+        ]
+        + unreadable_of(entry),
     )
 
 
@@ -176,11 +176,10 @@ def _sentence(entry: Entry) -> str:
     if figures is None:
         return f"{entry.parameters:,} parameters; no epoch has ended yet."
     best = "Its best epoch" if figures.n == 1 else "The best epochs"
-    together = "" if figures.n == 1 else ", of the seeds together"
+    compared = f" {how_measured(entry.runs[0].history[-1]).replace('**', '')}" if figures.n == 1 else ""
     return (
-        f"Test accuracy after the last epoch: {in_words(figures)}, on {entry.dataset}. Held: {figures.held:.2%}, the "
-        f"least of the last {LAST} epochs{together}. {best}, chosen on "
-        f"the test set: {figures.best_mean:.2%}."
+        f"Test accuracy after the last epoch: {in_words(figures)}, on {entry.dataset}. {held_in_words(figures)} "
+        f"{best}, chosen on the test set: {figures.best_mean:.2%}.{compared}"
     )
 
 
@@ -189,15 +188,12 @@ def _conditions(entry: Entry) -> list[Condition]:
     figures = entry.summary
     if figures is None or entry.dataset != "MNIST":
         return []
-    ran = max(len(run.history) for run in entry.runs)
-    held = ran >= LAST and round(figures.held, DIGITS) >= TARGET_ACCURACY
+    met = conditions(entry.parameters, figures.epochs, figures.holding, figures.n)
     return [
-        Condition(held, f"{figures.held:.2%} held; the challenge asks for {TARGET_ACCURACY:.1%}"),
-        Condition(ran <= MAX_EPOCHS, f"{plural(ran, 'epoch')}; at most {MAX_EPOCHS}"),
-        Condition(
-            entry.parameters <= MAX_PARAMETERS, f"{entry.parameters:,} parameters; at most {MAX_PARAMETERS:,}"
-        ),
-    ]  # fmt: skip
+        Condition(met.mostly_held, held_in_words(figures)),
+        Condition(met.short, f"{plural(figures.epochs, 'epoch')}; at most {MAX_EPOCHS}"),
+        Condition(met.small, f"{entry.parameters:,} parameters; at most {MAX_PARAMETERS:,}"),
+    ]
 
 
 def _about(entry: Entry) -> str:
@@ -293,14 +289,23 @@ def _machines(entry: Entry, cards: Sequence[Card]) -> Rows:
 
 def cards_of(entry: Entry) -> list[Card]:
     """The cards of the checkpoints that are here, of a run's last epochs; none where none was kept."""
-    references = [f"{run.id}/last" for run in entry.members] or [entry.key]
     found = []
-    for reference in references:
+    for reference in _references(entry):
         try:
             found.append(find(reference).card)
         except CheckpointError:
             continue
     return found
+
+
+def unreadable_of(entry: Entry) -> list[CardText]:
+    """Those of its checkpoints that are here and cannot be opened, each with the reason."""
+    reasons = {reference: why_unreadable(reference) for reference in _references(entry)}
+    return [CardText(f"{reference}, which cannot be opened", reason) for reference, reason in reasons.items() if reason]
+
+
+def _references(entry: Entry) -> list[str]:
+    return [f"{run.id}/last" for run in entry.members] or [entry.key]
 
 
 # -------------------------------------------------------------------------------------------------------- of several

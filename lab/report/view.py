@@ -17,7 +17,8 @@ from lab.compare.figures import Shown, lettered
 from lab.report.document import figures_csv, report_html, report_name
 from lab.resources import store
 from lab.runs import Run
-from lab.shelf import find
+from lab.shelf import absence, find
+from lab.words import escaped
 
 
 def downloads(shown: Sequence[Shown]) -> None:
@@ -35,7 +36,7 @@ def downloads(shown: Sequence[Shown]) -> None:
             try:
                 shelved = find(checkpoint_of(each.entry))
             except CheckpointError:
-                st.caption(f"{each.letter}: its weights are not here.")
+                st.caption(escaped(f"{each.letter}: {absence(checkpoint_of(each.entry))}."))
                 continue
             st.download_button(
                 f"{each.letter}, last epoch", partial(zipped, shelved.stem),

@@ -12,9 +12,9 @@ from core import catalogue
 from core.card import read_card
 from core.diagnosis import DeadUnits, Finding, Kind, Other, Page, Subject, dead_units, diagnose
 from core.errors import LabError
-from core.history import EpochRecord
+from core.history import PLAIN_SAMPLE, EpochRecord
 from core.link import to_code
-from core.mnist import EMBEDDED, EMBEDDED_TEST, IMAGES
+from core.mnist import EMBEDDED, EMBEDDED_TEST, EMBEDDED_TRAIN, IMAGES
 from core.spec import Architecture, Dropout, ReLU
 from lab.parsed import architecture_of, recipe_of
 from lab.resources import activity_of, store
@@ -32,6 +32,7 @@ ICONS: dict[Kind, str] = {
     "target missed": SO_SO,
     "within noise": SO_SO,
     "still improving": SO_SO,
+    "average lags": SO_SO,
     "too short": SO_SO,
 }
 PAGES: dict[Page, tuple[str, str]] = {
@@ -87,6 +88,24 @@ def test_images(dataset: str) -> int:
     return EMBEDDED_TEST if dataset == EMBEDDED else IMAGES["test"]
 
 
+def train_images(dataset: str) -> int:
+    """How many images that data set has for training, before any are held out."""
+    return EMBEDDED_TRAIN if dataset == EMBEDDED else IMAGES["train"]
+
+
+def how_measured(last: EpochRecord) -> str:
+    """How training accuracy differs from the others; at a run's end, the figures that compare like with like."""
+    words = (
+        "Train accuracy is measured while the weights change, with dropout and augmentation on; the others after it."
+    )
+    if last.plain_train_accuracy is None:
+        return words
+    return (
+        f"{words} Without dropout and augmentation, training images give **{last.plain_train_accuracy:.2%}** "
+        f"({PLAIN_SAMPLE:,} of them at most), the test images {last.test_accuracy:.2%}."
+    )
+
+
 def findings_of(run: Run, epochs: Sequence[EpochRecord], batches: Sequence[BatchRow]) -> tuple[Finding, ...]:
     """The run's diagnosis, from what the store has of it. Raises LabError for a recipe or network that is none."""
     architecture = architecture_of(run.architecture)
@@ -100,6 +119,8 @@ def findings_of(run: Run, epochs: Sequence[EpochRecord], batches: Sequence[Batch
             failure=run.error if run.status == "failed" else "",
             has_dropout=any(isinstance(op, Dropout) and op.p > 0 for op in architecture.ops),
             other=Other(reference.name, reference.accuracies, reference.epochs) if reference else None,
+            architecture=architecture,
+            train_images=train_images(run.dataset),
         )
     )
 
@@ -153,7 +174,7 @@ def _dead(run: Run) -> None:
         card = read_card(stem.with_suffix(".json"))
         found = activity_of(str(stem), card.weights_sha256, card.dataset)
         dead = tuple(DeadUnits(each.layer.name, len(each.dead), len(each.answers), each.images) for each in found)
-        if finding := dead_units(Subject(card.history, card.recipe, dead=dead)):
+        if finding := dead_units(Subject(card.history, card.recipe, dead=dead, architecture=architecture)):
             _show(run, finding)
         else:
             silent, units = sum(layer.dead for layer in dead), sum(layer.units for layer in dead)

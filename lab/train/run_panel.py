@@ -29,13 +29,15 @@ from lab.rate.view import range_result
 from lab.report.view import report_button, zipped
 from lab.resources import expectations, store, the_queue
 from lab.runs import BatchRow, Run
+from lab.shelf import Unreadable, in_folder
 from lab.spreadsheet import EPOCH_COLUMNS, csv_text, epoch_cells
 from lab.train import run_controls
-from lab.train.diagnosis import diagnosis, findings_of
+from lab.train.diagnosis import diagnosis, findings_of, how_measured
 from lab.train.prediction import prediction_and_outcome, said_before
 from lab.turn import lost_in_words, turn_in_words
+from lab.unreadable import list_checkpoints
 from lab.widgets import headline
-from lab.words import escaped, show_error
+from lab.words import escaped, show_error, without_folders
 
 UNFINISHED = ("queued", "running")
 TICK, FIRST_TICK, WAITING_TICK = 1.0, 0.25, 3.0  # seconds between two looks: see `_clock`
@@ -132,9 +134,9 @@ def _panel(run: Run) -> None:
     _progress(run, recipe, batches)
     if lost := lost_in_words(run, len(epochs)):
         st.info(lost, icon=":material/healing:")
-        st.caption(escaped(run.error))
+        st.caption(escaped(without_folders(run.error)))
     elif run.error:
-        (st.error if run.status == "failed" else st.info)(escaped(run.error))
+        (st.error if run.status == "failed" else st.info)(escaped(without_folders(run.error)))
     if run.status in UNFINISHED:
         said_before(run)
     if run.dataset != "MNIST":
@@ -243,6 +245,7 @@ def _figures(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[
         f"Best test, epoch {best.epoch + 1}", f"{best.test_accuracy:.2%}",
         help="Chosen on the test set: it flatters. The last epoch's is the honest figure.",
     )  # fmt: skip
+    st.caption(how_measured(last))
 
 
 def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
@@ -268,6 +271,7 @@ def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
                     on_click="ignore", icon=":material/download:", width="stretch", help="The weights and their card.",
                 )  # fmt: skip
         report_button(run)
+    list_checkpoints([each for each in in_folder(store().folder / run.id) if isinstance(each, Unreadable)])
     if run.status in ("stopped", "interrupted", "failed"):
         go_on, again, _ = st.columns([1, 1, 2])
         mine = may_change(me(), run)

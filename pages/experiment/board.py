@@ -6,6 +6,7 @@ from core.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
 from core.errors import LabError
 from lab import frame
 from lab.board import view as board_view
+from lab.unreadable import list_studies
 from lab.words import show_error
 
 frame.heading(
@@ -21,6 +22,8 @@ try:
             "The ladder behind", True, key="ladder", bind="query-params", help="The measured steps, pale."
         )
         board_view.explanation()
+        if with_ladder:
+            list_studies()
     with wide:
         board_view.board(nickname, tag, with_ladder)
 except LabError as error:

@@ -3,8 +3,10 @@
 import streamlit as st
 
 from core import catalogue
+from core.challenge import LAST, TARGET_ACCURACY
 from lab import figures, frame
-from lab.studies import measured_studies
+from lab.studies import error_of_images, measured_studies
+from lab.unreadable import list_studies
 from lab.widgets import errata_table, ink, ladder_points, ladder_rows
 
 frame.heading(
@@ -31,10 +33,15 @@ if slug := next((mark_of["customdata"][0] for mark_of in picked.selection.points
     st.session_state.pop("ladder-picture", None)
     st.switch_page("pages/learn/step.py", query_params={"step": slug})
 
+st.caption(
+    f"A run **held** {TARGET_ACCURACY:.1%} when all of its last {LAST} epochs reached it. A claim is consistent with "
+    f"our runs when one more of them could have its best epoch there. {error_of_images()}"
+)
 for lineage in (*catalogue.LINEAGES, catalogue.OWN):
     st.subheader(lineage.title, anchor=False)
     st.caption(lineage.about)
     ladder_rows([step for step in catalogue.LADDER if step.lineage == lineage.key], measured)
 
+list_studies()
 errata_table("What holds for all of them", catalogue.COMMON_ERRATA)
 st.page_link("pages/learn/step.py", label="Look at a step", icon=":material/arrow_forward:")

@@ -9,8 +9,8 @@ from core.pytorch_code import pytorch_code
 from core.trace import classifier
 from lab import frame, widgets
 from lab.shelf import shipped
-from lab.studies import run_of, study_of, summarised
-from lab.words import show_error
+from lab.studies import run_of, study_of, summarised, why_unreadable
+from lab.words import escaped, show_error
 
 frame.heading("A step of the ladder", "Pick a network, read what it costs and what it sees, and turn its knobs.")
 narrow, wide = st.columns([1, 3], gap="large")
@@ -35,6 +35,8 @@ except LabError as error:
 with wide:
     study = study_of(step.slug)
     runs = study.runs if study else tuple(run_of(each.card) for each in shipped() if each.card.slug == step.slug)
+    if reason := why_unreadable(step.slug):
+        st.warning(escaped(f"The study of this step cannot be read: {reason}"), icon=":material/warning:")
     if architecture == step.architecture:
         widgets.step_headline(step, walked, summarised(runs))
     else:

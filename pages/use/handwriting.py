@@ -8,6 +8,7 @@ from lab.draw.handwriting import MOST
 from lab.draw.handwriting_view import scored, scores_view, set_gallery
 from lab.mistakes import gallery
 from lab.resources import handwriting
+from lab.unreadable import list_checkpoints
 from lab.words import show_error
 
 frame.heading(
@@ -43,6 +44,7 @@ with wide:
         scores = scored(drawings, gallery.on_hand())
     if scores:
         scores_view(scores)
+    list_checkpoints()
     st.markdown("#### The set, the hardest first")
     set_gallery(drawings, scores)
     st.page_link(

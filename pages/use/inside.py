@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.errors import LabError
 from core.words import plural
-from lab import frame, widgets
+from lab import frame, unreadable, widgets
 from lab.inside import view as inside_view
 from lab.inside.snapshots import snapshots
 from lab.mistakes import gallery
@@ -25,8 +25,9 @@ narrow, wide = st.columns([1, 3.6], gap="large")
 try:
     with narrow:
         shelved = inside_view.checkpoint_picker(shelf)
-        kept = snapshots(shelved)
+        kept, damaged = snapshots(shelved)
         chosen = inside_view.epoch_picker(shelved, kept)
+        unreadable.list_snapshots(damaged)
         dataset = gallery.dataset_for(shelved)
         subject = inside_view.subject_picker(dataset)
     with wide:
