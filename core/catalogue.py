@@ -117,6 +117,12 @@ class Variant:
     title: str
     architecture: Architecture
     recipe: Recipe
+    measured_with_warm_up: bool = True  # as of a step
+
+    @property
+    def measured_recipe(self) -> Recipe:
+        """The recipe as the study trains it."""
+        return replace(self.recipe, ema_warm_up=self.recipe.ema_warm_up and self.measured_with_warm_up)
 
 
 @dataclass(frozen=True)
@@ -1371,8 +1377,11 @@ EXTRAS: tuple[Step, ...] = (
 def _varied(of: str, name: str, title: str, **recipe: object) -> Variant:
     """The step with another recipe."""
     step = by_slug(of)
-    changed = replace(step.measured_recipe, **recipe)  # type: ignore[arg-type]
-    return Variant(name=name, of=of, title=title, architecture=step.architecture, recipe=changed)
+    changed = replace(step.recipe, **recipe)  # type: ignore[arg-type]
+    return Variant(
+        name=name, of=of, title=title, architecture=step.architecture, recipe=changed,
+        measured_with_warm_up=step.measured_with_warm_up,
+    )  # fmt: skip
 
 
 def variants() -> tuple[Variant, ...]:
@@ -1406,7 +1415,8 @@ def variants() -> tuple[Variant, ...]:
             of="d3-averaged-7448",
             title="Six convolutions, none dilated, by SGD",
             architecture=Architecture("D4 half", three_and_three(8, 10)),
-            recipe=by_slug("d3-averaged-7448").measured_recipe,
+            recipe=by_slug("d3-averaged-7448").recipe,
+            measured_with_warm_up=False,
         ),
         _varied("d7-half-3730", "half-3730-short", "D7 with the shorter average", ema_decay=0.99),
         _varied("d8-third-2495", "third-2495-short", "D8 with the shorter average", ema_decay=0.99),

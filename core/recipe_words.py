@@ -17,6 +17,7 @@ FIELDS = {  # those whose name in code does not read as words
     "start_divisor": "divisor of the first rate",
     "end_divisor": "divisor of the last rate",
     "ema_decay": "decay of the averaged weights",
+    "ema_warm_up": "warm-up of the averaged weights",
     "validation_size": "images held out",
 }
 VALUES = {
@@ -57,7 +58,15 @@ def recipe_words(recipe: Recipe) -> str:
     usual = Recipe()
     rest = [
         f"{field_words(name)} {value_words(getattr(recipe, name), name)}"
-        for name in ("loss", "label_smoothing", "ema_decay", "validation_size", "normalisation", "precision")
+        for name in (
+            "loss",
+            "label_smoothing",
+            "ema_decay",
+            "ema_warm_up",
+            "validation_size",
+            "normalisation",
+            "precision",
+        )
         if getattr(recipe, name) != getattr(usual, name)
     ]
     parts = [

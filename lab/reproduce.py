@@ -64,7 +64,7 @@ class Subject:
 def subjects(names: Sequence[str] = ()) -> list[Subject]:
     """All that can be studied, or those of these names. Raises SpecError."""
     steps = [Subject(step.slug, step.slug, step.architecture, step.measured_recipe) for step in catalogue.LADDER]
-    variants = [Subject(each.name, "", each.architecture, each.recipe) for each in catalogue.variants()]
+    variants = [Subject(each.name, "", each.architecture, each.measured_recipe) for each in catalogue.variants()]
     known = {subject.name: subject for subject in (*steps, *variants)}
     if unknown := [name for name in names if name not in known]:
         raise SpecError(f"there is nothing to reproduce called {short(unknown[0])}; there are {', '.join(known)}")

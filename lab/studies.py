@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -110,8 +110,16 @@ def recipe_now(name: str) -> Recipe | None:
 
 @lru_cache(maxsize=1)
 def _recipes() -> dict[str, Recipe]:
-    steps = {step.slug: step.measured_recipe for step in catalogue.LADDER}
+    steps = {step.slug: replace(step.recipe, precision=step.measured_precision) for step in catalogue.LADDER}
     return {**steps, **{variant.name: variant.recipe for variant in catalogue.variants()}}
+
+
+@lru_cache(maxsize=1)
+def _measured_recipes() -> dict[str, Recipe]:
+    """Those that `reproduce` trains: without what has come since, where the studies are to be trained anew later."""
+    return {each.slug: each.measured_recipe for each in catalogue.LADDER} | {
+        each.name: each.measured_recipe for each in catalogue.variants()
+    }
 
 
 def outdated(study: Study) -> tuple[FieldDifference, ...]:
@@ -152,8 +160,16 @@ def outdated_ones(found: Iterable[Study | None]) -> dict[str, list[str]]:
 
 
 def alike(one: Study, other: Study) -> bool:
-    """Whether two studies may be compared as their recipes are now: what is outdated of one is so of the other."""
-    return outdated(one) == outdated(other)
+    """Whether two studies may be compared: what has changed in one's recipe since it was measured has in the other's.
+
+    What both `reproduce` and the study leave out, such as the average's warm-up, does not come between them.
+    """
+    return _stale(one) == _stale(other)
+
+
+def _stale(study: Study) -> tuple[FieldDifference, ...]:
+    now = _measured_recipes().get(study.name)
+    return recipe_differences(study.recipe, now) if now else ()
 
 
 # -------------------------------------------------------------------------------------------- what they say, in words

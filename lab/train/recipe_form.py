@@ -65,8 +65,11 @@ def recipe_form(written: Recipe, key: str) -> Recipe:
             "Hold out 5,000 images", bool(written.validation_size), key=f"{key}-validation", persist_state="session",
             help="Choices are then made on them, and the test set is only looked at.",
         )  # fmt: skip
-        shown = ("loss", "label_smoothing", "ema_decay", "normalisation", "seed", "precision")
-        rest = _fields(Recipe, written, shown, key)
+        shown = ("loss", "label_smoothing", "ema_decay", "ema_warm_up", "normalisation", "seed", "precision")
+        start = written if written.ema_decay else replace(written, ema_warm_up=True)  # what an average begins with
+        rest = _fields(Recipe, start, shown, key)
+        if not rest["ema_decay"]:
+            rest["ema_warm_up"] = written.ema_warm_up
         target = st.number_input(
             "Target accuracy, %",
             0.0,
