@@ -156,7 +156,7 @@ def test_the_dilated_fields_wrong_jump_is_told_of_conv5_alone() -> None:
 
 COMPARISONS = catalogue.CLEAN_COMPARISONS
 SUBJECTS = {step.slug: (step.architecture, step.measured_recipe) for step in LADDER} | {
-    each.name: (each.architecture, each.recipe) for each in catalogue.variants()
+    each.name: (each.architecture, each.measured_recipe) for each in catalogue.variants()
 }
 NAMES = {  # a change, and the words by which a question names it
     "learning rate": r"\brate\b|\b0\.01\b",
