@@ -34,6 +34,7 @@ from lab.training_run import Order, carry_out
 from tests.tiny import PLAIN, TINY
 
 ROOT = Path(__file__).resolve().parents[1]
+PLAIN = {"plain_train_loss", "plain_train_accuracy"}  # of a run's last epoch only
 EPOCH = {"epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "learning_rate", "seconds"}
 Command = Callable[..., Any]
 
@@ -97,7 +98,8 @@ def test_steps_are_the_ladder_in_order(document: Command) -> None:
     assert [step["slug"] for step in steps] == [step.slug for step in LADDER]
     assert len(steps) == 21
     shape = {"slug", "lineage", "title", "parameters", "macs", "receptive_field", "claimed_test_accuracy"}
-    shape |= {"test_accuracy_mean", "test_accuracy_sd", "n", "held_test_accuracy", "runs_that_held", "verdict"}
+    shape |= {"test_accuracy_mean", "test_accuracy_sd", "n", "held_test_accuracy", "runs_that_held"}
+    shape |= {"verdict", "earlier_recipe"}
     for step in steps:
         assert set(step) == shape
         assert str(step["parameters"]) in step["slug"]  # the slugs carry the write-ups' counts
@@ -131,8 +133,9 @@ def test_train_gives_its_epochs_and_a_checkpoint_that_loads(
     assert set(run) == {"slug", "parameters", "device", "dataset", "seed", "epochs", "checkpoint"}
     assert (run["slug"], run["device"], run["dataset"], run["seed"]) == ("", "cpu", "embedded digits", 5)
     assert [epoch["epoch"] for epoch in run["epochs"]] == [0, 1]
+    assert PLAIN <= set(run["epochs"][-1])
     for epoch in run["epochs"]:
-        assert set(epoch) == EPOCH
+        assert set(epoch) - (PLAIN if epoch is run["epochs"][-1] else set()) == EPOCH
         assert 0 <= epoch["train_accuracy"] <= 1
         assert 0 <= epoch["test_accuracy"] <= 1
     assert run["checkpoint"] == str(home / "mine.safetensors")
@@ -147,7 +150,7 @@ def test_options_come_before_the_recipe_and_the_split_adds_its_figures(
     recipe.write_text(json.dumps(json.loads(recipe.read_text()) | {"validation_size": 5000}))
     run = document("train", spec, "--recipe", recipe, "--epochs", 1, "--seed", 8)
     assert run["seed"] == 8
-    assert [set(epoch) for epoch in run["epochs"]] == [EPOCH | {"validation_loss", "validation_accuracy"}]
+    assert [set(epoch) for epoch in run["epochs"]] == [EPOCH | PLAIN | {"validation_loss", "validation_accuracy"}]
     assert document("mistakes", run["checkpoint"])["total"] == 360  # a card with validation figures is read again
 
 
@@ -169,7 +172,7 @@ def test_many_seeds_are_one_document_with_a_run_of_each(
     for run in found["runs"]:
         assert set(run) == {"seed", "run", "status", "error", "epochs", "checkpoint"}
         assert (run["status"], run["error"]) == ("finished", "")
-        assert [set(epoch) for epoch in run["epochs"]] == [EPOCH, EPOCH]
+        assert [set(epoch) for epoch in run["epochs"]] == [EPOCH, EPOCH | PLAIN]
         assert run["checkpoint"] == str(home / run["run"] / "last.safetensors")
         _, card = checkpoint.load(Path(run["checkpoint"]))
         assert (card.recipe.seed, card.record.test_accuracy) == (run["seed"], run["epochs"][-1]["test_accuracy"])
