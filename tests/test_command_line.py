@@ -34,7 +34,7 @@ from lab.training_run import Order, carry_out
 from tests.tiny import PLAIN, TINY
 
 ROOT = Path(__file__).resolve().parents[1]
-PLAIN = {"plain_train_loss", "plain_train_accuracy"}  # of a run's last epoch only
+AT_THE_END = {"plain_train_loss", "plain_train_accuracy"}  # of a run's last epoch only
 EPOCH = {"epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "learning_rate", "seconds"}
 Command = Callable[..., Any]
 
@@ -133,9 +133,9 @@ def test_train_gives_its_epochs_and_a_checkpoint_that_loads(
     assert set(run) == {"slug", "parameters", "device", "dataset", "seed", "epochs", "checkpoint"}
     assert (run["slug"], run["device"], run["dataset"], run["seed"]) == ("", "cpu", "embedded digits", 5)
     assert [epoch["epoch"] for epoch in run["epochs"]] == [0, 1]
-    assert set(run["epochs"][-1]) >= PLAIN
+    assert set(run["epochs"][-1]) >= AT_THE_END
     for epoch in run["epochs"]:
-        assert set(epoch) - (PLAIN if epoch is run["epochs"][-1] else set()) == EPOCH
+        assert set(epoch) - (AT_THE_END if epoch is run["epochs"][-1] else set()) == EPOCH
         assert 0 <= epoch["train_accuracy"] <= 1
         assert 0 <= epoch["test_accuracy"] <= 1
     assert run["checkpoint"] == str(home / "mine.safetensors")
@@ -150,7 +150,7 @@ def test_options_come_before_the_recipe_and_the_split_adds_its_figures(
     recipe.write_text(json.dumps(json.loads(recipe.read_text()) | {"validation_size": 5000}))
     run = document("train", spec, "--recipe", recipe, "--epochs", 1, "--seed", 8)
     assert run["seed"] == 8
-    assert [set(epoch) for epoch in run["epochs"]] == [EPOCH | PLAIN | {"validation_loss", "validation_accuracy"}]
+    assert [set(epoch) for epoch in run["epochs"]] == [EPOCH | AT_THE_END | {"validation_loss", "validation_accuracy"}]
     assert document("mistakes", run["checkpoint"])["total"] == 360  # a card with validation figures is read again
 
 
@@ -172,7 +172,7 @@ def test_many_seeds_are_one_document_with_a_run_of_each(
     for run in found["runs"]:
         assert set(run) == {"seed", "run", "status", "error", "epochs", "checkpoint"}
         assert (run["status"], run["error"]) == ("finished", "")
-        assert [set(epoch) for epoch in run["epochs"]] == [EPOCH, EPOCH | PLAIN]
+        assert [set(epoch) for epoch in run["epochs"]] == [EPOCH, EPOCH | AT_THE_END]
         assert run["checkpoint"] == str(home / run["run"] / "last.safetensors")
         _, card = checkpoint.load(Path(run["checkpoint"]))
         assert (card.recipe.seed, card.record.test_accuracy) == (run["seed"], run["epochs"][-1]["test_accuracy"])
