@@ -100,7 +100,7 @@ def test_the_ladder_shows_every_shipped_study_with_its_verdict() -> None:
         mean, *deviation = studies.in_words(measured).split(" ", 1)
         held = f":small[:gray[{measured.holding} of {measured.n} held 99.4%]]"
         row = words.index(f"{' '.join([f'**{mean}**', *deviation])}  \n{held}")
-        assert studies.judged(step, measured) in words[row:]
+        assert f"{studies.judged(step, measured)}{studies.outdated_mark(study)}" in words[row:]
 
 
 def test_the_learn_pages_go_on_without_any_study(made_up_studies: Path) -> None:

@@ -26,9 +26,10 @@ def made_up(seed: int, *accuracies: float) -> SeedRun:
 
 
 def made_up_study(name: str, runs: tuple[SeedRun, ...]) -> Study:
-    """A study of C6's network, under another name."""
-    step = catalogue.by_slug("c6-steplr-7416")
-    return Study(name, step.architecture, step.recipe, "MNIST", 60_000, runs)
+    """A study of the step or variant of that name, as it would be trained; of any other name, of C6."""
+    known = {step.slug: step for step in catalogue.LADDER} | {each.name: each for each in catalogue.variants()}
+    studied = known.get(name, catalogue.by_slug("c6-steplr-7416"))
+    return Study(name, studied.architecture, studied.measured_recipe, "MNIST", 60_000, runs)
 
 
 def summarised(mean: float, sd: float | None = 0.0004, n: int = 5) -> Summary:
