@@ -175,7 +175,7 @@ def diagnose(subject: Subject) -> tuple[Finding, ...]:
         found_all += [too_short(subject)]
     if about_rate is None and lags is None:
         improving = still_improving(subject)
-        had_its_time = not subject.epochs_left and (len(subject.history) >= WINDOW or improving is None)
+        had_its_time = improving is None or not (subject.epochs_left or len(subject.history) < WINDOW)
         found_all += [underfits(subject) if had_its_time else None, unsteady(subject), improving]
     found_all += [dead_units(subject), against_other(subject)]
     return without_contradictions([each for each in found_all if each is not None])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 Box = tuple[float, float, float, float]  # x from, x to, y from, y to
 SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1))  # right of the mark, left, above, below
 CORNERS = ((1, 1), (-1, 1), (1, -1), (-1, -1))
+WORDS_COUNT = 20  # times as much as marks and lines: a word on a word cannot be read
 SWEEPS = 4  # times that each word looks for its place
 
 
@@ -34,8 +35,10 @@ def least_shared(marks: Sequence[tuple[float, float, float]], taken: Sequence[Bo
     boxes: list[Box] = []
     for turn in range(len(ways) * SWEEPS):
         number = turn % len(ways)
-        others = [*taken, *boxes[:number], *boxes[number + 1 :]]
-        best = min(ways[number], key=lambda box: sum(shared(box, other) for other in others))  # of equals the first
+        words = [*boxes[:number], *boxes[number + 1 :]] * WORDS_COUNT
+        best = min(
+            ways[number], key=lambda box: sum(shared(box, other) for other in [*taken, *words])
+        )  # else the first
         boxes[number : number + 1] = [best]
     return boxes
 

@@ -323,7 +323,11 @@ def ended(store: RunStore, test: list[float], train: float = 0.93, prediction: s
 
 
 def test_an_ended_run_shows_its_prediction_beside_its_outcome_and_its_diagnosis(store: RunStore) -> None:
-    run = ended(store, [0.9, 0.95, 0.96], prediction=prediction_to_json(Prediction(0.98, "underfits", "better")))
+    run = ended(
+        store,
+        [0.9, 0.955, 0.96, 0.96, 0.96, 0.96],
+        prediction=prediction_to_json(Prediction(0.98, "underfits", "better")),
+    )
     app = opened(TRAIN, run=run.id)
     assert not app.exception
     table = next(each.value for each in app.dataframe if "predicted" in each.value)

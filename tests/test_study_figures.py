@@ -8,7 +8,7 @@ from itertools import combinations, pairwise
 import plotly.graph_objects as go
 import pytest
 
-from core import catalogue
+from core import catalogue, evidence
 from core.challenge import MAX_PARAMETERS
 from core.evidence import Evidence
 from core.history import EpochRecord
@@ -195,7 +195,7 @@ def test_how_runs_came_about_is_told_once() -> None:
     [(0.0006, "+0.06"), (-0.0012, "−0.12"), (-0.00004, "0.00"), (0.00004, "0.00"), (0.0, "0.00")],
 )
 def test_a_difference_that_rounds_to_nothing_has_no_sign(difference: float, shown: str) -> None:
-    assert studies.in_points(difference) == shown
+    assert evidence.in_points(difference) == shown
 
 
 @pytest.mark.parametrize(
@@ -203,4 +203,4 @@ def test_a_difference_that_rounds_to_nothing_has_no_sign(difference: float, show
     [(0.06, "0.060", "p = 0.060"), (0.0002, "< 0.001", "p < 0.001"), (0.9998, "> 0.999", "p > 0.999")],
 )
 def test_a_p_is_never_said_to_be_nothing(p: float, bare: str, stated: str) -> None:
-    assert (studies.p_in_words(p), studies.p_stated(p)) == (bare, stated)
+    assert (evidence.p_in_words(p), evidence.p_stated(p)) == (bare, stated)
