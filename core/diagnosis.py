@@ -21,6 +21,7 @@ from core.proportion import standard_error
 from core.recipe import HELD_OUT_SHARE, Constant, Cosine, LinearToZero, OneCycle, Recipe
 from core.spec import Architecture, BatchNorm, Op, ReLU
 from core.trace import trace
+from core.words import plural
 
 Kind = Literal[
     "diverged",
@@ -204,7 +205,9 @@ def contradict(one: Advises, other: Advises) -> bool:
 def _longer(subject: Subject) -> str:
     """How to train on: a run with epochs left has them already, and the challenge allows no more than fifteen."""
     if left := subject.epochs_left:
-        return f"Let it go on: {_epochs(left)} of its {subject.recipe.epochs} {'is' if left == 1 else 'are'} left."
+        return (
+            f"Let it go on: {plural(left, 'epoch')} of its {subject.recipe.epochs} {'is' if left == 1 else 'are'} left."
+        )
     if len(subject.history) < MAX_EPOCHS:
         return f"More epochs: the challenge allows {MAX_EPOCHS}. A schedule that falls to zero is stretched over them."
     return f"More epochs would help, but the challenge allows {MAX_EPOCHS} at most."
@@ -321,7 +324,7 @@ def learns_nothing(subject: Subject) -> Finding | None:
     return Finding(
         "learns nothing",
         "It has learnt next to nothing.",
-        f"Accuracy is {accuracies[-1]:.1%} after {_epochs(len(accuracies))}{risen}; guessing gets 10%.",
+        f"Accuracy is {accuracies[-1]:.1%} after {plural(len(accuracies), 'epoch')}{risen}; guessing gets 10%.",
         "The rate may be far too low or far too high: a range test tells which. If its curve is flat, look at the "
         "network: what is missing between the layers?",
         "learning rate",
@@ -504,7 +507,7 @@ def unsteady(subject: Subject) -> Finding | None:
     ]
     advice = f"A schedule that lets the rate fall: {', '.join(falling[:-1])} or {falling[-1]}."
     if subject.epochs_left and not isinstance(subject.recipe.schedule, Constant):
-        advice = f"Let it go on: its schedule has {_epochs(subject.epochs_left)} left to let the rate fall."
+        advice = f"Let it go on: its schedule has {plural(subject.epochs_left, 'epoch')} left to let the rate fall."
     return Finding(
         "unsteady",
         "Its last epochs are unsteady: with so large a rate the weights never come to rest.",
@@ -560,7 +563,7 @@ def too_short(subject: Subject) -> Finding | None:
     return Finding(
         "too short",
         "It is too short to say much: under- and overfitting show from the third epoch on.",
-        f"It has {_epochs(done)}.",
+        f"It has {plural(done, 'epoch')}.",
         _longer(subject) if subject.epochs_left else "Train at least five epochs.",
         "train",
         ("more epochs",),
@@ -574,7 +577,7 @@ def verdict(subject: Subject) -> Finding:
     error = standard_error(target, subject.test_images)
     chance = (
         f"With {subject.test_images:,} test images the standard error is {100 * error:.2f} points, "
-        f"{_count(round(error * subject.test_images))}."
+        f"{plural(round(error * subject.test_images), 'image')}."
     )
     if last >= target:
         held = next(
@@ -583,7 +586,7 @@ def verdict(subject: Subject) -> Finding:
         return Finding(
             "target met",
             f"It ends at {last:.2%}, on target.",
-            f"{_count(images)} above {spelt_target(target)}, held for {_epochs(held)}. {chance}",
+            f"{plural(images, 'image')} above {spelt_target(target)}, held for {plural(held, 'epoch')}. {chance}",
             "Look at what it still gets wrong.",
             "mistakes",
         )
@@ -591,7 +594,7 @@ def verdict(subject: Subject) -> Finding:
     near = " That is within noise: another seed may meet it." if within else ""
     return Finding(
         "target missed",
-        f"It ends at {last:.2%}, {_count(images)} short of {spelt_target(target)}.{near}",
+        f"It ends at {last:.2%}, {plural(images, 'image')} short of {spelt_target(target)}.{near}",
         chance,
         "Look at what it gets wrong.",
         "mistakes",
@@ -698,11 +701,3 @@ def spelt_factor(factor: float) -> str:
     if factor < 10:
         return f"{factor:.2f} times"
     return f"{factor:,.0f} times" if factor < 1e6 else "more than a million times"
-
-
-def _epochs(count: int) -> str:
-    return f"{count} epoch{'' if count == 1 else 's'}"
-
-
-def _count(images: int) -> str:
-    return f"{images:,} image{'' if images == 1 else 's'}"

@@ -32,8 +32,7 @@ def list_snapshots(found: Sequence[Unreadable]) -> None:
 def _list(noun: str, found: Sequence[Unreadable], nouns: str = "") -> None:
     if not found:
         return
-    number = f"{len(found):,} {nouns}" if nouns and len(found) > 1 else plural(len(found), noun)
     lines = [f"- **{escaped(each.reference)}**: {escaped(each.reason)}" for each in found[:MOST]]
     lines += [f"- and {len(found) - MOST:,} more"] if len(found) > MOST else []
-    with st.expander(f"{number} cannot be read", icon=":material/warning:"):
+    with st.expander(f"{plural(len(found), noun, nouns)} cannot be read", icon=":material/warning:"):
         st.markdown("\n".join(lines))

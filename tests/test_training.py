@@ -210,16 +210,21 @@ def test_the_average_of_the_weights_is_that_of_a_hand_computation() -> None:
     assert ends[-1].record.test_loss == pytest.approx(evaluate(averaged, data.test, data.normalisation)[0], rel=1e-4)
 
 
-def test_the_average_is_torchs_with_batch_norms_figures_and_its_counts_are_copied() -> None:
-    network, images = build(TINY, 1), torch.rand(8, 1, 28, 28)
-    ours = Average(network, Recipe(ema_decay=0.7))
-    theirs = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.7), use_buffers=True)
-    optimizer = torch.optim.SGD(network.parameters(), 0.1)
-    for _ in range(5):
+def follow(network: nn.Module, ours: Average, theirs: AveragedModel, updates: int) -> None:
+    """Train the network a little, and let both averages follow each step."""
+    images, optimizer = torch.rand(8, 1, 28, 28), torch.optim.SGD(network.parameters(), 0.1)
+    for _ in range(updates):
         F.cross_entropy(network.train()(images), torch.arange(8)).backward()
         optimizer.step()
         ours.update()
         theirs.update_parameters(network)
+
+
+def test_the_average_is_torchs_with_batch_norms_figures_and_its_counts_are_copied() -> None:
+    network = build(TINY, 1)
+    ours = Average(network, Recipe(ema_decay=0.7))
+    theirs = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.7), use_buffers=True)
+    follow(network, ours, theirs, updates=5)
     expected, counts = theirs.module.state_dict(), 0
     for name, tensor in ours.network.state_dict().items():
         if tensor.is_floating_point():
@@ -236,7 +241,7 @@ def test_an_average_that_warms_up_follows_torchs_with_the_decay_of_each_iteratio
     decays = [min(0.6, (1 + t) / (10 + t)) for t in range(20)]
     assert [recipe.ema_decay_at(t) for t in range(20)] == decays
     assert decays[-1] == 0.6, "the warm-up has ended"
-    network, images = build(TINY, 1), torch.rand(8, 1, 28, 28)
+    network = build(TINY, 1)
     ours = Average(network, recipe)
     theirs = AveragedModel(
         network,
@@ -245,12 +250,7 @@ def test_an_average_that_warms_up_follows_torchs_with_the_decay_of_each_iteratio
         ),
         use_buffers=True,
     )
-    optimizer = torch.optim.SGD(network.parameters(), 0.1)
-    for _ in range(20):
-        F.cross_entropy(network.train()(images), torch.arange(8)).backward()
-        optimizer.step()
-        ours.update()
-        theirs.update_parameters(network)
+    follow(network, ours, theirs, updates=20)
     expected = theirs.module.state_dict()
     for name, tensor in ours.network.state_dict().items():
         if tensor.is_floating_point():

@@ -84,6 +84,10 @@ def concluded(pair: Pair) -> str:
     )
 
 
+# What to look at before one says that two things differ.
+HOW_FAR_APART = "How far apart are the means, and how far apart are runs of one network?"
+
+
 def comparison(
     question: str, pair: Pair, better: str, worse: str, hint: str, more: Callable[[], str] = lambda: ""
 ) -> Check:

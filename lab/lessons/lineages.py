@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core import catalogue
 from core.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
-from lab.lessons.claims import comparison, concluded, evident, in_words
+from lab.lessons.claims import HOW_FAR_APART, comparison, concluded, evident, in_words
 from lab.lessons.facts import (
     MEASURED_APART,
     TRAIN_IMAGES,
@@ -145,7 +145,7 @@ LESSON = Lesson(
                 Pair(A2, A3),
                 better="A3",
                 worse="A2",
-                hint="How far apart are the means, and how far apart are runs of one network?",
+                hint=HOW_FAR_APART,
                 more=lambda: (
                     "Parameters, field, last layers and patience differ at once: whatever the difference, no single "
                     "change can take the credit."
@@ -238,7 +238,7 @@ LESSON = Lesson(
                 Pair(C3, C4),
                 better="rises",
                 worse="falls",
-                hint="How far apart are the means, and how far apart are runs of one network?",
+                hint=HOW_FAR_APART,
                 more=lambda: (
                     f"In the write-up's logs, one run each, C3 ends at {percent(log(C3, 'test')[-1])} and C4 at "
                     f"{percent(log(C4, 'test')[-1])}."

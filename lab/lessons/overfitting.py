@@ -6,7 +6,7 @@ from core.challenge import MAX_PARAMETERS
 from core.diagnosis import GAP
 from core.trace import classifier
 from core.vary import vary
-from lab.lessons.claims import comparison, concluded
+from lab.lessons.claims import HOW_FAR_APART, comparison, concluded
 from lab.lessons.facts import (
     IMAGES,
     MEASURED_APART,
@@ -137,7 +137,7 @@ LESSON = Lesson(
                 DROPOUT,
                 better="higher",
                 worse="lower",
-                hint="How far apart are the means, and how far apart are runs of one network?",
+                hint=HOW_FAR_APART,
                 more=lambda: "A gap that has closed says nothing about the test accuracy.",
             ),
             recalls=True,

@@ -34,7 +34,7 @@ from lab.compare.figures import QUANTITIES, Shown, line
 from lab.compare.words import evidence_words, op_rows, other_differences, single_words
 from lab.report.figures import chart
 from lab.resources import store
-from lab.shelf import find, why_unreadable
+from lab.shelf import find, unreadable
 from lab.spreadsheet import EPOCH_COLUMNS, Cell, csv_text, epoch_cells
 from lab.studies import held_in_words, in_words
 from lab.train.diagnosis import findings_of, held_against, how_measured, reference_of, test_images
@@ -300,8 +300,9 @@ def cards_of(entry: Entry) -> list[Card]:
 
 def unreadable_of(entry: Entry) -> list[CardText]:
     """Those of its checkpoints that are here and cannot be opened, each with the reason."""
-    reasons = {reference: why_unreadable(reference) for reference in _references(entry)}
-    return [CardText(f"{reference}, which cannot be opened", reason) for reference, reason in reasons.items() if reason]
+    own = _references(entry)
+    found = [each for each in unreadable() if each.reference in own]
+    return [CardText(f"{each.reference}, which cannot be opened", each.reason) for each in found]
 
 
 def _references(entry: Entry) -> list[str]:
