@@ -497,14 +497,7 @@ def comparison_table(step: catalogue.Step) -> None:
     if rows:
         st.markdown("**Clean comparisons.** Between before and after only that changes which the question names.")
         st.table(pd.DataFrame(rows).set_index("question"))
-        _outdated(
-            [
-                name
-                for each in catalogue.CLEAN_COMPARISONS
-                if each.step == step.slug
-                for name in (each.before, each.after)
-            ]
-        )
+        _outdated([name for each in answers for name in (each.asked.before, each.asked.after)])
         st.caption(
             "Last epoch's test accuracy, mean ± standard deviation over the seeds. The difference is that of the seeds "
             "that both have (paired); its interval is right for 95 of 100 such comparisons. p is the chance of a "
@@ -522,13 +515,13 @@ def _comparison_row(answer: CleanAnswer) -> dict[str, str]:
         "after": _side(asked.after, answer.after),
         "difference, points": in_points(found.difference) if found else "—",
         "95% interval": interval_in_points(found.interval) if found else "—",
-        "p": _p_in_cell(found.p if found else None),
-        "p, adjusted": _p_in_cell(answer.adjusted),
+        "p": p_in_cell(found.p if found else None),
+        "p, adjusted": p_in_cell(answer.adjusted),
         "reading": reading_of(answer),
     }
 
 
-def _p_in_cell(p: float | None) -> str:
+def p_in_cell(p: float | None) -> str:
     """The cells of st.table are Markdown, in which a line that begins with > is a quotation."""
     return "—" if p is None else p_in_words(p).replace(">", "\\>")
 

@@ -10,7 +10,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.errors import CheckpointError, DataError, LabError
-from core.evidence import evidence, holm, in_points, interval_in_points, p_in_words
+from core.evidence import evidence, holm, in_points, interval_in_points
 from core.mistakes import Predictions, ordered
 from core.mnist import best_present, is_present
 from core.pairs import Pair, pair
@@ -31,6 +31,7 @@ from lab.mistakes import gallery
 from lab.resources import predictions, split
 from lab.shelf import Shelved, absence, find
 from lab.studies import in_words, reading
+from lab.widgets import p_in_cell
 from lab.words import escaped, show_error
 
 # -------------------------------------------------------------------------------------------------------- differences
@@ -142,8 +143,8 @@ def _against(first: Shown, shown: Sequence[Shown]) -> None:
                 "difference, points": in_points(found.difference),
                 "n": f"{found.pairs} pairs" if found.pairs else f"{found.first} and {found.second}",
                 "95% interval": interval_in_points(found.interval),
-                "p": "—" if found.p is None else p_in_words(found.p),
-                "p, adjusted": "—" if p is None else p_in_words(p),
+                "p": p_in_cell(found.p),
+                "p, adjusted": p_in_cell(p),
                 "reading": reading(found, p, len(others)),
             }
         )
