@@ -29,6 +29,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from core.mnist import EMBEDDED, is_present
+from core.words import plural
 from lab.runs import Run, RunStore
 from tests.app_server import Server, serving
 from tests.streamlit_client import Answer, ClientError, Element, Tab, options_of
@@ -269,7 +270,7 @@ async def restart(options: Options) -> Row:
             answers = [tab.reconnections[0].answer for tab in tabs]
             during.append(stored(home, run_id))
             await until(lambda: stored(home, run_id).status not in ("queued", "running"), "the run ends")
-            end = f"finished after {options.epochs} of {options.epochs} epochs"
+            end = f"finished after {options.epochs} of {plural(options.epochs, 'epoch')}"
             await until(lambda: all(says(tab, end) for tab in tabs), "everybody is told of the run's end", 60.0)
             ended, epochs = stored(home, run_id), epochs_of(home, run_id)
             failures = failures_of(tabs)

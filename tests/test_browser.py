@@ -75,7 +75,7 @@ def test_a_short_run_grows_its_curve_and_ends(page: Page, server: Server) -> Non
     run_address = page.url
 
     with_second_look(page, run_address)
-    expect(page.get_by_text("finished after 1 of 1 epochs")).to_be_visible(timeout=180_000)
+    expect(page.get_by_text(re.compile("finished after 1 of 1 epoch$"))).to_be_visible(timeout=180_000)
     settled(page)
     screenshot(page, "finished")
     page.get_by_role("link", name="See its mistakes").click()
@@ -227,7 +227,7 @@ def test_a_design_is_trained_explained_compared_and_stands_on_the_board(page: Pa
     fill(page, "Batch size", "512")
     page.get_by_role("button", name="Start training").click()
     page.wait_for_url(re.compile("run="))
-    expect(page.get_by_text("finished after 1 of 1 epochs")).to_be_visible(timeout=180_000)
+    expect(page.get_by_text(re.compile("finished after 1 of 1 epoch$"))).to_be_visible(timeout=180_000)
     expect(page.get_by_text("What happened, and what to try")).to_be_visible()
     settled(page)
     screenshot(page, "explained")
