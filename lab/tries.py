@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
@@ -9,17 +11,17 @@ from core.catalogue import Step
 from core.choices import Attempt, apart_words, attempts, beside, choice_words, goal_words, layout_words, tried
 from core.errors import LabError
 from core.recipe_difference import recipe_differences
-from core.study import Summary
+from core.study import SeedRun
 from core.trace import classifier
 from core.words import loss_words
 from lab.words import show_error
 
 
-def how_it_was_chosen(step: Step, measured: Summary | None) -> None:
+def how_it_was_chosen(step: Step, runs: Sequence[SeedRun]) -> None:
     """Of a step of our own: its target, its try on the held-out images, and what was tried beside it."""
     if step.claim:
         return
-    if measured and (reached := goal_words(step, measured)):
+    if reached := goal_words(step, runs):
         st.markdown(f"**Target.** {step.target} Measured: {reached}.")
     try:
         log = attempts()

@@ -438,7 +438,7 @@ def story(step: catalogue.Step, runs: Sequence[SeedRun]) -> None:
         st.markdown(f"**Result{', as written up' if claim else ''}.** {step.result}")
     if step.analysis:
         st.markdown(f"**Analysis.** {step.analysis}")
-    how_it_was_chosen(step, measured)
+    how_it_was_chosen(step, runs if measured else ())
     if step.confounded:
         st.warning(f"Not a fair comparison: {step.confounded}", icon=":material/balance:")
     comparison_table(step)
@@ -497,14 +497,7 @@ def comparison_table(step: catalogue.Step) -> None:
     if rows:
         st.markdown("**Clean comparisons.** Between before and after only that changes which the question names.")
         st.table(pd.DataFrame(rows).set_index("question"))
-        _outdated(
-            [
-                name
-                for each in catalogue.CLEAN_COMPARISONS
-                if each.step == step.slug
-                for name in (each.before, each.after)
-            ]
-        )
+        _outdated([name for each in answers for name in (each.asked.before, each.asked.after)])
         st.caption(
             "Last epoch's test accuracy, mean ± standard deviation over the seeds. The difference is that of the seeds "
             "that both have (paired); its interval is right for 95 of 100 such comparisons. p is the chance of a "
