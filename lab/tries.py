@@ -10,7 +10,7 @@ import streamlit as st
 from core.catalogue import Step
 from core.choices import Attempt, apart_words, attempts, beside, choice_words, goal_words, layout_words, tried
 from core.errors import LabError
-from core.recipe_difference import recipe_differences
+from core.recipe_difference import ABSENT, recipe_differences
 from core.study import SeedRun
 from core.trace import classifier
 from core.words import loss_words
@@ -45,7 +45,7 @@ def how_it_was_chosen(step: Step, runs: Sequence[SeedRun]) -> None:
 
 def _row(step: Step, attempt: Attempt, own: Attempt | None) -> dict[str, str]:
     differences = recipe_differences(step.measured_recipe, attempt.recipe)
-    told = "; ".join(f"{each.field} {each.after}" for each in differences)
+    told = "; ".join(f"{each.field} {each.after}" for each in differences if each.after != ABSENT)
     return {
         "network": layout_words(attempt.architecture),
         "parameters": f"{attempt.parameters:,}",
