@@ -96,8 +96,8 @@ BAD_DESIGNS: tuple[BadDesign, ...] = _numbered((
     ),
     _bad(
         "bad-too-wide", "Three hundred thousand parameters", "budget",
-        "{parameters:,} parameters are {times} times the budget of {budget:,}. A2 has more layers and fits into it, with "
-        "10 to 16 channels a layer.",
+        "{parameters:,} parameters are {times} times the budget of {budget:,}. A2 has more layers and fits into it, "
+        "with 10 to 16 channels a layer.",
         *stack(conv_bn_relu, 32, 64, 64), MaxPool(2), *stack(conv_bn_relu, 96, 96, 112),
         Conv(10, 1, bias=False), GlobalAvgPool(), *END,
     ),
