@@ -22,7 +22,7 @@ from core.remedies import Remedy, ways_to_fit, ways_to_ten
 from core.spec import Architecture, Op, Shape
 from core.trace import CLASSES, Trace, classifier, spell
 
-MOST_REMEDIES = 24  # that are tried for one fault: each costs a walk, and a look for faults
+MOST_REMEDIES = 40  # that are tried for one fault: each costs a walk, and a look for faults
 
 
 @dataclass(frozen=True)
@@ -115,22 +115,30 @@ def _affordable(after: Architecture, before: Architecture) -> bool:
 
 
 def _advised(fault: Fault, walked: Trace, rest: tuple[Op, ...]) -> Advice:
-    """The fault as advice, with the first remedy that is enough, else the one that does most.
+    """The fault as advice, with a remedy: one that brings no other fault before one that brings what the fault allows.
 
-    `rest`: the ops behind the walked ones, of a design that does not fit.
+    Of either the first that is enough, else the one that does most. `rest`: the ops behind the walked ones, of a design
+    that does not fit.
     """
-    best: Architecture | None = None
-    label = ""
-    most = _measured(fault, walked)
+    found: dict[bool, tuple[float, Architecture, str]] = {}  # by whether it brings a fault
+    least = _measured(fault, walked)
     with suppress(SpecError):  # there is no room for as many ops
         for name, changed in islice(fault.remedies(), MOST_REMEDIES):
-            after = _kept_sound(fault, walked, changed, rest)
-            if after is None or (reached := _measured(fault, after)) <= most:
+            after = _kept_sound(walked, changed, rest)
+            if after is None:
                 continue
-            best, label, most = replace(changed, ops=changed.ops + rest), name + fault.told(walked, after), reached
-            if most >= fault.enough:
+            brought, reached = _brought(fault, walked, after), _measured(fault, after)
+            dirty = bool(brought - {"left over"})
+            so_far = found[dirty][0] if dirty in found else least
+            if so_far >= fault.enough or reached <= so_far or not brought <= {*fault.brings}:
+                continue
+            found[dirty] = (reached, replace(changed, ops=changed.ops + rest), name + fault.told(walked, after))
+            if reached >= fault.enough and not dirty:
                 break
-    return Advice(fault.topic, fault.level, fault.ops, fault.words, best, label)
+    if not found:
+        return Advice(fault.topic, fault.level, fault.ops, fault.words)
+    _, remedy, label = found[min(found)]
+    return Advice(fault.topic, fault.level, fault.ops, fault.words, remedy, label)
 
 
 def _measured(fault: Fault, walked: Trace) -> float:
@@ -140,19 +148,21 @@ def _measured(fault: Fault, walked: Trace) -> float:
     return -sum(len(each.ops) or 1 for each in faults(walked.architecture) if each.topic == fault.topic)
 
 
-def _kept_sound(fault: Fault, walked: Trace, changed: Architecture, rest: tuple[Op, ...]) -> Trace | None:
-    """The trace of the changed design where a remedy may leave it so; nothing where it may not."""
+def _kept_sound(walked: Trace, changed: Architecture, rest: tuple[Op, ...]) -> Trace | None:
+    """The trace of the changed design where it fits as far as before, for no more than it may cost; else nothing."""
     found = fit(changed)
     after = found.trace
     if after is None or found.error or not _affordable(changed, walked.architecture):
         return None
     if rest and _ops_left(replace(changed, ops=changed.ops + rest)) > len(rest):
         return None
-    if walked.output == (CLASSES,) and after.output != (CLASSES,):
-        return None
-    before, now = _gravest(walked), _gravest(after)
-    worse = {topic for topic, level in now.items() if level < before.get(topic, len(LEVELS))}
-    return after if worse <= {*fault.brings, fault.topic} else None
+    return None if walked.output == (CLASSES,) and after.output != (CLASSES,) else after
+
+
+def _brought(fault: Fault, before: Trace, after: Trace) -> set[Topic]:
+    """What is graver after it than before, but for the fault itself."""
+    was, now = _gravest(before), _gravest(after)
+    return {topic for topic, level in now.items() if level < was.get(topic, len(LEVELS))} - {fault.topic}
 
 
 def _gravest(walked: Trace) -> dict[Topic, int]:

@@ -85,14 +85,14 @@ BAD_DESIGNS: tuple[BadDesign, ...] = _numbered((
         "bad-early-pool", "Pool too early", "early pool",
         "It halves the image before it has looked at it, and halves it again after a single convolution: neighbouring "
         "units are 4 pixels apart before any edges are put together.",
-        MaxPool(2), *conv_bn_relu(10), MaxPool(2), *stack(conv_bn_relu, 16, 16), Conv(10, 1, bias=False),
+        MaxPool(2), *_padded(12), MaxPool(2), *stack(_padded, 16, 16, 20), Conv(10, 1, bias=False),
         GlobalAvgPool(), *END,
     ),
     _bad(
-        "bad-large-head", "A 7 x 7 head", "concentration",
-        "The last convolution has a weight for every place of its 7 x 7 map. It takes most of the {parameters:,} "
+        "bad-large-head", "A 5 x 5 head", "concentration",
+        "The last convolution has a weight for every place of its 5 x 5 map. It takes most of the {parameters:,} "
         "parameters, and ties what was found to where it was found.",
-        *stack(conv_bn_relu, 8, 8, 8), MaxPool(2), *stack(conv_bn_relu, 8, 10), Conv(10, 7, bias=False), *END,
+        *stack(conv_bn_relu, 8, 8, 8), MaxPool(2), *stack(conv_bn_relu, 8, 8, 16), Conv(10, 5, bias=False), *END,
     ),
     _bad(
         "bad-too-wide", "Three hundred thousand parameters", "budget",

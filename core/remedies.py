@@ -43,6 +43,7 @@ USUAL_WIDTHS = (8, 6, 4)  # channels that a layer of one to three is widened to,
 FLOORS = (1, 4, 6, 8)  # channels that narrowing leaves a layer, so that none becomes a bottleneck
 MOST_FLATTENS = 4  # that are tried to be taken out, the nearest first: each costs walks through the whole design
 MOST_WIDER = 10  # times that a network is widened, at most
+MOST_BLOCKS = 5  # that are added at once
 
 
 # -------------------------------------------------------------------------------------------------- what makes it run
@@ -274,18 +275,38 @@ def widened(walked: Trace, indices: list[int]) -> Iterator[Remedy]:
 
 
 def wider_views(walked: Trace) -> Iterator[Remedy]:
-    """A max pool where there is none yet; the last convolutions dilated, padded to keep their size; or both."""
+    """A max pool where there is none yet; more blocks; the last convolutions dilated and padded; pool and dilation."""
     pooled = []
     if not shrinking(walked):
         ends = [index for index in block_ends(walked) if walked.layers[index].field.size >= EARLY]
         pooled = [(f"Put MaxPool(2) after op {end}", insert(walked.architecture, end + 1, MaxPool(2))) for end in ends]
     yield from pooled
-    yield from _dilated(walked.architecture, "")
+    yield from deeper(walked)
+    yield from _dilated(walked.architecture)
     for label, changed in pooled:
-        yield from islice(_dilated(changed, f"{label} and "), 4)
+        yield from _labelled(label, islice(_dilated(changed), 4))
 
 
-def _dilated(architecture: Architecture, before: str) -> Iterator[Remedy]:
+def deeper(walked: Trace) -> Iterator[Remedy]:
+    """More blocks as wide as the last one that compares neighbouring places, right behind it."""
+    ops = walked.architecture.ops
+    looking = [layer for layer in walked.layers if isinstance(layer.op, Conv) and _looks(layer)]
+    if not looking:
+        return
+    index, op = looking[-1].index, looking[-1].op
+    end = _block_end(ops, index)
+    dropout = tuple(each for each in ops[index : end + 1] if isinstance(each, Dropout))
+    block: tuple[Op, ...] = (Conv(outputs_of(op), 3, bias=False), BatchNorm(), ReLU(), *dropout[:1])
+    for count in range(1, MOST_BLOCKS + 1):
+        label = f"Add {'a block' if count == 1 else f'{count} blocks'} after op {end}"
+        yield label, insert(walked.architecture, end + 1, *(block * count))
+
+
+def _looks(layer: Layer) -> bool:
+    return layer.window.kernel_size > 1 and layer.window.stride == 1 and layer.output[1] > 1
+
+
+def _dilated(architecture: Architecture) -> Iterator[Remedy]:
     """One more of dilation in the last convolution, in the last two, and so on."""
     found = fit(architecture)
     if found.trace is None or found.error:
@@ -297,8 +318,7 @@ def _dilated(architecture: Architecture, before: str) -> Iterator[Remedy]:
             wider = replace(op, dilation=op.dilation + 1, padding=op.padding + (op.kernel_size - 1) // 2)
             architecture, count = put(architecture, layer.index, wider), count + 1
             which = "convolution" if count == 1 else f"{count} convolutions"
-            label = f"{before}dilate the last {which}, padded"
-            yield label[0].upper() + label[1:], architecture
+            yield f"Dilate the last {which}, padded", architecture
 
 
 def block_ends(walked: Trace) -> list[int]:
@@ -320,8 +340,31 @@ def shrinking(walked: Trace) -> list[Layer]:
 def shrunk_later(walked: Trace) -> Iterator[Remedy]:
     """The first op that shrinks the map, or the first few, further back, where a unit sees enough.
 
-    A pool moves. A convolution keeps its place with stride 1, and a max pool shrinks the map later.
+    As each unit then sees less, the same again with a block more, or with dilation.
     """
+    later = list(_shrunk_later(walked))
+    yield from later
+    for label, changed in later:
+        found = fit(changed)
+        if found.trace and not found.error:
+            yield from _labelled(label, islice(deeper(found.trace), 2))
+            yield from _labelled(label, islice(_dilated(changed), 3))
+            for blocks, longer in islice(deeper(found.trace), 1):
+                yield from _labelled(f"{label}, {_uncapitalised(blocks)}", islice(_dilated(longer), 3))
+
+
+def _labelled(label: str, remedies: Iterable[Remedy]) -> Iterator[Remedy]:
+    """The remedies after another one, whose label comes first."""
+    for then, changed in remedies:
+        yield f"{label} and {_uncapitalised(then)}", changed
+
+
+def _uncapitalised(label: str) -> str:
+    return label[0].lower() + label[1:]
+
+
+def _shrunk_later(walked: Trace) -> Iterator[Remedy]:
+    """A pool moves. A convolution keeps its place with stride 1, and a max pool shrinks the map later."""
     architecture = walked.architecture
     early = shrinking(walked)
     for count in range(1, len(early) + 1):
@@ -330,13 +373,14 @@ def shrunk_later(walked: Trace) -> Iterator[Remedy]:
         unshrunk = without(with_ops(architecture, strided), [layer.index for layer in pools])
         shrinks = [layer.op if layer in pools else MaxPool(2) for layer in early[:count]]
         shrinks += [MaxPool(2) for layer in early[:count] if layer not in pools and layer.window.stride > 2]
-        what = "it" if count == 1 else f"{count} of them"
         for kept in range(len(shrinks), 0, -1):
-            label = f"Move {what if count == 1 else f'{count} pools'} back"
+            pooled = "MaxPool(2)" if kept == 1 else f"{kept} MaxPool(2)"
+            moved = "Move it back" if count == 1 else f"Move {count} pools back"
             if strided:
-                pooled = "MaxPool(2)" if kept == 1 else f"{kept} MaxPool(2)"
-                label = f"Set stride to 1, with {pooled} later"
-            yield from _shrunk_where_enough_is_seen(unshrunk, shrinks[:kept], label)
+                moved = f"Set stride to 1, with {pooled} later"
+            elif kept < count:
+                moved = f"Take {count} pools out, with {kept} later"
+            yield from _shrunk_where_enough_is_seen(unshrunk, shrinks[:kept], moved)
         if strided and len(strided) == count:
             yield "Set stride to 1", unshrunk
     for layer in early[:1]:

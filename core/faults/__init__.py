@@ -5,12 +5,14 @@ No rule is a law: each names its numbers, so that they can be weighed. `core.adv
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import lru_cache
 
 from core.faults import cost, ending, learning, sight
-from core.faults.fault import LEVELS, Fault
-from core.spec import Architecture
+from core.faults.fault import LEVELS, Fault, Level, Topic, begun
+from core.remedies import listed
+from core.spec import Architecture, Op
 from core.trace import CLASSES, Trace, trace
 
 Rule = Callable[[Trace], list[Fault]]
@@ -32,5 +34,25 @@ def faults(architecture: Architecture) -> tuple[Fault, ...]:
     """The faults of a network that fits, the gravest first. Raises SpecError for one that does not fit."""
     walked = trace(architecture)
     rules = ANYWHERE + FINISHED if walked.output == (CLASSES,) else ANYWHERE
-    found = [fault for rule in rules for fault in rule(walked)]
+    found = _merged(architecture, (fault for rule in rules for fault in rule(walked)))
     return tuple(sorted(found, key=lambda fault: LEVELS.index(fault.level)))
+
+
+def _merged(architecture: Architecture, found: Iterable[Fault]) -> list[Fault]:
+    """One fault for each topic, level and kind of op: of several the first speaks, and names the others' ops."""
+    alike: dict[tuple[Topic, Level, type[Op] | None], list[Fault]] = {}
+    for fault in found:
+        kind = type(architecture.ops[fault.ops[0]]) if fault.ops else None
+        alike.setdefault((fault.topic, fault.level, kind), []).append(fault)
+    return [_with_others(*each) for each in alike.values()]
+
+
+def _with_others(first: Fault, *others: Fault) -> Fault:
+    indices = sorted({index for fault in others for index in fault.ops} - set(first.ops))
+    if not indices:
+        return first
+    have = (
+        "has the same fault, with numbers of its" if len(indices) == 1 else "have the same fault, with numbers of their"
+    )
+    words = f"{first.words} {begun(listed(indices))} {have} own."
+    return replace(first, ops=(*first.ops, *indices), words=words)

@@ -6,15 +6,31 @@ from dataclasses import replace
 from functools import partial
 
 from core.challenge import MAX_PARAMETERS
-from core.faults.fault import ANY, Fault, Level, Topic, begun, hidden, named, plural, single, untold, weighted
-from core.remedies import averaged, lighter, listed, narrower, outputs_of, wider, with_outputs, without_bias
+from core.faults.fault import (
+    ANY,
+    FEW_LAYERS,
+    FEW_USED,
+    Fault,
+    Level,
+    Topic,
+    begun,
+    hidden,
+    named,
+    plural,
+    price,
+    single,
+    untold,
+    weighted,
+)
+from core.faults.sight import field
+from core.remedies import averaged, deeper, lighter, listed, narrower, outputs_of, wider, with_outputs, without_bias
 from core.spec import AvgPool, BatchNorm, Conv, Dropout, GlobalAvgPool, MaxPool
 from core.trace import Layer, Trace, spell
 
 MNIST_INPUT = (1, 28, 28)
 HALF = 0.5  # share of the parameters above which one layer is said to hold most of them
-FEW_USED = MAX_PARAMETERS // 2  # parameters: below, more are left than used
 VERY_FEW_USED = MAX_PARAMETERS // 4  # parameters: the smallest network of the ladder has more, and misses the challenge
+FAR_OVER = 10  # times the budget
 FILTERS_A_PIXEL = 2  # of a first layer, for each of the pixels under its window: more is called wide
 
 
@@ -27,8 +43,8 @@ def input_size(walked: Trace) -> list[Fault]:
         f"The design takes images of {spell(architecture.input)}. MNIST has {spell(MNIST_INPUT)}, and the lab trains "
         "on no other size."
     )
-    changed = replace(architecture, input=MNIST_INPUT)
-    return [Fault("input", "warning", (), words, single(f"Set the input to {spell(MNIST_INPUT)}", changed))]
+    remedies = single(f"Set the input to {spell(MNIST_INPUT)}", replace, architecture, input=MNIST_INPUT)
+    return [Fault("input", "warning", (), words, remedies)]
 
 
 def budget(walked: Trace) -> list[Fault]:
@@ -37,6 +53,9 @@ def budget(walked: Trace) -> list[Fault]:
     if over <= 0:
         return []
     words = f"{walked.parameters:,} parameters are {over:,} more than the challenge's {MAX_PARAMETERS:,}."
+    if walked.parameters >= FAR_OVER * MAX_PARAMETERS:
+        times = round(walked.parameters / MAX_PARAMETERS)
+        words += f" That is {times:,} times as many: it may be easier to begin with a small network."
     return [Fault("budget", "warning", (), words, partial(narrower, walked), told=untold)]
 
 
@@ -47,9 +66,10 @@ def left_over(walked: Trace) -> list[Fault]:
         return []
     words = f"{left:,} of the challenge's {MAX_PARAMETERS:,} parameters are left: widen the layers, or add one."
     level: Level = "warning" if used < VERY_FEW_USED else "hint"
-    remedies = partial(wider, walked)
+    shallow = bool(field(walked)) or len(weighted(walked)) < FEW_LAYERS  # then depth is what it needs first
+    remedies = partial(deeper if shallow else wider, walked)
     brings: tuple[Topic, ...] = ("concentration", "context")  # they speak where parameters are scarce
-    return [Fault("left over", level, (), words, remedies, _parameters, FEW_USED, untold, brings)]
+    return [Fault("left over", level, (), words, remedies, _parameters, FEW_USED, price if shallow else untold, brings)]
 
 
 def _parameters(walked: Trace) -> float:
@@ -72,7 +92,8 @@ def concentration(walked: Trace) -> list[Fault]:
         words += f" It has weights of its own for each of the {head} x {head} places."
     remedies = partial(lighter if over else averaged, walked, largest)
     fewer = 1 - walked.parameters
-    return [Fault("concentration", "hint", (largest.index,), words, remedies, _saved, fewer, brings=ANY)]
+    brings: tuple[Topic, ...] = ANY if over else ("left over",)  # where it must shrink, even a view may be lost
+    return [Fault("concentration", "hint", (largest.index,), words, remedies, _saved, fewer, brings=brings)]
 
 
 def _saved(walked: Trace) -> float:
@@ -108,7 +129,7 @@ def bias(walked: Trace) -> list[Fault]:
             f"{'adds' if saved == 1 else 'add'} noise, through the dropout between"
         )
     words += f"{' and '.join(told)}."
-    return [Fault("bias", "hint", indices, words, single("Set bias=False", without_bias(walked.architecture, indices)))]
+    return [Fault("bias", "hint", indices, words, single("Set bias=False", without_bias, walked.architecture, indices))]
 
 
 def _is_normed(walked: Trace, layer: Layer) -> bool:
@@ -150,5 +171,5 @@ def wide_start(walked: Trace) -> list[Fault]:
         f"{pixels} of them can be independent, and the next layer pays for all {channels}."
     )
     width = 8 * (most // 8)
-    changed = with_outputs(walked.architecture, {first.index: width})
-    return [Fault("wide start", "hint", (first.index,), words, single(f"Set it to {width} outputs", changed))]
+    remedies = single(f"Set it to {width} outputs", with_outputs, walked.architecture, {first.index: width})
+    return [Fault("wide start", "hint", (first.index,), words, remedies)]

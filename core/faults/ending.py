@@ -9,7 +9,19 @@ from core.edit import move
 from core.faults.fault import Fault, Level, average_of_all, begun, named, on_scores, percent, sets, single, weighted
 from core.faults.learning import HIGH_DROPOUT
 from core.remedies import listed, taken_out, with_ops, without
-from core.spec import AvgPool, BatchNorm, Conv, Dropout, Flatten, GlobalAvgPool, Linear, LogSoftmax, MaxPool, ReLU
+from core.spec import (
+    Architecture,
+    AvgPool,
+    BatchNorm,
+    Conv,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    Linear,
+    LogSoftmax,
+    MaxPool,
+    ReLU,
+)
 from core.trace import CLASSES, Layer, Trace
 
 
@@ -141,19 +153,23 @@ def repeated(walked: Trace) -> list[Fault]:
                 f"{begun(named(following))} normalises what op {layer.index} has just normalised: its "
                 f"{following.parameters} parameters add nothing."
             )
-            remedies = single(f"Take op {following.index} out", without(walked.architecture, pair[1:]))
+            remedies = single(f"Take op {following.index} out", without, walked.architecture, pair[1:])
         elif isinstance(layer.op, Dropout) and isinstance(following.op, Dropout) and layer not in scores:
             one, two = layer.op.p, following.op.p
             if not (one and two) or max(one, two) > HIGH_DROPOUT:
                 continue
             both = round(1 - (1 - one) * (1 - two), 4)
             words = f"{begun(listed(pair))} are two dropouts in a row: they act as one of {both:g}."
-            one_only = without(with_ops(walked.architecture, {layer.index: Dropout(both)}), pair[1:])
-            remedies = single(f"Make it one Dropout({both:g})", one_only)
+            remedies = single(f"Make it one Dropout({both:g})", _joined, walked.architecture, layer.index, both)
         else:
             continue
         found.append(Fault("repeated", "hint", pair, words, remedies))
     return found
+
+
+def _joined(architecture: Architecture, index: int, p: float) -> Architecture:
+    """With that dropout in the place of op `index` and the one after it."""
+    return without(with_ops(architecture, {index: Dropout(p)}), (index + 1,))
 
 
 def order(walked: Trace) -> list[Fault]:
@@ -173,8 +189,7 @@ def order(walked: Trace) -> list[Fault]:
             f"{begun(named(layer))} comes before op {norm.index} BatchNorm, which learns the variance of values with "
             "some set to zero, and is then used on values with none set to zero. Put dropout after it."
         )
-        moved = move(walked.architecture, layer.index, norm.index)
-        remedies = single(f"Move it behind op {norm.index}", moved)
+        remedies = single(f"Move it behind op {norm.index}", move, walked.architecture, layer.index, norm.index)
         found.append(Fault("order", "hint", (layer.index, norm.index), words, remedies))
     return found
 

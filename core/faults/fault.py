@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal, ParamSpec, get_args
 
+from core.challenge import MAX_PARAMETERS
 from core.remedies import Remedy
 from core.spec import Architecture, AvgPool, Conv, GlobalAvgPool, Linear, MaxPool, describe
 from core.trace import Layer, Trace
+
+P = ParamSpec("P")
 
 Topic = Literal[
     "fit", "outputs", "input",
     "budget", "left over", "concentration", "bias", "batch norm", "wide start",
     "field", "context", "early pool", "skipped places", "left-out edge", "holes", "late pool", "padding",
-    "even kernel", "large kernel", "single pixels",
+    "unmet weights", "even kernel", "large kernel", "single pixels",
     "activation", "squeeze", "convolution", "depth", "bottleneck", "groups", "dropout",
     "negative scores", "dropped scores", "log-softmax", "no effect", "repeated", "order", "image",
 ]  # fmt: skip
 Level = Literal["error", "warning", "hint"]  # cannot be trained; likely costs accuracy or the challenge; worth weighing
 LEVELS: tuple[Level, ...] = ("error", "warning", "hint")
+FEW_USED = MAX_PARAMETERS // 2  # parameters: below, more are left than used
+FEW_LAYERS = 4  # with weights: a network with fewer is called shallow
 ANY: tuple[Topic, ...] = get_args(Topic)
 
 
@@ -48,9 +53,11 @@ class Fault:
     brings: tuple[Topic, ...] = ("left over",)  # other faults that a remedy may bring
 
 
-def single(label: str, changed: Architecture) -> Callable[[], Iterable[Remedy]]:
-    """One change, as a fault's remedies."""
-    return lambda: ((label, changed),)
+def single(
+    label: str, change: Callable[P, Architecture], *args: P.args, **kwargs: P.kwargs
+) -> Callable[[], Iterable[Remedy]]:
+    """One change, as a fault's remedies; it is made when they are asked for."""
+    return lambda: ((label, change(*args, **kwargs)),)
 
 
 def untold(_before: Trace, _after: Trace) -> str:

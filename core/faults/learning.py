@@ -6,12 +6,11 @@ from functools import lru_cache, partial
 
 from core.catalogue import LADDER
 from core.challenge import MAX_PARAMETERS
-from core.faults.fault import Fault, Level, begun, hidden, named, on_scores, plural, sets, weighted
-from core.remedies import less_dropout, listed, mixed, normed, outputs_of, widened, with_activations
+from core.faults.fault import FEW_LAYERS, Fault, Level, Topic, begun, hidden, named, on_scores, plural, sets, weighted
+from core.remedies import deeper, less_dropout, listed, mixed, normed, outputs_of, widened, with_activations
 from core.spec import BatchNorm, Conv, Dropout, Linear, LogSoftmax, MaxPool, ReLU
 from core.trace import Layer, Trace, trace
 
-FEW_LAYERS = 4  # with weights: a network with fewer is called shallow
 NARROW = 3  # channels: with as few, little of what a layer found gets through
 HIGH_DROPOUT, HIGHEST_DROPOUT = 0.25, 0.5  # above is too much for a small network, and for any
 SMALL = 50_000  # parameters: a network with fewer has none to spare for dropout
@@ -135,16 +134,23 @@ def _layers_of_the_ladder() -> int:
 
 def depth(walked: Trace) -> list[Fault]:
     """Few layers with weights see little and combine it once or twice."""
-    indices = [layer.index for layer in weighted(walked)]
+    indices = tuple(layer.index for layer in weighted(walked))
     if len(indices) >= FEW_LAYERS:
         return []
-    has = f"Only {listed(indices)} {'has' if len(indices) == 1 else 'have'} weights" if indices else "No op has weights"
-    words = (
-        f"{has}; the ladder's networks within the budget have {_layers_of_the_ladder()} layers with weights or more. "
-        "Add blocks of convolution, batch norm and ReLU."
+    are = "is a convolution or linear layer" if len(indices) == 1 else "are convolutions or linear layers"
+    words = f"Only {listed(indices)} {are}" if indices else "There is no convolution or linear layer"
+    words += (
+        f"; the ladder's networks within the budget have {_layers_of_the_ladder()} or more. Add blocks of convolution, "
+        "batch norm and ReLU."
     )
     level: Level = "hint" if len(indices) == FEW_LAYERS - 1 else "warning"
-    return [Fault("depth", level, tuple(indices), words)]
+    brings: tuple[Topic, ...] = ("left over", "batch norm")  # an added block has batch norm
+    remedies = partial(deeper, walked)
+    return [Fault("depth", level, indices, words, remedies, _layers_with_weights, FEW_LAYERS, brings=brings)]
+
+
+def _layers_with_weights(walked: Trace) -> float:
+    return len(weighted(walked))
 
 
 def bottleneck(walked: Trace) -> list[Fault]:

@@ -5,9 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from core.faults.cost import FEW_USED
-from core.faults.fault import ANY, Fault, average_of_all, begun, named, no_remedy, single, weighted
-from core.faults.learning import FEW_LAYERS
+from core.faults.fault import (
+    FEW_LAYERS,
+    FEW_USED,
+    Fault,
+    Topic,
+    average_of_all,
+    begun,
+    named,
+    no_remedy,
+    price,
+    single,
+    weighted,
+)
 from core.receptive_field import Window, pixels_inside
 from core.remedies import (
     enough_seen,
@@ -51,10 +61,12 @@ def field(walked: Trace) -> list[Fault]:
     if not words:
         return []
 
+    brings: tuple[Topic, ...] = ("left over", "batch norm", "context")  # a block that is added has batch norm
+
     def told(before: Trace, after: Trace) -> str:
         return f" ({least_seen(before)} → {least_seen(after)} pixels)"
 
-    return [Fault("field", "warning", (index,), words, partial(wider_views, walked), least_seen, wanted, told)]
+    return [Fault("field", "warning", (index,), words, partial(wider_views, walked), least_seen, wanted, told, brings)]
 
 
 def _pixels_seen(walked: Trace) -> int:
@@ -125,22 +137,17 @@ def early_pool(walked: Trace) -> list[Fault]:
 
     def told(before: Trace, after: Trace) -> str:
         later = shrinking(after)
-        return f" ({seen} → {_seen_to_shrink(later[0])} pixels)" if later else ""
+        now = _seen_to_shrink(later[0]) if later else 0
+        return f" ({seen} → {now} pixels)" if now > seen else price(before, after)
 
     indices = tuple(layer.index for layer in early)
-    remedies = partial(shrunk_later, walked)
-    return [Fault("early pool", "warning", indices, words, remedies, _least_enough, 1.0, told, brings=ANY)]
+    brings: tuple[Topic, ...] = ("left over", "batch norm", "context")
+    return [Fault("early pool", "warning", indices, words, partial(shrunk_later, walked), told=told, brings=brings)]
 
 
 def _seen_to_shrink(layer: Layer) -> int:
     """What a unit has seen when the map shrinks: a convolution looks with its weights as it does, a pool does not."""
     return layer.field.size if isinstance(layer.op, Conv) else layer.before.size
-
-
-def _least_enough(walked: Trace) -> float:
-    """What units have seen where the map shrinks, as a share of what is enough; at the worst place."""
-    shares = (_seen_to_shrink(layer) / enough_seen(layer.field.jump) for layer in shrinking(walked))
-    return min((min(1.0, share) for share in shares), default=1.0)
 
 
 def skipped_places(walked: Trace) -> list[Fault]:
@@ -170,8 +177,7 @@ def left_out_edge(walked: Trace) -> list[Fault]:
         f"{begun(named(layer))} covers {covered} x {covered} of the map's {layer.input[1]} x {layer.input[1]} places: "
         "the rest is never used."
     )
-    whole = with_ops(walked.architecture, {layer.index: GlobalAvgPool()})
-    remedies = single("Put GlobalAvgPool in its place", whole)
+    remedies = single("Put GlobalAvgPool in its place", with_ops, walked.architecture, {layer.index: GlobalAvgPool()})
     return [Fault("left-out edge", "hint", (layer.index,), words, remedies)]
 
 
@@ -232,8 +238,9 @@ def padding(walked: Trace) -> list[Fault]:
             continue
         k, size, met = window.kernel_size, layer.input[1], _met(layer)
         same = window.reach // 2
-        changed = with_ops(walked.architecture, {layer.index: replace(op, padding=same)})
-        padded = single(f"Set padding to {same}", changed)
+        padded = single(
+            f"Set padding to {same}", with_ops, walked.architecture, {layer.index: replace(op, padding=same)}
+        )
         if not met:
             words = (
                 f"{begun(named(layer))} sees nothing but padding: its strides step over the map, which is {size} wide. "
@@ -247,7 +254,7 @@ def padding(walked: Trace) -> list[Fault]:
             )
             smaller = replace(window, kernel_size=len(met), padding=window.padding - met[0] * window.dilation)
             remedies = partial(met_weights, walked, layer, smaller) if _same_places(layer, smaller) else no_remedy
-            found.append(Fault("padding", "hint", (layer.index,), words, remedies))
+            found.append(Fault("unmet weights", "hint", (layer.index,), words, remedies))
         elif 2 * window.padding > window.reach:
             words = (
                 f"{begun(named(layer))} adds a border of zeros {window.padding} wide. Its window of {window.reach + 1} "
@@ -324,5 +331,6 @@ def single_pixels(walked: Trace) -> list[Fault]:
         f"{begun(named(first))} comes first and looks at single pixels: before its bias and activation each output is "
         "the image times a number."
     )
-    larger = with_ops(walked.architecture, {first.index: replace(first.op, kernel_size=3)})
-    return [Fault("single pixels", "hint", (first.index,), words, single("Set its kernel to 3 x 3", larger))]
+    larger = {first.index: replace(first.op, kernel_size=3)}
+    remedies = single("Set its kernel to 3 x 3", with_ops, walked.architecture, larger)
+    return [Fault("single pixels", "hint", (first.index,), words, remedies)]
