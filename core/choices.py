@@ -13,14 +13,14 @@ from statistics import mean
 from typing import cast
 
 from core.catalogue import Step
-from core.challenge import DIGITS
+from core.challenge import holds
 from core.errors import CheckpointError, LabError
 from core.files import read_json
 from core.recipe import Recipe, recipe_from_dict
 from core.recipe_difference import recipe_differences
 from core.record import Json
 from core.spec import Architecture, Conv, Linear, LogSoftmax, MaxPool, Op, architecture_from_dict
-from core.study import Summary
+from core.study import SeedRun, summary
 from core.words import loss_words, percent, plural
 
 LOG = Path(__file__).resolve().parents[1] / "checkpoints" / "choices" / "log.json"
@@ -145,7 +145,12 @@ def choice_words(step: Step, log: Sequence[Attempt]) -> str:
     same = of_its_network(step, log)
     own = tried(step, log)
     if own:
-        return f"Tried on the held-out images with {_figures(own)}. {_rank(own, same)}"
+        since = "; ".join(
+            f"{row.field} {row.before}, now {row.after}"
+            for row in recipe_differences(own.recipe, replace(step.recipe, precision=own.recipe.precision))
+        )
+        changed = f" The recipe has changed since: {since}." if since else ""
+        return f"Tried on the held-out images with {_figures(own)}. {_rank(own, same)}{changed}"
     if not same:
         return "Neither this network nor this recipe was tried on the held-out images."
     differences = {each: recipe_differences(step.measured_recipe, each.recipe) for each in same}
@@ -212,15 +217,16 @@ def layout_words(architecture: Architecture) -> str:
     return " ".join(words)
 
 
-def goal_words(step: Step, measured: Summary) -> str:
-    """Whether the step holds the accuracy that it set out for; "" for one that set out for none."""
-    if step.goal is None:
+def goal_words(step: Step, runs: Sequence[SeedRun]) -> str:
+    """How many of the runs hold the accuracy that the step set out for; "" for one that set out for none."""
+    if step.goal is None or not runs:
         return ""
-    seeds = f"n {measured.n}"
-    short = round(step.goal - measured.held, DIGITS)
-    if short <= 0:
-        return f"held {percent(measured.held)} ({seeds}), and so reached"
-    return f"held {percent(measured.held)} ({seeds}), {100 * short:.2f} points short"
+    holding = sum(holds(run.test_accuracies, step.goal) for run in runs)
+    mean_curve = summary(runs, step.goal).held
+    return (
+        f"{holding} of {plural(len(runs), 'run')} held {percent(step.goal)} in all of the last three epochs; the mean "
+        f"curve's lowest there is {percent(mean_curve)}"
+    )
 
 
 # ------------------------------------------------------------------------------------------------------- of all of it

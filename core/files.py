@@ -19,6 +19,9 @@ def read_json(path: Path, missing: str, damaged: str) -> Json:
         raise CheckpointError(f"{path}: {missing}") from None
     except OSError as error:
         raise CheckpointError(f"{path}: {damaged}: {error.strerror}") from None  # its own words name the path once more
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise CheckpointError(f"{path}: {damaged}: it is not valid JSON at {where}") from None
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: {damaged}: {error}") from None
     return data

@@ -58,17 +58,12 @@ def recipe_words(recipe: Recipe) -> str:
     usual = Recipe()
     rest = [
         f"{field_words(name)} {value_words(getattr(recipe, name), name)}"
-        for name in (
-            "loss",
-            "label_smoothing",
-            "ema_decay",
-            "ema_warm_up",
-            "validation_size",
-            "normalisation",
-            "precision",
-        )
+        for name in ("loss", "label_smoothing", "validation_size", "normalisation", "precision")
         if getattr(recipe, name) != getattr(usual, name)
     ]
+    if recipe.ema_decay:
+        warm_up = ", with warm-up" if recipe.ema_warm_up else ""
+        rest.append(f"averaged weights, decay {recipe.ema_decay:g}{warm_up}")
     parts = [
         f"{plural(recipe.epochs, 'epoch')} of batch {recipe.batch_size}",
         f"{optimizer}, learning rate {rate_words(recipe.learning_rate)}",

@@ -33,6 +33,7 @@ from core.words import plural
 CLASSES = 10
 MAX_PARAMETERS = 20_000_000  # three times the largest network of the ladder
 MAX_ACTIVATIONS = 4_000_000  # values of one image over all maps; the largest of the catalogue holds 0.55 million
+MAX_JUMP = 2**31  # pixels between neighbouring units: far beyond any image, and where floats still count exactly
 BYTES_PER_VALUE = 4  # float32
 
 
@@ -125,6 +126,8 @@ def trace(architecture: Architecture) -> Trace:
         window = _window(op, shape, flattened)
         output = _output(op, shape, window, place)
         parameters, arithmetic = _parameters(op, shape)
+        if (jump := field.jump * window.stride) > MAX_JUMP:
+            raise SpecError(f"{place}: the strides up to here multiply to {jump:,}, at most {MAX_JUMP:,} are allowed")
         after = through(field, window)
         layers.append(
             Layer(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import floor, log10
+
 
 def plural(count: int, noun: str, several: str = "") -> str:
     """`1 epoch`, `1,500 epochs`; `several` where the plural is not the noun and an s: `1 try`, `2 tries`."""
@@ -19,5 +21,6 @@ def loss_words(loss: float) -> str:
 
 
 def rate_words(rate: float) -> str:
-    """A learning rate with at most four significant digits: 0.1, 0.1008."""
-    return f"{rate:.4g}"
+    """A learning rate with at most four significant digits: 0.1, 0.1008, 0.00001; below a millionth as 1e-09."""
+    digits = f"{rate:.4g}"
+    return f"{rate:.{3 - floor(log10(rate))}f}".rstrip("0") if "e-0" in digits and rate >= 1e-6 else digits

@@ -131,7 +131,7 @@ def in_folder(folder: Path, shipped: bool = False) -> list[Shelved | Unreadable]
         except (CheckpointError, OSError) as error:
             if has_weights or not is_root:
                 reason = str(error).removeprefix(f"{path}: ") if isinstance(error, CheckpointError) else error.strerror
-                found.append(Unreadable(reference, f"its card, {path.name}, cannot be used: {reason}"))
+                found.append(Unreadable(reference, f"its card, {path.name}: {reason}"))
         else:
             wrong = _wrong_weights(folder / f"{name}.safetensors") if has_weights else "are missing"
             bad = Unreadable(reference, f"its weights, {name}.safetensors, {wrong}")

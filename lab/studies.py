@@ -59,7 +59,7 @@ def _readable(path: Path) -> Study | Unreadable | None:
     except FileNotFoundError:
         return None
     except CheckpointError as error:
-        return Unreadable(path.stem, str(error).removeprefix(f"{path}: "))
+        return Unreadable(path.stem, str(error).removeprefix(f"{path}: ").removeprefix("the study cannot be read: "))
     except OSError as error:
         return Unreadable(path.stem, f"{path.name} cannot be opened: {error.strerror}")
 

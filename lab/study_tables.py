@@ -135,8 +135,7 @@ def choices(studies: Mapping[str, Study]) -> str:
         study = studies.get(step.slug)
         if step.goal and study:
             parameters = f"{classifier(step.architecture).parameters:,}"
-            reached = goal_words(step, summary(study.runs))
-            goals.append(f"`{step.slug}`: {step.goal:.2%} with {parameters} parameters, {reached}")
+            goals.append(f"`{step.slug}`, {parameters} parameters: {goal_words(step, study.runs)}")
     return (
         "What was tried for the lab's own ladder, on the 5,000 images held out, is in `checkpoints/choices/log.json`: "
         f"{log_words(attempts(), catalogue.OURS)}\n\n"

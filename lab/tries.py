@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
 from core.catalogue import Step
 from core.choices import Attempt, apart_words, attempts, beside, choice_words, goal_words, layout_words, tried
 from core.errors import LabError
-from core.recipe_difference import recipe_differences
-from core.study import Summary
+from core.recipe_difference import ABSENT, recipe_differences
+from core.study import SeedRun
 from core.trace import classifier
 from core.words import loss_words
 from lab.words import show_error
 
 
-def how_it_was_chosen(step: Step, measured: Summary | None) -> None:
+def how_it_was_chosen(step: Step, runs: Sequence[SeedRun]) -> None:
     """Of a step of our own: its target, its try on the held-out images, and what was tried beside it."""
     if step.claim:
         return
-    if measured and (reached := goal_words(step, measured)):
+    if reached := goal_words(step, runs):
         st.markdown(f"**Target.** {step.target} Measured: {reached}.")
     try:
         log = attempts()
@@ -43,7 +45,7 @@ def how_it_was_chosen(step: Step, measured: Summary | None) -> None:
 
 def _row(step: Step, attempt: Attempt, own: Attempt | None) -> dict[str, str]:
     differences = recipe_differences(step.measured_recipe, attempt.recipe)
-    told = "; ".join(f"{each.field} {each.after}" for each in differences)
+    told = "; ".join(f"{each.field} {each.after}" for each in differences if each.after != ABSENT)
     return {
         "network": layout_words(attempt.architecture),
         "parameters": f"{attempt.parameters:,}",

@@ -319,6 +319,11 @@ def kilobytes(size: int) -> str:
     return f"{size / 1e3:,.1f} KB" if size < 1e6 else f"{size / 1e6:,.1f} MB"
 
 
+def without_empty(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """A table without those of the named columns that hold nothing."""
+    return frame.drop(columns=[name for name in names if (frame[name].isna() | (frame[name] == "")).all()])
+
+
 def field_table(walked: Trace) -> None:
     """Kernel, stride, padding, dilation, sizes, and the field after each op that moves it."""
     layers = [layer for layer in walked.layers if moves_field(layer)]
@@ -438,7 +443,7 @@ def story(step: catalogue.Step, runs: Sequence[SeedRun]) -> None:
         st.markdown(f"**Result{', as written up' if claim else ''}.** {step.result}")
     if step.analysis:
         st.markdown(f"**Analysis.** {step.analysis}")
-    how_it_was_chosen(step, measured)
+    how_it_was_chosen(step, runs if measured else ())
     if step.confounded:
         st.warning(f"Not a fair comparison: {step.confounded}", icon=":material/balance:")
     comparison_table(step)

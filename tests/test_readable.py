@@ -235,8 +235,8 @@ DAMAGES = [
     (drop_card, "its card, last.json, is missing"),
     (cut_weights, "its weights, last.safetensors, were cut short"),
     (empty_weights, "its weights, last.safetensors, were cut short"),
-    (spoil_card, "its card, last.json, cannot be used: the card cannot be read"),
-    (raise_loss, "its card, last.json, cannot be used: history[0]: train_loss: 1e+39 is outside 0 to"),
+    (spoil_card, "its card, last.json: the card cannot be read: it is not valid JSON at line 1, column 2"),
+    (raise_loss, "its card, last.json: history[0]: train_loss: 1e+39 is outside 0 to"),
 ]
 Damage = Callable[[Path], None]
 NAMES = [damage.__name__ for damage, _ in DAMAGES]
@@ -326,7 +326,7 @@ def test_a_study_that_cannot_be_read_is_listed_with_the_reason(
     (tmp_path / "c3-batchnorm-7448.json").write_text("{")
     (damaged,) = studies.unreadable_studies()
     assert damaged.reference == "c3-batchnorm-7448"
-    assert damaged.reason.startswith("the study cannot be read")
+    assert damaged.reason == "it is not valid JSON at line 1, column 2"
     for page in ("learn/ladder", "experiment/board", "experiment/compare"):
         app = opened(f"pages/{page}.py")
         assert not app.exception

@@ -66,8 +66,9 @@ def test_the_rule_of_the_write_ups_augmentation_is_named() -> None:
 def test_what_is_not_usual_about_a_recipe_is_named() -> None:
     plain = recipe_words(Recipe())
     assert plain == "15 epochs of batch 128 · SGD, learning rate 0.01 · Constant · augmentation: none · seed 1"
+    assert "decay 0.99, with warm-up" in recipe_words(Recipe(ema_decay=0.99, ema_warm_up=True))
     words = recipe_words(Recipe(optimizer=Adam(), ema_decay=0.998, validation_size=5000, precision="bf16", epochs=1))
-    for part in ("1 epoch of", "Adam", "decay of the averaged weights 0.998", "images held out 5,000", "bfloat16"):
+    for part in ("1 epoch of", "Adam", "averaged weights, decay 0.998", "images held out 5,000", "bfloat16"):
         assert part in words
 
 

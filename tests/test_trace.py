@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from core.errors import SpecError
 from core.network import build
 from core.receptive_field import extent, pixels_inside
 from core.spec import Architecture, AvgPool, Conv, Flatten, GlobalAvgPool, Linear, LogSoftmax, MaxPool
@@ -168,3 +169,9 @@ def test_fields_worked_by_hand(ops: tuple[Conv, ...], size: int, jump: int, star
 def test_a_layers_parameters_and_macs_worked_by_hand() -> None:
     (layer,) = trace(Architecture("one", (Conv(8, 3),))).layers
     assert (layer.parameters, layer.macs, layer.output) == (8 * 9 + 8, 8 * 9 * 26 * 26, (8, 26, 26))
+
+
+def test_strides_beyond_any_image_are_refused_in_a_sentence() -> None:
+    """512 to the 113th is no float: the field's start could not be computed."""
+    with pytest.raises(SpecError, match=r"op 3 MaxPool\(kernel_size=1, stride=512\): the strides .* 68,719,476,736"):
+        trace(Architecture("strides", (MaxPool(1, 512),) * 200))

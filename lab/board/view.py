@@ -16,7 +16,7 @@ from lab.live_plot import live_plot
 from lab.resources import ranking, store
 from lab.studies import in_words
 from lab.train.run_table import compare_button, opened, table_key
-from lab.widgets import ink
+from lab.widgets import ink, without_empty
 from lab.words import escaped, show_error
 
 ALL = "all"
@@ -121,10 +121,8 @@ def _headline(here: Sequence[Standing]) -> None:
 
 def _table(some: Sequence[Standing], key: str) -> None:
     """Rank, nickname, network, the three conditions in signs and words, and the figures behind them."""
-    frame = pd.DataFrame([_row(place, each) for place, each in enumerate(some, 1)])
-    for name in ("nickname", "tags", "note"):
-        if not frame[name].notna().any():
-            frame = frame.drop(columns=name)
+    rows = [_row(place, each) for place, each in enumerate(some, 1)]
+    frame = without_empty(pd.DataFrame(rows), ("nickname", "tags", "note"))
     state = st.dataframe(
         frame, hide_index=True, on_select="rerun", placeholder="", selection_mode=["multi-row", "single-cell"],
         height=min(38 + 35 * len(frame), 458), key=table_key(key, [each.key for each in some]),
@@ -149,7 +147,7 @@ def _row(place: int, each: Standing) -> dict[str, object]:
     held = f"{each.figures.held:.2%}" if n == 1 else f"{met.holding} of {n} runs, mean {each.figures.held:.2%}"
     return {
         "": place,
-        "nickname": each.owner or None,
+        "nickname": each.owner,
         "network": each.name,
         "challenge": f"{YES} meets it{of_runs}" if each.passed else f"{NO} misses it{of_runs}",
         f"≥ {TARGET_ACCURACY:.1%} held": _condition(met.mostly_held, held),
@@ -157,8 +155,8 @@ def _row(place: int, each: Standing) -> dict[str, object]:
         f"≤ {MAX_PARAMETERS:,} parameters": _condition(met.small, f"{each.parameters:,}"),
         "last epoch": in_words(each.figures),
         "data": each.dataset,
-        "tags": ", ".join(each.tags) or None,
-        "note": each.note or None,
+        "tags": ", ".join(each.tags),
+        "note": each.note,
     }
 
 

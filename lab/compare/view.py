@@ -23,7 +23,7 @@ from lab.live_plot import live_plot
 from lab.resources import store
 from lab.studies import studies
 from lab.unreadable import list_studies
-from lab.widgets import headline, millions
+from lab.widgets import headline, millions, without_empty
 from lab.words import escaped, show_error
 
 SECONDS = 2.0  # between two looks, while one of the runs is under way
@@ -240,10 +240,7 @@ def _line(each: Shown, name: str) -> Line:
 
 def figures_table(shown: Sequence[Shown]) -> None:
     """A row for each entry: what the curves come to, with what it cost."""
-    frame = pd.DataFrame([_row(each) for each in shown])
-    for name in ("nickname", "tags", "±"):
-        if not frame[name].notna().any():
-            frame = frame.drop(columns=name)
+    frame = without_empty(pd.DataFrame([_row(each) for each in shown]), ("nickname", "tags", "±"))
     colours = {f"{each.look.stroke} {each.letter}": each.look.colour for each in shown}
     number = st.column_config.NumberColumn
     st.dataframe(
@@ -274,7 +271,7 @@ def _row(each: Shown) -> dict[str, object]:
     return {
         "line": f"{each.look.stroke} {each.letter}",
         "run": entry.name,
-        "nickname": entry.owner or None,
+        "nickname": entry.owner,
         "parameters": walked.parameters,
         "last, %": 100 * figures.mean if figures else None,
         "±": 100 * figures.sd if figures and figures.sd is not None else None,
@@ -287,7 +284,7 @@ def _row(each: Shown) -> dict[str, object]:
         "s/epoch": fmean(seconds) if seconds else None,
         "data": entry.dataset,
         "status": status_of(entry),
-        "tags": ", ".join(entry.tags) or None,
+        "tags": ", ".join(entry.tags),
     }
 
 

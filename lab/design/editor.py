@@ -45,6 +45,7 @@ BLOCKS: dict[str, tuple[type[Op], ...]] = {
     "Conv, BatchNorm, ReLU": (Conv, BatchNorm, ReLU),
     "Conv, BatchNorm, ReLU, Dropout": (Conv, BatchNorm, ReLU, Dropout),
 }
+MOST_ADVICE = 4  # of more, the hints are folded
 LEVEL_ICONS = {"error": ":material/block:", "warning": ":material/warning:", "hint": ":material/lightbulb:"}
 KEYS = (
     "Keys in the list: ↑ ↓ select · Alt + ↑ ↓ move · Del · Ctrl + D duplicate · Enter edits the fields · "
@@ -216,13 +217,20 @@ def view_switch(now: Opened) -> str:
 
 
 def layers_view(now: Opened) -> None:
-    """The list of ops beside the advice on them, and the totals."""
+    """The list of ops beside the advice on them, and the totals. A bad design's advice is folded until asked for."""
     said = advice(now.architecture)
     ops, words = st.columns([7, 3], gap="small")
+    with words:
+        if now.start.wrong:
+            errors = tuple(each for each in said if each.level == "error")
+            for number, each in enumerate(errors):
+                _advice_box(each, number)
+            if not what_is_wrong(now, said[len(errors) :], len(errors)):
+                said = errors  # the list's marks would give it away
+        else:
+            advice_list(now, said)
     with ops:
         op_list(_rows(now, said), now.selected, to_code(now.architecture), act_on)
-    with words:
-        advice_list(said)
     if now.fit.trace:
         widgets.totals(now.fit.trace)
     st.caption(KEYS)
@@ -260,22 +268,54 @@ def _brief(op: Op) -> str:
     return f"Dropout({op.p:g})" if isinstance(op, Dropout) else describe(op).replace("kernel_size=", "")
 
 
-def advice_list(said: tuple[Advice, ...]) -> None:
-    """Each thing to mend or weigh, its remedy one click away."""
-    if not said:
-        st.success("Nothing to mend: train it.", icon=":material/check_circle:")
-    for number, each in enumerate(said):
-        with st.container(border=True, gap="xsmall"):
-            st.markdown(f"{LEVEL_ICONS[each.level]} {escaped(each.words)}")
-            buttons = st.container(horizontal=True, gap="xsmall")
-            if each.ops:
-                buttons.button(
-                    f"Op {each.ops[0]}", key=f"show-{number}", type="tertiary", icon=":material/arrow_back:",
-                    on_click=act_on, args=(Asked("select", each.ops[0]),), help="Select it.",
-                )  # fmt: skip
-            if each.remedy is not None:
-                remedy = each.remedy
-                buttons.button(
-                    escaped(each.remedy_label), key=f"remedy-{number}", icon=":material/build:", wrap=True,
-                    on_click=attempt, args=(lambda _, mended=remedy: mended, st.session_state[SELECTED]),
-                )  # fmt: skip
+def what_is_wrong(now: Opened, said: tuple[Advice, ...] | None = None, first: int = 0) -> bool:
+    """What is wrong with a bad design, folded until asked for, and the advice on it. Whether it is open."""
+    panel = st.expander(
+        "What is wrong? Look for yourself first.", icon=":material/visibility:", key=f"wrong-{now.start.key}",
+        on_change="rerun",
+    )  # fmt: skip
+    with panel:
+        st.markdown(f"**{escaped(now.start.fault)}.** {escaped(now.start.wrong)}")
+        if said is not None:
+            advice_list(now, said, first)
+    return bool(panel.open)
+
+
+def advice_list(now: Opened, said: tuple[Advice, ...], first: int = 0) -> None:
+    """Each thing to fix or weigh, its remedy one click away; the buttons' keys count from `first`."""
+    if not said and now.trains:
+        st.success(_nothing_to_fix(now), icon=":material/check_circle:")
+    hints = sum(each.level == "hint" for each in said)
+    folded = hints if len(said) > MOST_ADVICE and hints > 1 else 0
+    for number, each in enumerate(said[: len(said) - folded], first):
+        _advice_box(each, number)
+    if folded:
+        with st.expander(f"{folded} more to weigh", icon=LEVEL_ICONS["hint"], key="more-advice"):
+            for number, each in enumerate(said[-folded:], first + len(said) - folded):
+                _advice_box(each, number)
+
+
+def _nothing_to_fix(now: Opened) -> str:
+    """Said of a network with no fault: what that rests on, and that it is no promise."""
+    walked = now.walked
+    return (
+        f"Nothing to fix: {walked.parameters:,} of {MAX_PARAMETERS:,} parameters, and an output sees the whole image. "
+        "It could meet the challenge: train it."
+    )
+
+
+def _advice_box(each: Advice, number: int) -> None:
+    with st.container(border=True, gap="xsmall"):
+        st.markdown(f"{LEVEL_ICONS[each.level]} {escaped(each.words)}")
+        buttons = st.container(horizontal=True, gap="xsmall")
+        if each.ops:
+            buttons.button(
+                f"Op {each.ops[0]}", key=f"show-{number}", type="tertiary", icon=":material/arrow_back:",
+                on_click=act_on, args=(Asked("select", each.ops[0]),), help="Select it.",
+            )  # fmt: skip
+        if each.remedy is not None:
+            remedy = each.remedy
+            buttons.button(
+                escaped(each.remedy_label), key=f"remedy-{number}", icon=":material/build:", wrap=True,
+                on_click=attempt, args=(lambda _, changed=remedy: changed, st.session_state[SELECTED]),
+            )  # fmt: skip

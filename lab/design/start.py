@@ -30,14 +30,18 @@ class Start:
     key: str  # in the URL
     title: str
     architecture: Architecture
-    wrong: str = ""  # what is wrong with it, for one of the shelf of bad designs
+    fault: str = ""  # of one of the shelf of bad designs: what is wrong with it, in a few words
+    wrong: str = ""  # and in more
 
 
 @lru_cache(maxsize=1)
 def _fixed() -> dict[str, Start]:
     steps = [Start(step.slug, label(step), step.architecture) for step in (*catalogue.LADDER, *catalogue.EXTRAS)]
     empty = Start(EMPTY, "An empty network", Architecture("My network", ()))
-    bad = [Start(each.slug, f"Bad: {each.title}", each.architecture, each.wrong) for each in BAD_DESIGNS]
+    bad = [
+        Start(each.slug, f"{each.architecture.name}: find out why", each.architecture, each.title, each.wrong)
+        for each in BAD_DESIGNS
+    ]
     return {start.key: start for start in (*steps, empty, *bad)}
 
 

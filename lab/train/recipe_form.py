@@ -34,6 +34,7 @@ UNITS = {
     "brightness": "1 ± this",
     "contrast": "1 ± this",
 }
+SHORT = 15  # letters of a name that fits above half a column
 RULES = (
     "The lab's rule makes all changes in one resampling, by continuous amounts; torchvision's makes the perspective "
     "first, and moves its corners, and a translation, by whole pixels, as RandomPerspective and RandomAffine do."
@@ -47,7 +48,7 @@ def recipe_form(written: Recipe, key: str) -> Recipe:
     batch = right.number_input("Batch size", 1, 10_000, written.batch_size, key=f"{key}-batch", persist_state="session")
     st.session_state.setdefault(rate_key(key), written.learning_rate)
     rate = st.number_input(
-        "Learning rate", 1e-9, 100.0, format="%.6g", step=None, key=rate_key(key), persist_state="session",
+        "Learning rate", 1e-9, 100.0, format="%.4g", step=None, key=rate_key(key), persist_state="session",
         help="The largest one, for schedules that rise and fall.",
     )  # fmt: skip
     chosen = st.session_state.get(f"{key}-optimizer", type(written.optimizer).__name__)
@@ -145,12 +146,16 @@ def plain(kind: type) -> object:
 
 
 def _fields(kind: type, start: object, names: tuple[str, ...], key: str) -> dict[str, object]:
-    """A widget for each named field, by its type: numbers two in a row; choices, whose words are long, in one each."""
-    words = [name for name in names if isinstance(getattr(start, name), str)]
-    values: dict[str, object] = {name: _field(kind, start, name, f"{key}-{name}") for name in words}
-    columns = st.columns(2)
-    for number, name in enumerate(name for name in names if name not in words):
-        with columns[number % 2]:
+    """A widget for each named field, by its type: numbers with a short name two in a row, all else in one each."""
+    values: dict[str, object] = {}
+    half_rows: list[DeltaGenerator] = []  # what is left of the row
+    for name in names:
+        if isinstance(getattr(start, name), str | bool) or len(field_words(name)) > SHORT:
+            half_rows = []
+            values[name] = _field(kind, start, name, f"{key}-{name}")
+            continue
+        half_rows = half_rows or list(st.columns(2))
+        with half_rows.pop(0):
             values[name] = _field(kind, start, name, f"{key}-{name}")
     return values
 

@@ -16,6 +16,7 @@ from lab.compare.entries import MOST, key_of
 from lab.resources import store
 from lab.runs import Run, spread
 from lab.train.run_actions import all_mine, confirm_deletion, edit_form
+from lab.widgets import without_empty
 from lab.words import show_error
 
 MAY_BE_EMPTY = ("deviation", "nickname", "tags")  # columns that are left out where no run has such a thing
@@ -35,9 +36,8 @@ def run_table(limit: int = 50) -> None:
         st.caption("None yet. Start one: it stays here, with its figures and its checkpoint.")
         return
     rows = [_row(runs, last) for runs in entries]
-    shown = [name for name in rows[0] if name not in MAY_BE_EMPTY or any(row[name] is not None for row in rows)]
-    cells = {name: [row[name] for row in rows] for name in shown}
-    frame = pd.DataFrame(cells | {"started": pd.to_datetime(cells["started"], unit="s")})
+    frame = without_empty(pd.DataFrame(rows), MAY_BE_EMPTY)
+    frame["started"] = pd.to_datetime(frame["started"], unit="s")
     state = st.dataframe(
         frame, hide_index=True, on_select="rerun", selection_mode=["multi-row", "single-cell"],
         key=table_key("runs", [key_of(runs) for runs in entries]), placeholder="",
@@ -126,12 +126,12 @@ def _row(runs: list[Run], last: dict[str, EpochRecord]) -> dict[str, object]:
         "started": run.created,
         "what": "range test" if run.kind == "range_test" else f"{len(runs)} seeds" if many else "training",
         "network": run.name,
-        "nickname": run.owner or None,
+        "nickname": run.owner,
         "data": "embedded" if run.dataset == EMBEDDED else run.dataset,
         "status": f"{len(finished)} of {len(runs)} finished" if many else run.status,
         "epochs": f"{done} of {planned}" if run.kind == "train" else "",
         "test": test.mean,
         "deviation": test.sd,
         "parameters": run.parameters,
-        "tags": ", ".join(run.tags) or None,
+        "tags": ", ".join(run.tags),
     }

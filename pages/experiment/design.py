@@ -30,9 +30,8 @@ with wide:
         design_views.changed(now)
     else:
         design_views.code(now)
-    if now.start.wrong:
-        with st.expander("What is wrong with this one? Look for yourself first.", icon=":material/visibility:"):
-            st.markdown(now.start.wrong)
+    if now.start.wrong and view != "Layers":
+        design_editor.what_is_wrong(now)
     st.page_link(
         "pages/experiment/train.py", label=f"Train {escaped(now.architecture.name)}", icon=":material/arrow_forward:",
         query_params={DESIGN: to_code(now.architecture), FROM: now.start.key}, disabled=not now.trains,
