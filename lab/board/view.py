@@ -76,7 +76,7 @@ def _board(everyone: Sequence[Standing], with_ladder: bool) -> None:
     elsewhere = [each for each in everyone if each.dataset != CHALLENGE_DATA]
     _headline(here)
     live_plot(
-        board_figures.board(here, ladder() if with_ladder else (), ink()), key="board", height=400,
+        board_figures.board(here, ladder() if with_ladder else (), ink()), key="board", height=440,
         alt=f"Parameters against held accuracy of {plural(len(here), 'run')}; the table below has the same figures.",
     )  # fmt: skip
     if here:
@@ -125,15 +125,20 @@ def _table(some: Sequence[Standing], key: str) -> None:
     for name in ("nickname", "tags", "note"):
         if not frame[name].notna().any():
             frame = frame.drop(columns=name)
+    if frame["data"].eq(CHALLENGE_DATA).all():
+        frame = frame.drop(columns="data")
     state = st.dataframe(
         frame, hide_index=True, on_select="rerun", placeholder="", selection_mode=["multi-row", "single-cell"],
         height=min(38 + 35 * len(frame), 458), key=table_key(key, [each.key for each in some]),
         column_config={
-            "": st.column_config.NumberColumn(width=40),
-            "challenge": st.column_config.TextColumn(width=90),
-            f"≥ {TARGET_ACCURACY:.1%} held": st.column_config.TextColumn(width=130),
-            f"≤ {MAX_EPOCHS} epochs": st.column_config.TextColumn(width=110),
-            f"≤ {MAX_PARAMETERS:,} parameters": st.column_config.TextColumn(width=150),
+            "": st.column_config.NumberColumn(width=32),
+            "nickname": st.column_config.TextColumn(width=76),
+            "network": st.column_config.TextColumn(width=158),
+            "challenge": st.column_config.TextColumn(width=82),
+            f"≥ {TARGET_ACCURACY:.1%} held": st.column_config.TextColumn(width=104),
+            f"≤ {MAX_EPOCHS} epochs": st.column_config.TextColumn(width=84),
+            f"≤ {MAX_PARAMETERS:,} parameters": st.column_config.TextColumn(width=132),
+            "last epoch": st.column_config.TextColumn(width=135),
         },
         alt="Every finished run with its nickname, and which of the three conditions it meets.",
     )  # fmt: skip
@@ -177,3 +182,4 @@ def explanation() -> None:
         "First come those that meet all three conditions, the smallest first; then those that miss one, two, three. "
         "Click a row to open its run; tick two or more to compare them."
     )
+    st.caption("The chart's accuracy axis is stretched towards 100%. It shows every run; **98–100%** zooms in.")
