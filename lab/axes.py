@@ -40,7 +40,7 @@ class View:
     def range(self) -> tuple[float, float]:
         """The axis' ends, with room for a marker that stands at one of the values."""
         low, high = accuracy_at(self.low), accuracy_at(self.high)
-        room = 0.03 * (high - low)
+        room = 0.03 * (high - low) or 0.03
         return low - room, high + room
 
     def marks(self, pixels: float = PLOT) -> list[float]:

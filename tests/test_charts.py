@@ -28,6 +28,7 @@ from lab.board.ranking import ladder as ladder_standings
 from lab.compare import figures as compare_figures
 from lab.compare.figures import QUANTITIES, Look
 from lab.labels import Box, shared
+from lab.lessons import figures as lesson_figures
 from lab.rate import figures as rate_figures
 from lab.report import figures as report_figures
 from lab.runs import BatchRow
@@ -292,6 +293,13 @@ def test_the_report_has_a_zoom_where_there_is_something_to_see(accuracy: float, 
     assert bool(report_figures.chart([line], quantity, "alt", close=True)) == there
 
 
+@given(st.lists(st.tuples(accuracies, accuracies), min_size=1, max_size=20))
+def test_a_lessons_chart_of_both_accuracies_shows_every_value(epochs: list[tuple[float, float]]) -> None:
+    train, test = zip(*epochs, strict=True)
+    figure = lesson_figures.train_and_test(train, test, min(*train, *test))
+    assert_all_within(figure)
+
+
 # ------------------------------------------------------------------------------------------------------ the range test
 
 
@@ -351,7 +359,7 @@ def name_boxes(figure: go.Figure, width: float, height: float, names: set[str]) 
     return found
 
 
-@pytest.mark.parametrize("height", [380, 520], ids=["in a lesson", "on its page"])
+@pytest.mark.parametrize("height", [440, 520], ids=["in a lesson", "on its page"])
 @pytest.mark.parametrize("measured", [{}, studies.measured_studies()], ids=["as claimed", "as measured"])
 def test_no_name_on_the_ladder_covers_another(measured: dict[str, Summary], height: int) -> None:
     points = [each for each in ladder_points(catalogue.LADDER, measured) if each.claimed or each.measured]
