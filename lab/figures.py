@@ -458,7 +458,7 @@ def _so_far(batches: Sequence[BatchRow], per_epoch: int, done: int) -> list[Part
         [None if mean is None else round(mean, 2) for mean in means], "train, so far",
         "epoch %{x:.2f}: %{customdata:.2f}%<extra>train, this epoch so far</extra>",
     )  # fmt: skip
-    return [line | {"showlegend": not done}]
+    return [line | {"showlegend": not done, "line": {"color": "rgba(86,180,233,0.9)", "width": 2}}]
 
 
 def _faint(
@@ -467,8 +467,8 @@ def _faint(
     """A thin line of what single batches did, behind the epochs' figures; `values` are for the pointer."""
     return {
         "type": "scatter", "x": [round(each, 4) for each in x], "y": y, "customdata": values, "name": name,
-        "mode": "lines" if len(y) > 1 else "markers", "line": {"color": "rgba(0,114,178,0.35)", "width": 1},
-        "marker": {"color": "rgba(0,114,178,0.35)", "size": 4}, "hovertemplate": hover,
+        "mode": "lines" if len(y) > 1 else "markers", "line": {"color": "rgba(86,180,233,0.6)", "width": 1},
+        "marker": {"color": "rgba(86,180,233,0.6)", "size": 4}, "hovertemplate": hover,
     }  # fmt: skip
 
 

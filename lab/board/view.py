@@ -16,7 +16,7 @@ from lab.live_plot import live_plot
 from lab.resources import ranking, store
 from lab.studies import in_words
 from lab.train.run_table import compare_button, opened, table_key
-from lab.widgets import ink
+from lab.widgets import ink, text_width
 from lab.words import escaped, show_error
 
 ALL = "all"
@@ -101,7 +101,7 @@ def _headline(here: Sequence[Standing]) -> None:
         (
             "Meet the challenge",
             f"{sum(each.challenge.meeting for each in here)} of {sum(each.figures.n for each in here)}",
-            "runs, by all three conditions",
+            "by all three conditions",
         ),
         (
             "Smallest that meets it",
@@ -132,13 +132,10 @@ def _table(some: Sequence[Standing], key: str) -> None:
         height=min(38 + 35 * len(frame), 458), key=table_key(key, [each.key for each in some]),
         column_config={
             "": st.column_config.NumberColumn(width=32),
-            "nickname": st.column_config.TextColumn(width=76),
-            "network": st.column_config.TextColumn(width=158),
-            "challenge": st.column_config.TextColumn(width=82),
-            f"≥ {TARGET_ACCURACY:.1%} held": st.column_config.TextColumn(width=104),
-            f"≤ {MAX_EPOCHS} epochs": st.column_config.TextColumn(width=84),
-            f"≤ {MAX_PARAMETERS:,} parameters": st.column_config.TextColumn(width=132),
-            "last epoch": st.column_config.TextColumn(width=135),
+            **{
+                name: st.column_config.TextColumn(width=text_width([name, *frame[name].dropna()]))
+                for name in frame.columns[1:]
+            },
         },
         alt="Every finished run with its nickname, and which of the three conditions it meets.",
     )  # fmt: skip
