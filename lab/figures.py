@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,8 @@ from core.mnist import Pixels
 from core.receptive_field import ReceptiveField, extent
 from core.recipe import Recipe, ReduceLROnPlateau, rate_at
 from core.study import SeedRun, Summary, epoch_means, pareto_front
-from lab.labels import Box, least_shared, shifts
+from lab.axes import Part, View, accuracy_at, accuracy_axis, decades, epochs_axis, zoom
+from lab.labels import Box, Mark, Screen, Shift, name_places
 from lab.runs import BatchRow
 from lab.studies import in_words
 
@@ -28,7 +29,6 @@ CLAIM = "#8A929B"  # grey, readable on white and on black
 FRONT = "#56B4E9"
 LINEAGE = {"a": "#0072B2", "b": "#D55E00", "c": "#CC79A7", "d": "#E69F00"}
 SYMBOL = {"a": "circle", "b": "square", "c": "diamond", "d": "star"}  # a lineage is told by its form too
-Part = dict[str, object]  # of a figure, in Plotly's own words: a trace, an axis, a layout
 Plain = dict[str, Any]  # a figure in Plotly's own words, data and layout, for `live_plot`
 
 # What all figures share: margins, the legend above, a transparent ground.
@@ -57,58 +57,103 @@ class LadderPoint:
     verdict: str
 
 
-LADDER_FLOOR = 0.989  # what lies below, one figure of 97.9%, is drawn on it with its number: it would drown the rest
-LADDER_TOP = 0.9968
-SMALL = (1_600, 11_900)  # parameters on the linear panel
-LARGE = (2.4e5, 1.4e7)
-APART = 120  # parameters: nearer marks would hide each other
-PIXELS_A_PARAMETER = 0.085  # on a window 1280 pixels wide: where words would run into each other is judged there
-PIXELS_A_POINT = 440.0  # in a percentage point of accuracy
+SPLIT = 11_900.0  # parameters; larger networks stand on a panel of their own, or the others would share a tenth of it
+SMALL = (1_600.0, SPLIT)  # on the linear panel, where the challenge is decided; as far as the steps need
+LARGE = (2.4e5, 1.4e7)  # on the logarithmic one
+COLUMNS, PARTED = (0.84, 0.16), 0.025  # the panels' widths, and what parts them, as shares
+LADDER_VIEW = (99.0, 99.7)  # per cent, that are shown at least
+# The plot's width, and what of the figure's height is not plot: on windows 390, 768, 1280 and 1600 pixels wide.
+LADDER_SCREENS = ((262.0, 177.0), (640.0, 146.0), (1024.0, 115.0), (1344.0, 115.0))
+NAME = 15  # the size of a step's name, in pixels
+NEAR = 16.0  # pixels from a mark to its name, up to which no line needs to lead there
 
 
-def ladder(points: Sequence[LadderPoint], ink: str, height: int = 440) -> go.Figure:
+def ladder(points: Sequence[LadderPoint], ink: str, height: int = 520) -> go.Figure:
     """Parameters against test accuracy: claims hollow, ours filled with their deviation, the challenge, the front.
 
     Two panels share the accuracy: the small networks on a linear axis, where the challenge is decided, and the large
-    ones, which would squeeze them into a tenth of the width. `ink` is the colour of the steps' names. The same points
-    give the same figure, drawn once for everybody: show it, and leave it as it is.
+    ones, which would squeeze them into a tenth of the width. Every mark has its true place; names make way. `ink` is
+    the colour of the steps' names. The same points give the same figure, drawn once for everybody: show it, and leave
+    it as it is.
     """
     return _drawn_ladder(tuple(points), ink, height)
 
 
-@lru_cache(maxsize=8)  # a tenth of a second each; the ladder and a lesson show it, in the inks of two themes
+@lru_cache(maxsize=8)  # some tenths of a second each; the ladder and a lesson show it, in the inks of two themes
 def _drawn_ladder(points: tuple[LadderPoint, ...], ink: str, height: int) -> go.Figure:
-    figure = make_subplots(1, 2, shared_yaxes=True, column_widths=[0.84, 0.16], horizontal_spacing=0.025)
-    places = _side_by_side(points)
-    _front_line(figure, points, places)
+    figure = make_subplots(1, 2, shared_yaxes=True, column_widths=list(COLUMNS), horizontal_spacing=PARTED)
+    plot = _plot(points)
+    _front_line(figure, points, plot)
     for column in (1, 2):
-        within = [point for point in points if (point.parameters > SMALL[1]) == (column == 2)]
-        _claims(figure, within, places, column)
-        _means(figure, within, places, column)
-    words = [_challenge_words(), *_words(points, places, ink)]
-    figure.update_layout(shapes=_shapes(points, places), annotations=words)  # at once: one by one takes 0.1 s
-    figure.update_xaxes(title="parameters", range=SMALL, tickformat=",", dtick=1_000, row=1, col=1)
+        within = [point for point in points if (point.parameters > SPLIT) == (column == 2)]
+        _claims(figure, within, column)
+        _means(figure, within, column)
+    words = [_challenge_words(plot), *_names(points, plot, ink, height)]
+    figure.update_layout(shapes=_shapes(points, plot), annotations=words)  # at once: one by one takes 0.1 s
+    figure.update_xaxes(title="parameters", range=plot.small, tickformat=",", dtick=2_000, row=1, col=1)
     figure.update_xaxes(
-        type="log", range=[np.log10(each) for each in LARGE], tickvals=[5e5, 6e6], ticktext=["500,000", "6 M"],
-        row=1, col=2,
+        type="log", range=[np.log10(each) for each in plot.large], tickvals=[5e5, 6e6], ticktext=["0.5M", "6M"],
+        tickangle=0, row=1, col=2,
     )  # fmt: skip
-    figure.update_yaxes(range=[100 * LADDER_FLOOR - 0.05, 100 * LADDER_TOP], tickformat=".1f", dtick=0.1)
-    figure.update_yaxes(title="test accuracy, %", row=1, col=1)
+    figure.update_yaxes(**plot.view.axis(height - 80.0))
+    figure.update_yaxes(title="test accuracy, % (stretched)", row=1, col=1)
     figure.update_xaxes(tickfont_size=14, title_font_size=15).update_yaxes(tickfont_size=14, title_font_size=15)
-    return laid_out(figure, height).update_layout(legend_font_size=14)
+    return laid_out(figure, height).update_layout(legend_font_size=14, xaxis2_tickfont_size=11)
 
 
-def _shapes(points: Sequence[LadderPoint], places: dict[str, float]) -> list[dict[str, object]]:
+@dataclass(frozen=True)
+class Plot:
+    """The ends of the axes of two panels that share their accuracies."""
+
+    small: tuple[float, float]  # parameters
+    large: tuple[float, float]
+    view: View
+
+    def share(self, parameters: float, percent: float) -> tuple[float, float]:
+        """Where a mark stands, as shares of the whole width and of the height."""
+        low, high = self.view.range
+        first = COLUMNS[0] * (1 - PARTED)
+        if parameters > self.small[1]:
+            start, end = np.log10(self.large)
+            x = first + PARTED + (1 - first - PARTED) * float((np.log10(parameters) - start) / (end - start))
+        else:
+            x = first * (parameters - self.small[0]) / (self.small[1] - self.small[0])
+        return x, (accuracy_at(percent) - low) / (high - low)
+
+
+def _plot(points: Sequence[LadderPoint]) -> Plot:
+    """As much of the axes as the steps need."""
+    small = [point.parameters for point in points if point.parameters <= SPLIT]
+    large = [point.parameters for point in points if point.parameters > SPLIT]
+    shown = [bound for point in points for bound in _reach(point)]
+    return Plot(
+        (min([SMALL[0], *(0.5 * each for each in small)]), SPLIT),
+        (min([LARGE[0], *(0.7 * each for each in large)]), max([LARGE[1], *(1.5 * each for each in large)])),
+        View("", min([LADDER_VIEW[0], *shown]), max([LADDER_VIEW[1], *shown])),
+    )
+
+
+def _reach(point: LadderPoint) -> list[float]:
+    """All that is drawn of a step, in per cent: its claim, its mean, and that with a deviation less and more."""
+    found = [] if point.claimed is None else [100 * point.claimed]
+    if point.measured:
+        mean, sd = 100 * point.measured.mean, 100 * (point.measured.sd or 0.0)
+        found += [max(0.0, mean - sd), mean, min(100.0, mean + sd)]
+    return found
+
+
+def _shapes(points: Sequence[LadderPoint], plot: Plot) -> list[dict[str, object]]:
     """The challenge's corner, and a dotted line from each claim to its mean."""
     corner: dict[str, object] = {
-        "type": "rect", "xref": "x", "yref": "y", "x0": SMALL[0], "x1": MAX_PARAMETERS, "y0": 100 * TARGET_ACCURACY,
-        "y1": 100 * LADDER_TOP, "fillcolor": PASS, "opacity": 0.12, "line": {"width": 0}, "layer": "below",
+        "type": "rect", "xref": "x", "yref": "y", "x0": plot.small[0], "x1": MAX_PARAMETERS,
+        "y0": accuracy_at(100 * TARGET_ACCURACY), "y1": plot.view.range[1], "fillcolor": PASS, "opacity": 0.12,
+        "line": {"width": 0}, "layer": "below",
     }  # fmt: skip
     lines: list[dict[str, object]] = [
         {
             "type": "line", "layer": "below", "line": {"color": CLAIM, "width": 1, "dash": "dot"}, **_panel(point),
-            "x0": places[point.slug], "x1": places[point.slug],
-            "y0": _shown(point.measured.mean), "y1": _shown(point.claimed),
+            "x0": point.parameters, "x1": point.parameters,
+            "y0": accuracy_at(100 * point.measured.mean), "y1": accuracy_at(100 * point.claimed),
         }
         for point in points
         if point.measured is not None and point.claimed is not None
@@ -116,9 +161,9 @@ def _shapes(points: Sequence[LadderPoint], places: dict[str, float]) -> list[dic
     return [corner, *lines]
 
 
-def _challenge_words() -> dict[str, object]:
+def _challenge_words(plot: Plot) -> dict[str, object]:
     return {
-        "xref": "x", "yref": "y", "x": SMALL[0] + 60, "y": 100 * LADDER_TOP, "showarrow": False, "align": "left",
+        "xref": "x domain", "yref": "y domain", "x": 0.01, "y": 1, "showarrow": False, "align": "left",
         "text": f"the challenge: at least {TARGET_ACCURACY:.1%}<br>in at most {MAX_PARAMETERS:,} parameters",
         "xanchor": "left", "yanchor": "top", "font": {"color": PASS, "size": 14},
     }  # fmt: skip
@@ -126,45 +171,13 @@ def _challenge_words() -> dict[str, object]:
 
 def _panel(point: LadderPoint) -> dict[str, object]:
     """The axes of the panel that the point stands on."""
-    return {"xref": "x2", "yref": "y2"} if point.parameters > SMALL[1] else {"xref": "x", "yref": "y"}
+    return {"xref": "x2", "yref": "y2"} if point.parameters > SPLIT else {"xref": "x", "yref": "y"}
 
 
 def front(points: Sequence[LadderPoint]) -> list[LadderPoint]:
     """The measured steps whose mean no smaller or equally large one reaches, by rising parameters."""
     done = [(point, point.measured.mean) for point in points if point.measured is not None]
     return [done[index][0] for index in pareto_front([(point.parameters, mean) for point, mean in done])]
-
-
-def _shown(accuracy: float) -> float:
-    return 100 * max(accuracy, LADDER_FLOOR)
-
-
-def _side_by_side(points: Sequence[LadderPoint]) -> dict[str, float]:
-    """Where each mark stands on its axis, by slug: at its parameters, or as little beside them as keeps marks apart.
-
-    Of all places at least APART from each other, in the same order, those with the least squared shift: the pool of
-    adjacent violators (Ayer et al. 1955, doi:10.1214/aoms/1177728423). None crosses the challenge's border.
-    """
-    places = {point.slug: float(point.parameters) for point in points}
-    crowd = [point for point in points if point.parameters <= SMALL[1] and not _is_low(point)]
-    for least, most in ((0, MAX_PARAMETERS), (MAX_PARAMETERS + 1, SMALL[1])):
-        part = sorted((p for p in crowd if least <= p.parameters <= most), key=lambda p: (p.parameters, p.label))
-        pools: list[list[float]] = []
-        for rank, point in enumerate(part):
-            pools.append([point.parameters - APART * rank])
-            while len(pools) > 1 and np.mean(pools[-2]) > np.mean(pools[-1]):
-                last = pools.pop()
-                pools[-1] += last
-        shifted = np.clip([np.mean(pool) for pool in pools for _ in pool], least, most - APART * (len(part) - 1))
-        for rank, (point, place) in enumerate(zip(part, shifted, strict=True)):
-            places[point.slug] = float(place) + APART * rank
-    return places
-
-
-def _is_low(point: LadderPoint) -> bool:
-    """Whether all that there is to draw of it lies below the picture."""
-    figures = [point.claimed, point.measured.mean if point.measured else None]
-    return all(each is None or each < LADDER_FLOOR for each in figures)
 
 
 def stairs(
@@ -184,18 +197,18 @@ def stairs(
     return [left, right]
 
 
-def _best_means(points: Sequence[LadderPoint], places: dict[str, float]) -> list[list[tuple[float, float]]]:
-    """The best mean that so many parameters buy: a stair on each panel."""
-    corners = [(places[point.slug], point.measured.mean) for point in front(points) if point.measured]
-    return stairs(corners, SMALL, LARGE)
+def _best_means(points: Sequence[LadderPoint], plot: Plot) -> list[list[tuple[float, float]]]:
+    """The best mean, in per cent, that so many parameters buy: a stair on each panel."""
+    corners = [(float(point.parameters), 100 * point.measured.mean) for point in front(points) if point.measured]
+    return stairs(corners, plot.small, plot.large)
 
 
-def _front_line(figure: go.Figure, points: Sequence[LadderPoint], places: dict[str, float]) -> None:
-    panels = _best_means(points, places)
+def _front_line(figure: go.Figure, points: Sequence[LadderPoint], plot: Plot) -> None:
+    panels = _best_means(points, plot)
     for column, stair in enumerate(panels, 1):
         if stair:
             figure.add_scatter(
-                x=[x for x, _ in stair], y=[_shown(mean) for _, mean in stair], mode="lines", legendgroup="front",
+                x=[x for x, _ in stair], y=[accuracy_at(mean) for _, mean in stair], mode="lines", legendgroup="front",
                 name="Pareto front of our means", line={"color": FRONT, "width": 2, "shape": "hv"}, hoverinfo="skip",
                 legendrank=3000, showlegend=column == 1 or not panels[0], row=1, col=column,
             )  # fmt: skip
@@ -223,11 +236,11 @@ def _told(point: LadderPoint) -> list[str]:
     ]
 
 
-def _claims(figure: go.Figure, points: Sequence[LadderPoint], places: dict[str, float], column: int) -> None:
+def _claims(figure: go.Figure, points: Sequence[LadderPoint], column: int) -> None:
     claimed = [(point, point.claimed) for point in points if point.claimed is not None]
     figure.add_scatter(
-        x=[places[point.slug] for point, _ in claimed],
-        y=[_shown(accuracy) for _, accuracy in claimed],
+        x=[point.parameters for point, _ in claimed],
+        y=[accuracy_at(100 * accuracy) for _, accuracy in claimed],
         mode="markers",
         name="claimed: best epoch of one run",
         legendgroup="claimed",
@@ -237,7 +250,7 @@ def _claims(figure: go.Figure, points: Sequence[LadderPoint], places: dict[str, 
         hovertemplate=HOVER,
         marker={
             "size": 15,
-            "symbol": [f"{_symbol(point, accuracy)}-open" for point, accuracy in claimed],
+            "symbol": [f"{SYMBOL.get(point.lineage, 'circle')}-open" for point, _ in claimed],
             "color": CLAIM,
             "line": {"width": 2},
         },
@@ -246,16 +259,15 @@ def _claims(figure: go.Figure, points: Sequence[LadderPoint], places: dict[str, 
     )
 
 
-def _means(figure: go.Figure, points: Sequence[LadderPoint], places: dict[str, float], column: int) -> None:
+def _means(figure: go.Figure, points: Sequence[LadderPoint], column: int) -> None:
     """A trace for each lineage: error bars of a trace have one colour."""
     for key in sorted({point.lineage for point in points if point.measured}):
         done = [(point, point.measured) for point in points if point.measured and point.lineage == key]
         colour = LINEAGE.get(key, CLAIM)
-        bars = [100 * m.sd if m.sd is not None and m.mean >= LADDER_FLOOR else None for _, m in done]
         figure.add_scatter(
-            x=[places[point.slug] for point, _ in done],
-            y=[_shown(measured.mean) for _, measured in done],
-            error_y={"type": "data", "array": bars, "color": colour, "thickness": 2, "width": 4},
+            x=[point.parameters for point, _ in done],
+            y=[accuracy_at(100 * measured.mean) for _, measured in done],
+            error_y=deviation_bars([measured for _, measured in done]) | {"color": colour, "thickness": 2, "width": 4},
             mode="markers",
             name="ours: mean of the last epochs ± deviation",
             legendgroup="ours",
@@ -263,73 +275,94 @@ def _means(figure: go.Figure, points: Sequence[LadderPoint], places: dict[str, f
             showlegend=not any(trace.legendgroup == "ours" for trace in figure.data),
             customdata=[_told(point) for point, _ in done],
             hovertemplate=HOVER,
-            marker={"size": 10, "symbol": [_symbol(point, measured.mean) for point, measured in done], "color": colour},
+            marker={"size": 10, "symbol": SYMBOL.get(key, "circle"), "color": colour},
             row=1,
             col=column,
         )
 
 
-def _symbol(point: LadderPoint, accuracy: float) -> str:
-    return "triangle-down" if accuracy < LADDER_FLOOR else SYMBOL.get(point.lineage, "circle")
+def deviation_bars(some: Sequence[Summary], at: Callable[[Summary], float] = lambda each: each.mean) -> Part:
+    """Error bars of one deviation on an accuracy axis, on which more is not as long as less; None for a single run."""
+    up, down = list[float | None](), list[float | None]()
+    for each in some:
+        middle, sd = 100 * at(each), 100 * (each.sd or 0.0)
+        up.append(None if each.sd is None else accuracy_at(min(100.0, middle + sd)) - accuracy_at(middle))
+        down.append(None if each.sd is None else accuracy_at(middle) - accuracy_at(max(0.0, middle - sd)))
+    return {"type": "data", "symmetric": False, "array": up, "arrayminus": down}
 
 
-def _words(points: Sequence[LadderPoint], places: dict[str, float], ink: str) -> list[dict[str, object]]:
-    """Each step's short name beside its mark, on the side where it runs into the fewest others."""
-    named: list[tuple[LadderPoint, str, float, float]] = []
-    for point in sorted(points, key=lambda each: places[each.slug]):
-        accuracy = point.claimed if point.claimed is not None else point.measured.mean if point.measured else None
+def _names(points: Sequence[LadderPoint], plot: Plot, ink: str, height: int) -> list[dict[str, object]]:
+    """Each step's short name, on a line to its mean, or to its claim where it is not measured."""
+    named: list[tuple[LadderPoint, float]] = []
+    for point in points:
+        accuracy = point.measured.mean if point.measured else point.claimed
         if accuracy is not None:
-            text = f"{point.label} ↓ {accuracy:.1%}" if accuracy < LADDER_FLOOR else point.label
-            named.append((point, text, *_pixels(places[point.slug], accuracy)))
-    boxes = least_shared([(x, y, 9.0 * len(text)) for _, text, x, y in named], _taken(points, places), height=16.0)
+            named.append((point, 100 * accuracy))
+    marks = [Mark(*plot.share(point.parameters, percent), 0.65 * NAME * len(point.label)) for point, percent in named]
+    screens = [(wide, height - rest) for wide, rest in LADDER_SCREENS]
+    places = name_places(
+        marks, NAME + 1, screens, lambda screen: _marks_on(points, plot, screen),
+        lambda screen: [(0.0, 195.0, screen[1] - 44, screen[1])],  # the challenge's words
+    )  # fmt: skip
     return [
         {
-            **_panel(point), "x": np.log10(point.parameters) if point.parameters > SMALL[1] else places[point.slug],
-            "y": y / PIXELS_A_POINT, "text": text, "showarrow": False, "font": {"size": 15, "color": ink},
-            **shifts(x, y, box),
+            **_panel(point), "x": np.log10(point.parameters) if point.parameters > SPLIT else point.parameters,
+            "y": accuracy_at(percent), "text": point.label, "font": {"size": NAME, "color": ink},
+            **led_to(shift, mark.wide, NAME + 1, LINEAGE.get(point.lineage, CLAIM)),
         }
-        for (point, text, x, y), box in zip(named, boxes, strict=True)
+        for (point, percent), mark, shift in zip(named, marks, places, strict=True)
+        if shift is not None
     ]  # fmt: skip
 
 
-def _taken(points: Sequence[LadderPoint], places: dict[str, float]) -> list[Box]:
-    """Where no word may stand: on the challenge's words, below the picture, on marks, error bars or the front."""
-    left, top = _pixels(SMALL[0], LADDER_TOP)
-    _, floor = _pixels(SMALL[0], LADDER_FLOOR)
-    taken = [(left, left + 240, top - 44, top + 100), (left, left + 5_000, floor - 100, floor - 12)]
-    for stair in _best_means(points, places):
-        for (x0, y0), (x1, y1) in pairwise(_pixels(*corner) for corner in stair):
-            taken += [(x0, x1, y0 - 3, y0 + 3), (x1 - 3, x1 + 3, y0, y1)]
+def led_to(shift: Shift, wide: float, high: float, colour: str = CLAIM) -> Part:
+    """An annotation's place, so far from its mark; with a line to it where it does not stand at its side."""
+    x, y = shift
+    if np.hypot(max(0.0, abs(x) - wide / 2), max(0.0, abs(y) - high / 2)) <= NEAR:
+        return {"showarrow": False, "xshift": x, "yshift": y}
+    return {
+        "showarrow": True, "ax": x, "ay": -y, "arrowhead": 0, "arrowwidth": 1, "arrowcolor": colour, "standoff": 5,
+        "borderpad": 0,
+    }  # fmt: skip
+
+
+def _marks_on(points: Sequence[LadderPoint], plot: Plot, screen: Screen) -> list[Box]:
+    """Marks, their bars, the lines from claims to means, and the front, on a plot of that size."""
+
+    def pixels(parameters: float, percent: float) -> tuple[float, float]:
+        x, y = plot.share(parameters, percent)
+        return x * screen[0], y * screen[1]
+
+    taken: list[Box] = []
+    for stair in _best_means(points, plot):
+        for (x0, y0), (x1, y1) in pairwise(pixels(*corner) for corner in stair):
+            taken += [(x0, x1, y0 - 2, y0 + 2), (x1 - 2, x1 + 2, min(y0, y1), max(y0, y1))]
     for point in points:
         if point.claimed is not None:
-            x, y = _pixels(places[point.slug], point.claimed)
+            x, y = pixels(point.parameters, 100 * point.claimed)
             taken.append((x - 8, x + 8, y - 8, y + 8))
+            if point.measured:
+                _, mean = pixels(point.parameters, 100 * point.measured.mean)
+                taken.append((x - 2, x + 2, min(y, mean), max(y, mean)))
         if point.measured:
-            x, y = _pixels(places[point.slug], point.measured.mean)
-            reach = max(6.0, 100 * (point.measured.sd or 0) * PIXELS_A_POINT)
-            taken.append((x - 6, x + 6, y - reach, y + reach))
+            low, *_, high = sorted(_reach(replace(point, claimed=None)))
+            (x, bottom), (_, top) = pixels(point.parameters, low), pixels(point.parameters, high)
+            taken.append((x - 6, x + 6, min(bottom, (top + bottom) / 2 - 6), max(top, (top + bottom) / 2 + 6)))
     return taken
-
-
-def _pixels(parameters: float, accuracy: float) -> tuple[float, float]:
-    """About where a mark stands on the screen, y upwards; the large ones far to the right of the small ones."""
-    large = parameters > SMALL[1]
-    x = 3_000 + 90 * float(np.log10(parameters)) if large else parameters * PIXELS_A_PARAMETER
-    return x, _shown(accuracy) * PIXELS_A_POINT
 
 
 def field_on_digit(digit: Pixels, field: ReceptiveField, unit: int, map_size: int, height: int = 330) -> go.Figure:
     """The square that one unit of a map sees, on a real digit (28, 28), and its right neighbour's, dashed."""
     size = digit.shape[0]
-    first, last = extent(field, unit)
-    margin = max(1.5, min(10.0, max(-first, last - (size - 1)) + 1))
+    neighbour = unit + 1 if unit + 1 < map_size else unit - 1
+    seen = [end for each in ({unit, neighbour} if map_size > 1 else {unit}) for end in extent(field, each)]
+    margin = max(1.5, min(2.0 * size, max(-min(seen), max(seen) - (size - 1)) + 1))
     figure = go.Figure(
         go.Heatmap(
             z=digit, colorscale="gray", showscale=False, zmin=0, zmax=255,
             hovertemplate="row %{y}, column %{x}: %{z}<extra></extra>",
         )
     )  # fmt: skip
-    neighbour = unit + 1 if unit + 1 < map_size else unit - 1
     if map_size > 1:
         _square(figure, field, neighbour, unit, VALIDATION, "dash")
     _square(figure, field, unit, unit, TEST, "solid")
@@ -354,31 +387,17 @@ def _square(figure: go.Figure, field: ReceptiveField, column: int, row: int, col
 def loss_curves(
     epochs: Sequence[EpochRecord], batches: Sequence[BatchRow], planned: int, per_epoch: int, height: int = 320
 ) -> Plain:
-    """Loss against epochs: each batch faint, each epoch's train, validation and test.
-
-    Over a wide range the axis has 1, 2 and 5 of each decade: all nine would lie on one another.
-    """
+    """Loss against epochs: each batch faint, each epoch's train, validation and test."""
     values = _shortened(row.loss for row in batches)
-    each_batch: Part = {
-        "type": "scatter",
-        "x": [round((row.iteration + 1) / per_epoch, 4) for row in batches],
-        "y": values,
-        "mode": "lines",
-        "name": "each batch",
-        "line": {"color": "rgba(0,114,178,0.35)", "width": 1},
-        "hovertemplate": "epoch %{x:.2f}: %{y:.4f}<extra>batch</extra>",
-    }
-    losses = [(record.train_loss, record.validation_loss, record.test_loss) for record in epochs]
-    drawn = [each for each in (*values, *(loss for row in losses for loss in row)) if each]
-    wide = bool(drawn) and max(drawn) > 5 * min(drawn)
-    done = (batches[-1].iteration + 1) / per_epoch if batches else 0
-    shown = [0, 1.02 * min(planned, max(1, int(done) + 1))]  # grows
+    rows = [(record.train_loss, record.validation_loss, record.test_loss) for record in epochs]
+    scale = decades([*values, *(loss for row in rows for loss in row if loss is not None)])
+    each_batch = _faint(
+        [(row.iteration + 1) / per_epoch for row in batches], [scale.at(value) for value in values], values,
+        "each batch", "epoch %{x:.2f}: %{customdata:.4~g}<extra>batch</extra>",
+    )  # fmt: skip
     return at_once(
-        [*([each_batch] if batches else []), *_epoch_lines(epochs, losses, "%{y:.4f}")],
-        {
-            "xaxis": _axis("epochs", range=shown),
-            "yaxis": _axis("loss", type="log", **({"dtick": "D2"} if wide else {})),
-        },
+        [*([each_batch] if batches else []), *_epoch_lines(epochs, rows, scale.at, "%{customdata:.4~g}")],
+        {"xaxis": epochs_axis(planned), "yaxis": scale.axis("loss")},
         height,
     )
 
@@ -389,32 +408,72 @@ def accuracy_curves(
     target: float,
     claimed: Sequence[float] = (),
     height: int = 320,
+    batches: Sequence[BatchRow] = (),
+    per_epoch: int = 1,
 ) -> Plain:
-    """Accuracy against epochs, with the target, where it was first reached and from where it was held."""
+    """Accuracy against epochs, with the target, where it was first reached and from where it was held.
+
+    `batches` give the training accuracy before the first epoch has ended, and within each later one. Of `claimed`, the
+    write-up's log, the epochs that the run has.
+    """
     percent = [
-        (100 * r.train_accuracy, r.validation_accuracy and 100 * r.validation_accuracy, 100 * r.test_accuracy)
+        (100 * r.train_accuracy, None if r.validation_accuracy is None else 100 * r.validation_accuracy,
+         100 * r.test_accuracy)
         for r in epochs
-    ]
-    # From the second epoch on, the test's least sets the floor: a first epoch at 90% would drown the rest.
-    lows = [record.test_accuracy for record in (epochs[1:] or epochs)] + list(claimed[2:planned])
-    if len(epochs) == 1:
-        lows.append(epochs[0].train_accuracy)
-    floor = min([0.985, *lows])
-    line, words = _target_line(target, yanchor="top")
+    ]  # fmt: skip
     return at_once(
-        [*_claimed_line(claimed, "write-up, test"), *_epoch_lines(epochs, percent, "%{y:.2f}%")],
+        [
+            *_claimed_line(claimed[: max(1, planned)], "write-up, test"),
+            *_so_far(batches, per_epoch, len(epochs)),
+            *_epoch_lines(epochs, percent, accuracy_at, "%{customdata:.2f}%"),
+        ],
         {
-            "shapes": [line],
-            "annotations": [words, *_target_marks(epochs, target)],
-            "xaxis": _axis("epochs", range=[0, max(1, planned) + 0.2]),
-            "yaxis": _axis("accuracy, %", range=[100 * floor - max(0.2, 5 * (1 - floor)), 100.02]),
+            "shapes": [target_line(target)],
+            "annotations": [target_words(target), *_target_marks(epochs, target)],
+            "xaxis": epochs_axis(planned),
+            "yaxis": accuracy_axis(),
+            **zoom(),
         },
         height,
     )
 
 
+def _so_far(batches: Sequence[BatchRow], per_epoch: int, done: int) -> list[Part]:
+    """The training accuracy within the first epoch and within the one under way: the mean since the epoch began.
+
+    `done`: how many epochs have ended.
+    """
+    places, means = list[float](), list[float | None]()
+    for epoch in sorted({0, done}):
+        hits = [(row.iteration, row.accuracy) for row in batches if row.epoch == epoch]
+        if means and hits:  # a gap parts two epochs
+            places.append(places[-1])
+            means.append(None)
+        places += [(iteration + 1) / per_epoch for iteration, _ in hits]
+        means += [100 * total / count for count, total in enumerate(accumulate(hit for _, hit in hits), 1)]
+    if not places:
+        return []
+    line = _faint(
+        places, [None if mean is None else round(accuracy_at(mean), 4) for mean in means],
+        [None if mean is None else round(mean, 2) for mean in means], "train, so far",
+        "epoch %{x:.2f}: %{customdata:.2f}%<extra>train, this epoch so far</extra>",
+    )  # fmt: skip
+    return [line | {"showlegend": not done, "line": {"color": "rgba(86,180,233,0.9)", "width": 2}}]
+
+
+def _faint(
+    x: Iterable[float], y: Sequence[float | None], values: Sequence[float | None], name: str, hover: str
+) -> Part:
+    """A thin line of what single batches did, behind the epochs' figures; `values` are for the pointer."""
+    return {
+        "type": "scatter", "x": [round(each, 4) for each in x], "y": y, "customdata": values, "name": name,
+        "mode": "lines" if len(y) > 1 else "markers", "line": {"color": "rgba(86,180,233,0.6)", "width": 1},
+        "marker": {"color": "rgba(86,180,233,0.6)", "size": 4}, "hovertemplate": hover,
+    }  # fmt: skip
+
+
 def study_curves(
-    runs: Sequence[SeedRun], claimed: Sequence[float] = (), target: float = TARGET_ACCURACY, height: int = 280
+    runs: Sequence[SeedRun], claimed: Sequence[float] = (), target: float = TARGET_ACCURACY, height: int = 320
 ) -> go.Figure:
     """Test accuracy against epochs: the runs' mean, the band from the least run to the best, the write-up's log."""
     histories = [[100 * record.test_accuracy for record in run.history] for run in runs]
@@ -422,41 +481,53 @@ def study_curves(
     epochs = list(range(1, len(lows) + 1))
     traces = _claimed_line(claimed, "write-up's log")
     if len(runs) > 1:
-        traces += [
-            {
-                "type": "scatter", "x": epochs, "y": bound, "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip",
-                "showlegend": shown, "name": f"least to best of {len(runs)} seeds", "legendrank": 2000,
-                "fill": "tonexty" if shown else None, "fillcolor": "rgba(213,94,0,0.25)",
-            }
-            for bound, shown in ((lows, False), (highs, True))
-        ]  # fmt: skip
+        traces += band(epochs, lows, highs, f"least to best of {len(runs)} seeds")
     if runs:
         name = f"mean of {len(runs)} seeds" if len(runs) > 1 else "one run here"
+        means = [100 * mean for mean in epoch_means(runs)]
         mean: Part = {
-            "type": "scatter", "x": epochs, "y": [100 * mean for mean in epoch_means(runs)], "mode": "lines",
+            "type": "scatter", "x": epochs, "y": [accuracy_at(each) for each in means], "mode": "lines+markers",
             "name": name, "legendrank": 1500, "line": {"color": TEST, "width": 2.5 if len(runs) > 1 else 1.5},
-            "customdata": list(zip(lows, highs, strict=True)),
-            "hovertemplate": "after %{x} epochs: %{y:.2f}%"
-            + (", from %{customdata[0]:.2f}% to %{customdata[1]:.2f}%" if len(runs) > 1 else "")
+            "marker": {"size": 5}, "customdata": list(zip(means, lows, highs, strict=True)),
+            "hovertemplate": "after %{x} epochs: %{customdata[0]:.2f}%"
+            + (", from %{customdata[1]:.2f}% to %{customdata[2]:.2f}%" if len(runs) > 1 else "")
             + f"<extra>{name}</extra>",
         }  # fmt: skip
         traces.append(mean)
-    line, words = _target_line(target, yanchor="bottom", size=14)
-    # From the third epoch on the least sets the floor: the first ones would drown the rest.
-    told = [100 * each for each in claimed]
-    floor, top = min([*lows[2:], *told[2:], 99.0]), max([*highs, *told, 100 * target])
+    last = max(len(lows), len(claimed), 1)
     return go.Figure(
         at_once(
             traces,
             {
-                "shapes": [line],
-                "annotations": [words],
-                "xaxis": _axis("epochs", range=[0.8, max(len(lows), len(told), 1) + 0.2], dtick=1),
-                "yaxis": _axis("test accuracy, %", range=[floor - 0.05, min(100.02, top + 0.1)]),
+                "shapes": [target_line(target)],
+                "annotations": [target_words(target)],
+                "xaxis": epochs_axis(last, 0.8) | {"range": [0.8, last + 0.2]},
+                "yaxis": accuracy_axis("test accuracy, % (stretched)", height - 80.0),
+                **zoom(height - 80.0),
             },
             height,
         )
     )
+
+
+def band(epochs: Sequence[float], lows: Sequence[float], highs: Sequence[float], name: str) -> list[Part]:
+    """From the least to the greatest accuracy, in per cent, of several runs; of a single epoch it is a bar."""
+    if len(epochs) == 1:
+        return [
+            {
+                "type": "scatter", "x": [epochs[0]] * 2, "y": [accuracy_at(lows[0]), accuracy_at(highs[0])],
+                "mode": "lines", "line": {"color": "rgba(213,94,0,0.35)", "width": 9}, "name": name,
+                "legendrank": 2000, "hoverinfo": "skip",
+            }
+        ]  # fmt: skip
+    return [
+        {
+            "type": "scatter", "x": epochs, "y": [accuracy_at(each) for each in bound], "mode": "lines",
+            "line": {"width": 0}, "hoverinfo": "skip", "showlegend": shown, "name": name, "legendrank": 2000,
+            "fill": "tonexty" if shown else None, "fillcolor": "rgba(213,94,0,0.25)",
+        }
+        for bound, shown in ((lows, False), (highs, True))
+    ]  # fmt: skip
 
 
 def _axis(title: str, **more: object) -> Part:
@@ -472,26 +543,30 @@ def _claimed_line(claimed: Sequence[float], name: str) -> list[Part]:
     """The write-up's log, where there is one."""
     if not claimed:
         return []
+    percent = [100 * each for each in claimed]
     return [
         {
-            "type": "scatter", "x": np.arange(1, len(claimed) + 1), "y": [100 * each for each in claimed],
-            "mode": "lines", "name": name, "line": {"color": CLAIM, "dash": "dot", "width": 2},
-            "hovertemplate": f"%{{y:.2f}}%<extra>{name}</extra>",
+            "type": "scatter", "x": list(range(1, len(percent) + 1)), "y": [accuracy_at(each) for each in percent],
+            "customdata": percent, "mode": "lines", "name": name, "line": {"color": CLAIM, "dash": "dot", "width": 2},
+            "hovertemplate": f"after %{{x}} epochs: %{{customdata:.2f}}%<extra>{name}</extra>",
         }
     ]  # fmt: skip
 
 
-def _target_line(target: float, yanchor: str, size: int | None = None) -> tuple[Part, Part]:
-    """The target: a line across the plot, and its words above or below that."""
-    line: Part = {
-        "type": "line", "xref": "x domain", "x0": 0, "x1": 1, "yref": "y", "y0": 100 * target, "y1": 100 * target,
-        "line": {"color": PASS, "width": 1, "dash": "dash"},
+def target_line(target: float) -> Part:
+    """The target: a line across a plot with an accuracy axis."""
+    return {
+        "type": "line", "xref": "x domain", "x0": 0, "x1": 1, "yref": "y", "y0": accuracy_at(100 * target),
+        "y1": accuracy_at(100 * target), "line": {"color": PASS, "width": 1, "dash": "dash"},
     }  # fmt: skip
-    words: Part = {
-        "x": 0, "xref": "paper", "y": 100 * target, "text": f"target {target:.1%}", "showarrow": False,
-        "xanchor": "left", "yanchor": yanchor, "font": {"color": PASS, "size": size},
+
+
+def target_words(target: float) -> Part:
+    """The target's words, above its line: there are few curves there, at the left."""
+    return {
+        "x": 0, "xref": "paper", "y": accuracy_at(100 * target), "text": f"target {target:.1%}", "showarrow": False,
+        "xanchor": "left", "yanchor": "bottom", "font": {"color": PASS, "size": 14},
     }  # fmt: skip
-    return line, words
 
 
 def _target_marks(epochs: Sequence[EpochRecord], target: float) -> list[Part]:
@@ -504,7 +579,7 @@ def _target_marks(epochs: Sequence[EpochRecord], target: float) -> list[Part]:
         late = index > 0.7 * max(1, len(epochs) - 1)  # there the words stand to the left, within the plot
         found.append(
             {
-                "x": epochs[index].epoch + 1, "y": 100 * accuracies[index],
+                "x": epochs[index].epoch + 1, "y": accuracy_at(100 * accuracies[index]),
                 "text": f"{text} epoch {epochs[index].epoch + 1}", "ay": 40 + 26 * row, "ax": 0,
                 "xanchor": "right" if late else "center", "arrowcolor": PASS, "font": {"color": PASS},
                 "arrowwidth": 1.5,
@@ -514,24 +589,32 @@ def _target_marks(epochs: Sequence[EpochRecord], target: float) -> list[Part]:
 
 
 def _epoch_lines(
-    epochs: Sequence[EpochRecord], values: Sequence[tuple[float, float | None, float]], shown: str
+    epochs: Sequence[EpochRecord],
+    rows: Sequence[tuple[float, float | None, float]],
+    at: Callable[[float], float],
+    shown: str,
 ) -> list[Part]:
-    """Lines for train, validation and test; no line for a validation that was not held out."""
+    """Lines for train, validation and test, `at` their places; no line for a validation that was not held out."""
     names = (("train", TRAIN, "circle"), ("validation", VALIDATION, "diamond"), ("test", TEST, "square"))
-    return [
-        {
-            "type": "scatter",
-            "x": [record.epoch + 1 for record in epochs],
-            "y": [row[number] for row in values],
-            "mode": "lines+markers",
-            "name": name,
-            "line": {"color": colour, "width": 2.5},
-            "marker": {"symbol": symbol, "size": 7},
-            "hovertemplate": f"after %{{x}} epochs: {shown}<extra>{name}</extra>",
-        }
-        for number, (name, colour, symbol) in enumerate(names)
-        if epochs and values[0][number] is not None
-    ]
+    lines: list[Part] = []
+    for number, (name, colour, symbol) in enumerate(names):
+        values = [row[number] for row in rows]
+        if not any(value is not None for value in values):
+            continue
+        lines.append(
+            {
+                "type": "scatter",
+                "x": [record.epoch + 1 for record in epochs],
+                "y": [None if value is None else at(value) for value in values],
+                "customdata": values,
+                "mode": "lines+markers",
+                "name": name,
+                "line": {"color": colour, "width": 2.5},
+                "marker": {"symbol": symbol, "size": 7},
+                "hovertemplate": f"after %{{x}} epochs: {shown}<extra>{name}</extra>",
+            }
+        )
+    return lines
 
 
 def schedule(recipe: Recipe, batches: int, height: int = 260) -> Plain:

@@ -23,9 +23,28 @@ STATIC_FOLDER = Path(__file__).resolve().parents[1] / "static"  # Streamlit serv
 PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"  # 4.8 MB
 
 # plotly.js 4 has a "Share chart" button that uploads the chart to Plotly's cloud. Selecting points does nothing here.
-CONFIG = {"displayModeBar": False}  # it would lie on the legend; a drag zooms, a double click goes back
+CONFIG = {"displayModeBar": False, "doubleClick": "reset"}  # the bar would lie on the legend; a drag zooms
 
-_HTML = '<div class="live-plot" role="img" style="width: 100%"></div>'
+# The figure's own buttons (Plotly's updatemenus) stand beside the title of the x axis as HTML: a keyboard reaches them.
+_HTML = """
+<div style="position: relative">
+  <div class="live-plot" role="img" style="width: 100%"></div>
+  <div class="live-plot-views" role="group" aria-label="Range of the chart"></div>
+</div>
+"""
+
+_CSS = """
+.live-plot-views { position: absolute; bottom: 1px; display: flex; gap: 2px; }
+.live-plot-views:empty { display: none; }
+.live-plot-views button {
+  font: inherit; font-size: 12px; line-height: 1; padding: 3px 7px; cursor: pointer; border-radius: 4px;
+  border: 1px solid var(--st-border-color, #8884); background: transparent; color: inherit;
+}
+.live-plot-views button[aria-pressed="true"] {
+  border-color: var(--st-primary-color, #0072B2); color: var(--st-primary-color, #0072B2); font-weight: 600;
+}
+.live-plot-views button:focus-visible { outline: 2px solid var(--st-primary-color, #0072B2); outline-offset: 1px; }
+"""
 
 _JS = """
 let loading = null;  // one promise for all charts of the page: the module is shared, its script loads once
@@ -92,21 +111,61 @@ function hoverAgain(element, pointer) {
   if (element.contains(target)) target.dispatchEvent(new MouseEvent("mousemove", { ...pointer, bubbles: true }));
 }
 
+// One button for each view. The chosen one outlives an update: the figure that comes next is drawn in its range.
+function offer(element, bar, views, margin) {
+  const labels = views.map((view) => view.label);
+  if ([...bar.children].map((button) => button.textContent).join("|") !== labels.join("|")) {
+    element.view = 0;
+    bar.replaceChildren(...labels.map((label, number) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = label;
+      button.addEventListener("click", () => { element.view = number; element.draw(); });
+      return button;
+    }));
+  }
+  bar.style.right = margin + "px";
+  [...bar.children].forEach((button, number) => button.setAttribute("aria-pressed", number === element.view));
+}
+
+// What a view changes in a layout, such as {"yaxis.range": [0, 1]}.
+function change(layout, changes) {
+  for (const [path, value] of Object.entries(changes)) {
+    const names = path.split("."), last = names.pop();
+    names.reduce((part, name) => (part[name] = { ...part[name] }), layout)[last] = value;
+  }
+}
+
+function draw(Plotly, element, bar, data) {
+  const figure = JSON.parse(data.figure);
+  const layout = { uirevision: "kept", ...figure.layout };
+  const views = layout.updatemenus?.[0]?.buttons ?? [];
+  delete layout.updatemenus;
+  offer(element, bar, views, layout.margin?.r ?? 24);
+  if (views.length) {
+    change(layout, views[element.view].args[0]);
+    layout.uirevision += element.view;  // a chosen view takes the place of a zoom by hand
+  }
+  const narrow = layout.meta?.narrow;
+  if (narrow && element.clientWidth < narrow.below) change(layout, narrow.views[element.view ?? 0]);
+  layout.height = data.height;
+  layout.autosize = true;
+  layout.template = themed(element);
+  if (!element._fullLayout) element.replaceChildren();
+  const hovered = element.querySelector(".hoverlayer .hovertext") && element.pointer;
+  Plotly.react(element, figure.data, layout, data.config);
+  if (hovered) hoverAgain(element, hovered);
+}
+
 export default function ({ data, parentElement }) {
   const element = parentElement.querySelector(".live-plot");
+  const bar = parentElement.querySelector(".live-plot-views");
   element.style.height = data.height + "px";  // before the library is there, so that nothing moves when it comes
   element.setAttribute("aria-label", data.alt);
   load(data.plotly).then((Plotly) => {
     if (!element.isConnected) return;
-    const figure = JSON.parse(data.figure);
-    const layout = { uirevision: "kept", ...figure.layout };
-    layout.height = data.height;
-    layout.autosize = true;
-    layout.template = themed(element);
-    if (!element._fullLayout) element.replaceChildren();
-    const hovered = element.querySelector(".hoverlayer .hovertext") && element.pointer;
-    Plotly.react(element, figure.data, layout, data.config);
-    if (hovered) hoverAgain(element, hovered);
+    element.draw = () => draw(Plotly, element, bar, data);
+    element.draw();
     if (!element.widthObserver) {
       element.addEventListener("mousemove", ({ clientX, clientY }) => { element.pointer = { clientX, clientY }; });
       // Plotly's own "responsive" follows the window only, not a column or a sidebar. 0 is a hidden tab.
@@ -114,7 +173,7 @@ export default function ({ data, parentElement }) {
       element.widthObserver = new ResizeObserver(() => {
         if (element.clientWidth === width || element.clientWidth === 0) return;
         width = element.clientWidth;
-        Plotly.Plots.resize(element);
+        element.draw();
       });
       element.widthObserver.observe(element);
     }
@@ -132,15 +191,16 @@ export default function ({ data, parentElement }) {
 """
 
 # Not isolated: Plotly puts its style rules into the document's head, where a shadow root would not see them.
-_component = st.components.v2.component("lab_live_plot", html=_HTML, js=_JS, isolate_styles=False)
+_component = st.components.v2.component("lab_live_plot", html=_HTML, css=_CSS, js=_JS, isolate_styles=False)
 
 
 def live_plot(figure: Figure | dict[str, Any], *, key: str, height: int, alt: str = "") -> None:
     """Show a figure, in pixels of height; the same key on the next run updates the chart that stands there.
 
     A figure that is drawn each second may come as a dict of data and layout, in Plotly's words. Its template is
-    replaced by the app's theme; what the figure sets itself stays. Without a library to serve, it is an ordinary
-    st.plotly_chart, which flickers.
+    replaced by the app's theme; what the figure sets itself stays. Its `layout.meta["narrow"]` may say what changes
+    `below` a width in pixels: for each of its `views`, or buttons, a dict as a button's. Without a library to serve, it
+    is an ordinary st.plotly_chart, which flickers.
     """
     alt = alt or (isinstance(figure, Figure) and figure.layout.title.text) or "Chart"
     if not (st.get_option("server.enableStaticServing") and ensure_plotly_js()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -21,6 +21,7 @@ from core.trace import Layer, Trace, classifier, spell
 from core.vary import changes, dropout_of, has, vary
 from core.words import plural
 from lab import figures
+from lab.live_plot import live_plot
 from lab.resources import sample_digit
 from lab.studies import (
     CleanAnswer,
@@ -279,6 +280,7 @@ def layer_table(walked: Trace) -> None:
     """The network as torch prints it: op, output shape, parameters and how they come about, share of the whole."""
     frame = pd.DataFrame(
         {
+            "": range(len(walked.layers)),
             "layer": [describe(layer.op) for layer in walked.layers],
             "output": [spell(layer.output) for layer in walked.layers],
             "parameters": [layer.parameters for layer in walked.layers],
@@ -289,19 +291,27 @@ def layer_table(walked: Trace) -> None:
     )
     st.dataframe(
         frame,
+        hide_index=True,
         height=38 + 35 * len(frame),
         column_config={
-            "layer": st.column_config.TextColumn(width=250),
-            "output": st.column_config.TextColumn(width="small"),
-            "how they come about": st.column_config.TextColumn(width=150),
-            "parameters": st.column_config.NumberColumn(format="localized", width=90),
-            "share": st.column_config.ProgressColumn(
-                "share, %", format="%.1f", min_value=0, max_value=100, width="small"
-            ),
-            "MACs": st.column_config.NumberColumn(format="localized", width="small"),
+            "": st.column_config.NumberColumn(width=32),
+            "layer": st.column_config.TextColumn(width=text_width(frame["layer"])),
+            "output": st.column_config.TextColumn(width=text_width(frame["output"])),
+            "how they come about": st.column_config.TextColumn(width=text_width(frame["how they come about"])),
+            "parameters": st.column_config.NumberColumn(format="localized", width=80),
+            "share": st.column_config.NumberColumn("%", format="%.1f", width=44, help="Of all parameters."),
+            "MACs": st.column_config.NumberColumn(format="localized", width=70),
         },
         alt="Every op with its output shape, parameters and multiply-adds.",
     )
+
+
+NARROW = frozenset(" ,.()ijltf:;'|")  # letters half as wide as the others
+
+
+def text_width(texts: Iterable[str]) -> int:
+    """Pixels of a table's column in which none of the texts is cut: what comes last in an op may be the step's idea."""
+    return max(60, 18 + round(max((sum(3.4 if c in NARROW else 6.9 for c in text) for text in texts), default=0)))
 
 
 def totals(walked: Trace) -> None:
@@ -431,10 +441,10 @@ def story(step: catalogue.Step, runs: Sequence[SeedRun]) -> None:
         st.info(f"{earlier} They stay until its runs are trained anew.", icon=":material/history:")
     st.markdown(measured_sentence(step, measured) if measured else "**Measured here.** Not yet.")
     if measured or (claim and claim.test_log):
-        st.plotly_chart(
+        live_plot(
             figures.study_curves(runs if measured else (), claim.test_log if claim else ()),
             key="story-curves",
-            config={"displayModeBar": False},
+            height=320,
             alt="Test accuracy by epoch: as logged by the write-up, and the mean of the runs here with its band.",
         )
     if measured:

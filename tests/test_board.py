@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-from typing import Any
 
 import pytest
 
@@ -14,9 +12,9 @@ from core.mnist import EMBEDDED
 from core.recipe import Recipe, ReduceLROnPlateau
 from core.spec import Architecture, Conv, Flatten, GlobalAvgPool, Linear
 from core.trace import classifier
+from lab.axes import accuracy_at
 from lab.board import figures as board_figures
 from lab.board.ranking import Standing, chosen, front, ladder, standings
-from lab.labels import shared
 from lab.runs import Run, RunStore, lab_home
 from tests.made_runs import made_run
 from tests.test_learn_pages import metric, opened, said
@@ -130,7 +128,7 @@ def test_who_passes_is_told_by_form_as_well_as_by_colour(store: RunStore) -> Non
     made_run(store, [0.991] * 5, owner="misses")
     figure = board_figures.board(on_board(store), (), "#000")
     forms = {
-        trace.customdata[0]: trace.marker.symbol[0] for trace in figure.data if trace.mode == "markers" and len(trace.x)
+        trace.customdata[0]: trace.marker.symbol for trace in figure.data if trace.mode == "markers" and len(trace.x)
     }
     assert {("passes" in told, form) for told, form in forms.items()} == {(True, "circle"), (False, "circle-open")}
 
@@ -146,13 +144,15 @@ def test_the_axes_keep_their_place_whoever_comes(store: RunStore) -> None:
     assert ranges() == before
 
 
-def test_what_lies_below_the_picture_stands_on_its_floor_as_a_triangle(store: RunStore) -> None:
-    made_run(store, [0.5] * 3)
+def test_a_run_that_learns_nothing_has_its_true_place_and_its_number(store: RunStore) -> None:
+    made_run(store, [0.098] * 3)
     figure = board_figures.board(on_board(store), (), "#000")
     (mark,) = [trace for trace in figure.data if trace.mode == "markers" and len(trace.x)]
-    assert list(mark.y) == [board_figures.FLOOR]
-    assert mark.marker.symbol[0] == "triangle-down-open"
-    assert "50.00%" in mark.customdata[0]
+    assert list(mark.y) == [accuracy_at(9.8)]
+    low, high = figure.layout.yaxis.range
+    assert low < accuracy_at(9.8) < high
+    assert mark.marker.symbol == "circle-open"
+    assert "held 9.80%" in mark.customdata[0]
 
 
 def test_a_nickname_is_text_on_the_picture(store: RunStore) -> None:
@@ -162,34 +162,14 @@ def test_a_nickname_is_text_on_the_picture(store: RunStore) -> None:
     assert "<b>n</b>" not in drawn
 
 
-def test_names_on_the_picture_do_not_touch(store: RunStore) -> None:
-    for number in range(30):
+@pytest.mark.parametrize("count", [5, 30])
+def test_the_best_have_their_names_on_the_picture_and_the_ladder_has_its_own(store: RunStore, count: int) -> None:
+    for number in range(count):
         made_run(store, [0.9942 + number / 1e5] * 3, owner=f"nickname {number}")
-    names = board_figures._names(on_board(store), (), "#000")
-    assert 0 < len(names) <= board_figures.LABELS
-    assert not touching(names)
-
-
-def test_the_ladders_names_touch_nothing_either(store: RunStore) -> None:
-    for number in range(5):
-        made_run(store, [0.9942 + number / 1e5] * 3, owner=f"nickname {number}")
-    names = board_figures._names(on_board(store), ladder(), "#000")
-    told = {name["text"] for name in names}
-    assert {"D8", "D7", "A3", "B2", "B1"} <= told, "those that stand apart"
-    assert not touching(names)
-
-
-def touching(names: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """The pairs of names that meet, were each letter half as wide as it is high."""
-    boxes = []
-    for name in names:
-        x = board_figures.WIDTH * name["x"] / board_figures.SMALL[1] + name["xshift"]
-        floor = board_figures.FLOOR - 0.05
-        y = board_figures.HEIGHT * (name["y"] - floor) / (board_figures.TOP - floor) + name["yshift"]
-        size, wide = name["font"]["size"], name["font"]["size"] * len(name["text"]) / 2
-        boxes.append((name["text"], (x - wide / 2, x + wide / 2, y - size / 2, y + size / 2)))
-    pairs = itertools.combinations(boxes, 2)
-    return [(one, other) for (one, its), (other, others) in pairs if shared(its, others)]
+    notes = [note.text for note in board_figures.board(on_board(store), ladder(), "#000").layout.annotations]
+    named = [text for text in notes if text.startswith("nickname")]
+    assert 0 < len(named) <= min(count, board_figures.LABELS)
+    assert {"D8", "D7", "A3", "B2", "B1"} <= set(notes), "those that stand apart"
 
 
 # ------------------------------------------------------------------------------------------------------------ the page

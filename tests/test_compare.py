@@ -27,6 +27,7 @@ from core.pairs import mcnemar, pair, paired_standard_error
 from core.recipe import SGD, Adam, Recipe, StepLR
 from core.recipe_difference import ABSENT, recipe_differences
 from core.study import SeedRun
+from lab.axes import accuracy_at
 from lab.compare import figures as compare_figures
 from lab.compare.entries import MOST, find, keys_in
 from lab.compare.figures import PALETTE, QUANTITIES, Look, apart, curves, line, looks, smoothed
@@ -216,9 +217,9 @@ def test_a_group_is_drawn_as_its_mean_and_the_band_of_its_seeds() -> None:
     both = line("A", "<b>x</b>", Look("#0072B2", "solid"), [history(0.98, 0.99), history(0.96, 0.992)], quantity)
     figure = curves([both], quantity, 0.0, 2)
     low, high, mean = figure.data
-    assert list(low.y) == pytest.approx([96, 99])
-    assert list(high.y) == pytest.approx([98, 99.2])
-    assert list(mean.y) == pytest.approx([97, 99.1])
+    assert list(low.y) == pytest.approx([accuracy_at(y) for y in (96, 99)])
+    assert list(high.y) == pytest.approx([accuracy_at(y) for y in (98, 99.2)])
+    assert list(mean.y) == pytest.approx([accuracy_at(y) for y in (97, 99.1)])
     assert "<b>x</b>" not in mean.hovertemplate
     assert any("<b>A</b> 99.10" in note.text for note in figure.layout.annotations)
 
@@ -227,7 +228,7 @@ def test_smoothing_keeps_the_raw_line_visible() -> None:
     quantity = QUANTITIES["test accuracy"]
     one = line("A", "x", Look("#0072B2", "solid"), [history(0.9, 0.99, 0.95)], quantity)
     raw, strong = curves([one], quantity, 0.5, 3).data
-    assert list(raw.y) == pytest.approx([90, 99, 95])
+    assert list(raw.y) == pytest.approx([accuracy_at(y) for y in (90, 99, 95)])
     assert 0 < raw.opacity < 1
     assert strong.opacity == 1
 

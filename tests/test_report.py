@@ -22,10 +22,11 @@ from core.card import card_from_dict
 from core.mnist import EMBEDDED
 from core.prediction import Prediction, prediction_to_json
 from core.trace import classifier
+from lab.axes import accuracy_at
 from lab.compare.entries import find
 from lab.compare.figures import QUANTITIES, Look, Shown, lettered, line
 from lab.report.document import figures_csv, report_html, report_name
-from lab.report.figures import Axis, chart
+from lab.report.figures import axis_of, chart
 from lab.runs import RunStore, lab_home
 from lab.spreadsheet import safe_cell
 from lab.train.diagnosis import findings_of
@@ -211,7 +212,7 @@ LOOK = Look("#0072B2", "solid")
 def drawn(*accuracies: float) -> ElementTree.Element:
     quantity = QUANTITIES["test accuracy"]
     given = line("A", "x", LOOK, [history(*accuracies)], quantity)
-    return ElementTree.fromstring(chart([given], quantity.unit, "Alt <words>", quantity.shown, target=99.4))
+    return ElementTree.fromstring(chart([given], quantity, "Alt <words>", target=99.4))
 
 
 def test_a_chart_is_well_formed_and_its_points_stand_where_their_values_are() -> None:
@@ -221,7 +222,8 @@ def test_a_chart_is_well_formed_and_its_points_stand_where_their_values_are() ->
     across = [x for x, _ in points]
     up = [y for _, y in points]
     assert across[1] - across[0] == pytest.approx(across[2] - across[1], abs=0.2)
-    assert up[0] - up[1] == pytest.approx(up[1] - up[2], abs=0.2)  # equal steps of accuracy, equal steps upwards
+    shares = [accuracy_at(percent) - accuracy_at(99.0) for percent in (99.0, 99.2, 99.4)]
+    assert (up[0] - up[1]) / (up[0] - up[2]) == pytest.approx(shares[1] / shares[2], abs=0.02)
     assert up[2] < up[0]
     words = [each.text for each in svg.iter() if each.tag.endswith("text")]
     assert "A 99.40" in words
@@ -229,14 +231,18 @@ def test_a_chart_is_well_formed_and_its_points_stand_where_their_values_are() ->
 
 
 def test_a_chart_without_values_is_no_chart() -> None:
-    assert chart([line("A", "x", LOOK, [[]], QUANTITIES["test loss"])], "", "", ".4f") == ""
+    assert chart([line("A", "x", LOOK, [[]], QUANTITIES["test loss"])], QUANTITIES["test loss"], "") == ""
 
 
-@pytest.mark.parametrize(("low", "high"), [(99.0, 99.5), (0.0, 1.0), (0.9, 15.2), (-3.0, 40.0)])
-def test_an_axis_is_marked_at_about_five_round_values(low: float, high: float) -> None:
-    marks = Axis(low, high).marks
-    assert 3 <= len(marks) <= 11
-    assert all(low - 1e-9 <= mark <= high + 1e-9 for mark in marks)
+@pytest.mark.parametrize(
+    ("name", "values"), [("test accuracy", [99.0]), ("test loss", [0.03, 2.3]), ("test loss", [1e-6, 1e30])]
+)
+def test_an_axis_is_marked_at_some_round_values_that_its_words_tell(name: str, values: list[float]) -> None:
+    axis = axis_of(QUANTITIES[name], values)
+    assert 3 <= len(axis.marks) <= 13
+    for place, words in axis.marks:
+        assert axis.low <= place <= axis.high
+        assert axis.at(float(words.replace(",", ""))) == pytest.approx(place)
 
 
 # --------------------------------------------------------------------------------------------------------------- CSV

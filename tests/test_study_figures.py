@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import combinations, pairwise
 
 import plotly.graph_objects as go
 import pytest
 
 from core import catalogue, evidence
-from core.challenge import MAX_PARAMETERS
 from core.evidence import Evidence
 from core.history import EpochRecord
 from core.study import SeedRun, Study, Summary
 from lab import figures, studies
+from lab.axes import accuracy_at
 from lab.figures import LadderPoint
-from lab.labels import shared
-from lab.widgets import ladder_points, provenance
+from lab.widgets import provenance
 
 
 def made_up(seed: int, *accuracies: float) -> SeedRun:
@@ -51,12 +49,13 @@ def test_a_filled_mark_stands_at_the_mean_with_a_bar_of_one_deviation_and_tells_
     figure = figures.ladder([point("A1", 5_000, 0.9934)], ink="#000")
     (ours,) = traces(figure, "ours")
     assert list(ours.x) == [5_000]
-    assert list(ours.y) == pytest.approx([99.34])
-    assert list(ours.error_y.array) == pytest.approx([0.04])
+    assert list(ours.y) == pytest.approx([accuracy_at(99.34)])
+    assert list(ours.error_y.array) == pytest.approx([accuracy_at(99.38) - accuracy_at(99.34)])
+    assert list(ours.error_y.arrayminus) == pytest.approx([accuracy_at(99.34) - accuracy_at(99.30)])
     told = ours.customdata[0]
     assert list(told) == ["a1", "A1 · Made up", "5,000", "99.30%", "99.34% ± 0.04 (n 5)", "99.29%", "99.39%", "holds"]
     hollow = traces(figure, "claimed")[0]
-    assert list(hollow.y) == pytest.approx([99.30])
+    assert list(hollow.y) == pytest.approx([accuracy_at(99.30)])
     assert hollow.marker.symbol == ("circle-open",)
 
 
@@ -95,49 +94,22 @@ def test_the_front_is_the_steps_that_nothing_smaller_reaches() -> None:
     ]
     assert [each.label for each in figures.front(points)] == ["D1", "D3", "B2", "C1"]
     small, large = traces(figures.ladder(points, ink="#000"), "front")
-    assert list(small.y) == pytest.approx([99.10, 99.30, 99.45, 99.45])  # on to the right edge
-    assert list(large.y) == pytest.approx([99.45, 99.46, 99.46])
+    assert list(small.x) == [2_000, 4_000, 7_900, figures.SPLIT]
+    assert list(small.y) == pytest.approx([accuracy_at(y) for y in (99.10, 99.30, 99.45, 99.45)])  # to the right edge
+    assert list(large.y) == pytest.approx([accuracy_at(y) for y in (99.45, 99.46, 99.46)])
     assert small.line.shape == "hv"
-
-
-def test_marks_stand_apart_in_their_order_and_on_their_side_of_the_border() -> None:
-    counts = {"C6": 7_416, "C3": 7_448, "C4": 7_448, "C5": 7_448, "A2": 7_758, "B4": 7_852, "D9": 7_990, "B3": 8_008}
-    points = [point(label, count, 0.9934) for label, count in counts.items()]
-    places = figures._side_by_side(points)
-    inside = [places[label.lower()] for label in counts if label != "B3"]
-    assert inside == sorted(inside)
-    assert all(b - a >= figures.APART - 1e-6 for a, b in pairwise(inside))
-    assert max(inside) <= MAX_PARAMETERS < places["b3"]
-    assert figures._side_by_side([point("A3", 5_340, 0.994)]) == {"a3": 5_340}  # alone, it stands where it belongs
-
-
-@pytest.mark.parametrize("measured", [{}, studies.measured_studies()], ids=["as claimed", "as measured"])
-def test_no_name_on_the_ladder_covers_another(measured: dict[str, Summary]) -> None:
-    points = [each for each in ladder_points(catalogue.LADDER, measured) if each.claimed or each.measured]
-    names = {each.label: each for each in points}
-    words = [note for note in figures.ladder(points, ink="#000").layout.annotations if note.text.split(" ")[0] in names]
-    assert len(words) == len(points) >= len(catalogue.STEPS)
-    places = figures._side_by_side(points)
-    boxes = []
-    for word in words:
-        of = names[word.text.split(" ")[0]]
-        x, y = figures._pixels(places[of.slug], of.claimed or (of.measured.mean if of.measured else 0.0))
-        wide = 9 * len(word.text) + 4  # what parts it from the next
-        x, y = x + word.xshift, y + word.yshift
-        boxes.append((x - wide / 2, x + wide / 2, y - 8, y + 8))
-    assert not any(shared(one, other) for one, other in combinations(boxes, 2))
 
 
 def test_the_band_goes_from_the_least_run_to_the_best_around_their_mean() -> None:
     runs = [made_up(0, 0.980, 0.990, 0.992), made_up(1, 0.984, 0.988, 0.994)]
     figure = figures.study_curves(runs, claimed=(0.981, 0.991, 0.9945))
     log, low, high, mean = figure.data
-    assert list(log.y) == pytest.approx([98.1, 99.1, 99.45])
+    assert list(log.y) == pytest.approx([accuracy_at(y) for y in (98.1, 99.1, 99.45)])
     assert log.line.color == figures.CLAIM
-    assert list(low.y) == pytest.approx([98.0, 98.8, 99.2])
-    assert list(high.y) == pytest.approx([98.4, 99.0, 99.4])
+    assert list(low.y) == pytest.approx([accuracy_at(y) for y in (98.0, 98.8, 99.2)])
+    assert list(high.y) == pytest.approx([accuracy_at(y) for y in (98.4, 99.0, 99.4)])
     assert high.fill == "tonexty"
-    assert list(mean.y) == pytest.approx([98.2, 98.9, 99.3])
+    assert list(mean.y) == pytest.approx([accuracy_at(y) for y in (98.2, 98.9, 99.3)])
     assert list(mean.x) == [1, 2, 3]
     assert "2 seeds" in mean.name
 
@@ -150,7 +122,7 @@ def test_a_single_run_is_a_thin_line_without_a_band() -> None:
 
 def test_a_write_ups_log_is_drawn_without_runs_of_ours() -> None:
     (log,) = figures.study_curves((), claimed=(0.98, 0.99)).data
-    assert list(log.y) == pytest.approx([98.0, 99.0])
+    assert list(log.y) == pytest.approx([accuracy_at(98.0), accuracy_at(99.0)])
 
 
 def evidence_of(difference: float, interval: tuple[float, float] | None, p: float | None) -> Evidence:

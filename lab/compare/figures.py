@@ -14,8 +14,9 @@ import plotly.graph_objects as go
 
 from core.challenge import TARGET_ACCURACY
 from core.history import EpochRecord
+from lab.axes import CLOSE, WHOLE, Part, accuracy_at, accuracy_axis, decades, epoch_step, epochs_axis, zoom
 from lab.compare.entries import Entry
-from lab.figures import PASS, laid_out
+from lab.figures import PASS, laid_out, target_line, target_words
 from lab.words import plotted
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito's, less black and yellow
@@ -23,6 +24,7 @@ DASHES = ("solid", "dash", "dot", "dashdot")
 STROKES = {"solid": "━━━", "dash": "━ ━", "dot": "· · ·", "dashdot": "━ ·"}  # the dashes in a table's words
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 LABEL_PIXELS = 17.0  # between two lines' ends, so that their words do not touch
+DOTTED = 40  # values of a line, up to which each has its dot: without one, a value between two gaps is not seen
 
 
 @dataclass(frozen=True)
@@ -156,111 +158,120 @@ def smoothed(values: Sequence[float | None], weight: float) -> list[float | None
     return found
 
 
-def curves(lines: Sequence[Line], quantity: Quantity, weight: float, planned: int, height: int = 380) -> go.Figure:
-    """The lines over each other: means with the band of their seeds; smoothed ones strong, with the raw line pale."""
+def curves(
+    lines: Sequence[Line], quantity: Quantity, weight: float, planned: int, height: int = 380, most: float = 0.0
+) -> go.Figure:
+    """The lines over each other: means with the band of their seeds; smoothed ones strong, with the raw line pale.
+
+    The axes show all that there is from the first epoch to the last planned one. `most`: of a linear axis, the
+    greatest value that may come.
+    """
     figure = go.Figure()
+    scale = _scale(lines, quantity, most)
     for each in lines:
-        _band(figure, each)
+        _band(figure, each, scale)
         if weight:
-            _stroke(figure, each, each.mean, quantity, pale=True)
-        _stroke(figure, each, smoothed(each.mean, weight) if weight else each.mean, quantity, pale=False)
-    low, high = _extent(lines, quantity)
-    if quantity is QUANTITIES["test accuracy"]:
-        high = max(high, 100 * TARGET_ACCURACY)
-        _target(figure)
-    margin = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
-    bounds = (low - margin, min(high + margin, 100.02) if quantity.accuracy else high + margin)
-    _ends(figure, lines, quantity, weight, bounds, height)
+            _stroke(figure, each, each.mean, quantity, scale, pale=True)
+        _stroke(figure, each, smoothed(each.mean, weight) if weight else each.mean, quantity, scale, pale=False)
     first = min((each.x[0] for each in lines if each.x), default=1.0)  # a batch's line begins before the first epoch
     last = max([float(planned), *(each.x[-1] for each in lines if each.x)])
-    figure.update_xaxes(title="epochs", range=[min(0.8, first), 1.09 * last + 0.2])
-    figure.update_yaxes(title=quantity.unit, range=bounds, type="log" if quantity.log else "linear")
-    if quantity.log:
-        figure.update_yaxes(dtick="D2")  # marks at 1, 2 and 5 of each decade
+    figure.update_xaxes(epochs_axis(planned), range=[min(0.8, first), 1.07 * last + 0.2], dtick=epoch_step(last))
+    figure.update_yaxes(scale.axis)
+    aimed = quantity is QUANTITIES["test accuracy"]
+    words = [target_words(TARGET_ACCURACY)] if aimed else []
+    by_view = [[*words, *_ends(lines, quantity, weight, scale, view, height)] for view in scale.views]
+    figure.update_layout(annotations=by_view[0], shapes=[target_line(TARGET_ACCURACY)] if aimed else [])
     if quantity.accuracy:
-        figure.update_yaxes(tickformat=".1f" if bounds[1] - bounds[0] > 0.2 else ".2f")
-    return laid_out(figure, height).update_layout(showlegend=False, margin={"t": 12, "r": 26})
+        figure.update_layout(zoom(height - 60.0, annotations=by_view))
+    return laid_out(figure, height).update_layout(showlegend=False, margin={"t": 12, "r": 48})
 
 
-def _target(figure: go.Figure) -> None:
-    figure.add_hline(y=100 * TARGET_ACCURACY, line={"color": PASS, "width": 1, "dash": "dash"})
-    figure.add_annotation(
-        x=0, xref="paper", y=100 * TARGET_ACCURACY, text=f"target {TARGET_ACCURACY:.1%}", showarrow=False,
-        xanchor="left", yanchor="bottom", font={"color": PASS, "size": 14},
-    )  # fmt: skip
+@dataclass(frozen=True)
+class Scale:
+    """How a quantity's values are drawn."""
+
+    axis: Part
+    at: Callable[[float], float]  # what is drawn for a value
+    place: Callable[[float], float]  # where that stands, in the unit of the axis' range
+    views: tuple[tuple[float, float], ...]  # the ranges of the axis; the first shows everything
 
 
-def _band(figure: go.Figure, each: Line) -> None:
+def _scale(lines: Sequence[Line], quantity: Quantity, most: float) -> Scale:
+    shown = [value for each in lines for run in each.runs for value in run if value is not None]
+    if quantity.accuracy:
+        title = f"{quantity.unit} (stretched)"
+        return Scale(accuracy_axis(title, 320.0), accuracy_at, accuracy_at, (WHOLE.range, CLOSE.range))
+    if quantity.log:
+        loss = decades(shown)
+        return Scale(loss.axis(quantity.unit, 320.0), loss.at, lambda value: math.log10(loss.at(value)), (loss.range,))
+    top = 1.06 * (max([most, *shown]) or 1.0)
+    axis: Part = {"title": {"text": quantity.unit}, "range": [-0.02 * top, top]}
+    return Scale(axis, float, float, ((-0.02 * top, top),))
+
+
+def _band(figure: go.Figure, each: Line, scale: Scale) -> None:
+    """From the least seed to the best; of a single epoch it is a bar."""
     if len(each.runs) < 2:
         return
-    for bound, fill in zip(each.band, (None, "tonexty"), strict=True):
+    low, high = ([None if value is None else scale.at(value) for value in bound] for bound in each.band)
+    if len(each.x) == 1:
+        figure.add_scatter(
+            x=[each.x[0]] * 2, y=[low[0], high[0]], mode="lines", hoverinfo="skip",
+            line={"width": 10, "color": _pale(each.look.colour, 0.3)},
+        )  # fmt: skip
+        return
+    for bound, fill in ((low, None), (high, "tonexty")):
         figure.add_scatter(
             x=each.x, y=bound, mode="lines", line={"width": 0}, hoverinfo="skip", fill=fill,
             fillcolor=_pale(each.look.colour, 0.18),
         )  # fmt: skip
 
 
-def _stroke(figure: go.Figure, each: Line, values: Sequence[float | None], quantity: Quantity, pale: bool) -> None:
+def _stroke(
+    figure: go.Figure, each: Line, values: Sequence[float | None], quantity: Quantity, scale: Scale, pale: bool
+) -> None:
     many = f", mean of {len(each.runs)} seeds" if len(each.runs) > 1 else ""
     figure.add_scatter(
-        x=np.array(each.x, np.float32), y=np.array(values, np.float32), mode="lines" if len(values) > 1 else "markers",
+        x=np.array(each.x, np.float32),
+        y=np.array([None if value is None else scale.at(value) for value in values], np.float32),
+        customdata=np.array(values, np.float32), mode="lines+markers" if len(values) <= DOTTED else "lines",
         name=f"{each.letter} raw" if pale else each.letter, opacity=0.3 if pale else 1.0,
         line={"color": each.look.colour, "dash": each.look.dash, "width": 1.5 if pale else 3},
-        marker={"color": each.look.colour, "size": 9},
+        marker={"color": each.look.colour, "size": 9 if len(values) == 1 else 6},
         hovertemplate=f"<b>{each.letter}</b> {plotted(each.name)}{many}<br>after %{{x:.4~g}} epochs: "
-        f"%{{y:{quantity.shown}}}<extra>{'raw' if pale else ''}</extra>",
+        f"%{{customdata:{quantity.shown}}}<extra>{'raw' if pale else ''}</extra>",
     )  # fmt: skip
 
 
-def _extent(lines: Sequence[Line], quantity: Quantity) -> tuple[float, float]:
-    """From the least to the greatest value, of a logarithmic axis as exponents.
-
-    The least accuracy after a third of each run sets the floor: the first epochs would drown the rest.
-    """
-    shown = [value for each in lines for run in each.runs for value in run if value is not None]
-    late = [value for each in lines for run in each.runs for value in run[_late(run) :] if value is not None]
-    if not shown:
-        return (99.0, 99.6) if quantity.accuracy else (-2.0, 0.0) if quantity.log else (0.0, 1.0)
-    low, high = min(late if quantity.accuracy and late else shown), max(shown)
-    return (_exponent(low), _exponent(high)) if quantity.log else (low, high)
-
-
-def _late(run: Sequence[object]) -> int:
-    """From which epoch on a run's accuracy is what one looks at."""
-    return max(2, len(run) // 3) if len(run) > 2 else len(run) - 1
-
-
-def _exponent(value: float) -> float:
-    return math.log10(max(value, 1e-9))
-
-
 def _ends(
-    figure: go.Figure,
     lines: Sequence[Line],
     quantity: Quantity,
     weight: float,
+    scale: Scale,
     bounds: tuple[float, float],
     height: int,
-) -> None:
-    """Each line's letter and last figure at its end, moved apart where they would touch."""
-    ends: list[tuple[float, float, Line]] = []
+) -> list[Part]:
+    """Each line's letter and last figure at its end, moved apart where they would touch; an arrow to one beyond."""
+    ends: list[tuple[float, float, float, Line]] = []
     for each in lines:
         values = smoothed(each.mean, weight) if weight else each.mean
         there = [(x, value) for x, value in zip(each.x, values, strict=True) if value is not None]
         if there:
             x, value = there[-1]
-            ends.append((_exponent(value) if quantity.log else value, x, each))
-    if not ends:
-        return
+            ends.append((scale.place(value), value, x, each))
     ends.sort(key=lambda end: end[0])
     gap = (bounds[1] - bounds[0]) * LABEL_PIXELS / (height - 60)
-    places = apart([min(max(place, bounds[0]), bounds[1]) for place, _, _ in ends], gap, bounds)
-    for (value, x, each), place in zip(ends, places, strict=True):
-        figure_said = f"{10**value:{quantity.shown}}" if quantity.log else f"{value:{quantity.shown}}"
-        figure.add_annotation(
-            x=x, y=place, text=f"<b>{each.letter}</b> {figure_said}", showarrow=False, xanchor="left", xshift=6,
-            font={"color": each.look.colour, "size": 14},
-        )  # fmt: skip
+    half = gap / 2
+    inside = (bounds[0] + half, bounds[1] - half)
+    places = apart([min(max(end[0], inside[0]), inside[1]) for end in ends], gap, inside)
+    return [
+        {
+            "x": x, "y": place, "text": f"<b>{each.letter}</b> {value:{quantity.shown}}"
+            + (" ↓" if there < bounds[0] else ""),
+            "showarrow": False, "xanchor": "left", "xshift": 6, "font": {"color": each.look.colour, "size": 14},
+        }
+        for (there, value, x, each), place in zip(ends, places, strict=True)
+    ]  # fmt: skip
 
 
 def apart(places: Sequence[float], gap: float, bounds: tuple[float, float]) -> list[float]:

@@ -31,7 +31,7 @@ from lab.mistakes import gallery
 from lab.resources import predictions, split
 from lab.shelf import Shelved, absence, find
 from lab.studies import in_words, reading
-from lab.widgets import p_in_cell
+from lab.widgets import p_in_cell, text_width
 from lab.words import escaped, show_error
 
 # -------------------------------------------------------------------------------------------------------- differences
@@ -55,10 +55,13 @@ def differences(first: Shown, second: Shown) -> None:
         st.dataframe(
             pd.DataFrame(shown), hide_index=True, height=38 + 35 * len(shown), placeholder="",
             column_config={
-                **{letter: st.column_config.TextColumn(width=235) for letter in (first.letter, second.letter)},
-                "what": st.column_config.TextColumn(width=80),
+                **{
+                    letter: st.column_config.TextColumn(width=text_width(str(row[letter]) for row in shown))
+                    for letter in (first.letter, second.letter)
+                },
+                "what": st.column_config.TextColumn(width=72),
                 "parameters": st.column_config.NumberColumn("parameters ±", format="localized", width=90),
-                "MACs": st.column_config.NumberColumn("MACs ±", format="localized", width=90),
+                "MACs": st.column_config.NumberColumn("MACs ±", format="localized", width=75),
                 "field": st.column_config.NumberColumn("field ±", width=60, help="After the op, in input pixels."),
             },
             alt="The ops in which the two networks differ, with the difference in parameters, MACs and field.",

@@ -18,7 +18,7 @@ from lab.design import figures as design_figures
 from lab.design.state import Opened
 from lab.live_plot import live_plot
 from lab.resources import onnx_file
-from lab.widgets import millions
+from lab.widgets import millions, text_width
 from lab.words import escaped, show_error
 
 FORMS = ("PyTorch", "JSON", "ONNX")
@@ -62,7 +62,9 @@ def changed(now: Opened) -> None:
         frame, hide_index=True, height=38 + 35 * min(len(frame), 14),
         column_config={
             name: st.column_config.TextColumn(width=width)
-            for name, width in (("op", 40), ("before", 210), ("now", 210), ("what", 80))
+            for name, width in (
+                ("op", 40), ("before", text_width(frame["before"])), ("now", text_width(frame["now"])), ("what", 72),
+            )
         },
         alt="The ops that differ from the start, and the difference in parameters, multiply-adds and field.",
     )  # fmt: skip

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
 from core.recipe import Recipe, ReduceLROnPlateau, rate_at
+from lab.axes import View, accuracy_at
 from lab.figures import CLAIM, PASS, TEST, TRAIN, VALIDATION, laid_out
 
 LINES = (TRAIN, TEST, PASS, VALIDATION)  # of several recipes in one figure
-SOFT = 0.2  # percentage points added to each error: a bare logarithm has no place for 100%
-MARKS = (0, 50, 80, 90, 95, 98, 99, 99.5, 100)  # accuracies with a tick label, in per cent
-
-
-def stretched(percent: float) -> float:
-    """Where an accuracy, in per cent, stands on an axis that is stretched towards 100%: every one has its place."""
-    return -math.log10(100 + SOFT - percent)
 
 
 def train_and_test(train: Sequence[float], test: Sequence[float], least: float, height: int = 300) -> go.Figure:
@@ -27,18 +20,13 @@ def train_and_test(train: Sequence[float], test: Sequence[float], least: float, 
     for name, values, colour, symbol in (("train", train, TRAIN, "circle"), ("test", test, TEST, "square")):
         percents = [100 * each for each in values]
         figure.add_scatter(
-            x=epochs, y=[stretched(each) for each in percents], mode="lines+markers", name=name, customdata=percents,
+            x=epochs, y=[accuracy_at(each) for each in percents], mode="lines+markers", name=name, customdata=percents,
             line={"color": colour, "width": 2.5}, marker={"symbol": symbol, "size": 7},
             fill="tonexty" if name == "test" else None, fillcolor="rgba(128,128,128,0.18)",
             hovertemplate=f"after %{{x}} epochs: %{{customdata:.2f}}%<extra>{name}</extra>",
         )  # fmt: skip
-    low, high = stretched(100 * least), stretched(100)
-    room = 0.03 * (high - low)
     figure.update_xaxes(title="epochs", range=[0.8, len(epochs) + 0.2], dtick=2, tick0=1)
-    figure.update_yaxes(
-        title="accuracy, % (stretched)", range=[low - room, high + room],
-        tickvals=[stretched(mark) for mark in MARKS], ticktext=[f"{mark:g}" for mark in MARKS],
-    )  # fmt: skip
+    figure.update_yaxes(title="accuracy, % (stretched)", **View("", 100 * least).axis(height - 100.0))
     return laid_out(figure, height)
 
 

@@ -36,6 +36,7 @@ from lab.lessons.scene import (
     Way,
     Worst,
 )
+from lab.live_plot import live_plot
 from lab.mistakes import gallery
 from lab.resources import predictions, split
 from lab.shelf import absence, shipped
@@ -64,7 +65,7 @@ def show(each: Show, key: str, locked: bool, answers: bool = True) -> None:
         case Ladder(lineage):
             steps = [one for one in catalogue.LADDER if lineage in ("", one.lineage)]
             st.plotly_chart(
-                figures.ladder(widgets.ladder_points(steps, measured_studies()), widgets.ink(), 380),
+                figures.ladder(widgets.ladder_points(steps, measured_studies()), widgets.ink(), 440),
                 key=key, config=QUIET, alt="Parameters against test accuracy of the steps, claimed and measured.",
             )  # fmt: skip
         case Curves(slug):
@@ -121,9 +122,9 @@ def _curves(slug: str, key: str) -> None:
         why = f"the study cannot be read: {reason}" if reason else "it has not been measured yet"
         st.info(escaped(f"{widgets.label(step(slug))}: {why}."))
         return
-    st.plotly_chart(
+    live_plot(
         figures.study_curves(study.runs if study else (), claim.test_log if claim else ()),
-        key=key, config=QUIET, alt=f"Test accuracy of {slug} by epoch: our runs with their band, the write-up's log.",
+        key=key, height=320, alt=f"Test accuracy of {slug} by epoch: our runs with their band, the write-up's log.",
     )  # fmt: skip
     if study and (earlier := outdated_words(study)):
         st.caption(earlier)

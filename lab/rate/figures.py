@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from core.range_test import EDGE, Suggestion
 from core.recipe import RangeTest, Recipe, Schedule, rate_at
 from core.words import rate_words
+from lab.axes import view_buttons
 from lab.figures import CLAIM, PASS, TEST, TRAIN, VALIDATION, laid_out
 
 COLOURS = {
@@ -20,6 +21,7 @@ COLOURS = {
     "divergence/10": "#CC79A7",
     "minimum": CLAIM,
 }
+UNTAUGHT = 2.4  # a little more than the loss of a network that has learnt nothing: ln 10 for ten classes
 
 
 def range_curve(
@@ -60,8 +62,21 @@ def range_curve(
         )  # fmt: skip
     dtick: float | str = 1 if end - start > 2.5 else "D2"  # of less than three decades, the 2 and the 5 as well
     figure.update_xaxes(type="log", title="learning rate", range=[start, end], dtick=dtick, exponentformat="power")
-    figure.update_yaxes(title="loss, smoothed", range=[0, 1.05 * max(2.4, max(smoothed, default=0.0))])
+    whole, close = _ceiling([*smoothed, *losses]), _ceiling(smoothed)
+    figure.update_yaxes(title="loss, smoothed", range=[0, whole])
+    if whole > close:
+        views = {"All": whole, "Smoothed curve": close}
+        figure.update_layout(view_buttons({name: {"yaxis.range": [0, top]} for name, top in views.items()}))
     return laid_out(figure, height)
+
+
+def _ceiling(losses: Sequence[float]) -> float:
+    """The axis' end above all of them: a few round values, so that it seldom moves while the curve grows."""
+    most = max((loss for loss in losses if math.isfinite(loss)), default=0.0)
+    if most <= UNTAUGHT:
+        return 1.05 * UNTAUGHT
+    power = 10.0 ** math.floor(math.log10(most))
+    return 1.05 * next(factor * power for factor in (1, 2, 5, 10) if factor * power >= most)
 
 
 def schedules(recipe: Recipe, kinds: Mapping[str, Schedule], batches: int, chosen: str, height: int = 300) -> go.Figure:

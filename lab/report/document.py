@@ -313,7 +313,7 @@ def _references(entry: Entry) -> list[str]:
 
 
 def _figures(shown: Sequence[Shown]) -> list[Figure]:
-    """Test accuracy, train accuracy and test loss of all of them."""
+    """Test accuracy and train accuracy, whole and from 98% on, and test loss, of all of them."""
     found = []
     for name in ("test accuracy", "train accuracy", "test loss"):
         quantity = QUANTITIES[name]
@@ -321,13 +321,13 @@ def _figures(shown: Sequence[Shown]) -> list[Figure]:
             line(each.letter, each.entry.name, each.look, [run.history for run in each.entry.runs], quantity)
             for each in shown
         ]
-        late = [value for each in lines for run in each.runs for value in run[2:] if value is not None]
-        floor = min(late, default=None) if quantity.accuracy else None
         target = 100 * TARGET_ACCURACY if name == "test accuracy" else None
-        alt = f"{name.capitalize()} against the epochs of {', '.join(each.letter for each in shown)}"
-        svg = chart(lines, quantity.unit, alt, quantity.shown, floor, target, quantity.log)
-        if svg:
-            found.append(Figure(Markup(svg), f"{alt}: {_legend(shown)}."))  # an XML writer's: its words are escaped
+        for close in (False, True) if quantity.accuracy else (False,):
+            part = ", from 98 to 100%" if close else ""
+            alt = f"{name.capitalize()}{part} against the epochs of {', '.join(each.letter for each in shown)}"
+            svg = chart(lines, quantity, alt, target, close)
+            if svg:  # an XML writer's: its words are escaped
+                found.append(Figure(Markup(svg), f"{alt}: {_legend(shown)}."))
     return found
 
 

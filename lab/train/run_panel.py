@@ -146,13 +146,15 @@ def _panel(run: Run) -> None:
     accuracy, loss = st.columns(2)
     with accuracy:
         live_plot(
-            figures.accuracy_curves(epochs, recipe.epochs, recipe.target_accuracy, claimed),
-            key=f"accuracy-{run.id}", height=250, alt="Accuracy by epoch on training, validation and test images.",
+            figures.accuracy_curves(
+                epochs, recipe.epochs, recipe.target_accuracy, claimed, batches=batches, per_epoch=per_epoch
+            ),
+            key=f"accuracy-{run.id}", height=290, alt="Accuracy by epoch on training, validation and test images.",
         )  # fmt: skip
     with loss:
         live_plot(
             run_controls.with_changes(figures.loss_curves(epochs, batches, recipe.epochs, per_epoch), run, per_epoch),
-            key=f"loss-{run.id}", height=250, alt="Loss of each batch and each epoch.",
+            key=f"loss-{run.id}", height=290, alt="Loss of each batch and each epoch.",
         )  # fmt: skip
     _figures(run, recipe, epochs, batches)
     run_controls.changes_in_words(run, per_epoch)

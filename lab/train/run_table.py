@@ -42,18 +42,19 @@ def run_table(limit: int = 50) -> None:
         frame, hide_index=True, on_select="rerun", selection_mode=["multi-row", "single-cell"],
         key=table_key("runs", [key_of(runs) for runs in entries]), placeholder="",
         column_config={
-            "started": st.column_config.DatetimeColumn(format="distance", width=115),
-            "what": st.column_config.TextColumn(width=70),
-            "epochs": st.column_config.TextColumn(width=80),
-            "nickname": st.column_config.TextColumn(width=80),
-            "data": st.column_config.TextColumn(width=80),
+            "started": st.column_config.DatetimeColumn(format="distance", width=106),
+            "what": st.column_config.TextColumn(width=68),
+            "network": st.column_config.TextColumn(width=156),
+            "epochs": st.column_config.TextColumn(width=64),
+            "nickname": st.column_config.TextColumn(width=70),
+            "data": st.column_config.TextColumn(width=76),
             "test": st.column_config.NumberColumn(
-                "test, last, %", format="%.2f", width=90, help="Of many seeds, the mean."
+                "test, last, %", format="%.2f", width=84, help="Of many seeds, the mean."
             ),
             "deviation": st.column_config.NumberColumn(
                 "±", format="%.2f", width=50, help="Standard deviation over the seeds."
             ),
-            "parameters": st.column_config.NumberColumn(format="localized", width=90),
+            "parameters": st.column_config.NumberColumn(format="localized", width=82),
         },
         alt="Runs, newest first.",
     )  # fmt: skip

@@ -26,8 +26,9 @@ picked = st.plotly_chart(
 st.caption(
     "Hollow: the write-up's claim, its best epoch on the test set of one run. Filled: the mean of our runs' last "
     "epochs; its bar is one standard deviation over the seeds. Without a bar it is a single run: n differs, hover says "
-    "it. Line: the best mean so far from left to right (Pareto front). Marks that would hide each other stand side by "
-    "side. Click a mark to open its step."
+    "it. Line: the best mean so far from left to right (Pareto front). Every mark has its true place: where many are "
+    "close together, a line leads from a name to its mark. The accuracy axis is stretched towards 100%. Click a mark "
+    "to open its step."
 )
 if slug := next((mark_of["customdata"][0] for mark_of in picked.selection.points if mark_of.get("customdata")), None):
     st.session_state.pop("ladder-picture", None)
