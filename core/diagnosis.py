@@ -59,6 +59,7 @@ OPPOSITE: dict[Advises, Advises] = {
     "more regularisation": "less regularisation",
 }
 
+SHORT = 3  # epochs; earlier ones say nothing of under- and overfitting
 GUESSING = 0.2  # accuracy: twice what guessing one of ten gets
 FLAT = 0.03  # by which an accuracy must have risen over three epochs or more, or nothing is learnt
 WELL_ABOVE_GUESSING = 0.5  # an accuracy that stands still below it is that of a few classes, not of ten
@@ -382,7 +383,7 @@ def fitted(subject: Subject) -> Fitted:
 def overfits(subject: Subject) -> Finding | None:
     """The held-out loss rises while the train loss falls, or train accuracy stands far above the held-out one."""
     history = subject.history
-    if len(history) < 3:
+    if len(history) < SHORT:
         return None
     losses, name = held_out(history)
     train, held = fitted(subject), history[-1].held_out_accuracy
@@ -411,7 +412,7 @@ def overfits(subject: Subject) -> Finding | None:
     worse = " More epochs make it worse." if rises else ""
     return Finding(
         "overfits",
-        f"It overfits from epoch {since + 1} on: it learns the training images by heart.",
+        f"It overfits from epoch {max(since + 1, SHORT)} on: it learns the training images by heart.",
         evidence,
         f"{harder[0].capitalize()}, {harder[1]} or fewer parameters.{worse}",
         "train",
@@ -457,7 +458,7 @@ def underfits(subject: Subject) -> Finding | None:
         best = max(record.train_accuracy for record in history[-3:])
     short = target - last.test_accuracy
     is_short = short > ERRORS_OF_NOISE * standard_error(target, subject.test_images)
-    if len(history) < 3 or best >= target or not is_short or train.gap >= GAP:
+    if len(history) < SHORT or best >= target or not is_short or train.gap >= GAP:
         return None
     over = "" if last.plain_train_accuracy is not None else " over the last three epochs"
     advice, advises = _what_lets_it_fit(subject)
@@ -558,7 +559,7 @@ def still_improving(subject: Subject) -> Finding | None:
 def too_short(subject: Subject) -> Finding | None:
     """Fewer epochs than the other rules need."""
     done = len(subject.history)
-    if done >= 3:
+    if done >= SHORT:
         return None
     return Finding(
         "too short",

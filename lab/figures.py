@@ -489,7 +489,7 @@ def study_curves(
             "type": "scatter", "x": epochs, "y": [accuracy_at(each) for each in means], "mode": "lines+markers",
             "name": name, "legendrank": 1500, "line": {"color": TEST, "width": 2.5 if len(runs) > 1 else 1.5},
             "marker": {"size": 5}, "customdata": list(zip(means, lows, highs, strict=True)),
-            "hovertemplate": "after %{x} epochs: %{customdata[0]:.2f}%"
+            "hovertemplate": "epoch %{x}: %{customdata[0]:.2f}%"
             + (", from %{customdata[1]:.2f}% to %{customdata[2]:.2f}%" if len(runs) > 1 else "")
             + f"<extra>{name}</extra>",
         }  # fmt: skip
@@ -548,7 +548,7 @@ def _claimed_line(claimed: Sequence[float], name: str) -> list[Part]:
         {
             "type": "scatter", "x": list(range(1, len(percent) + 1)), "y": [accuracy_at(each) for each in percent],
             "customdata": percent, "mode": "lines", "name": name, "line": {"color": CLAIM, "dash": "dot", "width": 2},
-            "hovertemplate": f"after %{{x}} epochs: %{{customdata:.2f}}%<extra>{name}</extra>",
+            "hovertemplate": f"epoch %{{x}}: %{{customdata:.2f}}%<extra>{name}</extra>",
         }
     ]  # fmt: skip
 
@@ -611,7 +611,7 @@ def _epoch_lines(
                 "name": name,
                 "line": {"color": colour, "width": 2.5},
                 "marker": {"symbol": symbol, "size": 7},
-                "hovertemplate": f"after %{{x}} epochs: {shown}<extra>{name}</extra>",
+                "hovertemplate": f"epoch %{{x}}: {shown}<extra>{name}</extra>",
             }
         )
     return lines

@@ -233,7 +233,7 @@ def ladder_points(steps: Sequence[catalogue.Step], measured: dict[str, Summary])
 
 def ladder_rows(steps: list[catalogue.Step], measured: dict[str, Summary]) -> None:
     """A row for each step: its name opens it, then what it costs, what was claimed and measured, and what changed."""
-    widths = [3.1, 1.0, 0.5, 0.85, 1.8, 1.0, 1.3, 3.0]
+    widths = [2.9, 1.0, 0.5, 0.85, 1.7, 1.0, 2.0, 2.8]
     titles = (
         "step", "parameters", "field", "claimed", "ours, last epoch", "best epoch, chosen on the test set", "verdict",
         "what changed",

@@ -461,6 +461,8 @@ def obeys_the_laws(run: Subject) -> None:
         if run.epochs_left and "more epochs" in finding.advises and finding.kind != "worse":
             assert f"of its {run.recipe.epochs}" in finding.advice, "it has them already"
         if finding.kind == "overfits":
+            since = re.search(r"from epoch (\d+) on", finding.words)
+            assert since and 3 <= int(since[1]) <= len(run.history)
             assert run.augments == ("stronger augmentation" in finding.advice.lower())
             assert run.has_dropout == ("stronger dropout" in finding.advice.lower())
         if finding.kind in ("overfits", "underfits") and "accuracy" in finding.evidence:

@@ -238,7 +238,7 @@ def _stroke(
         name=f"{each.letter} raw" if pale else each.letter, opacity=0.3 if pale else 1.0,
         line={"color": each.look.colour, "dash": each.look.dash, "width": 1.5 if pale else 3},
         marker={"color": each.look.colour, "size": 9 if len(values) == 1 else 6},
-        hovertemplate=f"<b>{each.letter}</b> {plotted(each.name)}{many}<br>after %{{x:.4~g}} epochs: "
+        hovertemplate=f"<b>{each.letter}</b> {plotted(each.name)}{many}<br>epoch %{{x:.4~g}}: "
         f"%{{customdata:{quantity.shown}}}<extra>{'raw' if pale else ''}</extra>",
     )  # fmt: skip
 

@@ -23,7 +23,7 @@ def train_and_test(train: Sequence[float], test: Sequence[float], least: float, 
             x=epochs, y=[accuracy_at(each) for each in percents], mode="lines+markers", name=name, customdata=percents,
             line={"color": colour, "width": 2.5}, marker={"symbol": symbol, "size": 7},
             fill="tonexty" if name == "test" else None, fillcolor="rgba(128,128,128,0.18)",
-            hovertemplate=f"after %{{x}} epochs: %{{customdata:.2f}}%<extra>{name}</extra>",
+            hovertemplate=f"epoch %{{x}}: %{{customdata:.2f}}%<extra>{name}</extra>",
         )  # fmt: skip
     figure.update_xaxes(title="epochs", range=[0.8, len(epochs) + 0.2], dtick=2, tick0=1)
     figure.update_yaxes(title="accuracy, % (stretched)", **View("", 100 * least).axis(height - 100.0))
