@@ -40,6 +40,8 @@ from core.spec import (
 from core.trace import classifier, trace
 from tests.random_architectures import architectures, endings
 
+pytestmark = pytest.mark.own_data
+
 GOOD = [
     step
     for step in LADDER

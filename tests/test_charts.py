@@ -35,6 +35,8 @@ from lab.runs import BatchRow
 from lab.widgets import ladder_points
 from tests.app_server import Server, browsing, serving, settled
 
+pytestmark = pytest.mark.own_data
+
 LOOK = Look("#0072B2", "solid")
 PER_EPOCH = 4  # batches
 SOME = settings(max_examples=25)

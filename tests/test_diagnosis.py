@@ -28,6 +28,8 @@ from core.training import EpochEnd, Points, train
 from lab.studies import studies, study_of
 from tests.tiny import PLAIN, TINY, tiny_data
 
+pytestmark = pytest.mark.own_data
+
 STRAIGHTEST = 0.35  # of the measured runs, from five epochs on
 
 BIG = Architecture("big", (Conv(8, 5, stride=2), ReLU(), Flatten(), Linear(64), ReLU(), Linear(10)))
@@ -462,7 +464,8 @@ def obeys_the_laws(run: Subject) -> None:
             assert f"of its {run.recipe.epochs}" in finding.advice, "it has them already"
         if finding.kind == "overfits":
             since = re.search(r"from epoch (\d+) on", finding.words)
-            assert since and 3 <= int(since[1]) <= len(run.history)
+            assert since
+            assert 3 <= int(since[1]) <= len(run.history)
             assert run.augments == ("stronger augmentation" in finding.advice.lower())
             assert run.has_dropout == ("stronger dropout" in finding.advice.lower())
         if finding.kind in ("overfits", "underfits") and "accuracy" in finding.evidence:

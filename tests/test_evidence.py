@@ -26,6 +26,8 @@ from core.study import summary
 from lab.studies import clean_answers, reading, studies
 from tests.test_study import RUNS, run
 
+pytestmark = pytest.mark.own_data
+
 images = st.integers(9800, 9999).map(lambda right: right / 1e4)
 groups = st.lists(images, min_size=1, max_size=8)
 

@@ -8,6 +8,8 @@ import pytest
 
 from tests.kills import rampage
 
+pytestmark = pytest.mark.own_data
+
 
 @pytest.mark.slow
 def test_no_kill_of_a_worker_or_of_the_app_loses_a_run_or_changes_its_weights(tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ from core.link import LONGEST_CODE, MOST_BYTES, from_code, to_code
 from core.spec import Architecture, Conv, Dropout, ReLU, architecture_from_json, architecture_to_json
 from tests.random_architectures import architectures
 
+pytestmark = pytest.mark.own_data
+
 names = st.text(min_size=1, max_size=100).filter(lambda name: name == " ".join(name.split()))
 
 

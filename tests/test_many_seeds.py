@@ -32,6 +32,8 @@ from lab.shelf import own
 from lab.training_run import Order, carry_out, epochs_done
 from tests.tiny import PLAIN, TINY, same
 
+pytestmark = pytest.mark.own_data
+
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 90.0  # seconds; the machine may be busy with other things
 CPU = torch.device("cpu")

@@ -37,6 +37,8 @@ from tests.test_checkpoint import card
 from tests.test_learn_pages import opened, said
 from tests.tiny import PLAIN, TINY, tiny_data
 
+pytestmark = pytest.mark.own_data
+
 LENET = architecture_from_dict(
     {
         "name": "LeNet-5",

@@ -16,6 +16,8 @@ from lab.runs import RunStore
 from lab.settings import Settings
 from lab.side_by_side import Together, best_of, candidates
 
+pytestmark = pytest.mark.own_data
+
 
 def test_the_fewest_that_do_nearly_as_much_are_best() -> None:
     assert best_of([Together(1, 2, 100), Together(2, 1, 150)]).runs == 2

@@ -36,6 +36,8 @@ from lab.training_run import RESUME, Order, carry_out, load_state
 from lab.worker import Worker, load_resident
 from tests.tiny import PLAIN, TINY, same
 
+pytestmark = pytest.mark.own_data
+
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 90.0  # seconds; the machine may be busy with other things
 RECIPE = Recipe(
