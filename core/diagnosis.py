@@ -15,13 +15,13 @@ from itertools import pairwise
 from typing import Literal
 
 from core.challenge import MAX_EPOCHS, MAX_PARAMETERS
-from core.evidence import in_points, of_accuracies, p_stated
+from core.evidence import in_points, interval_in_points, of_accuracies, p_stated
 from core.history import EpochRecord
 from core.proportion import standard_error
 from core.recipe import HELD_OUT_SHARE, Constant, Cosine, LinearToZero, OneCycle, Recipe
 from core.spec import Architecture, BatchNorm, Op, ReLU
 from core.trace import trace
-from core.words import plural
+from core.words import loss_words, plural
 
 Kind = Literal[
     "diverged",
@@ -274,7 +274,7 @@ def _late_rise(subject: Subject) -> str:
     by = f"by {after / before - 1:.0%}" if after < 10 * before else f"to {spelt_factor(after / before)} the one before"
     often = f" {len(rises)} times it rose by {LATE_RISE:.0%} or more." if len(rises) > 1 else " It stayed up."
     return (
-        f"The {name} loss rose from {spelt_loss(before)} to {spelt_loss(after)} in epoch {epoch + 1}, {by} "
+        f"The {name} loss rose from {loss_words(before)} to {loss_words(after)} in epoch {epoch + 1}, {by} "
         f"({LATE_RISE:.0%} counts).{often}"
     )
 
@@ -293,7 +293,7 @@ def rate_too_low(subject: Subject) -> Finding | None:
     return Finding(
         "rate too low",
         "The learning rate is too low, or the run too short: at its end the loss still falls as fast as before.",
-        f"The train loss went from {spelt_loss(first.train_loss)} to {spelt_loss(last.train_loss)}; in the last third "
+        f"The train loss went from {loss_words(first.train_loss)} to {loss_words(last.train_loss)}; in the last third "
         f"it fell {share:.2f} times as fast as over the whole run ({STRAIGHT} counts; where a curve has flattened, it "
         "is below 0.35).",
         f"Three to ten times the rate, or the one that a range test suggests. {longer}",
@@ -397,8 +397,8 @@ def overfits(subject: Subject) -> Finding | None:
     if turn is not None and rises:
         since, least = turn, losses[turn]
         evidence = (
-            f"The {name} loss rose from {spelt_loss(least)} in epoch {turn + 1} to {spelt_loss(losses[-1])}, the train "
-            f"loss fell from {spelt_loss(history[turn].train_loss)} to {spelt_loss(history[-1].train_loss)}."
+            f"The {name} loss rose from {loss_words(least)} in epoch {turn + 1} to {loss_words(losses[-1])}, the train "
+            f"loss fell from {loss_words(history[turn].train_loss)} to {loss_words(history[-1].train_loss)}."
         )
     else:
         accuracies = [record.held_out_accuracy for record in history]
@@ -532,8 +532,8 @@ def still_improving(subject: Subject) -> Finding | None:
         if not falls or fall < WORTH_IT or losses[-1] > (1 - SHORT_FALL) * losses[0]:
             return None
         evidence = (
-            f"The {name} loss fell in every epoch, in the last by {fall:.0%}, from {spelt_loss(losses[-2])} to "
-            f"{spelt_loss(losses[-1])}."
+            f"The {name} loss fell in every epoch, in the last by {fall:.0%}, from {loss_words(losses[-2])} to "
+            f"{loss_words(losses[-1])}."
         )
     else:
         window = losses[-WINDOW:]
@@ -641,7 +641,7 @@ def against_other(subject: Subject) -> Finding | None:
         page, advice, advises = "train", "Train it as long; then compare them.", ("more epochs",)
     reach = "one run each has no spread to judge by"
     if found.interval and found.p is not None:
-        reach = f"95% interval {in_points(found.interval[0])} to {in_points(found.interval[1])}, {p_stated(found.p)}"
+        reach = f"95% interval {interval_in_points(found.interval)}, {p_stated(found.p)}"
     return Finding(
         kind,
         words,
@@ -688,13 +688,6 @@ def held_out(history: Sequence[EpochRecord]) -> tuple[list[float], str]:
 def spelt_target(accuracy: float) -> str:
     """A target as it was set: 99.4%, and 99.45%, not 99.5%."""
     return f"{100 * accuracy:.6g}%"
-
-
-def spelt_loss(loss: float) -> str:
-    """A loss with four digits after the point; of a great one the leading digits only."""
-    if loss < 100:
-        return f"{loss:.4f}"
-    return f"{loss:,.0f}" if loss < 1e6 else f"{loss:.1e}"
 
 
 def spelt_factor(factor: float) -> str:

@@ -137,8 +137,13 @@ def in_points(difference: float) -> str:
 
 
 def interval_in_points(interval: tuple[float, float] | None) -> str:
-    """`−0.01 to +0.21`, percentage points; a dash where there is none."""
-    return "—" if interval is None else f"{in_points(interval[0])} to {in_points(interval[1])}"
+    """`−0.01 to +0.21`, percentage points, an end near 0 as `+0.003`: its sign counts. A dash where there is none."""
+    return "—" if interval is None else " to ".join(map(_end_in_points, interval))
+
+
+def _end_in_points(end: float) -> str:
+    words, points = in_points(end), 100 * end
+    return f"{points:+.1g}".replace("-", "−") if words == "0.00" and abs(points) > 5e-5 else words
 
 
 def p_in_words(p: float) -> str:

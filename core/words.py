@@ -16,8 +16,10 @@ def percent(share: float) -> str:
 
 
 def loss_words(loss: float) -> str:
-    """A loss with four significant digits: 2.303, 0.01612."""
-    return f"{loss:#.4g}"
+    """A loss with four significant digits, as a person writes it: 2.303, 0.01612, 4,483, 1.0e+19."""
+    if loss < 999.95:
+        return f"{loss:#.4g}"
+    return f"{loss:,.0f}" if loss < 1e6 else f"{loss:.1e}"
 
 
 def rate_words(rate: float) -> str:

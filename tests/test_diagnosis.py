@@ -25,6 +25,7 @@ from core.recipe import SGD, Augmentation, Jitter, Recipe
 from core.resident import Examples, Resident, resident
 from core.spec import Architecture, Conv, Dropout, Flatten, Linear, ReLU
 from core.training import EpochEnd, Points, train
+from core.words import loss_words
 from lab.studies import studies, study_of
 from tests.tiny import PLAIN, TINY, tiny_data
 
@@ -557,7 +558,7 @@ def test_a_factor_and_a_loss_are_numbers_that_a_person_can_read() -> None:
     assert [diagnosis.spelt_factor(each) for each in (1.4, 38.2, 4483, 1e31)] == [
         "1.40 times", "38 times", "4,483 times", "more than a million times",
     ]  # fmt: skip
-    assert [diagnosis.spelt_loss(each) for each in (0.02345, 4483, 1e19)] == ["0.0234", "4,483", "1.0e+19"]
+    assert [loss_words(each) for each in (0.02345, 999.96, 4483, 1e19)] == ["0.02345", "1,000", "4,483", "1.0e+19"]
     missed = diagnosis.verdict(Subject(history([1, 1], accuracy=0.5457), Recipe()))
     assert "4,483 images short" in missed.words
 

@@ -16,6 +16,7 @@ from core.evidence import (
     Evidence,
     evidence,
     holm,
+    interval_in_points,
     judge_claim,
     least_exact_p,
     of_accuracies,
@@ -218,3 +219,17 @@ def test_every_claim_of_the_ladder_has_its_interval_beside_its_verdict() -> None
         inside = found.interval[0] <= step.claim.best_test_accuracy <= found.interval[1]
         assert (found.words == "consistent with our runs") == inside == (found.p >= 0.05)
     assert TARGET_ACCURACY == 0.994
+
+
+@given(st.floats(-0.02, 0.02), st.floats(0, 0.02))
+def test_an_interval_as_printed_holds_zero_where_the_interval_does(low: float, wide: float) -> None:
+    assume(all(not 0 < abs(end) < 1e-6 for end in (low, low + wide)))
+    words = interval_in_points((low, low + wide))
+    low_end, high_end = (float(end.replace("−", "-")) for end in words.split(" to "))
+    assert (low_end <= 0 <= high_end) == (low <= 0 <= low + wide), words
+
+
+def test_an_end_near_zero_keeps_its_sign() -> None:
+    assert interval_in_points((-0.0001, 0.0021)) == "−0.01 to +0.21"
+    assert interval_in_points((0.00003, 0.0021)) == "+0.003 to +0.21"
+    assert interval_in_points((0.0, 0.0)) == "0.00 to 0.00"

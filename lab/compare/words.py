@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 
 from core.difference import difference
-from core.evidence import LEVEL, Evidence, in_points, least_exact_p, p_stated, seeds_needed
+from core.evidence import LEVEL, Evidence, in_points, interval_in_points, least_exact_p, p_stated, seeds_needed
 from core.pairs import Pair, mcnemar, paired_standard_error
 from core.proportion import standard_error
 from core.spec import describe
@@ -77,8 +77,7 @@ def evidence_words(found: Evidence, a: str, b: str) -> str:
     }[found.test]
     interval = ""
     if found.interval:
-        low, high = found.interval
-        interval = f" (95% interval {in_points(low)} to {in_points(high)} points)"
+        interval = f" (95% interval {interval_in_points(found.interval)} points)"
     if found.p is None:
         return f"{how}. The runs do not differ among themselves, so there is no p to be had."
     name = {"paired": "paired t-test", "unpaired": "Welch's t-test"}.get(found.test, "t-test of one more run")
