@@ -94,7 +94,7 @@ def _start(page: Page) -> float:
 
 
 def _stop(page: Page) -> None:
-    page.get_by_role("button", name="Stop").click()
+    page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Stop", exact=True).click()
     page.get_by_text("stopped after").wait_for()
 
 

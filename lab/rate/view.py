@@ -196,9 +196,9 @@ def _suggestion(run: Run, each: Suggestion, best: bool) -> None:
 
 
 def fill_form(slug: str, link: dict[str, str], rate: float, schedule: str = "") -> None:
-    """Put the rate, and the schedule where one is named, into the form of that network on Train."""
+    """Put the rate, as the form shows it, and the schedule where one is named, into that network's form on Train."""
     key = f"recipe-{slug if 'step' in link else ''}"
-    st.session_state[rate_key(key)] = rate
+    st.session_state[rate_key(key)] = float(f"{rate:.4g}")
     if schedule:
         st.session_state[f"{key}-schedule"] = schedule
 
