@@ -390,6 +390,9 @@ def test_runs_on_other_data_are_not_held_against_each_other(store: RunStore) -> 
     keys = [made_run(store, [0.9], dataset=dataset).id for dataset in ("MNIST", EMBEDDED)]
     app = opened(COMPARE, runs=",".join(keys), view="Is it real?")
     assert "different data" in said(app)
+    assert app.metric[3].delta == "A: 90.00%, MNIST"
+    alike = opened(COMPARE, runs=",".join(made_run(store, [0.9]).id for _ in range(2)))
+    assert alike.metric[3].delta == "A: 90.00%, 0.00 points"
 
 
 @pytest.mark.parametrize("show", ["fixed", "broken", "both"])

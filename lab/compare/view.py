@@ -146,7 +146,7 @@ def figures_row(first: Shown, second: Shown | None) -> None:
         ("Parameters", f"{other.parameters:,}", f"{a}: {one.parameters:,}"),
         ("Receptive field", f"{other.field.size} of {other.architecture.input[1]}", f"{a}: {one.field.size}"),
         ("MACs", millions(other.macs), f"{a}: {millions(one.macs)}"),
-        ("Test accuracy", _mean_said(after), f"{a}: {_mean_said(before)}{_points(before, after)}"),
+        ("Test accuracy", _mean_said(after), f"{a}: {_mean_said(before)}{_beside(first.entry, second.entry)}"),
     )
     for column, (label, value, beside) in zip(columns, rows, strict=True):
         column.metric(
@@ -158,8 +158,13 @@ def _mean_said(figures: Summary | None) -> str:
     return "—" if figures is None else f"{figures.mean:.2%}"
 
 
-def _points(before: Summary | None, after: Summary | None) -> str:
-    return "" if before is None or after is None else f", {in_points(after.mean - before.mean)} points"
+def _beside(one: Entry, other: Entry) -> str:
+    """How far apart their accuracies are, where the same images were read."""
+    if one.summary is None or other.summary is None:
+        return ""
+    if one.dataset != other.dataset:
+        return f", {one.dataset}"
+    return f", {in_points(other.summary.mean - one.summary.mean)} points"
 
 
 def _runs_said(entry: Entry) -> str:
