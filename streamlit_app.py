@@ -6,9 +6,8 @@ from contextlib import nullcontext
 import streamlit as st
 
 if __name__ == "__main__":  # a browser's run; Streamlit names the script so
-    from lab import frame
-    from lab.classroom import follow
-    from lab.pace import in_turn
+    from lab.server.pace import in_turn
+    from lab.ui import follow, frame
 
     st.set_page_config(
         page_title="The architecture lab",
@@ -58,9 +57,9 @@ else:
         each.disabled = True
     from starlette.middleware import Middleware
 
-    from lab import headers, health
-    from lab.owner import OwnerCookie
-    from lab.server import supervised
+    from lab.server import headers, health
+    from lab.server.lifespan import supervised
+    from lab.ui.owner import OwnerCookie
 
     middleware = [*headers.middleware(), Middleware(OwnerCookie)]
     app = st.App(__file__, lifespan=supervised, routes=health.routes(), middleware=middleware)

@@ -15,29 +15,29 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from core import catalogue
-from core.card import Card
+from core.analysis.mistakes import ORDERS, mistakes
+from core.analysis.study import summary
+from core.architecture.spec import Architecture, architecture_from_json
+from core.architecture.trace import Trace, classifier, spell
+from core.checkpoints.card import Card
+from core.data.mnist import DATASETS, EMBEDDED, data_root, download, is_present, load_split
 from core.errors import CheckpointError, ClassError, DataError, LabError, SpecError
-from core.history import EpochRecord
-from core.mistakes import ORDERS, mistakes
-from core.mnist import DATASETS, EMBEDDED, data_root, download, is_present, load_split
-from core.recipe import RangeTest, Recipe, check_recipe, recipe_from_json
+from core.ladder import catalogue
 from core.record import Json, short
-from core.spec import Architecture, architecture_from_json
-from core.study import summary
-from core.trace import Trace, classifier, spell
+from core.training.history import EpochRecord
+from core.training.recipe import RangeTest, Recipe, check_recipe, recipe_from_json
 from core.words import loss_words, plural, rate_words
-from lab.machine import FILE_NAME as MACHINE_FILE
-from lab.runs import Run, RunStore, lab_home, spread
-from lab.shelf import SHIPPED, find, own, shipped, unreadable
-from lab.studies import in_words, judged, outdated, outdated_mark, studies, unreadable_studies
-from lab.study_tables import ladder_table, rewrite
+from lab.runs.machine import FILE_NAME as MACHINE_FILE
+from lab.runs.store import Run, RunStore, lab_home, spread
+from lab.studies.results import in_words, judged, outdated, outdated_mark, studies, unreadable_studies
+from lab.studies.shelf import SHIPPED, find, own, shipped, unreadable
+from lab.studies.tables import ladder_table, rewrite
 
 if TYPE_CHECKING:
     import torch
 
-    from lab.backup import Manifest
-    from lab.many_seeds import Plan
+    from lab.runs.many_seeds import Plan
+    from lab.server.backup import Manifest
 
 PREDICT_WITH = "c6-steplr-7416"  # of the shipped checkpoints it reads other people's digits best
 MOST_SEEDS = 100
@@ -273,10 +273,10 @@ def _train_one(options: argparse.Namespace) -> Json:
     """One training run; its checkpoint stands in the lab's home, and the store knows nothing of it."""
     from tqdm import tqdm
 
-    from core.mnist import load
-    from core.resident import choose_device, resident
-    from core.training import EpochEnd, Points, RateFound
-    from lab.training_run import Order, carry_out
+    from core.data.mnist import load
+    from core.training.loop import EpochEnd, Points, RateFound
+    from core.training.resident import choose_device, resident
+    from lab.runs.order import Order, carry_out
 
     architecture, recipe, slug = _with_recipe(options)
     recipe = check_recipe(recipe if options.epochs is None else replace(recipe, epochs=options.epochs))
@@ -363,8 +363,8 @@ def _follow_seeds(store: RunStore, plan: Plan, quiet: bool) -> str:
     """Train them with one progress bar, and a line for each that ends unless `quiet`; returns their group."""
     from tqdm import tqdm
 
-    from core.training import Points
-    from lab.many_seeds import Ended, train_seeds
+    from core.training.loop import Points
+    from lab.runs.many_seeds import Ended, train_seeds
 
     done = dict.fromkeys(plan.seeds, 0)  # iterations of each seed
     ended, group = 0, ""
@@ -409,8 +409,8 @@ def _seed_document(run: Run, records: list[EpochRecord]) -> Json:
 
 def _plan(options: argparse.Namespace) -> Plan:
     """What to train, from options that go together. Raises LabError."""
-    from core.resident import choose_device
-    from lab.many_seeds import Plan
+    from core.training.resident import choose_device
+    from lab.runs.many_seeds import Plan
 
     if options.seed is not None:
         raise LabError("--seeds: --seed is given too; give one of them")
@@ -427,7 +427,7 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 def _side_by_side(options: argparse.Namespace, device: torch.device) -> int:
     """How many runs at a time: as asked for, or as many as the device takes. Raises LabError."""
-    from lab.many_seeds import most_side_by_side
+    from lab.runs.many_seeds import most_side_by_side
 
     most = most_side_by_side(device)
     if options.side_by_side is None:
@@ -439,10 +439,10 @@ def _side_by_side(options: argparse.Namespace, device: torch.device) -> int:
 
 def range_test_command(options: argparse.Namespace) -> Json:
     """The range test on a fresh network."""
-    from core.mnist import load
-    from core.network import build
-    from core.range_test import range_test, recommended
-    from core.resident import choose_device, resident
+    from core.data.mnist import load
+    from core.training.network import build
+    from core.training.range_test import range_test, recommended
+    from core.training.resident import choose_device, resident
 
     architecture, recipe, slug = _with_recipe(options)
     settings = RangeTest(options.start, options.end, options.iterations)
@@ -467,9 +467,9 @@ def range_test_command(options: argparse.Namespace) -> Json:
 
 def mistakes_command(options: argparse.Namespace) -> Json:
     """What a checkpoint gets wrong on a split, evaluated without augmentation."""
-    from core.checkpoint import load, normalisation_of
-    from core.evaluation import predict
-    from core.resident import choose_device, examples
+    from core.analysis.evaluation import predict
+    from core.checkpoints.checkpoint import load, normalisation_of
+    from core.training.resident import choose_device, examples
 
     if options.limit < 0:
         raise DataError(f"--limit: {options.limit} is below 0")
@@ -539,9 +539,9 @@ def predict_command(options: argparse.Namespace) -> Json:
     """The digit in a picture, prepared as a drawing is."""
     import torch
 
-    from core.checkpoint import load, normalisation_of
-    from core.drawn_digit import from_picture, prepare
-    from core.evaluation import log_probabilities
+    from core.analysis.evaluation import log_probabilities
+    from core.checkpoints.checkpoint import load, normalisation_of
+    from core.data.drawn_digit import from_picture, prepare
 
     shelved = find(options.checkpoint)
     try:
@@ -558,9 +558,9 @@ def predict_command(options: argparse.Namespace) -> Json:
 
 
 def _bench_side_by_side(options: argparse.Namespace) -> Json:
-    from core.resident import choose_device
-    from lab.machine import write_side_by_side
-    from lab.side_by_side import best_of, measure
+    from core.training.resident import choose_device
+    from lab.runs.machine import write_side_by_side
+    from lab.runs.side_by_side import best_of, measure
 
     if not 0.5 <= options.seconds <= 600:
         raise LabError(f"--seconds: {options.seconds:g} is outside 0.5 to 600")
@@ -580,7 +580,7 @@ def bench_command(options: argparse.Namespace) -> Json:
 
     if options.side_by_side:
         return _bench_side_by_side(options)
-    from lab.bench import bench
+    from lab.studies.bench import bench
 
     if not 1 <= options.rounds <= 100:
         raise LabError(f"--rounds: {options.rounds} is outside 1 to 100")
@@ -626,9 +626,9 @@ def bench_command(options: argparse.Namespace) -> Json:
 
 def reproduce_command(options: argparse.Namespace) -> Json:
     """The study of the ladder: it goes on where it stopped."""
-    from core.resident import choose_device
-    from lab.reproduce import reproduce, subjects, unfinished
-    from lab.robustness_table import measure_shipped
+    from core.training.resident import choose_device
+    from lab.studies.reproduce import reproduce, subjects, unfinished
+    from lab.studies.robustness import measure_shipped
 
     wanted = subjects(options.names)
     device = choose_device(options.device)
@@ -670,7 +670,7 @@ def data_command(options: argparse.Namespace) -> Json:
 
 def health_command(options: argparse.Namespace) -> Json | Incomplete:
     """What is well and what is not, a sentence for each part."""
-    from lab.health import app_address, examine, look_at_app
+    from lab.server.health import app_address, examine, look_at_app
 
     health = examine(look_at_app(options.app or app_address()), lab_home(), time.time())
     if not options.json:
@@ -683,7 +683,7 @@ def health_command(options: argparse.Namespace) -> Json | Incomplete:
 
 def backup_command(options: argparse.Namespace) -> Json:
     """A backup of the lab's home."""
-    from lab.backup import backup
+    from lab.server.backup import backup
 
     file, manifest = backup(lab_home(), options.target, weights=not options.without_weights)
     if not options.json:
@@ -693,7 +693,7 @@ def backup_command(options: argparse.Namespace) -> Json:
 
 def restore_command(options: argparse.Namespace) -> Json:
     """A backup put back into the lab's home."""
-    from lab.backup import restore
+    from lab.server.backup import restore
 
     manifest, aside = restore(options.file, lab_home(), replace_old=options.replace)
     if not options.json:
@@ -716,7 +716,7 @@ def _manifest_document(manifest: Manifest) -> dict[str, Json]:
 
 def passphrase_command(options: argparse.Namespace) -> Json:
     """The hash of a passphrase, and where it goes; the passphrase itself is neither shown nor kept."""
-    from lab.class_lock import hash_of
+    from lab.classroom.class_lock import hash_of
     from lab.settings import SECRETS, TABLE
 
     found = hash_of(_piped_passphrase() if options.stdin else _asked_passphrase())
@@ -756,7 +756,7 @@ def _asked_passphrase() -> str:
 
 def prune_command(options: argparse.Namespace) -> Json:
     """Old runs, deleted or only named."""
-    from lab.prune import ALL, ENDED, due, prune
+    from lab.runs.prune import ALL, ENDED, due, prune
     from lab.settings import settings
 
     kept, now = settings(), time.time()

@@ -21,7 +21,7 @@ from core.record import Range, short, short_number
 SECRETS = Path(__file__).parents[1] / ".streamlit" / "secrets.toml"
 TABLE = "lab"
 PREFIX = "LAB_"
-HASH = re.compile(r"scrypt:[0-9a-f]{32}:[0-9a-f]{64}")  # see lab.class_lock; the empty string locks nothing
+HASH = re.compile(r"scrypt:[0-9a-f]{32}:[0-9a-f]{64}")  # see lab.classroom.class_lock; the empty string locks nothing
 
 Count = Annotated[int, Range(1, 10**12)]
 OrNone = Annotated[int, Range(0, 10**6)]  # 0 stands for what the comment says

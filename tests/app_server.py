@@ -92,8 +92,8 @@ def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
 
 
 def _end_workers(home: Path) -> None:
-    from lab import jobs
-    from lab.runs import RunStore
+    from lab.runs import actions as jobs
+    from lab.runs.store import RunStore
 
     if not (home / "runs.sqlite3").exists():
         return

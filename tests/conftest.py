@@ -17,7 +17,7 @@ from typing import NoReturn
 import pytest
 from hypothesis import HealthCheck, settings
 
-from core.mnist import data_root, is_present
+from core.data.mnist import data_root, is_present
 
 # How fast inputs are made and examples run depends on what else the machine does: neither may fail a test.
 settings.register_profile("lab", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -47,8 +47,8 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("LAB_WORKER_IDLE", "2")  # a worker that a page's test started must not outlive it
     # A page's test puts the page there, and the processes that a later test spawns would begin by running it.
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
-    if "lab.jobs" in sys.modules:
-        sys.modules["lab.jobs"]._started.clear()  # another test's workers, which may be made up
+    if "lab.runs.actions" in sys.modules:
+        sys.modules["lab.runs.actions"]._started.clear()  # another test's workers, which may be made up
     if "streamlit" in sys.modules:
         sys.modules["streamlit"].cache_resource.clear()  # or this test's pages would use the last one's store
     return folder

@@ -1,7 +1,7 @@
 """A simulated course: how long 300 students wait for 8 GPUs, with the lab's own order and its measured run times.
 
 `python -m tests.course` prints a row of the README's table for each speed of a GPU and draws .github/images/course.png.
-What is simulated is what runs: the next run is chosen by `lab.fair_queue.next_of`. First come, first served stands
+What is simulated is what runs: the next run is chosen by `lab.runs.fair_queue.next_of`. First come, first served stands
 beside it. The same seed gives the same course.
 """
 
@@ -21,9 +21,9 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from core.study import read_study
-from lab.fair_queue import Waiting, next_of
-from lab.figures import CLAIM, TEST, TRAIN, laid_out
+from core.analysis.study import read_study
+from lab.runs.fair_queue import Waiting, next_of
+from lab.ui.figures import CLAIM, TEST, TRAIN, laid_out
 from tests.app_server import ROOT, browsing
 from tests.measure import browser
 

@@ -160,12 +160,12 @@ def _forget_peak() -> None:
 
 def take_architecture(text: str) -> None:
     """A JSON text as a design: all that a page shows of it before it is built."""
-    from core.advice import advice
-    from core.fit import fit
-    from core.link import from_code, to_code
-    from core.pytorch_code import pytorch_code
-    from core.spec import architecture_from_json, architecture_to_json, describe
-    from core.trace import spell
+    from core.architecture.advice import advice
+    from core.architecture.fit import fit
+    from core.architecture.link import from_code, to_code
+    from core.architecture.pytorch_code import pytorch_code
+    from core.architecture.spec import architecture_from_json, architecture_to_json, describe
+    from core.architecture.trace import spell
 
     architecture = architecture_from_json(text)
     sendable(architecture.name)
@@ -188,9 +188,9 @@ def take_architecture(text: str) -> None:
 
 def take_shown_network(document: Any) -> None:
     """A design on the pages that draw it: its boxes, its field, every stage of the explorer."""
-    from core.spec import architecture_from_dict
-    from lab.design.figures import diagram, in_words
-    from lab.field.view import viewed
+    from core.architecture.spec import architecture_from_dict
+    from lab.experiment.design.figures import diagram, in_words
+    from lab.learn.field.view import viewed
 
     architecture = architecture_from_dict(document)
     network = viewed(architecture, None)
@@ -201,10 +201,10 @@ def take_shown_network(document: Any) -> None:
 
 def take_built_network(document: Any) -> None:
     """A design as the lab builds it for whoever asks: as an ONNX file, and to follow a gradient through it."""
-    from core.mnist import EMBEDDED
-    from core.spec import architecture_from_dict, architecture_to_json
-    from core.trace import trace
-    from lab.resources import effective_untrained, onnx_file
+    from core.architecture.spec import architecture_from_dict, architecture_to_json
+    from core.architecture.trace import trace
+    from core.data.mnist import EMBEDDED
+    from lab.ui.caches import effective_untrained, onnx_file
 
     architecture = architecture_from_dict(document)
     content = architecture_to_json(architecture)
@@ -220,16 +220,16 @@ def take_built_network(document: Any) -> None:
 
 
 def take_code(code: str) -> None:
-    from core.link import from_code
+    from core.architecture.link import from_code
 
     sendable(from_code(code).name)
 
 
 def take_edits(edits: list[tuple[str, tuple[Any, ...]]]) -> None:
     """Edits one after the other; one that is refused leaves the design as it was."""
-    from core import edit
-    from core.link import from_code, to_code
-    from core.spec import Architecture
+    from core.architecture import edit
+    from core.architecture.link import from_code, to_code
+    from core.architecture.spec import Architecture
 
     history = edit.History(Architecture("edited", ()))
     for name, arguments in edits:
@@ -250,7 +250,7 @@ def take_edits(edits: list[tuple[str, tuple[Any, ...]]]) -> None:
 
 @st.composite
 def edits(draw: st.DrawFn) -> list[tuple[str, tuple[Any, ...]]]:
-    from core.spec import OPS
+    from core.architecture.spec import OPS
 
     places = st.integers(-2, 12) | st.sampled_from([10**30, -(10**30)])
     fields = st.sampled_from(["stride", "padding", "p", "bias"]) | hostile.texts
@@ -279,9 +279,9 @@ def edits(draw: st.DrawFn) -> list[tuple[str, tuple[Any, ...]]]:
 
 def _op(document: dict[str, Any], wrong: tuple[str, Any] | None) -> Any:
     """The op of a document; with a value that no reader has seen, where one is given."""
+    from core.architecture.spec import OPS, Op
     from core.errors import SpecError
     from core.record import read_tagged
-    from core.spec import OPS, Op
 
     op: Op = read_tagged(OPS, document, "op", SpecError, tag="op")
     names = sorted(vars(op))
@@ -295,8 +295,8 @@ def _op(document: dict[str, Any], wrong: tuple[str, Any] | None) -> Any:
 
 
 def take_recipe(text: str) -> None:
-    from core.recipe import rate_at, recipe_from_json, recipe_to_json
-    from core.recipe_words import recipe_words
+    from core.training.recipe import rate_at, recipe_from_json, recipe_to_json
+    from core.training.recipe_words import recipe_words
 
     recipe = recipe_from_json(text)
     if recipe_from_json(recipe_to_json(recipe)) != recipe:
@@ -307,8 +307,8 @@ def take_recipe(text: str) -> None:
 
 
 def take_card(document: Any) -> None:
-    from core.card import card_from_dict, card_to_dict
-    from lab.shelf import Shelved
+    from core.checkpoints.card import card_from_dict, card_to_dict
+    from lab.studies.shelf import Shelved
 
     card = card_from_dict(document, "card.json")
     json.dumps(card_to_dict(card), allow_nan=False)
@@ -320,7 +320,7 @@ def take_card(document: Any) -> None:
 @functools.cache
 def card_document() -> dict[str, Any]:
     """The card of the smallest shipped checkpoint, with one epoch."""
-    from lab.shelf import SHIPPED
+    from lab.studies.shelf import SHIPPED
 
     path = min(SHIPPED.glob("*.json"), key=lambda path: path.stat().st_size)
     document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -330,7 +330,7 @@ def card_document() -> dict[str, Any]:
 
 
 def take_prediction(text: str) -> None:
-    from core.prediction import answers, prediction_from_json, prediction_to_json
+    from core.analysis.prediction import answers, prediction_from_json, prediction_to_json
 
     prediction = prediction_from_json(text)
     prediction_to_json(prediction)
@@ -361,7 +361,7 @@ def settings_given(draw: st.DrawFn) -> tuple[dict[str, str], dict[str, object]]:
 
 
 def take_picture(content: bytes) -> None:
-    from core.drawn_digit import STAGES, from_picture, prepare, without
+    from core.data.drawn_digit import STAGES, from_picture, prepare, without
 
     picture = from_picture(content)
     if picture.ndim != 2 or max(picture.shape) > 280:
@@ -373,10 +373,10 @@ def take_picture(content: bytes) -> None:
 
 def take_saved(given: tuple[str, bytes]) -> None:
     """A name for a saved design, and a file that somebody put there."""
-    from core.spec import Architecture, ReLU
-    from lab.design.saved import delete_design, save_design, saved_design, saved_names
-    from lab.design.start import start_named
-    from lab.runs import lab_home
+    from core.architecture.spec import Architecture, ReLU
+    from lab.classroom.designs import delete_design, save_design, saved_design, saved_names
+    from lab.experiment.design.start import start_named
+    from lab.runs.store import lab_home
 
     name, content = given
     folder = lab_home() / "designs"
@@ -419,9 +419,9 @@ def pair() -> tuple[bytes, bytes]:
 
 def take_checkpoint(given: tuple[bytes, bytes]) -> None:
     """A pair of files that somebody changed."""
-    from core.checkpoint import load
-    from lab.runs import lab_home
-    from lab.shelf import find, own
+    from core.checkpoints.checkpoint import load
+    from lab.runs.store import lab_home
+    from lab.studies.shelf import find, own
 
     folder = lab_home()
     for ending, content in zip(("safetensors", "json"), given, strict=True):
@@ -449,7 +449,7 @@ def resume_file() -> bytes:
     """What a run of one epoch leaves to go on from."""
     import torch
 
-    from core.recipe import Recipe
+    from core.training.recipe import Recipe
     from tests.tiny import tiny_data, trained
 
     _, ends = trained(Recipe(epochs=2), tiny_data())
@@ -459,9 +459,9 @@ def resume_file() -> bytes:
 
 
 def take_resume(content: bytes) -> None:
-    from core.training import history_of
-    from lab.runs import lab_home
-    from lab.training_run import RESUME, load_state
+    from core.training.loop import history_of
+    from lab.runs.order import RESUME, load_state
+    from lab.runs.store import lab_home
 
     (lab_home() / RESUME).write_bytes(content)
     state = load_state(lab_home())
@@ -489,14 +489,14 @@ def torch_files(value: Any) -> bytes:
 
 @functools.cache
 def store(folder: str) -> Any:
-    from lab.runs import RunStore
+    from lab.runs.store import RunStore
 
     return RunStore(Path(folder))
 
 
 def take_words_of_runs(given: list[tuple[str, Any, Any]]) -> None:
     """Names, nicknames, tags and figures for a run, right or wrong."""
-    from lab.runs import lab_home
+    from lab.runs.store import lab_home
     from tests.made_runs import made_run
 
     runs = store(str(lab_home()))
@@ -534,9 +534,9 @@ def take_handwriting(given: tuple[Any, ...]) -> None:
 
     import numpy as np
 
-    from lab.draw.handwriting import Handwriting
-    from lab.person import Person
-    from lab.runs import lab_home
+    from lab.classroom.handwriting import Handwriting
+    from lab.runs.person import Person
+    from lab.runs.store import lab_home
 
     label, nickname, author, size, level = given
     kept = Handwriting(lab_home())
@@ -567,7 +567,7 @@ def check_cells(row: list[str]) -> None:
 
 
 def take_votes(given: list[tuple[str, int]]) -> None:
-    from lab.vote.game import Question, Rooms
+    from lab.classroom.game import Question, Rooms
 
     rooms = Rooms()
     code, room = rooms.open()
@@ -582,8 +582,8 @@ def take_votes(given: list[tuple[str, int]]) -> None:
 
 def take_words(text: str) -> None:
     """What is shown as Markdown or goes into a table must not mark up and not run."""
-    from lab.spreadsheet import csv_text
-    from lab.words import escaped, plotted
+    from core.spreadsheet import csv_text
+    from lab.ui.words import escaped, plotted
 
     for shown in (escaped(text), plotted(text)):
         if len(shown.splitlines()) > 1 or shown != shown.strip():
@@ -596,7 +596,7 @@ def take_words(text: str) -> None:
 
 def take_command(given: tuple[list[str], bytes]) -> None:
     from lab.__main__ import main
-    from lab.runs import lab_home
+    from lab.runs.store import lab_home
 
     arguments, content = given
     file = lab_home() / "given.json"
@@ -902,13 +902,13 @@ def quiet() -> None:
 def warm(chosen: dict[str, Target]) -> None:
     """Import what the doors import, which no input is to be blamed for."""
     import lab.__main__
-    import lab.design.figures
-    import lab.field.view
-    import lab.resources
-    import lab.widgets
+    import lab.experiment.design.figures
+    import lab.learn.field.view
+    import lab.ui.caches
+    import lab.ui.widgets
 
     assert lab
-    from core.spec import architecture_to_dict, architecture_to_json
+    from core.architecture.spec import architecture_to_dict, architecture_to_json
     from tests.tiny import TINY
 
     if "architectures" in chosen:

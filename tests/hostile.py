@@ -14,9 +14,9 @@ import numpy as np
 from hypothesis import strategies as st
 from PIL import Image
 
-from core.catalogue import EXTRAS, LADDER
-from core.recipe import recipe_to_dict
-from core.spec import OPS, architecture_to_dict
+from core.architecture.spec import OPS, architecture_to_dict
+from core.ladder.catalogue import EXTRAS, LADDER
+from core.training.recipe import recipe_to_dict
 from tests.random_architectures import architectures
 
 TEXTS = [

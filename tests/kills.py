@@ -23,17 +23,17 @@ from pathlib import Path
 
 import torch
 
-from core import checkpoint
+from core.architecture.spec import architecture_to_json
+from core.architecture.trace import classifier
+from core.checkpoints import checkpoint
+from core.data.mnist import EMBEDDED, load
 from core.errors import CheckpointError
-from core.mnist import EMBEDDED, load
-from core.recipe import Augmentation, Jitter, OneCycle, Recipe, recipe_to_json
-from core.resident import resident
-from core.spec import architecture_to_json
-from core.trace import classifier
-from core.training import EpochEnd
-from lab import jobs
-from lab.runs import Run, RunStore
-from lab.training_run import Order, carry_out
+from core.training.loop import EpochEnd
+from core.training.recipe import Augmentation, Jitter, OneCycle, Recipe, recipe_to_json
+from core.training.resident import resident
+from lab.runs import actions as jobs
+from lab.runs.order import Order, carry_out
+from lab.runs.store import Run, RunStore
 from tests.tiny import TINY, same
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -28,9 +28,9 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from core.mnist import EMBEDDED, is_present
+from core.data.mnist import EMBEDDED, is_present
 from core.words import plural
-from lab.runs import Run, RunStore
+from lab.runs.store import Run, RunStore
 from tests.app_server import Server, serving
 from tests.streamlit_client import Answer, ClientError, Element, Tab, options_of
 

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from core import checkpoint
-from core.card import Card
-from core.history import EpochRecord
-from core.mnist import EMBEDDED
-from core.network import build
-from core.recipe import Recipe, recipe_to_json
-from core.spec import Architecture, architecture_to_json
-from core.trace import classifier
-from lab.runs import Ending, Run, RunStore, lab_home
+from core.architecture.spec import Architecture, architecture_to_json
+from core.architecture.trace import classifier
+from core.checkpoints import checkpoint
+from core.checkpoints.card import Card
+from core.data.mnist import EMBEDDED
+from core.training.history import EpochRecord
+from core.training.network import build
+from core.training.recipe import Recipe, recipe_to_json
+from lab.runs.store import Ending, Run, RunStore, lab_home
 from tests.tiny import TINY
 
 

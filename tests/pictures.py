@@ -15,11 +15,11 @@ from pathlib import Path
 
 from playwright.sync_api import Page, Response, expect
 
-from core.catalogue import by_slug
-from core.mnist import best_present
-from lab.jobs import submit
-from lab.person import Person
-from lab.runs import RunStore
+from core.data.mnist import best_present
+from core.ladder.catalogue import by_slug
+from lab.runs.actions import submit
+from lab.runs.person import Person
+from lab.runs.store import RunStore
 from tests.app_server import ROOT, SCREENSHOTS, browsing, draw, serving, settled
 from tests.measure import browser
 

@@ -1,10 +1,10 @@
-"""Architectures at random, valid by an arithmetic of their own: `core.trace` has no say in what it is tested with."""
+"""Architectures at random, valid by an arithmetic of their own: `trace` has no say in what it is tested with."""
 
 from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from core.spec import (
+from core.architecture.spec import (
     Architecture,
     AvgPool,
     BatchNorm,

@@ -14,16 +14,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.advice import Advice, Topic, advice
-from core.bad_designs import BAD_DESIGNS, BadDesign
-from core.catalogue import EXTRAS, LADDER, Step, conv_bn_relu, stack
-from core.challenge import MAX_PARAMETERS
-from core.edit import insert, remove
-from core.errors import SpecError
-from core.fit import fit
-from core.network import build
-from core.seen_pixels import seen_pixels
-from core.spec import (
+from core.architecture.advice import Advice, Topic, advice
+from core.architecture.bad_designs import BAD_DESIGNS, BadDesign
+from core.architecture.edit import insert, remove
+from core.architecture.fit import fit
+from core.architecture.seen_pixels import seen_pixels
+from core.architecture.spec import (
     Architecture,
     AvgPool,
     BatchNorm,
@@ -37,7 +33,11 @@ from core.spec import (
     Op,
     ReLU,
 )
-from core.trace import classifier, trace
+from core.architecture.trace import classifier, trace
+from core.errors import SpecError
+from core.ladder.catalogue import EXTRAS, LADDER, Step, conv_bn_relu, stack
+from core.ladder.challenge import MAX_PARAMETERS
+from core.training.network import build
 from tests.random_architectures import architectures, endings
 
 pytestmark = pytest.mark.own_data

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from core.alteration import Alteration, altered
-from core.drawn_digit import Grey
-from core.mnist import load_split
-from core.vision import torchvision
-from lab.draw.extras import SLIDERS
+from core.data.alteration import Alteration, altered
+from core.data.drawn_digit import Grey
+from core.data.mnist import load_split
+from core.data.vision import torchvision
+from lab.use.draw.extras import SLIDERS
 
 
 @pytest.fixture(scope="module")
 def digit() -> Grey:
-    from core.embedded_digits import embedded_digits
+    from core.data.embedded_digits import embedded_digits
 
     image: Grey = embedded_digits()[0][17]
     return image

@@ -13,11 +13,11 @@ import pytest
 import torch
 from torch import Tensor
 
-import core.training
-from core.network import build
-from core.recipe import Recipe
-from core.replay import WARM_UP, Replayed
-from core.training import EpochEnd, Points, train
+import core.training.loop
+from core.training.loop import EpochEnd, Points, train
+from core.training.network import build
+from core.training.recipe import Recipe
+from core.training.replay import WARM_UP, Replayed
 from tests.tiny import PLAIN, tiny_data
 
 ASKING, ITERATION, EVALUATION = 0.0002, 0.010, 0.3  # seconds: to ask for work, and of the work itself
@@ -57,7 +57,7 @@ def device(monkeypatch: pytest.MonkeyPatch) -> Device:
 
         return iteration
 
-    evaluate = core.training.evaluate
+    evaluate = core.training.loop.evaluate
 
     def asked_evaluation(*arguments: Any) -> tuple[float, float]:
         device.ask(EVALUATION)
@@ -65,9 +65,9 @@ def device(monkeypatch: pytest.MonkeyPatch) -> Device:
 
     monkeypatch.setattr(torch.Tensor, "tolist", waiting(torch.Tensor.tolist))
     monkeypatch.setattr(torch.Tensor, "item", waiting(torch.Tensor.item))
-    monkeypatch.setattr(core.training, "time", SimpleNamespace(perf_counter=lambda: device.now))
-    monkeypatch.setattr(core.training, "Replayed", asked)
-    monkeypatch.setattr(core.training, "evaluate", asked_evaluation)
+    monkeypatch.setattr(core.training.loop, "time", SimpleNamespace(perf_counter=lambda: device.now))
+    monkeypatch.setattr(core.training.loop, "Replayed", asked)
+    monkeypatch.setattr(core.training.loop, "evaluate", asked_evaluation)
     return device
 
 

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from core.augment import (
+from core.data.vision import torchvision
+from core.errors import DataError
+from core.training.augment import (
     Draws,
     augment,
     brightened,
@@ -30,9 +32,7 @@ from core.augment import (
     translation,
     warp,
 )
-from core.errors import DataError
-from core.recipe import MOST_STRENGTH, Augmentation, Jitter
-from core.vision import torchvision
+from core.training.recipe import MOST_STRENGTH, Augmentation, Jitter
 
 F = torchvision.transforms.functional
 MODES = {

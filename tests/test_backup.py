@@ -18,19 +18,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import checkpoint
+from core.architecture.spec import architecture_to_json
+from core.architecture.trace import classifier
+from core.checkpoints import checkpoint
+from core.data.mnist import EMBEDDED
 from core.errors import BackupError
-from core.mnist import EMBEDDED
-from core.recipe import OneCycle, Recipe, recipe_to_json
-from core.spec import architecture_to_json
-from core.trace import classifier
+from core.training.recipe import OneCycle, Recipe, recipe_to_json
 from lab.__main__ import main
-from lab.backup import MANIFEST, REPLACED, backup, restore
-from lab.design.saved import save_design
-from lab.draw.handwriting import Handwriting
-from lab.machine import Machine, write_machine
-from lab.runs import RunStore
-from lab.worker import Worker
+from lab.classroom.designs import save_design
+from lab.classroom.handwriting import Handwriting
+from lab.runs.machine import Machine, write_machine
+from lab.runs.store import RunStore
+from lab.runs.worker import Worker
+from lab.server.backup import MANIFEST, REPLACED, backup, restore
 from tests.made_runs import made_run, save_weights
 from tests.tiny import TINY, same
 

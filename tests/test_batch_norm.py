@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.batch_norm import BatchNorm, _Normalise
-from core.network import build, lay_out
+from core.training.batch_norm import BatchNorm, _Normalise
+from core.training.network import build, lay_out
 from tests.tiny import TINY
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from core.mnist import EMBEDDED, load
-from core.resident import resident
-from lab import bench
+from core.data.mnist import EMBEDDED, load
+from core.training.resident import resident
+from lab.studies import bench
 
 
 def test_the_three_loops_count_their_iterations() -> None:

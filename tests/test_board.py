@@ -6,16 +6,16 @@ import json
 
 import pytest
 
-from core import catalogue
-from core.history import EpochRecord
-from core.mnist import EMBEDDED
-from core.recipe import Recipe, ReduceLROnPlateau
-from core.spec import Architecture, Conv, Flatten, GlobalAvgPool, Linear
-from core.trace import classifier
-from lab.axes import accuracy_at
-from lab.board import figures as board_figures
-from lab.board.ranking import Standing, chosen, front, ladder, standings
-from lab.runs import Run, RunStore, lab_home
+from core.architecture.spec import Architecture, Conv, Flatten, GlobalAvgPool, Linear
+from core.architecture.trace import classifier
+from core.data.mnist import EMBEDDED
+from core.ladder import catalogue
+from core.training.history import EpochRecord
+from core.training.recipe import Recipe, ReduceLROnPlateau
+from lab.experiment.board import figures as board_figures
+from lab.runs.store import Run, RunStore, lab_home
+from lab.studies.ranking import Standing, chosen, front, ladder, standings
+from lab.ui.axes import accuracy_at
 from tests.made_runs import made_run
 from tests.test_learn_pages import metric, opened, said
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from core import catalogue
-from core.card import read_card
-from core.mnist import EMBEDDED
-from core.recipe import recipe_to_json
-from core.spec import architecture_to_json
-from lab.runs import Kind, Run, RunStore
-from lab.shelf import SHIPPED
+from core.architecture.spec import architecture_to_json
+from core.checkpoints.card import read_card
+from core.data.mnist import EMBEDDED
+from core.ladder import catalogue
+from core.training.recipe import recipe_to_json
+from lab.runs.store import Kind, Run, RunStore
+from lab.studies.shelf import SHIPPED
 from tests.app_server import SCREENSHOTS, Server, browsing, draw, screenshot, serving, settled, wait_until
 
 pytestmark = pytest.mark.slow

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from core.calibration import BINNINGS, BINS, calibration
-from core.mistakes import Predictions
-from core.proportion import wilson
-from lab.mistakes.calibration import in_words, table
-from lab.mistakes.figures import reliability
+from core.analysis.calibration import BINNINGS, BINS, calibration
+from core.analysis.mistakes import Predictions
+from core.analysis.proportion import wilson
+from lab.use.mistakes.calibration import in_words, table
+from lab.use.mistakes.figures import reliability
 
 
 def drawn(count: int, seed: int, sharper: float = 1.0) -> Predictions:

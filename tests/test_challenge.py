@@ -6,10 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import catalogue
-from core.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY, conditions, first_reached, held_from, holds
-from core.trace import classifier
-from lab.studies import challenge_of, studies, summarised
+from core.architecture.trace import classifier
+from core.ladder import catalogue
+from core.ladder.challenge import (
+    MAX_EPOCHS,
+    MAX_PARAMETERS,
+    TARGET_ACCURACY,
+    conditions,
+    first_reached,
+    held_from,
+    holds,
+)
+from lab.studies.results import challenge_of, studies, summarised
 
 accuracies = st.lists(st.integers(9900, 9999).map(lambda images: images / 10_000), max_size=20)
 

@@ -16,23 +16,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core import catalogue
-from core.history import EpochRecord
-from core.recipe import RangeTest
-from core.study import SeedRun, Summary
-from lab import figures, studies
-from lab.axes import CLOSE, USUAL, WHOLE, accuracy_at, decades, spelt
-from lab.board import figures as board_figures
-from lab.board.ranking import Standing, front
-from lab.board.ranking import ladder as ladder_standings
-from lab.compare import figures as compare_figures
-from lab.compare.figures import QUANTITIES, Look
-from lab.labels import Box, shared
-from lab.lessons import figures as lesson_figures
-from lab.rate import figures as rate_figures
-from lab.report import figures as report_figures
-from lab.runs import BatchRow
-from lab.widgets import ladder_points
+from core.analysis.study import SeedRun, Summary
+from core.ladder import catalogue
+from core.training.history import EpochRecord
+from core.training.recipe import RangeTest
+from lab.experiment.board import figures as board_figures
+from lab.experiment.compare import figures as compare_figures
+from lab.experiment.compare.figures import QUANTITIES, Look
+from lab.experiment.rate import figures as rate_figures
+from lab.experiment.report import figures as report_figures
+from lab.learn.lessons import figures as lesson_figures
+from lab.runs.store import BatchRow
+from lab.studies import results as studies
+from lab.studies.ranking import Standing, front
+from lab.studies.ranking import ladder as ladder_standings
+from lab.ui import figures
+from lab.ui.axes import CLOSE, USUAL, WHOLE, accuracy_at, decades, spelt
+from lab.ui.labels import Box, shared
+from lab.ui.widgets import ladder_points
 from tests.app_server import Server, browsing, serving, settled
 
 pytestmark = pytest.mark.own_data

@@ -14,14 +14,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from core import checkpoint
-from core.card import Card, card_from_dict, card_to_dict, read_card
+from core.architecture.spec import Architecture, Conv, Flatten, GlobalAvgPool, Linear
+from core.checkpoints import checkpoint
+from core.checkpoints.card import Card, card_from_dict, card_to_dict, read_card
 from core.errors import CheckpointError
-from core.history import EpochRecord
-from core.network import build
-from core.recipe import Adam, Cosine, Recipe
-from core.resident import Normalisation
-from core.spec import Architecture, Conv, Flatten, GlobalAvgPool, Linear
+from core.training.history import EpochRecord
+from core.training.network import build
+from core.training.recipe import Adam, Cosine, Recipe
+from core.training.resident import Normalisation
 from tests.tiny import PLAIN, TINY, same
 
 HISTORY = (

@@ -13,23 +13,24 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from streamlit.testing.v1 import AppTest
 
-from core import catalogue
+from core.architecture.spec import architecture_to_json
+from core.data.mnist import EMBEDDED, best_present
 from core.errors import ClassError, RunError
-from core.mnist import EMBEDDED, best_present
-from core.recipe import recipe_to_json
-from core.spec import architecture_to_json
-from lab import class_acts, jobs
+from core.ladder import catalogue
+from core.training.recipe import recipe_to_json
 from lab.__main__ import main
-from lab.class_lock import fits, hash_of
-from lab.classroom import follow
-from lab.classroom.queue_now import queue_now
-from lab.expectation import expected
-from lab.owner import SESSION
-from lab.person import Person
-from lab.resources import class_lock, expectations, paces, the_queue
-from lab.runs import BatchRow, Run, RunStore, lab_home
+from lab.classroom import actions as class_acts
+from lab.classroom.class_lock import fits, hash_of
+from lab.runs import actions as jobs
+from lab.runs.expectation import expected
+from lab.runs.person import Person
+from lab.runs.queue_now import queue_now
+from lab.runs.store import BatchRow, Run, RunStore, lab_home
+from lab.runs.turn import about, lost_in_words, turn_in_words
 from lab.settings import settings
-from lab.turn import about, lost_in_words, turn_in_words
+from lab.ui import follow
+from lab.ui.caches import class_lock, expectations, paces, the_queue
+from lab.ui.owner import SESSION
 from tests.app_server import CHROMIUM_ARGUMENTS, Server, screenshot, serving, settled
 from tests.made_runs import history, made_run
 from tests.test_learn_pages import metric, opened, said

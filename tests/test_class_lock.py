@@ -15,9 +15,17 @@ from starlette.routing import Route
 from starlette.types import Message
 
 from core.errors import ClassError
-from lab.class_lock import ATTEMPTS, ATTEMPTS_OF_ALL, UNLOCKED_SECONDS, WINDOW_SECONDS, ClassLock, fits, hash_of
-from lab.owner import COOKIE, TOKEN, OwnerCookie
+from lab.classroom.class_lock import (
+    ATTEMPTS,
+    ATTEMPTS_OF_ALL,
+    UNLOCKED_SECONDS,
+    WINDOW_SECONDS,
+    ClassLock,
+    fits,
+    hash_of,
+)
 from lab.settings import HASH
+from lab.ui.owner import COOKIE, TOKEN, OwnerCookie
 
 PASSPHRASE = "correct horse battery"
 

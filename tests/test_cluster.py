@@ -20,20 +20,20 @@ from pathlib import Path
 import pytest
 import torch
 
-from core import checkpoint
+from core.checkpoints import checkpoint
+from core.data.mnist import EMBEDDED
 from core.errors import ClusterError, SettingsError
-from core.history import EpochRecord
-from core.mnist import EMBEDDED
-from core.network import build
-from core.range_test import range_test_points, summarise
-from core.recipe import RangeTest, Recipe
-from lab import jobs
-from lab.cluster.connection import connected
-from lab.jobs import CLUSTER
-from lab.many_seeds import Ended, Plan, train_seeds
-from lab.runs import RunStore
+from core.training.history import EpochRecord
+from core.training.network import build
+from core.training.range_test import range_test_points, summarise
+from core.training.recipe import RangeTest, Recipe
+from lab.runs import actions as jobs
+from lab.runs.actions import CLUSTER
+from lab.runs.cluster.connection import connected
+from lab.runs.many_seeds import Ended, Plan, train_seeds
+from lab.runs.store import RunStore
+from lab.runs.worker import data_for
 from lab.settings import Settings, settings
-from lab.worker import data_for
 from tests.conftest import absent
 from tests.test_worker import RECIPE, queued, undisturbed, wait, wait_for
 from tests.tiny import TINY, same
@@ -158,10 +158,10 @@ def on_cluster(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def log(store: RunStore, on_cluster: None) -> Iterator[Path]:
-    """The log of a driver that is at work, a process as `lab.jobs` starts it."""
+    """The log of a driver that is at work, a process as `lab.runs.actions` starts it."""
     path = store.folder / "driver.log"
     with path.open("wb") as output:
-        process = subprocess.Popen([sys.executable, "-m", "lab.cluster", "--idle", "60"], cwd=ROOT, stderr=output)
+        process = subprocess.Popen([sys.executable, "-m", "lab.runs.cluster", "--idle", "60"], cwd=ROOT, stderr=output)
     yield path
     process.send_signal(signal.SIGTERM)
     try:
@@ -316,8 +316,7 @@ def test_a_cluster_that_does_not_answer_is_said_at_once() -> None:
 
 
 def test_the_lab_imports_no_ray_unless_a_cluster_is_set() -> None:
-    code = (
-        "import sys, lab.jobs, lab.worker, lab.many_seeds, lab.reproduce, lab.__main__; sys.exit('ray' in sys.modules)"
-    )
+    ours = "lab.runs.actions, lab.runs.worker, lab.runs.many_seeds, lab.studies.reproduce, lab.__main__"
+    code = f"import sys, {ours}; sys.exit('ray' in sys.modules)"
     environment = {key: value for key, value in os.environ.items() if not key.startswith("LAB_RAY")}
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=False).returncode == 0

@@ -19,18 +19,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from core import checkpoint
-from core.catalogue import LADDER
-from core.embedded_digits import embedded_digits
-from core.mnist import load
-from core.network import build
-from core.recipe import Recipe
-from core.resident import resident
-from core.spec import architecture_to_json
+from core.architecture.spec import architecture_to_json
+from core.checkpoints import checkpoint
+from core.data.embedded_digits import embedded_digits
+from core.data.mnist import load
+from core.ladder.catalogue import LADDER
+from core.training.network import build
+from core.training.recipe import Recipe
+from core.training.resident import resident
 from lab.__main__ import LAST_SEED, MOST_SEEDS, main, parse_seeds
-from lab.many_seeds import cores
-from lab.runs import RunStore
-from lab.training_run import Order, carry_out
+from lab.runs.many_seeds import cores
+from lab.runs.order import Order, carry_out
+from lab.runs.store import RunStore
 from tests.tiny import PLAIN, TINY
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -186,7 +186,7 @@ def test_many_seeds_are_one_document_with_a_run_of_each(
 @pytest.fixture
 def in_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trains many seeds in this process, as on a GPU: the start of others takes seconds."""
-    monkeypatch.setattr("lab.many_seeds.place_of", lambda device: "threads")
+    monkeypatch.setattr("lab.runs.many_seeds.place_of", lambda device: "threads")
 
 
 @pytest.mark.usefixtures("in_threads")
@@ -383,7 +383,7 @@ def test_bad_input_is_one_line(arguments: list[str], says: str, refusal: Command
 
 
 def test_a_device_that_is_not_there_is_one_line(refusal: Command) -> None:
-    from core.resident import available_devices
+    from core.training.resident import available_devices
 
     absent = next(kind for kind in ("cuda", "mps") if kind not in available_devices())
     assert f"{absent} was asked for" in refusal("train", "a2-final-7758", "--device", absent)

@@ -16,23 +16,23 @@ from hypothesis import strategies as st
 from scipy import stats
 from streamlit.testing.v1 import AppTest
 
-from core import catalogue
-from core.embedded_digits import embedded_digits
+from core.analysis.evidence import evidence, seeds_needed
+from core.analysis.mistakes import Predictions
+from core.analysis.pairs import mcnemar, pair, paired_standard_error
+from core.analysis.study import SeedRun
+from core.data.embedded_digits import embedded_digits
+from core.data.mnist import EMBEDDED, EMBEDDED_TEST
 from core.errors import DataError, RunError
-from core.evidence import evidence, seeds_needed
-from core.mistakes import Predictions
-from core.mnist import EMBEDDED, EMBEDDED_TEST
-from core.network import build
-from core.pairs import mcnemar, pair, paired_standard_error
-from core.recipe import SGD, Adam, Recipe, StepLR
-from core.recipe_difference import ABSENT, recipe_differences
-from core.study import SeedRun
-from lab.axes import accuracy_at
-from lab.compare import figures as compare_figures
-from lab.compare.entries import MOST, find, keys_in
-from lab.compare.figures import PALETTE, QUANTITIES, Look, apart, curves, line, looks, smoothed
-from lab.runs import RunStore, lab_home
-from lab.studies import studies
+from core.ladder import catalogue
+from core.training.network import build
+from core.training.recipe import SGD, Adam, Recipe, StepLR
+from core.training.recipe_difference import ABSENT, recipe_differences
+from lab.experiment.compare import figures as compare_figures
+from lab.experiment.compare.entries import MOST, find, keys_in
+from lab.experiment.compare.figures import PALETTE, QUANTITIES, Look, apart, curves, line, looks, smoothed
+from lab.runs.store import RunStore, lab_home
+from lab.studies.results import studies
+from lab.ui.axes import accuracy_at
 from tests.made_runs import history, made_run, save_weights
 from tests.test_learn_pages import metric, opened, said
 from tests.tiny import TINY
@@ -449,7 +449,7 @@ def test_a_name_that_looks_like_markup_stays_text_in_the_table_of_all_against_on
 
 
 def table_app() -> AppTest:
-    return AppTest.from_string("from lab.train.run_table import run_table\nrun_table()", default_timeout=30)
+    return AppTest.from_string("from lab.experiment.train.run_table import run_table\nrun_table()", default_timeout=30)
 
 
 def tick(app: AppTest, *rows: int) -> AppTest:
@@ -488,7 +488,7 @@ def test_ticked_runs_can_be_compared_named_and_deleted(store: RunStore) -> None:
 def asked_to_delete() -> AppTest:
     """The question that the table's Delete asks, about every run of the store."""
     return AppTest.from_string(
-        "from lab.resources import store\nfrom lab.train.run_actions import confirm_deletion\n"
+        "from lab.ui.caches import store\nfrom lab.experiment.train.run_actions import confirm_deletion\n"
         "runs = store().runs()\nif runs:\n    confirm_deletion([runs])",
         default_timeout=30,
     )

@@ -13,22 +13,23 @@ from pathlib import Path
 import pytest
 import torch
 
-from core import checkpoint
-from core.card import card_from_dict, card_to_dict
+from core.architecture.spec import Architecture, Conv, Flatten, Linear, architecture_to_json
+from core.architecture.trace import classifier
+from core.checkpoints import checkpoint
+from core.checkpoints.card import card_from_dict, card_to_dict
+from core.data.mnist import EMBEDDED, load
 from core.errors import CheckpointError, RunError
-from core.history import RateChange
-from core.mnist import EMBEDDED, load
-from core.network import build
-from core.recipe import SGD, OneCycle, Recipe, ReduceLROnPlateau, StepLR, rate_at, recipe_to_json
-from core.resident import resident
-from core.spec import Architecture, Conv, Flatten, Linear, architecture_to_json
-from core.trace import classifier
-from core.training import EpochEnd, Event, Points, train
-from lab import carrier, jobs
-from lab.person import MACHINE
-from lab.runs import Run, RunStore
-from lab.training_run import SNAPSHOTS, Order, carry_out
-from lab.worker import Worker, data_for
+from core.training.history import RateChange
+from core.training.loop import EpochEnd, Event, Points, train
+from core.training.network import build
+from core.training.recipe import SGD, OneCycle, Recipe, ReduceLROnPlateau, StepLR, rate_at, recipe_to_json
+from core.training.resident import resident
+from lab.runs import actions as jobs
+from lab.runs import carrier
+from lab.runs.order import SNAPSHOTS, Order, carry_out
+from lab.runs.person import MACHINE
+from lab.runs.store import Run, RunStore
+from lab.runs.worker import Worker, data_for
 from tests.tiny import TINY, same, tiny_data, trained
 
 PATIENCE = 90.0  # seconds; the machine may be busy with other things

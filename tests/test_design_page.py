@@ -14,12 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from core.bad_designs import BAD_DESIGNS
-from core.catalogue import LADDER, by_slug
-from core.edit import insert, move, remove, with_field
-from core.errors import ClassError, LabError, SpecError
-from core.link import from_code, to_code
-from core.spec import (
+from core.architecture.bad_designs import BAD_DESIGNS
+from core.architecture.edit import insert, move, remove, with_field
+from core.architecture.link import from_code, to_code
+from core.architecture.spec import (
     MAX_OPS,
     Architecture,
     BatchNorm,
@@ -33,13 +31,15 @@ from core.spec import (
     ReLU,
     architecture_to_json,
 )
-from core.trace import classifier, trace
-from lab.design import figures as design_figures
-from lab.design import saved as designs
-from lab.design.op_list import INPUT, Asked, asked_for
-from lab.design.views import pretty
-from lab.person import Person
-from lab.runs import RunStore, lab_home
+from core.architecture.trace import classifier, trace
+from core.errors import ClassError, LabError, SpecError
+from core.ladder.catalogue import LADDER, by_slug
+from lab.classroom import designs as designs
+from lab.experiment.design import figures as design_figures
+from lab.experiment.design.op_list import INPUT, Asked, asked_for
+from lab.experiment.design.views import pretty
+from lab.runs.person import Person
+from lab.runs.store import RunStore, lab_home
 from tests.random_architectures import architectures
 from tests.test_learn_pages import metric, opened, said
 
@@ -437,7 +437,7 @@ def test_a_bomb_in_the_link_is_refused_on_the_page() -> None:
 def test_the_onnx_file_is_made_when_it_is_asked_for() -> None:
     import onnxruntime
 
-    from lab.resources import onnx_file
+    from lab.ui.caches import onnx_file
 
     content = onnx_file(architecture_to_json(A2), 0)
     assert onnxruntime.InferenceSession(io.BytesIO(content).read()).get_inputs()[0].shape == ["N", 1, 28, 28]

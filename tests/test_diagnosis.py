@@ -13,20 +13,31 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import catalogue, diagnosis
-from core.diagnosis import DeadUnits, Finding, Kind, Other, Subject, diagnose, straightness, trend, turning_point
+from core.analysis import diagnosis
+from core.analysis.diagnosis import (
+    DeadUnits,
+    Finding,
+    Kind,
+    Other,
+    Subject,
+    diagnose,
+    straightness,
+    trend,
+    turning_point,
+)
+from core.analysis.evidence import of_accuracies
+from core.analysis.proportion import standard_error
+from core.architecture.spec import Architecture, Conv, Dropout, Flatten, Linear, ReLU
+from core.data.mnist import EMBEDDED, load
 from core.errors import TrainingError
-from core.evidence import of_accuracies
-from core.history import EpochRecord
-from core.mnist import EMBEDDED, load
-from core.network import build
-from core.proportion import standard_error
-from core.recipe import SGD, Augmentation, Jitter, Recipe
-from core.resident import Examples, Resident, resident
-from core.spec import Architecture, Conv, Dropout, Flatten, Linear, ReLU
-from core.training import EpochEnd, Points, train
+from core.ladder import catalogue
+from core.training.history import EpochRecord
+from core.training.loop import EpochEnd, Points, train
+from core.training.network import build
+from core.training.recipe import SGD, Augmentation, Jitter, Recipe
+from core.training.resident import Examples, Resident, resident
 from core.words import loss_words
-from lab.studies import studies, study_of
+from lab.studies.results import studies, study_of
 from tests.tiny import PLAIN, TINY, tiny_data
 
 pytestmark = pytest.mark.own_data

@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.catalogue import by_slug
-from core.difference import difference
-from core.edit import insert, remove, with_field
-from core.spec import Architecture, BatchNorm, Conv, Dropout, Flatten, GlobalAvgPool, MaxPool, ReLU
-from core.trace import trace
+from core.architecture.difference import difference
+from core.architecture.edit import insert, remove, with_field
+from core.architecture.spec import Architecture, BatchNorm, Conv, Dropout, Flatten, GlobalAvgPool, MaxPool, ReLU
+from core.architecture.trace import trace
+from core.ladder.catalogue import by_slug
 from tests.random_architectures import architectures
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.disputed import DISPUTED, disputed
-from core.mnist import load_split
+from core.data.disputed import DISPUTED, disputed
+from core.data.mnist import load_split
 
 
 def test_every_listed_label_is_the_one_mnist_gives(mnist_raw: Path) -> None:

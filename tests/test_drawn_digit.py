@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from core.drawn_digit import STAGES, Stages, centre, from_picture, from_rgba, prepare, without
+from core.data.drawn_digit import STAGES, Stages, centre, from_picture, from_rgba, prepare, without
 from core.errors import DrawingError, LabError
 
 

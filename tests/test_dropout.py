@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from core.dropout import Dropout, mask
+from core.training.dropout import Dropout, mask
 
 SIZE = 4_000_003  # not a multiple of eight
 

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.bad_designs import BAD_DESIGNS
-from core.catalogue import LADDER, by_slug
-from core.edit import (
+from core.architecture.bad_designs import BAD_DESIGNS
+from core.architecture.edit import (
     MOST_STEPS_BACK,
     History,
     duplicate,
@@ -24,10 +23,11 @@ from core.edit import (
     undo,
     with_field,
 )
+from core.architecture.fit import fit
+from core.architecture.spec import Architecture, AvgPool, BatchNorm, Conv, Dropout, Flatten, Linear, MaxPool, ReLU
+from core.architecture.trace import trace
 from core.errors import SpecError
-from core.fit import fit
-from core.spec import Architecture, AvgPool, BatchNorm, Conv, Dropout, Flatten, Linear, MaxPool, ReLU
-from core.trace import trace
+from core.ladder.catalogue import LADDER, by_slug
 from tests.random_architectures import architectures
 
 

@@ -12,18 +12,18 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 from torch import nn
 
-from core import catalogue
-from core.checkpoint import load, normalisation_of
-from core.effective_field import EffectiveField, covered, effective_field, share_within
-from core.embedded_digits import embedded_digits
-from core.field_claims import claimed_rows, moves_field, not_carried, width_arithmetic
-from core.mnist import load_split
-from core.network import build
-from core.receptive_field import ReceptiveField, extent
-from core.resident import Normalisation
-from core.seen_pixels import seen_pixels
-from core.spec import Architecture, Conv, Flatten, LogSoftmax, Op
-from core.trace import classifier, trace
+from core.analysis.effective_field import EffectiveField, covered, effective_field, share_within
+from core.architecture.receptive_field import ReceptiveField, extent
+from core.architecture.seen_pixels import seen_pixels
+from core.architecture.spec import Architecture, Conv, Flatten, LogSoftmax, Op
+from core.architecture.trace import classifier, trace
+from core.checkpoints.checkpoint import load, normalisation_of
+from core.data.embedded_digits import embedded_digits
+from core.data.mnist import load_split
+from core.ladder import catalogue
+from core.ladder.field_claims import claimed_rows, moves_field, not_carried, width_arithmetic
+from core.training.network import build
+from core.training.resident import Normalisation
 from tests.random_architectures import architectures
 from tests.test_trace import gradient
 from tests.test_trace import of_ones as of_weights_one

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import embedded_digits as module
-from core.embedded_digits import embedded_digits
+from core.data import embedded_digits as module
+from core.data.embedded_digits import embedded_digits
 
 
 def test_each_digit_comes_as_often_as_the_source_says() -> None:

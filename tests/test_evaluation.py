@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from core.evaluation import BATCH, MOST_BYTES, evaluate, images_at_once, log_probabilities, predict
-from core.mistakes import ORDERS, Predictions, confusion_matrix, mistakes
-from core.network import build
-from core.resident import Normalisation
-from core.spec import Architecture, Conv, GlobalAvgPool, Linear, LogSoftmax, ReLU
+from core.analysis.evaluation import BATCH, MOST_BYTES, evaluate, images_at_once, log_probabilities, predict
+from core.analysis.mistakes import ORDERS, Predictions, confusion_matrix, mistakes
+from core.architecture.spec import Architecture, Conv, GlobalAvgPool, Linear, LogSoftmax, ReLU
+from core.training.network import build
+from core.training.resident import Normalisation
 from tests.tiny import PLAIN, TINY, tiny_data
 
 

@@ -11,8 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control, ttest_ind, ttest_rel
 
-from core.challenge import TARGET_ACCURACY
-from core.evidence import (
+from core.analysis.evidence import (
     Evidence,
     evidence,
     holm,
@@ -23,8 +22,9 @@ from core.evidence import (
     seeds_for,
     seeds_needed,
 )
-from core.study import summary
-from lab.studies import clean_answers, reading, studies
+from core.analysis.study import summary
+from core.ladder.challenge import TARGET_ACCURACY
+from lab.studies.results import clean_answers, reading, studies
 from tests.test_study import RUNS, run
 
 pytestmark = pytest.mark.own_data
@@ -207,7 +207,7 @@ def test_an_honest_claim_is_doubted_one_time_in_twenty() -> None:
 
 
 def test_every_claim_of_the_ladder_has_its_interval_beside_its_verdict() -> None:
-    from core import catalogue
+    from core.ladder import catalogue
 
     for step in catalogue.LADDER:
         study = studies().get(step.slug)

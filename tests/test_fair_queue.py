@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.fair_queue import NOBODY, UnderWay, Waiting, next_of, turns
+from lab.runs.fair_queue import NOBODY, UnderWay, Waiting, next_of, turns
 
 
 def names(order: list[object]) -> str:

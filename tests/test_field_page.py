@@ -10,14 +10,14 @@ import torch
 from playwright.sync_api import expect
 from streamlit.testing.v1 import AppTest
 
-from core import catalogue
-from core.link import to_code
-from core.receptive_field import extent
-from core.spec import Architecture, Conv, Flatten, GlobalAvgPool, Linear, MaxPool, ReLU
-from core.trace import classifier, trace
-from lab.field.explorer import Place, margin, read_place
-from lab.field.view import VIEWS, near, viewed
-from lab.resources import sample_digit
+from core.architecture.link import to_code
+from core.architecture.receptive_field import extent
+from core.architecture.spec import Architecture, Conv, Flatten, GlobalAvgPool, Linear, MaxPool, ReLU
+from core.architecture.trace import classifier, trace
+from core.ladder import catalogue
+from lab.learn.field.explorer import Place, margin, read_place
+from lab.learn.field.view import VIEWS, near, viewed
+from lab.ui.caches import sample_digit
 from tests.app_server import browsing, serving, settled
 from tests.test_learn_pages import opened, said
 

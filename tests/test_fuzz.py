@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from core.advice import advice
-from core.catalogue import EXTRAS, LADDER
+from core.architecture.advice import advice
+from core.architecture.spec import Architecture, Conv, Flatten, GlobalAvgPool, Linear, MaxPool, Op, ReLU
 from core.errors import LabError
-from core.spec import Architecture, Conv, Flatten, GlobalAvgPool, Linear, MaxPool, Op, ReLU
+from core.ladder.catalogue import EXTRAS, LADDER
 from lab.__main__ import main
-from lab.affordable import affordable, field_images
+from lab.runs.affordable import affordable, field_images
 from tests import fuzz, hostile
 
 EXAMPLES = 40  # of a door whose share is one

@@ -15,16 +15,16 @@ import pytest
 import torch
 from PIL import Image
 
-from core.drawn_digit import Grey
-from core.embedded_digits import embedded_digits
+from core.analysis.proportion import wilson
+from core.data.drawn_digit import Grey
+from core.data.embedded_digits import embedded_digits
+from core.data.mnist import EMBEDDED
 from core.errors import HandwritingError, LabError
-from core.mnist import EMBEDDED
-from core.network import build
-from core.proportion import wilson
-from lab.draw import handwriting
-from lab.draw.handwriting import FILE_NAME, Handwriting, as_split
-from lab.owner import SESSION
-from lab.person import Person
+from core.training.network import build
+from lab.classroom import handwriting
+from lab.classroom.handwriting import FILE_NAME, Handwriting, as_split
+from lab.runs.person import Person
+from lab.ui.owner import SESSION
 from tests.test_learn_pages import opened, said
 from tests.test_use_pages import save
 from tests.tiny import TINY
@@ -161,7 +161,7 @@ def test_a_file_that_is_not_ours_is_refused_and_left_alone(tmp_path: Path, conte
 def two(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two untrained networks; MNIST is absent, and no shipped checkpoint is there."""
     monkeypatch.setenv("LAB_DATA", "/nonexistent")
-    monkeypatch.setattr("lab.shelf.SHIPPED", home / "none")
+    monkeypatch.setattr("lab.studies.shelf.SHIPPED", home / "none")
     save(home, "first", EMBEDDED)
     save(home, "second", EMBEDDED, seed=4)
     save(home, "clothes", "FashionMNIST")

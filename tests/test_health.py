@@ -22,12 +22,22 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 
-from core.mnist import EMBEDDED
-from lab import health
+from core.data.mnist import EMBEDDED
 from lab.__main__ import main
-from lab.health import Finding, Health, Seen, Watch, app_address, examine, look_at_data, look_at_store, look_at_worker
-from lab.machine import Machine, write_machine
-from lab.runs import FILE_NAME, MIGRATIONS, RunStore
+from lab.runs.machine import Machine, write_machine
+from lab.runs.store import FILE_NAME, MIGRATIONS, RunStore
+from lab.server import health
+from lab.server.health import (
+    Finding,
+    Health,
+    Seen,
+    Watch,
+    app_address,
+    examine,
+    look_at_data,
+    look_at_store,
+    look_at_worker,
+)
 from lab.settings import settings
 from tests.made_runs import made_run
 

@@ -12,10 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from core.checkpoint import load, normalisation_of
-from core.embedded_digits import embedded_digits
-from core.errors import SpecError
-from core.inside import (
+from core.analysis.inside import (
     activity,
     feature_maps,
     filters_of,
@@ -23,11 +20,14 @@ from core.inside import (
     occlusion,
     pixel_arithmetic,
 )
-from core.mnist import load_split
-from core.network import build
-from core.resident import Normalisation, grey, normalised
-from core.spec import Architecture, Conv, Flatten, GlobalAvgPool, Linear, ReLU
-from core.trace import trace
+from core.architecture.spec import Architecture, Conv, Flatten, GlobalAvgPool, Linear, ReLU
+from core.architecture.trace import trace
+from core.checkpoints.checkpoint import load, normalisation_of
+from core.data.embedded_digits import embedded_digits
+from core.data.mnist import load_split
+from core.errors import SpecError
+from core.training.network import build
+from core.training.resident import Normalisation, grey, normalised
 from tests.random_architectures import architectures
 from tests.tiny import TINY
 

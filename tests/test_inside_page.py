@@ -13,21 +13,21 @@ import torch
 from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
 
-from core import checkpoint
-from core.card import Card
-from core.embedded_digits import embedded_digits
-from core.history import EpochRecord
-from core.inside import filters_of
-from core.mnist import EMBEDDED, EMBEDDED_TEST
-from core.network import build
-from core.recipe import Recipe
-from core.spec import Conv
-from core.trace import classifier
-from lab import shelf
-from lab.inside import figures as inside_figures
-from lab.inside.snapshots import FOLDER, snapshots
-from lab.resources import FILM_CHANNELS, through_epochs
-from lab.training_run import SNAPSHOTS
+from core.analysis.inside import filters_of
+from core.architecture.spec import Conv
+from core.architecture.trace import classifier
+from core.checkpoints import checkpoint
+from core.checkpoints.card import Card
+from core.data.embedded_digits import embedded_digits
+from core.data.mnist import EMBEDDED, EMBEDDED_TEST
+from core.training.history import EpochRecord
+from core.training.network import build
+from core.training.recipe import Recipe
+from lab.runs.order import SNAPSHOTS
+from lab.studies import shelf
+from lab.ui.caches import FILM_CHANNELS, through_epochs
+from lab.use.inside import figures as inside_figures
+from lab.use.inside.snapshots import FOLDER, snapshots
 from tests.test_learn_pages import metric, opened, said
 from tests.tiny import TINY
 
@@ -288,8 +288,8 @@ def test_rows_of_tiles_are_about_as_long_as_one_another(count: int, per_row: int
 
 
 def test_the_sheets_of_a_view_stay_far_below_300_kilobytes(mnist_raw: Path) -> None:
-    from core.inside import feature_maps
-    from core.mnist import load_split
+    from core.analysis.inside import feature_maps
+    from core.data.mnist import load_split
 
     network, card = checkpoint.load(shelf.find("a2-final-7758").stem)
     maps = feature_maps(network, load_split("MNIST", "test").images[0], checkpoint.normalisation_of(card))

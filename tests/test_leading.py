@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import ClassError
-from lab.leading import HERE_SECONDS, MOST_CHARACTERS, PAGES, QUIET_SECONDS, Leading, Place, place_of
-from lab.person import Person
+from lab.classroom.leading import HERE_SECONDS, MOST_CHARACTERS, PAGES, QUIET_SECONDS, Leading, Place, place_of
+from lab.runs.person import Person
 
 ROOT = Path(__file__).resolve().parents[1]
 STEP = "pages/learn/step.py"

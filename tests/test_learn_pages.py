@@ -12,14 +12,16 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import catalogue
-from core.recipe import Adam, recipe_to_json
-from core.spec import architecture_to_json
-from core.study import SeedRun, write_study
-from core.trace import classifier
-from lab import jobs, shelf, studies
-from lab.runs import RunStore, lab_home
-from lab.shelf import shipped
+from core.analysis.study import SeedRun, write_study
+from core.architecture.spec import architecture_to_json
+from core.architecture.trace import classifier
+from core.ladder import catalogue
+from core.training.recipe import Adam, recipe_to_json
+from lab.runs import actions as jobs
+from lab.runs.store import RunStore, lab_home
+from lab.studies import results as studies
+from lab.studies import shelf
+from lab.studies.shelf import shipped
 from tests.test_study_figures import made_up, made_up_study
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -168,7 +170,9 @@ def test_a_steps_page_compares_one_change_at_a_time(made_up_studies: Path) -> No
 
 
 def test_opening_the_comparisons_imports_nothing_slow() -> None:
-    script = "import sys, lab.widgets; assert not {'torch', 'scipy'} & set(sys.modules), 'torch or scipy was imported'"
+    script = (
+        "import sys, lab.ui.widgets; assert not {'torch', 'scipy'} & set(sys.modules), 'torch or scipy was imported'"
+    )
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=120)
 
 

@@ -17,15 +17,16 @@ from plotly.graph_objects import Scatter
 from scipy import stats
 from streamlit.testing.v1 import AppTest
 
-from core import catalogue
-from core.evidence import Told
-from core.study import SeedRun, write_study
-from lab import shelf, studies
-from lab.lessons import LESSONS, lesson_of
-from lab.lessons.claims import CANNOT
-from lab.lessons.figures import rates, train_and_test
-from lab.lessons.player import recalled
-from lab.lessons.scene import Check, Lesson, Pair, Scene, TrainAndTest, told
+from core.analysis.evidence import Told
+from core.analysis.study import SeedRun, write_study
+from core.ladder import catalogue
+from lab.learn.lessons import LESSONS, lesson_of
+from lab.learn.lessons.claims import CANNOT
+from lab.learn.lessons.figures import rates, train_and_test
+from lab.learn.lessons.player import recalled
+from lab.learn.lessons.scene import Check, Lesson, Pair, Scene, TrainAndTest, told
+from lab.studies import results as studies
+from lab.studies import shelf
 from tests.test_learn_pages import opened, said
 from tests.test_lessons import CHECKS, PAGE, give
 from tests.test_study_figures import made_up, made_up_study
@@ -34,7 +35,7 @@ SCENES = [(lesson, number, scene) for lesson in LESSONS for number, scene in enu
 SHIPPED = studies.STUDIES
 ALL_NAMES = sorted(path.stem for path in SHIPPED.glob("*.json"))
 Runs = list[dict[str, list[float]]]  # their histories, as columns
-FOLDER = Path(__file__).resolve().parents[1] / "lab" / "lessons"
+FOLDER = Path(__file__).resolve().parents[1] / "lab" / "learn" / "lessons"
 BY_WHAT = "with dropout and augmentation on"  # training accuracy is measured
 
 

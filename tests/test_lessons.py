@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import catalogue
+from core.analysis.study import write_study
 from core.errors import SpecError
-from core.study import write_study
-from lab import shelf, studies
-from lab.lessons import LESSONS, lesson_of
-from lab.lessons.scene import Check, Lesson, Slip, scene_number, told
+from core.ladder import catalogue
+from lab.learn.lessons import LESSONS, lesson_of
+from lab.learn.lessons.scene import Check, Lesson, Slip, scene_number, told
+from lab.studies import results as studies
+from lab.studies import shelf
 from tests.test_learn_pages import opened, said, written
 from tests.test_study_figures import made_up, made_up_study
 

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.bad_designs import BAD_DESIGNS
-from core.catalogue import EXTRAS, LADDER
-from core.edit import renamed
+from core.architecture.bad_designs import BAD_DESIGNS
+from core.architecture.edit import renamed
+from core.architecture.link import LONGEST_CODE, MOST_BYTES, from_code, to_code
+from core.architecture.spec import Architecture, Conv, Dropout, ReLU, architecture_from_json, architecture_to_json
 from core.errors import SpecError
-from core.link import LONGEST_CODE, MOST_BYTES, from_code, to_code
-from core.spec import Architecture, Conv, Dropout, ReLU, architecture_from_json, architecture_to_json
+from core.ladder.catalogue import EXTRAS, LADDER
 from tests.random_architectures import architectures
 
 pytestmark = pytest.mark.own_data

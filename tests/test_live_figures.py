@@ -9,12 +9,12 @@ import plotly.graph_objects as go
 import plotly.io
 import pytest
 
-from core.history import EpochRecord, RateChange
-from core.recipe import OneCycle, Recipe, ReduceLROnPlateau, rate_at
-from lab import figures
-from lab.axes import accuracy_at
-from lab.runs import BatchRow, Run, RunStore, lab_home
-from lab.train.run_controls import with_changes
+from core.training.history import EpochRecord, RateChange
+from core.training.recipe import OneCycle, Recipe, ReduceLROnPlateau, rate_at
+from lab.experiment.train.run_controls import with_changes
+from lab.runs.store import BatchRow, Run, RunStore, lab_home
+from lab.ui import figures
+from lab.ui.axes import accuracy_at
 from tests.made_runs import made_run
 
 

@@ -11,8 +11,8 @@ import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from websockets.asyncio.client import ClientConnection
 
-from core.mnist import EMBEDDED
-from lab.runs import RunStore
+from core.data.mnist import EMBEDDED
+from lab.runs.store import RunStore
 from tests import load
 from tests.app_server import Server, browsing, serving, settled
 from tests.streamlit_client import Tab, options_of

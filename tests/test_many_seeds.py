@@ -19,17 +19,17 @@ import torch
 from streamlit.testing.v1 import AppTest
 from torch import Tensor
 
-from core import checkpoint
-from core.history import EpochRecord
-from core.mnist import EMBEDDED, load
-from core.recipe import SGD, Augmentation, Jitter, OneCycle, RangeTest, Recipe, recipe_from_json
-from core.resident import resident
-from core.spec import Architecture, architecture_to_json
-from core.training import Points
-from lab.many_seeds import ON_GPU, Ended, Place, Plan, cores, most_side_by_side, place_of, train_seeds
-from lab.runs import Ending, Run, RunStore
-from lab.shelf import own
-from lab.training_run import Order, carry_out, epochs_done
+from core.architecture.spec import Architecture, architecture_to_json
+from core.checkpoints import checkpoint
+from core.data.mnist import EMBEDDED, load
+from core.training.history import EpochRecord
+from core.training.loop import Points
+from core.training.recipe import SGD, Augmentation, Jitter, OneCycle, RangeTest, Recipe, recipe_from_json
+from core.training.resident import resident
+from lab.runs.many_seeds import ON_GPU, Ended, Place, Plan, cores, most_side_by_side, place_of, train_seeds
+from lab.runs.order import Order, carry_out, epochs_done
+from lab.runs.store import Ending, Run, RunStore
+from lab.studies.shelf import own
 from tests.tiny import PLAIN, TINY, same
 
 pytestmark = pytest.mark.own_data
@@ -52,7 +52,7 @@ ENDLESS = replace(RECIPE, epochs=1000)
 @pytest.fixture
 def store(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunStore:
     monkeypatch.setenv("LAB_DATA", str(tmp_path / "no data"))
-    monkeypatch.setattr("lab.many_seeds.cores", lambda: 2)  # one thread for each of two: sums depend on how many
+    monkeypatch.setattr("lab.runs.many_seeds.cores", lambda: 2)  # one thread for each of two: sums depend on how many
     return RunStore(home)
 
 
@@ -118,7 +118,7 @@ def test_a_cpu_gets_a_process_for_each_core_and_a_gpu_threads(monkeypatch: pytes
     for kind, place, most in (("cpu", "processes", cores()), ("cuda", "threads", ON_GPU), ("mps", "threads", ON_GPU)):
         device = torch.device(kind)
         assert (place_of(device), most_side_by_side(device)) == (place, most)
-    monkeypatch.setattr("lab.many_seeds.cores", lambda: 16)
+    monkeypatch.setattr("lab.runs.many_seeds.cores", lambda: 16)
     assert [plan((0,), beside=n).pool.threads for n in (1, 3, 16)] == [16, 5, 1]
 
 
@@ -202,7 +202,7 @@ def test_data_that_are_not_there_fail_every_run(store: RunStore) -> None:
 
 
 def test_runs_are_alive_for_as_long_as_nothing_is_said(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.many_seeds.HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr("lab.runs.many_seeds.HEARTBEAT_SECONDS", 0.05)
     with closing(train_seeds(store, plan((0, 1, 2), ENDLESS), "threads")) as saying:
         run, _ = next(saying)
         before = [each.heartbeat or 0.0 for each in store.seed_group(run.seed_group)]
@@ -245,7 +245,7 @@ def test_ctrl_c_ends_the_processes_and_interrupts_the_runs(store: RunStore, tmp_
 
 
 def test_a_group_is_one_row_with_mean_and_deviation_and_single_runs_look_as_before(store: RunStore) -> None:
-    table = AppTest.from_string("from lab.train.run_table import run_table\nrun_table()")
+    table = AppTest.from_string("from lab.experiment.train.run_table import run_table\nrun_table()")
 
     def submit(seed: int, group: str, accuracies: list[float], status: Ending | None = "finished") -> None:
         run = store.submit(

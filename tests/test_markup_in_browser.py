@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from core.drawn_digit import prepare
-from core.embedded_digits import embedded_digits
-from core.link import to_code
-from core.spec import Architecture
-from lab.draw.handwriting import Handwriting
-from lab.runs import RunStore
-from lab.words import JOINER
+from core.architecture.link import to_code
+from core.architecture.spec import Architecture
+from core.data.drawn_digit import prepare
+from core.data.embedded_digits import embedded_digits
+from lab.classroom.handwriting import Handwriting
+from lab.runs.store import RunStore
+from lab.ui.words import JOINER
 from tests.app_server import Server, browsing, serving, settled, wait_until
 from tests.made_runs import made_run, save_weights
 from tests.tiny import TINY

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import mnist
+from core.data import mnist
+from core.data.mnist import EMBEDDED, best_present, is_present, load, load_split
 from core.errors import DataError
-from core.mnist import EMBEDDED, best_present, is_present, load, load_split
 
 STEMS = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
@@ -44,7 +44,7 @@ def test_mnist_has_the_counts_and_the_first_labels_that_are_known(mnist_raw: Pat
 
 
 def test_mnist_is_what_torchvision_reads(mnist_raw: Path, tmp_path: Path) -> None:
-    from core.vision import torchvision
+    from core.data.vision import torchvision
 
     split, reads = load_split("MNIST", "test"), torchvision.datasets.mnist
     for stem, read, ours in (
@@ -192,7 +192,7 @@ def test_where_there_is_no_mnist_the_embedded_digits_stand_in(tmp_path: Path, mo
 # ----------------------------------------------------------------------------------------------------- and these tests
 
 TESTS = """
-from core.mnist import is_present
+from core.data.mnist import is_present
 
 def test_that_says_nothing():
     assert not is_present("MNIST")

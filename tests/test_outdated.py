@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from core import catalogue
-from core.recipe import Recipe
-from core.study import Study, write_study
-from lab import studies
-from lab.studies import EARLIER, alike, clean_answers, outdated, outdated_mark, outdated_words, reading_of
-from lab.study_tables import comparison_table, earlier_recipes, ladder_table
+from core.analysis.study import Study, write_study
+from core.ladder import catalogue
+from core.training.recipe import Recipe
+from lab.studies import results as studies
+from lab.studies.results import EARLIER, alike, clean_answers, outdated, outdated_mark, outdated_words, reading_of
+from lab.studies.tables import comparison_table, earlier_recipes, ladder_table
 from tests.test_learn_pages import opened, said
 from tests.test_study_figures import made_up
 

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from lab import pace
-from lab.pace import in_turn
+from lab.server import pace
+from lab.server.pace import in_turn
 
 
 def test_what_many_threads_do_in_turn_never_overlaps() -> None:

@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from core import checkpoint
+from core.checkpoints import checkpoint
+from core.checkpoints.files import replace_bytes, replace_text
 from core.errors import CheckpointError, RunError
-from core.files import replace_bytes, replace_text
-from core.network import build
-from lab.runs import BatchRow, RunStore
-from lab.training_run import RESUME, load_state
+from core.training.network import build
+from lab.runs.order import RESUME, load_state
+from lab.runs.store import BatchRow, RunStore
 from tests.test_checkpoint import card as made_card
 from tests.tiny import TINY, same
 

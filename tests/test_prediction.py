@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from core.diagnosis import Kind
+from core.analysis.diagnosis import Kind
+from core.analysis.prediction import Prediction, answers, prediction_from_json, prediction_to_json
 from core.errors import PredictionError
-from core.prediction import Prediction, answers, prediction_from_json, prediction_to_json
 
 FITS = st.sampled_from(["overfits", "underfits", "neither", None])
 SIDES = st.sampled_from(["better", "worse", "no difference", None])
@@ -80,7 +80,7 @@ def test_a_run_whose_rate_did_not_fit_tells_nothing_of_its_fit_unless_it_overfit
 def _page() -> None:
     import streamlit as st
 
-    from lab.nickname import nickname, nickname_field
+    from lab.ui.nickname import nickname, nickname_field
 
     nickname_field()
     st.write(f"I am {nickname()!r}.")

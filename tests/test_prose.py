@@ -15,20 +15,20 @@ from pathlib import Path
 
 import pytest
 
-from core import catalogue, choices
-from core.catalogue import EXTRAS, LADDER, LINEAGES, OURS, OWN, RELATIVES, STEPS, CleanComparison, Step, by_slug
-from core.challenge import MAX_PARAMETERS
-from core.choices import attempts, beside, choice_words, goal_words, log_words, seeds_apart, tried
-from core.difference import difference
+from core.architecture.difference import difference
+from core.architecture.spec import Dropout
+from core.architecture.trace import classifier
 from core.errors import CheckpointError
-from core.recipe import Recipe
-from core.recipe_difference import recipe_differences
-from core.spec import Dropout
-from core.trace import classifier
-from lab.lessons import LESSONS
-from lab.shelf import SHIPPED
-from lab.studies import studies
-from lab.study_tables import END, README, START
+from core.ladder import catalogue, choices
+from core.ladder.catalogue import EXTRAS, LADDER, LINEAGES, OURS, OWN, RELATIVES, STEPS, CleanComparison, Step, by_slug
+from core.ladder.challenge import MAX_PARAMETERS
+from core.ladder.choices import attempts, beside, choice_words, goal_words, log_words, seeds_apart, tried
+from core.training.recipe import Recipe
+from core.training.recipe_difference import recipe_differences
+from lab.learn.lessons import LESSONS
+from lab.studies.results import studies
+from lab.studies.shelf import SHIPPED
+from lab.studies.tables import END, README, START
 
 LOG = json.loads((SHIPPED / "choices" / "log.json").read_text(encoding="utf-8"))
 EVERYTHING = (*LADDER, *EXTRAS)

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.__main__ import main
-from lab.prune import DAY_SECONDS, ENDED, due, prune
-from lab.runs import Run, RunStore
+from lab.runs.prune import DAY_SECONDS, ENDED, due, prune
+from lab.runs.store import Run, RunStore
 from lab.settings import Settings, settings
 from tests.made_runs import made_run
 

@@ -14,11 +14,11 @@ import torch
 from hypothesis import given, settings
 from torch import nn
 
-from core.catalogue import STEPS, Step, by_slug
-from core.network import build
-from core.pytorch_code import pytorch_code
-from core.spec import Architecture, BatchNorm, Conv, Dropout, Flatten, GlobalAvgPool, ReLU
-from core.trace import trace
+from core.architecture.pytorch_code import pytorch_code
+from core.architecture.spec import Architecture, BatchNorm, Conv, Dropout, Flatten, GlobalAvgPool, ReLU
+from core.architecture.trace import trace
+from core.ladder.catalogue import STEPS, Step, by_slug
+from core.training.network import build
 from tests.random_architectures import architectures
 
 

@@ -11,8 +11,8 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from core.network import build
-from core.range_test import (
+from core.training.network import build
+from core.training.range_test import (
     BEGINS_TOO_HIGH,
     DIVERGED,
     ENDS_TOO_LOW,
@@ -27,7 +27,7 @@ from core.range_test import (
     recommended,
     summarise,
 )
-from core.recipe import SGD, RangeTest, Recipe
+from core.training.recipe import SGD, RangeTest, Recipe
 from tests.tiny import PLAIN, TINY, tiny_data
 
 SETTINGS = RangeTest(start=1e-4, end=1.0, iterations=100)

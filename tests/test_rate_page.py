@@ -10,21 +10,21 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import catalogue
-from core.history import EpochRecord, RateChange
-from core.link import to_code
-from core.mnist import EMBEDDED
-from core.prediction import Prediction, prediction_from_json, prediction_to_json
-from core.range_test import RangePoint, Suggestion, rate_of, summarise
-from core.recipe import RangeTest, Recipe, recipe_from_json, recipe_to_json
-from core.spec import Architecture, architecture_to_json
-from core.trace import classifier
-from lab.rate import figures as rate_figures
-from lab.rate import view as rate_page
-from lab.runs import BatchRow, Kind, Run, RunStore
-from lab.train import diagnosis as diagnosis_view
-from lab.train.run_controls import rate_asked_for
-from lab.worker import Worker
+from core.analysis.prediction import Prediction, prediction_from_json, prediction_to_json
+from core.architecture.link import to_code
+from core.architecture.spec import Architecture, architecture_to_json
+from core.architecture.trace import classifier
+from core.data.mnist import EMBEDDED
+from core.ladder import catalogue
+from core.training.history import EpochRecord, RateChange
+from core.training.range_test import RangePoint, Suggestion, rate_of, summarise
+from core.training.recipe import RangeTest, Recipe, recipe_from_json, recipe_to_json
+from lab.experiment.rate import figures as rate_figures
+from lab.experiment.rate import view as rate_page
+from lab.experiment.train import diagnosis as diagnosis_view
+from lab.experiment.train.run_controls import rate_asked_for
+from lab.runs.store import BatchRow, Kind, Run, RunStore
+from lab.runs.worker import Worker
 from tests.test_learn_pages import opened, said
 from tests.tiny import TINY
 

@@ -13,25 +13,26 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-import core.training
-from core import checkpoint
-from core.card import read_card, write_card
+import core.training.loop
+from core.analysis.study import SeedRun, Study, read_study, write_study
+from core.architecture.spec import Architecture, architecture_from_dict, architecture_to_json
+from core.checkpoints import checkpoint
+from core.checkpoints.card import read_card, write_card
+from core.checkpoints.files import replace_text
+from core.data.mnist import EMBEDDED
 from core.errors import CheckpointError, TrainingError
-from core.files import replace_text
-from core.history import MOST_LOSS, EpochRecord, RateChange
-from core.mnist import EMBEDDED
-from core.network import build
-from core.range_test import RangeTestResult, Suggestion
-from core.recipe import SGD, RangeTest, Recipe, recipe_from_dict, recipe_to_json
 from core.record import range_of
-from core.spec import Architecture, architecture_from_dict, architecture_to_json
-from core.study import SeedRun, Study, read_study, write_study
-from core.training import EpochEnd, RateFound, train
-from lab import shelf, studies
+from core.training.history import MOST_LOSS, EpochRecord, RateChange
+from core.training.loop import EpochEnd, RateFound, train
+from core.training.network import build
+from core.training.range_test import RangeTestResult, Suggestion
+from core.training.recipe import SGD, RangeTest, Recipe, recipe_from_dict, recipe_to_json
 from lab.__main__ import main
-from lab.runs import MOST_RATE_FACTOR, RunStore
-from lab.training_run import Order, carry_out
-from lab.worker import Worker
+from lab.runs.order import Order, carry_out
+from lab.runs.store import MOST_RATE_FACTOR, RunStore
+from lab.runs.worker import Worker
+from lab.studies import results as studies
+from lab.studies import shelf
 from tests.made_runs import made_run, save_weights
 from tests.test_checkpoint import card
 from tests.test_learn_pages import opened, said
@@ -144,7 +145,7 @@ def test_a_rate_changed_by_hand_as_far_as_can_be_is_readable(folder: Path) -> No
 
 def test_a_rate_that_the_range_test_finds_is_one_that_a_recipe_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
     tenth = Suggestion("minimum/10", RATES.least / 10, "", at_edge=True)
-    monkeypatch.setattr(core.training, "range_test", lambda *_: RangeTestResult((), (tenth,), False, ""))
+    monkeypatch.setattr(core.training.loop, "range_test", lambda *_: RangeTestResult((), (tenth,), False, ""))
     found = next(train(build(PLAIN, 1), tiny_data(), Recipe(range_test=RangeTest(pick="minimum/10"))))
     assert isinstance(found, RateFound)
     assert found.learning_rate == RATES.least

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch.optim import lr_scheduler
 
 from core.errors import RecipeError
-from core.recipe import (
+from core.training.recipe import (
     SGD,
     Adam,
     AdamW,

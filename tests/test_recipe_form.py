@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import catalogue
-from core.recipe import MOST_STRENGTH, Augmentation, Jitter, Recipe, check_recipe
+from core.ladder import catalogue
 from core.record import Range, range_of
-from lab.train.recipe_form import TO_BEGIN_WITH
+from core.training.recipe import MOST_STRENGTH, Augmentation, Jitter, Recipe, check_recipe
+from lab.experiment.train.recipe_form import TO_BEGIN_WITH
 
 KINDS = "recipe-augmentation"
 
@@ -21,8 +21,8 @@ def drawn(written: Recipe) -> AppTest:
     def page(written: object) -> None:  # all that it needs it imports: it runs as a script of its own
         import streamlit as st
 
-        from core.recipe import Recipe
-        from lab.train.recipe_form import recipe_form
+        from core.training.recipe import Recipe
+        from lab.experiment.train.recipe_form import recipe_form
 
         assert isinstance(written, Recipe)
         st.session_state.filled = recipe_form(written, "recipe")

@@ -9,14 +9,14 @@ from typing import get_args
 import pytest
 import torch
 
-from core import catalogue
-from core import recipe as recipes
-from core.augment import draw, in_whole_pixels
-from core.recipe import Adam, Augmentation, Jitter, RangeTest, Recipe
-from core.recipe_difference import recipe_differences, recipe_fields
-from core.recipe_words import augmentation_words, corner_shift, recipe_words, value_words
+from core.ladder import catalogue
+from core.training import recipe as recipes
+from core.training.augment import draw, in_whole_pixels
+from core.training.recipe import Adam, Augmentation, Jitter, RangeTest, Recipe
+from core.training.recipe_difference import recipe_differences, recipe_fields
+from core.training.recipe_words import augmentation_words, corner_shift, recipe_words, value_words
 from core.words import loss_words, plural
-from lab.train.recipe_form import CHOICES
+from lab.experiment.train.recipe_form import CHOICES
 
 IDENTIFIER = re.compile(r"[a-z0-9]+_[a-z0-9_]+|\b(?:fp32|tf32|bf16|Ema|ema)\b")
 KINDS = (*get_args(recipes.Schedule), *get_args(recipes.Optimizer))

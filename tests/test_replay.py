@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-import core.training
-from core.network import build
-from core.recipe import SGD, Adam, AdamW, Augmentation, Jitter, LinearToZero, Recipe
-from core.replay import WARM_UP, Replayed
-from core.training import EpochEnd, make_optimizer, set_rate, train
+import core.training.loop
+from core.training.loop import EpochEnd, make_optimizer, set_rate, train
+from core.training.network import build
+from core.training.recipe import SGD, Adam, AdamW, Augmentation, Jitter, LinearToZero, Recipe
+from core.training.replay import WARM_UP, Replayed
 from tests.tiny import TINY, same, tiny_data, trained
 
 CPU = torch.device("cpu")
@@ -74,7 +74,7 @@ def test_each_shape_is_recorded_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_run_with_fixed_tensors_is_the_run_without(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Repeated, "recorded", 0)
     weights, ends = trained(RECIPE, tiny_data())  # batches of 40, 40, 40 and 30
-    monkeypatch.setattr(core.training, "Replayed", Repeated)
+    monkeypatch.setattr(core.training.loop, "Replayed", Repeated)
     repeated_weights, repeated_ends = trained(RECIPE, tiny_data())
     assert Repeated.recorded == 2  # the whole batches' and the last one's
     assert same(weights, repeated_weights)
@@ -85,7 +85,7 @@ def test_where_nothing_can_be_recorded_it_says_why_and_goes_on(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     weights, _ = trained(RECIPE, tiny_data())
-    monkeypatch.setattr(core.training, "Replayed", Refusing)
+    monkeypatch.setattr(core.training.loop, "Replayed", Refusing)
     unrecorded_weights, _ = trained(RECIPE, tiny_data())
     assert same(weights, unrecorded_weights)
     assert [record.getMessage() for record in caplog.records] == [
@@ -131,7 +131,7 @@ def test_on_a_gpu_a_recorded_run_is_the_run_itself(
     recipe, data = replace(RECIPE, optimizer=settings), on_gpu()
     results = []
     for warm_up in (WARM_UP, 10**9):
-        monkeypatch.setattr(core.replay, "WARM_UP", warm_up)
+        monkeypatch.setattr(core.training.replay, "WARM_UP", warm_up)
         network = build(TINY, 1).cuda()
         ends = [event for event in train(network, data, recipe) if isinstance(event, EpochEnd)]
         results.append((torch.cat([each.detach().flatten() for each in network.parameters()]), ends[-1].record))
@@ -146,7 +146,7 @@ def test_on_a_gpu_iterations_are_recorded(caplog: pytest.LogCaptureFixture) -> N
     assert not caplog.records
 
 
-def on_gpu() -> core.training.Resident:
+def on_gpu() -> core.training.loop.Resident:
     data = tiny_data()
     parts = {
         name: replace(split, images=split.images.cuda(), labels=split.labels.cuda())

@@ -17,19 +17,19 @@ from xml.etree import ElementTree
 import pytest
 from playwright.sync_api import sync_playwright
 
-from core import catalogue
-from core.card import card_from_dict
-from core.mnist import EMBEDDED
-from core.prediction import Prediction, prediction_to_json
-from core.trace import classifier
-from lab.axes import accuracy_at
-from lab.compare.entries import find
-from lab.compare.figures import QUANTITIES, Look, Shown, lettered, line
-from lab.report.document import figures_csv, report_html, report_name
-from lab.report.figures import axis_of, chart
-from lab.runs import RunStore, lab_home
-from lab.spreadsheet import safe_cell
-from lab.train.diagnosis import findings_of
+from core.analysis.prediction import Prediction, prediction_to_json
+from core.architecture.trace import classifier
+from core.checkpoints.card import card_from_dict
+from core.data.mnist import EMBEDDED
+from core.ladder import catalogue
+from core.spreadsheet import safe_cell
+from lab.experiment.compare.entries import find
+from lab.experiment.compare.figures import QUANTITIES, Look, Shown, lettered, line
+from lab.experiment.report.document import figures_csv, report_html, report_name
+from lab.experiment.report.figures import axis_of, chart
+from lab.experiment.train.diagnosis import findings_of
+from lab.runs.store import RunStore, lab_home
+from lab.ui.axes import accuracy_at
 from tests.app_server import CHROMIUM_ARGUMENTS
 from tests.made_runs import history, made_run, save_weights
 from tests.test_learn_pages import opened

@@ -10,20 +10,20 @@ import torch
 from filelock import FileLock
 from safetensors.torch import load_file
 
-from core.card import read_card
-from core.checkpoint import load, normalisation_of
+from core.analysis.evaluation import evaluate
+from core.analysis.study import read_study, summary
+from core.checkpoints.card import read_card
+from core.checkpoints.checkpoint import load, normalisation_of
+from core.data.mnist import load as load_data
 from core.errors import CheckpointError, LabError, SpecError
-from core.evaluation import evaluate
-from core.mnist import load as load_data
-from core.recipe import Recipe
-from core.resident import examples
-from core.study import read_study, summary
-from lab import reproduce as study
-from lab.many_seeds import Pool
-from lab.reproduce import Subject, folder_of, reproduce, subjects, unfinished
-from lab.runs import lab_home
-from lab.studies import in_words, studies
-from lab.study_tables import END, START, rewrite, written
+from core.training.recipe import Recipe
+from core.training.resident import examples
+from lab.runs.many_seeds import Pool
+from lab.runs.store import lab_home
+from lab.studies import reproduce as study
+from lab.studies.reproduce import Subject, folder_of, reproduce, subjects, unfinished
+from lab.studies.results import in_words, studies
+from lab.studies.tables import END, START, rewrite, written
 from tests.tiny import PLAIN, TINY
 
 CPU = torch.device("cpu")
@@ -35,11 +35,11 @@ VARIANT = Subject("tiny-variant", "", TINY, Recipe(epochs=2, batch_size=32, lear
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A shelf of the test's own, and threads in place of processes, on the embedded digits."""
     folder = tmp_path / "checkpoints"
-    monkeypatch.setattr("lab.reproduce.SHIPPED", folder)
-    monkeypatch.setattr("lab.reproduce.path_of", lambda name: folder / "studies" / f"{name}.json")
+    monkeypatch.setattr("lab.studies.reproduce.SHIPPED", folder)
+    monkeypatch.setattr("lab.studies.reproduce.path_of", lambda name: folder / "studies" / f"{name}.json")
     real = study.carry_out_all
     monkeypatch.setattr(
-        "lab.reproduce.carry_out_all",
+        "lab.studies.reproduce.carry_out_all",
         lambda pool, orders, stop: real(
             Pool("embedded digits", pool.device, pool.side_by_side), orders, stop, "threads"
         ),
@@ -87,7 +87,7 @@ def test_a_median_whose_weights_are_gone_is_trained_again(shelf: Path) -> None:
 def test_a_large_network_ships_in_half_precision_and_its_card_says_what_the_halved_weights_do(
     shelf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lab.reproduce.HALVED", 1)
+    monkeypatch.setattr("lab.studies.reproduce.HALVED", 1)
     said: list[str] = []
     reproduce([SUBJECT], CPU, 1, (1,), said.append)
     stored = load_file(shelf / "tiny-step.safetensors")

@@ -11,16 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from core.checkpoint import load, normalisation_of
-from core.distortion import accuracy, distorted, embedded_accuracy, homographies, subset
-from core.embedded_digits import embedded_digits
-from core.errors import CheckpointError
-from core.evaluation import predict
-from core.mnist import load_split
-from core.proportion import standard_error
-from core.recipe import Augmentation, Jitter
-from core.resident import examples
-from core.robustness import (
+from core.analysis.distortion import accuracy, distorted, embedded_accuracy, homographies, subset
+from core.analysis.evaluation import predict
+from core.analysis.proportion import standard_error
+from core.analysis.robustness import (
     DISTORTIONS,
     IMAGES,
     NEUTRAL,
@@ -30,10 +24,17 @@ from core.robustness import (
     read_robustness,
     write_robustness,
 )
-from core.vision import torchvision
-from lab import robustness_table, shelf
-from lab.mistakes import robustness as robustness_view
-from lab.robustness_table import measure_shipped, table
+from core.checkpoints.checkpoint import load, normalisation_of
+from core.data.embedded_digits import embedded_digits
+from core.data.mnist import load_split
+from core.data.vision import torchvision
+from core.errors import CheckpointError
+from core.training.recipe import Augmentation, Jitter
+from core.training.resident import examples
+from lab.studies import robustness as robustness_table
+from lab.studies import shelf
+from lab.studies.robustness import measure_shipped, table
+from lab.use.mistakes import robustness as robustness_view
 from tests import tiny  # noqa: F401  (one thread)
 from tests.test_learn_pages import opened, said
 from tests.test_use_pages import save

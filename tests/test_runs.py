@@ -18,12 +18,13 @@ from pathlib import Path
 import pytest
 
 from core.errors import RunError
-from core.history import EpochRecord, RateChange
-from lab import jobs, runs
-from lab.expectation import expected
-from lab.machine import Machine, write_machine
-from lab.person import MACHINE
-from lab.runs import (
+from core.training.history import EpochRecord, RateChange
+from lab.runs import actions as jobs
+from lab.runs import store as runs
+from lab.runs.expectation import expected
+from lab.runs.machine import Machine, write_machine
+from lab.runs.person import MACHINE
+from lab.runs.store import (
     MOST_LOST,
     BatchRow,
     Control,
@@ -901,7 +902,7 @@ def test_the_home_is_lab_home_or_the_repositorys(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("LAB_HOME", str(tmp_path))
     assert lab_home() == tmp_path
     monkeypatch.delenv("LAB_HOME")
-    assert lab_home() == Path(runs.__file__).parents[1] / "checkpoints" / "runs"
+    assert lab_home() == Path(runs.__file__).parents[2] / "checkpoints" / "runs"
 
 
 def test_the_log_and_foreign_keys_are_on_and_the_version_is_in_the_file(store: RunStore) -> None:

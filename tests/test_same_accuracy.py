@@ -15,14 +15,14 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from core import catalogue
-from core.augment import augment
-from core.mnist import load
-from core.network import build
-from core.recipe import Constant, Recipe
-from core.resident import Examples, Resident, grey, normalised, resident
-from core.training import EpochEnd, train
-from lab.bench import with_torchs_dropout
+from core.data.mnist import load
+from core.ladder import catalogue
+from core.training.augment import augment
+from core.training.loop import EpochEnd, train
+from core.training.network import build
+from core.training.recipe import Constant, Recipe
+from core.training.resident import Examples, Resident, grey, normalised, resident
+from lab.studies.bench import with_torchs_dropout
 
 SLUG = "a2-final-7758"
 SEEDS = range(1, 6)

@@ -23,11 +23,11 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
-from lab.headers import SAFE, is_own_name, is_own_page
+from lab.server.headers import SAFE, is_own_name, is_own_page
 from lab.settings import PREFIX, Settings
 from tests.app_server import ROOT, Server, serving
 
-SERVING = ROOT / "lab" / "serving"
+SERVING = ROOT / "lab" / "server" / "serving"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core import checkpoint
-from core.card import read_card
-from core.network import build
-from core.trace import classifier
-from lab import shelf
-from lab.machine import Machine, write_machine
+from core.architecture.trace import classifier
+from core.checkpoints import checkpoint
+from core.checkpoints.card import read_card
+from core.training.network import build
+from lab.runs.machine import Machine, write_machine
+from lab.studies import shelf
 from tests.tiny import TINY
 
 

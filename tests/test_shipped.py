@@ -11,19 +11,19 @@ import pytest
 import torch
 from PIL import Image
 
-from core import catalogue
-from core.checkpoint import load, normalisation_of
-from core.drawn_digit import prepare
-from core.evaluation import log_probabilities, predict
-from core.mnist import load_split
-from core.recipe_difference import recipe_differences
-from core.resident import examples
-from core.study import Study, median_run
-from lab.reproduce import subjects
-from lab.shelf import SHIPPED as SHELF
-from lab.shelf import Shelved, shipped
-from lab.studies import outdated_mark, studies, study_of
-from lab.study_tables import README, written
+from core.analysis.evaluation import log_probabilities, predict
+from core.analysis.study import Study, median_run
+from core.checkpoints.checkpoint import load, normalisation_of
+from core.data.drawn_digit import prepare
+from core.data.mnist import load_split
+from core.ladder import catalogue
+from core.training.recipe_difference import recipe_differences
+from core.training.resident import examples
+from lab.studies.reproduce import subjects
+from lab.studies.results import outdated_mark, studies, study_of
+from lab.studies.shelf import SHIPPED as SHELF
+from lab.studies.shelf import Shelved, shipped
+from lab.studies.tables import README, written
 from tests.test_drawn_digit import on_canvas
 
 SHIPPED = shipped()

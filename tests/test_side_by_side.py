@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from lab import jobs
 from lab.__main__ import main
-from lab.machine import Machine, read_side_by_side, write_machine, write_side_by_side
-from lab.many_seeds import cores
-from lab.runs import RunStore
+from lab.runs import actions as jobs
+from lab.runs.machine import Machine, read_side_by_side, write_machine, write_side_by_side
+from lab.runs.many_seeds import cores
+from lab.runs.side_by_side import Together, best_of, candidates
+from lab.runs.store import RunStore
 from lab.settings import Settings
-from lab.side_by_side import Together, best_of, candidates
 
 pytestmark = pytest.mark.own_data
 

@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import LabError, RecipeError, SpecError
-from core.recipe import recipe_from_json
-from core.spec import (
+from core.architecture.spec import (
     Architecture,
     AvgPool,
     BatchNorm,
@@ -26,7 +24,9 @@ from core.spec import (
     architecture_to_json,
     describe,
 )
-from core.trace import classifier
+from core.architecture.trace import classifier
+from core.errors import LabError, RecipeError, SpecError
+from core.training.recipe import recipe_from_json
 from tests.random_architectures import architectures
 
 THE_ISSUE = """{"name": "mine", "input": [1, 28, 28], "ops": [{"op": "Conv", "out_channels": 8, "kernel_size": 3},

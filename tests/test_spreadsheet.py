@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.history import EpochRecord
-from lab.spreadsheet import EPOCH_COLUMNS, csv_text, epoch_cells, safe_cell
-from lab.train.run_panel import csv_of
+from core.spreadsheet import EPOCH_COLUMNS, csv_text, epoch_cells, safe_cell
+from core.training.history import EpochRecord
+from lab.experiment.train.run_panel import csv_of
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -56,7 +56,7 @@ def test_every_csv_of_the_lab_is_written_there() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute) and node.attr in ("writer", "DictWriter", "to_csv")
     ]
-    assert set(writers) == {"lab/spreadsheet.py"}
+    assert set(writers) == {"core/spreadsheet.py"}
 
 
 def test_epochs_count_from_1_as_on_the_pages() -> None:

@@ -10,10 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import catalogue
-from core.errors import CheckpointError
-from core.history import EpochRecord
-from core.study import (
+from core.analysis.study import (
     SeedRun,
     Study,
     epoch_means,
@@ -24,6 +21,9 @@ from core.study import (
     summary,
     write_study,
 )
+from core.errors import CheckpointError
+from core.ladder import catalogue
+from core.training.history import EpochRecord
 
 STEP = catalogue.by_slug("c3-batchnorm-7448")
 

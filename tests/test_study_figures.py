@@ -7,14 +7,16 @@ from dataclasses import replace
 import plotly.graph_objects as go
 import pytest
 
-from core import catalogue, evidence
-from core.evidence import Evidence
-from core.history import EpochRecord
-from core.study import SeedRun, Study, Summary
-from lab import figures, studies
-from lab.axes import accuracy_at
-from lab.figures import LadderPoint
-from lab.widgets import provenance
+from core.analysis import evidence
+from core.analysis.evidence import Evidence
+from core.analysis.study import SeedRun, Study, Summary
+from core.ladder import catalogue
+from core.training.history import EpochRecord
+from lab.studies import results as studies
+from lab.ui import figures
+from lab.ui.axes import accuracy_at
+from lab.ui.figures import LadderPoint
+from lab.ui.widgets import provenance
 
 
 def made_up(seed: int, *accuracies: float) -> SeedRun:

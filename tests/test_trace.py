@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from core.architecture.receptive_field import extent, pixels_inside
+from core.architecture.spec import Architecture, AvgPool, Conv, Flatten, GlobalAvgPool, Linear, LogSoftmax, MaxPool
+from core.architecture.trace import classifier, trace
 from core.errors import SpecError
-from core.network import build
-from core.receptive_field import extent, pixels_inside
-from core.spec import Architecture, AvgPool, Conv, Flatten, GlobalAvgPool, Linear, LogSoftmax, MaxPool
-from core.trace import classifier, trace
+from core.training.network import build
 from tests.random_architectures import architectures
 
 # ------------------------------------------------------------------------------------------------------- against torch

@@ -17,16 +17,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from core import catalogue
-from core.averaging import Average
-from core.dropout import Dropout
-from core.embedded_digits import embedded_digits
+from core.analysis.evaluation import evaluate
+from core.architecture.spec import Architecture, BatchNorm, Conv, Flatten, GlobalAvgPool, Linear, LogSoftmax
+from core.architecture.spec import Dropout as DropoutOp
+from core.data.embedded_digits import embedded_digits
+from core.data.mnist import EMBEDDED, Dataset, Split, load
 from core.errors import DeviceError, TrainingError
-from core.evaluation import evaluate
-from core.history import EpochRecord
-from core.mnist import EMBEDDED, Dataset, Split, load
-from core.network import build
-from core.recipe import (
+from core.ladder import catalogue
+from core.training.averaging import Average
+from core.training.dropout import Dropout
+from core.training.history import EpochRecord
+from core.training.loop import EpochEnd, Points, RateFound, State, first_images, loss_of, sample, train
+from core.training.network import build
+from core.training.recipe import (
     SGD,
     Adam,
     AdamW,
@@ -42,10 +45,7 @@ from core.recipe import (
     plateau_rate,
     rate_at,
 )
-from core.resident import available_devices, choose_device, grey, normalised, resident
-from core.spec import Architecture, BatchNorm, Conv, Flatten, GlobalAvgPool, Linear, LogSoftmax
-from core.spec import Dropout as DropoutOp
-from core.training import EpochEnd, Points, RateFound, State, first_images, loss_of, sample, train
+from core.training.resident import available_devices, choose_device, grey, normalised, resident
 from tests.tiny import PLAIN, TINY, same, tiny_data, trained
 
 AUGMENTED = Augmentation(rotation=Jitter(10), translation=Jitter(0.1, 0.5), contrast=Jitter(0.2))
@@ -577,7 +577,7 @@ def test_the_training_splits_mean_and_deviation_are_exact_without_the_split_as_f
 
 
 def test_mnists_constants_are_those_of_its_training_images(mnist_raw: Path) -> None:
-    from core.mnist import load
+    from core.data.mnist import load
 
     dataset = load("MNIST")
     measured = resident(dataset, Recipe(normalisation="training_split"), torch.device("cpu")).normalisation

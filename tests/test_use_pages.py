@@ -16,22 +16,23 @@ import torch
 from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
 
-from core import checkpoint
-from core.card import Card
-from core.disputed import DISPUTED
-from core.drawn_digit import STAGES, centre
-from core.embedded_digits import embedded_digits
-from core.history import EpochRecord
-from core.mistakes import ORDERS, Predictions, confusion_matrix, mistakes
-from core.mnist import EMBEDDED, EMBEDDED_TEST, load_split
-from core.network import build
-from core.recipe import Recipe
-from core.trace import classifier
-from lab import figures, shelf
-from lab.draw.ensemble import vote_told
-from lab.draw.handwriting import Handwriting
-from lab.mistakes import gallery
-from lab.resources import one_thread
+from core.analysis.mistakes import ORDERS, Predictions, confusion_matrix, mistakes
+from core.architecture.trace import classifier
+from core.checkpoints import checkpoint
+from core.checkpoints.card import Card
+from core.data.disputed import DISPUTED
+from core.data.drawn_digit import STAGES, centre
+from core.data.embedded_digits import embedded_digits
+from core.data.mnist import EMBEDDED, EMBEDDED_TEST, load_split
+from core.training.history import EpochRecord
+from core.training.network import build
+from core.training.recipe import Recipe
+from lab.classroom.handwriting import Handwriting
+from lab.studies import shelf
+from lab.ui import figures
+from lab.ui.caches import one_thread
+from lab.use.draw.ensemble import vote_told
+from lab.use.mistakes import gallery
 from tests.test_learn_pages import metric, opened, said
 from tests.tiny import TINY
 

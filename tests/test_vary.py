@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from core.catalogue import STEPS, Step
-from core.spec import Architecture, BatchNorm, Conv, Dropout, Flatten, GlobalAvgPool, Linear, ReLU
-from core.trace import classifier, trace
-from core.vary import changes, dropout_of, has, vary
+from core.architecture.spec import Architecture, BatchNorm, Conv, Dropout, Flatten, GlobalAvgPool, Linear, ReLU
+from core.architecture.trace import classifier, trace
+from core.architecture.vary import changes, dropout_of, has, vary
+from core.ladder.catalogue import STEPS, Step
 
 PLAIN = Architecture("plain", (Conv(8, 3), ReLU(), Conv(16, 3), ReLU(), GlobalAvgPool(), Flatten(), Linear(10)))
 

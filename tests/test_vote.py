@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.disputed import DISPUTED
+from core.analysis.mistakes import mistakes
+from core.data.disputed import DISPUTED
+from core.data.mnist import EMBEDDED
 from core.errors import VoteError
-from core.mistakes import mistakes
-from core.mnist import EMBEDDED
-from lab.resources import rooms
-from lab.vote.game import MOST_ROOMS, MOST_ROUNDS, MOST_VOTERS, Question, Room, Rooms
+from lab.classroom.game import MOST_ROOMS, MOST_ROUNDS, MOST_VOTERS, Question, Room, Rooms
+from lab.ui.caches import rooms
 from tests.test_learn_pages import opened, said
 from tests.test_use_pages import answers, save
 

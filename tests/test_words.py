@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.words import JOINER, escaped, plotted
+from lab.ui.words import JOINER, escaped, plotted
 
 BEFORE_PUNCTUATION = re.compile(r"\\([!-/:-@\[-`{-~])")  # where CommonMark takes a backslash away
 

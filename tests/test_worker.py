@@ -17,23 +17,24 @@ from pathlib import Path
 import pytest
 import torch
 
-from core import catalogue, checkpoint
+from core.architecture.spec import Architecture, architecture_to_json
+from core.architecture.trace import classifier
+from core.checkpoints import checkpoint
+from core.data.mnist import EMBEDDED, load
 from core.errors import ClassError, RunError
-from core.mnist import EMBEDDED, load
-from core.recipe import SGD, Augmentation, Jitter, OneCycle, RangeTest, Recipe, recipe_to_json
-from core.resident import resident
-from core.spec import Architecture, architecture_to_json
-from core.trace import classifier
-from core.training import EpochEnd
-from lab import jobs
-from lab.expectation import expected
-from lab.jobs import STALE_SECONDS, is_alive, submit, tend
-from lab.machine import read_machine
-from lab.person import MACHINE, Person, may_change
-from lab.runs import Kind, Run, RunStore
+from core.ladder import catalogue
+from core.training.loop import EpochEnd
+from core.training.recipe import SGD, Augmentation, Jitter, OneCycle, RangeTest, Recipe, recipe_to_json
+from core.training.resident import resident
+from lab.runs import actions as jobs
+from lab.runs.actions import STALE_SECONDS, is_alive, submit, tend
+from lab.runs.expectation import expected
+from lab.runs.machine import read_machine
+from lab.runs.order import RESUME, Order, carry_out, load_state
+from lab.runs.person import MACHINE, Person, may_change
+from lab.runs.store import Kind, Run, RunStore
+from lab.runs.worker import Worker, load_resident
 from lab.settings import Settings
-from lab.training_run import RESUME, Order, carry_out, load_state
-from lab.worker import Worker, load_resident
 from tests.tiny import PLAIN, TINY, same
 
 pytestmark = pytest.mark.own_data
@@ -62,7 +63,7 @@ class Workers:
     def start(self, idle: float = 60) -> subprocess.Popen[str]:
         # One thread, as in this process: the weights are compared bit for bit.
         environment = os.environ | {"LAB_HOME": str(self.store.folder), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "lab.worker", "--device", "cpu", "--idle", str(idle)]
+        command = [sys.executable, "-m", "lab.runs.worker", "--device", "cpu", "--idle", str(idle)]
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
@@ -300,10 +301,10 @@ def test_after_an_unforeseen_error_a_worker_leaves_its_accelerator_for_a_fresh_o
     def breaks(*arguments: object) -> None:
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
-    monkeypatch.setattr("lab.worker.carry_out", breaks)
+    monkeypatch.setattr("lab.runs.worker.carry_out", breaks)
     worker.device = torch.device(device)
     monkeypatch.setattr(
-        "lab.worker.data_for", lambda name, recipe, asked: resident(load(name), recipe, torch.device("cpu"))
+        "lab.runs.worker.data_for", lambda name, recipe, asked: resident(load(name), recipe, torch.device("cpu"))
     )
     run = queued(store)
     store.claim(["cpu"], worker.id)
@@ -332,7 +333,7 @@ def test_what_the_range_test_found_is_there_before_the_training_ends_and_after_i
 def test_a_run_is_stopped_when_its_minutes_are_over_and_can_go_on(
     store: RunStore, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lab.carrier.settings", lambda: replace(Settings(), most_minutes=0.02))
+    monkeypatch.setattr("lab.runs.carrier.settings", lambda: replace(Settings(), most_minutes=0.02))
     run = queued(store, ENDLESS)
     worker.work(0.5)
     ended = store.get(run.id)
@@ -340,7 +341,7 @@ def test_a_run_is_stopped_when_its_minutes_are_over_and_can_go_on(
     assert store.batches(run.id), "it had trained until then"
     done = len(store.epochs(run.id))
     assert store.resume(run.id).status == "queued"
-    monkeypatch.setattr("lab.carrier.settings", lambda: Settings())
+    monkeypatch.setattr("lab.runs.carrier.settings", lambda: Settings())
     worker.leaving.clear()
     thread = threading.Thread(target=worker.work, args=(0.5,))
     thread.start()
@@ -406,7 +407,7 @@ def test_what_is_nobodys_is_anybodys_unless_there_is_a_teacher(
 ) -> None:
     run = queued(store)
     assert may_change(Person("ben"), run)
-    monkeypatch.setattr("lab.person.settings", lambda: Settings(class_passphrase="scrypt:..."))
+    monkeypatch.setattr("lab.runs.person.settings", lambda: Settings(class_passphrase="scrypt:..."))
     assert not may_change(Person("ben"), run)
     assert may_change(Person("ben", teacher=True), run)
     assert may_change(MACHINE, run)
@@ -455,4 +456,4 @@ def test_submitting_checks_everything_again_and_starts_one_worker(
     first, second = (submit(store, TINY, RECIPE, dataset=EMBEDDED, by=ADA) for _ in range(2))
     assert [expected(store)[run.id].turn.position for run in (first, second)] == [0, 1]
     assert len(launched) == 1  # the second finds the first still starting
-    assert launched[0][1:5] == ["-m", "lab.worker", "--device", "auto"]
+    assert launched[0][1:5] == ["-m", "lab.runs.worker", "--device", "auto"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from core.embedded_digits import embedded_digits
-from core.network import build
-from core.recipe import Recipe
-from core.resident import Examples, Normalisation, Resident
-from core.spec import Architecture, BatchNorm, Conv, Dropout, Flatten, GlobalAvgPool, Linear, MaxPool, ReLU
-from core.training import EpochEnd, train
+from core.architecture.spec import Architecture, BatchNorm, Conv, Dropout, Flatten, GlobalAvgPool, Linear, MaxPool, ReLU
+from core.data.embedded_digits import embedded_digits
+from core.training.loop import EpochEnd, train
+from core.training.network import build
+from core.training.recipe import Recipe
+from core.training.resident import Examples, Normalisation, Resident
 
 torch.set_num_threads(1)  # on a busy machine, the threads of so small a network wait for each other
 

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from core.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
 from core.errors import LabError
-from lab import frame
-from lab.board import view as board_view
-from lab.unreadable import list_studies
-from lab.words import show_error
+from core.ladder.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
+from lab.experiment.board import view as board_view
+from lab.ui import frame
+from lab.ui.unreadable import list_studies
+from lab.ui.words import show_error
 
 frame.heading(
     "The challenge board",

@@ -4,16 +4,17 @@ from dataclasses import replace
 
 import streamlit as st
 
+from core.architecture.trace import classifier
 from core.errors import LabError
-from core.recipe import check_recipe
-from core.trace import classifier
-from lab import frame, jobs
-from lab.owner import me
-from lab.rate import view as rate_page
-from lab.resources import dataset_here, store
-from lab.train.run_panel import run_panel
-from lab.widgets import headline
-from lab.words import show_error
+from core.training.recipe import check_recipe
+from lab.experiment.rate import view as rate_page
+from lab.experiment.train.run_panel import run_panel
+from lab.runs import actions as jobs
+from lab.ui import frame
+from lab.ui.caches import dataset_here, store
+from lab.ui.owner import me
+from lab.ui.widgets import headline
+from lab.ui.words import show_error
 
 frame.heading(
     "Learning rate", "Raise the rate batch by batch, see where the loss falls and where it breaks, and take one along."

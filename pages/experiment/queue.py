@@ -3,9 +3,9 @@
 import streamlit as st
 
 from core.errors import LabError
-from lab import frame
-from lab.classroom import queue_view, teacher
-from lab.words import show_error
+from lab.experiment.queue import view as queue_view
+from lab.ui import frame, teacher
+from lab.ui.words import show_error
 
 frame.heading(
     "The queue", "Who is under way, who waits, and when each is expected to start: everybody in turn, nobody twice."

@@ -2,25 +2,26 @@
 
 import streamlit as st
 
+from core.architecture.trace import classifier
+from core.data.mnist import DATASETS, DOWNLOAD_BYTES
 from core.errors import LabError
-from core.mnist import DATASETS, DOWNLOAD_BYTES
-from core.recipe import check_recipe
-from core.trace import classifier
-from lab import frame, jobs, widgets
-from lab.design.start import design_to_train
-from lab.machine import read_machine
-from lab.nickname import nickname_field
-from lab.owner import me
-from lab.resources import dataset_here, store
-from lab.runs import lab_home
-from lab.train.bounds_view import limits_of, tell
-from lab.train.diagnosis import held_against, reference_of
-from lab.train.prediction import prediction_form, prediction_text
-from lab.train.previews import before_a_run
-from lab.train.recipe_form import recipe_form, snapshots_toggle
-from lab.train.run_panel import adopt_step, form_of, run_panel
-from lab.train.run_table import run_table
-from lab.words import show_error
+from core.training.recipe import check_recipe
+from lab.experiment.design.start import design_to_train
+from lab.experiment.train.bounds_view import limits_of, tell
+from lab.experiment.train.diagnosis import held_against, reference_of
+from lab.experiment.train.prediction import prediction_form, prediction_text
+from lab.experiment.train.previews import before_a_run
+from lab.experiment.train.recipe_form import recipe_form, snapshots_toggle
+from lab.experiment.train.run_panel import adopt_step, form_of, run_panel
+from lab.experiment.train.run_table import run_table
+from lab.runs import actions as jobs
+from lab.runs.machine import read_machine
+from lab.runs.store import lab_home
+from lab.ui import frame, widgets
+from lab.ui.caches import dataset_here, store
+from lab.ui.nickname import nickname_field
+from lab.ui.owner import me
+from lab.ui.words import show_error
 
 frame.heading(
     "Train a network", "Take a step and its recipe, change what you like, start it, and watch what becomes of it."

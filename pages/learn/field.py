@@ -3,9 +3,9 @@
 import streamlit as st
 
 from core.errors import LabError
-from lab import frame
-from lab.field import view as field_page
-from lab.words import show_error
+from lab.learn.field import view as field_page
+from lab.ui import frame
+from lab.ui.words import show_error
 
 frame.heading(
     "The receptive field",

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from core import catalogue
-from core.challenge import LAST, TARGET_ACCURACY
-from lab import figures, frame
-from lab.studies import error_of_images, measured_studies
-from lab.unreadable import list_studies
-from lab.widgets import errata_table, ink, ladder_points, ladder_rows
+from core.ladder import catalogue
+from core.ladder.challenge import LAST, TARGET_ACCURACY
+from lab.studies.results import error_of_images, measured_studies
+from lab.ui import figures, frame
+from lab.ui.unreadable import list_studies
+from lab.ui.widgets import errata_table, ink, ladder_points, ladder_rows
 
 frame.heading(
     "The ladder",

@@ -2,15 +2,15 @@
 
 import streamlit as st
 
-from core import catalogue
+from core.architecture.link import to_code
+from core.architecture.pytorch_code import pytorch_code
+from core.architecture.trace import classifier
 from core.errors import LabError
-from core.link import to_code
-from core.pytorch_code import pytorch_code
-from core.trace import classifier
-from lab import frame, widgets
-from lab.shelf import shipped
-from lab.studies import run_of, study_of, summarised, why_unreadable
-from lab.words import escaped, show_error
+from core.ladder import catalogue
+from lab.studies.results import run_of, study_of, summarised, why_unreadable
+from lab.studies.shelf import shipped
+from lab.ui import frame, widgets
+from lab.ui.words import escaped, show_error
 
 frame.heading("A step of the ladder", "Pick a network, read what it costs and what it sees, and turn its knobs.")
 narrow, wide = st.columns([1, 3], gap="large")

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from lab import frame
-from lab.lessons import player as lesson_player
+from lab.learn.lessons import player as lesson_player
+from lab.ui import frame
 
 if st.query_params.get("lesson"):
     lesson_player.player()

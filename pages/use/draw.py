@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from lab import frame
-from lab.draw.pad import drawing_pad, make_ready
-from lab.mistakes import gallery
-from lab.resources import torch_warming
+from lab.ui import frame
+from lab.ui.caches import torch_warming
+from lab.use.draw.pad import drawing_pad, make_ready
+from lab.use.mistakes import gallery
 
 frame.heading(
     "Draw a digit", "Draw a digit and see what the network is given, and what it reads; then draw one that it does not."

@@ -3,13 +3,13 @@
 import streamlit as st
 
 from core.errors import LabError
-from lab import frame
-from lab.draw.handwriting import MOST
-from lab.draw.handwriting_view import scored, scores_view, set_gallery
-from lab.mistakes import gallery
-from lab.resources import handwriting
-from lab.unreadable import list_checkpoints
-from lab.words import show_error
+from lab.classroom.handwriting import MOST
+from lab.ui import frame
+from lab.ui.caches import handwriting
+from lab.ui.unreadable import list_checkpoints
+from lab.ui.words import show_error
+from lab.use.handwriting.view import scored, scores_view, set_gallery
+from lab.use.mistakes import gallery
 
 frame.heading(
     "Our handwriting",

@@ -4,12 +4,12 @@ import streamlit as st
 
 from core.errors import LabError
 from core.words import plural
-from lab import frame, unreadable, widgets
-from lab.inside import view as inside_view
-from lab.inside.snapshots import snapshots
-from lab.mistakes import gallery
-from lab.resources import torch_warming
-from lab.words import show_error
+from lab.ui import frame, unreadable, widgets
+from lab.ui.caches import torch_warming
+from lab.ui.words import show_error
+from lab.use.inside import view as inside_view
+from lab.use.inside.snapshots import snapshots
+from lab.use.mistakes import gallery
 
 frame.heading(
     "Look inside",

@@ -2,17 +2,17 @@
 
 import streamlit as st
 
+from core.analysis.mistakes import confusion_matrix, mistakes
+from core.architecture.trace import classifier
+from core.data.mnist import best_present
 from core.errors import LabError
-from core.mistakes import confusion_matrix, mistakes
-from core.mnist import best_present
-from core.trace import classifier
-from lab import frame, widgets
-from lab.mistakes import gallery
-from lab.mistakes.calibration import calibration_view
-from lab.mistakes.disagreement import disagreement
-from lab.mistakes.robustness import beyond
-from lab.resources import predictions, split
-from lab.words import show_error
+from lab.ui import frame, widgets
+from lab.ui.caches import predictions, split
+from lab.ui.words import show_error
+from lab.use.mistakes import gallery
+from lab.use.mistakes.calibration import calibration_view
+from lab.use.mistakes.disagreement import disagreement
+from lab.use.mistakes.robustness import beyond
 
 frame.heading(
     "Mistakes", "See which digits a network gets wrong, and how sure it was; start with those it hesitated over."

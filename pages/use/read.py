@@ -2,13 +2,13 @@
 
 import streamlit as st
 
+from core.analysis.mistakes import mistakes
 from core.errors import LabError
-from core.mistakes import mistakes
-from lab import frame
-from lab.mistakes import gallery
-from lab.resources import predictions, split
-from lab.vote import view as vote_view
-from lab.words import show_error
+from lab.ui import frame
+from lab.ui.caches import predictions, split
+from lab.ui.words import show_error
+from lab.use.mistakes import gallery
+from lab.use.vote import view as vote_view
 
 frame.heading(
     "What do you read?",

@@ -1,0 +1,1 @@
+"""What runs and weights show: mistakes, evidence, diagnosis."""

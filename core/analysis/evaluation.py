@@ -1,0 +1,61 @@
+"""What a network makes of a split: probabilities, loss and accuracy."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from core.analysis.mistakes import Predictions
+from core.training.network import lay_out
+from core.training.resident import Examples, Normalisation, grey, normalised
+
+BATCH = 1_000  # images evaluated at once: large enough to be fast, small enough for a laptop
+MOST_BYTES = 80e6  # of one op's output for all of them; of a network with wide maps, fewer images go at once
+
+
+@torch.no_grad()
+def log_probabilities(network: nn.Module, images: Tensor, normalisation: Normalisation) -> Tensor:
+    """(N, 10) for images (N, 28, 28) uint8, in evaluation mode; the network is left in the mode it was in."""
+    was_training = network.training
+    lay_out(network, images.device)
+    network.eval()
+    parts = [
+        F.log_softmax(network(normalised(grey(part), normalisation)), 1)
+        for part in images.split(images_at_once(network, images))
+    ]
+    network.train(was_training)
+    return torch.cat(parts)
+
+
+@torch.no_grad()
+def images_at_once(network: nn.Module, images: Tensor) -> int:
+    """How many of the images (N, 28, 28) a network in evaluation mode is given at once, by its widest map for one."""
+    if len(images) <= 1:
+        return BATCH
+    widest = 1
+
+    def see(_module: nn.Module, _given: object, output: Tensor) -> None:
+        nonlocal widest
+        widest = max(widest, output.numel())
+
+    handles = [module.register_forward_hook(see) for module in network.modules()]
+    try:
+        network(grey(images[:1]))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return max(1, min(BATCH, int(MOST_BYTES / (4 * widest))))
+
+
+def evaluate(network: nn.Module, examples: Examples, normalisation: Normalisation) -> tuple[float, float]:
+    """Mean cross-entropy and accuracy."""
+    scores = log_probabilities(network, examples.images, normalisation)
+    hits = (scores.argmax(1) == examples.labels).sum()
+    return F.nll_loss(scores, examples.labels).item(), hits.item() / len(examples)
+
+
+def predict(network: nn.Module, examples: Examples, normalisation: Normalisation) -> Predictions:
+    """The probabilities of every image, on the CPU."""
+    scores = log_probabilities(network, examples.images, normalisation)
+    return Predictions(scores.exp().cpu().numpy(), examples.labels.cpu().numpy())

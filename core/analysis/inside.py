@@ -1,0 +1,246 @@
+"""Inside a trained network: what each op puts out for a digit, one value worked out, and what the answer rests on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from core.analysis.evaluation import images_at_once, log_probabilities
+from core.architecture.spec import Architecture, Conv, ReLU, describe
+from core.architecture.trace import Layer, trace
+from core.errors import SpecError
+from core.training.resident import Normalisation, grey, normalised
+
+Pixels = NDArray[np.uint8]
+Values = NDArray[np.float32]
+Exact = NDArray[np.float64]
+
+MOST_OCCLUDED = 5e9  # multiply-adds of one occlusion map: about two seconds of a CPU
+STRIDES = (1, 2, 4)  # pixels between neighbouring squares, the finest first
+
+
+# ------------------------------------------------------------------------------------------------------- feature maps
+
+
+@torch.no_grad()
+def feature_maps(network: nn.Sequential, digit: Pixels, normalisation: Normalisation) -> list[Values]:
+    """What the network is given, (1, H, W), and then each op's output, (C, H, W) or (F,), in evaluation mode.
+
+    `digit`: (H, W), so that the output of op number i stands at i + 1.
+    """
+    was_training = network.training
+    network.eval()
+    values = normalised(grey(torch.tensor(digit[None])), normalisation)
+    found: list[Values] = [values[0].numpy()]
+    for module in network:
+        values = module(values)
+        found.append(values[0].contiguous().numpy().copy())
+    network.train(was_training)
+    return found
+
+
+def filters_of(network: nn.Sequential, index: int) -> Values:
+    """The kernels of op number `index`, (out, in / groups, k, k). Raises SpecError where that is no convolution."""
+    module = network[index]
+    if not isinstance(module, nn.Conv2d):
+        raise SpecError(f"op {index} {type(module).__name__}: only a convolution has filters")
+    weights: Values = module.weight.detach().contiguous().numpy()
+    return weights
+
+
+# ------------------------------------------------------------------------------------------------ one value worked out
+
+
+@dataclass(frozen=True)
+class PixelArithmetic:
+    """One value of a convolution's output: the sum of patch times kernel over the input channels, and the bias."""
+
+    layer: Layer
+    channel: int  # of the output
+    row: int
+    column: int
+    inputs: tuple[int, ...]  # the input channels that the output channel looks at: all, unless there are groups
+    patches: Exact  # (inputs, k, k), 0 where the window lies in the padding
+    padded: NDArray[np.bool_]  # (k, k), where it does
+    kernels: Exact  # (inputs, k, k)
+    bias: float  # 0 for a convolution without one
+    network_value: float  # what the network itself puts out there
+
+    @property
+    def products(self) -> Exact:
+        """(inputs, k, k)"""
+        return self.patches * self.kernels
+
+    @property
+    def sums(self) -> Exact:
+        """(inputs,) what each input channel adds."""
+        return np.asarray(self.products.sum((1, 2)), np.float64)
+
+    @property
+    def value(self) -> float:
+        """The value as worked out here, in float64."""
+        return float(self.sums.sum()) + self.bias
+
+
+def pixel_arithmetic(
+    network: nn.Sequential,
+    architecture: Architecture,
+    maps: list[Values],
+    index: int,
+    channel: int,
+    row: int,
+    column: int,
+) -> PixelArithmetic:
+    """The arithmetic behind one value of convolution number `index`. `maps`: of `feature_maps`.
+
+    Raises SpecError for an op that is no convolution, and for a unit that is not there.
+    """
+    layer = trace(architecture).layers[index]
+    op, module = layer.op, network[index]
+    if not isinstance(op, Conv) or not isinstance(module, nn.Conv2d):
+        raise SpecError(f"op {index} {describe(op)}: only a convolution multiplies a patch by a kernel")
+    channels, height, width = layer.output
+    for name, value, count in (("channel", channel, channels), ("row", row, height), ("column", column, width)):
+        if not 0 <= value < count:
+            raise SpecError(f"op {index} {describe(op)}: there is no {name} {value}; they are 0 to {count - 1:,}")
+    per_group = layer.input[0] // op.groups
+    first = channel // (op.out_channels // op.groups) * per_group
+    inputs = tuple(range(first, first + per_group))
+    given = maps[index].astype(np.float64)
+    steps = op.dilation * np.arange(op.kernel_size) - op.padding
+    rows, columns = row * op.stride + steps, column * op.stride + steps
+    inside = np.outer((rows >= 0) & (rows < given.shape[1]), (columns >= 0) & (columns < given.shape[2]))
+    clipped = np.ix_(np.array(inputs), rows.clip(0, given.shape[1] - 1), columns.clip(0, given.shape[2] - 1))
+    return PixelArithmetic(
+        layer=layer,
+        channel=channel,
+        row=row,
+        column=column,
+        inputs=inputs,
+        patches=np.where(inside, given[clipped], 0.0),
+        padded=~inside,
+        kernels=filters_of(network, index)[channel].astype(np.float64),
+        bias=float(module.bias[channel].detach()) if module.bias is not None else 0.0,
+        network_value=float(maps[index + 1][channel, row, column]),
+    )
+
+
+# ------------------------------------------------------------------------------------------- what the answer rests on
+
+
+@dataclass(frozen=True)
+class Occlusion:
+    """What becomes of a class when a black square covers part of the digit."""
+
+    fall: Exact  # (H, W) by how much its log-odds fall with the square about that pixel; below 0 they rise
+    probability: Exact  # (H, W) its probability then
+    read_as: NDArray[np.int64]  # (H, W) what is read then
+    before: float  # its probability on the digit as it is
+    side: int  # pixels of the square
+    stride: int  # pixels between neighbouring squares; above 1, each result stands for as many pixels
+
+
+def occlusion(
+    network: nn.Sequential,
+    architecture: Architecture,
+    digit: Pixels,
+    normalisation: Normalisation,
+    label: int,
+    side: int = 5,
+) -> Occlusion:
+    """Cover the digit (H, W) with a black square about each pixel in turn, and ask for the class `label` each time.
+
+    Zeiler & Fergus 2014, arXiv:1311.2901, section 4.2. Of a large network, every second or fourth pixel. Log-odds,
+    log(p / (1 - p)), because a probability of 99.99% hardly moves before it falls.
+    """
+    size = digit.shape[0]
+    macs = trace(architecture).macs
+    stride = next((s for s in STRIDES if macs * len(range(0, size, s)) ** 2 <= MOST_OCCLUDED), STRIDES[-1])
+    centres = range(0, size, stride)
+    covered = np.repeat(digit[None], len(centres) ** 2 + 1, axis=0)  # the last one stays as it is
+    for number, (row, column) in enumerate((row, column) for row in centres for column in centres):
+        top, left = row + (stride - 1) // 2 - side // 2, column + (stride - 1) // 2 - side // 2
+        covered[number, max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)] = 0
+    scores = log_probabilities(network, torch.tensor(covered), normalisation).double()
+    odds = log_odds(scores, label).numpy()
+    probability, read = scores[:, label].exp().numpy(), scores.argmax(1).numpy()
+
+    def spread(values: NDArray[np.generic]) -> NDArray[np.generic]:
+        square = values[:-1].reshape(len(centres), len(centres))
+        return np.kron(square, np.ones((stride, stride), square.dtype))[:size, :size]
+
+    return Occlusion(
+        fall=np.asarray(spread(odds[-1] - odds), np.float64),
+        probability=np.asarray(spread(probability), np.float64),
+        read_as=np.asarray(spread(read), np.int64),
+        before=float(probability[-1]),
+        side=side,
+        stride=stride,
+    )
+
+
+def gradient_map(network: nn.Sequential, digit: Pixels, normalisation: Normalisation, label: int) -> Exact:
+    """(H, W) how the log-odds of the class `label` change with each pixel's grey, 0 to 1.
+
+    Simonyan, Vedaldi & Zisserman 2014, arXiv:1312.6034. In evaluation mode; the network is left as it was.
+    """
+    was_training = network.training
+    network.eval()
+    given = grey(torch.tensor(digit[None])).requires_grad_()
+    scores = network((given - normalisation.mean) / normalisation.sd).log_softmax(1)
+    (gradient,) = torch.autograd.grad(log_odds(scores, label).sum(), given)
+    network.train(was_training)
+    return np.asarray(gradient[0, 0].numpy(), np.float64)
+
+
+def log_odds(scores: Tensor, label: int) -> Tensor:
+    """(N,) log(p / (1 - p)) of a class, from log-probabilities (N, 10)."""
+    others = torch.cat([scores[:, :label], scores[:, label + 1 :]], 1)
+    return scores[:, label] - others.logsumexp(1)
+
+
+# ------------------------------------------------------------------------------------------------------- dead filters
+
+
+@dataclass(frozen=True)
+class Activity:
+    """How much the channels of one ReLU answer."""
+
+    layer: Layer
+    answers: Exact  # (channels,) the share of the images to which the channel puts out anything above 0, anywhere
+    zeros: float  # the share of all its values that are 0
+    images: int
+
+    @property
+    def dead(self) -> list[int]:
+        """The channels that are 0 at every place for every image."""
+        return [int(channel) for channel in np.flatnonzero(self.answers == 0)]
+
+
+@torch.no_grad()
+def activity(
+    network: nn.Sequential, architecture: Architecture, images: Pixels, normalisation: Normalisation
+) -> list[Activity]:
+    """That of each ReLU over images (N, H, W), in evaluation mode; empty for a network without one."""
+    was_training = network.training
+    network.eval()
+    layers = [layer for layer in trace(architecture).layers if isinstance(layer.op, ReLU)]
+    answers = {layer.index: torch.zeros(layer.output[0], dtype=torch.float64) for layer in layers}
+    zeros = dict.fromkeys(answers, 0.0)
+    shown = torch.tensor(images)
+    for part in shown.split(images_at_once(network, shown)):
+        values = normalised(grey(part), normalisation)
+        for index, module in enumerate(network):
+            values = module(values)
+            if index in answers:
+                answers[index] += (values.flatten(2).amax(2) if values.ndim == 4 else values).gt(0).double().sum(0)
+                zeros[index] += values.le(0).double().mean().item() * len(part)
+    network.train(was_training)
+    count = len(images)
+    return [
+        Activity(layer, (answers[layer.index] / count).numpy(), zeros[layer.index] / count, count) for layer in layers
+    ]

@@ -1,0 +1,99 @@
+"""What someone says a run will come to, before it starts, and how near that was. No torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from core.analysis.diagnosis import ERRORS_OF_NOISE, Kind
+from core.analysis.proportion import standard_error
+from core.errors import PredictionError
+from core.record import Range, check, read, write
+
+Fit = Literal["overfits", "underfits", "neither"]
+Against = Literal["better", "worse", "no difference"]
+FIT = "over- or underfit"  # the question
+HIDES_FIT: tuple[Kind, ...] = ("diverged", "learns nothing", "rate too high", "rate too low")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What was said before the run; None of a question that was left open."""
+
+    accuracy: Annotated[float, Range(0, 1)]  # on the test images, after the last epoch
+    fit: Fit | None = None
+    against: Against | None = None  # what it is held against: the step before, or the step it was made from
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One question beside its outcome."""
+
+    question: str
+    predicted: str
+    came: str
+    right: bool | None  # None where the run cannot tell
+
+
+def check_prediction(prediction: Prediction) -> Prediction:
+    """The prediction itself, if it can be kept. Raises PredictionError."""
+    return check(prediction, "the prediction", PredictionError)
+
+
+def prediction_to_json(prediction: Prediction) -> str:
+    """One line."""
+    return json.dumps(write(check_prediction(prediction)), separators=(",", ":"))
+
+
+def prediction_from_json(text: str) -> Prediction:
+    """The inverse of `prediction_to_json`. Raises PredictionError."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise PredictionError(f"the prediction is not JSON: {error}") from None
+    return read(Prediction, data, "the prediction", PredictionError)
+
+
+def answers(
+    prediction: Prediction, accuracy: float, test_images: int, found: Collection[Kind], other: str
+) -> tuple[Answer, ...]:
+    """Prediction beside outcome: the run's last test accuracy, what it was diagnosed as, and whom it is held against.
+
+    An accuracy is right when it is within two standard errors of a test set of that size: nearer, nobody can tell. Of a
+    run that diverged, or whose rate did not fit, it cannot be told whether the network would under- or overfit.
+    """
+    off = prediction.accuracy - accuracy
+    margin = ERRORS_OF_NOISE * standard_error(accuracy, test_images)
+    rows = [
+        Answer(
+            "test accuracy after the last epoch",
+            f"{prediction.accuracy:.2%}",
+            f"{accuracy:.2%}, {100 * abs(off):.2f} points {'lower' if off > 0 else 'higher'}; "
+            f"within {100 * margin:.2f} is right",
+            abs(off) <= margin,
+        )
+    ]
+    if prediction.fit is not None:
+        rows.append(_fit(prediction.fit, found))
+    if prediction.against is not None:
+        rows.append(_against(prediction.against, found, other))
+    return tuple(rows)
+
+
+def _fit(predicted: Fit, found: Collection[Kind]) -> Answer:
+    came: Fit = "overfits" if "overfits" in found else "underfits" if "underfits" in found else "neither"
+    hidden = next((kind for kind in HIDES_FIT if kind in found), None)
+    if "too short" in found or (came == "neither" and hidden):
+        return Answer(FIT, predicted, f"{hidden or 'too short'}: it cannot be told", None)
+    return Answer(FIT, predicted, came, predicted == came)
+
+
+def _against(predicted: Against, found: Collection[Kind], other: str) -> Answer:
+    outcomes: dict[Kind, Against] = {"better": "better", "worse": "worse", "within noise": "no difference"}
+    came = next((outcome for kind, outcome in outcomes.items() if kind in found), None)
+    question = f"beside {other}" if other else "beside the step before"
+    return Answer(
+        question, predicted, came or "nothing to hold it against", None if came is None else predicted == came
+    )

@@ -1,0 +1,173 @@
+"""What to fix in a design, and what to weigh: in plain words, each with the change that would help where one would.
+
+The faults are `faults`' to find. A remedy is tried before it is offered. A network that can be trained still can
+after it, is no further over the budget, has less of the fault, and no new fault but those that the fault allows for. A
+network that does not fit gets further.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import islice
+
+from core.architecture.faults import faults
+from core.architecture.faults.fault import LEVELS, Fault, Level, Topic, begun
+from core.architecture.fit import Fit, fit
+from core.architecture.remedies import Remedy, ways_to_fit, ways_to_ten
+from core.architecture.spec import Architecture, Op, Shape
+from core.architecture.trace import CLASSES, Trace, classifier, spell
+from core.errors import SpecError
+from core.ladder.challenge import MAX_PARAMETERS
+
+MOST_REMEDIES = 40  # that are tried for one fault: each costs a walk, and a look for faults
+
+
+@dataclass(frozen=True)
+class Advice:
+    """One thing to fix or to weigh."""
+
+    topic: Topic
+    level: Level
+    ops: tuple[int, ...]  # which ops it is about; empty for the whole network
+    words: str
+    remedy: Architecture | None = None
+    remedy_label: str = ""  # what the remedy does, as a button says it
+
+
+@lru_cache(maxsize=128)
+def advice(architecture: Architecture) -> tuple[Advice, ...]:
+    """All that there is to say, the gravest first; nothing of a network that could meet the challenge as it is.
+
+    A network that does not fit is advised on as far as it does.
+    """
+    found = fit(architecture)
+    said: list[Advice] = []
+    walked = found.trace
+    if found.error:
+        said.append(_does_not_fit(architecture, found))
+    elif walked and walked.output != (CLASSES,):
+        said.append(_outputs(walked))
+    if walked:
+        rest = architecture.ops[len(walked.layers) :]
+        said += [_advised(fault, walked, rest) for fault in faults(walked.architecture) if not rest or fault.ops]
+    return tuple(sorted(said, key=lambda each: LEVELS.index(each.level)))
+
+
+def _does_not_fit(architecture: Architecture, found: Fit) -> Advice:
+    """The first op that does not fit."""
+    if found.broken is None:
+        return Advice("fit", "error", (), "The design has no op yet. Add the first: a convolution, say.")
+    index = found.broken
+    shape: Shape = found.trace.output if found.trace else architecture.input
+    left = len(architecture.ops) - index
+
+    def further(changed: Architecture) -> bool:
+        return _ops_left(changed) < left and _affordable(changed, architecture)
+
+    remedy, label = _first(ways_to_fit(architecture, index, shape), further)
+    return Advice("fit", "error", (index,), f"{begun(found.error)}.", remedy, label)
+
+
+def _outputs(walked: Trace) -> Advice:
+    """The ten digits need ten outputs."""
+
+    def ends_in_ten(changed: Architecture) -> bool:
+        return _trained(changed) is not None and _affordable(changed, walked.architecture)
+
+    words = f"The network ends in {spell(walked.output)}; to be trained it needs {CLASSES} outputs, one for each digit."
+    remedy, label = _first(ways_to_ten(walked), ends_in_ten)
+    return Advice("outputs", "error", (walked.layers[-1].index,), words, remedy, label)
+
+
+def _first(remedies: Iterable[Remedy], helps: Callable[[Architecture], bool]) -> tuple[Architecture | None, str]:
+    """The first remedy that helps, and its label; nothing where none does."""
+    with suppress(SpecError):  # there is no room for as many ops
+        for label, changed in remedies:
+            if helps(changed):
+                return changed, label
+    return None, ""
+
+
+def _ops_left(architecture: Architecture) -> int:
+    """How many ops there are from the first on that does not fit."""
+    found = fit(architecture)
+    return len(architecture.ops) - found.broken if found.broken is not None else 0
+
+
+def _trained(architecture: Architecture) -> Trace | None:
+    """Its trace where it fits and ends in ten outputs."""
+    try:
+        return classifier(architecture)
+    except SpecError:
+        return None
+
+
+def _affordable(after: Architecture, before: Architecture) -> bool:
+    """Whether it is within the budget, or at least no more over it; as far as each fits."""
+    used, used_before = (found.parameters if (found := fit(each).trace) else 0 for each in (after, before))
+    return used <= max(MAX_PARAMETERS, used_before)
+
+
+# ------------------------------------------------------------------------------------------------- faults and remedies
+
+
+def _advised(fault: Fault, walked: Trace, rest: tuple[Op, ...]) -> Advice:
+    """The fault as advice, with a remedy: one that brings no other fault before one that brings what the fault allows.
+
+    Of either the first that is enough, else the one that does most. `rest`: the ops behind the walked ones, of a design
+    that does not fit.
+    """
+    found: dict[bool, tuple[float, Architecture, str]] = {}  # by whether it brings a fault
+    least = _measured(fault, walked)
+    with suppress(SpecError):  # there is no room for as many ops
+        for name, changed in islice(fault.remedies(), MOST_REMEDIES):
+            after = _kept_sound(walked, changed, rest)
+            if after is None:
+                continue
+            brought, reached = _brought(fault, walked, after), _measured(fault, after)
+            dirty = bool(brought - {"left over"})
+            so_far = found[dirty][0] if dirty in found else least
+            if so_far >= fault.enough or reached <= so_far or not brought <= {*fault.brings}:
+                continue
+            found[dirty] = (reached, replace(changed, ops=changed.ops + rest), name + fault.told(walked, after))
+            if reached >= fault.enough and not dirty:
+                break
+    if not found:
+        return Advice(fault.topic, fault.level, fault.ops, fault.words)
+    _, remedy, label = found[min(found)]
+    return Advice(fault.topic, fault.level, fault.ops, fault.words, remedy, label)
+
+
+def _measured(fault: Fault, walked: Trace) -> float:
+    """What a remedy must raise: the fault's own measure, or how little of that fault there is."""
+    if fault.measure:
+        return fault.measure(walked)
+    return -sum(len(each.ops) or 1 for each in faults(walked.architecture) if each.topic == fault.topic)
+
+
+def _kept_sound(walked: Trace, changed: Architecture, rest: tuple[Op, ...]) -> Trace | None:
+    """The trace of the changed design where it fits as far as before, for no more than it may cost; else nothing."""
+    found = fit(changed)
+    after = found.trace
+    if after is None or found.error or not _affordable(changed, walked.architecture):
+        return None
+    if rest and _ops_left(replace(changed, ops=changed.ops + rest)) > len(rest):
+        return None
+    return None if walked.output == (CLASSES,) and after.output != (CLASSES,) else after
+
+
+def _brought(fault: Fault, before: Trace, after: Trace) -> set[Topic]:
+    """What is graver after it than before, but for the fault itself."""
+    was, now = _gravest(before), _gravest(after)
+    return {topic for topic, level in now.items() if level < was.get(topic, len(LEVELS))} - {fault.topic}
+
+
+def _gravest(walked: Trace) -> dict[Topic, int]:
+    """Each topic of the network's faults, with the place in LEVELS of its gravest."""
+    found: dict[Topic, int] = {}
+    for each in faults(walked.architecture):
+        found.setdefault(each.topic, LEVELS.index(each.level))  # the gravest comes first
+    return found

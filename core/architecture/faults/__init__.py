@@ -1,0 +1,58 @@
+"""What a design's own ops and numbers say against it: one rule for each fault, with the changes that might fix it.
+
+No rule is a law: each names its numbers, so that they can be weighed. `advice` chooses among the changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import lru_cache
+
+from core.architecture.faults import cost, ending, learning, sight
+from core.architecture.faults.fault import LEVELS, Fault, Level, Topic, begun
+from core.architecture.remedies import listed
+from core.architecture.spec import Architecture, Op
+from core.architecture.trace import CLASSES, Trace, trace
+
+Rule = Callable[[Trace], list[Fault]]
+
+ANYWHERE: tuple[Rule, ...] = (  # of any part of a network
+    cost.input_size, cost.budget, sight.early_pool, sight.skipped_places, learning.activation, learning.bottleneck,
+    cost.bias, learning.groups, sight.padding, sight.even_kernel, sight.large_kernel, sight.single_pixels,
+    ending.on_the_image, ending.no_effect, ending.repeated, ending.order,
+)  # fmt: skip
+FINISHED: tuple[Rule, ...] = (  # of one that ends in ten outputs
+    sight.field, sight.convolution, learning.depth, learning.batch_norm, learning.high_dropout,
+    ending.negative_scores, ending.dropped_scores, ending.log_softmax, cost.left_over, cost.concentration,
+    cost.wide_start, sight.context, sight.left_out_edge, sight.holes, sight.late_pool,
+)  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def faults(architecture: Architecture) -> tuple[Fault, ...]:
+    """The faults of a network that fits, the gravest first. Raises SpecError for one that does not fit."""
+    walked = trace(architecture)
+    rules = ANYWHERE + FINISHED if walked.output == (CLASSES,) else ANYWHERE
+    found = _merged(architecture, (fault for rule in rules for fault in rule(walked)))
+    return tuple(sorted(found, key=lambda fault: LEVELS.index(fault.level)))
+
+
+def _merged(architecture: Architecture, found: Iterable[Fault]) -> list[Fault]:
+    """One fault for each topic, level and kind of op: of several the first speaks, and names the others' ops."""
+    alike: dict[tuple[Topic, Level, type[Op] | None], list[Fault]] = {}
+    for fault in found:
+        kind = type(architecture.ops[fault.ops[0]]) if fault.ops else None
+        alike.setdefault((fault.topic, fault.level, kind), []).append(fault)
+    return [_with_others(*each) for each in alike.values()]
+
+
+def _with_others(first: Fault, *others: Fault) -> Fault:
+    indices = sorted({index for fault in others for index in fault.ops} - set(first.ops))
+    if not indices:
+        return first
+    have = (
+        "has the same fault, with numbers of its" if len(indices) == 1 else "have the same fault, with numbers of their"
+    )
+    words = f"{first.words} {begun(listed(indices))} {have} own."
+    return replace(first, ops=(*first.ops, *indices), words=words)

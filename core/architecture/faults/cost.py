@@ -1,0 +1,185 @@
+"""Faults of what a design is made for and what it costs: the images it takes, the budget, parameters in vain."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from core.architecture.faults.fault import (
+    ANY,
+    FEW_LAYERS,
+    FEW_USED,
+    Fault,
+    Level,
+    Topic,
+    begun,
+    hidden,
+    named,
+    plural,
+    price,
+    single,
+    untold,
+    weighted,
+)
+from core.architecture.faults.sight import field
+from core.architecture.remedies import (
+    averaged,
+    deeper,
+    lighter,
+    listed,
+    narrower,
+    outputs_of,
+    wider,
+    with_outputs,
+    without_bias,
+)
+from core.architecture.spec import AvgPool, BatchNorm, Conv, Dropout, GlobalAvgPool, MaxPool
+from core.architecture.trace import Layer, Trace, spell
+from core.ladder.challenge import MAX_PARAMETERS
+
+MNIST_INPUT = (1, 28, 28)
+HALF = 0.5  # share of the parameters above which one layer is said to hold most of them
+VERY_FEW_USED = MAX_PARAMETERS // 4  # parameters: the smallest network of the ladder has more, and misses the challenge
+FAR_OVER = 10  # times the budget
+FILTERS_A_PIXEL = 2  # of a first layer, for each of the pixels under its window: more is called wide
+
+
+def input_size(walked: Trace) -> list[Fault]:
+    """The lab's data sets have images of one size."""
+    architecture = walked.architecture
+    if architecture.input == MNIST_INPUT:
+        return []
+    words = (
+        f"The design takes images of {spell(architecture.input)}. MNIST has {spell(MNIST_INPUT)}, and the lab trains "
+        "on no other size."
+    )
+    remedies = single(f"Set the input to {spell(MNIST_INPUT)}", replace, architecture, input=MNIST_INPUT)
+    return [Fault("input", "warning", (), words, remedies)]
+
+
+def budget(walked: Trace) -> list[Fault]:
+    """The challenge allows 8,000 parameters."""
+    over = walked.parameters - MAX_PARAMETERS
+    if over <= 0:
+        return []
+    words = f"{walked.parameters:,} parameters are {over:,} more than the challenge's {MAX_PARAMETERS:,}."
+    if walked.parameters >= FAR_OVER * MAX_PARAMETERS:
+        times = round(walked.parameters / MAX_PARAMETERS)
+        words += f" That is {times:,} times as many: it may be easier to begin with a small network."
+    return [Fault("budget", "warning", (), words, partial(narrower, walked), told=untold)]
+
+
+def left_over(walked: Trace) -> list[Fault]:
+    """Parameters that the challenge allows and the network does not have."""
+    used, left = walked.parameters, MAX_PARAMETERS - walked.parameters
+    if used >= FEW_USED:
+        return []
+    words = f"{left:,} of the challenge's {MAX_PARAMETERS:,} parameters are left: widen the layers, or add one."
+    level: Level = "warning" if used < VERY_FEW_USED else "hint"
+    shallow = bool(field(walked)) or len(weighted(walked)) < FEW_LAYERS  # then depth is what it needs first
+    remedies = partial(deeper if shallow else wider, walked)
+    brings: tuple[Topic, ...] = ("concentration", "context")  # they speak where parameters are scarce
+    return [Fault("left over", level, (), words, remedies, _parameters, FEW_USED, price if shallow else untold, brings)]
+
+
+def _parameters(walked: Trace) -> float:
+    return walked.parameters
+
+
+def concentration(walked: Trace) -> list[Fault]:
+    """One layer with more than half of the parameters: where a saving counts, if one is needed."""
+    layers = weighted(walked)
+    if len(layers) < 3 or walked.parameters < FEW_USED:
+        return []
+    largest = max(layers, key=lambda layer: layer.parameters)
+    share = largest.parameters / max(1, walked.parameters)
+    over = walked.parameters > MAX_PARAMETERS
+    head = _places(walked, largest)
+    if share <= HALF or not (over or head > 1):
+        return []
+    words = f"{begun(named(largest))} holds {min(share, 0.99):.0%} of all parameters: {largest.arithmetic}."
+    if head > 1:
+        words += f" It has weights of its own for each of the {head} x {head} places."
+    remedies = partial(lighter if over else averaged, walked, largest)
+    fewer = 1 - walked.parameters
+    brings: tuple[Topic, ...] = ANY if over else ("left over",)  # where it must shrink, even a view may be lost
+    return [Fault("concentration", "hint", (largest.index,), words, remedies, _saved, fewer, brings=brings)]
+
+
+def _saved(walked: Trace) -> float:
+    return -walked.parameters
+
+
+def _places(walked: Trace, layer: Layer) -> int:
+    """Along one side, how many places of a map a layer has weights of its own for; 1 where it has none."""
+    if isinstance(layer.op, Conv):
+        return layer.op.kernel_size if layer.output[1] == 1 and layer.input[1] > 1 else 1
+    return layer.window.kernel_size
+
+
+def bias(walked: Trace) -> list[Fault]:
+    """Batch norm subtracts the mean, and the bias with it, also through pools and convolutions without padding."""
+    vain = [
+        layer for layer in walked.layers if isinstance(layer.op, Conv) and layer.op.bias and _is_normed(walked, layer)
+    ]
+    if not vain:
+        return []
+    indices = tuple(layer.index for layer in vain)
+    noisy = [layer for layer in vain if _dropout_before_norm(walked, layer.index)]
+    silent = [layer for layer in vain if layer not in noisy]
+    words = f"The batch norm after {listed(indices)} takes each channel's mean away, and a bias with it: "
+    told = []
+    if silent:
+        saved = sum(outputs_of(layer.op) for layer in silent)
+        told.append(f"{plural(saved, 'parameter')} {'does' if saved == 1 else 'do'} nothing")
+    if noisy:
+        saved = sum(outputs_of(layer.op) for layer in noisy)
+        told.append(
+            f"{plural(saved, 'parameter')} of {listed(layer.index for layer in noisy)} only "
+            f"{'adds' if saved == 1 else 'add'} noise, through the dropout between"
+        )
+    words += f"{' and '.join(told)}."
+    return [Fault("bias", "hint", indices, words, single("Set bias=False", without_bias, walked.architecture, indices))]
+
+
+def _is_normed(walked: Trace, layer: Layer) -> bool:
+    """Whether all that a channel's bias adds comes to a batch norm as one constant."""
+    for following in walked.layers[layer.index + 1 :]:
+        match following.op:
+            case BatchNorm():
+                return True
+            case MaxPool() | GlobalAvgPool() | Dropout():
+                pass
+            case Conv(padding=0) | AvgPool(padding=0):
+                pass
+            case _:
+                return False
+    return False
+
+
+def _dropout_before_norm(walked: Trace, index: int) -> bool:
+    """Whether a dropout stands between op `index` and the next batch norm."""
+    for following in walked.layers[index + 1 :]:
+        if isinstance(following.op, BatchNorm):
+            return False
+        if isinstance(following.op, Dropout) and following.op.p > 0:
+            return True
+    return False
+
+
+def wide_start(walked: Trace) -> list[Fault]:
+    """Few pixels lie under the first window: many filters look at the same ones."""
+    first = next(iter(hidden(walked)), None)
+    if walked.parameters <= MAX_PARAMETERS or first is None or not isinstance(first.op, Conv) or first.input[0] != 1:
+        return []
+    pixels = first.op.kernel_size**2
+    most, channels = FILTERS_A_PIXEL * pixels, first.op.out_channels
+    if channels <= most or pixels == 1:
+        return []
+    words = (
+        f"{begun(named(first))} has {channels} filters for the {plural(pixels, 'pixel')} under its window: at most "
+        f"{pixels} of them can be independent, and the next layer pays for all {channels}."
+    )
+    width = 8 * (most // 8)
+    remedies = single(f"Set it to {width} outputs", with_outputs, walked.architecture, {first.index: width})
+    return [Fault("wide start", "hint", (first.index,), words, remedies)]

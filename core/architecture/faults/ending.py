@@ -1,0 +1,209 @@
+"""Faults of where ops stand: on the image, on the scores, in vain, twice, in the wrong order."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import pairwise
+
+from core.architecture.edit import move
+from core.architecture.faults.fault import (
+    Fault,
+    Level,
+    average_of_all,
+    begun,
+    named,
+    on_scores,
+    percent,
+    sets,
+    single,
+    weighted,
+)
+from core.architecture.faults.learning import HIGH_DROPOUT
+from core.architecture.remedies import listed, taken_out, with_ops, without
+from core.architecture.spec import (
+    Architecture,
+    AvgPool,
+    BatchNorm,
+    Conv,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    Linear,
+    LogSoftmax,
+    MaxPool,
+    ReLU,
+)
+from core.architecture.trace import CLASSES, Layer, Trace
+
+
+def on_the_image(walked: Trace) -> list[Fault]:
+    """What works on the image itself, before the first layer with weights."""
+    found: list[Fault] = []
+    for layer in walked.layers:
+        if isinstance(layer.op, Conv | Linear | LogSoftmax):
+            break
+        if isinstance(layer.op, Dropout) and 0 < layer.op.p <= HIGH_DROPOUT:
+            does = f"sets {percent(layer.op.p)} of the image to zero"
+        elif isinstance(layer.op, BatchNorm):
+            does = "normalises the image, which the lab has normalised already"
+        elif isinstance(layer.op, ReLU) and not any(isinstance(walked.layers[each.ops[0]].op, ReLU) for each in found):
+            does = "makes all pixels that are darker than the mean alike, as normalised they are negative"
+        else:
+            continue
+        words = f"{begun(named(layer))} comes before any layer with weights: it {does}."
+        found.append(Fault("image", "hint", (layer.index,), words, partial(taken_out, walked, (layer.index,))))
+    return found
+
+
+def negative_scores(walked: Trace) -> list[Fault]:
+    """A score should be able to speak against a digit."""
+    average = average_of_all(walked)
+    last_pool = "pool" if average and isinstance(average.op, MaxPool) else "average"
+    found, after_softmax = [], False
+    for layer in on_scores(walked):
+        after_softmax = after_softmax or isinstance(layer.op, LogSoftmax)
+        if not isinstance(layer.op, ReLU):
+            continue
+        averaged_later = len(layer.output) == 3 and layer.output[1] > 1
+        level: Level = "hint" if averaged_later else "warning"
+        if after_softmax:
+            words = (
+                f"{begun(named(layer))} comes after LogSoftmax, whose values are never above 0: all scores become 0."
+            )
+        else:
+            where = f"before the last {last_pool}" if averaged_later else f"on the {CLASSES} scores"
+            normed_later = any(isinstance(op, BatchNorm) for op in walked.architecture.ops[layer.index + 1 :])
+            words = f"{begun(named(layer))} works {where}: "
+            words += (
+                "what speaks against a digit is cut off before the batch norm."
+                if normed_later
+                else "no score is ever negative, so the network can argue for a digit but not against one."
+            )
+        found.append(Fault("negative scores", level, (layer.index,), words, partial(taken_out, walked, (layer.index,))))
+    return found
+
+
+def dropped_scores(walked: Trace) -> list[Fault]:
+    """Dropout is for what a layer reads, and nothing reads the scores."""
+    dropped = [layer for layer in on_scores(walked) if isinstance(layer.op, Dropout) and layer.op.p > 0]
+    if not dropped:
+        return []
+    indices = tuple(layer.index for layer in dropped)
+    averaged_later = all(len(layer.output) == 3 and layer.output[1] > 1 for layer in dropped)
+    share = sets([layer.op.p for layer in dropped if isinstance(layer.op, Dropout)])
+    what = "the values that the scores are made of" if averaged_later else f"the {CLASSES} scores"
+    words = (
+        f"{begun(named(dropped[0]) if len(dropped) == 1 else listed(indices))} {share} of {what} to zero. No layer "
+        "follows that could learn to do without them: it only makes the loss noisy."
+    )
+    level: Level = "hint" if averaged_later else "warning"
+    return [Fault("dropped scores", level, indices, words, partial(taken_out, walked, indices))]
+
+
+def log_softmax(walked: Trace) -> list[Fault]:
+    """It belongs at the end, once."""
+    scores = on_scores(walked)
+    found = []
+    inner = tuple(layer.index for layer in walked.layers if isinstance(layer.op, LogSoftmax) and layer not in scores)
+    if inner:
+        words = (
+            f"{begun(listed(inner))} {'is' if len(inner) == 1 else 'are'} LogSoftmax, and layers with weights follow. "
+            "It turns scores into log-probabilities, and belongs at the end, once."
+        )
+        found.append(Fault("log-softmax", "warning", inner, words, partial(taken_out, walked, inner)))
+    again = tuple(layer.index for layer in scores if isinstance(layer.op, LogSoftmax))[1:]
+    if again:
+        words = (
+            f"{begun(listed(again))} {'is' if len(again) == 1 else 'are'} LogSoftmax once more. It gives back the "
+            "log-probabilities that it is given: it does nothing."
+        )
+        found.append(Fault("log-softmax", "hint", again, words, partial(taken_out, walked, again)))
+    return found
+
+
+def no_effect(walked: Trace) -> list[Fault]:
+    """Ops that hand on what they are given."""
+    vain: list[tuple[Layer, str]] = []
+    positive = False  # whether all values are known to be at least 0
+    scores = on_scores(walked) if walked.output == (CLASSES,) else ()
+    for layer in walked.layers:
+        op, window = layer.op, layer.window
+        if isinstance(op, ReLU):
+            if positive and layer not in scores:
+                vain.append((layer, "the values are at least 0 already"))
+            positive = True
+        elif isinstance(op, Conv | Linear | BatchNorm | LogSoftmax):
+            positive = False
+        elif isinstance(op, Dropout) and op.p == 0:
+            vain.append((layer, "it drops nothing"))
+        elif isinstance(op, MaxPool | AvgPool) and (window.kernel_size, window.stride) == (1, 1):
+            vain.append((layer, "its window is a single place"))
+        elif isinstance(op, GlobalAvgPool) and layer.input[1:] == (1, 1):
+            vain.append((layer, "the map is 1 x 1 already"))
+        elif isinstance(op, Flatten) and len(layer.input) == 1:
+            vain.append((layer, "it is given a vector already"))
+    if not vain:
+        return []
+    reasons: dict[str, list[int]] = {}
+    for layer, reason in vain:
+        reasons.setdefault(reason, []).append(layer.index)
+    told = "; ".join(f"{listed(indices)}, as {reason}" for reason, indices in reasons.items())
+    indices = tuple(layer.index for layer, _ in vain)
+    words = f"{'This op changes' if len(vain) == 1 else 'These ops change'} nothing: {told}."
+    return [Fault("no effect", "hint", indices, words, partial(taken_out, walked, indices))]
+
+
+def repeated(walked: Trace) -> list[Fault]:
+    """Two of a kind, one right after the other."""
+    found = []
+    scores = on_scores(walked) if walked.output == (CLASSES,) else ()
+    for layer, following in pairwise(walked.layers):
+        pair = (layer.index, following.index)
+        if isinstance(layer.op, BatchNorm) and isinstance(following.op, BatchNorm):
+            words = (
+                f"{begun(named(following))} normalises what op {layer.index} has just normalised: its "
+                f"{following.parameters} parameters add nothing."
+            )
+            remedies = single(f"Take op {following.index} out", without, walked.architecture, pair[1:])
+        elif isinstance(layer.op, Dropout) and isinstance(following.op, Dropout) and layer not in scores:
+            one, two = layer.op.p, following.op.p
+            if not (one and two) or max(one, two) > HIGH_DROPOUT:
+                continue
+            both = round(1 - (1 - one) * (1 - two), 4)
+            words = f"{begun(listed(pair))} are two dropouts in a row: they act as one of {both:g}."
+            remedies = single(f"Make it one Dropout({both:g})", _joined, walked.architecture, layer.index, both)
+        else:
+            continue
+        found.append(Fault("repeated", "hint", pair, words, remedies))
+    return found
+
+
+def _joined(architecture: Architecture, index: int, p: float) -> Architecture:
+    """With that dropout in the place of op `index` and the one after it."""
+    return without(with_ops(architecture, {index: Dropout(p)}), (index + 1,))
+
+
+def order(walked: Trace) -> list[Fault]:
+    """Dropout changes the variance, and batch norm keeps the one that it saw in training.
+
+    Li, Chen, Hu & Yang 2019, arXiv:1801.05134.
+    """
+    found = []
+    scores = on_scores(walked) if walked.output == (CLASSES,) else ()
+    for layer in walked.layers:
+        if not isinstance(layer.op, Dropout) or layer.op.p == 0 or layer in scores:
+            continue
+        norm = next((each for each in walked.layers[layer.index + 1 :] if not isinstance(each.op, ReLU)), None)
+        if norm is None or not isinstance(norm.op, BatchNorm) or not _weighted_before(walked, layer.index):
+            continue
+        words = (
+            f"{begun(named(layer))} comes before op {norm.index} BatchNorm, which learns the variance of values with "
+            "some set to zero, and is then used on values with none set to zero. Put dropout after it."
+        )
+        remedies = single(f"Move it behind op {norm.index}", move, walked.architecture, layer.index, norm.index)
+        found.append(Fault("order", "hint", (layer.index, norm.index), words, remedies))
+    return found
+
+
+def _weighted_before(walked: Trace, index: int) -> bool:
+    return any(layer.index < index for layer in weighted(walked))

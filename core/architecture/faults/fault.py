@@ -1,0 +1,112 @@
+"""A fault of a design, and how sentences about one are put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Literal, ParamSpec, get_args
+
+from core.architecture.remedies import Remedy
+from core.architecture.spec import Architecture, AvgPool, Conv, GlobalAvgPool, Linear, MaxPool, describe
+from core.architecture.trace import Layer, Trace
+from core.ladder.challenge import MAX_PARAMETERS
+
+P = ParamSpec("P")
+
+Topic = Literal[
+    "fit", "outputs", "input",
+    "budget", "left over", "concentration", "bias", "batch norm", "wide start",
+    "field", "context", "early pool", "skipped places", "left-out edge", "holes", "late pool", "padding",
+    "unmet weights", "even kernel", "large kernel", "single pixels",
+    "activation", "squeeze", "convolution", "depth", "bottleneck", "groups", "dropout",
+    "negative scores", "dropped scores", "log-softmax", "no effect", "repeated", "order", "image",
+]  # fmt: skip
+Level = Literal["error", "warning", "hint"]  # cannot be trained; likely costs accuracy or the challenge; worth weighing
+LEVELS: tuple[Level, ...] = ("error", "warning", "hint")
+FEW_USED = MAX_PARAMETERS // 2  # parameters: below, more are left than used
+FEW_LAYERS = 4  # with weights: a network with fewer is called shallow
+ANY: tuple[Topic, ...] = get_args(Topic)
+
+
+def no_remedy() -> Iterable[Remedy]:
+    return ()
+
+
+def price(before: Trace, after: Trace) -> str:
+    """The difference in parameters, as a button says it; nothing where there is none."""
+    more = after.parameters - before.parameters
+    return f" ({more:+,} parameter{'s' if abs(more) != 1 else ''})".replace("-", "−") if more else ""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing to fix or to weigh, and the changes that might do it, the best first."""
+
+    topic: Topic
+    level: Level
+    ops: tuple[int, ...]  # which ops it is about; empty for the whole network
+    words: str
+    remedies: Callable[[], Iterable[Remedy]] = no_remedy
+    measure: Callable[[Trace], float] | None = None  # what a remedy must raise; None: the fault goes, or gets fewer ops
+    enough: float = 0.0  # of the measure
+    told: Callable[[Trace, Trace], str] = price  # what a button says of before and after
+    brings: tuple[Topic, ...] = ("left over",)  # other faults that a remedy may bring
+
+
+def single(
+    label: str, change: Callable[P, Architecture], *args: P.args, **kwargs: P.kwargs
+) -> Callable[[], Iterable[Remedy]]:
+    """One change, as a fault's remedies; it is made when they are asked for."""
+    return lambda: ((label, change(*args, **kwargs)),)
+
+
+def untold(_before: Trace, _after: Trace) -> str:
+    return ""
+
+
+def named(layer: Layer) -> str:
+    """`op 7 Conv(16, kernel_size=3)`: without its bias, which no sentence is about."""
+    op = replace(layer.op, bias=True) if isinstance(layer.op, Conv | Linear) else layer.op
+    return f"op {layer.index} {describe(op)}"
+
+
+def begun(words: str) -> str:
+    """With a capital letter at its start."""
+    return words[0].upper() + words[1:]
+
+
+def plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.3g}%"
+
+
+def sets(probabilities: list[float]) -> str:
+    """`sets 50%`, `set up to 50%`: what dropouts of these probabilities do."""
+    up_to = "up to " if len(set(probabilities)) > 1 else ""
+    return f"set{'s' if len(probabilities) == 1 else ''} {up_to}{percent(max(probabilities))}"
+
+
+def weighted(walked: Trace) -> list[Layer]:
+    return [layer for layer in walked.layers if isinstance(layer.op, Conv | Linear)]
+
+
+def hidden(walked: Trace) -> list[Layer]:
+    """The layers with weights but the last, which gives the outputs."""
+    return weighted(walked)[:-1]
+
+
+def on_scores(walked: Trace) -> tuple[Layer, ...]:
+    """What comes after the last layer with weights; all that there is where there is none."""
+    last = max((layer.index for layer in weighted(walked)), default=-1)
+    return walked.layers[last + 1 :]
+
+
+def average_of_all(walked: Trace) -> Layer | None:
+    """The pool that makes a single value of each map, if there is one."""
+    for layer in walked.layers:
+        if len(layer.input) == 3 and layer.input[1] > 1 and layer.output[1:] in ((1, 1), ()):
+            return layer if isinstance(layer.op, GlobalAvgPool | AvgPool | MaxPool) else None
+    return None

@@ -1,0 +1,231 @@
+"""Faults of what a design can learn: activations, batch norm, depth, bottlenecks, dropout."""
+
+from __future__ import annotations
+
+from functools import lru_cache, partial
+
+from core.architecture.faults.fault import (
+    FEW_LAYERS,
+    Fault,
+    Level,
+    Topic,
+    begun,
+    hidden,
+    named,
+    on_scores,
+    plural,
+    sets,
+    weighted,
+)
+from core.architecture.remedies import (
+    deeper,
+    less_dropout,
+    listed,
+    mixed,
+    normed,
+    outputs_of,
+    widened,
+    with_activations,
+)
+from core.architecture.spec import BatchNorm, Conv, Dropout, Linear, LogSoftmax, MaxPool, ReLU
+from core.architecture.trace import Layer, Trace, trace
+from core.ladder.catalogue import LADDER
+from core.ladder.challenge import MAX_PARAMETERS
+
+NARROW = 3  # channels: with as few, little of what a layer found gets through
+HIGH_DROPOUT, HIGHEST_DROPOUT = 0.25, 0.5  # above is too much for a small network, and for any
+SMALL = 50_000  # parameters: a network with fewer has none to spare for dropout
+USUAL_DROPOUT = 0.05  # the lineages have 0.007 to 0.1
+
+
+def activation(walked: Trace) -> list[Fault]:
+    """Two linear maps in a row are one linear map. A max pool counts as an activation: it is not linear."""
+    pairs = [pair for pair in linear_pairs(walked) if not is_separable(*pair)]
+    squeezed = [pair for pair in pairs if _saves_weights(*pair)]
+    plain = [(one.index, two.index) for one, two in pairs if (one, two) not in squeezed]
+    found = []
+    if plain:
+        if len(plain) == 1:
+            where = f"op {plain[0][0]} and op {plain[0][1]}"
+        else:
+            where = f"ops {', '.join(f'{one} and {two}' for one, two in plain)}"
+        words = (
+            f"No activation between {where}: two layers in a row are one linear map, and can do no more than one layer."
+        )
+        ops = tuple(sorted({index for pair in plain for index in pair}))
+        remedies = partial(with_activations, walked.architecture, plain)
+        found.append(Fault("activation", "warning", ops, words, remedies))
+    for one, two in squeezed:
+        both = _weights(one) + _weights(two)
+        words = (
+            f"No activation between {named(one)} and {named(two)}: together they are one linear layer, with {both:,} "
+            f"weights where it alone would have {_as_one(one, two):,}. That saves weights; a ReLU between would make "
+            "them two layers."
+        )
+        pair = (one.index, two.index)
+        found.append(Fault("squeeze", "hint", pair, words, partial(with_activations, walked.architecture, [pair])))
+    return found
+
+
+def linear_pairs(walked: Trace) -> list[tuple[Layer, Layer]]:
+    """Each two layers with weights between which nothing bends what the first one gave."""
+    pairs, since = [], None
+    for layer in walked.layers:
+        if isinstance(layer.op, Conv | Linear):
+            if since is not None:
+                pairs.append((since, layer))
+            since = layer
+        elif isinstance(layer.op, ReLU | LogSoftmax) or (
+            isinstance(layer.op, MaxPool) and layer.window.kernel_size > 1
+        ):
+            since = None
+    return pairs
+
+
+def is_separable(one: Layer, two: Layer) -> bool:
+    """A convolution for each channel and a 1 x 1 one that mixes them, in either order.
+
+    They are meant as one layer, and were better without an activation between (Chollet 2017, arXiv:1610.02357).
+    """
+    return (_is_depthwise(one) and _is_1x1(two)) or (_is_1x1(one) and _is_depthwise(two))
+
+
+def _is_depthwise(layer: Layer) -> bool:
+    return isinstance(layer.op, Conv) and 1 < layer.op.groups == layer.input[0]
+
+
+def _is_1x1(layer: Layer) -> bool:
+    return isinstance(layer.op, Conv) and layer.op.kernel_size == 1 and layer.op.groups == 1
+
+
+def _saves_weights(one: Layer, two: Layer) -> bool:
+    """Whether a 1 x 1 convolution squeezes so that both have fewer weights than the one layer that they amount to."""
+    if not (_is_1x1(one) or _is_1x1(two)) or not (isinstance(one.op, Conv) and isinstance(two.op, Conv)):
+        return False
+    if one.field != two.before:  # a pool between widens what the two amount to
+        return False
+    return one.op.groups == two.op.groups == 1 and _weights(one) + _weights(two) < _as_one(one, two)
+
+
+def _weights(layer: Layer) -> int:
+    """Without the biases."""
+    op = layer.op
+    return layer.parameters - outputs_of(op) if isinstance(op, Conv | Linear) and op.bias else layer.parameters
+
+
+def _as_one(one: Layer, two: Layer) -> int:
+    """Weights of the convolution that a 1 x 1 one and another, with nothing but linear ops between, amount to."""
+    kernel = max(one.window.kernel_size, two.window.kernel_size)
+    return two.output[0] * one.input[0] * kernel**2
+
+
+def batch_norm(walked: Trace) -> list[Fault]:
+    """It keeps the values on one scale: a small network then takes a higher learning rate."""
+    together = {one.index for one, two in linear_pairs(walked) if is_separable(one, two)}
+    convs = [layer for layer in hidden(walked) if isinstance(layer.op, Conv) and layer.index not in together]
+    bare = [layer.index for layer in convs if not _normed_next(walked, layer)]
+    if len(convs) < 2 or not bare:
+        return []
+    none = not any(isinstance(layer.op, BatchNorm) for layer in walked.layers)
+    words = f"No batch norm after {listed(bare)}"
+    words += "." if len(bare) == len(convs) else "; the other hidden convolutions have one."
+    words += (
+        " It keeps the values of each channel on one scale, so that a higher learning rate works, for 2 parameters a "
+        "channel."
+    )
+    return [Fault("batch norm", "warning" if none else "hint", tuple(bare), words, partial(normed, walked, bare))]
+
+
+def _normed_next(walked: Trace, layer: Layer) -> bool:
+    """Whether a batch norm stands between this layer and the next one with weights."""
+    for following in walked.layers[layer.index + 1 :]:
+        if isinstance(following.op, Conv | Linear):
+            return False
+        if isinstance(following.op, BatchNorm):
+            return True
+    return False
+
+
+@lru_cache(maxsize=1)
+def _layers_of_the_ladder() -> int:
+    """The fewest layers with weights of a network of the ladder within the budget."""
+    traces = (trace(step.architecture) for step in LADDER)
+    return min(len(weighted(walked)) for walked in traces if walked.parameters <= MAX_PARAMETERS)
+
+
+def depth(walked: Trace) -> list[Fault]:
+    """Few layers with weights see little and combine it once or twice."""
+    indices = tuple(layer.index for layer in weighted(walked))
+    if len(indices) >= FEW_LAYERS:
+        return []
+    are = "is a convolution or linear layer" if len(indices) == 1 else "are convolutions or linear layers"
+    words = f"Only {listed(indices)} {are}" if indices else "There is no convolution or linear layer"
+    words += (
+        f"; the ladder's networks within the budget have {_layers_of_the_ladder()} or more. Add blocks of convolution, "
+        "batch norm and ReLU."
+    )
+    level: Level = "hint" if len(indices) == FEW_LAYERS - 1 else "warning"
+    brings: tuple[Topic, ...] = ("left over", "batch norm")  # an added block has batch norm
+    remedies = partial(deeper, walked)
+    return [Fault("depth", level, indices, words, remedies, _layers_with_weights, FEW_LAYERS, brings=brings)]
+
+
+def _layers_with_weights(walked: Trace) -> float:
+    return len(weighted(walked))
+
+
+def bottleneck(walked: Trace) -> list[Fault]:
+    """Between two layers everything goes through the channels that there are."""
+    narrow = [layer for layer in hidden(walked) if outputs_of(layer.op) <= NARROW]
+    if not narrow:
+        return []
+    indices = tuple(layer.index for layer in narrow)
+    tightest = min(narrow, key=lambda layer: outputs_of(layer.op))
+    count = outputs_of(tightest.op)
+    noun = "channel" if isinstance(tightest.op, Conv) else "value"
+    words = f"{begun(named(tightest))} hands on only {plural(count, noun)}: all that comes later sees nothing else."
+    if others := [index for index in indices if index != tightest.index]:
+        words += f" {begun(listed(others))} {'is' if len(others) == 1 else 'are'} hardly wider."
+    level: Level = "warning" if count == 1 else "hint"
+    return [Fault("bottleneck", level, indices, words, partial(widened, walked, [*indices]))]
+
+
+def groups(walked: Trace) -> list[Fault]:
+    """Channels of different groups should meet before they are apart again."""
+    found, since = [], None
+    for layer in weighted(walked):
+        groups = layer.op.groups if isinstance(layer.op, Conv) else 1
+        if since is not None and groups > 1 and _groups_of(since) == groups:
+            words = (
+                f"{begun(named(since))} and {named(layer)} have {groups} groups each, and nothing between mixes them: "
+                f"up to here the network is {groups} networks side by side."
+            )
+            remedies = partial(mixed, walked, layer.index, layer.input[0])
+            found.append(Fault("groups", "hint", (since.index, layer.index), words, remedies))
+        since = layer
+    return found
+
+
+def _groups_of(layer: Layer) -> int:
+    return layer.op.groups if isinstance(layer.op, Conv) else 1
+
+
+def high_dropout(walked: Trace) -> list[Fault]:
+    """Dropout is for networks that overfit, which small ones on MNIST do not."""
+    small = walked.parameters <= SMALL
+    most = HIGH_DROPOUT if small else HIGHEST_DROPOUT
+    scores = on_scores(walked)
+    high = {
+        layer.index: layer.op.p for layer in walked.layers
+        if isinstance(layer.op, Dropout) and layer.op.p > most and layer not in scores
+    }  # fmt: skip
+    if not high:
+        return []
+    words = f"{begun(listed(high))} {sets(list(high.values()))} of the values to zero. "
+    words += (
+        f"That leaves a network of {walked.parameters:,} parameters too little to learn with."
+        if small
+        else "What is left is too little to learn with."
+    )
+    remedies = partial(less_dropout, walked, tuple(high), USUAL_DROPOUT)
+    return [Fault("dropout", "warning", tuple(high), words, remedies)]

@@ -1,0 +1,336 @@
+"""Faults of what a design can see: fields, pools, strides, padding, dilation, kernels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from core.architecture.faults.fault import (
+    FEW_LAYERS,
+    FEW_USED,
+    Fault,
+    Topic,
+    average_of_all,
+    begun,
+    named,
+    no_remedy,
+    price,
+    single,
+    weighted,
+)
+from core.architecture.receptive_field import Window, pixels_inside
+from core.architecture.remedies import (
+    enough_seen,
+    every_place_read,
+    listed,
+    met_weights,
+    odd_kernels,
+    shrinking,
+    shrunk_later,
+    small_kernels,
+    taken_out,
+    undilated,
+    wider_views,
+    with_ops,
+    without_blocks,
+)
+from core.architecture.spec import AvgPool, Conv, GlobalAvgPool, MaxPool
+from core.architecture.trace import Layer, Trace
+
+DIGIT = 20  # pixels: the longer side of an MNIST digit, in an image of 28
+LARGE_KERNEL = 7
+MOST_FIELD = 4096  # pixels: a larger field is not looked through pixel by pixel
+
+
+def field(walked: Trace) -> list[Fault]:
+    """An output should depend on the whole image, and on more than an average of small views of it."""
+    size = walked.architecture.input[1]
+    seen, words, index, wanted = _pixels_seen(walked), "", walked.layers[-1].index, size
+    average = average_of_all(walked)
+    if seen < size:
+        words = f"An output sees {seen} of the image's {size} pixels along a side: what lies outside cannot count."
+        if average is not None and average.before.size < min(DIGIT, size):
+            index = average.index
+    elif average is not None and average.before.size < min(DIGIT, size):
+        seen, index, wanted = average.before.size, average.index, min(DIGIT, size)
+        does = "takes the largest of" if isinstance(average.op, MaxPool) else "averages"
+        words = (
+            f"{begun(named(average))} {does} units that have each seen {seen} x {seen} pixels; a digit is {DIGIT} "
+            "wide. Which strokes there are is counted, how they lie to one another is not."
+        )
+    if not words:
+        return []
+
+    brings: tuple[Topic, ...] = ("left over", "batch norm", "context")  # a block that is added has batch norm
+
+    def told(before: Trace, after: Trace) -> str:
+        return f" ({least_seen(before)} → {least_seen(after)} pixels)"
+
+    return [Fault("field", "warning", (index,), words, partial(wider_views, walked), least_seen, wanted, told, brings)]
+
+
+def _pixels_seen(walked: Trace) -> int:
+    """How many of the image's pixels, along a side, an output's field spans."""
+    size = walked.architecture.input[1]
+    return size if walked.field.size > MOST_FIELD else pixels_inside(walked.field, 0, size)
+
+
+def least_seen(walked: Trace) -> int:
+    """The least that an output can be said to see: of an average of the whole map, what one of the averaged sees."""
+    average = average_of_all(walked)
+    seen = _pixels_seen(walked)
+    return average.before.size if average and seen >= walked.architecture.input[1] else seen
+
+
+def convolution(walked: Trace) -> list[Fault]:
+    """Windows that go over the image, so that a stroke is found wherever it lies."""
+    if any(isinstance(layer.op, Conv) and _looks(layer) for layer in walked.layers):
+        return []
+    words = (
+        "No convolution goes over the image with a window of more than one pixel, so a stroke that is learned in one "
+        "place is not known in another. Begin with convolutions of 3 x 3."
+    )
+    return [Fault("convolution", "warning", (), words)]
+
+
+def _looks(layer: Layer) -> bool:
+    """Whether it compares neighbouring places, and leaves more than one."""
+    return layer.window.kernel_size > 1 and len(layer.output) == 3 and layer.output[1] > 1
+
+
+def context(walked: Trace) -> list[Fault]:
+    """Where the units in the middle see the whole image, a window shows them nothing new."""
+    size = walked.architecture.input[1]
+    if walked.parameters < FEW_USED or len(weighted(walked)) < FEW_LAYERS:  # there is no need to save, nor room to
+        return []
+    vain = [layer for layer in walked.layers if _looks(layer) and _middle_sees_all(layer, size)]
+    if not vain:
+        return []
+    cost = sum(layer.parameters for layer in vain)
+    indices = tuple(layer.index for layer in vain)
+    add = "adds" if len(vain) == 1 else "add"
+    words = (
+        f"Before op {indices[0]} the middle unit already sees {vain[0].before.size} pixels of {size}: "
+        f"{listed(indices)} {add} depth{f' for {cost:,} parameters' if cost else ''}, but nothing new for it to see."
+    )
+    return [Fault("context", "hint", indices, words, partial(without_blocks, walked, [*indices]))]
+
+
+def _middle_sees_all(layer: Layer, size: int) -> bool:
+    """Whether the middle unit of what comes in sees every pixel."""
+    if layer.before.size < size:
+        return False
+    return layer.before.size > MOST_FIELD or pixels_inside(layer.before, (layer.input[1] - 1) // 2, size) == size
+
+
+def early_pool(walked: Trace) -> list[Fault]:
+    """To shrink the map while units see next to nothing is to throw away what they have not looked at yet."""
+    early = [layer for layer in shrinking(walked) if _seen_to_shrink(layer) < enough_seen(layer.field.jump)]
+    if not early:
+        return []
+    first = early[0]
+    seen = _seen_to_shrink(first)
+    words = (
+        f"{begun(named(first))} shrinks the map from {first.input[1]} to {first.output[1]} when a unit has seen only "
+        f"{seen} x {seen} pixel{'s' if seen > 1 else ''}: detail is gone before edges are put together."
+    )
+
+    def told(before: Trace, after: Trace) -> str:
+        later = shrinking(after)
+        now = _seen_to_shrink(later[0]) if later else 0
+        return f" ({seen} → {now} pixels)" if now > seen else price(before, after)
+
+    indices = tuple(layer.index for layer in early)
+    brings: tuple[Topic, ...] = ("left over", "batch norm", "context")
+    return [Fault("early pool", "warning", indices, words, partial(shrunk_later, walked), told=told, brings=brings)]
+
+
+def _seen_to_shrink(layer: Layer) -> int:
+    """What a unit has seen when the map shrinks: a convolution looks with its weights as it does, a pool does not."""
+    return layer.field.size if isinstance(layer.op, Conv) else layer.before.size
+
+
+def skipped_places(walked: Trace) -> list[Fault]:
+    """A stride that is wider than the window steps over rows and columns."""
+    early = {index for fault in early_pool(walked) for index in fault.ops}
+    found = []
+    for layer in walked.layers:
+        stride, window = layer.window.stride, layer.window
+        read = len({tap * window.dilation % stride for tap in range(min(window.kernel_size, stride))})
+        if len(layer.output) < 3 or layer.output[1] < 2 or read >= stride or layer.index in early:
+            continue
+        words = f"{begun(named(layer))} reads {read} of every {stride} rows and columns: the others are never used."
+        remedies = partial(every_place_read, walked, layer)
+        found.append(Fault("skipped places", "warning", (layer.index,), words, remedies))
+    return found
+
+
+def left_out_edge(walked: Trace) -> list[Fault]:
+    """A last pool that does not cover its map."""
+    layer = average_of_all(walked)
+    if layer is None or not isinstance(layer.op, AvgPool | MaxPool):
+        return []
+    covered = layer.window.reach + 1 - layer.window.padding
+    if covered >= layer.input[1]:
+        return []
+    words = (
+        f"{begun(named(layer))} covers {covered} x {covered} of the map's {layer.input[1]} x {layer.input[1]} places: "
+        "the rest is never used."
+    )
+    remedies = single("Put GlobalAvgPool in its place", with_ops, walked.architecture, {layer.index: GlobalAvgPool()})
+    return [Fault("left-out edge", "hint", (layer.index,), words, remedies)]
+
+
+def holes(walked: Trace) -> list[Fault]:
+    """Dilation that steps over pixels which no layer before or after brings in."""
+    if not any(layer.window.dilation > 1 for layer in walked.layers) or field(walked):
+        return []
+    average = average_of_all(walked)
+    last = average.index if average else len(walked.layers)
+    pixels, size = 1, 1  # a bit for each pixel that a unit reads, and how far they lie apart
+    for layer in walked.layers[:last]:
+        if layer.field.size > MOST_FIELD:
+            return []
+        apart, narrow = layer.window.dilation * layer.before.jump, pixels
+        for _ in range(1, layer.window.kernel_size):
+            pixels = narrow | pixels << apart
+        size = layer.field.size
+    read = pixels.bit_count()
+    if read == size:
+        return []
+    dilated = tuple(layer.index for layer in walked.layers if layer.window.dilation > 1)
+    where = f"A unit before op {average.index}" if average else "An output"
+    words = (
+        f"{where} spans {size} pixels along a side and reads {read} of them: the dilation of {listed(dilated)} leaves "
+        "holes that no other layer fills."
+    )
+    return [Fault("holes", "hint", dilated, words, partial(undilated, walked))]
+
+
+def late_pool(walked: Trace) -> list[Fault]:
+    """Behind a max pool something should still compare neighbouring places."""
+    if field(walked):
+        return []
+    looking = [layer.index for layer in weighted(walked) if layer.window.kernel_size > 1 and layer.input[1:] != (1, 1)]
+    late = [
+        layer for layer in shrinking(walked)
+        if isinstance(layer.op, MaxPool) and layer.window.kernel_size > 1 and looking and layer.index > looking[-1]
+    ]  # fmt: skip
+    if not late:
+        return []
+    indices = tuple(layer.index for layer in late)
+    first, comes = late[0], "comes" if len(late) == 1 else "come"
+    k = first.window.kernel_size
+    where = begun(named(first)) if len(late) == 1 else begun(listed(indices))
+    words = (
+        f"{where} {comes} after the last layer that compares neighbouring places. Only one of {k} x {k} values goes "
+        "on, and no layer makes use of the smaller map."
+    )
+    return [Fault("late pool", "hint", indices, words, partial(taken_out, walked, indices))]
+
+
+def padding(walked: Trace) -> list[Fault]:
+    """Padding that makes a map larger; weights that meet nothing but padding."""
+    found = []
+    for layer in walked.layers:
+        op, window = layer.op, layer.window
+        if not isinstance(op, Conv) or not window.padding:
+            continue
+        k, size, met = window.kernel_size, layer.input[1], _met(layer)
+        same = window.reach // 2
+        padded = single(
+            f"Set padding to {same}", with_ops, walked.architecture, {layer.index: replace(op, padding=same)}
+        )
+        if not met:
+            words = (
+                f"{begun(named(layer))} sees nothing but padding: its strides step over the map, which is {size} wide. "
+                "Whatever comes later does not depend on the image."
+            )
+            found.append(Fault("padding", "warning", (layer.index,), words, padded))
+        elif len(met) < k:
+            words = (
+                f"Only {len(met)} x {len(met)} of the {k} x {k} weights of {named(layer)} ever meet the map, which is "
+                f"{size} wide: the others see nothing but padding."
+            )
+            smaller = replace(window, kernel_size=len(met), padding=window.padding - met[0] * window.dilation)
+            remedies = partial(met_weights, walked, layer, smaller) if _same_places(layer, smaller) else no_remedy
+            found.append(Fault("unmet weights", "hint", (layer.index,), words, remedies))
+        elif 2 * window.padding > window.reach:
+            words = (
+                f"{begun(named(layer))} adds a border of zeros {window.padding} wide. Its window of {window.reach + 1} "
+                f"needs {same} to keep the map's size: more only adds places that see hardly any of the map."
+            )
+            found.append(Fault("padding", "hint", (layer.index,), words, padded))
+    return found
+
+
+def _met(layer: Layer) -> list[int]:
+    """Which of a window's rows lie on the map for at least one of its places."""
+    window, size, places = layer.window, layer.input[1], layer.output[1]
+    met = []
+    for tap in range(window.kernel_size):
+        first = tap * window.dilation - window.padding
+        place = max(0, -(first // window.stride)) if first < 0 else 0  # the first place at which it is not left of it
+        if place < places and first + place * window.stride < size:
+            met.append(tap)
+    return met
+
+
+def _same_places(layer: Layer, smaller: Window) -> bool:
+    """Whether the smaller window has as many places on the map, and the weights that are left lie side by side."""
+    met = _met(layer)
+    if met != list(range(met[0], met[0] + len(met))) or smaller.padding < 0:
+        return False
+    if smaller.kernel_size == 1 and layer.output[1] == 1:
+        return layer.input[1] == 1 and smaller.padding == 0
+    room = layer.input[1] + 2 * smaller.padding - smaller.reach - 1
+    return room >= 0 and room // smaller.stride + 1 == layer.output[1]
+
+
+def even_kernel(walked: Trace) -> list[Fault]:
+    """An odd window has a middle, and padding can keep the map's size."""
+    even = [
+        layer for layer in walked.layers
+        if isinstance(layer.op, Conv) and layer.window.reach % 2 and layer.window.stride == 1
+        and layer.output[1] > 1 and len(_met(layer)) == layer.window.kernel_size
+    ]  # fmt: skip
+    if not even:
+        return []
+    indices = tuple(layer.index for layer in even)
+    has = f"{begun(named(even[0]))} has a window" if len(even) == 1 else f"{begun(listed(indices))} have windows"
+    words = (
+        f"{has} of even width, without a middle: the map is half a pixel off, and the same padding on all sides cannot "
+        "keep its size."
+    )
+    return [Fault("even kernel", "hint", indices, words, partial(odd_kernels, walked, [*indices]))]
+
+
+def large_kernel(walked: Trace) -> list[Fault]:
+    """Small windows one after another see as much as a large one, with fewer weights and more activations."""
+    found = []
+    for layer in weighted(walked):
+        k, op = layer.window.kernel_size, layer.op
+        if not isinstance(op, Conv) or k < LARGE_KERNEL or k % 2 == 0 or layer.output[1] == 1 or len(_met(layer)) < k:
+            continue
+        words = (
+            f"{begun(named(layer))} has {k * k} weights for each pair of channels. {k // 2} convolutions of 3 x 3 one "
+            f"after another see the same {k} x {k} places with {9 * (k // 2)}, and with an activation after each."
+        )
+        found.append(Fault("large kernel", "hint", (layer.index,), words, partial(small_kernels, walked, layer)))
+    return found
+
+
+def single_pixels(walked: Trace) -> list[Fault]:
+    """A first convolution of 1 x 1 looks at no neighbour."""
+    first = next(iter(weighted(walked)), None)
+    if first is None or not isinstance(first.op, Conv) or first.op.kernel_size > 1:
+        return []
+    if first.input[0] > 1 or first.before.size > 1 or first.input[1] == 1:
+        return []
+    words = (
+        f"{begun(named(first))} comes first and looks at single pixels: before its bias and activation each output is "
+        "the image times a number."
+    )
+    larger = {first.index: replace(first.op, kernel_size=3)}
+    remedies = single("Set its kernel to 3 x 3", with_ops, walked.architecture, larger)
+    return [Fault("single pixels", "hint", (first.index,), words, remedies)]

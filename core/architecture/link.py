@@ -1,0 +1,51 @@
+"""An architecture as a short code for a URL, and back: compact JSON, deflated, in the alphabet of URLs.
+
+The code is what a link carries, so it comes from outside: its length, what it inflates to and what that says are all
+bounded and checked.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from dataclasses import replace
+
+from core.architecture.spec import Architecture, architecture_from_dict, architecture_to_json
+from core.errors import SpecError
+
+LONGEST_CODE = 32_768  # characters; the longest of the ladder has 296
+MOST_BYTES = 65_536  # of the JSON; of the ladder's at most 1,179
+
+
+def to_code(architecture: Architecture) -> str:
+    """The architecture as letters, digits, - and _; the same for equal ones."""
+    deflated = zlib.compress(architecture_to_json(architecture).encode(), 9)
+    return base64.urlsafe_b64encode(deflated).decode().rstrip("=")
+
+
+def from_code(code: str) -> Architecture:
+    """The inverse of `to_code`. The ops are checked each, whether they fit is not. Raises SpecError."""
+    if len(code) > LONGEST_CODE:
+        raise SpecError(f"the design in the link has {len(code):,} characters, at most {LONGEST_CODE:,} are allowed")
+    try:
+        data = json.loads(_inflated(code))
+    except SpecError:
+        raise
+    except (ValueError, RecursionError, zlib.error):
+        raise SpecError("the design in the link cannot be read: it is cut short or was changed") from None
+    if isinstance(data, dict) and data.get("ops") == []:  # an empty design is one to begin with, though no network
+        return replace(architecture_from_dict({**data, "ops": [{"op": "ReLU"}]}), ops=())
+    return architecture_from_dict(data)
+
+
+def _inflated(code: str) -> bytes:
+    """What the code holds. Raises SpecError before more than MOST_BYTES are unpacked, zlib.error or ValueError."""
+    deflated = base64.b64decode(code.encode("ascii") + b"=" * (-len(code) % 4), altchars=b"-_", validate=True)
+    inflater = zlib.decompressobj()
+    inflated = inflater.decompress(deflated, MOST_BYTES + 1)
+    if len(inflated) > MOST_BYTES:
+        raise SpecError(f"the design in the link unpacks to more than {MOST_BYTES:,} bytes")
+    if not inflater.eof:
+        raise ValueError("cut short")
+    return inflated

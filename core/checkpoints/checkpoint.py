@@ -1,0 +1,101 @@
+"""A checkpoint is a pair of files, NAME.safetensors and NAME.json: the weights, and the card that describes them.
+
+The files are replaced one after the other, so for a moment, or after a kill just then, new weights stand beside an old
+card. The weights therefore carry their card, sealed with a hash of both, and `load` takes it where the pair disagrees.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor, nn
+
+from core.checkpoints.card import Card, card_from_dict, card_to_dict, read_card, write_card
+from core.checkpoints.files import replace_bytes
+from core.errors import CheckpointError
+from core.training.network import build
+from core.training.resident import Normalisation
+
+CARD_KEY = "card"  # in the safetensors file's metadata: the seal, a space, and the card's JSON
+
+
+def save(folder: Path, name: str, weights: dict[str, Tensor], card: Card) -> Card:
+    """Write the pair; returns the card with the weights' hash.
+
+    Raises CheckpointError if that fails, and for a card that could not be read again: then nothing is written.
+    """
+    tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in weights.items()}
+    text = json.dumps(card_to_dict(replace(card, weights_sha256="")))
+    card_from_dict(json.loads(text), f"the checkpoint {name} cannot be saved")
+    content = save_tensors(tensors, {CARD_KEY: f"{_seal(tensors, text)} {text}"})
+    stamped = replace(card, weights_sha256=hashlib.sha256(content).hexdigest())
+    path = folder / f"{name}.safetensors"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_bytes(path, content)
+        write_card(stamped, folder / f"{name}.json")
+    except OSError as error:
+        raise CheckpointError(f"{path}: {len(content):,} bytes could not be written: {error.strerror}") from error
+    return stamped
+
+
+def load(path: Path) -> tuple[nn.Sequential, Card]:
+    """The network, on the CPU and in evaluation mode, and its card. `path`: either file's, or without an ending.
+
+    Where the weights are not those of the card, the card inside them counts. Raises CheckpointError when a file is
+    missing, cut short or altered, or when the weights are not those of the card and carry none.
+    """
+    stem = path.with_suffix("") if path.suffix in (".json", ".safetensors") else path
+    weights_path, card_path = stem.with_name(f"{stem.name}.safetensors"), stem.with_name(f"{stem.name}.json")
+    card = read_card(card_path)
+    try:
+        content = weights_path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{weights_path}: the weights cannot be read: {error.strerror}") from None
+    if (found := hashlib.sha256(content).hexdigest()) != card.weights_sha256:
+        carried = _carried_card(content, str(weights_path))
+        if carried is None:
+            raise CheckpointError(
+                f"{weights_path}: its SHA-256 is {found[:12]}..., its card says {card.weights_sha256[:12]}...; "
+                f"the file ({len(content):,} bytes) was cut short or belongs to another card"
+            )
+        card = replace(carried, weights_sha256=found)
+    network = build(card.architecture)
+    try:
+        network.load_state_dict({name: tensor.float() for name, tensor in load_tensors(content).items()})
+    except (SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{weights_path}: the weights do not fit the card's architecture: {reason}") from None
+    return network.eval(), card
+
+
+def _carried_card(content: bytes, place: str) -> Card | None:
+    """The card inside a file of weights; None where there is none, or where it or the weights are not whole."""
+    try:
+        tensors = load_tensors(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        seal, _, text = header["__metadata__"][CARD_KEY].partition(" ")
+        return card_from_dict(json.loads(text), place) if seal == _seal(tensors, text) else None
+    except (SafetensorError, CheckpointError, ValueError, KeyError):
+        return None
+
+
+def _seal(tensors: dict[str, Tensor], card: str) -> str:
+    return hashlib.sha256(card.encode() + save_tensors(tensors)).hexdigest()
+
+
+def normalisation_of(card: Card) -> Normalisation:
+    """How the checkpoint's network wants its images."""
+    return Normalisation(card.normalisation_mean, card.normalisation_sd)
+
+
+def device_name(device: torch.device) -> str:
+    """The device as a card names it."""
+    return f"cuda: {torch.cuda.get_device_name(device)}" if device.type == "cuda" else device.type

@@ -1,0 +1,381 @@
+"""The training loop: a generator of events. The caller logs, saves and stops; to stop, it stops iterating.
+
+What makes it quick stands beside it, each piece with a test that the numbers stay the same: the data lie on the device
+(`resident`), a batch is augmented by one resampling (`augment`), dropout's masks are random bytes (`dropout`), maps are
+stored channels last on a CPU (`batch_norm`), weights are averaged without waiting (`averaging`), and a GPU replays a
+recording of the whole iteration (`replay`).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import asdict, astuple, dataclass, replace
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from core.analysis.evaluation import evaluate
+from core.errors import CheckpointError, TrainingError
+from core.record import range_of, short
+from core.training.augment import augment
+from core.training.averaging import Average
+from core.training.dropout import draw_from
+from core.training.history import MOST_LOSS, PLAIN_SAMPLE, EpochRecord
+from core.training.network import lay_out
+from core.training.range_test import RangeTestResult, range_test
+from core.training.recipe import SGD, Adam, Recipe, ReduceLROnPlateau, plateau_rate, rate_at
+from core.training.replay import Replayed
+from core.training.resident import Examples, Resident, grey, normalised
+
+SECONDS_BETWEEN_POINTS = 0.25  # of live curves; reading a loss stalls the device, so not at every iteration
+State = dict[str, object]  # tensors, numbers and lists of them: what torch.load(weights_only=True) reads
+
+
+@dataclass(frozen=True)
+class RateFound:
+    """The range test that ran before training, and the learning rate that came of it."""
+
+    result: RangeTestResult
+    learning_rate: float
+    reason: str  # where the rate comes from, in words
+
+
+@dataclass(frozen=True)
+class Points:
+    """Consecutive iterations since the last event. `iteration` counts through the whole run, from 0."""
+
+    epoch: int
+    iteration: int  # the first one's
+    iterations: int  # in the whole run
+    losses: list[float]
+    accuracies: list[float]
+    learning_rates: list[float]
+    images_per_second: float
+
+
+@dataclass(frozen=True)
+class EpochEnd:
+    """An epoch is over and evaluated. The tensors are the live ones: copy or save them before going on."""
+
+    record: EpochRecord
+    weights: dict[str, Tensor]  # as evaluated: averaged, where the recipe averages
+    state: State  # all that `train` needs to go on from here
+
+
+Event = RateFound | Points | EpochEnd
+
+
+def train(
+    network: nn.Module,
+    data: Resident,
+    recipe: Recipe,
+    resume: State | None = None,
+    rate_factor: Callable[[], float] = lambda: 1.0,
+) -> Iterator[Event]:
+    """Train in place, yielding as it goes. The same seed on the same device gives the same run.
+
+    Given the `state` of an earlier EpochEnd, goes on as if it had never stopped. `rate_factor` is asked before each
+    iteration what to multiply the schedule's rate by; to hold the run, hold the iterator. Raises TrainingError when
+    the loss is no longer a number, or greater than MOST_LOSS.
+    """
+    check_smallest_batch(network, data, recipe)
+    lay_out(network, data.device)
+    allow_tf32(recipe)
+    generator = torch.Generator(data.device).manual_seed(recipe.seed)
+    history: list[EpochRecord] = []
+    if recipe.range_test and resume is None:
+        found = _find_rate(network, data, recipe)
+        recipe = replace(recipe, learning_rate=found.learning_rate)
+        yield found
+    optimizer = make_optimizer(network, recipe)
+    averaged = Average(network, recipe) if recipe.ema_decay else None
+    draw_from(network, generator)  # after all copies: they would copy the generator too
+    batches = math.ceil(len(data.train) / recipe.batch_size)
+    if resume is not None:
+        history, recipe = _restore(resume, recipe, network, averaged, optimizer, generator, batches)
+    evaluated = averaged.network if averaged else network
+    numbers = torch.arange(batches, device=data.device)
+    sums = torch.zeros(2, batches, device=data.device)  # loss and hits of each batch: .item() would stall the device
+
+    def iterate(chosen: Tensor, number: Tensor) -> None:
+        images, labels = training_batch(data, chosen, recipe, generator)
+        logits, loss = forward(network, images, labels, recipe)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if averaged:
+            averaged.update()
+        hits = (logits.argmax(1) == labels).sum()
+        sums.index_copy_(1, number, torch.stack([loss.detach(), hits]).unsqueeze(1))
+
+    iteration = Replayed(iterate, data.device, generator)
+    for epoch in range(len(history), recipe.epochs):
+        network.train()
+        started = told = time.perf_counter()
+        rates: list[float] = []
+        shown = 0  # batches whose figures were yielded
+        order = torch.randperm(len(data.train), generator=generator, device=data.device)
+        for batch, chosen in enumerate(order.split(recipe.batch_size)):
+            rates.append(rate_factor() * _rate(recipe, epoch * batches + batch, batches, history))
+            set_rate(optimizer, rates[-1])
+            iteration(chosen, numbers[batch : batch + 1])
+            if batch in (0, batches - 1) or time.perf_counter() - told > SECONDS_BETWEEN_POINTS:
+                losses, hits = sums[:, shown : len(rates)].tolist()  # waits for the device to finish these iterations
+                now = time.perf_counter()  # after the wait, which is training time
+                yield _points(data, recipe, epoch, rates, losses, hits, now - started)
+                shown, told = len(rates), time.perf_counter()
+                started += told - now  # a run may be held for long; what the caller takes is not training
+        record = _epoch_record(evaluated, data, recipe, epoch, sums, rates[-1], started)
+        if epoch == recipe.epochs - 1:
+            record = replace(_with_plain_figures(record, evaluated, data), seconds=time.perf_counter() - started)
+        history.append(record)
+        yield EpochEnd(record, evaluated.state_dict(), _state(network, averaged, optimizer, generator, history, recipe))
+
+
+def training_batch(data: Resident, chosen: Tensor, recipe: Recipe, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """The chosen training images as the network sees them, (B, 1, 28, 28), and their labels (B,)."""
+    images = augment(grey(data.train.images[chosen]), recipe.augmentation, generator)
+    return normalised(images, data.normalisation), data.train.labels[chosen]
+
+
+def first_images(data: Resident, recipe: Recipe, count: int) -> Tensor:
+    """The first images that `train` would give a network, (count, 1, 28, 28), as grey levels: for a preview."""
+    generator = torch.Generator(data.device).manual_seed(recipe.seed)
+    order = torch.randperm(len(data.train), generator=generator, device=data.device)
+    chosen = order[: recipe.batch_size]
+    return augment(grey(data.train.images[chosen]), recipe.augmentation, generator)[:count]
+
+
+def _rate(recipe: Recipe, iteration: int, batches: int, history: list[EpochRecord]) -> float:
+    """The learning rate of one iteration: a plateau looks back at its losses, the others ahead at the run's end."""
+    if isinstance(recipe.schedule, ReduceLROnPlateau):
+        on_test = recipe.schedule.monitor == "test"
+        losses = [record.test_loss if on_test else record.validation_loss or 0.0 for record in history]
+        return plateau_rate(recipe.schedule, recipe.learning_rate, losses)
+    return rate_at(recipe, iteration, batches)
+
+
+def forward(network: nn.Module, images: Tensor, labels: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:
+    """Logits (B, 10) and their loss, in float32, computed with the recipe's precision."""
+    bf16 = recipe.precision == "bf16"
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16, cache_enabled=False):
+        logits = network(images)
+    logits = logits.float()
+    return logits.detach(), loss_of(logits, labels, recipe)
+
+
+def allow_tf32(recipe: Recipe) -> None:
+    """Let an NVIDIA GPU round the factors of products to 10 bits, or not, as the recipe says."""
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = recipe.precision == "tf32"
+
+
+def loss_of(logits: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
+    """The mean loss of a batch. Cross-entropy on log-probabilities is their NLL: log-softmax twice is log-softmax."""
+    if recipe.loss == "mean_squared_error":
+        return F.mse_loss(logits.softmax(1), F.one_hot(labels, logits.shape[1]).to(logits.dtype))
+    return F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+
+
+def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """The recipe's optimizer over all the network's parameters.
+
+    On CUDA it is one kernel, and its learning rate and count of steps are tensors there, so that a recording can
+    follow them.
+    """
+    settings, weights = recipe.optimizer, list(network.parameters())
+    device = weights[0].device
+    on_gpu = device.type == "cuda"
+    rate = torch.tensor(recipe.learning_rate, device=device) if on_gpu else recipe.learning_rate
+    if isinstance(settings, SGD):
+        return torch.optim.SGD(
+            weights,
+            lr=rate,
+            momentum=settings.momentum,
+            nesterov=settings.nesterov,
+            weight_decay=settings.weight_decay,
+            fused=on_gpu or None,
+        )
+    kind = torch.optim.Adam if isinstance(settings, Adam) else torch.optim.AdamW
+    betas = (settings.beta1, settings.beta2)
+    return kind(
+        weights, lr=rate, betas=betas, weight_decay=settings.weight_decay, fused=on_gpu or None, capturable=on_gpu
+    )
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate, where it is a tensor without waiting for the device."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def _find_rate(network: nn.Module, data: Resident, recipe: Recipe) -> RateFound:
+    assert recipe.range_test is not None
+    result = range_test(deepcopy(network), data, recipe, recipe.range_test)
+    suggestion = result.suggestion(recipe.range_test.pick)
+    if suggestion is None:
+        return RateFound(result, recipe.learning_rate, f"the recipe's own rate: {result.reason}")
+    rate = max(suggestion, range_of(Recipe, "learning_rate").least)  # a tenth of the least rate tested is no recipe's
+    return RateFound(result, rate, f"the range test's suggestion, {recipe.range_test.pick}")
+
+
+def check_smallest_batch(network: nn.Module, data: Resident, recipe: Recipe) -> None:
+    """Raises TrainingError for a batch of one image that the network cannot train on: batch norm of a 1 x 1 map."""
+    if min(batch_sizes(len(data.train), recipe.batch_size)) > 1:
+        return
+    try:
+        deepcopy(network).train()(normalised(grey(data.train.images[:1]), data.normalisation))
+    except ValueError:
+        raise TrainingError(
+            f"batch_size {recipe.batch_size:,} leaves a batch of 1 of the {len(data.train):,} images, and batch norm "
+            "of a 1 x 1 map needs at least 2 to have a variance; choose another batch size"
+        ) from None
+
+
+def batch_sizes(images: int, batch_size: int) -> list[int]:
+    """The sizes of an epoch's batches; the last one is what is left."""
+    return [min(batch_size, images - start) for start in range(0, images, batch_size)]
+
+
+def _points(
+    data: Resident,
+    recipe: Recipe,
+    epoch: int,
+    rates: list[float],
+    losses: list[float],
+    hits: list[float],
+    seconds: float,
+) -> Points:
+    """The latest batches, whose losses and hits these are. Raises TrainingError if a loss among them has diverged."""
+    sizes = batch_sizes(len(data.train), recipe.batch_size)
+    shown = len(rates) - len(losses)
+    for batch, loss in enumerate(losses, start=shown):
+        if found := _diverged(loss):
+            raise TrainingError(
+                f"epoch {epoch}, iteration {batch}: the loss is {found} at learning rate {rates[batch]:.4g}; "
+                "a smaller rate or batch norm keeps it finite"
+            )
+    return Points(
+        epoch=epoch,
+        iteration=epoch * len(sizes) + shown,
+        iterations=recipe.epochs * len(sizes),
+        losses=losses,
+        accuracies=[hit / size for hit, size in zip(hits, sizes[shown : len(rates)], strict=True)],
+        learning_rates=rates[shown:],
+        images_per_second=sum(sizes[: len(rates)]) / seconds,
+    )
+
+
+def _diverged(loss: float) -> str:
+    """What to say of a loss that has diverged; "" of one that has not."""
+    if not math.isfinite(loss):
+        return str(loss)
+    return f"{loss:.2g} (more than {MOST_LOSS:g})" if loss > MOST_LOSS else ""
+
+
+def _epoch_record(
+    network: nn.Module, data: Resident, recipe: Recipe, epoch: int, sums: Tensor, rate: float, started: float
+) -> EpochRecord:
+    """Evaluate the network and gather the epoch's figures."""
+    sizes = torch.tensor(batch_sizes(len(data.train), recipe.batch_size), device=data.device)
+    test_loss, test_accuracy = evaluate(network, data.test, data.normalisation)
+    validation_loss = validation_accuracy = None
+    if data.validation is not None:
+        validation_loss, validation_accuracy = evaluate(network, data.validation, data.normalisation)
+    for split, loss in (("test", test_loss), ("validation", validation_loss)):
+        if loss is not None and (found := _diverged(loss)):
+            raise TrainingError(
+                f"epoch {epoch}: after its last iteration, at learning rate {rate:.4g}, the {split} loss is {found}; "
+                "a smaller rate or batch norm keeps it finite"
+            )
+    return EpochRecord(
+        epoch=epoch,
+        train_loss=(sums[0] * sizes).sum().item() / len(data.train),
+        train_accuracy=sums[1].sum().item() / len(data.train),
+        validation_loss=validation_loss,
+        validation_accuracy=validation_accuracy,
+        test_loss=test_loss,
+        test_accuracy=test_accuracy,
+        learning_rate=rate,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _with_plain_figures(record: EpochRecord, network: nn.Module, data: Resident) -> EpochRecord:
+    """The record with what the network makes of training images without dropout and augmentation."""
+    loss, accuracy = evaluate(network, sample(data.train, PLAIN_SAMPLE), data.normalisation)
+    if _diverged(loss):  # though the test loss is: the run stands, without these figures
+        return record
+    return replace(record, plain_train_loss=loss, plain_train_accuracy=accuracy)
+
+
+def sample(examples: Examples, count: int) -> Examples:
+    """So many of the examples, at even distances, or all of them: the same ones each time."""
+    chosen = torch.linspace(0, len(examples) - 1, min(count, len(examples)), device=examples.images.device).long()
+    return Examples(examples.images[chosen], examples.labels[chosen])
+
+
+def _state(
+    network: nn.Module,
+    averaged: Average | None,
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+    history: list[EpochRecord],
+    recipe: Recipe,
+) -> State:
+    return {
+        "network": network.state_dict(),
+        "averaged": averaged.network.state_dict() if averaged else {},
+        "optimizer": optimizer.state_dict(),
+        "generator": generator.get_state(),
+        "history": [asdict(record) for record in history],
+        "learning_rate": recipe.learning_rate,  # the one the range test found, where there was one
+    }
+
+
+def history_of(state: State) -> list[EpochRecord]:
+    """The epochs that a saved state stands after. Raises CheckpointError for one that is no state of a run."""
+    try:
+        records = [EpochRecord(**record) for record in cast(list[dict[str, Any]], state["history"])]
+        figures = [figure for record in records for figure in astuple(record) if figure is not None]
+        if not all(isinstance(each, int | float) for each in [*figures, state["learning_rate"]]):
+            raise TypeError("a figure is no number")
+    except (KeyError, TypeError, IndexError) as error:
+        raise CheckpointError(f"the state that the run left is none: {short(str(error))}; retry it instead") from None
+    return records
+
+
+def _restore(
+    state: State,
+    recipe: Recipe,
+    network: nn.Module,
+    averaged: Average | None,
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+    batches: int,
+) -> tuple[list[EpochRecord], Recipe]:
+    """Put everything back as `_state` found it; returns the history and the recipe with the rate in use.
+
+    Raises CheckpointError for a state that is another network's, or none.
+    """
+    history, saved = history_of(state), cast(dict[str, Any], state)
+    here = [dict(group) for group in optimizer.param_groups]
+    try:
+        network.load_state_dict(saved["network"])
+        if averaged:
+            averaged.load_state_dict(saved["averaged"], len(history) * batches)
+        optimizer.load_state_dict(saved["optimizer"])
+        for group, fresh in zip(optimizer.param_groups, here, strict=True):  # how a device steps is not in the state
+            group.update({name: fresh[name] for name in ("lr", "fused", "capturable") if name in fresh})
+        generator.set_state(saved["generator"].cpu())
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
+        reason = short(" ".join(str(error).split()))
+        raise CheckpointError(f"the run cannot go on from the state that it left: {reason}; retry it instead") from None
+    return history, replace(recipe, learning_rate=saved["learning_rate"])

@@ -1,0 +1,94 @@
+"""A recipe in words for people: its fields, their values, and what its rule of augmentation does. No torch."""
+
+from __future__ import annotations
+
+import math
+
+from core.training.recipe import Augmentation, Recipe
+from core.words import percent, plural, rate_words
+
+RATES = ("learning_rate", "min_lr", "start", "end")  # fields that hold a learning rate
+FIELDS = {  # those whose name in code does not read as words
+    "range_test": "range test before training",
+    "nesterov": "Nesterov's momentum",
+    "min_lr": "least learning rate",
+    "monitor": "watched loss",
+    "warm_up": "share of the run on the way up",
+    "start_divisor": "divisor of the first rate",
+    "end_divisor": "divisor of the last rate",
+    "ema_decay": "decay of the averaged weights",
+    "ema_warm_up": "warm-up of the averaged weights",
+    "validation_size": "images held out",
+}
+VALUES = {
+    "cross_entropy": "cross-entropy",
+    "mean_squared_error": "mean squared error",
+    "mnist": "MNIST's constants",
+    "training_split": "measured on the training images",
+    "fp32": "float32",
+    "tf32": "TensorFloat-32",
+    "bf16": "bfloat16",
+    "composed": "one resampling (the lab's)",
+    "torchvision": "whole pixels (torchvision's)",
+}
+SIDE = 28  # pixels of a digit
+
+
+def field_words(name: str) -> str:
+    """A field's name for people: `decay of the averaged weights` for ema_decay."""
+    return FIELDS.get(name, name.replace("_", " "))
+
+
+def value_words(value: object, name: str = "") -> str:
+    """A field's value for people; `name` is the field's in code."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        if name == "target_accuracy":
+            return percent(value)
+        return rate_words(value) if name in RATES else f"{value:.6g}"
+    return f"{value:,}" if isinstance(value, int) else VALUES.get(str(value), str(value))
+
+
+def recipe_words(recipe: Recipe) -> str:
+    """A recipe in one line; of the loss, the split, the average and the precision only what is not usual."""
+    optimizer, schedule = type(recipe.optimizer).__name__, type(recipe.schedule).__name__
+    usual = Recipe()
+    rest = [
+        f"{field_words(name)} {value_words(getattr(recipe, name), name)}"
+        for name in ("loss", "label_smoothing", "validation_size", "normalisation", "precision")
+        if getattr(recipe, name) != getattr(usual, name)
+    ]
+    if recipe.ema_decay:
+        warm_up = ", with warm-up" if recipe.ema_warm_up else ""
+        rest.append(f"averaged weights, decay {recipe.ema_decay:g}{warm_up}")
+    parts = [
+        f"{plural(recipe.epochs, 'epoch')} of batch {recipe.batch_size}",
+        f"{optimizer}, learning rate {rate_words(recipe.learning_rate)}",
+        schedule,
+        f"augmentation: {augmentation_words(recipe.augmentation)}",
+        *rest,
+        f"seed {recipe.seed}",
+    ]
+    return " · ".join(parts)
+
+
+def augmentation_words(augmentation: Augmentation) -> str:
+    """The changes with their strengths and the rule that the geometric ones follow; `none` where nothing changes."""
+    changes = []
+    for name in ("rotation", "translation", "scale", "shear", "perspective", "brightness", "contrast"):
+        jitter = getattr(augmentation, name)
+        if jitter.strength:
+            often = "" if jitter.probability == 1 else f" with probability {jitter.probability:g}"
+            changes.append(f"{name} {jitter.strength:g}{often}")
+    if augmentation.geometric:
+        changes.append("torchvision's rule" if augmentation.rule == "torchvision" else "the lab's rule")
+    return ", ".join(changes) or "none"
+
+
+def corner_shift(augmentation: Augmentation, side: int = SIDE) -> float:
+    """Pixels by which a corner comes inwards on average, along each axis, where a perspective is applied."""
+    most = augmentation.perspective.strength * side / 2
+    return (math.floor(most) if augmentation.rule == "torchvision" else most) / 2

@@ -1,0 +1,103 @@
+"""Designs kept under a name: LAB_HOME/designs/NAME.json, shared by all who use this lab."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from core.architecture.spec import Architecture, architecture_from_json, architecture_to_json
+from core.checkpoints.files import replace_text
+from core.errors import ClassError, LabError, SpecError
+from core.record import short
+from lab.runs.person import MACHINE, Person, owns
+from lab.runs.store import lab_home
+
+NAME = re.compile(r"\w[\w ,.()+-]{0,59}")  # no separator of folders, no leading dot
+OWNER = ".owner"  # of the file beside it that holds the owner's key
+MOST_DESIGNS = 200
+MOST_BYTES = 65_536  # of one file; the largest of the ladder has 1,179
+
+
+def saved_names() -> list[str]:
+    """The names there are, in alphabetical order."""
+    return sorted((path.stem for path in _folder().glob("*.json") if NAME.fullmatch(path.stem)), key=str.casefold)
+
+
+def save_design(architecture: Architecture, by: Person = MACHINE) -> str:
+    """Keep it under its own name, in place of what that name held; returns the name.
+
+    Raises SpecError or LabError, and ClassError where the name holds a design of somebody else's.
+    """
+    name = architecture.name
+    path = _path(name)
+    if path.exists():
+        _check_owner(name, by)
+    if not path.exists() and len(saved_names()) >= MOST_DESIGNS:
+        raise SpecError(f"{MOST_DESIGNS} designs are saved already; delete one first")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_text(path.with_suffix(OWNER), owner_of(name) if path.exists() else by.key)
+        replace_text(path, architecture_to_json(architecture) + "\n")
+    except OSError as error:
+        raise LabError(f"the design could not be saved: {error}") from error
+    return name
+
+
+def saved_design(name: str) -> Architecture:
+    """The design of that name. Raises SpecError for a name that there is not, or a file that holds no design."""
+    path = _path(name)
+    try:
+        with path.open(encoding="utf-8") as file:
+            text = file.read(MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise SpecError(f"there is no saved design {short(name)}") from None
+    except (OSError, ValueError) as error:
+        raise SpecError(f"the saved design {short(name)} cannot be read: {error}") from None
+    if len(text) > MOST_BYTES:
+        raise SpecError(f"the saved design {short(name)} has more than {MOST_BYTES:,} characters")
+    return architecture_from_json(text)
+
+
+def delete_design(name: str, by: Person = MACHINE) -> None:
+    """Forget the design of that name; one that is not there is forgotten already.
+
+    Raises SpecError or LabError, and ClassError for a design of somebody else's.
+    """
+    path = _path(name)
+    if path.exists():
+        _check_owner(name, by)
+    try:
+        path.unlink(missing_ok=True)
+        path.with_suffix(OWNER).unlink(missing_ok=True)
+    except OSError as error:
+        raise LabError(f"the design {short(name)} could not be deleted: {error}") from error
+
+
+def owner_of(name: str) -> str:
+    """The key of the browser that the design of that name came from; "" where none is known."""
+    try:
+        return _path(name).with_suffix(OWNER).read_text(encoding="utf-8").strip()[:64]
+    except (OSError, ValueError):
+        return ""
+
+
+def _check_owner(name: str, by: Person) -> None:
+    if not owns(by, owner_of(name)):
+        raise ClassError(
+            f"the saved design {short(name)} is somebody else's: only its owner, in the same browser, or the teacher "
+            "can change it; give yours another name"
+        )
+
+
+def _folder() -> Path:
+    return lab_home() / "designs"
+
+
+def _path(name: str) -> Path:
+    """Where a design of that name lies. Raises SpecError for a name that may not be a file's."""
+    if not NAME.fullmatch(name) or name != name.strip(" ."):
+        raise SpecError(
+            f"{short(name)} is no name for a file: up to 60 letters, digits and , . ( ) + - _, beginning with a "
+            "letter or digit"
+        )
+    return _folder() / f"{name}.json"

@@ -1,0 +1,185 @@
+"""The class game: one image at a time everybody says what they read; then label, network and votes are shown.
+
+No Streamlit: a room is shared by all sessions that know its code, a room of one's own by nobody.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from core.data.mnist import SplitName
+from core.errors import VoteError
+
+LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"  # of a room's code; I and O are read as digits
+CODE_LENGTH = 4
+MOST_ROOMS = 32  # at once on a server; the one that was silent for longest makes room
+MOST_VOTERS = 400  # in a room
+MOST_ROUNDS = 200  # that a room remembers
+
+
+@dataclass(frozen=True)
+class Question:
+    """An image, and what is hidden until it is revealed."""
+
+    dataset: str
+    split: SplitName
+    index: int
+    label: int
+    answer: int  # the network's
+    confidence: float
+    network: str  # its name
+
+
+@dataclass(frozen=True)
+class Round:
+    """One image as it stands: how many read which digit, and whether the label has been shown."""
+
+    number: int  # from 1
+    question: Question
+    counts: tuple[int, ...]  # ten
+    revealed: bool
+
+    @property
+    def voters(self) -> int:
+        return sum(self.counts)
+
+    @property
+    def majority(self) -> int | None:
+        """The digit that more read than any other; None where there is none."""
+        most = max(self.counts)
+        return self.counts.index(most) if most and self.counts.count(most) == 1 else None
+
+
+@dataclass(frozen=True)
+class Score:
+    """Over the rounds revealed so far."""
+
+    rounds: int
+    right: int  # whose answer was the label
+    network: int  # of those, how many the network read as the label
+
+
+@dataclass
+class _Open:
+    question: Question
+    votes: dict[str, int] = field(default_factory=dict)  # by voter
+    revealed: bool = False
+
+
+class Room:
+    """One game. Many sessions vote at once, so all that reads or changes it holds the lock."""
+
+    def __init__(self) -> None:
+        self.lead = secrets.token_urlsafe(9)  # who knows it may reveal and ask the next
+        self._lock = threading.Lock()
+        self._rounds: list[_Open] = []
+        self._forgotten = 0  # rounds that were dropped
+
+    def ask(self, question: Question) -> None:
+        """Begin the next round. One that nobody voted in and that was not revealed is replaced."""
+        with self._lock:
+            if self._rounds and not self._rounds[-1].revealed and not self._rounds[-1].votes:
+                self._rounds.pop()
+            self._rounds.append(_Open(question))
+            if len(self._rounds) > MOST_ROUNDS:
+                self._rounds.pop(0)
+                self._forgotten += 1
+
+    def vote(self, voter: str, digit: int) -> None:
+        """Count a voter's digit in place of the one before; once revealed, none is counted. Raises VoteError."""
+        if not 0 <= digit <= 9:
+            raise VoteError(f"a vote is a digit from 0 to 9, got {digit}")
+        with self._lock:
+            if not self._rounds or self._rounds[-1].revealed:
+                return
+            votes = self._rounds[-1].votes
+            if voter not in votes and len(votes) >= MOST_VOTERS:
+                raise VoteError(f"this room is full: {len(votes)} have voted, at most {MOST_VOTERS} can")
+            votes[voter] = digit
+
+    def reveal(self) -> None:
+        """Show the label; the votes stand."""
+        with self._lock:
+            if self._rounds:
+                self._rounds[-1].revealed = True
+
+    def now(self) -> Round | None:
+        """The round that is on; None before the first."""
+        with self._lock:
+            return self._told(len(self._rounds) - 1) if self._rounds else None
+
+    def asked(self) -> frozenset[tuple[str, str, int]]:
+        """Data set, split and index of every image that has been asked about."""
+        with self._lock:
+            questions = [each.question for each in self._rounds]
+        return frozenset((each.dataset, each.split, each.index) for each in questions)
+
+    def vote_of(self, voter: str) -> int | None:
+        """What the voter says in this round."""
+        with self._lock:
+            return self._rounds[-1].votes.get(voter) if self._rounds else None
+
+    def score_of(self, voter: str) -> Score:
+        """Of the rounds that this voter took part in."""
+        with self._lock:
+            pairs = [(each.question, each.votes[voter]) for each in self._revealed() if voter in each.votes]
+        return _score(pairs)
+
+    def score(self) -> Score:
+        """Of the class: its answer is what most read; a tie is nobody's."""
+        with self._lock:
+            told = [self._told(place) for place, each in enumerate(self._rounds) if each.revealed]
+        return _score([(each.question, each.majority) for each in told if each.voters])
+
+    def _revealed(self) -> list[_Open]:
+        return [each for each in self._rounds if each.revealed]
+
+    def _told(self, place: int) -> Round:
+        found = self._rounds[place]
+        votes = list(found.votes.values())
+        counts = tuple(votes.count(digit) for digit in range(10))
+        return Round(self._forgotten + place + 1, found.question, counts, found.revealed)
+
+
+def _score(pairs: Sequence[tuple[Question, int | None]]) -> Score:
+    return Score(
+        rounds=len(pairs),
+        right=sum(said == question.label for question, said in pairs),
+        network=sum(question.answer == question.label for question, _ in pairs),
+    )
+
+
+class Rooms:
+    """The rooms of a server, by code."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rooms: OrderedDict[str, Room] = OrderedDict()  # the one heard of last stands last
+
+    def open(self) -> tuple[str, Room]:
+        """A new room and its code."""
+        with self._lock:
+            code = self._free_code()
+            self._rooms[code] = Room()
+            if len(self._rooms) > MOST_ROOMS:
+                self._rooms.popitem(last=False)
+            return code, self._rooms[code]
+
+    def find(self, code: str) -> Room:
+        """The room of that code, in capitals or not. Raises VoteError."""
+        wanted = code.strip().upper()
+        with self._lock:
+            if wanted not in self._rooms:
+                raise VoteError(f"there is no room {code[:20]!r} on this server; ask your teacher for the code")
+            self._rooms.move_to_end(wanted)
+            return self._rooms[wanted]
+
+    def _free_code(self) -> str:
+        while True:  # 331,776 codes for 32 rooms
+            code = "".join(secrets.choice(LETTERS) for _ in range(CODE_LENGTH))
+            if code not in self._rooms:
+                return code

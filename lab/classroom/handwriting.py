@@ -1,0 +1,198 @@
+"""Our handwriting: the digits a class drew, each with its true label, in a SQLite file of their own. No Streamlit.
+
+Every checkpoint can be scored on them. A drawing is kept twice: as it was prepared for a network, and as it was drawn,
+so that another preparation can be tried on it. Drawings are small, and there are at most 5,000.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import sqlite3
+import time
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from core.data.drawn_digit import SIDE, Grey
+from core.data.mnist import Split
+from core.errors import HandwritingError
+from core.record import short_number
+from core.spreadsheet import Cell, csv_text
+from lab.runs.person import Person
+
+FILE_NAME = "handwriting.sqlite3"
+APPLICATION_ID = 0x48414E44  # "HAND", in the file's header: tells our file from any other SQLite database
+VERSION = 1
+MOST = 5_000  # drawings
+MOST_BYTES = 100_000  # of one drawing as a PNG; a canvas of 280 x 280 has some 3,000, and noise at most 79,000
+LONGEST_NAME = 40  # characters of a nickname
+SCHEMA = """CREATE TABLE drawings (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used again: the same number is the same drawing
+    label INTEGER NOT NULL CHECK (label BETWEEN 0 AND 9),
+    nickname TEXT NOT NULL,
+    author TEXT NOT NULL,  -- the key of the browser it was drawn in; once, of the session
+    moment REAL NOT NULL,
+    digit BLOB NOT NULL CHECK (length(digit) = 784),
+    drawing BLOB NOT NULL,
+    fingerprint TEXT NOT NULL UNIQUE
+) STRICT"""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One digit of the set."""
+
+    number: int
+    label: int
+    nickname: str
+    author: str
+    moment: float  # seconds since 1970
+    digit: Grey  # (28, 28), prepared
+
+
+class Handwriting:
+    """The set in one file. Safe to share between threads, and to open in several processes at once."""
+
+    def __init__(self, folder: Path, patience: float = 10.0) -> None:
+        """Opens the set, made as needed. `patience`: seconds to wait for a lock. Raises HandwritingError."""
+        self.file = folder / FILE_NAME
+        self.patience = patience
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise HandwritingError(f"{folder}: the folder cannot be made: {error.strerror}") from error
+        with self._connected() as connection:
+            self._prepare(connection)
+
+    def keep(
+        self, digit: Grey, drawing: Grey, label: int, nickname: str, author: str, moment: float | None = None
+    ) -> int:
+        """Keep a drawing; its number. Raises HandwritingError for a set that is full and for one kept already."""
+        if not 0 <= label <= 9:
+            raise HandwritingError(f"a label is a digit from 0 to 9, got {short_number(label)}")
+        if digit.shape != (SIDE, SIDE) or digit.dtype != np.uint8:
+            raise HandwritingError(f"a prepared digit is (28, 28) in uint8, got {digit.shape} in {digit.dtype}")
+        picture = png(drawing)
+        if len(picture) > MOST_BYTES:
+            raise HandwritingError(f"the drawing has {len(picture):,} bytes, at most {MOST_BYTES:,} are kept")
+        name = " ".join("".join(each if each.isprintable() else " " for each in nickname).split())[:LONGEST_NAME]
+        print_of = hashlib.sha256(bytes([label]) + digit.tobytes() + picture).hexdigest()
+        with self._connected() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            there = connection.execute("SELECT number FROM drawings WHERE fingerprint = ?", (print_of,)).fetchone()
+            if there:
+                raise HandwritingError(f"this very drawing is kept already, as number {there[0]:,}")
+            count = connection.execute("SELECT count(*) FROM drawings").fetchone()[0]
+            if count >= MOST:
+                raise HandwritingError(f"our handwriting is full: it has {count:,} drawings, at most {MOST:,} are kept")
+            number = connection.execute(
+                "INSERT INTO drawings (label, nickname, author, moment, digit, drawing, fingerprint)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING number",
+                (label, name, author, time.time() if moment is None else moment, digit.tobytes(), picture, print_of),
+            ).fetchone()[0]
+            connection.execute("COMMIT")
+        return int(number)
+
+    def delete(self, number: int, by: Person) -> None:
+        """Take a drawing out: one's own, or, for the teacher, anybody's. Raises HandwritingError for another's."""
+        with self._connected() as connection:
+            done = connection.execute(
+                "DELETE FROM drawings WHERE number = ?1 AND (?3 OR (author = ?2 AND ?2 <> ''))",
+                (number, by.key, by.teacher),
+            )
+            if not done.rowcount:
+                raise HandwritingError(f"drawing {short_number(number)} is not yours, or is no longer there")
+
+    def count(self) -> int:
+        """How many drawings there are."""
+        with self._connected() as connection:
+            return int(connection.execute("SELECT count(*) FROM drawings").fetchone()[0])
+
+    def drawings(self, label: int | None = None) -> list[Drawing]:
+        """All, or those of one label; newest first."""
+        with self._connected() as connection:
+            rows = connection.execute(
+                "SELECT number, label, nickname, author, moment, digit FROM drawings"
+                " WHERE ?1 IS NULL OR label = ?1 ORDER BY number DESC",
+                (label,),
+            ).fetchall()
+        return [
+            Drawing(number, digit, name, author, moment, _image(bytes_of))
+            for number, digit, name, author, moment, bytes_of in rows
+        ]
+
+    def export(self) -> bytes:
+        """A ZIP: digits/ and drawings/ as PNGs named NUMBER-LABEL.png, and labels.csv. Names in it are safe."""
+        with self._connected() as connection:
+            rows = connection.execute(
+                "SELECT number, label, nickname, moment, digit, drawing FROM drawings ORDER BY number"
+            ).fetchall()
+        file, table = io.BytesIO(), list[tuple[Cell, ...]]()
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # a PNG is compressed already
+            for number, label, nickname, moment, digit, drawing in rows:
+                name = f"{number:05}-{label}.png"
+                when = datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")
+                table.append((name, label, nickname, when))
+                archive.writestr(f"digits/{name}", png(_image(digit)))
+                archive.writestr(f"drawings/{name}", drawing)
+            archive.writestr("labels.csv", csv_text(("file", "label", "nickname", "moment"), table).encode())
+        return file.getvalue()
+
+    # ------------------------------------------------------------------------------------------------------- the file
+
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        """A connection of one operation; what it did not commit is undone. Raises HandwritingError."""
+        try:
+            with closing(sqlite3.connect(self.file, timeout=self.patience, isolation_level=None)) as connection:
+                connection.execute("PRAGMA synchronous = NORMAL")
+                yield connection
+        except sqlite3.Error as error:
+            raise HandwritingError(f"{self.file}: {error}") from error
+        except OverflowError as error:
+            raise HandwritingError(f"{self.file}: a whole number beyond 2**63 cannot be stored") from error
+        except UnicodeEncodeError as error:  # half of a surrogate pair
+            raise HandwritingError(f"{self.file}: {ascii(error.object)[:60]} is not valid Unicode text") from error
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+        if tables and (application, version) != (APPLICATION_ID, VERSION):
+            raise HandwritingError(
+                f"{self.file}: not our handwriting, or of another version: {application:#x} version {version}, "
+                f"expected {APPLICATION_ID:#x} version {VERSION}"
+            )
+        if not tables:
+            connection.execute(SCHEMA)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+        with suppress(sqlite3.OperationalError):  # in use at this moment: then another's opening switches, or has
+            connection.execute("PRAGMA journal_mode = WAL")
+
+
+def as_split(drawings: Sequence[Drawing]) -> Split:
+    """The prepared digits and their labels as a data set."""
+    images = np.stack([each.digit for each in drawings]) if drawings else np.zeros((0, SIDE, SIDE), np.uint8)
+    return Split(images, np.array([each.label for each in drawings], np.uint8))
+
+
+def _image(content: bytes) -> Grey:
+    """(28, 28), read-only."""
+    return np.frombuffer(content, np.uint8).reshape(SIDE, SIDE)
+
+
+def png(image: Grey) -> bytes:
+    """A grey image as a file."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "PNG", optimize=False)
+    return file.getvalue()

@@ -1,0 +1,207 @@
+"""The board's picture: parameters against held accuracy, the challenge's corner, the front, the ladder pale behind."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import pairwise
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from core.ladder.challenge import MAX_PARAMETERS, TARGET_ACCURACY
+from core.words import plural
+from lab.studies.ranking import Standing, front
+from lab.studies.results import in_words
+from lab.ui.axes import CLOSE, WHOLE, Part, accuracy_at, zoom
+from lab.ui.figures import CLAIM, COLUMNS, FRONT, PARTED, PASS, TEST, Plot, deviation_bars, laid_out, led_to, stairs
+from lab.ui.labels import Box, Mark, Screen, box, name_places
+from lab.ui.words import plotted
+
+SMALL = (-200.0, 12_000.0)  # parameters on the linear panel, where the challenge is decided
+LARGE = (12_000.0, 2e7)  # on the logarithmic one, which keeps the others from squeezing it
+# The plot's width, and what of the figure's height is not plot: on windows 1280 and 1600 pixels wide, and on smaller
+# ones, 390 and 768: there are other places for names.
+WIDE = ((790.0, 90.0), (1044.0, 90.0))
+NARROW = ((282.0, 121.0), (481.0, 90.0))
+NARROW_BELOW = 600  # pixels of the figure
+LABELS = 14  # names at marks; the others are in the table and at the pointer
+NAME, PALE_NAME = 14, 11  # the sizes of a run's and of a step's name, in pixels
+
+
+@lru_cache(maxsize=16)  # a class looks at the same board, and looks again every few seconds
+def board(ranked: tuple[Standing, ...], ladder: tuple[Standing, ...], ink: str, height: int = 440) -> go.Figure:
+    """Who meets the challenge is a filled green circle, who does not a hollow one; the axes keep their place.
+
+    `ink` is the colour of the names.
+    """
+    figure = make_subplots(1, 2, shared_yaxes=True, column_widths=list(COLUMNS), horizontal_spacing=PARTED)
+    kinds = ((False, "misses it", "circle-open", TEST), (True, "meets it", "circle", PASS))
+    large = (LARGE[0], max([LARGE[1], *(1.5 * each.parameters for each in (*ranked, *ladder))]))
+    _front_line(figure, ranked, large)
+    for column in (1, 2):
+        _pale(figure, [each for each in ladder if _column(each) == column], column)
+        for passed, name, symbol, colour in kinds:
+            some = [each for each in ranked if each.passed == passed and _column(each) == column]
+            _marks(figure, some, name, symbol, colour, column)
+    corner = {
+        "type": "rect", "xref": "x", "yref": "y", "x0": SMALL[0], "x1": MAX_PARAMETERS,
+        "y0": accuracy_at(100 * TARGET_ACCURACY), "y1": WHOLE.range[1], "fillcolor": PASS, "opacity": 0.12,
+        "line": {"width": 0}, "layer": "below",
+    }  # fmt: skip
+    words, narrow = (
+        [
+            [_corner_words(), *_names(ranked, ladder, Plot(SMALL, large, view), ink, _screens(some, height))]
+            for view in (WHOLE, CLOSE)
+        ]
+        for some in (WIDE, NARROW)
+    )
+    figure.update_layout(shapes=[corner], annotations=words[0])
+    figure.update_layout(zoom(height - 80.0, ("yaxis", "yaxis2"), annotations=words))
+    figure.update_layout(meta={"narrow": {"below": NARROW_BELOW, "views": [{"annotations": some} for some in narrow]}})
+    figure.update_xaxes(title="parameters", range=SMALL, tickvals=[0, 4_000, 8_000], tickformat=",", row=1, col=1)
+    figure.update_xaxes(
+        type="log", range=[math.log10(each) for each in large], tickvals=[1e5, 1e7], ticktext=["0.1M", "10M"],
+        tickangle=0, row=1, col=2,
+    )  # fmt: skip
+    figure.update_yaxes(**WHOLE.axis(height - 80.0))
+    figure.update_yaxes(title="held, % (stretched)", row=1, col=1)
+    figure.update_xaxes(tickfont_size=14, title_font_size=15).update_yaxes(tickfont_size=14, title_font_size=15)
+    return laid_out(figure, height).update_layout(legend_font_size=14, xaxis2_tickfont_size=11)
+
+
+def _column(each: Standing) -> int:
+    return 2 if each.parameters > SMALL[1] else 1
+
+
+def _percent(each: Standing) -> float:
+    return 100 * each.figures.held
+
+
+def _corner_words() -> Part:
+    return {
+        "xref": "x domain", "yref": "y domain", "x": 0, "y": 1, "xanchor": "left", "yanchor": "top", "xshift": 6,
+        "text": f"the challenge: at least {TARGET_ACCURACY:.1%} held,<br>at most {MAX_PARAMETERS:,} parameters",
+        "align": "left", "font": {"color": PASS, "size": 14}, "showarrow": False,
+    }  # fmt: skip
+
+
+def _pale(figure: go.Figure, ladder: Sequence[Standing], column: int) -> None:
+    figure.add_scatter(
+        x=[each.parameters for each in ladder], y=[accuracy_at(_percent(each)) for each in ladder], mode="markers",
+        name="the ladder's steps", opacity=0.6, marker={"symbol": "diamond", "size": 8, "color": CLAIM},
+        hovertemplate="%{customdata}<extra>the ladder</extra>", customdata=[_told(each) for each in ladder],
+        showlegend=column == 1, legendgroup="ladder", row=1, col=column,
+    )  # fmt: skip
+
+
+def _front_line(figure: go.Figure, ranked: Sequence[Standing], large: tuple[float, float]) -> None:
+    """A stair on each panel: the most that so many parameters hold, on to the panel's right edge."""
+    for column, stair in enumerate(_stairs(ranked, large), 1):
+        figure.add_scatter(
+            x=[x for x, _ in stair], y=[accuracy_at(y) for _, y in stair], mode="lines", name="Pareto front",
+            line={"color": FRONT, "width": 2, "shape": "hv"}, showlegend=column == 1, legendgroup="front",
+            hoverinfo="skip", row=1, col=column,
+        )  # fmt: skip
+
+
+def _stairs(ranked: Sequence[Standing], large: tuple[float, float]) -> list[list[tuple[float, float]]]:
+    return stairs([(float(each.parameters), _percent(each)) for each in front(ranked)], SMALL, large)
+
+
+def _marks(figure: go.Figure, some: Sequence[Standing], name: str, symbol: str, colour: str, column: int) -> None:
+    """Single runs, and groups with their bar of one deviation; a bar of nothing would show in a hollow mark."""
+    alone = [each for each in some if each.figures.sd is None]
+    groups = [each for each in some if each not in alone]
+    for part in (alone, groups):
+        bars = deviation_bars([each.figures for each in part], lambda figures: figures.held)
+        figure.add_scatter(
+            x=[each.parameters for each in part], y=[accuracy_at(_percent(each)) for each in part], mode="markers",
+            error_y=bars | {"color": colour, "thickness": 1.5, "width": 4, "visible": part is groups and bool(part)},
+            name=name, customdata=[_told(each) for each in part], hovertemplate="%{customdata}<extra></extra>",
+            marker={"symbol": symbol, "size": 14, "color": colour, "line": {"width": 2, "color": colour}},
+            showlegend=column == 1 and part is alone, legendgroup=name, row=1, col=column,
+        )  # fmt: skip
+
+
+def _told(each: Standing) -> str:
+    """What a mark says at the pointer; names are text, never markup."""
+    nickname = f"<b>{plotted(each.owner)}</b> · " if each.owner else ""
+    return (
+        f"{nickname}{plotted(each.name)}<br>{each.parameters:,} parameters, {plural(each.epochs, 'epoch')}<br>"
+        f"held {each.figures.held:.2%} · last epoch {in_words(each.figures)}"
+    )
+
+
+def _screens(some: Sequence[Screen], height: int) -> list[Screen]:
+    return [(wide, height - rest) for wide, rest in some]
+
+
+def _names(
+    ranked: Sequence[Standing], ladder: Sequence[Standing], plot: Plot, ink: str, screens: Sequence[Screen]
+) -> list[Part]:
+    """The best ones' names at their marks, then the ladder's, each where it covers no other, or nowhere."""
+    low, high = plot.view.range
+    seen = [each for each in ranked if low <= accuracy_at(_percent(each)) <= high]
+    behind = [each for each in ladder if low <= accuracy_at(_percent(each)) <= high]
+    on_front = {each.key for each in front(ranked)}
+    best = sorted(seen, key=lambda each: (not each.passed, each.key not in on_front))[:LABELS]
+    texts = [each.who if len(each.who) <= 18 else f"{each.who[:17]}…" for each in best]
+
+    def marks_on(screen: Screen) -> list[Box]:
+        return _marks_on(ranked, seen, behind, plot, screen)
+
+    def corner_on(screen: Screen) -> list[Box]:
+        return [(0.0, 210.0, screen[1] - 44, screen[1])]
+
+    marks = [_mark(each, text, NAME, plot) for each, text in zip(best, texts, strict=True)]
+    places = name_places(marks, NAME + 2, screens, marks_on, corner_on, furthest=70.0)
+
+    def words_on(screen: Screen) -> list[Box]:
+        there = zip(marks, places, strict=True)
+        return corner_on(screen) + [box(mark, place, NAME + 2, screen) for mark, place in there if place]
+
+    pale = [_mark(each, each.name, PALE_NAME, plot) for each in behind]
+    ends = name_places(pale, PALE_NAME + 2, screens, marks_on, words_on, furthest=30.0)
+    return [
+        _name(each, text, mark, place, {"size": NAME, "color": ink})
+        for each, text, mark, place in zip(best, texts, marks, places, strict=True)
+        if place
+    ] + [
+        _name(each, each.name, mark, place, {"size": PALE_NAME, "color": CLAIM})
+        for each, mark, place in zip(behind, pale, ends, strict=True)
+        if place
+    ]
+
+
+def _mark(each: Standing, text: str, size: int, plot: Plot) -> Mark:
+    return Mark(*plot.share(each.parameters, _percent(each)), 0.6 * size * len(text))
+
+
+def _marks_on(
+    ranked: Sequence[Standing], seen: Sequence[Standing], behind: Sequence[Standing], plot: Plot, screen: Screen
+) -> list[Box]:
+    """The front and the marks on a plot of that size."""
+
+    def pixels(parameters: float, percent: float) -> tuple[float, float]:
+        x, y = plot.share(parameters, percent)
+        return x * screen[0], y * screen[1]
+
+    taken: list[Box] = []
+    for stair in _stairs(ranked, plot.large):
+        for (x0, y0), (x1, y1) in pairwise(pixels(*corner) for corner in stair):
+            taken += [(x0, x1, y0 - 2, y0 + 2), (x1 - 2, x1 + 2, min(y0, y1), max(y0, y1))]
+    for some, radius in ((seen, 8.0), (behind, 5.0)):
+        for x, y in (pixels(each.parameters, _percent(each)) for each in some):
+            taken.append((x - radius, x + radius, y - radius, y + radius))
+    return taken
+
+
+def _name(each: Standing, text: str, mark: Mark, place: tuple[float, float], font: Part) -> Part:
+    large = _column(each) == 2
+    return {
+        "xref": "x2" if large else "x", "yref": "y2" if large else "y",
+        "x": math.log10(each.parameters) if large else each.parameters, "y": accuracy_at(_percent(each)),
+        "text": plotted(text), "font": font, **led_to(place, mark.wide, 16.0),
+    }  # fmt: skip

@@ -1,0 +1,180 @@
+"""The board's page: who is shown, the headline, the picture and the table, ticking while something runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from core.errors import LabError, RunError
+from core.ladder.challenge import LAST, MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
+from core.words import plural
+from lab.experiment.board import figures as board_figures
+from lab.experiment.train.run_table import compare_button, opened, table_key
+from lab.studies.ranking import CHALLENGE_DATA, Standing, chosen, ladder
+from lab.studies.results import in_words
+from lab.ui.caches import ranking, store
+from lab.ui.live_plot import live_plot
+from lab.ui.widgets import ink, text_width, without_empty
+from lab.ui.words import escaped, show_error
+
+ALL = "all"
+SOON, LATE = 2.5, 12.0  # seconds between two looks: while something runs, and otherwise
+YES, NO = "✓", "✗"
+
+
+def filters() -> tuple[str, str]:
+    """Choose a nickname and a tag: ?nickname= and ?tag= in the URL. One that no run has is said, and takes all."""
+    everyone = ranking()
+    nickname = _filter("nickname", "Nickname", sorted({each.owner for each in everyone if each.owner}))
+    return nickname, _filter("tag", "Tag", sorted({tag for each in everyone for tag in each.tags}))
+
+
+def _filter(name: str, label: str, there: Sequence[str]) -> str:
+    wanted = st.query_params.get(name, "")
+    if wanted and wanted not in there:
+        show_error(RunError(f"no finished run has the {name} {wanted[:40]!r}; there are {', '.join(there) or 'none'}"))
+        wanted = ""
+    if not there:
+        return ""
+    st.session_state[f"board_{name}"] = wanted or ALL
+
+    def choose() -> None:
+        value = st.session_state[f"board_{name}"]
+        if value == ALL:
+            st.query_params.pop(name, None)
+        else:
+            st.query_params[name] = value
+
+    st.selectbox(label, [ALL, *there], key=f"board_{name}", on_change=choose)
+    return wanted
+
+
+def board(nickname: str, tag: str, with_ladder: bool) -> None:
+    """The board; it looks again every few seconds, sooner while something runs."""
+    clock = SOON if _running() else LATE
+
+    def panel() -> None:
+        try:
+            if (SOON if _running() else LATE) != clock:
+                st.rerun()  # only the full run can change the board's clock
+            _board(chosen(ranking(), nickname, tag), with_ladder)
+        except LabError as error:
+            show_error(error)
+
+    st.fragment(panel, run_every=clock)()
+
+
+def _running() -> int:
+    """How many training runs are queued or running."""
+    return sum(run.kind == "train" for run in store().runs(limit=100, statuses=("running", "queued")))
+
+
+def _board(everyone: Sequence[Standing], with_ladder: bool) -> None:
+    here = tuple(each for each in everyone if each.dataset == CHALLENGE_DATA)
+    elsewhere = [each for each in everyone if each.dataset != CHALLENGE_DATA]
+    _headline(here)
+    live_plot(
+        board_figures.board(here, ladder() if with_ladder else (), ink()), key="board", height=440,
+        alt=f"Parameters against held accuracy of {plural(len(here), 'run')}; the table below has the same figures.",
+    )  # fmt: skip
+    if here:
+        _table(here, "board")
+    else:
+        st.info(
+            "Nobody has finished a run on MNIST yet. Train a network, give it your nickname, and it stands here.",
+            icon=":material/flag:",
+        )
+    if elsewhere:
+        st.subheader("On other data", anchor=False)
+        st.caption(f"The challenge is set on {CHALLENGE_DATA}: these figures are not its, and do not count.")
+        _table(elsewhere, "elsewhere")
+
+
+def _headline(here: Sequence[Standing]) -> None:
+    passed = [each for each in here if each.passed]
+    fitting = sorted(
+        (each for each in here if each.challenge.small and each.challenge.short), key=lambda each: -each.figures.held
+    )
+    figures = (
+        (
+            "Meet the challenge",
+            f"{sum(each.challenge.meeting for each in here)} of {sum(each.figures.n for each in here)}",
+            "by all three conditions",
+        ),
+        (
+            "Smallest that meets it",
+            f"{passed[0].parameters:,}" if passed else "—",
+            escaped(passed[0].who) if passed else "nobody yet",
+        ),
+        (
+            "Held most, within both limits",
+            f"{fitting[0].figures.held:.2%}" if fitting else "—",
+            escaped(fitting[0].who) if fitting else "nobody yet",
+        ),
+        ("Running or waiting", f"{_running()}", "training runs"),
+    )
+    for column, (label, value, beside) in zip(st.columns(4), figures, strict=True):
+        column.metric(label, value, beside, delta_color="off", delta_arrow="off", border=True)
+
+
+def _table(some: Sequence[Standing], key: str) -> None:
+    """Rank, nickname, network, the three conditions in signs and words, and the figures behind them."""
+    rows = [_row(place, each) for place, each in enumerate(some, 1)]
+    frame = without_empty(pd.DataFrame(rows), ("nickname", "tags", "note"))
+    if frame["data"].eq(CHALLENGE_DATA).all():
+        frame = frame.drop(columns="data")
+    state = st.dataframe(
+        frame, hide_index=True, on_select="rerun", placeholder="", selection_mode=["multi-row", "single-cell"],
+        height=min(38 + 35 * len(frame), 458), key=table_key(key, [each.key for each in some]),
+        column_config={
+            "": st.column_config.NumberColumn(width=32),
+            **{
+                name: st.column_config.TextColumn(width=text_width([name, *frame[name].dropna()]))
+                for name in frame.columns[1:]
+            },
+        },
+        alt="Every finished run with its nickname, and which of the three conditions it meets.",
+    )  # fmt: skip
+    side, _ = st.columns([1, 4])
+    with side:
+        compare_button([some[row].key for row in state.selection.rows], key)
+    opened(state, key, lambda row: st.switch_page("pages/experiment/train.py", query_params={"run": some[row].run}))
+
+
+def _row(place: int, each: Standing) -> dict[str, object]:
+    met, n = each.challenge, each.figures.n
+    of_runs = "" if n == 1 else f", {met.meeting} of {n} runs"
+    held = f"{each.figures.held:.2%}" if n == 1 else f"{met.holding} of {n} runs, mean {each.figures.held:.2%}"
+    return {
+        "": place,
+        "nickname": each.owner,
+        "network": each.name,
+        "challenge": f"{YES} meets it{of_runs}" if each.passed else f"{NO} misses it{of_runs}",
+        f"≥ {TARGET_ACCURACY:.1%} held": _condition(met.mostly_held, held),
+        f"≤ {MAX_EPOCHS} epochs": _condition(met.short, f"{each.epochs}"),
+        f"≤ {MAX_PARAMETERS:,} parameters": _condition(met.small, f"{each.parameters:,}"),
+        "last epoch": in_words(each.figures),
+        "data": each.dataset,
+        "tags": ", ".join(each.tags),
+        "note": each.note,
+    }
+
+
+def _condition(met: bool, figure: str) -> str:
+    return f"{YES} pass, {figure}" if met else f"{NO} fail, {figure}"
+
+
+def explanation() -> None:
+    """How the board reads."""
+    st.caption(
+        f"A run **holds** {TARGET_ACCURACY:.1%} when all of its last {LAST} epochs reach it; a run of fewer epochs "
+        "holds nothing yet. Several seeds in one row count as passed when more than half of their runs are; the figure "
+        "is then the least of the last epochs on their mean curve."
+    )
+    st.caption(
+        "First come those that meet all three conditions, the smallest first; then those that miss one, two, three. "
+        "Click a row to open its run; tick two or more to compare them."
+    )
+    st.caption("The chart's accuracy axis is stretched towards 100%. It shows every run; **98–100%** zooms in.")

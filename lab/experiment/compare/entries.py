@@ -1,0 +1,185 @@
+"""What can be compared: a run of the store, the runs of a seed group, or a shipped study; each is one entry."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from core.analysis.study import SeedRun, Study, Summary, median_run
+from core.architecture.spec import Architecture, architecture_from_json
+from core.architecture.trace import trace
+from core.errors import RunError
+from core.ladder import catalogue
+from core.record import short
+from core.training.recipe import Recipe, recipe_from_json
+from lab.runs.store import Run, RunStore
+from lab.studies.results import run_of, studies, summarised, titles, why_unreadable
+from lab.studies.shelf import shipped
+
+MOST = 8  # entries in one comparison: more lines than that cannot be told apart
+UNFINISHED = ("queued", "running")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One or several runs of one network and recipe that differ in their seeds only."""
+
+    key: str  # what a URL calls it: a run's id, a seed group, or the name of a study
+    name: str
+    slug: str  # the step of the ladder, or ""
+    architecture: Architecture
+    recipe: Recipe  # of several runs, its seed is the first one's
+    dataset: str
+    parameters: int
+    runs: tuple[SeedRun, ...]  # those that have an epoch, by seed
+    members: tuple[Run, ...] = ()  # the store's rows; none of a study
+
+    @property
+    def shipped(self) -> bool:
+        return not self.members
+
+    @property
+    def owner(self) -> str:
+        """The nickname, or ""."""
+        return self.members[0].owner if self.members else ""
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        return self.members[0].tags if self.members else ()
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether any of its runs waits or trains."""
+        return any(run.status in UNFINISHED for run in self.members)
+
+    @property
+    def ended(self) -> tuple[SeedRun, ...]:
+        """The runs that will have no more epochs: of these the longest ones, which alone can be taken together."""
+        under_way = {run.seed for run in self.members if run.status in UNFINISHED}
+        over = [run for run in self.runs if run.seed not in under_way]
+        longest = max((len(run.history) for run in over), default=0)
+        return tuple(run for run in over if len(run.history) == longest)
+
+    @property
+    def summary(self) -> Summary | None:
+        """The figures of the ended runs; of a lonely one that still trains, its figures so far."""
+        return summarised(self.ended or (self.runs if len(self.runs) == 1 else ()))
+
+
+def keys_in(wanted: str) -> list[str]:
+    """The keys that ?runs=A,B,C names, each once. Raises RunError for more than can be compared."""
+    keys = list(dict.fromkeys(key.strip() for key in wanted.split(",") if key.strip()))
+    if len(keys) > MOST:
+        raise RunError(f"?runs= names {len(keys):,} runs; at most {MOST} can be compared at once")
+    return keys
+
+
+def find(store: RunStore, key: str) -> Entry:
+    """The entry of that key. Raises RunError for one that is neither here nor shipped, or is a range test."""
+    members = _members(store, key)
+    if members:
+        if members[0].kind != "train":
+            raise RunError(f"run {members[0].id} is a range test; only training runs can be compared")
+        return of_runs(store, members, key)
+    if entry := _of_shipped(key):
+        return entry
+    if reason := why_unreadable(key):
+        raise RunError(f"the study {short(key)} cannot be read: {reason}")
+    raise RunError(f"there is no run, no group of runs and no shipped study {short(key)} here")
+
+
+def _members(store: RunStore, key: str) -> list[Run]:
+    with suppress(RunError):
+        return [store.get(key)]
+    with suppress(RunError):
+        return store.seed_group(key)
+    return []
+
+
+def key_of(members: Sequence[Run]) -> str:
+    """What a URL calls the runs that stand in one row of a table: their group, or the single run's id."""
+    return members[0].seed_group or members[0].id
+
+
+def of_runs(store: RunStore, members: Sequence[Run], key: str) -> Entry:
+    """The entry of one run, or of the runs of a group. Raises LabError for one whose network or recipe is damaged."""
+    first = members[0]
+    return Entry(
+        key=key,
+        name=first.name,
+        slug=first.slug,
+        architecture=architecture_from_json(first.architecture),
+        recipe=recipe_of(first),
+        dataset=first.dataset,
+        parameters=first.parameters,
+        runs=tuple(run for member in members if (run := seed_run(store, member)).history),
+        members=tuple(members),
+    )
+
+
+def seed_run(store: RunStore, run: Run) -> SeedRun:
+    """A run of the store as a study would hold it; its history may be empty."""
+    created = datetime.fromtimestamp(run.created, UTC).isoformat(timespec="seconds")
+    return SeedRun(run.seed, tuple(store.epochs(run.id)), run.device_name, "unknown", created)
+
+
+def recipe_of(run: Run) -> Recipe:
+    """The recipe that was followed: where a range test found the learning rate, with that one."""
+    recipe = recipe_from_json(run.recipe)
+    found = json.loads(run.result).get("chosen") if run.kind == "train" and run.result else None
+    return replace(recipe, learning_rate=found) if found else recipe
+
+
+def of_studies() -> list[Entry]:
+    """The shipped studies, and the shipped checkpoints of the steps that have none, in the order of the ladder."""
+    names = dict.fromkeys([*studies(), *(shelved.card.slug for shelved in shipped() if shelved.card.slug)])
+    found = [entry for name in names if (entry := _of_shipped(name)) is not None]
+    order = {step.slug: place for place, step in enumerate((*catalogue.LADDER, *catalogue.EXTRAS))}
+    return sorted(found, key=lambda entry: (order.get(entry.key, len(order)), entry.key))
+
+
+def _of_shipped(name: str) -> Entry | None:
+    """The study of that name, or the run of the shipped checkpoint of that step; None where there is neither."""
+    if study := studies().get(name):
+        return _of_study(study)
+    card = next((shelved.card for shelved in shipped() if shelved.card.slug == name), None)
+    if not name or card is None:
+        return None
+    title = titles().get(name, card.name)
+    return Entry(
+        name, title, name, card.architecture, card.recipe, card.dataset, card.parameters, (run_of(card),)
+    )  # fmt: skip
+
+
+def _of_study(study: Study) -> Entry:
+    return Entry(
+        study.name, titles().get(study.name, study.name), study.name, study.architecture, study.recipe, study.dataset,
+        trace(study.architecture).parameters, study.runs,
+    )  # fmt: skip
+
+
+def menu(store: RunStore, limit: int = 300) -> dict[str, str]:
+    """What can be chosen, by key, as a menu shows it: the latest runs first, then the shipped studies."""
+    rows = [members for members in store.entries(limit) if members[0].kind == "train"]
+    shown = {key_of(members): label_of(members) for members in rows}
+    return shown | {entry.key: f"{entry.name} · shipped, n {len(entry.runs)}" for entry in of_studies()}
+
+
+def label_of(members: Sequence[Run]) -> str:
+    """Runs in a menu that can be searched: name, whose, how many seeds, what tells them from others, and tags."""
+    first = members[0]
+    many = f"{len(members)} seeds" if len(members) > 1 else f"seed {first.seed}"
+    return " · ".join(part for part in (first.name, first.owner, many, key_of(members)[:6], *first.tags) if part)
+
+
+def checkpoint_of(entry: Entry) -> str:
+    """The reference of the weights that stand for the entry: of several runs, those of the median one."""
+    if entry.shipped:
+        return entry.key
+    if not entry.ended:
+        return f"{entry.members[0].id}/last"
+    seed = median_run(entry.ended).seed
+    return next(f"{run.id}/last" for run in entry.members if run.seed == seed)

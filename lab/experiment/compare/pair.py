@@ -1,0 +1,247 @@
+"""Two entries held against each other: what differs, whether the difference is real, and on which images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from core.analysis.evidence import evidence, holm, in_points, interval_in_points
+from core.analysis.mistakes import Predictions, ordered
+from core.analysis.pairs import Pair, pair
+from core.data.mnist import best_present, is_present
+from core.errors import CheckpointError, DataError, LabError
+from core.training.recipe_difference import recipe_differences
+from core.words import plural
+from lab.experiment.compare import figures as compare_figures
+from lab.experiment.compare.entries import checkpoint_of
+from lab.experiment.compare.figures import Shown
+from lab.experiment.compare.words import (
+    evidence_words,
+    image_words,
+    op_rows,
+    other_differences,
+    single_words,
+)
+from lab.studies.results import in_words, reading
+from lab.studies.shelf import Shelved, absence, find
+from lab.ui.caches import predictions, split
+from lab.ui.live_plot import live_plot
+from lab.ui.widgets import p_in_cell, text_width
+from lab.ui.words import escaped, show_error
+from lab.use.mistakes import gallery
+
+# -------------------------------------------------------------------------------------------------------- differences
+
+
+def differences(first: Shown, second: Shown) -> None:
+    """What was done differently: the networks op by op, the recipes field by field, and what neither tells."""
+    a, b = first.entry, second.entry
+    ops = [row for row in op_rows(a, b, first.letter, second.letter) if row["what"] != "same"]
+    fields = recipe_differences(a.recipe, b.recipe)
+    if not ops and not fields:
+        st.success("The same network and the same recipe: they differ in their seeds and in chance only.")
+    else:
+        st.markdown(f"**{plural(len(ops), 'op')}** and **{plural(len(fields), 'field')}** of the recipe are different.")
+    for note in other_differences(first, second):
+        st.markdown(f":material/info: {escaped(note)}")
+    st.markdown("**Network**")
+    if ops:
+        everything = st.toggle("Also the ops that are the same", key="all_ops")
+        shown = op_rows(a, b, first.letter, second.letter) if everything else ops
+        st.dataframe(
+            pd.DataFrame(shown), hide_index=True, height=38 + 35 * len(shown), placeholder="",
+            column_config={
+                **{
+                    letter: st.column_config.TextColumn(width=text_width(str(row[letter]) for row in shown))
+                    for letter in (first.letter, second.letter)
+                },
+                "what": st.column_config.TextColumn(width=72),
+                "parameters": st.column_config.NumberColumn("parameters ±", format="localized", width=90),
+                "MACs": st.column_config.NumberColumn("MACs ±", format="localized", width=75),
+                "field": st.column_config.NumberColumn("field ±", width=60, help="After the op, in input pixels."),
+            },
+            alt="The ops in which the two networks differ, with the difference in parameters, MACs and field.",
+        )  # fmt: skip
+    else:
+        st.caption("Op by op the same.")
+    st.markdown("**Recipe**")
+    if fields:
+        rows = [{"field": row.field, first.letter: row.before, second.letter: row.after} for row in fields]
+        st.table(pd.DataFrame(rows).set_index("field"))
+    else:
+        st.caption("Field by field the same, but for the seed.")
+
+
+# ---------------------------------------------------------------------------------------------------------- is it real
+
+
+def is_it_real(first: Shown, second: Shown, shown: Sequence[Shown]) -> None:
+    """What the runs can say about the difference, in words, a picture of the seeds, and a table."""
+    if first.entry.dataset != second.entry.dataset:
+        st.warning("They were tested on different data: the two figures cannot be held against each other.")
+        return
+    waiting = [each.letter for each in (first, second) if not each.entry.ended]
+    if waiting:
+        st.info(f"{' and '.join(waiting)} has no run that has ended yet: the last epoch is what counts.")
+        return
+    found = evidence(first.entry.ended, second.entry.ended)
+    st.markdown(evidence_words(found, first.letter, second.letter))
+    for note in other_differences(first, second):
+        st.markdown(f":material/info: {escaped(note)}")
+    if found.test == "single runs":
+        st.markdown(single_words(first, second, found.difference))
+        by_images = changed_images(first, second)
+        if by_images is not None:
+            st.markdown(image_words(by_images, first.letter, second.letter))
+            if not is_present(first.entry.dataset):
+                st.caption(f"These images are the {best_present()}, which stand in for {first.entry.dataset}.")
+    seeds_shown = [each for each in shown if each.entry.ended and each.entry.dataset == first.entry.dataset]
+    live_plot(
+        compare_figures.seeds([_dots(each) for each in seeds_shown]), key="compare-seeds",
+        height=compare_figures.seeds_height(len(seeds_shown)),
+        alt="The last epoch's test accuracy of every seed, a row for each letter, and the rows' means.",
+    )  # fmt: skip
+    if found.test == "paired":
+        _seed_table(first, second)
+    if len(shown) > 2:
+        _against(first, seeds_shown)
+
+
+def _dots(each: Shown) -> compare_figures.Dots:
+    return compare_figures.Dots(
+        each.letter, each.entry.name, each.look, tuple((run.seed, run.last) for run in each.entry.ended)
+    )
+
+
+def _seed_table(first: Shown, second: Shown) -> None:
+    one, other = ({run.seed: run.last for run in each.entry.ended} for each in (first, second))
+    frame = pd.DataFrame(
+        [
+            {
+                "seed": str(seed), first.letter: f"{one[seed]:.2%}", second.letter: f"{other[seed]:.2%}",
+                "difference, points": in_points(other[seed] - one[seed]),
+            }
+            for seed in sorted(one.keys() & other.keys())
+        ]
+    ).set_index("seed")  # fmt: skip
+    st.table(frame)
+
+
+def _against(first: Shown, shown: Sequence[Shown]) -> None:
+    """Every other entry against the first, a row each."""
+    rows = []
+    others = [each for each in shown if each.letter != first.letter]
+    told = [evidence(first.entry.ended, each.entry.ended) for each in others]
+    adjusted = holm([found.p for found in told])
+    for each, found, p in zip(others, told, adjusted, strict=True):
+        figures = each.entry.summary
+        rows.append(
+            {
+                "run": escaped(each.mark),  # the cells of st.table are Markdown
+                "last epoch": in_words(figures) if figures else "—",
+                "difference, points": in_points(found.difference),
+                "n": f"{found.pairs} pairs" if found.pairs else f"{found.first} and {found.second}",
+                "95% interval": interval_in_points(found.interval),
+                "p": p_in_cell(found.p),
+                "p, adjusted": p_in_cell(p),
+                "reading": reading(found, p, len(others)),
+            }
+        )
+    st.markdown(f"**All against {first.letter}**")
+    st.table(pd.DataFrame(rows).set_index("run"))
+    st.caption(
+        "p is two-sided. Of many comparisons some come out below 0.05 by chance alone, of twenty about one: the "
+        f"adjusted p is corrected for these {len(others)} (Holm)."
+    )
+
+
+# --------------------------------------------------------------------------------------------------------- the images
+
+
+def answers(each: Shown) -> tuple[Shelved, Predictions, str]:
+    """What the entry's weights make of its test split, and the data set's name. Raises LabError without weights."""
+    try:
+        shelved = find(checkpoint_of(each.entry))
+    except CheckpointError:
+        absent = absence(checkpoint_of(each.entry))
+        raise CheckpointError(f"{each.letter}, {each.entry.name}: {absent}") from None
+    dataset = gallery.dataset_for(shelved)
+    return shelved, predictions(str(shelved.stem), shelved.card.weights_sha256, dataset, "test"), dataset
+
+
+def changed_images(first: Shown, second: Shown) -> Pair | None:
+    """The images by who reads them rightly; None where weights or images are not here."""
+    try:
+        return pair(answers(first)[1], answers(second)[1])
+    except LabError:
+        return None
+
+
+def on_the_images(first: Shown, second: Shown) -> None:
+    """Fixed by the second, broken by it, wrong in both: a gallery of each."""
+    a, b = first.letter, second.letter
+    try:
+        (one, before, dataset), (other, after, its) = answers(first), answers(second)
+        if dataset != its:
+            raise DataError(f"{a} reads {dataset} and {b} reads {its}: there are no images that both were tested on")
+        found = pair(before, after)
+        view = gallery.InView(split(dataset, "test"), dataset, "test")
+        opened = gallery.image_in_url(len(view.digits))
+    except LabError as error:
+        show_error(error)
+        return
+    groups: dict[str, tuple[str, NDArray[np.int64]]] = {
+        "fixed": (f"fixed by {b}", found.fixed),
+        "broken": (f"broken by {b}", found.broken),
+        "both": ("wrong in both", found.wrong_in_both),
+    }
+    st.markdown(image_words(found, a, b))
+    st.caption(
+        f"{found.right_in_both:,} of {found.images:,} test images of {dataset} are right in both. "
+        + _which_weights(first, one) + _which_weights(second, other)
+    )  # fmt: skip
+    chosen = _group_picker({name: f"{words} · {len(indices)}" for name, (words, indices) in groups.items()})
+    asked = after if chosen == "broken" else before
+    indices = ordered(asked, groups[chosen][1], "most confident")
+    if not len(indices):
+        st.success(f"No image is {groups[chosen][0]}.", icon=":material/check_circle:")
+    elif chosen == "both":
+        st.caption(f"{found.same_answer} of them are read as the same wrong digit by both. The surest of {a} first.")
+    else:
+        st.caption(
+            f"The surest mistake of {b if chosen == 'broken' else a} first; click one for its ten probabilities."
+        )
+
+    def words(index: int) -> str:
+        return f"{before.labels[index]}: {a} {before.predicted[index]}, {b} {after.predicted[index]}"
+
+    gallery.images(view, indices, words, key=f"compare-{one.reference}-{other.reference}-{chosen}")
+    references = [one.reference, other.reference]
+    if opened is not None:
+        gallery.close_look(view, asked, indices, references if dataset == best_present() else None)
+
+
+def _which_weights(each: Shown, shelved: Shelved) -> str:
+    count = len(each.entry.runs)
+    seed = shelved.card.recipe.seed
+    return f"{each.letter}: the weights of seed {seed}, the median of {count}. " if count > 1 else ""
+
+
+def _group_picker(labels: dict[str, str]) -> str:
+    """Which images are shown: ?show=fixed, broken or both in the URL."""
+    wanted = st.query_params.get("show", "")
+    st.session_state.changed_picker = wanted if wanted in labels else "fixed"
+
+    def choose() -> None:
+        st.query_params.show = st.session_state.changed_picker
+        st.query_params.pop("image", None)
+
+    st.segmented_control(
+        "Images", list(labels), required=True, key="changed_picker", on_change=choose, format_func=labels.__getitem__,
+        label_visibility="collapsed",
+    )  # fmt: skip
+    return str(st.session_state.changed_picker)

@@ -1,0 +1,302 @@
+"""The Compare page's widgets: which runs, their curves over each other, and the table of their figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean
+from typing import NoReturn
+
+import pandas as pd
+import streamlit as st
+
+from core.analysis.evidence import in_points
+from core.analysis.study import Summary
+from core.architecture.trace import classifier
+from core.errors import LabError, RunError
+from core.ladder import catalogue
+from core.words import plural
+from lab.experiment.compare import figures as compare_figures
+from lab.experiment.compare.entries import MOST, Entry, find, key_of, keys_in, menu
+from lab.experiment.compare.figures import EACH_BATCH, QUANTITIES, Line, Shown, lettered
+from lab.runs.bounds import iterations_per_epoch
+from lab.studies.results import studies
+from lab.ui.caches import store
+from lab.ui.live_plot import live_plot
+from lab.ui.unreadable import list_studies
+from lab.ui.widgets import headline, millions, without_empty
+from lab.ui.words import escaped, show_error
+
+SECONDS = 2.0  # between two looks, while one of the runs is under way
+BATCHES = 300  # points of a run's line
+
+
+def run_picker() -> list[Shown]:
+    """Choose runs; the choice is ?runs=A,B,C in the URL. What cannot be found is said, and left out."""
+    keys, options = list[str](), dict[str, str]()
+    try:
+        keys = keys_in(st.query_params.get("runs", ""))
+        options = menu(store())
+    except LabError as error:
+        show_error(error)
+    shown = found(keys)
+    chosen = [each.entry.key for each in shown]
+    options |= {
+        each.entry.key: each.entry.name for each in shown if each.entry.key not in options
+    }  # of a group, or old
+    st.session_state.compare_picker = chosen
+
+    def choose() -> None:
+        keep(st.session_state.compare_picker)
+
+    st.multiselect(
+        "Runs", list(options), key="compare_picker", on_change=choose, max_selections=MOST, select_all=False, wrap=True,
+        format_func=lambda key: options.get(key, key), placeholder="A name, nickname or tag",
+        help=f"Runs of this lab and shipped ones, up to {MOST}; several seeds of one recipe count as one.",
+    )  # fmt: skip
+    list_studies()
+    return shown
+
+
+def found(keys: Sequence[str]) -> list[Shown]:
+    """The entries of those keys with their letters and looks; an error is said in an entry's place."""
+    entries: list[Entry] = []
+    for key in keys:
+        try:
+            entries.append(find(store(), key))
+        except LabError as error:
+            show_error(error)
+    return lettered(entries)
+
+
+def keep(keys: Sequence[str]) -> None:
+    """Put these runs into the URL, and let go of what was said about others."""
+    for name in ("first", "second", "image", "show"):
+        st.query_params.pop(name, None)
+    if keys:
+        st.query_params.runs = ",".join(keys)
+    else:
+        st.query_params.pop("runs", None)
+
+
+def pair_picker(shown: Sequence[Shown]) -> tuple[Shown, Shown]:
+    """Of more than two runs, the two that are held against each other: ?first=A&second=B in the URL."""
+    by_letter = {each.letter: each for each in shown}
+    letters = []
+    for name, default in (("first", shown[0].letter), ("second", shown[1].letter)):
+        wanted = st.query_params.get(name, default)
+        if wanted not in by_letter:
+            show_error(RunError(f"?{name}={wanted[:20]} in the address is none of {', '.join(by_letter)}"))
+            wanted = default
+        letters.append(wanted)
+    if letters[0] == letters[1]:
+        letters[1] = next(letter for letter in by_letter if letter != letters[0])
+    if len(shown) > 2:
+        for name, label, letter in zip(("first", "second"), ("First", "Second, held against it"), letters, strict=True):
+            st.session_state[f"{name}_picker"] = letter
+            st.selectbox(
+                label, list(by_letter), key=f"{name}_picker", on_change=_choose_side, args=(name,),
+                format_func=lambda each: by_letter[each].mark if each in by_letter else each,
+            )  # fmt: skip
+    return by_letter[letters[0]], by_letter[letters[1]]
+
+
+def _choose_side(name: str) -> None:
+    st.query_params[name] = st.session_state[f"{name}_picker"]
+    st.query_params.pop("image", None)
+
+
+def stop_with_invitation() -> NoReturn:
+    """Say what to do where nothing is chosen, with comparisons that are worth a look, and end the page."""
+    st.info(
+        "Choose two runs or more on the left; or tick them in the table of runs under Train and press Compare.",
+        icon=":material/compare_arrows:",
+    )
+    ready = studies()
+    offers = [
+        (each.question, [each.before, each.after])
+        for each in catalogue.CLEAN_COMPARISONS
+        if each.before in ready and each.after in ready
+    ]
+    ladder = [step.slug for step in catalogue.LADDER if step.slug in ready]
+    offers += [(f"The ladder's first {MOST} measured steps", ladder[:MOST])] if len(ladder) > 2 else []
+    try:
+        latest = [key_of(members) for members in store().entries(20) if members[0].kind == "train"][:2]
+        offers += [("The last two runs of this lab", latest)] if len(latest) == 2 else []
+    except LabError as error:
+        show_error(error)
+    if offers:
+        st.markdown("**Worth a look**")
+    for number, (words, keys) in enumerate(offers):
+        st.button(escaped(words), key=f"offer-{number}", on_click=keep, args=(keys,), icon=":material/arrow_forward:")
+    st.page_link("pages/experiment/train.py", label="Train a network", icon=":material/model_training:")
+    st.stop()
+
+
+def figures_row(first: Shown, second: Shown | None) -> None:
+    """The headline: of one run its figures, of two the second's with the first's below."""
+    if second is None:
+        figures = first.entry.summary
+        headline(classifier(first.entry.architecture), figures.mean if figures else None, _runs_said(first.entry))
+        return
+    one, other = (classifier(each.entry.architecture) for each in (first, second))
+    before, after = (each.entry.summary for each in (first, second))
+    a = first.letter
+    columns = st.columns([9, 8.5, 7.5, 12])
+    rows = (
+        ("Parameters", f"{other.parameters:,}", f"{a}: {one.parameters:,}"),
+        ("Receptive field", f"{other.field.size} of {other.architecture.input[1]}", f"{a}: {one.field.size}"),
+        ("MACs", millions(other.macs), f"{a}: {millions(one.macs)}"),
+        ("Test accuracy", _mean_said(after), f"{a}: {_mean_said(before)}{_beside(first.entry, second.entry)}"),
+    )
+    for column, (label, value, beside) in zip(columns, rows, strict=True):
+        column.metric(
+            f"{label}, {second.letter}", value, beside, delta_color="off", delta_arrow="off", border=True
+        )  # fmt: skip
+
+
+def _mean_said(figures: Summary | None) -> str:
+    return "—" if figures is None else f"{figures.mean:.2%}"
+
+
+def _beside(one: Entry, other: Entry) -> str:
+    """How far apart their accuracies are, where the same images were read."""
+    if one.summary is None or other.summary is None:
+        return ""
+    if one.dataset != other.dataset:
+        return f", {one.dataset}"
+    return f", {in_points(other.summary.mean - one.summary.mean)} points"
+
+
+def _runs_said(entry: Entry) -> str:
+    count = len(entry.ended)
+    return "so far" if not count else "1 run, last epoch" if count == 1 else f"mean of {count} seeds, last epoch"
+
+
+# ------------------------------------------------------------------------------------------------------------- curves
+
+
+def curve_knobs() -> tuple[str, float]:
+    """Which figure is drawn, and how much of the past is in each point of the smooth line."""
+    name = st.selectbox("Curve", list(QUANTITIES), key="curve", bind="query-params")
+    weight = st.slider(
+        "Smoothing", 0.0, 0.98, 0.0, 0.02, key="smoothing", bind="query-params",
+        help="A moving average; this much of each point comes from those before it. The raw line stays, pale.",
+    )  # fmt: skip
+    return name, weight
+
+
+def curves(now: Sequence[Shown], name: str, weight: float) -> None:
+    """The curves and the table of these runs; they tick while one of the runs is under way."""
+    keys = [each.entry.key for each in now]
+    clock = SECONDS if any(each.entry.unfinished for each in now) else None
+
+    def panel() -> None:
+        shown = found(keys)
+        if clock and not any(each.entry.unfinished for each in shown):
+            st.rerun()  # only the full run can stop the clock
+        try:
+            if shown:  # else all were deleted meanwhile, which has been said
+                _curves(shown, name, weight)
+        except LabError as error:
+            show_error(error)
+
+    st.fragment(panel, run_every=clock)()
+
+
+def _curves(shown: Sequence[Shown], name: str, weight: float) -> None:
+    quantity = QUANTITIES[name]
+    lines = [_line(each, name) for each in shown]
+    planned = max(each.entry.recipe.epochs for each in shown)
+    empty = [each for each, line in zip(shown, lines, strict=True) if all(value is None for value in line.mean)]
+    live_plot(
+        compare_figures.curves([line for line in lines if line.x], quantity, weight, planned),
+        key="compare-curves", height=380,
+        alt=f"{name.capitalize()} of {plural(len(shown), 'run')} by epoch; the table below has the last figures.",
+    )  # fmt: skip
+    if empty:
+        why = "shipped ones keep no batches" if name == EACH_BATCH else "none was held out, or there is no epoch yet"
+        st.caption(f"No {name} of {', '.join(each.letter for each in empty)}: {why}.")
+    many = any(len(each.entry.runs) > 1 for each in shown)
+    st.caption(
+        ("Line: mean of the seeds; band: from the least to the best of them. " if many else "")
+        + ("Pale: the raw line. " if weight else "")
+        + "A letter stands for the same run in every view of this page."
+    )
+    figures_table(shown)
+
+
+def _line(each: Shown, name: str) -> Line:
+    entry = each.entry
+    if name != EACH_BATCH:
+        histories = [run.history for run in entry.runs]
+        return compare_figures.line(each.letter, entry.name, each.look, histories, QUANTITIES[name])
+    per_epoch = iterations_per_epoch(entry.dataset, entry.recipe)
+    by_run = [{row.iteration: row.loss for row in store().batches(run.id, at_most=BATCHES)} for run in entry.members]
+    by_run = [rows for rows in by_run if rows]
+    iterations = sorted(set[int]().union(*by_run))
+    return Line(
+        each.letter, entry.name, each.look, tuple((iteration + 1) / per_epoch for iteration in iterations),
+        tuple(tuple(compare_figures.finite(rows.get(iteration)) for iteration in iterations) for rows in by_run),
+    )  # fmt: skip
+
+
+# -------------------------------------------------------------------------------------------------------------- table
+
+
+def figures_table(shown: Sequence[Shown]) -> None:
+    """A row for each entry: what the curves come to, with what it cost."""
+    frame = without_empty(pd.DataFrame([_row(each) for each in shown]), ("nickname", "tags", "±"))
+    colours = {f"{each.look.stroke} {each.letter}": each.look.colour for each in shown}
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        frame.style.map(lambda mark: f"color: {colours[mark]}; font-weight: bold", subset=["line"]),
+        hide_index=True,
+        height=38 + 35 * len(frame),
+        placeholder="",
+        column_config={
+            "line": st.column_config.TextColumn(width=64),
+            "parameters": number(format="localized", width=90),
+            "MACs, M": number(format="%.2f", width=70),
+            "field": number(width=50),
+            "n": number(width=40, help="Runs, each with its own seed."),
+            "last, %": number(format="%.2f", width=65, help="Test accuracy after the last epoch; of seeds, the mean."),
+            "±": number(format="%.2f", width=50, help="Standard deviation over the seeds, percentage points."),
+            "held, %": number(format="%.2f", width=65, help="The least of the last three epochs' means."),
+            "best, %": number(format="%.2f", width=65, help="The best epoch's, chosen on the test set: it flatters."),
+            "s/epoch": number(format="%.1f", width=65, help="Seconds an epoch, training and evaluation."),
+        },
+        alt="Every run's figures: parameters, multiply-adds, field, epochs, last, held and best test accuracy.",
+    )
+
+
+def _row(each: Shown) -> dict[str, object]:
+    entry, walked, figures = each.entry, classifier(each.entry.architecture), each.entry.summary
+    seconds = [record.seconds for run in entry.runs for record in run.history]
+    longest = max((len(run.history) for run in entry.runs), default=0)
+    return {
+        "line": f"{each.look.stroke} {each.letter}",
+        "run": entry.name,
+        "nickname": entry.owner,
+        "parameters": walked.parameters,
+        "last, %": 100 * figures.mean if figures else None,
+        "±": 100 * figures.sd if figures and figures.sd is not None else None,
+        "n": figures.n if figures else 0,
+        "held, %": 100 * figures.held if figures else None,
+        "best, %": 100 * figures.best_mean if figures else None,
+        "epochs": f"{longest} of {entry.recipe.epochs}",
+        "field": walked.field.size,
+        "MACs, M": walked.macs / 1e6,
+        "s/epoch": fmean(seconds) if seconds else None,
+        "data": entry.dataset,
+        "status": status_of(entry),
+        "tags": ", ".join(entry.tags),
+    }
+
+
+def status_of(entry: Entry) -> str:
+    """In words: shipped, a run's status, or how many of a group have finished."""
+    if entry.shipped:
+        return "shipped"
+    if len(entry.members) == 1:
+        return entry.members[0].status
+    return f"{sum(run.status == 'finished' for run in entry.members)} of {len(entry.members)} finished"

@@ -1,0 +1,134 @@
+"""What can be said about two entries, in words: what differs, whether it is real, what the images say."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+from core.analysis.evidence import LEVEL, Evidence, in_points, interval_in_points, least_exact_p, p_stated, seeds_needed
+from core.analysis.pairs import Pair, mcnemar, paired_standard_error
+from core.analysis.proportion import standard_error
+from core.architecture.difference import difference
+from core.architecture.spec import describe
+from core.words import plural
+from lab.experiment.compare.entries import Entry
+from lab.experiment.compare.figures import Shown
+from lab.experiment.train.diagnosis import test_images
+from lab.studies.results import outdated_words, reading, studies, summarised
+
+
+def op_rows(first: Entry, second: Entry, a: str, b: str) -> list[dict[str, object]]:
+    """The networks' ops side by side, each row with what became of it and what that costs."""
+    return [
+        {
+            a: describe(row.before.op) if row.before else "",
+            b: describe(row.after.op) if row.after else "",
+            "what": row.kind,
+            "parameters": row.parameters,
+            "MACs": row.macs,
+            "field": row.field,
+        }
+        for row in difference(first.architecture, second.architecture)
+    ]
+
+
+def other_differences(first: Shown, second: Shown) -> list[str]:
+    """What neither the network nor the recipe tells: data, seeds, devices, rates that were changed by hand, endings."""
+    told = []
+    a, b = first.entry, second.entry
+    if a.dataset != b.dataset:
+        told.append(f"The data differ: {first.letter} {a.dataset}, {second.letter} {b.dataset}.")
+    seeds = [sorted(run.seed for run in each.runs) for each in (a, b)]
+    if seeds[0] != seeds[1]:
+        told.append(f"The seeds differ: {first.letter} {_listed(seeds[0])}, {second.letter} {_listed(seeds[1])}.")
+    devices = [sorted({run.device for run in each.runs}) for each in (a, b)]
+    if devices[0] != devices[1]:
+        told.append(f"The devices differ: {first.letter} {_listed(devices[0])}, {second.letter} {_listed(devices[1])}.")
+    for each in (first, second):
+        if any(run.rate_changes for run in each.entry.members):
+            told.append(f"The learning rate of {each.letter} was changed by hand while it ran.")
+        ran = max((len(run.history) for run in each.entry.runs), default=0)
+        if ran != each.entry.recipe.epochs:
+            told.append(f"{each.letter} has {plural(ran, 'epoch')} of {each.entry.recipe.epochs} so far.")
+        study = studies().get(each.entry.key) if each.entry.shipped else None
+        if study and (earlier := outdated_words(study)):
+            told.append(f"{each.letter}: {earlier}")
+        if each.entry.recipe.watches_test:
+            told.append(f"The recipe of {each.letter} watches the test loss: its test figure flatters.")
+    return told
+
+
+def _listed(values: Sequence[object]) -> str:
+    return ", ".join(map(str, values)) or "none"
+
+
+def evidence_words(found: Evidence, a: str, b: str) -> str:
+    """The comparison in two sentences and its reading."""
+    size = f"{abs(100 * found.difference):.2f} points {'better' if found.difference >= 0 else 'worse'}"
+    if found.test == "single runs":
+        return f"**One run each.** {b} is {size} than {a} in this one."
+    how = {
+        "paired": f"Over the {found.pairs} seeds that both have (n {found.pairs} pairs), **{b} is {size}** than {a} on "
+        "average",
+        "unpaired": f"No two seeds are shared, so whole groups are compared: the mean of {found.second} runs of "
+        f"**{b} is {size}** than that of {found.first} runs of {a}",
+        "one run against several": f"One run against {max(found.first, found.second)}: **{b} is {size}** than {a}, "
+        "held against how far single runs of the larger group lie apart",
+    }[found.test]
+    interval = ""
+    if found.interval:
+        interval = f" (95% interval {interval_in_points(found.interval)} points)"
+    if found.p is None:
+        return f"{how}. The runs do not differ among themselves, so there is no p to be had."
+    name = {"paired": "paired t-test", "unpaired": "Welch's t-test"}.get(found.test, "t-test of one more run")
+    chance = (
+        f"If there were no difference, one at least this large, up or down, would come about with "
+        f"**{p_stated(found.p)}** (two-sided, {name})."
+    )
+    more = ""
+    if found.told == "cannot be told" and (needed := seeds_needed(found)):
+        more = f" To show a difference of this size, four times in five, it would take about {needed:,} seeds each."
+    if found.pairs and (least := least_exact_p(found.pairs)) > LEVEL:
+        more += (
+            f" The test takes the differences to be spread normally: one that does not could not get below "
+            f"p = {least:.4g} with {found.pairs} pairs."
+        )
+    return f"{how}{interval}. {chance} **Reading: {reading(found)}.**{more}"
+
+
+def single_words(first: Shown, second: Shown, difference: float) -> str:
+    """What one run each can say: the images' noise, and how far seeds lie apart elsewhere."""
+    images = test_images(first.entry.dataset)
+    errors = [standard_error(each.entry.ended[0].last, images) for each in (first, second)]
+    apart = seeds_apart()
+    seeds = (
+        f" In the shipped studies the runs of one recipe have a standard deviation of {100 * apart:.2f} points over "
+        f"their seeds; two single runs then differ by {100 * apart * 2**0.5:.2f} points without any reason."
+        if apart
+        else ""
+    )
+    return (
+        f"That is {plural(round(abs(difference) * images), 'image')} of {images:,}. Other test images of the same kind "
+        f"would move each figure by about ±{100 * max(errors):.2f} points (binomial standard error).{seeds} "
+        "**One run each cannot tell a better recipe from a luckier seed**: train both with several seeds."
+    )
+
+
+def seeds_apart() -> float | None:
+    """The median standard deviation over the seeds, of the shipped studies with at least three."""
+    figures = [summarised(study.runs) for study in studies().values() if len(study.runs) > 2]
+    deviations = [each.sd for each in figures if each and each.sd is not None]
+    return statistics.median(deviations) if deviations else None
+
+
+def image_words(found: Pair, a: str, b: str) -> str:
+    """What the images say of two sets of weights."""
+    fixed, broken = len(found.fixed), len(found.broken)
+    error = paired_standard_error(fixed, broken, found.images)
+    return (
+        f"**On the images.** {b} mends {plural(fixed, 'image')} that {a} reads wrongly and breaks {broken} it reads "
+        "rightly: "
+        f"{in_points(found.difference)} ± {100 * error:.2f} points. Were each change as likely to mend as to break, a "
+        f"split this uneven would come about with **{p_stated(mcnemar(fixed, broken))}** (two-sided, McNemar's "
+        "exact test). This is about these two sets of weights on such images, not about other seeds."
+    )

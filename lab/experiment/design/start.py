@@ -1,0 +1,95 @@
+"""Where a design comes from: what it started from, and the design itself, both out of the URL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import streamlit as st
+
+from core.architecture.bad_designs import BAD_DESIGNS
+from core.architecture.link import from_code
+from core.architecture.spec import Architecture
+from core.errors import LabError, SpecError
+from core.ladder import catalogue
+from core.record import short
+from core.training.recipe import Recipe
+from lab.classroom.designs import saved_design, saved_names
+from lab.ui.widgets import FIRST_STEP, label
+from lab.ui.words import show_error
+
+FROM, DESIGN = "from", "design"  # their names in the URL
+EMPTY = "empty"
+SAVED = "saved:"  # before a saved design's name
+
+
+@dataclass(frozen=True)
+class Start:
+    """A network to begin with."""
+
+    key: str  # in the URL
+    title: str
+    architecture: Architecture
+    fault: str = ""  # of one of the shelf of bad designs: what is wrong with it, in a few words
+    wrong: str = ""  # and in more
+
+
+@lru_cache(maxsize=1)
+def _fixed() -> dict[str, Start]:
+    steps = [Start(step.slug, label(step), step.architecture) for step in (*catalogue.LADDER, *catalogue.EXTRAS)]
+    empty = Start(EMPTY, "An empty network", Architecture("My network", ()))
+    bad = [
+        Start(each.slug, f"{each.architecture.name}: find out why", each.architecture, each.title, each.wrong)
+        for each in BAD_DESIGNS
+    ]
+    return {start.key: start for start in (*steps, empty, *bad)}
+
+
+def start_titles() -> dict[str, str]:
+    """What a design may start from, by its key in the URL: the steps, nothing, the bad ones, the saved ones."""
+    titles = {key: start.title for key, start in _fixed().items()}
+    return titles | {SAVED + name: f"Saved: {name}" for name in saved_names()}
+
+
+def start_named(key: str) -> Start:
+    """The start of that key. Raises SpecError for one that there is not, or a saved one that cannot be read."""
+    if key.startswith(SAVED):
+        return Start(key, f"Saved: {key[len(SAVED) :]}", saved_design(key[len(SAVED) :]))
+    if key not in _fixed():
+        raise SpecError(f"there is no step or design {short(key)} to start from")
+    return _fixed()[key]
+
+
+def start_in_url() -> Start:
+    """The start that the URL names; where it names none, or one that is gone, which is said, the first step."""
+    key = st.query_params.get(FROM, "")
+    if key:
+        try:
+            return start_named(key)
+        except LabError as error:
+            show_error(error)
+    return next(start for key, start in _fixed().items() if key.startswith(FIRST_STEP))
+
+
+def design_to_train() -> catalogue.Step | None:
+    """The design in the URL as a step to train, with the recipe of the step it started from; None without one."""
+    code = st.query_params.get(DESIGN, "")
+    if not code:
+        return None
+    try:
+        architecture = from_code(code)
+    except SpecError as error:
+        show_error(error)
+        return None
+    return catalogue.Step(
+        slug="", lineage="", order=0, title=architecture.name, architecture=architecture, recipe=_recipe(), claim=None,
+        source="",
+    )  # fmt: skip
+
+
+def _recipe() -> Recipe:
+    """The recipe of the step in the URL; for a design that started from none, of the first of the lab's own steps."""
+    try:
+        return catalogue.by_slug(st.query_params.get(FROM, "")).recipe
+    except SpecError:
+        return next(step.recipe for step in catalogue.LADDER if step.lineage == catalogue.OWN.key)

@@ -1,0 +1,154 @@
+"""The designer's other views: the maps drawn to scale, what changed against the start, code and files."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from core.architecture.difference import Change, difference
+from core.architecture.fit import fit
+from core.architecture.pytorch_code import pytorch_code
+from core.architecture.spec import Architecture, architecture_to_json, describe
+from core.errors import SpecError
+from lab.experiment.design import figures as design_figures
+from lab.experiment.design.state import Opened
+from lab.runs.affordable import affordable
+from lab.ui.caches import onnx_file
+from lab.ui.live_plot import live_plot
+from lab.ui.widgets import millions, text_width
+from lab.ui.words import escaped, show_error
+
+FORMS = ("PyTorch", "JSON", "ONNX")
+ONNX_SEED = 0
+SIGNS = {"same": "", "changed": "changed", "added": "added", "removed": "removed"}
+
+
+def diagram(now: Opened) -> None:
+    """The feature maps as boxes, as far as the network fits."""
+    walked = now.fit.trace
+    if walked is None:
+        st.info("There is nothing to draw yet: add the first op.", icon=":material/add:")
+        return
+    live_plot(
+        design_figures.diagram(walked, now.selected), key="diagram", height=370,
+        alt=f"The feature maps, to scale: {design_figures.in_words(walked)}",
+    )  # fmt: skip
+    maps = design_figures.feature_maps(walked)
+    scale = design_figures.channel_scale(maps)
+    cut = [each.name for each in maps if design_figures.is_cut(each, scale)]
+    st.caption(
+        f"Height and depth of a box: one unit for each pixel of its map. Thickness: its channels, {scale:.2g} of a "
+        f"unit each{', cut short at ' + ', '.join(cut) if cut else ''}. ReLU, batch norm and dropout change no shape; "
+        "the selected op's box is framed."
+    )
+    st.caption(f"In words: {design_figures.in_words(walked)}.")
+
+
+def changed(now: Opened) -> None:
+    """Op by op against the start, with the difference in parameters, multiply-adds and field."""
+    before, after = now.start.architecture, now.architecture
+    rows = difference(before, after)
+    if all(row.kind == "same" for row in rows):
+        st.info(f"Nothing yet: it is {escaped(now.start.title)} as it stands.", icon=":material/equal:")
+        return
+    _totals(now)
+    everything = st.toggle("Unchanged ops too", key="all-ops")
+    shown = [row for row in rows if everything or row.kind != "same" or row.parameters]
+    frame = pd.DataFrame([_told(row) for row in shown])
+    st.dataframe(
+        frame, hide_index=True, height=38 + 35 * min(len(frame), 14),
+        column_config={
+            name: st.column_config.TextColumn(width=width)
+            for name, width in (
+                ("op", 40), ("before", text_width(frame["before"])), ("now", text_width(frame["now"])), ("what", 72),
+            )
+        },
+        alt="The ops that differ from the start, and the difference in parameters, multiply-adds and field.",
+    )  # fmt: skip
+    st.caption("An op that stayed may cost more or less than it did: its input may be wider or larger now.")
+
+
+def _totals(now: Opened) -> None:
+    """The sums of both, and their difference; of a network that does not fit only what fits is summed."""
+    start = fit(now.start.architecture).trace
+    sides = [(each.parameters, each.macs, each.field.size) if each else (0, 0, 1) for each in (start, now.fit.trace)]
+    (parameters, macs, field), (parameters_now, macs_now, field_now) = sides
+    partly = " · as far as it fits" if now.fit.error else ""
+    st.markdown(
+        f"Against **{escaped(now.start.title)}**{partly}: parameters {parameters:,} → {parameters_now:,} "
+        f"(**{signed(parameters_now - parameters)}**) · MACs {millions(macs)} → {millions(macs_now)} "
+        f"(**{signed(macs_now - macs)}**) · field {field} → {field_now} (**{signed(field_now - field)}**)"
+    )
+
+
+def _told(row: Change) -> dict[str, str]:
+    return {
+        "op": str(row.after.index) if row.after else "",
+        "what": SIGNS[row.kind],
+        "before": describe(row.before.op) if row.before else "",
+        "now": describe(row.after.op) if row.after else "",
+        "parameters": _difference(row.parameters),
+        "MACs": _difference(row.macs),
+        "field": _difference(row.field),
+    }
+
+
+def _difference(value: int | None) -> str:
+    return "—" if value is None else signed(value) if value else ""
+
+
+def signed(value: int) -> str:
+    """+1,234 or −1,234."""
+    return f"{value:+,}".replace("-", "−")
+
+
+def code(now: Opened) -> None:
+    """The design as PyTorch code, as JSON and as an ONNX file, each to be taken along."""
+    form = st.segmented_control(
+        "Form", FORMS, default=FORMS[0], required=True, key="form", bind="query-params", label_visibility="collapsed"
+    )
+    name = file_name(now.architecture)
+    if form == "JSON":
+        st.caption("What File → Open a JSON file reads, and `python -m lab trace FILE`.")
+        text = pretty(now.architecture)
+        st.download_button(
+            "Download the JSON", text, f"{name}.json", "application/json", icon=":material/download:", on_click="ignore"
+        )
+        st.code(text, language="json")
+    elif now.fit.error:
+        st.info("There is no code for a network that does not fit: see the advice under Layers.")
+    elif form == "ONNX":
+        st.markdown(
+            "One node for each op, under the layers' names, for any batch size: to be looked at in Netron, or run by "
+            f"any ONNX runtime. Its weights are the untrained ones of seed {ONNX_SEED}."
+        )
+        try:
+            affordable(now.architecture)
+        except SpecError as error:
+            show_error(error)
+            return
+        st.download_button(
+            "Make and download the ONNX file", partial(onnx_file, architecture_to_json(now.architecture), ONNX_SEED),
+            f"{name}.onnx", "application/octet-stream", icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+    else:
+        text = pytorch_code(now.architecture)
+        st.caption("Runs as it stands, with torch alone.")
+        st.download_button(
+            "Download the code", text, f"{name}.py", "text/x-python", icon=":material/download:", on_click="ignore"
+        )
+        st.code(text, language="python")
+
+
+def pretty(architecture: Architecture) -> str:
+    """The JSON with a line for each op."""
+    text = architecture_to_json(architecture)
+    return re.sub(r'(?<=[\[,])(?=\{"op")', "\n  ", text).replace("}]}", "}\n]}") + "\n"
+
+
+def file_name(architecture: Architecture) -> str:
+    """The design's name as a file's: letters and digits, the rest as single dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", architecture.name.casefold()).strip("-")[:60] or "network"

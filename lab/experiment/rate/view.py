@@ -1,0 +1,298 @@
+"""The learning-rate page's parts: what to test, the range test with its suggestions, and the schedules to choose."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TypedDict, cast
+
+import streamlit as st
+
+from core.architecture.link import to_code
+from core.architecture.spec import Architecture
+from core.errors import LabError
+from core.ladder import catalogue
+from core.training.range_test import BEGINS_TOO_HIGH, ENDS_TOO_LOW, SKIP_FIRST, Suggestion, rate_of, recommended
+from core.training.recipe import RangeTest, Recipe, Schedule
+from core.words import rate_words
+from lab.experiment.design.start import design_to_train
+from lab.experiment.rate import figures as rate_figures
+from lab.experiment.train.recipe_form import SCHEDULES, plain, rate_key
+from lab.runs.bounds import iterations_per_epoch
+from lab.runs.parsed import architecture_of, recipe_of
+from lab.runs.store import BatchRow, Run
+from lab.ui.caches import store
+from lab.ui.live_plot import live_plot
+from lab.ui.widgets import label, link_parameters, mark, step_picker, varied
+from lab.ui.words import escaped, without_folders
+
+ENDS = ("range-start", "range-end", "range-iterations")  # the session's keys of the inputs
+THEIRS = RangeTest(start=0.1, end=2.0, iterations=4500, pick="steepest")  # the sweep of A2's and A3's write-ups
+THEIR_PICKS = {"a2-final-7758": (4500, 12), "a3-dilation-5340": (1500, 23)}  # iterations, and the one that was picked
+SHORT = 100  # iterations in which theirs is repeated here: the range is what matters
+
+
+@dataclass(frozen=True)
+class Network:
+    """What is tested: a network, the recipe that goes with it, and how a link names it."""
+
+    architecture: Architecture
+    recipe: Recipe
+    slug: str
+    link: dict[str, str]
+
+
+class Result(TypedDict):
+    """A range test's result as the worker wrote it."""
+
+    suggestions: list[dict[str, object]]
+    reason: str
+    diverged: bool
+    points: list[dict[str, float]]
+
+
+# ----------------------------------------------------------------------------------------------------------- the inputs
+
+
+def adopt_network(run_id: str) -> None:
+    """Where a link names only a run, let the page's network and range be the run's."""
+    if not run_id or "step" in st.query_params or "design" in st.query_params:
+        return
+    with suppress(LabError):
+        run = store().get(run_id)
+        for name, value in link_to(run).items():
+            st.query_params[name] = value
+        if settings := recipe_of(run.recipe).range_test:
+            take_range(settings)
+
+
+def link_to(run: Run) -> dict[str, str]:
+    """The URL parameters that name a run's network: its step where it is one as it is, else the design itself."""
+    architecture = architecture_of(run.architecture)
+    with suppress(LabError):
+        if run.slug and catalogue.by_slug(run.slug).architecture.ops == architecture.ops:
+            return {"step": run.slug}
+    return {"design": to_code(architecture)} | ({"from": run.slug} if run.slug else {})
+
+
+def network_picker() -> Network:
+    """The design in the URL, else the step that is chosen, with its knobs."""
+    step = step_picker(design_to_train())
+    if step.slug:
+        return Network(varied(step), step.recipe, step.slug, link_parameters(step))
+    link = {name: st.query_params[name] for name in ("design", "from") if name in st.query_params}
+    return Network(step.architecture, step.recipe, "", link)
+
+
+def range_inputs() -> RangeTest:
+    """The ends of the range and the number of batches; they may still not check."""
+    usual = RangeTest()
+    for key, value in zip(ENDS, (usual.start, usual.end, usual.iterations), strict=True):
+        st.session_state.setdefault(key, value)
+    left, right = st.columns(2)
+    start = left.number_input(
+        "From", 1e-9, 10.0, step=None, format="%.4g", key=ENDS[0], persist_state="session",
+        help="So low that nothing is learnt yet.",
+    )  # fmt: skip
+    end = right.number_input(
+        "To", 1e-8, 100.0, step=None, format="%.4g", key=ENDS[1], persist_state="session",
+        help="So high that the loss breaks away.",
+    )  # fmt: skip
+    iterations = st.number_input(
+        "Batches", 20, 5000, step=10, key=ENDS[2], persist_state="session",
+        help="One for each rate. More make a smoother curve; a tenth to a whole epoch is plenty.",
+    )  # fmt: skip
+    return RangeTest(start=float(start), end=float(end), iterations=int(iterations))
+
+
+def take_range(settings: RangeTest) -> None:
+    """Put a range into the inputs."""
+    for key, value in zip(ENDS, (settings.start, settings.end, settings.iterations), strict=True):
+        st.session_state[key] = value
+
+
+def wider(settings: RangeTest, suggestions: Sequence[Suggestion]) -> RangeTest | None:
+    """The range with room where suggestions are pressed against an end, or the curve is cut off; None where none is."""
+    middle = (settings.start * settings.end) ** 0.5
+    doubts = {each.doubt for each in suggestions}
+    low = BEGINS_TOO_HIGH in doubts or any(each.at_edge and each.learning_rate < middle for each in suggestions)
+    high = ENDS_TOO_LOW in doubts or any(each.at_edge and each.learning_rate >= middle for each in suggestions)
+    if not (low or high):
+        return None
+    start = max(1e-9, settings.start / 100) if low else settings.start
+    end = min(100.0, settings.end * 10) if high else settings.end
+    return replace(settings, start=start, end=end)
+
+
+# ----------------------------------------------------------------------------------------------------------- its result
+
+
+def suggestions_of(run: Run) -> tuple[Suggestion, ...]:
+    """What a range test suggests; nothing while it runs."""
+    return tuple(Suggestion(**each) for each in _result(run)["suggestions"])  # type: ignore[arg-type]
+
+
+def _result(run: Run) -> Result:
+    empty: Result = {"suggestions": [], "reason": "", "diverged": False, "points": []}
+    return cast(Result, {**empty, **json.loads(run.result)}) if run.result else empty
+
+
+def range_result(run: Run, batches: list[BatchRow]) -> None:
+    """The curve, live or whole, and each suggestion with its reason and a button that takes it to Train."""
+    result, suggestions = _result(run), suggestions_of(run)
+    settings = recipe_of(run.recipe).range_test or RangeTest()
+    if run.error:
+        st.error(escaped(without_folders(run.error)))
+    losses = [point["loss"] for point in result["points"]]
+    points = result["points"] or [{"learning_rate": row.learning_rate, "smoothed": row.loss} for row in batches]
+    live_plot(
+        rate_figures.range_curve(
+            [point["learning_rate"] for point in points], [point["smoothed"] for point in points], losses, suggestions,
+            settings,
+        ),
+        key=f"range-{run.id}", height=320, alt="Smoothed loss against learning rate, with the suggested rates.",
+    )  # fmt: skip
+    best = recommended(suggestions)
+    if suggestions and best is None:
+        st.markdown(":orange[:material/warning: **None of these can be trusted**; each says why. Try another range.]")
+    for each in suggestions:
+        _suggestion(run, each, each == best)
+    if result["reason"]:
+        st.warning(f"No suggestion: {escaped(result['reason'])}")
+    elif run.status == "finished":
+        st.caption(_how_it_ended(run, result, len(points), settings))
+
+
+def _how_it_ended(run: Run, result: Result, points: int, settings: RangeTest) -> str:
+    recipe = recipe_of(run.recipe)
+    how = (
+        f"The loss diverged after {points} of {settings.iterations} batches."
+        if result["diverged"]
+        else "The batches ran out first; the loss had not diverged."
+    )
+    optimizer = type(recipe.optimizer).__name__
+    return (
+        f"{how} {optimizer}, batches of {recipe.batch_size}, seed {recipe.seed}. The suggestions are those of the "
+        f"thick line, from {SKIP_FIRST:.0%} of the batches on. Grey: the edges of the range."
+    )
+
+
+def _suggestion(run: Run, each: Suggestion, best: bool) -> None:
+    """One suggestion with what speaks for and against it; the recommended one has the primary button."""
+    say, apply = st.columns([5, 1], vertical_alignment="center")
+    told = "At the edge: the range decided this, not the network" if each.at_edge else ""
+    against = ". ".join(part[0].upper() + part[1:] for part in (told, each.doubt) if part)
+    mark_of = " :green[:material/recommend: Recommended.]" if best else ""
+    doubt = f" :orange[:material/warning: {against}.]" if against else ""
+    say.markdown(f"**{each.name}: {rate_words(each.learning_rate)}**, {each.why}.{mark_of}{doubt}")
+    if apply.button(
+        "Use it", key=f"use-{run.id}-{each.name}", width="stretch", type="primary" if best else "secondary",
+        help="Puts this rate into the recipe on Train.", on_click=fill_form,
+        args=(run.slug, link_to(run), each.learning_rate),
+    ):  # fmt: skip
+        st.switch_page("pages/experiment/train.py", query_params=link_to(run))
+
+
+def fill_form(slug: str, link: dict[str, str], rate: float, schedule: str = "") -> None:
+    """Put the rate, as the form shows it, and the schedule where one is named, into that network's form on Train."""
+    key = f"recipe-{slug if 'step' in link else ''}"
+    st.session_state[rate_key(key)] = float(f"{rate:.4g}")
+    if schedule:
+        st.session_state[f"{key}-schedule"] = schedule
+
+
+def edge_warning(settings: RangeTest, run_id: str) -> None:
+    """Where the open test's suggestions lie at an edge, or its curve is cut off: say so, and offer the wider range."""
+    try:
+        run = store().get(run_id)
+        tested = recipe_of(run.recipe).range_test or settings
+        found = wider(tested, suggestions_of(run))
+    except LabError:
+        return
+    if found is None:
+        return
+    st.warning(
+        "A suggestion lies at the edge of the range, or the curve goes on beyond it. There the range decides, not the "
+        "network: a wider one may move it."
+    )
+    st.button(
+        f"Widen to {rate_words(found.start)} – {rate_words(found.end)}", icon=":material/open_in_full:",
+        width="stretch", on_click=take_range, args=(found,),
+    )  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------- schedules, and the mistake
+
+
+def schedule_view(network: Network, dataset: str) -> None:
+    """Every schedule over the epochs with the chosen rate; one click takes rate and schedule to Train."""
+    st.markdown("**What a schedule makes of the rate**")
+    own, kinds = type(network.recipe.schedule).__name__, kinds_of(network.recipe)
+    chosen = st.segmented_control(
+        "Schedule", list(kinds), default=own, required=True, key="schedule-shown", label_visibility="collapsed"
+    )
+    rate, go, _ = st.columns([2, 2, 3], vertical_alignment="bottom")
+    largest = rate.number_input(
+        "Largest rate", 1e-9, 100.0, float(network.recipe.learning_rate), step=None, format="%.4g",
+        key=f"largest-{network.slug}",
+    )  # fmt: skip
+    if go.button("Use both in Train", icon=":material/arrow_forward:", width="stretch"):
+        fill_form(network.slug, network.link, largest, chosen)  # now: a callback would have the rate before this one
+        st.switch_page("pages/experiment/train.py", query_params=network.link)
+    recipe = replace(network.recipe, learning_rate=largest)
+    st.plotly_chart(
+        rate_figures.schedules(recipe, kinds, iterations_per_epoch(dataset, recipe), chosen), key="schedules",
+        config={"displayModeBar": False}, alt="The learning rate over the epochs, by each schedule.",
+    )  # fmt: skip
+    st.caption(SAID[chosen])
+
+
+def kinds_of(recipe: Recipe) -> dict[str, Schedule]:
+    """Every kind of schedule: the recipe's own as it has it, the others as one begins with them."""
+    own = type(recipe.schedule)
+    return {name: recipe.schedule if kind is own else cast(Schedule, plain(kind)) for name, kind in SCHEDULES.items()}
+
+
+SAID = {
+    "Constant": "Constant: the steps never get smaller, so the last epochs go up and down.",
+    "StepLR": "StepLR: falls by a factor every few epochs. C6 and B4 end with it, and their last epochs are calm.",
+    "ReduceLROnPlateau": "ReduceLROnPlateau: falls when a loss has stopped improving, so its falls cannot be drawn "
+    "before the run. A2 and A3 watch the test loss with it, which flatters the test figure.",
+    "OneCycle": "OneCycle: up, then down to near zero (Smith & Topin 2018). Its peak may be near the minimum.",
+    "Cosine": "Cosine: falls to zero along half a cosine (Loshchilov & Hutter 2017).",
+    "LinearToZero": "LinearToZero: a straight line to zero. The lab's own ladder uses it.",
+}
+
+
+def their_mistake() -> None:
+    """What A2's and A3's write-ups did with their finder, with its arithmetic, and the way to repeat it."""
+    with st.expander("A suggestion to doubt: the write-ups' own", icon=":material/report:"):
+        st.markdown(f"“{catalogue.FINDER_AT_ITS_START.said}” {catalogue.FINDER_AT_ITS_START.right}")
+        for slug, (iterations, index) in THEIR_PICKS.items():
+            step = catalogue.by_slug(slug)
+            found = rate_of(replace(THEIRS, iterations=iterations), index)
+            ratio, share = f"({THEIRS.end:g} / {THEIRS.start})", f"{index} / {iterations - 1:,}"
+            st.markdown(
+                f"- **{mark(step)}**: {THEIRS.start} × {ratio}^({share}) = **{found:.4f}**: "
+                f"{index / iterations:.1%} of the way through the range."
+            )
+        st.button(
+            f"Repeat their sweep: {THEIRS.start} to {THEIRS.end:g}", icon=":material/replay:", on_click=take_range,
+            args=(replace(THEIRS, iterations=SHORT),), help="Puts their range into the inputs; then start the test.",
+        )  # fmt: skip
+
+
+def before_a_test(network: Network, settings: RangeTest) -> None:
+    """What the page shows before there is a test: what to press, and what will come."""
+    st.info(
+        f"Press **Start the range test**: {settings.iterations} batches, one at each rate from "
+        f"{rate_words(settings.start)} to {rate_words(settings.end)}, on a copy of the network. The loss "
+        "first stays, then falls, then breaks away; a good rate lies in the fall.",
+        icon=":material/speed:",
+    )
+    st.caption(
+        f"{escaped(label(catalogue.by_slug(network.slug)) if network.slug else network.architecture.name)}: its recipe "
+        f"uses {rate_words(network.recipe.learning_rate)}."
+    )

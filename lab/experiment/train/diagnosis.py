@@ -1,0 +1,186 @@
+"""What a run's own figures say, shown under it: each finding, its evidence, and the page on which to try what helps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core.analysis.diagnosis import DeadUnits, Finding, Kind, Other, Page, Subject, dead_units, diagnose
+from core.architecture.link import to_code
+from core.architecture.spec import Architecture, Dropout, ReLU
+from core.checkpoints.card import read_card
+from core.data.mnist import EMBEDDED, EMBEDDED_TEST, EMBEDDED_TRAIN, IMAGES
+from core.errors import LabError
+from core.ladder import catalogue
+from core.training.history import PLAIN_SAMPLE, EpochRecord
+from lab.runs.parsed import architecture_of, recipe_of
+from lab.runs.store import BatchRow, Run
+from lab.studies.results import study_of
+from lab.studies.shelf import shipped
+from lab.ui.caches import activity_of, store
+from lab.ui.widgets import label, mark
+from lab.ui.words import escaped
+
+MOST_PARAMETERS = 100_000  # of a network whose dead units are counted while the page waits
+GOOD, BAD, SO_SO = ":green[:material/check_circle:]", ":orange[:material/error:]", ":gray[:material/info:]"
+ICONS: dict[Kind, str] = {
+    "target met": GOOD,
+    "better": GOOD,
+    "target missed": SO_SO,
+    "within noise": SO_SO,
+    "still improving": SO_SO,
+    "average lags": SO_SO,
+    "too short": SO_SO,
+}
+PAGES: dict[Page, tuple[str, str]] = {
+    "learning rate": ("pages/experiment/learning_rate.py", "Learning rate"),
+    "train": ("pages/experiment/train.py", "Change the recipe"),
+    "design": ("pages/experiment/design.py", "Design"),
+    "step": ("pages/learn/step.py", "The step"),
+    "mistakes": ("pages/use/mistakes.py", "Which digits"),
+    "compare": ("pages/experiment/compare.py", "Compare"),
+}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a run is held against: the step before its own, or, of a changed network, the step it was made from."""
+
+    step: catalogue.Step
+    accuracies: tuple[float, ...]  # test, after the last epoch; of a study, a seed each
+    epochs: int
+    from_claim: bool  # no measured run: the write-up's best epoch stands in
+
+    @property
+    def name(self) -> str:
+        """As sentences have it."""
+        return f"{mark(self.step)}{', as claimed' if self.from_claim else ''}"
+
+
+def reference_of(slug: str, architecture: Architecture) -> Reference | None:
+    """The reference of a run of that step's network, as it is or changed; None where there is none."""
+    try:
+        own = catalogue.by_slug(slug) if slug else None
+    except LabError:
+        own = None
+    if own is None:
+        return None
+    step = catalogue.before(own) if architecture.ops == own.architecture.ops else own
+    if step is None:
+        return None
+    study = study_of(step.slug)
+    if study and study.runs:
+        runs = study.runs
+        return Reference(step, tuple(run.last for run in runs), len(runs[0].test_accuracies), from_claim=False)
+    cards = [each.card for each in shipped() if each.card.slug == step.slug]
+    if cards:
+        return Reference(step, (cards[0].test_accuracies[-1],), len(cards[0].history), from_claim=False)
+    if step.claim is None:
+        return None
+    return Reference(step, (step.claim.best_test_accuracy,), step.recipe.epochs, from_claim=True)
+
+
+def test_images(dataset: str) -> int:
+    """How many test images an accuracy on that data set is measured on."""
+    return EMBEDDED_TEST if dataset == EMBEDDED else IMAGES["test"]
+
+
+def train_images(dataset: str) -> int:
+    """How many images that data set has for training, before any are held out."""
+    return EMBEDDED_TRAIN if dataset == EMBEDDED else IMAGES["train"]
+
+
+def how_measured(last: EpochRecord) -> str:
+    """How training accuracy differs from the others; at a run's end, the figures that compare like with like."""
+    words = (
+        "Train accuracy is measured while the weights change, with dropout and augmentation on; the others after it."
+    )
+    if last.plain_train_accuracy is None:
+        return words
+    return (
+        f"{words} Without dropout and augmentation, training images give **{last.plain_train_accuracy:.2%}** "
+        f"({PLAIN_SAMPLE:,} of them at most), the test images {last.test_accuracy:.2%}."
+    )
+
+
+def findings_of(run: Run, epochs: Sequence[EpochRecord], batches: Sequence[BatchRow]) -> tuple[Finding, ...]:
+    """The run's diagnosis, from what the store has of it. Raises LabError for a recipe or network that is none."""
+    architecture = architecture_of(run.architecture)
+    reference = reference_of(run.slug, architecture) if run.dataset == "MNIST" else None
+    return diagnose(
+        Subject(
+            history=tuple(epochs),
+            recipe=recipe_of(run.recipe),
+            test_images=test_images(run.dataset),
+            first_losses=tuple(row.loss for row in batches if row.epoch == 0),
+            failure=run.error if run.status == "failed" else "",
+            has_dropout=any(isinstance(op, Dropout) and op.p > 0 for op in architecture.ops),
+            other=Other(reference.name, reference.accuracies, reference.epochs) if reference else None,
+            architecture=architecture,
+            train_images=train_images(run.dataset),
+        )
+    )
+
+
+def diagnosis(run: Run, findings: Sequence[Finding]) -> None:
+    """The findings, each with its evidence and the way on; dead units are counted last, in their own place."""
+    if not findings:
+        return
+    st.subheader("What happened, and what to try", anchor=False)
+    for finding in findings:
+        _show(run, finding)
+    _dead(run)
+
+
+def _show(run: Run, finding: Finding) -> None:
+    say, go = st.columns([4, 1], vertical_alignment="center")
+    advice = f" {escaped(finding.advice)}" if finding.advice else ""
+    words = f"{ICONS.get(finding.kind, BAD)} **{escaped(finding.words)}**{advice}"
+    say.markdown(f"{words}  \n:gray[:small[{escaped(finding.evidence)}]]")
+    if finding.page is not None:
+        page, title = PAGES[finding.page]
+        go.page_link(page, label=title, icon=":material/arrow_forward:", query_params=way_on(run, finding.page))
+
+
+def way_on(run: Run, page: Page) -> dict[str, str]:
+    """The URL parameters with which a page takes up this run's network."""
+    architecture = architecture_of(run.architecture)
+    try:
+        is_step = bool(run.slug) and catalogue.by_slug(run.slug).architecture.ops == architecture.ops
+    except LabError:
+        is_step = False
+    network = {"step": run.slug} if is_step else {"design": to_code(architecture)}
+    if page == "mistakes":
+        return {"checkpoint": f"{run.id}/last"}
+    if page == "compare":
+        reference = reference_of(run.slug, architecture)
+        return {"runs": ",".join([run.id, *([reference.step.slug] if reference else [])])}
+    if page == "design":
+        return {"design": to_code(architecture)} | ({"from": run.slug} if run.slug else {})
+    return network
+
+
+def _dead(run: Run) -> None:
+    """Dead units, of a small network: counted once and kept."""
+    architecture = architecture_of(run.architecture)
+    has_relu = any(isinstance(op, ReLU) for op in architecture.ops)
+    stem = store().folder / run.id / "last"
+    if run.parameters > MOST_PARAMETERS or not has_relu:
+        return
+    with suppress(LabError):  # no checkpoint: it failed in its first epoch
+        card = read_card(stem.with_suffix(".json"))
+        found = activity_of(str(stem), card.weights_sha256, card.dataset)
+        dead = tuple(DeadUnits(each.layer.name, len(each.dead), len(each.answers), each.images) for each in found)
+        if finding := dead_units(Subject(card.history, card.recipe, dead=dead, architecture=architecture)):
+            _show(run, finding)
+        else:
+            silent, units = sum(layer.dead for layer in dead), sum(layer.units for layer in dead)
+            st.caption(f"{silent} of its {units} units are dead: they answer 0 to all of {dead[0].images} test digits.")
+
+
+def held_against(reference: Reference | None) -> str:
+    """The reference as a question names it: `C2 · Skeleton`; "" where there is none."""
+    return label(reference.step) if reference else ""

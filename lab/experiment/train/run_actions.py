@@ -1,0 +1,92 @@
+"""What can be done with runs that are there: give them a name, a nickname and tags, or delete them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.errors import LabError
+from core.words import plural
+from lab.experiment.compare.entries import Entry
+from lab.runs import actions as jobs
+from lab.runs.person import may_change
+from lab.runs.store import MOST_NAME, MOST_NICKNAME, Run
+from lab.ui.caches import store
+from lab.ui.owner import me
+from lab.ui.words import escaped, show_error
+
+
+def run_actions(entries: Sequence[Entry]) -> None:
+    """An expander for the store's own among the entries: one to name and tag, one or all to delete."""
+    own = {entry.key: entry for entry in entries if entry.members and all_mine(entry.members)}
+    if not own:
+        return
+    panel = st.expander("Rename, tag, delete", icon=":material/edit:", key="run_actions", on_change="rerun")
+    if not panel.open:
+        return
+    with panel:
+        key = next(iter(own))
+        if len(own) > 1:
+            key = st.selectbox("Which", list(own), key="acted_on", format_func=lambda each: own[each].name)
+        edit_form(own[key].members, key=f"edit-{key}")
+        if st.button("Delete it", icon=":material/delete:", width="stretch", key=f"delete-{key}"):
+            confirm_deletion([own[key].members])
+
+
+def all_mine(runs: Sequence[Run]) -> bool:
+    """Whether whoever looks may change all of these runs."""
+    person = me()
+    return all(may_change(person, run) for run in runs)
+
+
+def edit_form(members: Sequence[Run], key: str) -> None:
+    """Name, nickname and tags of a run, or of all the runs of a group; an error is said in its place."""
+    run = members[0]
+    with st.form(key, border=False):
+        name = st.text_input("Name", run.name, max_chars=MOST_NAME)
+        owner = st.text_input("Nickname", run.owner, max_chars=MOST_NICKNAME, help="Whose run it is, on the board.")
+        tags = st.text_input("Tags", ", ".join(run.tags), help="Words to find it by, with commas between.")
+        if not st.form_submit_button("Save", icon=":material/save:", width="stretch"):
+            return
+    try:
+        for member in members:
+            jobs.describe(store(), member.id, me(), name, owner, tags.split(",") if tags else [])
+    except LabError as error:
+        show_error(error)
+        return
+    st.rerun()
+
+
+@st.dialog("Delete runs")
+def confirm_deletion(chosen: Sequence[Sequence[Run]]) -> None:
+    """Ask once more, naming what goes; then delete it with its figures and its checkpoints."""
+    runs = [run for members in chosen for run in members]
+    st.markdown(f"**{plural(len(runs), 'run')}** with figures and checkpoints, for good:")
+    for members in chosen[:8]:
+        owner = f" · {members[0].owner}" if members[0].owner else ""
+        seeds = f", {len(members)} seeds" if len(members) > 1 else ""
+        st.markdown(f"- {escaped(members[0].name + owner + seeds)}")
+    if len(chosen) > 8:
+        st.markdown(f"- and {len(chosen) - 8} more")
+    if not st.button("Delete for good", type="primary", icon=":material/delete_forever:", key="delete_for_good"):
+        return
+    failed = False
+    for run in runs:
+        try:
+            jobs.delete(store(), run.id, me())
+        except LabError as error:
+            failed = True
+            show_error(error)
+    forget({name for members in chosen for name in (members[0].seed_group, *(run.id for run in members))})
+    if not failed:
+        st.rerun()
+
+
+def forget(gone: set[str]) -> None:
+    """Take deleted runs out of the page's URL."""
+    if st.query_params.get("run", "") in gone:
+        st.query_params.pop("run", None)
+    if "runs" in st.query_params:
+        left = [key for key in st.query_params["runs"].split(",") if key not in gone]
+        st.query_params.runs = ",".join(left)

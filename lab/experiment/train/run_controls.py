@@ -1,0 +1,110 @@
+"""What can be done to a run that is under way: hold it, let it go on for an epoch, change its rate, stop it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.errors import LabError
+from lab.runs import actions as jobs
+from lab.runs.person import may_change
+from lab.runs.store import BatchRow, Pause, Run
+from lab.ui.caches import store
+from lab.ui.figures import CLAIM, Plain
+from lab.ui.owner import me
+from lab.ui.words import escaped, show_error
+
+FACTORS = {"÷ 10": 0.1, "÷ 2": 0.5, "× 2": 2.0, "× 10": 10.0}
+LEAST_RATE, MOST_RATE = 1e-9, 100.0  # that can be typed: those of a recipe
+
+
+def buttons(run: Run, batches: list[BatchRow]) -> None:
+    """The row of controls: the owner's and the teacher's. One of many seeds, or a range test, can only be stopped."""
+    if not may_change(me(), run):
+        st.caption(f"Run by {escaped(run.owner) or 'somebody else'}")
+        return
+    steerable = run.kind == "train" and not run.seed_group
+    if steerable:
+        held = run.pause == "now"
+        st.button(
+            "Go on" if held else "Pause", icon=":material/play_arrow:" if held else ":material/pause:",
+            key=f"pause-{run.id}", on_click=_pause, args=(run.id, "" if held else "now"),
+            help="Held, it keeps its place for half an hour, for a minute where others wait; it can go on after that.",
+        )  # fmt: skip
+        st.button(
+            "One epoch", icon=":material/skip_next:", key=f"step-{run.id}", on_click=_pause, args=(run.id, "epoch"),
+            disabled=run.pause == "epoch", help="Train to the end of this epoch, then hold.",
+        )  # fmt: skip
+        _rate(run, batches)
+    st.button(
+        "Stop", icon=":material/stop:", disabled=run.stop_requested, key=f"stop-{run.id}", on_click=_stop,
+        args=(run.id,),
+    )  # fmt: skip
+
+
+def _rate(run: Run, batches: list[BatchRow]) -> None:
+    now = rate_asked_for(run, batches)
+    with st.popover("Rate", icon=":material/speed:", key=f"rate-{run.id}", disabled=not now):
+        if not now:  # no batch yet, or the last one, at which a schedule has come down to zero
+            return
+        st.caption(f"The learning rate is {now:.4g}. A change holds from the next iteration on, whatever the schedule.")
+        with st.container(horizontal=True):
+            for name, factor in FACTORS.items():
+                st.button(name, key=f"rate-{run.id}-{factor}", on_click=_scale, args=(run.id, factor))
+        with st.form(f"rate-form-{run.id}", border=False):
+            typed = min(max(now, LEAST_RATE), MOST_RATE)  # several factors may have led beyond
+            first = st.session_state.setdefault(f"rate-first-{run.id}", typed)  # a new default would be a new field
+            wanted = st.number_input(
+                "Or set it to", LEAST_RATE, MOST_RATE, first, step=None, format="%.4g", key=f"rate-to-{run.id}"
+            )
+            if st.form_submit_button("Set"):
+                _scale(run.id, wanted / now)
+
+
+def rate_asked_for(run: Run, batches: list[BatchRow]) -> float | None:
+    """The last batch's rate, under the factor that is asked for now: the worker may not have come to it yet."""
+    if not batches:
+        return None
+    last = batches[-1]
+    changes = [change.factor for change in run.rate_changes if change.iteration <= last.iteration]
+    return last.learning_rate * run.rate_factor / (changes[-1] if changes else 1.0)
+
+
+def _pause(run_id: str, pause: Pause) -> None:
+    try:
+        jobs.set_pause(store(), run_id, pause, me())
+    except LabError as error:  # someone may have deleted it meanwhile
+        show_error(error)
+
+
+def _stop(run_id: str) -> None:
+    try:
+        jobs.stop(store(), run_id, me())
+    except LabError as error:
+        show_error(error)
+
+
+def _scale(run_id: str, factor: float) -> None:
+    try:
+        jobs.scale_rate(store(), run_id, factor, me())
+    except LabError as error:
+        show_error(error)
+
+
+def with_changes(figure: Plain, run: Run, per_epoch: int) -> Plain:
+    """The figure over epochs, with a line wherever the rate was changed by hand."""
+    lines = [
+        {
+            "type": "line", "yref": "y domain", "y0": 0, "y1": 1, "x0": change.iteration / per_epoch,
+            "x1": change.iteration / per_epoch, "line": {"color": CLAIM, "dash": "dot", "width": 1.5},
+        }
+        for change in run.rate_changes
+    ]  # fmt: skip
+    layout = figure["layout"]
+    return {**figure, "layout": {**layout, "shapes": [*layout.get("shapes", ()), *lines]}}
+
+
+def changes_in_words(run: Run, per_epoch: int) -> None:
+    """Where the rate was changed by hand, if anywhere."""
+    if run.rate_changes:
+        parts = [f"× {each.factor:.3g} from epoch {each.iteration / per_epoch:.2f} on" for each in run.rate_changes]
+        st.caption(f"Learning rate changed by hand, against the schedule's own: {'; '.join(parts)} (dotted lines).")

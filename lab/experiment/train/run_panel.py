@@ -1,0 +1,291 @@
+"""A run as it is now: status, live curves, target, stop, and, once it has ended, where to go from it."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import suppress
+from functools import partial
+
+import streamlit as st
+
+from core.analysis.diagnosis import spelt_target
+from core.architecture.link import to_code
+from core.architecture.trace import classifier
+from core.errors import LabError
+from core.ladder import catalogue
+from core.spreadsheet import EPOCH_COLUMNS, csv_text, epoch_cells
+from core.training.history import EpochRecord
+from core.training.recipe import RangeTest, Recipe
+from core.training.recipe_words import recipe_words
+from core.words import plural, rate_words
+from lab.experiment.rate.view import range_result
+from lab.experiment.report.view import report_button, zipped
+from lab.experiment.train import run_controls
+from lab.experiment.train.diagnosis import diagnosis, findings_of, how_measured
+from lab.experiment.train.prediction import prediction_and_outcome, said_before
+from lab.runs import actions as jobs
+from lab.runs.bounds import iterations_per_epoch
+from lab.runs.parsed import architecture_of, recipe_of
+from lab.runs.person import may_change
+from lab.runs.store import BatchRow, Run
+from lab.runs.turn import lost_in_words, turn_in_words
+from lab.server.pace import in_turn
+from lab.studies.shelf import Unreadable, in_folder
+from lab.ui import figures
+from lab.ui.caches import expectations, store, the_queue
+from lab.ui.live_plot import live_plot
+from lab.ui.owner import me
+from lab.ui.unreadable import list_checkpoints
+from lab.ui.widgets import headline
+from lab.ui.words import escaped, show_error, without_folders
+
+UNFINISHED = ("queued", "running")
+TICK, FIRST_TICK, WAITING_TICK = 1.0, 0.25, 3.0  # seconds between two looks: see `_clock`
+JUST_NOW = 5.0  # seconds within which a first point is waited for
+ICONS = {
+    "queued": ":material/hourglass_empty:",
+    "running": ":material/play_arrow:",
+    "finished": ":material/check_circle:",
+    "stopped": ":material/stop_circle:",
+    "failed": ":material/error:",
+    "interrupted": ":material/power_off:",
+}
+
+
+def adopt_step(run_id: str) -> None:
+    """Where a link names only a run, let the page's step be the run's, or its design where it is of no step."""
+    if not run_id or "step" in st.query_params or "design" in st.query_params:
+        return
+    with suppress(LabError):
+        run = store().get(run_id)
+        if run.slug:
+            st.query_params.step = catalogue.by_slug(run.slug).slug
+        else:
+            st.query_params.design = to_code(architecture_of(run.architecture))
+
+
+def form_of(run_id: str, step: catalogue.Step) -> tuple[Recipe, str]:
+    """What the form begins with, and its key: the opened run's recipe where it is one of this step's, else the step's.
+
+    So a run that is opened can be changed in one thing and started again; the edits made before stay with the step. A
+    range test's rate is applied to the form that it was started from, so that one is left as it is.
+    """
+    key = f"recipe-{step.slug}"
+    if run_id:
+        with suppress(LabError):
+            run = store().get(run_id)
+            if run.slug == step.slug and run.kind == "train":
+                return recipe_of(run.recipe), f"{key}-{run.id}"
+    return step.recipe, key
+
+
+def run_panel(run_id: str) -> None:
+    """The panel of one run; it ticks while the run is under way or waits. An error is said in its place."""
+    try:
+        clock = _clock(store().get(run_id))
+    except LabError as error:
+        show_error(error)
+        return
+
+    def panel() -> None:
+        try:
+            with in_turn():
+                now = store().get(run_id)
+                if now.status in UNFINISHED:
+                    jobs.watch(store(), now)
+                if _clock(now) != clock:
+                    st.rerun()  # only the full run can change the panel's clock
+                _panel(now)
+        except LabError as error:
+            show_error(error)
+
+    st.fragment(panel, run_every=clock)()
+
+
+def _clock(run: Run) -> float | None:
+    """Seconds between two looks: none at the end, more for one that waits behind others, fewer for its first point.
+
+    The last for its owner alone: thirty who look four times a second keep a server from answering any of them.
+    """
+    if run.status not in UNFINISHED:
+        return None
+    if run.status == "queued" and not is_next(run):
+        return WAITING_TICK
+    at_once = (
+        run.owner_key == me().key and time.time() - run.created < JUST_NOW and not store().batches(run.id, at_most=1)
+    )
+    return FIRST_TICK if at_once else TICK
+
+
+def _panel(run: Run) -> None:
+    recipe = recipe_of(run.recipe)
+    epochs = store().epochs(run.id)
+    batches = store().batches(run.id, at_most=400)
+    reached = epochs[-1].test_accuracy if epochs else None
+    walked = classifier(architecture_of(run.architecture))
+    headline(walked, reached, f"target {spelt_target(recipe.target_accuracy)}")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"{_icon(run)} **{escaped(run.name)}** · {_status(run, recipe, epochs, batches)}", width="stretch")
+        if run.status in UNFINISHED:
+            run_controls.buttons(run, batches)
+    if run.kind == "range_test":
+        range_result(run, batches)
+        return
+    _progress(run, recipe, batches)
+    if lost := lost_in_words(run, len(epochs)):
+        st.info(lost, icon=":material/healing:")
+        st.caption(escaped(without_folders(run.error)))
+    elif run.error:
+        (st.error if run.status == "failed" else st.info)(escaped(without_folders(run.error)))
+    if run.status in UNFINISHED:
+        said_before(run)
+    if run.dataset != "MNIST":
+        st.caption(f"Trained on the {run.dataset}: these figures are not MNIST's.")
+    per_epoch = iterations_per_epoch(run.dataset, recipe)
+    claimed = claimed_log(run)
+    accuracy, loss = st.columns(2)
+    with accuracy:
+        live_plot(
+            figures.accuracy_curves(
+                epochs, recipe.epochs, recipe.target_accuracy, claimed, batches=batches, per_epoch=per_epoch
+            ),
+            key=f"accuracy-{run.id}", height=290, alt="Accuracy by epoch on training, validation and test images.",
+        )  # fmt: skip
+    with loss:
+        live_plot(
+            run_controls.with_changes(figures.loss_curves(epochs, batches, recipe.epochs, per_epoch), run, per_epoch),
+            key=f"loss-{run.id}", height=290, alt="Loss of each batch and each epoch.",
+        )  # fmt: skip
+    _figures(run, recipe, epochs, batches)
+    run_controls.changes_in_words(run, per_epoch)
+    if run.status not in UNFINISHED:
+        findings = findings_of(run, epochs, batches)
+        prediction_and_outcome(run, epochs, findings)
+        _ways_on(run, epochs)
+        diagnosis(run, findings)
+
+
+def _icon(run: Run) -> str:
+    return ":material/pause_circle:" if run.paused_since is not None else ICONS[run.status]
+
+
+def claimed_log(run: Run) -> tuple[float, ...]:
+    """What the write-up logged for the run's step; nothing for another network than that, or a step no longer there."""
+    try:
+        step = catalogue.by_slug(run.slug) if run.slug and run.dataset == "MNIST" else None
+        if step is None or step.claim is None or architecture_of(run.architecture).ops != step.architecture.ops:
+            return ()
+    except LabError:
+        return ()
+    return step.claim.test_log
+
+
+def _status(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[BatchRow]) -> str:
+    if run.status == "queued":
+        return f"queued, {turn_in_words(expectations().get(run.id), _own_before(run))}"
+    if run.status == "running":
+        if run.paused_since is not None:
+            return f"paused on {run.device_name}"
+        if not batches:
+            return f"starting on {run.device_name}"
+        if run.kind == "range_test":
+            planned = (recipe.range_test or RangeTest()).iterations
+            return f"running on {run.device_name}, batch {batches[-1].iteration + 1} of {planned}"
+        stopping = ", stopping" if run.stop_requested else ", to the end of this epoch" if run.pause == "epoch" else ""
+        return f"running on {run.device_name}{stopping}"
+    if run.kind == "range_test":
+        return run.status
+    return f"{run.status} after {len(epochs)} of {plural(recipe.epochs, 'epoch')}"
+
+
+def _own_before(run: Run) -> int:
+    """How many runs of the same person go before a waiting one."""
+    return next((each.own_before for each in the_queue().waiting if each.run.id == run.id), 0)
+
+
+def is_next(run: Run) -> bool:
+    """Whether no other run will start before this one."""
+    turn = expectations().get(run.id)
+    return turn is None or turn.turn.position == 0
+
+
+def _progress(run: Run, recipe: Recipe, batches: list[BatchRow]) -> None:
+    total = recipe.epochs * iterations_per_epoch(run.dataset, recipe)
+    done = batches[-1].iteration + 1 if batches else 0
+    text = "waiting for the first batch" if run.status in UNFINISHED else ""
+    if batches:
+        latest = batches[-1]
+        seconds = (total - done) * recipe.batch_size / max(1.0, latest.images_per_second)
+        left = f" · {spell_seconds(seconds)} left" if run.status in UNFINISHED and run.paused_since is None else ""
+        text = (
+            f"epoch {latest.epoch + 1} of {recipe.epochs} · iteration {done:,} of {total:,} · learning rate "
+            f"{rate_words(latest.learning_rate)} · {latest.images_per_second:,.0f} images/s{left}"
+        )
+    st.progress(min(1.0, done / max(1, total)), text=text)
+
+
+def spell_seconds(seconds: float) -> str:
+    """A duration as 12 s, 3 min 20 s or 2 h 5 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _figures(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[BatchRow]) -> None:
+    """The last epoch's figures in a row, as text beside the curves."""
+    if not epochs:
+        return
+    last, best = epochs[-1], max(epochs, key=lambda record: record.test_accuracy)
+    train, held_out, test, best_test = st.columns(4)
+    train.metric("Train, running", f"{last.train_accuracy:.2%}", help="With dropout and augmentation on.")
+    held_out.metric("Validation", "—" if last.validation_accuracy is None else f"{last.validation_accuracy:.2%}")
+    test.metric("Test, last epoch", f"{last.test_accuracy:.2%}")
+    best_test.metric(
+        f"Best test, epoch {best.epoch + 1}", f"{best.test_accuracy:.2%}",
+        help="Chosen on the test set: it flatters. The last epoch's is the honest figure.",
+    )  # fmt: skip
+    st.caption(how_measured(last))
+
+
+def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
+    """What can be done with a run that has ended."""
+    found = json.loads(run.result)["chosen"] if run.kind == "train" and run.result else None
+    rate = f" · learning rate found before training: {rate_words(found)}" if found else ""
+    st.caption(f"{recipe_words(recipe_of(run.recipe))}{rate} · {run.dataset} · run `{run.id}`")
+    if run.kind == "train" and epochs:
+        columns = st.columns(4, vertical_alignment="center")
+        columns[0].page_link(
+            "pages/use/mistakes.py", label="See its mistakes", icon=":material/arrow_forward:",
+            query_params={"checkpoint": f"{run.id}/last"},
+        )  # fmt: skip
+        columns[1].download_button(
+            "Figures as CSV", csv_of(epochs), f"{run.id}.csv", "text/csv", icon=":material/download:",
+            on_click="ignore", width="stretch",
+        )  # fmt: skip
+        for column, which in zip(columns[2:], ("last", "best"), strict=True):
+            stem = store().folder / run.id / which
+            if stem.with_suffix(".safetensors").is_file():
+                column.download_button(
+                    f"Checkpoint, {which}", partial(zipped, stem), f"{run.id}-{which}.zip", "application/zip",
+                    on_click="ignore", icon=":material/download:", width="stretch", help="The weights and their card.",
+                )  # fmt: skip
+        report_button(run)
+    list_checkpoints([each for each in in_folder(store().folder / run.id) if isinstance(each, Unreadable)])
+    if run.status in ("stopped", "interrupted", "failed"):
+        go_on, again, _ = st.columns([1, 1, 2])
+        mine = may_change(me(), run)
+        if mine and epochs and go_on.button("Go on", icon=":material/play_arrow:", width="stretch"):
+            jobs.resume(store(), run.id, me())
+            st.rerun()
+        if again.button("Start anew", icon=":material/replay:", width="stretch"):
+            st.query_params.run = jobs.retry(store(), run.id, me()).id
+            st.rerun()
+
+
+def csv_of(epochs: list[EpochRecord]) -> str:
+    """The epochs as CSV with a header, counted from 1, accuracies as fractions."""
+    return csv_text(EPOCH_COLUMNS, map(epoch_cells, epochs))

@@ -1,0 +1,138 @@
+"""The runs there have been, newest first, those of many seeds in one row: open one, or tick some and act on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from zlib import crc32
+
+import pandas as pd
+import streamlit as st
+
+from core.data.mnist import EMBEDDED
+from core.errors import LabError
+from core.training.history import EpochRecord
+from lab.experiment.compare.entries import MOST, key_of
+from lab.experiment.train.run_actions import all_mine, confirm_deletion, edit_form
+from lab.runs.store import Run, spread
+from lab.ui.caches import store
+from lab.ui.widgets import without_empty
+from lab.ui.words import show_error
+
+MAY_BE_EMPTY = ("deviation", "nickname", "tags")  # columns that are left out where no run has such a thing
+
+
+def run_table(limit: int = 50) -> None:
+    """A table of runs; a click on a row puts its run into the URL, of many seeds the lowest's."""
+    try:
+        entries = store().entries(limit)
+        last = store().last_epochs([run.id for runs in entries for run in runs])
+    except LabError as error:
+        show_error(error)
+        return
+    bar = st.container()
+    if not entries:
+        bar.subheader("Runs")
+        st.caption("None yet. Start one: it stays here, with its figures and its checkpoint.")
+        return
+    rows = [_row(runs, last) for runs in entries]
+    frame = without_empty(pd.DataFrame(rows), MAY_BE_EMPTY)
+    frame["started"] = pd.to_datetime(frame["started"], unit="s")
+    state = st.dataframe(
+        frame, hide_index=True, on_select="rerun", selection_mode=["multi-row", "single-cell"],
+        key=table_key("runs", [key_of(runs) for runs in entries]), placeholder="",
+        column_config={
+            "started": st.column_config.DatetimeColumn(format="distance", width=106),
+            "what": st.column_config.TextColumn(width=68),
+            "network": st.column_config.TextColumn(width=156),
+            "epochs": st.column_config.TextColumn(width=64),
+            "nickname": st.column_config.TextColumn(width=70),
+            "data": st.column_config.TextColumn(width=76),
+            "test": st.column_config.NumberColumn(
+                "test, last, %", format="%.2f", width=84, help="Of many seeds, the mean."
+            ),
+            "deviation": st.column_config.NumberColumn(
+                "±", format="%.2f", width=50, help="Standard deviation over the seeds."
+            ),
+            "parameters": st.column_config.NumberColumn(format="localized", width=82),
+        },
+        alt="Runs, newest first.",
+    )  # fmt: skip
+    _act(bar, [entries[row] for row in state.selection.rows])
+    opened(state, "runs", lambda row: _open(entries[row][0]))
+
+
+def _open(run: Run) -> None:
+    st.query_params.from_dict({"run": run.id})  # the page takes the step from it
+    st.rerun()
+
+
+def table_key(name: str, rows: Sequence[str]) -> str:
+    """A key that changes with the rows, so that no tick moves to another run when one is added, and with each opening.
+
+    After the second, the same row can be opened again.
+    """
+    version = st.session_state.setdefault(f"{name}_table_version", 0)
+    return f"{name}-{version}-{crc32(','.join(rows).encode())}"
+
+
+def opened(state: Any, name: str, open_row: Callable[[int], None]) -> None:  # Any: what st.dataframe returns
+    """Where a cell was clicked, open its row in a fresh table; a tick is no click."""
+    if state.selection.cells:
+        st.session_state[f"{name}_table_version"] += 1
+        open_row(int(state.selection.cells[0][0]))
+
+
+def compare_button(ticked: Sequence[str], key: str) -> None:
+    """Lay the ticked rows over each other, on the Compare page."""
+    few, many = len(ticked) < 2, len(ticked) > MOST
+    label = f"Compare ({len(ticked)})" if ticked else "Compare"
+    help_text = f"At most {MOST} at once." if many else "Tick two rows or more at their left edge." if few else None
+    if st.button(
+        label, icon=":material/compare_arrows:", disabled=few or many, help=help_text, key=f"compare-{key}",
+        width="stretch",
+    ):  # fmt: skip
+        st.switch_page("pages/experiment/compare.py", query_params={"runs": ",".join(ticked)})
+
+
+def _act(bar: Any, ticked: Sequence[list[Run]]) -> None:  # Any: a container
+    """The heading, with what can be done with the ticked rows beside it: always there, so that nothing moves."""
+    title, compare, edit, delete = bar.columns([3, 1.2, 1.2, 1], vertical_alignment="bottom")
+    title.subheader("Runs")
+    title.caption("Click a row to open its run; tick several to compare them.")
+    with compare:
+        compare_button([key_of(runs) for runs in ticked if runs[0].kind == "train"], "runs")
+    mine = all_mine([run for runs in ticked for run in runs])
+    why = None if mine else "These are not all yours: only a run's owner, in the same browser, or the teacher can."
+    with edit.popover(
+        "Name, tags", icon=":material/edit:", disabled=len(ticked) != 1 or not mine, width="stretch", help=why
+    ):
+        if len(ticked) == 1 and mine:
+            edit_form(ticked[0], key=f"edit-{ticked[0][0].id}")
+    gone = delete.button(
+        "Delete", icon=":material/delete:", disabled=not (ticked and mine), key="delete-runs", width="stretch", help=why
+    )
+    if gone:
+        confirm_deletion(ticked)
+
+
+def _row(runs: list[Run], last: dict[str, EpochRecord]) -> dict[str, object]:
+    """The cells of one run, or of the runs of one group: of these, mean and deviation of those that have finished."""
+    run, many = runs[0], len(runs) > 1
+    finished = [each for each in runs if each.status == "finished"]
+    test = spread([100 * last[each.id].test_accuracy for each in (finished if many else runs) if each.id in last])
+    done = sum(last[each.id].epoch + 1 for each in runs if each.id in last)
+    planned = f"{len(runs)} × {run.epochs}" if many else f"{run.epochs}"
+    return {
+        "started": run.created,
+        "what": "range test" if run.kind == "range_test" else f"{len(runs)} seeds" if many else "training",
+        "network": run.name,
+        "nickname": run.owner,
+        "data": "embedded" if run.dataset == EMBEDDED else run.dataset,
+        "status": f"{len(finished)} of {len(runs)} finished" if many else run.status,
+        "epochs": f"{done} of {planned}" if run.kind == "train" else "",
+        "test": test.mean,
+        "deviation": test.sd,
+        "parameters": run.parameters,
+        "tags": ", ".join(run.tags),
+    }

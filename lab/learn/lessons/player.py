@@ -1,0 +1,230 @@
+"""Plays a lesson: one scene at a time, its words, what it shows, its check, and the way back and on.
+
+?lesson=KEY&scene=N opens it at a scene; &present=1 shows it large and alone, for a projector; &hide= and &lock= take
+away what a teacher does not want used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from core.errors import LabError
+from lab.learn.lessons import LESSONS, lesson_of
+from lab.learn.lessons.claims import CANNOT
+from lab.learn.lessons.scene import Answer, Check, Lesson, Scene, Way, scene_number, told
+from lab.learn.lessons.shows import show
+from lab.ui import frame
+from lab.ui.words import show_error
+
+KINDS = {
+    "predict": (":material/psychology_alt:", "Predict"),
+    "do": (":material/touch_app:", "Do"),
+    "observe": (":material/visibility:", "Observe"),
+    "explain": (":material/lightbulb:", "Explain"),
+}
+HIDE = {"hints": "Hints", "answers": "Answers", "links": "Links out of the lesson", "checks": "Questions"}
+LOCK = {"controls": "Sliders and switches", "order": "Going on before the question is answered"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the link allows."""
+
+    present: bool
+    hidden: frozenset[str]
+    locked: frozenset[str]
+
+
+def settings() -> Settings:
+    """From the URL; words that are not known count for nothing."""
+    hidden, locked = (frozenset(st.query_params.get(name, "").split(",")) for name in ("hide", "lock"))
+    return Settings(frame.presenting(), hidden & set(HIDE), locked & set(LOCK))
+
+
+def lesson_list() -> None:
+    """Every lesson, to begin with."""
+    for lesson, place in zip(LESSONS, _cells(len(LESSONS)), strict=True):
+        with place:
+            st.markdown(f"#### {lesson.title}\n{lesson.about}")
+            done = _answered(lesson)
+            checks = sum(scene.check is not None for scene in lesson.scenes)
+            begin, state = st.columns([1, 1], vertical_alignment="center")
+            if begin.button("Begin", key=f"begin-{lesson.key}", icon=":material/play_arrow:", width="stretch"):
+                _go(lesson, 0)
+                st.rerun()
+            state.caption(
+                f"{len(lesson.scenes)} scenes · {lesson.minutes} min\n\n{done} of {checks} questions answered"
+            )
+
+
+def _cells(count: int) -> list[st.delta_generator.DeltaGenerator]:
+    """Two to a row."""
+    cells = []
+    for _ in range(-(-count // 2)):
+        cells += [column.container(border=True, height="stretch") for column in st.columns(2, gap="medium")]
+    return cells[:count]
+
+
+def player() -> None:
+    """The scene that the URL asks for."""
+    allowed = settings()
+    try:
+        lesson = lesson_of(st.query_params.get("lesson", ""))
+        number = scene_number(lesson, st.query_params.get("scene", ""))
+    except LabError as error:
+        show_error(error)
+        st.button("All lessons", on_click=leave, icon=":material/list:")
+        return
+    scene = lesson.scenes[number]
+    st.html(
+        "<style>.st-key-lesson { margin-top: -2rem; }"
+        " @media (min-width: 640px) { .st-key-lesson { margin-top: -3.5rem; } }"
+        " .st-key-stage { max-width: 1180px; margin: -1.6rem auto 0; }"
+        " .st-key-stage :is(p, li, label) { font-size: 1.45rem; line-height: 1.4; }"
+        " .st-key-stage table { font-size: 1.2rem; }</style>"
+    )
+    with st.container(key="stage" if allowed.present else "lesson"):
+        _bar(lesson, number, scene, allowed)
+        icon, kind = KINDS[scene.kind]
+        st.markdown(f"### {icon} {kind}: {scene.title}")
+        st.markdown(told(scene))
+        _recalled(lesson, number, allowed)
+        for place, each in enumerate(scene.show):
+            if not (isinstance(each, Way) and "links" in allowed.hidden):
+                key = f"show-{lesson.key}-{number}-{place}"
+                show(each, key, "controls" in allowed.locked, "answers" not in allowed.hidden)
+        if scene.check and "checks" not in allowed.hidden:
+            _check(lesson, number, scene, scene.check, allowed)
+
+
+def _bar(lesson: Lesson, number: int, scene: Scene, allowed: Settings) -> None:
+    """How far it is, and the way back and on, by button and by arrow key; always in the same place."""
+    far, ways = st.columns([5, 4], vertical_alignment="bottom")
+    row = ways.container(horizontal=True, horizontal_alignment="right", gap="small")
+    far.progress((number + 1) / len(lesson.scenes), text=f"{lesson.title}: {number + 1} of {len(lesson.scenes)}")
+    row.button(
+        "Back", on_click=_go, args=(lesson, number - 1), disabled=number == 0, icon=":material/arrow_back:",
+        shortcut="Left",
+    )  # fmt: skip
+    waits = "order" in allowed.locked and scene.check is not None and "checks" not in allowed.hidden
+    if number == len(lesson.scenes) - 1:
+        row.button("End", on_click=leave, type="primary", icon=":material/check:", shortcut="Right")
+    else:
+        row.button(
+            "Next", on_click=_go, args=(lesson, number + 1), type="primary", icon=":material/arrow_forward:",
+            shortcut="Right",
+            disabled=waits and f"given-{lesson.key}-{number}" not in st.session_state,
+            help="Answer the question first." if waits else None,
+        )  # fmt: skip
+    if allowed.present:
+        row.button("Leave", on_click=_present, args=(False,), type="tertiary", shortcut="Esc", icon=":material/close:")
+    else:
+        with row.popover("Lesson", icon=":material/more_horiz:"):
+            st.button("All lessons", on_click=leave, icon=":material/list:")
+            st.button("Present it, large and alone", on_click=_present, args=(True,), icon=":material/slideshow:")
+            st.markdown("**A link for the class**, to this scene")
+            _link(lesson, number)
+
+
+def _check(lesson: Lesson, number: int, scene: Scene, check: Check, allowed: Settings) -> None:
+    """The question, the answer given, and what is to be said of it."""
+    place, kept = f"check-{lesson.key}-{number}", f"given-{lesson.key}-{number}"
+    with st.form(place, border=True, enter_to_submit=True):
+        st.markdown(f"**{check.question}**")
+        answer = f"{place}-choice" if check.options else f"{place}-number"
+        if check.options:
+            st.radio(
+                check.question, check.options, index=None, key=answer, label_visibility="collapsed",
+                horizontal=True,
+            )  # fmt: skip
+        else:
+            st.number_input(
+                check.question + (f", in {check.unit}" if check.unit else ""), value=None, key=answer,
+                label_visibility="collapsed", step=1.0 if check.tolerance in (0, 1) else None, width=240,
+                placeholder=check.unit or "a number", format="%.0f" if check.tolerance in (0, 1) else "%.4g",
+            )  # fmt: skip
+        words = "Commit to it" if scene.kind == "predict" else "Check"
+        st.form_submit_button(words, icon=":material/check:", on_click=_keep, args=(answer, kept))
+    if kept in st.session_state:
+        _feedback(check, st.session_state[kept], f"{place}-reveal", allowed)
+
+
+def _keep(answer: str, kept: str) -> None:
+    """Keep what was answered, before the page is drawn: what depends on it comes first on the page."""
+    if st.session_state[answer] is not None:
+        st.session_state[kept] = st.session_state[answer]
+
+
+def _feedback(check: Check, given: Answer, key: str, allowed: Settings) -> None:
+    if check.is_right(given):
+        st.success(f"Right. {check.why()}", icon=":material/check_circle:")
+        return
+    slip = check.slip(given) or ("" if "hints" in allowed.hidden else check.hint)
+    said = f"Not right: “{given}”." if isinstance(given, str) else f"Not {_spelt(given)}."
+    st.warning(f"{said} {slip}", icon=":material/close:")
+    if "answers" not in allowed.hidden and st.toggle("Show the answer", key=key):
+        st.info(f"**{_spelt(check.answer())}**{f' {check.unit}' if check.unit else ''}. {check.why()}")
+
+
+def _spelt(answer: Answer) -> str:
+    return answer if isinstance(answer, str) else f"{answer:,.6g}"
+
+
+def _recalled(lesson: Lesson, number: int, allowed: Settings) -> None:
+    """What was asked and predicted in the scene before, in one that shows what came of it."""
+    check = lesson.scenes[number - 1].check if lesson.scenes[number].recalls else None
+    given = st.session_state.get(f"given-{lesson.key}-{number - 1}")
+    if check and given is not None:
+        st.caption(f"{check.question} {recalled(check, given, 'answers' not in allowed.hidden)}")
+
+
+def recalled(check: Check, given: Answer, answers: bool = True) -> str:
+    """What was predicted, and whether it came so. `answers`: whether a wrong prediction may be told the right one."""
+    predicted = f"You predicted {_with_unit(given, check)}"
+    if check.is_right(given):
+        return f"{predicted}; that is right."
+    if not answers:
+        return f"{predicted}."
+    told = CANNOT if check.answer() == CANNOT else f"is {_with_unit(check.answer(), check)}"
+    return f"{predicted}; it {told}."
+
+
+def _with_unit(answer: Answer, check: Check) -> str:
+    """As one says it after `predicted` or `is`."""
+    if answer == CANNOT:
+        return f"that it {CANNOT}"
+    return f"{_spelt(answer)} {check.unit}".strip()
+
+
+def _link(lesson: Lesson, number: int) -> None:
+    """A link for the class that opens here, with what is not to be used taken away."""
+    hidden = st.multiselect("Hide", list(HIDE), format_func=HIDE.__getitem__, key="teacher-hide")
+    locked = st.multiselect("Lock", list(LOCK), format_func=LOCK.__getitem__, key="teacher-lock")
+    parameters = {"lesson": lesson.key, "scene": str(number + 1), "hide": ",".join(hidden), "lock": ",".join(locked)}
+    base = (st.context.url or "").split("?")[0]
+    st.code(f"{base}?{urlencode({name: value for name, value in parameters.items() if value}, safe=',')}", None)
+
+
+def _answered(lesson: Lesson) -> int:
+    return sum(f"given-{lesson.key}-{number}" in st.session_state for number in range(len(lesson.scenes)))
+
+
+def _go(lesson: Lesson, number: int) -> None:
+    st.query_params.lesson = lesson.key
+    st.query_params.scene = str(number + 1)
+
+
+def leave() -> None:
+    """Back to the list of lessons."""
+    for name in ("lesson", "scene", "present"):
+        st.query_params.pop(name, None)
+
+
+def _present(on: bool) -> None:
+    if on:
+        st.query_params.present = "1"
+    else:
+        st.query_params.pop("present", None)

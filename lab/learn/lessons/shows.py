@@ -1,0 +1,231 @@
+"""What stands beside a lesson's words: the lab's own widgets, each with the numbers of the day."""
+
+from __future__ import annotations
+
+import statistics
+
+import pandas as pd
+import streamlit as st
+
+from core.analysis.mistakes import mistakes
+from core.architecture.spec import Architecture, Conv
+from core.architecture.trace import classifier, trace
+from core.architecture.vary import vary
+from core.data.mnist import best_present
+from core.errors import LabError
+from core.ladder import catalogue
+from core.ladder.challenge import TARGET_ACCURACY
+from lab.learn.lessons import figures as lesson_figures
+from lab.learn.lessons.dilation import claimed_growth
+from lab.learn.lessons.facts import Split, layer, log, measured, percent, runs, step, walked
+from lab.learn.lessons.learning_rate import BATCHES
+from lab.learn.lessons.scene import (
+    ClaimedFields,
+    Comparisons,
+    Conditions,
+    ConvArithmetic,
+    Curves,
+    Field,
+    Knobs,
+    Ladder,
+    Layers,
+    Rates,
+    Show,
+    TrainAndTest,
+    Way,
+    Worst,
+)
+from lab.studies.results import challenge_of, measured_studies, outdated_mark, outdated_words, study_of, why_unreadable
+from lab.studies.shelf import absence, shipped
+from lab.ui import figures, widgets
+from lab.ui.caches import predictions, split
+from lab.ui.live_plot import live_plot
+from lab.ui.words import escaped, show_error
+from lab.use.mistakes import gallery
+
+QUIET = {"displayModeBar": False}
+
+
+def show(each: Show, key: str, locked: bool, answers: bool = True) -> None:
+    """Draw it. `key` tells its controls from those of other scenes.
+
+    `locked`: the controls cannot be moved. `answers`: what was asked may be looked up.
+    """
+    match each:
+        case Layers(slug):
+            widgets.layer_table(walked(slug))
+        case ConvArithmetic(in_channels, out_channels):
+            _conv(in_channels, out_channels, key, locked)
+        case Field(slug):
+            widgets.field_view(walked(slug), step(slug))
+        case ClaimedFields(slug):
+            _claimed_fields(slug)
+        case Knobs(slug):
+            _knobs(slug, key, locked)
+        case Ladder(lineage):
+            steps = [one for one in catalogue.LADDER if lineage in ("", one.lineage)]
+            st.plotly_chart(
+                figures.ladder(widgets.ladder_points(steps, measured_studies()), widgets.ink(), 440),
+                key=key, config=QUIET, alt="Parameters against test accuracy of the steps, claimed and measured.",
+            )  # fmt: skip
+        case Curves(slug):
+            _curves(slug, key)
+        case TrainAndTest(slugs, ours):
+            _train_and_test(slugs, ours, key)
+        case Comparisons(slug):
+            widgets.comparison_table(step(slug))
+        case Rates(slugs):
+            _rates(slugs, key, locked)
+        case Worst(slug):
+            _worst(slug, key, answers)
+        case Conditions():
+            _conditions()
+        case Way(page, label, parameters):
+            st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=dict(parameters))
+
+
+def _conv(in_channels: int, out_channels: int, key: str, locked: bool) -> None:
+    """One convolution on a map 28 wide, its product with the sliders' numbers."""
+    inputs, results = st.columns([1, 1], gap="large")
+    with inputs:
+        incoming = st.slider("Input channels", 1, 64, in_channels, key=f"{key}-in", disabled=locked)
+        outgoing = st.slider("Output channels", 1, 64, out_channels, key=f"{key}-out", disabled=locked)
+        kernel = st.select_slider("Kernel size", (1, 3, 5, 7), 3, key=f"{key}-k", disabled=locked)
+        bias = st.toggle("Bias", key=f"{key}-bias", disabled=locked)
+    found = trace(Architecture("one", (Conv(outgoing, kernel, bias=bias),), (incoming, 28, 28))).layers[0]
+    with results:
+        st.metric("Parameters", f"{found.parameters:,}", border=True)
+        more = f" + {outgoing}" if bias else ""
+        st.latex(rf"{outgoing} \cdot {incoming} \cdot {kernel} \cdot {kernel}{more} = \mathbf{{{found.parameters:,}}}")
+        st.markdown(
+            f"On a map of 28 x 28 it costs {found.macs:,} multiply-adds and leaves one of {found.output[-1]} x "
+            f"{found.output[-1]}."
+        )
+
+
+def _knobs(slug: str, key: str, locked: bool) -> None:
+    """The width of a step, and the headline it gives; the step's own page keeps its knobs."""
+    width = st.slider("Width multiplier", 0.25, 2.0, 1.0, 0.05, key=f"{key}-width", disabled=locked)
+    changed = "as it is" if width == 1 else f"{width:g} times as wide"
+    try:
+        widgets.headline(
+            classifier(vary(step(slug).architecture, width=width)), None, f"{widgets.mark(step(slug))}, {changed}"
+        )
+    except LabError as error:
+        show_error(error)
+
+
+def _curves(slug: str, key: str) -> None:
+    study, claim = study_of(slug), step(slug).claim
+    if study is None and not (claim and claim.test_log):
+        reason = why_unreadable(slug)
+        why = f"the study cannot be read: {reason}" if reason else "it has not been measured yet"
+        st.info(escaped(f"{widgets.label(step(slug))}: {why}."))
+        return
+    live_plot(
+        figures.study_curves(study.runs if study else (), claim.test_log if claim else ()),
+        key=key, height=320, alt=f"Test accuracy of {slug} by epoch: our runs with their band, the write-up's log.",
+    )  # fmt: skip
+    if study and (earlier := outdated_words(study)):
+        st.caption(earlier)
+
+
+def _train_and_test(slugs: tuple[str, ...], ours: bool, key: str) -> None:
+    """By the write-ups' logs or the means of our runs, on one scale."""
+    curves = {slug: (_by_epoch(slug, "train", ours), _by_epoch(slug, "test", ours)) for slug in slugs}
+    least = min(min(*train, *test) for train, test in curves.values())
+    for column, (slug, (train, test)) in zip(st.columns(len(slugs)), curves.items(), strict=True):
+        number = len(runs(slug)) if ours else 0
+        whose = (
+            f"mean of our {number} runs" if number > 1 else "our one run" if number else "the write-up's log, one run"
+        )
+        with column:
+            st.markdown(f"**{widgets.label(step(slug))}**, {walked(slug).parameters:,} parameters; {whose}")
+            st.plotly_chart(
+                lesson_figures.train_and_test(train, test, least), key=f"{key}-{slug}", config=QUIET,
+                alt=f"Training and test accuracy of {slug} by epoch, {whose}; they end at {percent(train[-1])} and "
+                f"{percent(test[-1])}.",
+            )  # fmt: skip
+    logged = [step(slug) for slug in slugs if not (ours and runs(slug))]
+    notes = [f"{widgets.mark(each)}: {each.claim.note}" for each in logged if each.claim and each.claim.note]
+    st.caption(" ".join(["The axis is stretched towards 100%, so that the gap shows and no epoch is cut off.", *notes]))
+
+
+def _by_epoch(slug: str, split: Split, ours: bool) -> list[float]:
+    """The mean of our runs after each epoch, or the write-up's log."""
+    found = [[getattr(record, f"{split}_accuracy") for record in run.history] for run in runs(slug)] if ours else []
+    return [statistics.mean(epoch) for epoch in zip(*found, strict=True)] or list(log(slug, split))
+
+
+def _rates(slugs: tuple[str, ...], key: str, locked: bool) -> None:
+    """The learning rates; low ones can be told apart on a logarithmic axis."""
+    logarithmic = st.toggle("Logarithmic axis: equal factors, equal distances", key=f"{key}-log", disabled=locked)
+    recipes = [(widgets.label(step(slug)), step(slug).recipe) for slug in slugs]
+    st.plotly_chart(
+        lesson_figures.rates(recipes, BATCHES, logarithmic), key=f"{key}-{logarithmic}", config=QUIET,
+        alt="The learning rate over the epochs of several recipes.",
+    )  # fmt: skip
+
+
+def _claimed_fields(slug: str) -> None:
+    """The write-up's fields beside the right ones: size, growth, and the arithmetic of each."""
+    rows = []
+    for claim in step(slug).field_claims:
+        found = layer(slug, claim.layer)
+        window, before = found.window, found.before
+        rows.append(
+            {
+                "layer": claim.layer,
+                "jump before it": str(before.jump),
+                "the write-up": str(claim.size),
+                "it grows by": f"{claimed_growth(slug, claim.layer)}",
+                "right": str(found.field.size),
+                "right growth": f"({window.kernel_size} − 1) · {window.dilation} · {before.jump} = "
+                f"{found.field.size - before.size}",
+            }
+        )
+    st.table(pd.DataFrame(rows).set_index("layer"))
+
+
+def _worst(slug: str, key: str, answers: bool) -> None:
+    """Six wrong test digits of a shipped network, least confidence first; what they are only when asked for."""
+    shelved = next((each for each in shipped() if each.card.slug == slug), None)
+    if shelved is None:
+        st.info(escaped(f"{slug}: {absence(slug)}."))
+        return
+    dataset = gallery.dataset_for(shelved)
+    found = predictions(str(shelved.stem), shelved.card.weights_sha256, dataset, "test")
+    digits = split(dataset, "test")
+    if dataset != shelved.card.dataset:
+        st.caption(f"{best_present().capitalize()}, which stand in for {shelved.card.dataset}.")
+    told = st.toggle("Show the labels and what the network read", key=f"{key}-told") if answers else False
+    shown = mistakes(found, "least confident")[:6]
+    for number, (column, index) in enumerate(zip(st.columns(6), shown, strict=False), 1):
+        words = f"{found.labels[index]} read as {found.predicted[index]}"
+        alt = f"Image {index}: {words}." if told else f"Test digit {number} of {len(shown)}."
+        column.image(gallery.enlarged(digits.images[index]), width=112, output_format="PNG", alt=alt)
+        column.caption(f"{words}, {gallery.percent(float(found.confidence[index]))}" if told else f"Digit {number}")
+
+
+def _conditions() -> None:
+    """Every measured step, and which of the three conditions it meets."""
+    rows = []
+    for each in catalogue.LADDER:
+        found = measured(each.slug)
+        if found is not None:
+            met = challenge_of(each, found)
+            held, epochs, parameters = ("✓ yes" if one else "— no" for one in (met.mostly_held, met.short, met.small))
+            rows.append(
+                {
+                    "step": widgets.label(each),
+                    "parameters": f"{walked(each.slug).parameters:,}",
+                    "mean curve": f"{found.held:.2%}{outdated_mark(study_of(each.slug))}",
+                    f"{TARGET_ACCURACY:.1%} held": f"{held}, {met.holding} of {met.n}",
+                    "15 epochs": epochs,
+                    "8,000 parameters": parameters,
+                    "rate set by the test loss": "✗ yes" if each.recipe.watches_test else "",
+                }
+            )
+    st.dataframe(
+        pd.DataFrame(rows), hide_index=True, height=38 + 35 * len(rows), alt="The three conditions, step by step."
+    )

@@ -1,0 +1,1 @@
+"""A run's life: the store, the queue, the workers that train."""

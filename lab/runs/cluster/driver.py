@@ -1,0 +1,138 @@
+"""The driver: does for the cluster what a worker does for one device. It claims queued runs for as long as the nodes
+have room, trains each on one of them, and alone writes the store and the files.
+
+A process of its own, as a worker is, and for the same reasons; `actions` starts it by `python -m lab.runs.cluster`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import closing
+
+import torch
+
+from core.architecture.spec import Architecture
+from core.errors import LabError
+from core.training.history import RateChange
+from core.training.loop import Event
+from core.training.range_test import RangePoint
+from core.training.recipe import RangeTest, Recipe
+from lab.runs.actions import CLUSTER, STALE_SECONDS, tend
+from lab.runs.carrier import POLL_SECONDS, Carrier, Stream
+from lab.runs.cluster.connection import Cluster
+from lab.runs.machine import Machine, write_machine, write_side_by_side
+from lab.runs.order import Order, Silence
+from lab.runs.store import Run, RunStore
+from lab.runs.worker import HEARTBEAT_SECONDS
+from lab.settings import settings
+
+KINDS = ("auto", "cpu", "cuda", "mps")  # the devices that a queued run may ask for; there is no mps on a cluster
+
+log = logging.getLogger("lab.runs.cluster")
+
+
+class Driver:
+    """One process for one cluster: guards its seat, and the threads that each see to a run."""
+
+    def __init__(self, store: RunStore, cluster: Cluster) -> None:
+        self.store = store
+        self.cluster = cluster
+        self.id = secrets.token_hex(8)
+        self.leaving = threading.Event()
+        self._attending: dict[str, threading.Thread] = {}  # by run
+        self._over = threading.Event()  # no run is left
+
+    def work(self, idle_seconds: float) -> None:
+        """Take the seat and serve the queue; return at once when another driver sits there. Raises ClusterError."""
+        tend(self.store)
+        if not self.store.take_seat(CLUSTER, self.id, os.getpid(), STALE_SECONDS):
+            log.info("the cluster has its driver already")
+            return
+        pulse = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        pulse.start()
+        try:
+            self.cluster.check_room()
+            write_machine(describe(self.cluster), self.store.folder)
+            self._serve(idle_seconds)
+        finally:
+            self.leaving.set()
+            for thread in list(self._attending.values()):
+                thread.join()
+            self._over.set()
+            pulse.join()
+            self.store.leave_seat(CLUSTER, self.id)
+
+    def _serve(self, idle_seconds: float) -> None:
+        idle_since, told = time.monotonic(), 0
+        while not self.leaving.is_set() and time.monotonic() - idle_since < idle_seconds:
+            tend(self.store)
+            if self._attending:
+                idle_since = time.monotonic()
+            room = self.cluster.room()
+            if room != told:  # a node came, or was lost: by this the pages say when a waiting run starts
+                write_side_by_side(self.store.folder, CLUSTER, max(1, room))
+                told = room
+            if len(self._attending) < room:
+                run = self.store.claim(KINDS, self.id, f"Ray: {self.cluster.kind}", settings().runs_a_person)
+                if run is not None:
+                    self._attend(run)
+                    continue
+            self.leaving.wait(POLL_SECONDS)
+
+    def _attend(self, run: Run) -> None:
+        attendant = Attendant(self.store, self.cluster, self.id, self.leaving)
+
+        def carry_out() -> None:
+            try:
+                attendant.carry_out(run)
+            finally:
+                del self._attending[run.id]
+
+        thread = threading.Thread(target=carry_out, name=f"run {run.id}")
+        self._attending[run.id] = thread
+        thread.start()
+
+    def _beat(self) -> None:
+        """Say every second that this driver and its runs live; leave when the seat was given to another."""
+        while not self._over.wait(HEARTBEAT_SECONDS):
+            try:
+                mine = self.store.seat_heartbeat(CLUSTER, self.id, next(iter(self._attending), ""))
+                self.store.heartbeats(self.id)
+            except LabError as error:
+                log.warning("no heartbeat: %s", error)
+                continue
+            if not mine:
+                log.warning("the seat was given to another driver")
+                self.leaving.set()
+
+
+def describe(cluster: Cluster) -> Machine:
+    """The cluster as the pages name what trains."""
+    kinds = ("cuda", "cpu") if cluster.kind == "cuda" else ("cpu",)
+    return Machine(kinds, (cluster.describe(),) * len(kinds), str(torch.__version__), max(1, int(cluster.cpus)))
+
+
+class Attendant(Carrier):
+    """Sees to one run on the cluster: its events come from a node. Where that is lost, the run goes on elsewhere."""
+
+    def __init__(self, store: RunStore, cluster: Cluster, worker: str, leaving: threading.Event) -> None:
+        super().__init__(store, worker, leaving)
+        self.cluster = cluster
+
+    def _events(self, run: Run, order: Order, changes: Sequence[RateChange]) -> Stream[Event | Silence]:
+        return self.cluster.carry_out(order, run.dataset, run.device, changes)
+
+    def _points(
+        self, run: Run, architecture: Architecture, recipe: Recipe, settings: RangeTest
+    ) -> Stream[RangePoint | Silence]:
+        with closing(self.cluster.range_test_points(architecture, recipe, settings, run.dataset, run.device)) as coming:
+            for each in coming:
+                if isinstance(each, Silence):
+                    yield each
+                else:
+                    yield from each

@@ -1,0 +1,59 @@
+"""What the last worker found on this machine, so that the app can name its devices without importing torch."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from core.checkpoints.files import replace_text
+
+FILE_NAME = "machine.json"
+SIDE_BY_SIDE = "side_by_side.json"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The devices that torch found, the fastest first, and how a card names each."""
+
+    devices: tuple[str, ...]  # such as ("cuda", "cpu")
+    names: tuple[str, ...]  # such as ("cuda: NVIDIA H200", "cpu")
+    torch: str
+    threads: int
+
+
+def read_machine(folder: Path) -> Machine | None:
+    """What a worker wrote there; None before the first one, or when the file cannot be read."""
+    file = folder / FILE_NAME
+    try:
+        status = file.stat()
+        return _read(file, status.st_mtime_ns, status.st_ino)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+@lru_cache(maxsize=8)
+def _read(file: Path, changed: int, inode: int) -> Machine:
+    """Read once for each time it was written: pages ask for every run that waits."""
+    data = json.loads(file.read_text(encoding="utf-8"))
+    return Machine(tuple(data["devices"]), tuple(data["names"]), str(data["torch"]), int(data["threads"]))
+
+
+def write_machine(machine: Machine, folder: Path) -> None:
+    """Write it under a temporary name, then rename."""
+    replace_text(folder / FILE_NAME, json.dumps(asdict(machine)))
+
+
+def read_side_by_side(folder: Path) -> dict[str, int]:
+    """How many runs side by side measured best, by device; empty where `bench --side-by-side` has not measured it."""
+    try:
+        found = json.loads((folder / SIDE_BY_SIDE).read_text(encoding="utf-8"))
+        return {str(device): max(1, int(best)) for device, best in found.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def write_side_by_side(folder: Path, device: str, best: int) -> None:
+    """Keep a device's best number beside those of the others."""
+    replace_text(folder / SIDE_BY_SIDE, json.dumps({**read_side_by_side(folder), device: best}))

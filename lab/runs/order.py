@@ -1,0 +1,203 @@
+"""A run from its spec to its checkpoints: where its events come from, and what is kept of them in its folder.
+
+The two are apart because they may be on two machines: `events` needs the data and the device, `kept` the folder.
+"""
+
+from __future__ import annotations
+
+import io
+import platform
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar, cast
+
+import torch
+
+from core.architecture.spec import Architecture
+from core.architecture.trace import classifier
+from core.checkpoints import checkpoint
+from core.checkpoints.card import Card, Choice
+from core.checkpoints.files import replace_bytes
+from core.errors import CheckpointError
+from core.training.history import EpochRecord, RateChange
+from core.training.loop import EpochEnd, Event, RateFound, State, batch_sizes, history_of, train
+from core.training.network import build
+from core.training.recipe import Recipe
+from core.training.resident import Normalisation, Resident
+
+RESUME = "resume.pt"
+SNAPSHOTS = "snapshots"  # the folder, in a run's, of the pairs of all its epochs
+
+_building = threading.Lock()  # initial weights come of torch's own generator, which all threads share
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be trained, and where its files go."""
+
+    name: str
+    slug: str
+    architecture: Architecture
+    recipe: Recipe
+    folder: Path
+    last: str = "last"  # the pair's name for the newest epoch
+    best: str = "best"  # and for the best one; empty keeps none
+    resumable: bool = True
+    snapshots: bool = False  # keeps a pair of every epoch beside them, snapshots/epoch-000 and so on
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a run trains on, as its card tells it."""
+
+    dataset: str
+    normalisation: Normalisation
+    train_images: int
+    validation_images: int
+    test_images: int
+    device: str
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Silence:
+    """Nothing has come for a while from a run that is trained elsewhere: a moment to ask whether it is to go on."""
+
+
+Happening = TypeVar("Happening", bound=Event | Silence)
+
+
+def surroundings(data: Resident) -> Surroundings:
+    """Those of a run in this process."""
+    return Surroundings(
+        dataset=data.name,
+        normalisation=data.normalisation,
+        train_images=len(data.train),
+        validation_images=len(data.validation) if data.validation else 0,
+        test_images=len(data.test),
+        device=checkpoint.device_name(data.device),
+        versions={"python": platform.python_version(), "torch": str(torch.__version__)},
+    )
+
+
+def carry_out(order: Order, data: Resident, rate_changes: Sequence[RateChange] = ()) -> Iterator[Event]:
+    """Train here, saving the last and the best epoch as they come, and yield the events. Raises LabError.
+
+    Where the order's folder holds a resume file, goes on from it. What the caller adds to the rate changes between two
+    events is in force from the next iteration on.
+    """
+    classifier(order.architecture)
+    state = load_state(order.folder) if order.resumable else None
+    happening = events(order.architecture, order.recipe, data, state, lambda: factor_of(rate_changes))
+    yield from kept(order, surroundings(data), state, happening, rate_changes)
+
+
+def events(
+    architecture: Architecture, recipe: Recipe, data: Resident, state: State | None, rate_factor: Callable[[], float]
+) -> Iterator[Event]:
+    """Train a network of this architecture on the data's device; nothing is written."""
+    with _building:
+        network = build(architecture, recipe.seed).to(data.device)
+    yield from train(network, data, recipe, state, rate_factor)
+
+
+def kept(
+    order: Order,
+    around: Surroundings,
+    state: State | None,
+    happening: Iterator[Happening],
+    rate_changes: Sequence[RateChange] = (),
+) -> Iterator[Happening]:
+    """The events, each once what should last of it is in the order's folder. `state`: what they go on from, if any."""
+    recipe, history = order.recipe, list[EpochRecord]()
+    if state is not None:
+        history = history_of(state)
+        recipe = replace(recipe, learning_rate=cast(float, state["learning_rate"]))
+    for event in happening:
+        if isinstance(event, RateFound):
+            recipe = replace(recipe, learning_rate=event.learning_rate)
+        if isinstance(event, EpochEnd):
+            history.append(event.record)
+            iterations = len(history) * len(batch_sizes(around.train_images, recipe.batch_size))
+            in_force = tuple(change for change in rate_changes if change.iteration < iterations)
+            card = replace(_card(order, recipe, around, history), rate_changes=in_force)
+            _save(order, card, event)
+        yield event
+
+
+def factor_of(rate_changes: Sequence[RateChange]) -> float:
+    """By which the rate is multiplied now."""
+    return rate_changes[-1].factor if rate_changes else 1.0
+
+
+def _save(order: Order, card: Card, event: EpochEnd) -> None:
+    """Write the last epoch's pair, the best one's where this is it, and what resuming needs."""
+    history = card.history
+    checkpoint.save(order.folder, order.last, event.weights, card)
+    if order.snapshots:
+        checkpoint.save(order.folder / SNAPSHOTS, f"epoch-{card.epoch:03}", event.weights, card)
+    scores = [_score(record) for record in history]
+    if order.best and scores[-1] > max(scores[:-1], default=-1.0):
+        chosen: Choice = "best on validation" if card.validation_images else "best, chosen on the test set"
+        checkpoint.save(order.folder, order.best, event.weights, replace(card, choice=chosen))
+    if order.resumable:
+        _save_state(order.folder, event.state)
+
+
+def _score(record: EpochRecord) -> float:
+    return record.test_accuracy if record.validation_accuracy is None else record.validation_accuracy
+
+
+def _card(order: Order, recipe: Recipe, around: Surroundings, history: list[EpochRecord]) -> Card:
+    return Card(
+        name=order.name,
+        slug=order.slug,
+        architecture=order.architecture,
+        recipe=recipe,
+        dataset=around.dataset,
+        choice="last",
+        epoch=len(history) - 1,
+        history=tuple(history),
+        parameters=classifier(order.architecture).parameters,
+        normalisation_mean=around.normalisation.mean,
+        normalisation_sd=around.normalisation.sd,
+        train_images=around.train_images,
+        validation_images=around.validation_images,
+        test_images=around.test_images,
+        device=around.device,
+        versions=around.versions,
+        seconds=round(sum(record.seconds for record in history), 3),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def epochs_done(folder: Path) -> list[EpochRecord]:
+    """The epochs after which the resume file in the folder stands; none where there is none. Raises CheckpointError."""
+    state = load_state(folder)
+    return history_of(state) if state else []
+
+
+def load_state(folder: Path) -> State | None:
+    """What an earlier, unfinished run left to go on from. Raises CheckpointError for a file that is damaged."""
+    path = folder / RESUME
+    if not path.is_file():
+        return None
+    try:
+        return cast(State, torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:  # torch raises many kinds: unpickling, zip, end of file
+        raise CheckpointError(
+            f"{path}: the run cannot go on from it ({type(error).__name__}); retry it instead"
+        ) from None
+
+
+def _save_state(folder: Path, state: State) -> None:
+    path = folder / RESUME
+    content = io.BytesIO()
+    torch.save(state, content)
+    try:
+        replace_bytes(path, content.getvalue())
+    except OSError as error:
+        raise CheckpointError(f"{path}: {content.tell():,} bytes could not be written: {error.strerror}") from None

@@ -1,0 +1,120 @@
+"""The queue as everybody sees it: who is under way and how far, who waits and until when. No Streamlit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.training.recipe import RangeTest
+from lab.runs import actions as jobs
+from lab.runs.bounds import iterations_per_epoch
+from lab.runs.expectation import LATEST, Expected, seconds_left
+from lab.runs.machine import read_machine
+from lab.runs.parsed import recipe_of
+from lab.runs.store import Pace, Run, RunStore
+from lab.settings import settings
+
+LATELY = 5  # runs that have finished last, for a queue in which there is nothing else
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """A run that is being trained."""
+
+    run: Run
+    done: int  # iterations
+    total: int
+    seconds: float | None  # until it is expected to end; None while that is not known
+
+    @property
+    def share(self) -> float:
+        """How much of it is done, 0 to 1."""
+        return min(1.0, self.done / max(1, self.total))
+
+
+@dataclass(frozen=True)
+class InLine:
+    """A run that waits."""
+
+    run: Run
+    place: int  # from 1, in the order of their starts
+    expected: Expected
+    takes: float | None  # seconds; None while no run has been measured
+    own_before: int  # runs of the same person that are under way or start before it
+
+    @property
+    def starts(self) -> float | None:
+        """Seconds from now; None where that is not known, or nothing starts."""
+        return self.expected.turn.seconds if self.expected.measured and not self.expected.paused else None
+
+    @property
+    def ends(self) -> float | None:
+        """Seconds from now."""
+        return None if self.starts is None or self.takes is None else self.starts + self.takes
+
+
+@dataclass(frozen=True)
+class QueueNow:
+    """All of it, at one moment."""
+
+    under_way: tuple[UnderWay, ...]
+    waiting: tuple[InLine, ...]
+    seats: int  # runs at a time on the lab's first device
+    device: str  # its name, "" while it is not known
+    paused: bool  # the teacher holds the queue
+    lifted: bool  # the teacher has lifted the bounds
+
+    @property
+    def unfinished(self) -> int:
+        return len(self.under_way) + len(self.waiting)
+
+    @property
+    def last_start(self) -> float | None:
+        """Seconds until the last of those who wait starts; None where that is not known."""
+        starts = [each.starts for each in self.waiting if each.starts is not None]
+        return max(starts) if starts and len(starts) == len(self.waiting) else None
+
+
+def queue_now(store: RunStore, found: Mapping[str, Expected]) -> QueueNow:
+    """The queue as it stands. `found`: what is expected of those who wait, see `lab.runs.expectation.expected`."""
+    queue = store.queue()
+    lifted = store.class_setting("bounds_lifted")
+    paces = store.paces(LATEST) if queue.waiting or queue.running else []
+    done = store.iterations_done([run.id for run in (*queue.waiting, *queue.running)])
+    under_way = tuple(_under_way(store, run, done.get(run.id, 0), paces) for run in queue.running)
+    before = Counter(run.owner_key for run in queue.running if run.owner_key)
+    waiting: list[InLine] = []
+    # One that came between the two looks, and has no turn yet, is there at the next.
+    there = [run for run in queue.waiting if run.id in found]
+    for run in sorted(there, key=lambda run: (found[run.id].turn.seconds, found[run.id].turn.position)):
+        takes = seconds_left(run, done.get(run.id, 0), paces) if paces else None
+        waiting.append(InLine(run, len(waiting) + 1, found[run.id], takes, before[run.owner_key]))
+        if run.owner_key:
+            before[run.owner_key] += 1
+    return QueueNow(under_way, tuple(waiting), jobs.seats_of(store), _device(store), queue.paused, lifted)
+
+
+def iterations_of(run: Run) -> int:
+    """How many iterations a run is, as planned."""
+    recipe = recipe_of(run.recipe)
+    if run.kind == "range_test":
+        return (recipe.range_test or RangeTest()).iterations
+    return recipe.epochs * iterations_per_epoch(run.dataset, recipe)
+
+
+def _under_way(store: RunStore, run: Run, done: int, paces: list[Pace]) -> UnderWay:
+    """By the pace of runs before it; where there is none, by the run's own latest iteration."""
+    total = iterations_of(run)
+    seconds = seconds_left(run, done, paces) if paces else None
+    if seconds is None and (latest := store.batches(run.id, after_iteration=done - 2, at_most=1)):
+        batch_size = recipe_of(run.recipe).batch_size
+        seconds = (total - done) * batch_size / max(1.0, latest[-1].images_per_second)
+    return UnderWay(run, done, total, None if run.paused_since is not None else seconds)
+
+
+def _device(store: RunStore) -> str:
+    if settings().ray_address:
+        return "the cluster"
+    machine = read_machine(store.folder)
+    return machine.names[0] if machine else ""

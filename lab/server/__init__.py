@@ -1,0 +1,1 @@
+"""The app as a server: its start, headers, health, backups."""

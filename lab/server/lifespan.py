@@ -1,0 +1,40 @@
+"""What the app's server does besides Streamlit's own: knows browsers again, says whether it is well, sees to runs."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from core.errors import LabError
+from lab.runs import actions as jobs
+from lab.runs.store import RunStore, lab_home
+
+log = logging.getLogger("lab.server.lifespan")
+
+
+@asynccontextmanager
+async def supervised(app: object) -> AsyncIterator[None]:
+    """For as long as the app is up, runs go on whether or not anybody looks at them."""
+    # Meanwhile, import what the first page will need: pandas and plotly take a second.
+    threading.Thread(target=importlib.import_module, args=("lab.ui.widgets",), daemon=True).start()
+    leaving = threading.Event()
+    thread = threading.Thread(target=_supervise, args=(leaving,), name="supervisor", daemon=True)
+    thread.start()
+    yield
+    leaving.set()
+    thread.join(5.0)
+
+
+def _supervise(leaving: threading.Event) -> None:
+    while not leaving.is_set():
+        try:
+            store = RunStore(lab_home())
+        except LabError as error:  # the pages say so too; it may be mended while we are up
+            log.error("%s", error)
+            leaving.wait(10.0)
+            continue
+        jobs.supervise(store, leaving)
+        store.close()

@@ -1,0 +1,1 @@
+"""What many runs say: shipped studies, tables, the ranking."""

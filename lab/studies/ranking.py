@@ -1,0 +1,136 @@
+"""The challenge board: every finished run against the three conditions, the best first. No Streamlit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+
+from core.analysis.study import SeedRun, Summary, pareto_front
+from core.architecture.trace import classifier
+from core.errors import LabError
+from core.ladder import catalogue
+from core.ladder.challenge import Conditions, conditions
+from core.training.history import EpochRecord
+from core.training.recipe import recipe_from_json
+from lab.experiment.compare.entries import key_of
+from lab.runs.store import Run
+from lab.studies.results import EARLIER, outdated, studies, summarised
+
+CHALLENGE_DATA = "MNIST"
+LIMIT = 2_000  # rows of the store that are looked at: more than a class makes in a term
+
+Histories = Callable[[Run], Sequence[EpochRecord]]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One finished run, or the finished runs of a seed group, before the challenge."""
+
+    key: str  # what the URL of Compare calls it
+    run: str  # the id of its first run, for Train
+    name: str
+    owner: str
+    tags: tuple[str, ...]
+    dataset: str
+    parameters: int
+    epochs: int
+    figures: Summary
+    ended: float  # seconds since 1970
+    note: str = ""  # what else one should know
+
+    @property
+    def challenge(self) -> Conditions:
+        """The challenge's three conditions, for its runs."""
+        return conditions(self.parameters, self.epochs, self.figures.holding, self.figures.n)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the run meets the challenge; of several seeds, whether more than half of them do."""
+        return self.challenge.mostly_met
+
+    @property
+    def who(self) -> str:
+        """The nickname, or where there is none the network's name."""
+        return self.owner or self.name
+
+
+def standings(rows: Iterable[Sequence[Run]], history: Histories) -> tuple[Standing, ...]:
+    """The finished training runs among the rows of a table, ranked: who meets more conditions, then the smaller.
+
+    Of two that miss the challenge by as many conditions, the one that holds more.
+    """
+    found = [standing for members in rows if (standing := _standing(members, history)) is not None]
+    return tuple(sorted(found, key=_rank))
+
+
+def _rank(each: Standing) -> tuple[float, ...]:
+    if each.passed:
+        return (0, each.parameters, -each.figures.held, each.ended)
+    return (3 - each.challenge.met, -each.figures.held, each.parameters, each.ended)
+
+
+def _standing(members: Sequence[Run], history: Histories) -> Standing | None:
+    finished = [run for run in members if run.kind == "train" and run.status == "finished"]
+    runs = [SeedRun(run.seed, tuple(history(run)), run.device_name, "", "") for run in finished]
+    figures = summarised([run for run in runs if run.history])
+    if figures is None:
+        return None
+    first = finished[0]
+    return Standing(
+        key=key_of(members),
+        run=first.id,
+        name=first.name,
+        owner=first.owner,
+        tags=first.tags,
+        dataset=first.dataset,
+        parameters=first.parameters,
+        epochs=max(len(run.history) for run in runs),
+        figures=figures,
+        ended=max(run.ended or 0.0 for run in finished),
+        note=_note(finished),
+    )
+
+
+def _note(finished: Sequence[Run]) -> str:
+    """What a figure on the board should not hide."""
+    told = ["its schedule watches the test loss, which flatters"] if _watches_test(finished[0].recipe) else []
+    if any(run.rate_changes for run in finished):
+        told.append("its rate was changed by hand")
+    return "; ".join(told)
+
+
+@lru_cache(maxsize=2_000)
+def _watches_test(recipe: str) -> bool:
+    """Whether a recipe, JSON, lets the test set have a say; read once, as the board looks again every few seconds."""
+    with suppress(LabError):
+        return recipe_from_json(recipe).watches_test
+    return False
+
+
+def front(ranked: Sequence[Standing]) -> list[Standing]:
+    """Those that no other beats, which costs no more parameters and holds more; by rising parameters."""
+    return [ranked[index] for index in pareto_front([(each.parameters, each.figures.held) for each in ranked])]
+
+
+def chosen(ranked: Sequence[Standing], nickname: str = "", tag: str = "") -> tuple[Standing, ...]:
+    """Those of one nickname and with one tag; "" takes all."""
+    return tuple(each for each in ranked if nickname in ("", each.owner) and (not tag or tag in each.tags))
+
+
+def ladder() -> tuple[Standing, ...]:
+    """The ladder's measured steps as they would stand here, for orientation."""
+    found = []
+    for name, study in studies().items():
+        step = next((step for step in catalogue.LADDER if step.slug == name), None)
+        figures = summarised(study.runs)
+        if step and figures:
+            title = f"{step.lineage.upper()}{step.order}"
+            found.append(
+                Standing(
+                    name, "", title, "", (), study.dataset, classifier(study.architecture).parameters,
+                    len(study.runs[0].history), figures, 0.0, EARLIER if outdated(study) else "",
+                )
+            )  # fmt: skip
+    return tuple(found)

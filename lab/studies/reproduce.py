@@ -1,0 +1,222 @@
+"""The study of the ladder: every step trained with several seeds, its figures kept, its median seed's weights shipped.
+
+`python -m lab reproduce` goes on where it stopped, at the very epoch; what it finds done it leaves alone. A study holds
+the histories of all its runs (`core.analysis.study`); the tables in the README are written from those, never by hand.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from filelock import FileLock, Timeout
+
+from core.analysis.evaluation import evaluate
+from core.analysis.study import SeedRun, Study, median_run, read_study, write_study
+from core.architecture.spec import Architecture
+from core.architecture.trace import classifier
+from core.checkpoints.card import Card, read_card
+from core.checkpoints.checkpoint import load, normalisation_of, save
+from core.data.mnist import load as load_data
+from core.errors import CheckpointError, LabError, SpecError
+from core.ladder import catalogue
+from core.record import short
+from core.training.history import EpochRecord
+from core.training.recipe import Recipe
+from core.training.resident import examples
+from core.words import plural
+from lab.runs.many_seeds import Ended, Pool, carry_out_all, on_gpu
+from lab.runs.order import Order
+from lab.runs.store import lab_home
+from lab.studies.results import path_of, run_of
+from lab.studies.shelf import SHIPPED
+
+SEEDS = tuple(range(1, 6))  # on a CPU; a GPU affords 20
+SEEDS_ON_GPU = tuple(range(1, 21))
+LARGE = 20_000  # parameters, from which on one seed has to do on a CPU
+HALVED = 1_000_000  # parameters, from which on the shipped weights are halved, to keep the repository small
+AGAIN = 3  # times that a median seed's weights are looked for by training it once more
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is studied: a step, or a variant of one for a clean comparison."""
+
+    name: str
+    slug: str  # the step's, or "" for a variant, whose weights are not shipped
+    architecture: Architecture
+    recipe: Recipe
+
+    def seeds(self, device: torch.device) -> tuple[int, ...]:
+        """Those it is trained with unless others are asked for."""
+        if on_gpu(device):
+            return SEEDS_ON_GPU
+        return SEEDS if classifier(self.architecture).parameters < LARGE else SEEDS[:1]
+
+
+def subjects(names: Sequence[str] = ()) -> list[Subject]:
+    """All that can be studied, or those of these names. Raises SpecError."""
+    steps = [Subject(step.slug, step.slug, step.architecture, step.measured_recipe) for step in catalogue.LADDER]
+    variants = [Subject(each.name, "", each.architecture, each.measured_recipe) for each in catalogue.variants()]
+    known = {subject.name: subject for subject in (*steps, *variants)}
+    if unknown := [name for name in names if name not in known]:
+        raise SpecError(f"there is nothing to reproduce called {short(unknown[0])}; there are {', '.join(known)}")
+    return [known[name] for name in names] if names else list(known.values())
+
+
+def reproduce(
+    wanted: Sequence[Subject], device: torch.device, side_by_side: int, seeds: Sequence[int] | None, say: Say
+) -> None:
+    """Train what is missing, keep it, and ship the median seeds' weights.
+
+    Raises LabError when a run fails, or when another process is at it with the same files.
+    """
+    lab_home().mkdir(parents=True, exist_ok=True)
+    lock = FileLock(lab_home() / "reproduce.lock", timeout=0)
+    try:
+        with lock:
+            _reproduce(wanted, device, side_by_side, seeds, say)
+    except Timeout:
+        raise LabError(f"{lock.lock_file}: another reproduce is at work here; wait for it or stop it") from None
+
+
+def _reproduce(
+    wanted: Sequence[Subject], device: torch.device, side_by_side: int, seeds: Sequence[int] | None, say: Say
+) -> None:
+    pool = Pool("MNIST", device, side_by_side)
+    asked = {subject.name: tuple(seeds or subject.seeds(device)) for subject in wanted}
+    missing = [(subject, seed) for subject in wanted for seed in study_of(subject).missing(asked[subject.name])]
+    _train(pool, missing, say)
+    for _ in range(AGAIN):
+        unshipped = [subject for subject in wanted if subject.slug and not ship(subject, say)]
+        if not unshipped:
+            return
+        _train(pool, [(subject, median_run(study_of(subject).runs).seed) for subject in unshipped], say)
+
+
+def study_of(subject: Subject) -> Study:
+    """Its study as far as it has come. Raises CheckpointError when the file is of another network or recipe."""
+    path = path_of(subject.name)
+    fresh = Study(subject.name, subject.architecture, replace(subject.recipe, seed=Recipe.seed), "MNIST", 0)
+    if not path.is_file():
+        return fresh
+    found = read_study(path)
+    if (found.architecture, replace(found.recipe, seed=Recipe.seed)) != (fresh.architecture, fresh.recipe):
+        raise CheckpointError(f"{path}: this study is of another network or recipe than {subject.name}; move it away")
+    return found
+
+
+def folder_of(subject: Subject, seed: int) -> Path:
+    """Where the files of one of its runs stand, the weights among them."""
+    return lab_home() / "reproduced" / subject.name / f"seed-{seed}"
+
+
+def _train(pool: Pool, missing: Sequence[tuple[Subject, int]], say: Say) -> None:
+    """Train each subject with the seed beside it, and add the run to its study as soon as it is done."""
+    orders = [
+        Order(
+            each.architecture.name,
+            each.slug,
+            each.architecture,
+            replace(each.recipe, seed=seed),
+            folder_of(each, seed),
+            best="",
+        )
+        for each, seed in missing
+    ]
+    failures: list[str] = []
+    with closing(carry_out_all(pool, orders, lambda number: False)) as saying:
+        for number, said in saying:
+            subject, seed = missing[number]
+            if isinstance(said, EpochRecord):
+                done, planned = said.epoch + 1, subject.recipe.epochs
+                say(f"{subject.name}, seed {seed}: epoch {done} of {planned}, train {said.train_accuracy:.2%}")
+            if isinstance(said, Ended) and said.status == "finished":
+                say(f"{subject.name}, seed {seed}: {_add(subject, seed):.2%}")
+            elif isinstance(said, Ended):
+                failures.append(f"{subject.name}, seed {seed}: {said.error or said.status}")
+                say(failures[-1])
+    if failures:
+        raise LabError(f"{len(failures)} of {plural(len(orders), 'run')} failed; the first: {failures[0]}")
+
+
+def _add(subject: Subject, seed: int) -> float:
+    """Add a run that is done to its study; returns its last test accuracy."""
+    card = read_card(folder_of(subject, seed) / "last.json")
+    study = replace(study_of(subject), train_images=card.train_images)
+    run = run_of(card)
+    write_study(study.with_run(run), path_of(subject.name))
+    return run.last
+
+
+def ship(subject: Subject, say: Say) -> bool:
+    """Put the median seed's checkpoint into checkpoints/; False when its weights are not here."""
+    study = study_of(subject)
+    median = median_run(study.runs)
+    if _is_shipped(subject, median):
+        return True
+    folder = folder_of(subject, median.seed)
+    try:
+        card = read_card(folder / "last.json")
+    except CheckpointError as error:
+        if (folder / "last.json").exists():
+            say(f"{subject.slug}, seed {median.seed}: its checkpoint cannot be read, so it is trained again: {error}")
+        return False
+    if not _is_of(card, median) or card.epoch != subject.recipe.epochs - 1:
+        return False
+    if card.parameters >= HALVED:
+        halve(folder / "last", SHIPPED, subject.slug)
+    else:
+        for ending in ("safetensors", "json"):
+            shutil.copyfile(folder / f"last.{ending}", SHIPPED / f"{subject.slug}.{ending}")
+    say(f"{subject.slug}: seed {median.seed} is the median of {len(study.runs)} and ships, {median.last:.2%}")
+    return True
+
+
+def halve(stem: Path, folder: Path, name: str) -> Card:
+    """Save a checkpoint again with its weights in half precision; the card tells what those do on the test set."""
+    network, card = load(stem)
+    weights = {key: each.half() if each.is_floating_point() else each for key, each in network.state_dict().items()}
+    network.load_state_dict(weights)  # rounded, and float32 again
+    test = examples(load_data(card.dataset).test, torch.device("cpu"))
+    loss, accuracy = evaluate(network, test, normalisation_of(card))
+    record = replace(card.record, test_loss=loss, test_accuracy=accuracy)
+    history = (*card.history[: card.epoch], record, *card.history[card.epoch + 1 :])
+    return save(folder, name, weights, replace(card, history=history, stored="float16"))
+
+
+def _is_shipped(subject: Subject, median: SeedRun) -> bool:
+    try:
+        card = read_card(SHIPPED / f"{subject.slug}.json")
+    except CheckpointError:
+        return False
+    return _is_of(card, median)
+
+
+def _is_of(card: Card, run: SeedRun) -> bool:
+    """Whether the card is of this run, whose figures are rounded; half precision may change them a little."""
+    tolerance = 1e-5 if card.stored == "float32" else 1e-3
+    same = [
+        math.isclose(one, other, abs_tol=tolerance)
+        for one, other in zip(card.test_accuracies, run.test_accuracies, strict=False)
+    ]
+    return card.recipe.seed == run.seed and len(card.history) == len(run.history) and all(same)
+
+
+def unfinished(wanted: Sequence[Subject], device: torch.device) -> Iterator[str]:
+    """What is still to be trained, in words; of a study of an earlier recipe, why it cannot go on."""
+    for subject in wanted:
+        try:
+            seeds = study_of(subject).missing(subject.seeds(device))
+        except CheckpointError as error:
+            yield str(error)
+            continue
+        if seeds:
+            yield f"{subject.name}: {len(seeds)} of {plural(len(subject.seeds(device)), 'seed')}"

@@ -1,0 +1,283 @@
+"""The studies that the ladder is measured by: the histories of all runs, a file for each network and recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+from core.analysis.evidence import LEVEL, Evidence, evidence, holm, judge_claim
+from core.analysis.proportion import standard_error
+from core.analysis.study import SeedRun, Study, Summary, read_study, summary
+from core.architecture.trace import classifier
+from core.checkpoints.card import Card
+from core.data.mnist import IMAGES
+from core.errors import CheckpointError
+from core.ladder import catalogue
+from core.ladder.challenge import LAST, TARGET_ACCURACY, Conditions, conditions
+from core.training.recipe import Recipe
+from core.training.recipe_difference import FieldDifference, recipe_differences
+from core.training.recipe_words import corner_shift
+from lab.studies.shelf import SHIPPED, Unreadable
+
+STUDIES = SHIPPED / "studies"
+
+
+def path_of(name: str) -> Path:
+    """Where the study of that name stands, or will."""
+    return STUDIES / f"{name}.json"
+
+
+def studies() -> dict[str, Study]:
+    """All that can be read, by name."""
+    found = (_readable(path) for path in sorted(STUDIES.glob("*.json")))
+    return {study.name: study for study in found if isinstance(study, Study)}
+
+
+def unreadable_studies() -> tuple[Unreadable, ...]:
+    """Those that cannot be read, each with the reason."""
+    found = (_readable(path) for path in sorted(STUDIES.glob("*.json")))
+    return tuple(study for study in found if isinstance(study, Unreadable))
+
+
+def study_of(name: str) -> Study | None:
+    """The study of a step, by its slug, or of a variant; None where there is none, or none that can be read."""
+    found = _readable(path_of(name))
+    return found if isinstance(found, Study) else None
+
+
+def why_unreadable(name: str) -> str:
+    """The reason why the study of that name cannot be read; "" where it can, or where there is none."""
+    return next((each.reason for each in unreadable_studies() if each.reference == name), "")
+
+
+def _readable(path: Path) -> Study | Unreadable | None:
+    """The study in a file; None where there is no file."""
+    try:
+        return _read(path, path.stat().st_mtime_ns)
+    except FileNotFoundError:
+        return None
+    except CheckpointError as error:
+        return Unreadable(path.stem, str(error).removeprefix(f"{path}: ").removeprefix("the study cannot be read: "))
+    except OSError as error:
+        return Unreadable(path.stem, f"{path.name} cannot be opened: {error.strerror}")
+
+
+@lru_cache(maxsize=1000)
+def _read(path: Path, modified: int) -> Study:
+    """A study, read once for each time it is written."""
+    return read_study(path)
+
+
+def summarised(runs: Sequence[SeedRun]) -> Summary | None:
+    """The runs' figures; None for no runs, or for runs of different lengths, which have none in common."""
+    try:
+        return summary(runs)
+    except ValueError:
+        return None
+
+
+def measured_studies() -> dict[str, Summary]:
+    """The figures of every study that has any, by name."""
+    found = {name: summarised(study.runs) for name, study in studies().items()}
+    return {name: summary_of for name, summary_of in found.items() if summary_of is not None}
+
+
+def run_of(card: Card) -> SeedRun:
+    """A checkpoint's run, as a study would hold it: what there is to show of a step that has no study."""
+    return SeedRun(card.recipe.seed, card.history, card.device, card.versions.get("torch", "unknown"), card.created)
+
+
+@lru_cache(maxsize=1000)
+def compared(first: Study, second: Study) -> Evidence | None:
+    """What their runs say about the difference, worked out once for each pair; None where one has no run."""
+    try:
+        return evidence(first.runs, second.runs)
+    except ValueError:
+        return None
+
+
+# ------------------------------------------------------------------------- studies of an earlier recipe
+
+EARLIER = "earlier recipe"  # how such a study is marked in tables
+
+
+def recipe_now(name: str) -> Recipe | None:
+    """The recipe that a study of that name would be trained with now; None for a name that is no step or variant."""
+    return _recipes().get(name)
+
+
+@lru_cache(maxsize=1)
+def _recipes() -> dict[str, Recipe]:
+    steps = {step.slug: replace(step.recipe, precision=step.measured_precision) for step in catalogue.LADDER}
+    return {**steps, **{variant.name: variant.recipe for variant in catalogue.variants()}}
+
+
+@lru_cache(maxsize=1)
+def _measured_recipes() -> dict[str, Recipe]:
+    """Those that `reproduce` trains: without what has come since, where the studies are to be trained anew later."""
+    return {each.slug: each.measured_recipe for each in catalogue.LADDER} | {
+        each.name: each.measured_recipe for each in catalogue.variants()
+    }
+
+
+def outdated(study: Study) -> tuple[FieldDifference, ...]:
+    """In what the recipe of a study's runs (before) differs from the one that its step or variant has now (after)."""
+    now = recipe_now(study.name)
+    return recipe_differences(study.recipe, now) if now else ()
+
+
+def outdated_mark(study: Study | None) -> str:
+    """` (earlier recipe)` behind the figures of a study whose recipe has changed since; else nothing."""
+    return f" ({EARLIER})" if study and outdated(study) else ""
+
+
+def outdated_words(study: Study) -> str:
+    """What a study's runs were trained with, and what its step has now; "" where they are the same."""
+    differences = outdated(study)
+    if not differences:
+        return ""
+    told = "; ".join(f"{each.field}: {each.before} then, {each.after} now" for each in differences)
+    now = recipe_now(study.name)
+    shifts = [corner_shift(each.augmentation) for each in (study.recipe, now)] if now else []
+    moved = ""
+    if shifts and shifts[0] != shifts[1]:
+        moved = (
+            f" A perspective moved a corner by {shifts[0]:.2f} pixels on average then, by {shifts[1]:.2f} now; by the "
+            "lab's rule it comes after the other changes, by torchvision's before them."
+        )
+    return f"These figures are of runs with an earlier recipe. What differs: {told}.{moved}"
+
+
+def outdated_ones(found: Iterable[Study | None]) -> dict[str, list[str]]:
+    """The names of those of an earlier recipe, by what has changed since."""
+    told: dict[str, list[str]] = {}
+    for study in found:
+        if study and (words := outdated_words(study)):
+            told.setdefault(words, []).append(study.name)
+    return told
+
+
+def alike(one: Study, other: Study) -> bool:
+    """Whether two studies may be compared: what has changed in one's recipe since it was measured has in the other's.
+
+    What both `reproduce` and the study leave out, such as the average's warm-up, does not come between them.
+    """
+    return _stale(one) == _stale(other)
+
+
+def _stale(study: Study) -> tuple[FieldDifference, ...]:
+    now = _measured_recipes().get(study.name)
+    return recipe_differences(study.recipe, now) if now else ()
+
+
+# -------------------------------------------------------------------------------------------- what they say, in words
+
+
+@dataclass(frozen=True)
+class CleanAnswer:
+    """What the studies answer to a question in which one thing differs."""
+
+    asked: catalogue.CleanComparison
+    before: Study | None
+    after: Study | None
+    found: Evidence | None  # None until both are measured, and where only one of them has an earlier recipe
+    adjusted: float | None  # its p, adjusted for all the questions that are answered (Holm)
+    questions: int  # how many those are
+
+
+def clean_answers(found: Mapping[str, Study]) -> list[CleanAnswer]:
+    """Every clean comparison, in the catalogue's order, each p adjusted for all of them."""
+    asked = [(each, found.get(each.before), found.get(each.after)) for each in catalogue.CLEAN_COMPARISONS]
+    told = [
+        compared(before, after) if before and after and alike(before, after) else None for _, before, after in asked
+    ]
+    adjusted = holm([each.p if each else None for each in told])
+    questions = sum(p is not None for p in adjusted)
+    return [
+        CleanAnswer(each, before, after, evident, p, questions)
+        for (each, before, after), evident, p in zip(asked, told, adjusted, strict=True)
+    ]
+
+
+def reading(found: Evidence, adjusted: float | None = None, questions: int = 1) -> str:
+    """What the difference may be taken for; where it was one question of many, also among those."""
+    n = f"n {found.pairs or f'{found.first} and {found.second}'}"
+    if found.p is None:
+        return f"cannot be told: the runs have no spread ({n})"
+    if found.told == "cannot be told":
+        return f"cannot be told ({n})"
+    if adjusted is not None and adjusted >= LEVEL:
+        return f"{found.told} if asked alone; not told among {questions} questions ({n})"
+    return f"{found.told} ({n})"
+
+
+def reading_of(answer: CleanAnswer) -> str:
+    """The same of a clean comparison, or why there is none."""
+    if answer.found is not None:
+        return reading(answer.found, answer.adjusted, answer.questions)
+    if answer.before is None or answer.after is None:
+        return "not measured yet"
+    return "no clean comparison: one side has an earlier recipe"
+
+
+def held_in_words(measured: Summary) -> str:
+    """How many of the runs hold the target, and the least of the last epochs on the mean curve."""
+    target = f"{TARGET_ACCURACY:.1%}"
+    if measured.epochs < LAST:
+        return f"With {measured.epochs} of at least {LAST} epochs it cannot hold {target} yet."
+    if measured.n == 1:
+        verb = "holds" if measured.holding else "does not hold"
+        return f"It {verb} {target}: the lowest of its last three epochs is {measured.held:.2%}."
+    return (
+        f"{measured.holding} of {measured.n} runs hold {target} in all of their last three epochs; the mean curve "
+        f"does not go below {measured.held:.2%} there."
+    )
+
+
+def challenge_of(step: catalogue.Step, measured: Summary) -> Conditions:
+    """The challenge's three conditions for the runs of a step."""
+    return conditions(classifier(step.architecture).parameters, measured.epochs, measured.holding, measured.n)
+
+
+def met_in_words(met: Conditions) -> str:
+    """How many of the runs meet the challenge: `3 of 5 runs meet the challenge`; of one run, whether it does."""
+    if met.n == 1:
+        return f"{'meets' if met.meeting else 'misses'} the challenge, by one run"
+    return f"{met.meeting} of {met.n} runs meet the challenge"
+
+
+def judged(step: catalogue.Step, measured: Summary | None) -> str:
+    """In words: what our runs say about the step's claim; of a step of our own, how many meet the challenge."""
+    if measured is None:
+        return "not measured"
+    if step.claim is None:
+        return met_in_words(challenge_of(step, measured))
+    verdict = judge_claim(step.claim.best_test_accuracy, measured)
+    return verdict.words if verdict.p is not None else f"{verdict.words} (n {measured.n})"
+
+
+def in_words(measured: Summary) -> str:
+    """`99.34% ± 0.05 (n 5)`, the deviation in percentage points; `99.34% (n 1)`."""
+    deviation = "" if measured.sd is None else f" ± {100 * measured.sd:.2f}"
+    return f"{measured.mean:.2%}{deviation} (n {measured.n})"
+
+
+def error_of_images(images: int = IMAGES["test"], accuracy: float = TARGET_ACCURACY) -> str:
+    """What the deviation over seeds must not be taken for: how far the test images themselves may be off."""
+    error = standard_error(accuracy, images)
+    return (
+        f"The deviation is that of the seeds; {images:,} other test images would move each figure by about "
+        f"±{100 * error:.2f} points more ({round(error * images)} images)."
+    )
+
+
+@lru_cache(maxsize=1)
+def titles() -> dict[str, str]:
+    """What a study's name stands for: the titles of the variants, and of the steps, as menus show them."""
+    steps = (*catalogue.LADDER, *catalogue.EXTRAS)
+    return {
+        **{step.slug: f"{step.lineage.upper()}{step.order} · {step.title}" for step in steps},
+        **{variant.name: variant.title for variant in catalogue.variants()},
+    }

@@ -1,0 +1,161 @@
+"""The tables of the README that the studies speak in. They are written by `python -m lab reproduce`, never by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from core.analysis.evidence import (
+    LEVEL,
+    in_points,
+    interval_in_points,
+    judge_claim,
+    least_exact_p,
+    p_in_words,
+    p_stated,
+    seeds_for,
+)
+from core.analysis.study import Study, Summary, summary
+from core.architecture.trace import classifier
+from core.errors import CheckpointError
+from core.ladder import catalogue
+from core.ladder.choices import attempts, goal_words, log_words
+from lab.studies.results import (
+    clean_answers,
+    error_of_images,
+    in_words,
+    judged,
+    outdated_mark,
+    outdated_ones,
+    reading_of,
+)
+from lab.studies.robustness import table
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+START, END = "<!-- written by python -m lab reproduce: from here -->", "<!-- to here -->"
+
+
+def ladder_table(studies: Mapping[str, Study]) -> str:
+    """A row for each step: claim, last epoch over n seeds, held, best epoch, out of domain, device, verdict."""
+    rows = [
+        "| step | parameters | claimed, best epoch of one run | last epoch, mean ± sd (n) | runs that held 99.4% "
+        "| mean curve, least of the last three | best epoch, mean (chosen on the test set) | other people's digits "
+        "| device | verdict |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    beyond = table()
+    for step in catalogue.LADDER:
+        parameters = f"{classifier(step.architecture).parameters:,}"
+        claimed = "—" if step.claim is None else f"{step.claim.best_test_accuracy:.2%}"
+        study = studies.get(step.slug)
+        if study is None:
+            rows.append(f"| `{step.slug}` | {parameters} | {claimed} | — | — | — | — | — | — | not measured |")
+            continue
+        measured = summary(study.runs)
+        devices = ", ".join(sorted({run.device for run in study.runs}))
+        if study.recipe.precision != "fp32":
+            devices += f", {study.recipe.precision}"
+        others = f"{beyond[step.slug].embedded_accuracy:.1%}" if step.slug in beyond else "—"
+        rows.append(
+            f"| `{step.slug}` | {parameters} | {claimed} | {in_words(measured)} "
+            f"| {measured.holding} of {measured.n} | {measured.held:.2%} | {measured.best_mean:.2%} | {others} "
+            f"| {devices} | {_judged(step, measured)}{outdated_mark(study)} |"
+        )
+    return "\n".join(rows)
+
+
+def _judged(step: catalogue.Step, measured: Summary) -> str:
+    """The verdict; on a claim with the interval that it follows from, and how sure it is."""
+    found = judge_claim(step.claim.best_test_accuracy, measured) if step.claim else None
+    if found is None or found.interval is None or found.p is None:
+        return judged(step, measured)
+    low, high = found.interval
+    return f"{found.words} ({low:.2%} to {min(high, 1):.2%}; {p_stated(found.p)})"
+
+
+def comparison_table(studies: Mapping[str, Study]) -> str:
+    """A row for each clean comparison: both means, the difference with its interval, n, p alone and among all."""
+    rows = [
+        "| question | before | after | difference, points | 95% interval | n pairs | p | p, adjusted | reading |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for each in clean_answers(studies):
+        asked, found = each.asked, each.found
+        if each.before is None or each.after is None or found is None:
+            rows.append(
+                f"| {asked.question} | `{asked.before}` | `{asked.after}` | — | — | 0 | — | — | {reading_of(each)} |"
+            )
+            continue
+        p, adjusted = ("—" if p is None else p_in_words(p) for p in (found.p, each.adjusted))
+        rows.append(
+            f"| {asked.question} | `{asked.before}` {in_words(summary(each.before.runs))} "
+            f"| `{asked.after}` {in_words(summary(each.after.runs))} | {in_points(found.difference)} "
+            f"| {interval_in_points(found.interval)} | {found.pairs} | {p} | {adjusted} "
+            f"| {reading_of(each)} |"
+        )
+    return "\n".join(rows)
+
+
+def what_five_can_show(studies: Mapping[str, Study]) -> str:
+    """What so few seeds can show, and what not: the figures that a reader of the two tables needs."""
+    answered = [each for each in clean_answers(studies) if each.found is not None and each.found.pairs > 1]
+    if not answered:
+        return ""
+    pairs = min(each.found.pairs for each in answered if each.found)
+    several = {name for name, study in studies.items() if len(study.runs) > 1}
+    claims = sum(step.claim is not None and step.slug in several for step in catalogue.LADDER)
+    return (
+        f"What {pairs} seeds can show: differences of at least {_least_shown(pairs):.1f} standard deviations of a "
+        f"paired difference, four times in five. What they cannot: a test that assumes nothing about how differences "
+        f"are spread never gets below p = {least_exact_p(pairs):.4g} with {pairs} pairs, so each p here rests on the "
+        f"assumption that they are spread normally. p is two-sided; the adjusted one is corrected for the "
+        f"{answered[0].questions} questions of this table (Holm). A claim is consistent when it lies where 95 of 100 "
+        f"further runs of ours would have their best epoch; of {claims} honest claims about {claims * LEVEL:.1f} "
+        f"would lie outside by chance. {error_of_images()}"
+    )
+
+
+def _least_shown(pairs: int) -> float:
+    """The least difference, in deviations of one, that so many pairs show four times in five; to a tenth."""
+    return next(effect / 10 for effect in range(1, 1_000) if seeds_for(effect / 10) <= pairs)
+
+
+def written(studies: Mapping[str, Study]) -> str:
+    """All that stands between the README's two marks."""
+    return (
+        f"{START}\n\n{ladder_table(studies)}\n\n"
+        f"What the confounded steps leave open, one difference at a time, over the same seeds:\n\n"
+        f"{comparison_table(studies)}\n\n{what_five_can_show(studies)}\n\n{earlier_recipes(studies)}{choices(studies)}"
+        f"\n\n{END}"
+    )
+
+
+def earlier_recipes(studies: Mapping[str, Study]) -> str:
+    """What has changed since in the recipes of studies; nothing where none has."""
+    told = outdated_ones(studies.values()).items()
+    return "".join(f"{', '.join(f'`{name}`' for name in names)}: {words}\n\n" for words, names in told)
+
+
+def choices(studies: Mapping[str, Study]) -> str:
+    """What was tried for the lab's own ladder, what was chosen otherwise, and whether its targets were reached."""
+    goals = []
+    for step in catalogue.OURS:
+        study = studies.get(step.slug)
+        if step.goal and study:
+            parameters = f"{classifier(step.architecture).parameters:,}"
+            goals.append(f"`{step.slug}`, {parameters} parameters: {goal_words(step, study.runs)}")
+    return (
+        "What was tried for the lab's own ladder, on the 5,000 images held out, is in `checkpoints/choices/log.json`: "
+        f"{log_words(attempts(), catalogue.OURS)}\n\n"
+        f"The targets set for it: {'; '.join(goals) or 'not measured yet'}."
+    )
+
+
+def rewrite(studies: Mapping[str, Study], readme: Path = README) -> None:
+    """Put the tables into the README. Raises CheckpointError where it has no place for them."""
+    text = readme.read_text(encoding="utf-8")
+    before, start, rest = text.partition(START)
+    _, end, after = rest.partition(END)
+    if not (start and end):
+        raise CheckpointError(f"{readme}: the marks {START!r} and {END!r} are not there")
+    readme.write_text(before + written(studies) + after, encoding="utf-8")

@@ -1,0 +1,135 @@
+"""The sidebar: what is true on every page. The data set, the device, and what is running now."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+from core.data.mnist import DOWNLOAD_BYTES, EMBEDDED, data_root, is_present
+from core.errors import LabError
+from core.words import plural
+from lab.runs.actions import ROOT, child_environment
+from lab.runs.machine import read_machine
+from lab.runs.store import lab_home
+from lab.ui import teacher
+from lab.ui.caches import downloads, store
+from lab.ui.words import escaped, show_error
+
+TICK = 5.0  # seconds between two looks of every session at what is running
+
+
+def presenting() -> bool:
+    """Whether the URL asks for a lesson large and alone, for a projector: no menu, no sidebar."""
+    return st.query_params.get("present") == "1" and bool(st.query_params.get("lesson"))
+
+
+def heading(title: str, sentence: str) -> None:
+    """A page's title and the one sentence that says what it is for, moved up into the room the menu leaves."""
+    st.html("<style>.st-key-heading { margin-top: -3.5rem; }</style>")
+    with st.container(key="heading", gap=None):
+        st.title(title, anchor=False)
+        st.markdown(sentence)
+
+
+def data_notice(dataset: str = "MNIST") -> None:
+    """Where a data set is not there, say so and what stands in for it, and offer to fetch it."""
+    if is_present(dataset):
+        return
+    st.fragment(lambda: _notice(dataset), run_every=1.0 if _is_fetching(dataset) else None)()
+
+
+def _notice(dataset: str) -> None:
+    if is_present(dataset):
+        st.rerun()  # it has just been fetched: the whole page turns to it
+    say, fetch = st.columns([3, 1], vertical_alignment="center")
+    process = downloads().get(dataset)
+    status = process.poll() if process else None
+    failed = f" The download failed: {escaped(_last_line(dataset))}" if status else ""
+    say.info(
+        f"{dataset} is not in `{data_root()}`. Until it is, the **{EMBEDDED}** stand in: 1,797 real 8 x 8 digits, "
+        f"enlarged. Figures from them are not {dataset}'s, and say so.{failed}",
+        icon=":material/database:",
+    )
+    size = DOWNLOAD_BYTES[dataset]
+    if process and status is None:
+        raw = data_root() / dataset / "raw"
+        there = sum(path.stat().st_size for path in raw.glob("*.gz")) if raw.is_dir() else 0
+        fetch.progress(min(1.0, there / size), text=f"{there / 1e6:.1f} of {size / 1e6:.1f} MB")
+    elif fetch.button(
+        "Try again" if failed else f"Download it ({size / 1e6:.0f} MB)", icon=":material/download:", width="stretch"
+    ):
+        _start_download(dataset)
+        st.rerun()  # the full run gives this notice its clock
+
+
+def sidebar() -> None:
+    """Draw it; it ticks only while something is running."""
+    with st.sidebar:
+        try:
+            teacher.sidebar()
+            running = store().runs(limit=1, statuses=("running", "queued"))
+            st.fragment(_state, run_every=TICK if running else None)()
+        except LabError as error:
+            show_error(error)
+
+
+def _state() -> None:
+    st.caption("DATA SET")
+    if is_present("MNIST"):
+        st.markdown(":material/check_circle: MNIST, 60,000 + 10,000 images")
+    else:
+        st.markdown(f":material/info: {EMBEDDED.capitalize()}, 1,437 + 360 images")
+    machine = read_machine(lab_home())
+    st.caption("DEVICE")
+    if machine:
+        st.markdown(f":material/memory: {machine.names[0]}, torch {machine.torch}, {plural(machine.threads, 'thread')}")
+    else:
+        st.markdown(":material/memory: known once a run has started")
+    st.caption("RUNNING NOW")
+    try:
+        unfinished = store().runs(limit=6, statuses=("running", "queued"))
+    except LabError as error:
+        show_error(error)
+        return
+    if not unfinished:
+        st.markdown("nothing")
+    for run in unfinished:
+        icon = ":material/play_arrow:" if run.status == "running" else ":material/hourglass_empty:"
+        st.page_link(
+            "pages/experiment/train.py", label=escaped(run.name), icon=icon, query_params={"run": run.id},
+            width="stretch",
+        )  # fmt: skip
+
+
+def _start_download(dataset: str) -> None:
+    """One process for all sessions: two would write into the same files."""
+    process = downloads().get(dataset)
+    if process and process.poll() is None:
+        return
+    with _download_log(dataset).open("wb") as log:
+        downloads()[dataset] = subprocess.Popen(
+            [sys.executable, "-m", "lab", "data", "--download", dataset],
+            cwd=ROOT,
+            env=child_environment(store()),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+
+
+def _download_log(dataset: str) -> Path:
+    return store().folder / f"download-{dataset}.log"
+
+
+def _last_line(dataset: str) -> str:
+    """The command line's error, its last word in the log."""
+    lines = _download_log(dataset).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1] if lines else ""
+
+
+def _is_fetching(dataset: str) -> bool:
+    process = downloads().get(dataset)
+    return process is not None and process.poll() is None

@@ -1,0 +1,39 @@
+"""Who is at the keyboard, as far as the lab wants to know: a nickname, kept for the session and in the URL, ?me=."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import streamlit as st
+
+from core.errors import RunError
+from lab.runs.store import MOST_NICKNAME, plain_words
+
+NAME = "me"  # in the URL and in the session
+FIELD = "nickname_field"
+
+
+def nickname() -> str:
+    """The nickname, or "" where none was given. One in the URL that is too long counts as not given."""
+    if given := st.query_params.get(NAME, ""):
+        with suppress(RunError):
+            st.session_state[NAME] = plain_words(given, "the nickname", MOST_NICKNAME)
+    return str(st.session_state.get(NAME, ""))
+
+
+def nickname_field() -> str:
+    """The field for it, filled with what is known; returns the nickname."""
+    st.session_state[FIELD] = nickname()
+    st.text_input(
+        "Your nickname", key=FIELD, max_chars=MOST_NICKNAME, on_change=_keep, placeholder="none",
+        help="Stands beside your runs on the challenge board. Nothing else is kept of you.",
+    )  # fmt: skip
+    return nickname()
+
+
+def _keep() -> None:
+    st.session_state[NAME] = plain_words(st.session_state[FIELD], "the nickname", MOST_NICKNAME)
+    if st.session_state[NAME]:
+        st.query_params[NAME] = st.session_state[NAME]
+    else:
+        st.query_params.pop(NAME, None)

@@ -1,0 +1,197 @@
+"""The teacher's side of the page: the passphrase, the switches for all, and the buttons of each run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from core.errors import LabError
+from lab.classroom import actions as class_acts
+from lab.classroom.class_lock import MOST_CHARACTERS
+from lab.runs import actions as jobs
+from lab.runs.person import Person
+from lab.runs.store import Run
+from lab.settings import settings
+from lab.ui.caches import class_lock, expectations, leading, store, the_queue
+from lab.ui.follow import JOIN
+from lab.ui.owner import me
+from lab.ui.words import show_error
+
+REFUSED = "class_refused"  # in the session: why the last act was refused, said where `show_refusal` stands
+QUEUE = "pages/experiment/queue.py"
+
+
+def attempt(act: Callable[[Person], object]) -> None:
+    """Do something in the name of whoever looks, in a callback; why it was refused is kept, to be said on the page."""
+    try:
+        act(me())
+        for kept in (expectations, the_queue):
+            kept.clear()  # they see what they have done at once, and so does everybody
+    except LabError as error:
+        st.session_state[REFUSED] = error
+
+
+def show_refusal() -> None:
+    """Says why the last act was refused, once."""
+    if refused := st.session_state.pop(REFUSED, None):
+        show_error(refused)
+
+
+# ------------------------------------------------------------------------------------------------- on every page
+
+
+def sidebar() -> None:
+    """A badge, and the switch to lead the class; nothing for whoever is not the teacher."""
+    if not me().teacher:
+        return
+    st.badge("You are the teacher", icon=":material/school:", color="green")
+    lead_switch("lead_here")
+    st.page_link(QUEUE, label="The queue and the class", icon=":material/groups:")
+
+
+def lead_switch(key: str) -> None:
+    """Lead the class, or stop."""
+    st.session_state[key] = leading().leads(me())
+
+    def turn() -> None:
+        attempt(leading().begin if st.session_state[key] else leading().end)
+
+    st.toggle(
+        "Lead the class", key=key, on_change=turn,
+        help="Those who follow see the page that you are on, and its scene, step or run, until they let go.",
+    )  # fmt: skip
+
+
+# --------------------------------------------------------------------------------------------- on the queue's page
+
+
+def panel() -> None:
+    """The way in for the teacher, and, once in, what the teacher decides for all."""
+    if me().teacher:
+        _desk()
+        return
+    with st.expander("I am the teacher", icon=":material/key:", key="teacher_way_in"):
+        if settings().class_passphrase:
+            _unlock_form()
+        else:
+            st.markdown(
+                "This lab has no passphrase yet, so nobody is the teacher, and runs that came from no browser are "
+                "everybody's to stop. Whoever has its command line sets one, and starts the app again:"
+            )
+            st.code("python -m lab passphrase", language="sh")
+    show_refusal()
+
+
+def _unlock_form() -> None:
+    with st.form("unlock", border=False, clear_on_submit=True):
+        st.text_input(
+            "Passphrase", type="password", key="passphrase", max_chars=MOST_CHARACTERS,
+            autocomplete="current-password",
+        )  # fmt: skip
+        st.form_submit_button("Unlock", icon=":material/lock_open:", width="stretch", on_click=_unlock)
+    st.caption("It makes this browser the teacher's for a teaching day, or until you leave.")
+
+
+def _unlock() -> None:
+    attempt(lambda person: class_lock().unlock(person.key, st.session_state.passphrase))
+
+
+def _desk() -> None:
+    with st.container(border=True, key="teacher_desk"):
+        st.badge("You are the teacher", icon=":material/school:", color="green")
+        lead_switch("lead_class")
+        _switch("Hold the queue", "queue_paused", class_acts.hold_queue, "None starts; what is under way goes on.")
+        _switch(
+            "Lift the bounds", "bounds_lifted", class_acts.lift_bounds,
+            "Runs submitted from now on may be of any size. Yours always may.",
+        )  # fmt: skip
+        if st.button("Stop all", icon=":material/stop_circle:", width="stretch", disabled=not the_queue().unfinished):
+            _confirm_stop_all()
+        st.button("Leave", icon=":material/logout:", width="stretch", on_click=_leave, help="Be a student again.")
+        show_refusal()
+
+
+def invitation() -> None:
+    """How to follow, for the wall: while the teacher leads, and only in the teacher's own window."""
+    if not leading().leads(me()):
+        return
+    st.html("<style>.st-key-invitation code { font-size: 1.7rem; }</style>")
+    with st.container(border=True, key="invitation", gap="small"):
+        st.code(join_address(), language=None, wrap_lines=True)
+        st.caption(
+            "Whoever opens this follows you from page to page and from scene to scene, until they let go. This page "
+            "is where you work: nobody is taken to it."
+        )
+
+
+def _switch(label: str, name: str, act: Callable[..., None], help_text: str) -> None:
+    key = f"class_{name}"
+    st.session_state[key] = the_queue().paused if name == "queue_paused" else the_queue().lifted
+
+    def turn() -> None:
+        attempt(lambda person: act(store(), st.session_state[key], person))
+
+    st.toggle(label, key=key, on_change=turn, help=help_text)
+
+
+def _leave() -> None:
+    def lock(person: Person) -> None:
+        if leading().leads(person):
+            leading().end(person)
+        class_lock().lock(person.key)
+
+    attempt(lock)
+
+
+def join_address() -> str:
+    """The first page's address, with the word that makes whoever opens it a follower."""
+    address = (st.context.url or "").split("?")[0]
+    return f"{address.removesuffix('/').removesuffix('/queue')}/?{JOIN}=1"
+
+
+@st.dialog("Stop all runs")
+def _confirm_stop_all() -> None:
+    now = the_queue()
+    st.markdown(
+        f"**{len(now.under_way)} under way** and **{len(now.waiting)} waiting**. Those under way keep their epochs, "
+        "and their owners can let them go on."
+    )
+    if st.button("Stop them all", type="primary", icon=":material/stop_circle:", key="stop_all"):
+        attempt(lambda person: class_acts.stop_all(store(), person))
+        st.rerun()
+
+
+def buttons(run: Run, waiting: bool, first: bool = False) -> None:
+    """What the teacher can do with a run; each is checked again where it is done."""
+    if waiting:
+        st.button(
+            "First", key=f"first-{run.id}", icon=":material/vertical_align_top:", type="tertiary", disabled=first,
+            on_click=_first, args=(run.id,), help="Starts before all others.",
+        )  # fmt: skip
+        st.button(
+            "Last", key=f"last-{run.id}", icon=":material/vertical_align_bottom:", type="tertiary",
+            on_click=_last, args=(run.id,),
+            help="Behind its owner's other runs, and behind those whose turn came as long ago.",
+        )  # fmt: skip
+    stop_button(run)
+
+
+def stop_button(run: Run) -> None:
+    """The owner's and the teacher's."""
+    st.button(
+        "Stopping" if run.stop_requested else "Stop", key=f"stop-{run.id}", icon=":material/stop:", type="tertiary",
+        on_click=_stop, args=(run.id,), disabled=run.stop_requested,
+    )  # fmt: skip
+
+
+def _first(run_id: str) -> None:
+    attempt(lambda person: class_acts.put_first(store(), run_id, person))
+
+
+def _last(run_id: str) -> None:
+    attempt(lambda person: class_acts.put_last(store(), run_id, person))
+
+
+def _stop(run_id: str) -> None:
+    attempt(lambda person: jobs.stop(store(), run_id, person))

@@ -1,0 +1,38 @@
+"""What cannot be read is listed too, with the reason, on the pages that show the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.words import plural
+from lab.studies.results import unreadable_studies
+from lab.studies.shelf import Unreadable, unreadable
+from lab.ui.words import escaped
+
+MOST = 50  # listed: after a restored backup without weights there may be thousands
+
+
+def list_checkpoints(found: Sequence[Unreadable] | None = None) -> None:
+    """The checkpoints that cannot be opened, of all or of these, behind their number; nothing where all can."""
+    _list("checkpoint", unreadable() if found is None else found)
+
+
+def list_studies() -> None:
+    """The studies that cannot be read."""
+    _list("study", unreadable_studies(), "studies")
+
+
+def list_snapshots(found: Sequence[Unreadable]) -> None:
+    """The epochs of a run whose weights cannot be opened."""
+    _list("epoch", found)
+
+
+def _list(noun: str, found: Sequence[Unreadable], nouns: str = "") -> None:
+    if not found:
+        return
+    lines = [f"- **{escaped(each.reference)}**: {escaped(each.reason)}" for each in found[:MOST]]
+    lines += [f"- and {len(found) - MOST:,} more"] if len(found) > MOST else []
+    with st.expander(f"{plural(len(found), noun, nouns)} cannot be read", icon=":material/warning:"):
+        st.markdown("\n".join(lines))

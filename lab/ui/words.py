@@ -1,0 +1,51 @@
+"""Words that come from outside, shown as they are: nothing a URL, a file or a student says becomes markup."""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+from pathlib import Path
+
+import streamlit as st
+
+from core.errors import LabError
+from lab.runs.store import lab_home
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Links, images, tags, code, formulas, colours, emphasis, headings, tables, &lt;. Within a word an underscore means
+# nothing.
+MARKUP = re.compile(r"([\\`*\[\]<>~$:#&|]|(?<![^\W_])_|_(?![^\W_]))")
+LIST = re.compile(r"^(\d{1,9}(?=[.)](?:\s|$))|(?=[-+=]))")  # before what begins an item, a rule or an underline
+# What is looked for in the finished text, where no backslash stands any more: addresses, icons, arrows. An invisible
+# character that allows no line break parts them.
+FOUND_LATER = re.compile(
+    r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)|(?<=:)(?=material/|streamlit:)"
+    r"|(?<=(?<!\S)[<>~-])(?=(?:->|[->=])(?!\S))",
+    re.IGNORECASE,
+)
+JOINER = "\u2060"
+
+
+def escaped(text: str) -> str:
+    """The text on one line, as Markdown that shows it, rather than what it may mark up."""
+    words = FOUND_LATER.sub(JOINER, " ".join(text.split()))
+    return LIST.sub(r"\1\\", MARKUP.sub(r"\\\1", words))
+
+
+def plotted(text: str) -> str:
+    """The text as Plotly shows it: in every label it reads a little HTML, and in a template %{...}."""
+    return html.escape(" ".join(text.split()), quote=False).replace("%{", f"%{JOINER}{{")
+
+
+def without_folders(text: str) -> str:
+    """The text with its files named from the lab's own folders on: where those stand on the server is for its log."""
+    for folder in (lab_home(), ROOT):
+        text = text.replace(f"{folder}{os.sep}", "")
+    return text
+
+
+def show_error(error: LabError) -> None:
+    """The error's sentence in a red box."""
+    st.error(escaped(without_folders(str(error))))

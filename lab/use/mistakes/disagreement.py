@@ -1,0 +1,118 @@
+"""The Mistakes page's view of two networks: who reads which images rightly, and the images they read differently."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from core.analysis.evidence import p_stated
+from core.analysis.mistakes import MistakeOrder, Predictions, ordered
+from core.analysis.pairs import Pair, mcnemar, pair
+from core.words import plural
+from lab.studies.shelf import Shelved
+from lab.use.mistakes import gallery
+from lab.use.mistakes.gallery import percent
+from lab.use.mistakes.robustness import short_name
+
+GROUPS = ("differ", "first", "second", "neither", "alike")  # in the URL
+
+
+def disagreement(
+    view: gallery.InView, first: Shelved, second: Shelved, found: Predictions, other: Predictions, order: MistakeOrder
+) -> NDArray[np.int64]:
+    """Counts, whether the difference may be chance, and a gallery of a chosen group; returns the group in its order.
+
+    Raises DataError for predictions about different images.
+    """
+    one, two = names(first, second)
+    groups = grouped(found, other)
+    told = pair(found, other)
+    left, right = st.columns([2, 3], gap="medium", vertical_alignment="center")
+    left.table(quadrants(told, one, two), alt="How many images both, one or neither of the networks reads rightly.")
+    right.markdown(_judged(told, one, two))
+    group = _group_picker(groups, one, two)
+    chosen = ordered(found, groups[group], order)
+    if not len(chosen):
+        st.info("No image is in this group.", icon=":material/info:")
+        return chosen
+    labels, answers, others = found.labels, found.predicted, other.predicted
+
+    def words(index: int) -> str:
+        sure = (percent(float(each.confidence[index])) for each in (found, other))
+        return f"{labels[index]}: {one} {answers[index]} ({next(sure)}), {two} {others[index]} ({next(sure)})"
+
+    gallery.images(view, chosen, words, f"differ-{first.reference}-{second.reference}-{group}-{order}")
+    st.caption(f"Under each image its label, then what {one} and {two} read and how sure they were. Order: by {one}.")
+    return chosen
+
+
+def names(first: Shelved, second: Shelved) -> tuple[str, str]:
+    """Two networks in few letters: their steps' marks, or where those are the same their references."""
+    one, two = short_name(first), short_name(second)
+    return (one, two) if one != two else (first.reference, second.reference)
+
+
+def grouped(found: Predictions, other: Predictions) -> dict[str, NDArray[np.int64]]:
+    """Indices by group: read differently, right in the first alone, in the second alone, wrong in both."""
+    told = pair(found, other)
+    differ = found.predicted != other.predicted
+    wrong = told.wrong_in_both
+    return {
+        "differ": np.flatnonzero(differ),
+        "first": told.broken,
+        "second": told.fixed,
+        "neither": wrong[differ[wrong]],
+        "alike": wrong[~differ[wrong]],
+    }
+
+
+def quadrants(told: Pair, one: str, two: str) -> pd.DataFrame:
+    """The images by who reads them rightly, two rows and two columns."""
+    counts = [[told.right_in_both, len(told.broken)], [len(told.fixed), len(told.wrong_in_both)]]
+    return pd.DataFrame(
+        [[f"{count:,}" for count in row] for row in counts],
+        index=[f"{one} right", f"{one} wrong"], columns=[f"{two} right", f"{two} wrong"],
+    )  # fmt: skip
+
+
+def _judged(told: Pair, one: str, two: str) -> str:
+    """What one reads more than the other, and whether a toss of coins would come to it."""
+    lead = len(told.broken) - len(told.fixed)
+    ahead, behind = (one, two) if lead >= 0 else (two, one)
+    uneven, p = len(told.broken) + len(told.fixed), mcnemar(len(told.fixed), len(told.broken))
+    if not uneven:
+        return f"**{one}** and **{two}** read the very same images rightly."
+    if not lead:
+        return f"{plural(uneven, 'image')} only one of them reads rightly, each as many as the other: no difference."
+    verdict = "hardly chance" if p < 0.05 else "it may well be chance"
+    return (
+        f"{plural(uneven, 'image')} only one of them reads rightly; **{ahead}** reads {abs(lead):,} more than "
+        f"{behind}. Were each of the {uneven:,} a toss of a coin, **{p_stated(p)}** for a split at least so uneven: "
+        f"{verdict}.\n\n"
+        ":small[McNemar's exact test, two-sided; it says nothing of other seeds.]"
+    )
+
+
+def _group_picker(groups: dict[str, NDArray[np.int64]], one: str, two: str) -> str:
+    """Choose whose images are shown, ?group=NAME in the URL; one that is not there counts as not given."""
+    titles = {
+        "differ": "Read differently",
+        "first": f"Only {one} right",
+        "second": f"Only {two} right",
+        "neither": "Both wrong, differently",
+        "alike": "Both wrong, alike",
+    }
+    now = st.query_params.get("group", "")
+    st.session_state.group_picker = now if now in GROUPS else GROUPS[0]
+
+    def choose() -> None:
+        st.query_params.group = st.session_state.group_picker
+        st.query_params.pop("image", None)
+
+    chosen = st.segmented_control(
+        "Images", list(GROUPS), required=True, key="group_picker", on_change=choose, label_visibility="collapsed",
+        format_func=lambda group: f"{titles[group]} · {len(groups[group]):,}",
+    )  # fmt: skip
+    return str(chosen)

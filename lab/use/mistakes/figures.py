@@ -1,0 +1,70 @@
+"""Figures of the Mistakes page and of the class game: confidence against accuracy, and votes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from core.analysis.calibration import Calibration
+from core.analysis.proportion import wilson
+from lab.ui.figures import CLAIM, PASS, TEST, TRAIN, laid_out
+
+
+def reliability(found: Calibration, height: int = 440) -> go.Figure:
+    """Accuracy against confidence, bin by bin with its 95% interval, the diagonal, and below how many answers each is.
+
+    The axes reach down to the lowest that is shown, so that bins near 100% can be told apart.
+    """
+    figure = make_subplots(2, 1, shared_xaxes=True, row_heights=[0.72, 0.28], vertical_spacing=0.06)
+    confidence = [100 * each.confidence for each in found.bins]
+    accuracy = [100 * each.accuracy for each in found.bins]
+    spans = [wilson(each.right, each.count) for each in found.bins]
+    low = max(0.0, min([*confidence, *accuracy]))
+    low = 0.0 if low < 50 else low - 0.08 * (100 - low) - 0.2
+    figure.add_scatter(
+        x=[low, 100], y=[low, 100], mode="lines", line={"color": CLAIM, "dash": "dash", "width": 1.5},
+        name="as sure as it is right", hoverinfo="skip", row=1, col=1,
+    )  # fmt: skip
+    for x, y in zip(confidence, accuracy, strict=True):
+        figure.add_shape(type="line", x0=x, x1=x, y0=x, y1=y, line={"color": TEST, "width": 3}, row=1, col=1)
+    figure.add_scatter(
+        x=confidence, y=accuracy, mode="markers", name="accuracy, with its 95% interval",
+        marker={"color": TRAIN, "size": 9},
+        error_y={
+            "type": "data", "symmetric": False, "color": TRAIN, "thickness": 1, "width": 3,
+            "array": [100 * high - y for (_, high), y in zip(spans, accuracy, strict=True)],
+            "arrayminus": [y - 100 * least for (least, _), y in zip(spans, accuracy, strict=True)],
+        },
+        customdata=[[f"{each.count:,}", 100 * each.gap] for each in found.bins],
+        hovertemplate="%{customdata[0]} answers, %{x:.1f}% sure, %{y:.1f}% right<br>gap %{customdata[1]:+.2f} points"
+        "<extra></extra>",
+        row=1, col=1,
+    )  # fmt: skip
+    figure.add_bar(
+        x=confidence, y=[each.count for each in found.bins], marker_color=CLAIM, showlegend=False,
+        width=max(0.6, (100 - low) / 40) if low == 0 else (100 - low) / 60,
+        hovertemplate="%{y:,} answers<extra></extra>", row=2, col=1,
+    )  # fmt: skip
+    figure.update_xaxes(range=[low, 100 + (100 - low) * 0.02])
+    figure.update_xaxes(title="confidence, mean of the bin, %", row=2, col=1)
+    figure.update_yaxes(title="accuracy, %", range=[low, 100 + (100 - low) * 0.04], row=1, col=1)
+    most = math.log10(max(each.count for each in found.bins))  # a logarithmic axis has its range in powers of ten
+    figure.update_yaxes(title="answers", type="log", dtick=1, tickformat=",d", range=[-0.3, most + 0.2], row=2, col=1)
+    return laid_out(figure, height)
+
+
+def votes(counts: Sequence[int], label: int | None, answer: int | None, height: int = 260) -> go.Figure:
+    """Ten bars, one for each digit's votes; once revealed, the label green and the network's answer red."""
+    colours = [PASS if digit == label else TEST if digit == answer else TRAIN for digit in range(10)]
+    figure = go.Figure(
+        go.Bar(
+            x=list(range(10)), y=list(counts), marker_color=colours, text=[str(count or "") for count in counts],
+            textposition="outside", cliponaxis=False, hovertemplate="%{x}: %{y} votes<extra></extra>",
+        )
+    )  # fmt: skip
+    figure.update_xaxes(title="digit", tickmode="linear", dtick=1, range=[-0.6, 9.6], fixedrange=True)
+    figure.update_yaxes(title="votes", range=[0, 1.15 * max(5, *counts)], tickformat="d", nticks=5, fixedrange=True)
+    return laid_out(figure, height).update_layout(showlegend=False, margin={"t": 12})
