@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core.architecture.spec import OPS, architecture_to_dict
-from core.ladder.catalogue import EXTRAS, LADDER
+from core.ladder.catalogue import LADDER
+from core.ladder.relatives import EXTRAS
 from core.training.recipe import recipe_to_dict
 from tests.random_architectures import architectures
 

@@ -35,8 +35,11 @@ from core.architecture.spec import (
 )
 from core.architecture.trace import classifier, trace
 from core.errors import SpecError
-from core.ladder.catalogue import EXTRAS, LADDER, Step, conv_bn_relu, stack
+from core.ladder.blocks import conv_bn_relu, stack
+from core.ladder.catalogue import LADDER
 from core.ladder.challenge import MAX_PARAMETERS
+from core.ladder.model import Step
+from core.ladder.relatives import EXTRAS
 from core.training.network import build
 from tests.random_architectures import architectures, endings
 

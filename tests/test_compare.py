@@ -24,6 +24,7 @@ from core.data.embedded_digits import embedded_digits
 from core.data.mnist import EMBEDDED, EMBEDDED_TEST
 from core.errors import DataError, RunError
 from core.ladder import catalogue
+from core.ladder.relatives import EXTRAS
 from core.training.network import build
 from core.training.recipe import SGD, Adam, Recipe, StepLR
 from core.training.recipe_difference import ABSENT, recipe_differences
@@ -157,7 +158,7 @@ def test_answers_about_other_images_are_refused_with_both_numbers() -> None:
 
 
 def test_recipes_differ_exactly_where_they_are_not_equal() -> None:
-    steps = [*catalogue.LADDER, *catalogue.EXTRAS]
+    steps = [*catalogue.LADDER, *EXTRAS]
     for one, other in combinations(steps, 2):
         same = replace(one.recipe, seed=1) == replace(other.recipe, seed=1)
         assert bool(recipe_differences(one.recipe, other.recipe)) != same

@@ -31,6 +31,7 @@ from core.architecture.spec import Architecture, Conv, Dropout, Flatten, Linear,
 from core.data.mnist import EMBEDDED, load
 from core.errors import TrainingError
 from core.ladder import catalogue
+from core.ladder.model import Step
 from core.training.history import EpochRecord
 from core.training.loop import EpochEnd, Points, train
 from core.training.network import build
@@ -148,7 +149,7 @@ def test_the_thresholds_lie_where_their_reasons_say() -> None:
     assert max(jumps) < 0.53 < diagnosis.LATE_RISE
 
 
-def from_log(step: catalogue.Step) -> Subject:
+def from_log(step: Step) -> Subject:
     """A write-up's log, which has accuracies only; the losses are made to fall on and on, so that they say nothing."""
     claim = step.claim
     assert claim is not None

@@ -22,6 +22,7 @@ from core.data.embedded_digits import embedded_digits
 from core.data.mnist import load_split
 from core.ladder import catalogue
 from core.ladder.field_claims import claimed_rows, moves_field, not_carried, width_arithmetic
+from core.ladder.model import Step
 from core.training.network import build
 from core.training.resident import Normalisation
 from tests.random_architectures import architectures
@@ -180,7 +181,7 @@ def test_what_is_said_of_a_wrong_row_comes_to_the_right_growth() -> None:
 
 
 @pytest.mark.parametrize("step", catalogue.LADDER, ids=lambda step: step.slug)
-def test_the_arithmetic_of_a_width_comes_to_the_maps_width(step: catalogue.Step) -> None:
+def test_the_arithmetic_of_a_width_comes_to_the_maps_width(step: Step) -> None:
     for layer in filter(moves_field, trace(step.architecture).layers):
         formula, width = width_arithmetic(layer).split(" = ")
         plain = formula.replace("−", "-").replace("·", "*").replace("⌊", "int(").replace("⌋", ")")

@@ -12,7 +12,8 @@ import pytest
 from core.architecture.advice import advice
 from core.architecture.spec import Architecture, Conv, Flatten, GlobalAvgPool, Linear, MaxPool, Op, ReLU
 from core.errors import LabError
-from core.ladder.catalogue import EXTRAS, LADDER
+from core.ladder.catalogue import LADDER
+from core.ladder.relatives import EXTRAS
 from lab.__main__ import main
 from lab.runs.affordable import affordable, field_images
 from tests import fuzz, hostile

@@ -16,6 +16,8 @@ from core.analysis.study import SeedRun, write_study
 from core.architecture.spec import architecture_to_json
 from core.architecture.trace import classifier
 from core.ladder import catalogue
+from core.ladder.model import Step
+from core.ladder.relatives import EXTRAS
 from core.training.recipe import Adam, recipe_to_json
 from lab.runs import actions as jobs
 from lab.runs.store import RunStore, lab_home
@@ -176,8 +178,8 @@ def test_opening_the_comparisons_imports_nothing_slow() -> None:
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=120)
 
 
-@pytest.mark.parametrize("step", [*catalogue.LADDER, *catalogue.EXTRAS], ids=lambda step: step.slug)
-def test_a_step_opens_by_its_link_with_its_count(step: catalogue.Step) -> None:
+@pytest.mark.parametrize("step", [*catalogue.LADDER, *EXTRAS], ids=lambda step: step.slug)
+def test_a_step_opens_by_its_link_with_its_count(step: Step) -> None:
     app = opened("pages/learn/step.py", step=step.slug)
     assert not app.exception
     assert metric(app, "Parameters") == f"{classifier(step.architecture).parameters:,}"

@@ -20,6 +20,8 @@ from streamlit.testing.v1 import AppTest
 from core.analysis.evidence import Told
 from core.analysis.study import SeedRun, write_study
 from core.ladder import catalogue
+from core.ladder.comparisons import variants
+from core.ladder.relatives import EXTRAS
 from lab.learn.lessons import LESSONS, lesson_of
 from lab.learn.lessons.claims import CANNOT
 from lab.learn.lessons.figures import rates, train_and_test
@@ -133,10 +135,10 @@ def lasts(runs: list[dict[str, list[float]]], split: str) -> list[float]:
 
 def name_of(words: str) -> str:
     """The name of a study by what a lesson calls it: A2, or the title of a variant."""
-    for step in (*catalogue.LADDER, *catalogue.EXTRAS):
+    for step in (*catalogue.LADDER, *EXTRAS):
         if words == f"{step.lineage.upper()}{step.order}":
             return step.slug
-    return next(variant.name for variant in catalogue.variants() if variant.title == words)
+    return next(variant.name for variant in variants() if variant.title == words)
 
 
 STATED = re.compile(r"(\d+\.\d\d)%(?: ± (\d+\.\d\d))? \(n (\d+)\)")
@@ -192,7 +194,7 @@ def _assert_follows(match: re.Match[str], before: Runs, after: Runs, place: str)
 def other_percentages(folder: Path) -> set[str]:
     """Those that are no mean with its n, by where they come from."""
     logs: list[float] = []
-    for claim in (step.claim for step in (*catalogue.LADDER, *catalogue.EXTRAS) if step.claim):
+    for claim in (step.claim for step in (*catalogue.LADDER, *EXTRAS) if step.claim):
         logs += [*claim.train_log, *claim.test_log, claim.best_test_accuracy]
     runs = [run["test_accuracy"] for study in raw(folder).values() for run in study]
     bests = [statistics.mean(max(run["test_accuracy"]) for run in study) for study in raw(folder).values() if study]

@@ -16,7 +16,8 @@ from core.architecture.edit import renamed
 from core.architecture.link import LONGEST_CODE, MOST_BYTES, from_code, to_code
 from core.architecture.spec import Architecture, Conv, Dropout, ReLU, architecture_from_json, architecture_to_json
 from core.errors import SpecError
-from core.ladder.catalogue import EXTRAS, LADDER
+from core.ladder.catalogue import LADDER
+from core.ladder.relatives import EXTRAS
 from tests.random_architectures import architectures
 
 pytestmark = pytest.mark.own_data

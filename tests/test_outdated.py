@@ -9,6 +9,8 @@ import pytest
 
 from core.analysis.study import Study, write_study
 from core.ladder import catalogue
+from core.ladder.comparisons import variants
+from core.ladder.model import Step
 from core.training.recipe import Recipe
 from lab.studies import results as studies
 from lab.studies.results import EARLIER, alike, clean_answers, outdated, outdated_mark, outdated_words, reading_of
@@ -20,7 +22,7 @@ A2, A3 = catalogue.by_slug("a2-final-7758"), catalogue.by_slug("a3-dilation-5340
 RUNS = tuple(made_up(seed, 0.99, 0.995, 0.994 + seed / 10_000) for seed in range(1, 6))
 
 
-def study(name: str, recipe: Recipe, step: catalogue.Step = A3) -> Study:
+def study(name: str, recipe: Recipe, step: Step = A3) -> Study:
     return Study(name, step.architecture, recipe, "MNIST", 60_000, RUNS)
 
 
@@ -54,7 +56,7 @@ def test_the_average_of_before_the_warm_up_is_told() -> None:
 
 
 def test_a_comparison_is_clean_only_where_nothing_else_differs() -> None:
-    variant = next(each for each in catalogue.variants() if each.name == "a3-patience-2")
+    variant = next(each for each in variants() if each.name == "a3-patience-2")
     new, old = study(A3.slug, A3.recipe), study(A3.slug, by_the_labs_rule(A3.recipe))
     other_new, other_old = study(variant.name, variant.recipe), study(variant.name, by_the_labs_rule(variant.recipe))
     assert alike(other_new, new)

@@ -20,9 +20,14 @@ from core.architecture.spec import Dropout
 from core.architecture.trace import classifier
 from core.errors import CheckpointError
 from core.ladder import catalogue, choices
-from core.ladder.catalogue import EXTRAS, LADDER, LINEAGES, OURS, OWN, RELATIVES, STEPS, CleanComparison, Step, by_slug
+from core.ladder.catalogue import LADDER, LINEAGES, STEPS, by_slug
 from core.ladder.challenge import MAX_PARAMETERS
 from core.ladder.choices import attempts, beside, choice_words, goal_words, log_words, seeds_apart, tried
+from core.ladder.common import COMMON_ERRATA
+from core.ladder.comparisons import CLEAN_COMPARISONS, variants
+from core.ladder.model import CleanComparison, Step
+from core.ladder.ours import OURS, OWN
+from core.ladder.relatives import EXTRAS, RELATIVES
 from core.training.recipe import Recipe
 from core.training.recipe_difference import recipe_differences
 from lab.learn.lessons import LESSONS
@@ -136,7 +141,7 @@ def test_no_step_and_no_lineage_says_by_far_or_hardly() -> None:
 def test_a_lineages_words_have_no_figures_of_runs() -> None:
     lineages = (*LINEAGES, OWN, RELATIVES)
     assert [each.about for each in lineages if FIGURE.search(each.about)] == []
-    told = [erratum for each in lineages for erratum in each.errata] + list(catalogue.COMMON_ERRATA)
+    told = [erratum for each in lineages for erratum in each.errata] + list(COMMON_ERRATA)
     assert [each for each in told if FIGURE.search(f"{each.said} {each.right}")] == []
     assert "Every choice was made" not in OWN.about
 
@@ -153,9 +158,9 @@ def test_the_dilated_fields_wrong_jump_is_told_of_conv5_alone() -> None:
 
 # -------------------------------------------------------------------------------------------- the clean comparisons
 
-COMPARISONS = catalogue.CLEAN_COMPARISONS
+COMPARISONS = CLEAN_COMPARISONS
 SUBJECTS = {step.slug: (step.architecture, step.measured_recipe) for step in LADDER} | {
-    each.name: (each.architecture, each.measured_recipe) for each in catalogue.variants()
+    each.name: (each.architecture, each.measured_recipe) for each in variants()
 }
 NAMES = {  # a change, and the words by which a question names it
     "learning rate": r"\brate\b|\b0\.01\b",

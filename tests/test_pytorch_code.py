@@ -17,7 +17,8 @@ from torch import nn
 from core.architecture.pytorch_code import pytorch_code
 from core.architecture.spec import Architecture, BatchNorm, Conv, Dropout, Flatten, GlobalAvgPool, ReLU
 from core.architecture.trace import trace
-from core.ladder.catalogue import STEPS, Step, by_slug
+from core.ladder.catalogue import STEPS, by_slug
+from core.ladder.model import Step
 from core.training.network import build
 from tests.random_architectures import architectures
 

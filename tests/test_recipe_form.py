@@ -8,6 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.ladder import catalogue
+from core.ladder.model import Step
+from core.ladder.relatives import EXTRAS
 from core.record import Range, range_of
 from core.training.recipe import MOST_STRENGTH, Augmentation, Jitter, Recipe, check_recipe
 from lab.experiment.train.recipe_form import TO_BEGIN_WITH
@@ -39,8 +41,8 @@ def filled(app: AppTest) -> Recipe:
     return recipe  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("step", [*catalogue.LADDER, *catalogue.EXTRAS], ids=lambda step: step.slug)
-def test_a_form_left_alone_is_the_recipe_of_the_write_up(step: catalogue.Step) -> None:
+@pytest.mark.parametrize("step", [*catalogue.LADDER, *EXTRAS], ids=lambda step: step.slug)
+def test_a_form_left_alone_is_the_recipe_of_the_write_up(step: Step) -> None:
     assert filled(drawn(step.recipe)) == step.recipe
 
 

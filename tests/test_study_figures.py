@@ -11,6 +11,7 @@ from core.analysis import evidence
 from core.analysis.evidence import Evidence
 from core.analysis.study import SeedRun, Study, Summary
 from core.ladder import catalogue
+from core.ladder.comparisons import variants
 from core.training.history import EpochRecord
 from lab.studies import results as studies
 from lab.ui import figures
@@ -27,7 +28,7 @@ def made_up(seed: int, *accuracies: float) -> SeedRun:
 
 def made_up_study(name: str, runs: tuple[SeedRun, ...]) -> Study:
     """A study of the step or variant of that name, as it would be trained; of any other name, of C6."""
-    known = {step.slug: step for step in catalogue.LADDER} | {each.name: each for each in catalogue.variants()}
+    known = {step.slug: step for step in catalogue.LADDER} | {each.name: each for each in variants()}
     studied = known.get(name, catalogue.by_slug("c6-steplr-7416"))
     return Study(name, studied.architecture, studied.measured_recipe, "MNIST", 60_000, runs)
 

@@ -24,6 +24,7 @@ from core.data.embedded_digits import embedded_digits
 from core.data.mnist import EMBEDDED, Dataset, Split, load
 from core.errors import DeviceError, TrainingError
 from core.ladder import catalogue
+from core.ladder.ours import OURS
 from core.training.averaging import Average
 from core.training.dropout import Dropout
 from core.training.history import EpochRecord
@@ -279,7 +280,7 @@ def test_after_one_epoch_of_mnist_the_averaged_network_of_d8_is_worth_testing(mn
     assert end.record.test_accuracy > 0.95, "54.57% with a constant decay"
 
 
-@pytest.mark.parametrize("slug", [step.slug for step in catalogue.OURS if step.recipe.ema_decay])
+@pytest.mark.parametrize("slug", [step.slug for step in OURS if step.recipe.ema_decay])
 def test_on_few_images_an_averaged_network_follows_its_training(slug: str) -> None:
     step = catalogue.by_slug(slug)
     recipe = replace(step.recipe, epochs=5)  # 60 iterations; the average of D6 to D8 spans 500 in the end

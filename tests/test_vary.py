@@ -7,7 +7,8 @@ import pytest
 from core.architecture.spec import Architecture, BatchNorm, Conv, Dropout, Flatten, GlobalAvgPool, Linear, ReLU
 from core.architecture.trace import classifier, trace
 from core.architecture.vary import changes, dropout_of, has, vary
-from core.ladder.catalogue import STEPS, Step
+from core.ladder.catalogue import STEPS
+from core.ladder.model import Step
 
 PLAIN = Architecture("plain", (Conv(8, 3), ReLU(), Conv(16, 3), ReLU(), GlobalAvgPool(), Flatten(), Linear(10)))
 

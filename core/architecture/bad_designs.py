@@ -25,7 +25,7 @@ from core.architecture.spec import (
     ReLU,
 )
 from core.architecture.trace import trace
-from core.ladder.catalogue import END, conv_alone, conv_bn_relu, conv_bn_relu_dropout, conv_relu, stack
+from core.ladder.blocks import END, conv_alone, conv_bn_relu, conv_bn_relu_dropout, conv_relu, stack
 from core.ladder.challenge import MAX_PARAMETERS
 
 

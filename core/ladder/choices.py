@@ -16,8 +16,8 @@ from core.analysis.study import SeedRun, summary
 from core.architecture.spec import Architecture, Conv, Linear, LogSoftmax, MaxPool, Op, architecture_from_dict
 from core.checkpoints.files import read_json
 from core.errors import CheckpointError, LabError
-from core.ladder.catalogue import Step
 from core.ladder.challenge import holds
+from core.ladder.model import Step
 from core.record import Json
 from core.training.recipe import Recipe, recipe_from_dict
 from core.training.recipe_difference import recipe_differences

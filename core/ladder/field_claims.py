@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from core.architecture.spec import GlobalAvgPool, Linear
 from core.architecture.trace import Layer, Trace
-from core.ladder.catalogue import FieldClaim
+from core.ladder.model import FieldClaim
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from core.checkpoints.checkpoint import load, normalisation_of, save
 from core.data.mnist import load as load_data
 from core.errors import CheckpointError, LabError, SpecError
 from core.ladder import catalogue
+from core.ladder.comparisons import variants
 from core.record import short
 from core.training.history import EpochRecord
 from core.training.recipe import Recipe
@@ -64,8 +65,8 @@ class Subject:
 def subjects(names: Sequence[str] = ()) -> list[Subject]:
     """All that can be studied, or those of these names. Raises SpecError."""
     steps = [Subject(step.slug, step.slug, step.architecture, step.measured_recipe) for step in catalogue.LADDER]
-    variants = [Subject(each.name, "", each.architecture, each.measured_recipe) for each in catalogue.variants()]
-    known = {subject.name: subject for subject in (*steps, *variants)}
+    varied = [Subject(each.name, "", each.architecture, each.measured_recipe) for each in variants()]
+    known = {subject.name: subject for subject in (*steps, *varied)}
     if unknown := [name for name in names if name not in known]:
         raise SpecError(f"there is nothing to reproduce called {short(unknown[0])}; there are {', '.join(known)}")
     return [known[name] for name in names] if names else list(known.values())

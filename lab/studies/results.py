@@ -16,6 +16,9 @@ from core.data.mnist import IMAGES
 from core.errors import CheckpointError
 from core.ladder import catalogue
 from core.ladder.challenge import LAST, TARGET_ACCURACY, Conditions, conditions
+from core.ladder.comparisons import CLEAN_COMPARISONS, variants
+from core.ladder.model import CleanComparison, Step
+from core.ladder.relatives import EXTRAS
 from core.training.recipe import Recipe
 from core.training.recipe_difference import FieldDifference, recipe_differences
 from core.training.recipe_words import corner_shift
@@ -111,14 +114,14 @@ def recipe_now(name: str) -> Recipe | None:
 @lru_cache(maxsize=1)
 def _recipes() -> dict[str, Recipe]:
     steps = {step.slug: replace(step.recipe, precision=step.measured_precision) for step in catalogue.LADDER}
-    return {**steps, **{variant.name: variant.recipe for variant in catalogue.variants()}}
+    return {**steps, **{variant.name: variant.recipe for variant in variants()}}
 
 
 @lru_cache(maxsize=1)
 def _measured_recipes() -> dict[str, Recipe]:
     """Those that `reproduce` trains: without what has come since, where the studies are to be trained anew later."""
     return {each.slug: each.measured_recipe for each in catalogue.LADDER} | {
-        each.name: each.measured_recipe for each in catalogue.variants()
+        each.name: each.measured_recipe for each in variants()
     }
 
 
@@ -179,7 +182,7 @@ def _stale(study: Study) -> tuple[FieldDifference, ...]:
 class CleanAnswer:
     """What the studies answer to a question in which one thing differs."""
 
-    asked: catalogue.CleanComparison
+    asked: CleanComparison
     before: Study | None
     after: Study | None
     found: Evidence | None  # None until both are measured, and where only one of them has an earlier recipe
@@ -189,7 +192,7 @@ class CleanAnswer:
 
 def clean_answers(found: Mapping[str, Study]) -> list[CleanAnswer]:
     """Every clean comparison, in the catalogue's order, each p adjusted for all of them."""
-    asked = [(each, found.get(each.before), found.get(each.after)) for each in catalogue.CLEAN_COMPARISONS]
+    asked = [(each, found.get(each.before), found.get(each.after)) for each in CLEAN_COMPARISONS]
     told = [
         compared(before, after) if before and after and alike(before, after) else None for _, before, after in asked
     ]
@@ -236,7 +239,7 @@ def held_in_words(measured: Summary) -> str:
     )
 
 
-def challenge_of(step: catalogue.Step, measured: Summary) -> Conditions:
+def challenge_of(step: Step, measured: Summary) -> Conditions:
     """The challenge's three conditions for the runs of a step."""
     return conditions(classifier(step.architecture).parameters, measured.epochs, measured.holding, measured.n)
 
@@ -248,7 +251,7 @@ def met_in_words(met: Conditions) -> str:
     return f"{met.meeting} of {met.n} runs meet the challenge"
 
 
-def judged(step: catalogue.Step, measured: Summary | None) -> str:
+def judged(step: Step, measured: Summary | None) -> str:
     """In words: what our runs say about the step's claim; of a step of our own, how many meet the challenge."""
     if measured is None:
         return "not measured"
@@ -276,8 +279,8 @@ def error_of_images(images: int = IMAGES["test"], accuracy: float = TARGET_ACCUR
 @lru_cache(maxsize=1)
 def titles() -> dict[str, str]:
     """What a study's name stands for: the titles of the variants, and of the steps, as menus show them."""
-    steps = (*catalogue.LADDER, *catalogue.EXTRAS)
+    steps = (*catalogue.LADDER, *EXTRAS)
     return {
         **{step.slug: f"{step.lineage.upper()}{step.order} · {step.title}" for step in steps},
-        **{variant.name: variant.title for variant in catalogue.variants()},
+        **{variant.name: variant.title for variant in variants()},
     }

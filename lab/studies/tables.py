@@ -20,6 +20,8 @@ from core.architecture.trace import classifier
 from core.errors import CheckpointError
 from core.ladder import catalogue
 from core.ladder.choices import attempts, goal_words, log_words
+from core.ladder.model import Step
+from core.ladder.ours import OURS
 from lab.studies.results import (
     clean_answers,
     error_of_images,
@@ -64,7 +66,7 @@ def ladder_table(studies: Mapping[str, Study]) -> str:
     return "\n".join(rows)
 
 
-def _judged(step: catalogue.Step, measured: Summary) -> str:
+def _judged(step: Step, measured: Summary) -> str:
     """The verdict; on a claim with the interval that it follows from, and how sure it is."""
     found = judge_claim(step.claim.best_test_accuracy, measured) if step.claim else None
     if found is None or found.interval is None or found.p is None:
@@ -139,14 +141,14 @@ def earlier_recipes(studies: Mapping[str, Study]) -> str:
 def choices(studies: Mapping[str, Study]) -> str:
     """What was tried for the lab's own ladder, what was chosen otherwise, and whether its targets were reached."""
     goals = []
-    for step in catalogue.OURS:
+    for step in OURS:
         study = studies.get(step.slug)
         if step.goal and study:
             parameters = f"{classifier(step.architecture).parameters:,}"
             goals.append(f"`{step.slug}`, {parameters} parameters: {goal_words(step, study.runs)}")
     return (
         "What was tried for the lab's own ladder, on the 5,000 images held out, is in `checkpoints/choices/log.json`: "
-        f"{log_words(attempts(), catalogue.OURS)}\n\n"
+        f"{log_words(attempts(), OURS)}\n\n"
         f"The targets set for it: {'; '.join(goals) or 'not measured yet'}."
     )
 

@@ -18,6 +18,8 @@ from core.errors import SpecError
 from core.ladder import catalogue
 from core.ladder.challenge import MAX_PARAMETERS, TARGET_ACCURACY
 from core.ladder.field_claims import moves_field
+from core.ladder.model import Erratum, Step
+from core.ladder.relatives import EXTRAS
 from core.training.recipe_words import recipe_words
 from core.words import plural
 from lab.studies.results import (
@@ -48,12 +50,12 @@ FIRST_STEP = "a2"  # what a newcomer meets: the first network within the challen
 KNOBS = ("width", "dropout", "bn")  # their names in the URL
 
 
-def mark(step: catalogue.Step) -> str:
+def mark(step: Step) -> str:
     """A step's short name, lineage and number: A2."""
     return f"{step.lineage.upper()}{step.order}"
 
 
-def label(step: catalogue.Step) -> str:
+def label(step: Step) -> str:
     """A step as menus show it: `A2 · Final model`; a design of one's own is of no lineage."""
     return f"{mark(step)} · {step.title}" if step.lineage else f"Your design · {step.title}"
 
@@ -63,9 +65,9 @@ def ink() -> str:
     return "#E8ECF0" if st.context.theme.type == "dark" else "#1B1F24"  # as in config.toml
 
 
-def step_picker(design: catalogue.Step | None = None) -> catalogue.Step:
+def step_picker(design: Step | None = None) -> Step:
     """Choose a step; the choice is ?step=SLUG in the URL, so that it can be shared. A design stands before them."""
-    steps = {step.slug: step for step in (*([design] if design else []), *catalogue.LADDER, *catalogue.EXTRAS)}
+    steps = {step.slug: step for step in (*([design] if design else []), *catalogue.LADDER, *EXTRAS)}
     slug = design.slug if design else next(slug for slug in steps if slug.startswith(FIRST_STEP))
     if wanted := st.query_params.get("step", ""):
         try:
@@ -85,7 +87,7 @@ def step_picker(design: catalogue.Step | None = None) -> catalogue.Step:
     return steps[slug]
 
 
-def varied(step: catalogue.Step) -> Architecture:
+def varied(step: Step) -> Architecture:
     """The step's architecture as the knobs in the URL change it; a value that is no number counts as not given."""
     norm = st.query_params.get("bn")
     return vary(
@@ -104,7 +106,7 @@ def _number(name: str, default: float | None, least: float, most: float) -> floa
     return min(max(value, least), most) if math.isfinite(value) else default
 
 
-def knobs(step: catalogue.Step) -> None:
+def knobs(step: Step) -> None:
     """Width, dropout and batch norm; what differs from the step is kept in the URL."""
     now = varied(step)
 
@@ -133,7 +135,7 @@ def knobs(step: catalogue.Step) -> None:
     what_changed(step)
 
 
-def what_changed(step: catalogue.Step) -> None:
+def what_changed(step: Step) -> None:
     """What the knobs in the URL have made of the step, and the way back; nothing where they left it as it was."""
     if told := changes(step.architecture, varied(step)):
         st.caption("Changed: " + "; ".join(told) + ".")
@@ -146,7 +148,7 @@ def clear_knobs() -> None:
         st.query_params.pop(name, None)
 
 
-def link_parameters(step: catalogue.Step) -> dict[str, str]:
+def link_parameters(step: Step) -> dict[str, str]:
     """The URL parameters that carry this step and its knobs to another page."""
     return {"step": step.slug, **{name: st.query_params[name] for name in KNOBS if name in st.query_params}}
 
@@ -214,7 +216,7 @@ def millions(macs: int) -> str:
     return f"{macs / 1e6:.2f} M" if macs < 1e8 else f"{macs / 1e6:,.0f} M"
 
 
-def ladder_points(steps: Sequence[catalogue.Step], measured: dict[str, Summary]) -> list[figures.LadderPoint]:
+def ladder_points(steps: Sequence[Step], measured: dict[str, Summary]) -> list[figures.LadderPoint]:
     """The steps as the picture of the ladder wants them."""
     return [
         figures.LadderPoint(
@@ -231,7 +233,7 @@ def ladder_points(steps: Sequence[catalogue.Step], measured: dict[str, Summary])
     ]
 
 
-def ladder_rows(steps: list[catalogue.Step], measured: dict[str, Summary]) -> None:
+def ladder_rows(steps: list[Step], measured: dict[str, Summary]) -> None:
     """A row for each step: its name opens it, then what it costs, what was claimed and measured, and what changed."""
     widths = [2.9, 1.0, 0.5, 0.85, 1.7, 1.0, 2.0, 2.8]
     titles = (
@@ -374,7 +376,7 @@ def _inside(layer: Layer, size: int) -> str:
     return f"{pixels_inside(layer.field, units // 2, size)} of {layer.field.size}"
 
 
-def field_view(walked: Trace, step: catalogue.Step) -> None:
+def field_view(walked: Trace, step: Step) -> None:
     """The field of a chosen layer drawn on a real digit, its arithmetic, and the table of all layers."""
     layers = {layer.name: layer for layer in walked.layers if moves_field(layer)}
     names = list(layers)
@@ -422,7 +424,7 @@ def field_arithmetic(layer: Layer) -> str:
     )
 
 
-def step_headline(step: catalogue.Step, walked: Trace, measured: Summary | None) -> None:
+def step_headline(step: Step, walked: Trace, measured: Summary | None) -> None:
     """The headline of a step as it stands: its mean with deviation, seeds and claim; without runs, its claim."""
     claim = step.claim.best_test_accuracy if step.claim else None
     if measured is None:
@@ -433,7 +435,7 @@ def step_headline(step: catalogue.Step, walked: Trace, measured: Summary | None)
     headline(walked, measured.mean, n if claim is None else f"{n} · claimed {claim:.2%}")
 
 
-def story(step: catalogue.Step, runs: Sequence[SeedRun]) -> None:
+def story(step: Step, runs: Sequence[SeedRun]) -> None:
     """The figure here, its band beside the write-up's curve, result and analysis, the clean comparisons, the errata."""
     claim, measured = step.claim, summarised(runs)
     study = study_of(step.slug)
@@ -468,7 +470,7 @@ def story(step: catalogue.Step, runs: Sequence[SeedRun]) -> None:
     errata_table("What the write-up got wrong", (*step.errata, *catalogue.lineage_of(step).errata))
 
 
-def measured_sentence(step: catalogue.Step, measured: Summary) -> str:
+def measured_sentence(step: Step, measured: Summary) -> str:
     """Mean, deviation and n, how many runs held the target, the best figure, and the verdict, in words."""
     one = measured.n == 1
     mean = in_words(measured).split(" (")[0]
@@ -481,7 +483,7 @@ def measured_sentence(step: catalogue.Step, measured: Summary) -> str:
     )
 
 
-def verdict_sentence(step: catalogue.Step, measured: Summary) -> str:
+def verdict_sentence(step: Step, measured: Summary) -> str:
     """What the runs say about the step's claim, and how sure that is; of a step of our own, of the challenge."""
     if step.claim is None:
         return f"**{met_in_words(challenge_of(step, measured)).capitalize()}.**"
@@ -505,7 +507,7 @@ def provenance(runs: Sequence[SeedRun], precision: str = "fp32") -> str:
     return f"Seed{'' if len(runs) == 1 else 's'} {seeds} · trained on {devices}{computed} · torch {versions}"
 
 
-def comparison_table(step: catalogue.Step) -> None:
+def comparison_table(step: Step) -> None:
     """The step's clean comparisons, one thing changed in each; nothing for a step that has none."""
     answers = [each for each in clean_answers(studies()) if each.asked.step == step.slug]
     rows = [_comparison_row(each) for each in answers]
@@ -546,7 +548,7 @@ def _side(name: str, study: Study | None) -> str:
     return f"{titles().get(name, name)}: {in_words(measured) if measured else 'not measured yet'}{outdated_mark(study)}"
 
 
-def errata_table(title: str, errata: tuple[catalogue.Erratum, ...]) -> None:
+def errata_table(title: str, errata: tuple[Erratum, ...]) -> None:
     """What was said beside what is right; nothing where there is nothing."""
     if errata:
         st.markdown(f"**{title}**")

@@ -4,6 +4,8 @@ import streamlit as st
 
 from core.ladder import catalogue
 from core.ladder.challenge import LAST, TARGET_ACCURACY
+from core.ladder.common import COMMON_ERRATA
+from core.ladder.ours import OWN
 from lab.studies.results import error_of_images, measured_studies
 from lab.ui import figures, frame
 from lab.ui.unreadable import list_studies
@@ -38,11 +40,11 @@ st.caption(
     f"A run **held** {TARGET_ACCURACY:.1%} when all of its last {LAST} epochs reached it. A claim is consistent with "
     f"our runs when one more of them could have its best epoch there. {error_of_images()}"
 )
-for lineage in (*catalogue.LINEAGES, catalogue.OWN):
+for lineage in (*catalogue.LINEAGES, OWN):
     st.subheader(lineage.title, anchor=False)
     st.caption(lineage.about)
     ladder_rows([step for step in catalogue.LADDER if step.lineage == lineage.key], measured)
 
 list_studies()
-errata_table("What holds for all of them", catalogue.COMMON_ERRATA)
+errata_table("What holds for all of them", COMMON_ERRATA)
 st.page_link("pages/learn/step.py", label="Look at a step", icon=":material/arrow_forward:")

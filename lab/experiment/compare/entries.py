@@ -13,6 +13,7 @@ from core.architecture.spec import Architecture, architecture_from_json
 from core.architecture.trace import trace
 from core.errors import RunError
 from core.ladder import catalogue
+from core.ladder.relatives import EXTRAS
 from core.record import short
 from core.training.recipe import Recipe, recipe_from_json
 from lab.runs.store import Run, RunStore
@@ -137,7 +138,7 @@ def of_studies() -> list[Entry]:
     """The shipped studies, and the shipped checkpoints of the steps that have none, in the order of the ladder."""
     names = dict.fromkeys([*studies(), *(shelved.card.slug for shelved in shipped() if shelved.card.slug)])
     found = [entry for name in names if (entry := _of_shipped(name)) is not None]
-    order = {step.slug: place for place, step in enumerate((*catalogue.LADDER, *catalogue.EXTRAS))}
+    order = {step.slug: place for place, step in enumerate((*catalogue.LADDER, *EXTRAS))}
     return sorted(found, key=lambda entry: (order.get(entry.key, len(order)), entry.key))
 
 

@@ -14,6 +14,7 @@ from core.analysis.study import Summary
 from core.architecture.trace import classifier
 from core.errors import LabError, RunError
 from core.ladder import catalogue
+from core.ladder.comparisons import CLEAN_COMPARISONS
 from core.words import plural
 from lab.experiment.compare import figures as compare_figures
 from lab.experiment.compare.entries import MOST, Entry, find, key_of, keys_in, menu
@@ -114,7 +115,7 @@ def stop_with_invitation() -> NoReturn:
     ready = studies()
     offers = [
         (each.question, [each.before, each.after])
-        for each in catalogue.CLEAN_COMPARISONS
+        for each in CLEAN_COMPARISONS
         if each.before in ready and each.after in ready
     ]
     ladder = [step.slug for step in catalogue.LADDER if step.slug in ready]

@@ -12,6 +12,9 @@ from core.architecture.link import from_code
 from core.architecture.spec import Architecture
 from core.errors import LabError, SpecError
 from core.ladder import catalogue
+from core.ladder.model import Step
+from core.ladder.ours import OWN
+from core.ladder.relatives import EXTRAS
 from core.record import short
 from core.training.recipe import Recipe
 from lab.classroom.designs import saved_design, saved_names
@@ -36,7 +39,7 @@ class Start:
 
 @lru_cache(maxsize=1)
 def _fixed() -> dict[str, Start]:
-    steps = [Start(step.slug, label(step), step.architecture) for step in (*catalogue.LADDER, *catalogue.EXTRAS)]
+    steps = [Start(step.slug, label(step), step.architecture) for step in (*catalogue.LADDER, *EXTRAS)]
     empty = Start(EMPTY, "An empty network", Architecture("My network", ()))
     bad = [
         Start(each.slug, f"{each.architecture.name}: find out why", each.architecture, each.title, each.wrong)
@@ -71,7 +74,7 @@ def start_in_url() -> Start:
     return next(start for key, start in _fixed().items() if key.startswith(FIRST_STEP))
 
 
-def design_to_train() -> catalogue.Step | None:
+def design_to_train() -> Step | None:
     """The design in the URL as a step to train, with the recipe of the step it started from; None without one."""
     code = st.query_params.get(DESIGN, "")
     if not code:
@@ -81,7 +84,7 @@ def design_to_train() -> catalogue.Step | None:
     except SpecError as error:
         show_error(error)
         return None
-    return catalogue.Step(
+    return Step(
         slug="", lineage="", order=0, title=architecture.name, architecture=architecture, recipe=_recipe(), claim=None,
         source="",
     )  # fmt: skip
@@ -92,4 +95,4 @@ def _recipe() -> Recipe:
     try:
         return catalogue.by_slug(st.query_params.get(FROM, "")).recipe
     except SpecError:
-        return next(step.recipe for step in catalogue.LADDER if step.lineage == catalogue.OWN.key)
+        return next(step.recipe for step in catalogue.LADDER if step.lineage == OWN.key)

@@ -14,6 +14,7 @@ from core.architecture.link import to_code
 from core.architecture.spec import Architecture
 from core.errors import LabError
 from core.ladder import catalogue
+from core.ladder.evolution import FINDER_AT_ITS_START
 from core.training.range_test import BEGINS_TOO_HIGH, ENDS_TOO_LOW, SKIP_FIRST, Suggestion, rate_of, recommended
 from core.training.recipe import RangeTest, Recipe, Schedule
 from core.words import rate_words
@@ -269,7 +270,7 @@ SAID = {
 def their_mistake() -> None:
     """What A2's and A3's write-ups did with their finder, with its arithmetic, and the way to repeat it."""
     with st.expander("A suggestion to doubt: the write-ups' own", icon=":material/report:"):
-        st.markdown(f"“{catalogue.FINDER_AT_ITS_START.said}” {catalogue.FINDER_AT_ITS_START.right}")
+        st.markdown(f"“{FINDER_AT_ITS_START.said}” {FINDER_AT_ITS_START.right}")
         for slug, (iterations, index) in THEIR_PICKS.items():
             step = catalogue.by_slug(slug)
             found = rate_of(replace(THEIRS, iterations=iterations), index)

@@ -9,7 +9,7 @@ import streamlit as st
 from core.architecture.spec import architecture_to_json
 from core.architecture.trace import classifier
 from core.errors import LabError
-from core.ladder.catalogue import Step
+from core.ladder.model import Step
 from core.training.recipe import Recipe, check_recipe
 from core.words import plural
 from lab.runs.bounds import Bound, bounds_of

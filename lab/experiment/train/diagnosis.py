@@ -15,6 +15,7 @@ from core.checkpoints.card import read_card
 from core.data.mnist import EMBEDDED, EMBEDDED_TEST, EMBEDDED_TRAIN, IMAGES
 from core.errors import LabError
 from core.ladder import catalogue
+from core.ladder.model import Step
 from core.training.history import PLAIN_SAMPLE, EpochRecord
 from lab.runs.parsed import architecture_of, recipe_of
 from lab.runs.store import BatchRow, Run
@@ -49,7 +50,7 @@ PAGES: dict[Page, tuple[str, str]] = {
 class Reference:
     """What a run is held against: the step before its own, or, of a changed network, the step it was made from."""
 
-    step: catalogue.Step
+    step: Step
     accuracies: tuple[float, ...]  # test, after the last epoch; of a study, a seed each
     epochs: int
     from_claim: bool  # no measured run: the write-up's best epoch stands in

@@ -14,6 +14,7 @@ from core.architecture.link import to_code
 from core.architecture.trace import classifier
 from core.errors import LabError
 from core.ladder import catalogue
+from core.ladder.model import Step
 from core.spreadsheet import EPOCH_COLUMNS, csv_text, epoch_cells
 from core.training.history import EpochRecord
 from core.training.recipe import RangeTest, Recipe
@@ -65,7 +66,7 @@ def adopt_step(run_id: str) -> None:
             st.query_params.design = to_code(architecture_of(run.architecture))
 
 
-def form_of(run_id: str, step: catalogue.Step) -> tuple[Recipe, str]:
+def form_of(run_id: str, step: Step) -> tuple[Recipe, str]:
     """What the form begins with, and its key: the opened run's recipe where it is one of this step's, else the step's.
 
     So a run that is opened can be changed in one thing and started again; the edits made before stay with the step. A

@@ -19,6 +19,7 @@ from core.data.mnist import Pixels, best_present
 from core.errors import SpecError
 from core.ladder import catalogue
 from core.ladder.field_claims import claimed_rows, moves_field, not_carried, width_arithmetic
+from core.ladder.model import FieldClaim, Step
 from lab.learn.field import figures as field_figures
 from lab.learn.field.explorer import Place, Stage, field_explorer
 from lab.runs.affordable import affordable, field_images
@@ -45,7 +46,7 @@ class Viewed:
     """The network that the page is about."""
 
     walked: Trace
-    step: catalogue.Step | None  # None for a design of one's own
+    step: Step | None  # None for a design of one's own
     stages: tuple[Stage, ...]
     layers: tuple[Layer, ...]  # those of the stages after the first, which is the image itself
 
@@ -77,7 +78,7 @@ def _drop_design() -> None:
         st.query_params.pop(name, None)
 
 
-def viewed(architecture: Architecture, step: catalogue.Step | None) -> Viewed:
+def viewed(architecture: Architecture, step: Step | None) -> Viewed:
     """The network with what the explorer needs of it. Raises SpecError."""
     walked = trace(architecture)
     layers = tuple(layer for layer in walked.layers if moves_field(layer))
@@ -423,7 +424,7 @@ def wrong_tables(network: Viewed) -> None:
     )  # fmt: skip
 
 
-def _claimed_words(claim: catalogue.FieldClaim | None) -> str:
+def _claimed_words(claim: FieldClaim | None) -> str:
     """What the write-up says where it is wrong; a dash where it says nothing wrong."""
     if claim is None:
         return "—"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.architecture.spec import Conv
-from core.ladder.catalogue import FieldClaim
+from core.ladder.model import FieldClaim
 from lab.learn.lessons.facts import GROWTH, layer, stated, step, walked
 from lab.learn.lessons.scene import Check, ClaimedFields, Curves, Field, Lesson, Scene, Slip, Way
 

@@ -12,7 +12,7 @@ from core.architecture.trace import Layer, Trace, classifier
 from core.data import mnist
 from core.errors import SpecError
 from core.ladder import catalogue
-from core.ladder.catalogue import Step
+from core.ladder.model import Step
 from lab.studies.results import in_words, study_of, summarised, titles
 
 IMAGES = mnist.IMAGES["test"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.ladder import catalogue
 from core.ladder.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
+from core.ladder.ours import OURS
 from lab.learn.lessons.claims import HOW_FAR_APART, comparison, concluded, evident, in_words
 from lab.learn.lessons.facts import (
     MEASURED_APART,
@@ -64,7 +65,7 @@ def _rank_of_c3() -> str:
 
 def _own_steps_that_meet() -> str:
     """Which steps of the lab's own lineage meet the challenge in most of their runs, with k of n."""
-    found = [(each, figures) for each in catalogue.OURS if (figures := measured(each.slug)) is not None]
+    found = [(each, figures) for each in OURS if (figures := measured(each.slug)) is not None]
     shown = [
         f"{mark(each.slug)} ({met.meeting} of {met.n})"
         for each, figures in found

@@ -1,0 +1,62 @@
+"""Ops that the networks repeat, as tuples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from core.architecture.spec import AvgPool, BatchNorm, Conv, Dropout, Flatten, LogSoftmax, MaxPool, Op, ReLU
+
+Block = Callable[..., tuple[Op, ...]]  # called with the channels, and with the kernel size where it is not 3
+
+END: tuple[Op, ...] = (Flatten(), LogSoftmax())
+
+
+def conv_alone(channels: int, kernel_size: int = 3) -> tuple[Op, ...]:
+    """A convolution with no activation after it."""
+    return (Conv(channels, kernel_size, bias=False),)
+
+
+def conv_relu(channels: int, kernel_size: int = 3, *, padding: int = 0, bias: bool = False) -> tuple[Op, ...]:
+    """Convolution and ReLU, nothing to steady or regularise them."""
+    return (Conv(channels, kernel_size, padding=padding, bias=bias), ReLU())
+
+
+def conv_bn_relu(channels: int, kernel_size: int = 3) -> tuple[Op, ...]:
+    """The order of Ioffe & Szegedy 2015, arXiv:1502.03167: batch norm before the ReLU."""
+    return (Conv(channels, kernel_size, bias=False), BatchNorm(), ReLU())
+
+
+def conv_bn_relu_dilated(channels: int) -> tuple[Op, ...]:
+    """A 3 x 3 window spread over 5 x 5; padding of 1 takes two rows and columns off the map."""
+    return (Conv(channels, 3, padding=1, dilation=2, bias=False), BatchNorm(), ReLU())
+
+
+def conv_bn_dropout_relu(channels: int, kernel_size: int = 3, *, dropout: float) -> tuple[Op, ...]:
+    """Dropout before the ReLU, which gives the same values as dropout after it: zero stays zero."""
+    return (Conv(channels, kernel_size, bias=False), BatchNorm(), Dropout(dropout), ReLU())
+
+
+def conv_bn_relu_dropout(
+    channels: int, kernel_size: int = 3, *, dropout: float, padding: int = 0, dilation: int = 1, bias: bool = False
+) -> tuple[Op, ...]:
+    """The commonest order, dropout last."""
+    conv = Conv(channels, kernel_size, padding=padding, dilation=dilation, bias=bias)
+    return (conv, BatchNorm(), ReLU(), Dropout(dropout))
+
+
+def conv_relu_bn_dropout(channels: int, kernel_size: int = 3, *, dropout: float) -> tuple[Op, ...]:
+    """Batch norm after the ReLU: what the next convolution sees is centred, and no longer all positive."""
+    return (Conv(channels, kernel_size, bias=False), ReLU(), BatchNorm(), Dropout(dropout))
+
+
+def stack(block: Block, *widths: int) -> tuple[Op, ...]:
+    """One block after another, a width for each."""
+    return tuple(op for channels in widths for op in block(channels))
+
+
+def average_at_the_end(third: int, fifth: int, dropout: float) -> tuple[Op, ...]:
+    """The later course's network: the average pool's ten channels are the classes, with no layer behind it."""
+    dropped = partial(conv_bn_relu_dropout, dropout=dropout)
+    ends = (*conv_bn_relu(fifth), *dropped(10), *conv_bn_relu(10), AvgPool(5), *END)
+    return (*stack(conv_bn_relu, 15, 10), *dropped(third), MaxPool(2), *conv_bn_relu(20, 1), *ends)

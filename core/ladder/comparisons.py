@@ -1,0 +1,111 @@
+"""Steps with one thing changed, and the pairs that are worth comparing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from core.architecture.spec import Architecture
+from core.ladder.blocks import conv_relu
+from core.ladder.catalogue import by_slug
+from core.ladder.evolution import EVOLUTION_IMPATIENT, EVOLUTION_PLATEAU
+from core.ladder.model import CleanComparison, Variant
+from core.ladder.ours import three_and_three
+from core.ladder.six_models import six_models_skeleton
+from core.training.recipe import ReduceLROnPlateau
+
+
+def _varied(of: str, name: str, title: str, **recipe: object) -> Variant:
+    """The step with another recipe."""
+    step = by_slug(of)
+    changed = replace(step.recipe, **recipe)  # type: ignore[arg-type]
+    return Variant(
+        name=name, of=of, title=title, architecture=step.architecture, recipe=changed,
+        measured_with_warm_up=step.measured_with_warm_up,
+    )  # fmt: skip
+
+
+def variants() -> tuple[Variant, ...]:
+    """What the clean comparisons need besides the steps."""
+    patient = EVOLUTION_PLATEAU.schedule
+    impatient = EVOLUTION_IMPATIENT.schedule
+    assert isinstance(impatient, ReduceLROnPlateau)
+    c3 = by_slug("c3-batchnorm-7448")
+    return (
+        _varied("a3-dilation-5340", "a3-patience-2", "A3 with a patience of 2", schedule=patient),
+        _varied(
+            "a3-dilation-5340", "a3-held-out-test", "A3, 5,000 held out, rate by the test loss", validation_size=5000
+        ),
+        _varied(
+            "a3-dilation-5340",
+            "a3-held-out-validation",
+            "A3, 5,000 held out, rate by their loss",
+            validation_size=5000,
+            schedule=replace(impatient, monitor="validation"),
+        ),
+        _varied("b4-rotation-7852", "b4-batch-128", "B4 with batches of 128", batch_size=128),
+        Variant(
+            name="c3-without-batchnorm",
+            of="c3-batchnorm-7448",
+            title="C3 without batch norm",
+            architecture=Architecture("C3 without batch norm", six_models_skeleton(conv_relu)),
+            recipe=c3.recipe,
+        ),
+        Variant(
+            name="half-3962-by-sgd",
+            of="d3-averaged-7448",
+            title="Six convolutions, none dilated, by SGD",
+            architecture=Architecture("D4 half", three_and_three(8, 10)),
+            recipe=by_slug("d3-averaged-7448").recipe,
+            measured_with_warm_up=False,
+        ),
+        _varied("d7-half-3730", "half-3730-short", "D7 with the shorter average", ema_decay=0.99),
+        _varied("d8-third-2495", "third-2495-short", "D8 with the shorter average", ema_decay=0.99),
+        _varied(
+            "c5-rotation-7448", "c5-steplr", "C5 with C6's schedule", schedule=by_slug("c6-steplr-7416").recipe.schedule
+        ),
+    )
+
+
+CLEAN_COMPARISONS: tuple[CleanComparison, ...] = (
+    CleanComparison("a3-dilation-5340", "Is a patience of 1 better than 2?", "a3-patience-2", "a3-dilation-5340"),
+    CleanComparison(
+        "a3-dilation-5340",
+        "Does a rate that falls by the test loss flatter the test figure?",
+        "a3-held-out-validation",
+        "a3-held-out-test",
+    ),
+    CleanComparison("b4-rotation-7852", "Are batches of 64 better than of 128?", "b4-batch-128", "b4-rotation-7852"),
+    CleanComparison("c3-batchnorm-7448", "What does ReLU alone give?", "c2-skeleton-7272", "c3-without-batchnorm"),
+    CleanComparison(
+        "c3-batchnorm-7448", "What does batch norm give, with ReLU there?", "c3-without-batchnorm", "c3-batchnorm-7448"
+    ),
+    CleanComparison("c4-dropout-7448", "What does dropout of 0.1 give?", "c3-batchnorm-7448", "c4-dropout-7448"),
+    CleanComparison("c5-rotation-7448", "What does rotation give?", "c4-dropout-7448", "c5-rotation-7448"),
+    CleanComparison("c6-steplr-7416", "What does the schedule alone give?", "c5-rotation-7448", "c5-steplr"),
+    CleanComparison("c6-steplr-7416", "What does the rest of C6 give?", "c5-steplr", "c6-steplr-7416"),
+    CleanComparison(
+        "d1-falling-7448",
+        "What do a higher rate, its fall to zero and Nesterov's momentum give together?",
+        "c3-batchnorm-7448",
+        "d1-falling-7448",
+    ),
+    CleanComparison(
+        "d2-augmented-7448", "What does a little augmentation give?", "d1-falling-7448", "d2-augmented-7448"
+    ),
+    CleanComparison("d3-averaged-7448", "What do averaged weights give?", "d2-augmented-7448", "d3-averaged-7448"),
+    CleanComparison(
+        "d4-adam-7448", "Is Adam with a rate of 0.01 better than SGD with 0.1?", "d3-averaged-7448", "d4-adam-7448"
+    ),
+    CleanComparison("d5-dilated-7784", "Is the deeper, dilated network better?", "d4-adam-7448", "d5-dilated-7784"),
+    CleanComparison("d6-steadier-7784", "What does a longer average give?", "d5-dilated-7784", "d6-steadier-7784"),
+    CleanComparison("d7-half-3730", "What does half of the parameters cost?", "d7-half-3730", "d6-steadier-7784"),
+    CleanComparison("d7-half-3730", "What does the longer average give here?", "half-3730-short", "d7-half-3730"),
+    CleanComparison(
+        "d7-half-3730",
+        "Before Adam and dilation, what did another network of half the size cost?",
+        "half-3962-by-sgd",
+        "d3-averaged-7448",
+    ),
+    CleanComparison("d8-third-2495", "And a third fewer again, with one layer less?", "d8-third-2495", "d7-half-3730"),
+    CleanComparison("d8-third-2495", "What does the longer average give here?", "third-2495-short", "d8-third-2495"),
+)
