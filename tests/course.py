@@ -23,7 +23,8 @@ from plotly.subplots import make_subplots
 
 from core.analysis.study import read_study
 from lab.runs.fair_queue import Waiting, next_of
-from lab.ui.figures import CLAIM, TEST, TRAIN, laid_out
+from lab.ui.colours import CLAIM, TEST, TRAIN
+from lab.ui.figures import laid_out
 from tests.app_server import ROOT, browsing
 from tests.measure import browser
 

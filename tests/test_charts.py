@@ -30,7 +30,7 @@ from lab.runs.store import BatchRow
 from lab.studies import results as studies
 from lab.studies.ranking import Standing, front
 from lab.studies.ranking import ladder as ladder_standings
-from lab.ui import figures
+from lab.ui import curves, figures, ladder_figure
 from lab.ui.axes import CLOSE, USUAL, WHOLE, accuracy_at, decades, spelt
 from lab.ui.labels import Box, shared
 from lab.ui.widgets import ladder_points
@@ -162,8 +162,8 @@ def test_a_runs_charts_show_every_value_whatever_it_is(data: st.DataObject) -> N
     planned = len(epochs) + data.draw(st.integers(0, 20))
     batches = data.draw(rows_of_batches(planned))
     claimed = data.draw(st.lists(accuracies, max_size=20))
-    accuracy = read(figures.accuracy_curves(epochs, planned, 0.994, claimed, batches=batches, per_epoch=PER_EPOCH))
-    loss = read(figures.loss_curves(epochs, batches, planned, PER_EPOCH))
+    accuracy = read(curves.accuracy_curves(epochs, planned, 0.994, claimed, batches=batches, per_epoch=PER_EPOCH))
+    loss = read(curves.loss_curves(epochs, batches, planned, PER_EPOCH))
     for figure in (accuracy, loss):
         assert_all_within(figure)
     assert_ticks_tell_their_places(accuracy.layout.yaxis, accuracy_at)
@@ -191,8 +191,8 @@ def test_no_range_moves_while_a_run_goes_on(planned: int) -> None:
     found = set()
     for done in range(planned * PER_EPOCH + 1):
         ended = records[: done // PER_EPOCH]
-        loss = figures.loss_curves(ended, batches[:done], planned, PER_EPOCH)
-        accuracy = figures.accuracy_curves(ended, planned, 0.994, batches=batches[:done], per_epoch=PER_EPOCH)
+        loss = curves.loss_curves(ended, batches[:done], planned, PER_EPOCH)
+        accuracy = curves.accuracy_curves(ended, planned, 0.994, batches=batches[:done], per_epoch=PER_EPOCH)
         found.add(
             json.dumps([figure["layout"][axis]["range"] for figure in (loss, accuracy) for axis in ("xaxis", "yaxis")])
         )
@@ -203,7 +203,7 @@ def test_no_range_moves_while_a_run_goes_on(planned: int) -> None:
 
 def test_the_first_epoch_shows_the_running_training_accuracy() -> None:
     batches = [BatchRow(n, 0, 1.0, accuracy, 0.1, 1e3) for n, accuracy in enumerate((0.1, 0.3, 0.8))]
-    (line,) = read(figures.accuracy_curves([], 3, 0.994, batches=batches, per_epoch=PER_EPOCH)).data
+    (line,) = read(curves.accuracy_curves([], 3, 0.994, batches=batches, per_epoch=PER_EPOCH)).data
     assert list(line.customdata) == pytest.approx([10, 20, 40]), "the mean of the epoch so far"
     assert list(line.y) == pytest.approx([accuracy_at(each) for each in (10, 20, 40)], abs=1e-3)
     assert list(line.x) == [0.25, 0.5, 0.75]
@@ -213,13 +213,13 @@ def test_the_first_epoch_shows_the_running_training_accuracy() -> None:
 def test_each_epochs_running_accuracy_begins_anew() -> None:
     records, _ = usual(1)
     batches = [BatchRow(n, n // 2, 1.0, accuracy, 0.1, 1e3) for n, accuracy in enumerate((0.2, 0.4, 0.9, 0.7))]
-    line, *_ = read(figures.accuracy_curves(records, 3, 0.994, batches=batches, per_epoch=2)).data
+    line, *_ = read(curves.accuracy_curves(records, 3, 0.994, batches=batches, per_epoch=2)).data
     assert [each if each is None else pytest.approx(each) for each in line.customdata] == [20, 30, None, 90, 80]
 
 
 def test_one_click_zooms_from_98_to_100_and_another_goes_back() -> None:
     records, _ = usual(3)
-    figure = read(figures.accuracy_curves(records, 3, 0.994))
+    figure = read(curves.accuracy_curves(records, 3, 0.994))
     whole, close = figure.layout.updatemenus[0].buttons
     assert (whole.label, close.label) == ("All", "98–100%")
     assert list(whole.args[0]["yaxis.range"]) == list(figure.layout.yaxis.range)
@@ -254,7 +254,7 @@ def test_the_comparisons_charts_show_every_value(data: st.DataObject) -> None:
 @given(st.lists(histories(least=3, most=3), min_size=1, max_size=5), st.lists(accuracies, max_size=20))
 def test_a_steps_result_shows_every_value(runs: list[list[EpochRecord]], claimed: list[float]) -> None:
     study = [SeedRun(seed, tuple(history), "cpu", "2", "") for seed, history in enumerate(runs)]
-    figure = read(figures.study_curves(study, claimed))
+    figure = read(curves.study_curves(study, claimed))
     assert_all_within(figure)
     assert_ticks_tell_their_places(figure.layout.yaxis, accuracy_at)
 
@@ -263,7 +263,7 @@ def test_a_steps_result_shows_every_value(runs: list[list[EpochRecord]], claimed
 def test_a_short_study_is_seen_too(epochs: int) -> None:
     records, _ = usual(epochs)
     study = [SeedRun(seed, tuple(records), "cpu", "2", "") for seed in (1, 2)]
-    mean = next(trace for trace in figures.study_curves(study).data if trace.name == "mean of 2 seeds")
+    mean = next(trace for trace in curves.study_curves(study).data if trace.name == "mean of 2 seeds")
     assert "markers" in mean.mode, "a line of one point is nothing"
     line = compare_figures.line("A", "x", LOOK, [records, records], QUANTITIES["test accuracy"])
     for trace in compare_figures.curves([line], QUANTITIES["test accuracy"], 0.0, epochs).data:
@@ -329,7 +329,7 @@ def test_every_mark_of_the_ladder_has_its_true_place(measured: dict[str, Summary
     points = {point.slug: point for point in ladder_points(steps, measured)}
     if not any(point.claimed or point.measured for point in points.values()):
         return
-    figure = figures.ladder(list(points.values()), ink="#000")
+    figure = ladder_figure.ladder(list(points.values()), ink="#000")
     assert_all_within(figure)
     assert_ticks_tell_their_places(figure.layout.yaxis, accuracy_at)
     seen: dict[str, set[str]] = {"claimed": set(), "ours": set()}
@@ -366,8 +366,8 @@ def name_boxes(figure: go.Figure, width: float, height: float, names: set[str]) 
 @pytest.mark.parametrize("measured", [{}, studies.measured_studies()], ids=["as claimed", "as measured"])
 def test_no_name_on_the_ladder_covers_another(measured: dict[str, Summary], height: int) -> None:
     points = [each for each in ladder_points(catalogue.LADDER, measured) if each.claimed or each.measured]
-    figure = figures.ladder(points, "#000", height)
-    for width, rest in figures.LADDER_SCREENS:
+    figure = ladder_figure.ladder(points, "#000", height)
+    for width, rest in ladder_figure.LADDER_SCREENS:
         boxes = name_boxes(figure, width, height - rest, {each.label for each in points})
         assert len(boxes) == len(points)
         assert not any(shared(one, other) for one, other in itertools.combinations(boxes.values(), 2))

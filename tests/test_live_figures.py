@@ -13,7 +13,7 @@ from core.training.history import EpochRecord, RateChange
 from core.training.recipe import OneCycle, Recipe, ReduceLROnPlateau, rate_at
 from lab.experiment.train.run_controls import with_changes
 from lab.runs.store import BatchRow, Run, RunStore, lab_home
-from lab.ui import figures
+from lab.ui import curves, figures
 from lab.ui.axes import accuracy_at
 from tests.made_runs import made_run
 
@@ -38,7 +38,7 @@ def checked(figure: figures.Plain) -> go.Figure:
 
 
 def test_the_loss_shows_each_batch_where_it_was_and_each_epoch(epochs: list[EpochRecord]) -> None:
-    figure = checked(figures.loss_curves(epochs, BATCHES, planned=6, per_epoch=10))
+    figure = checked(curves.loss_curves(epochs, BATCHES, planned=6, per_epoch=10))
     assert list(figure.layout.yaxis.ticktext) == ["0.001", "0.01", "0.1", "1", "10"]
     each, *lines = figure.data
     assert [round(10 * x) for x in each.x] == [row.iteration + 1 for row in BATCHES]
@@ -48,7 +48,7 @@ def test_the_loss_shows_each_batch_where_it_was_and_each_epoch(epochs: list[Epoc
 
 
 def test_the_accuracy_shows_the_target_and_where_it_was_reached_and_held(epochs: list[EpochRecord]) -> None:
-    figure = checked(figures.accuracy_curves(epochs, planned=6, target=0.994, claimed=(0.98, 0.991)))
+    figure = checked(curves.accuracy_curves(epochs, planned=6, target=0.994, claimed=(0.98, 0.991)))
     test = next(line for line in figure.data if line.name == "test")
     assert list(test.customdata) == [100 * record.test_accuracy for record in epochs]
     assert list(test.y) == [accuracy_at(100 * record.test_accuracy) for record in epochs]
@@ -59,12 +59,12 @@ def test_the_accuracy_shows_the_target_and_where_it_was_reached_and_held(epochs:
 
 
 def test_a_run_that_waits_has_empty_curves(epochs: list[EpochRecord]) -> None:
-    for figure in (figures.loss_curves([], [], 6, 10), figures.accuracy_curves([], 6, 0.994)):
+    for figure in (curves.loss_curves([], [], 6, 10), curves.accuracy_curves([], 6, 0.994)):
         assert not checked(figure).data
 
 
 def test_a_change_of_the_rate_is_a_line_where_it_came_into_force(run: Run, epochs: list[EpochRecord]) -> None:
-    plain = figures.accuracy_curves(epochs, 6, 0.994)
+    plain = curves.accuracy_curves(epochs, 6, 0.994)
     changed = replace(run, rate_changes=(RateChange(15, 0.5), RateChange(20, 1.0)))
     shapes = checked(with_changes(plain, changed, per_epoch=10)).layout.shapes
     assert [shape.x0 for shape in shapes if shape.yref == "y domain"] == [1.5, 2.0]
@@ -75,7 +75,7 @@ def test_a_change_of_the_rate_is_a_line_where_it_came_into_force(run: Run, epoch
 @pytest.mark.parametrize("schedule", [OneCycle(), ReduceLROnPlateau(monitor="test")])
 def test_the_schedule_is_the_loops_own(schedule: OneCycle | ReduceLROnPlateau) -> None:
     recipe = Recipe(epochs=3, schedule=schedule)
-    figure = checked(figures.schedule(recipe, 10))
+    figure = checked(curves.schedule(recipe, 10))
     (line,) = figure.data
     assert list(line.y) == pytest.approx([rate_at(recipe, n, 10) for n in range(30)], rel=1e-4)
     assert list(line.x) == pytest.approx([n / 10 for n in range(30)])

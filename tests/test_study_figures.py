@@ -14,9 +14,9 @@ from core.ladder import catalogue
 from core.ladder.comparisons import variants
 from core.training.history import EpochRecord
 from lab.studies import results as studies
-from lab.ui import figures
+from lab.ui import colours, curves, ladder_figure
 from lab.ui.axes import accuracy_at
-from lab.ui.figures import LadderPoint
+from lab.ui.ladder_figure import LadderPoint
 from lab.ui.widgets import provenance
 
 
@@ -49,7 +49,7 @@ def traces(figure: go.Figure, group: str) -> list[go.Scatter]:
 
 
 def test_a_filled_mark_stands_at_the_mean_with_a_bar_of_one_deviation_and_tells_n() -> None:
-    figure = figures.ladder([point("A1", 5_000, 0.9934)], ink="#000")
+    figure = ladder_figure.ladder([point("A1", 5_000, 0.9934)], ink="#000")
     (ours,) = traces(figure, "ours")
     assert list(ours.x) == [5_000]
     assert list(ours.y) == pytest.approx([accuracy_at(99.34)])
@@ -64,21 +64,21 @@ def test_a_filled_mark_stands_at_the_mean_with_a_bar_of_one_deviation_and_tells_
 
 def test_a_single_run_has_no_bar() -> None:
     single = replace(point("A1", 5_000, 0.9934), measured=summarised(0.9934, None, 1))
-    (ours,) = traces(figures.ladder([single], ink="#000"), "ours")
+    (ours,) = traces(ladder_figure.ladder([single], ink="#000"), "ours")
     assert list(ours.error_y.array) == [None]
     assert ours.customdata[0][4] == "99.34% (n 1)"
 
 
 def test_a_step_without_a_claim_has_a_filled_mark_alone_and_its_name() -> None:
-    figure = figures.ladder([point("D1", 2_100, 0.9921, claimed=None)], ink="#000")
+    figure = ladder_figure.ladder([point("D1", 2_100, 0.9921, claimed=None)], ink="#000")
     assert not any(trace.x for trace in traces(figure, "claimed"))
     (ours,) = traces(figure, "ours")
-    assert ours.marker.color == figures.LINEAGE["d"]
+    assert ours.marker.color == colours.LINEAGE["d"]
     assert "D1" in [note.text for note in figure.layout.annotations]
 
 
 def test_a_step_that_is_not_measured_has_a_hollow_mark_alone() -> None:
-    figure = figures.ladder([point("B1", 10_970, None)], ink="#000")
+    figure = ladder_figure.ladder([point("B1", 10_970, None)], ink="#000")
     assert not traces(figure, "ours")
     assert not traces(figure, "front")
     assert list(traces(figure, "claimed")[0].x) == [10_970]
@@ -95,9 +95,9 @@ def test_the_front_is_the_steps_that_nothing_smaller_reaches() -> None:
         point("C1", 6_000_000, 0.9946),
         point("A2", 9_000, None),
     ]
-    assert [each.label for each in figures.front(points)] == ["D1", "D3", "B2", "C1"]
-    small, large = traces(figures.ladder(points, ink="#000"), "front")
-    assert list(small.x) == [2_000, 4_000, 7_900, figures.SPLIT]
+    assert [each.label for each in ladder_figure.front(points)] == ["D1", "D3", "B2", "C1"]
+    small, large = traces(ladder_figure.ladder(points, ink="#000"), "front")
+    assert list(small.x) == [2_000, 4_000, 7_900, ladder_figure.SPLIT]
     assert list(small.y) == pytest.approx([accuracy_at(y) for y in (99.10, 99.30, 99.45, 99.45)])  # to the right edge
     assert list(large.y) == pytest.approx([accuracy_at(y) for y in (99.45, 99.46, 99.46)])
     assert small.line.shape == "hv"
@@ -105,10 +105,10 @@ def test_the_front_is_the_steps_that_nothing_smaller_reaches() -> None:
 
 def test_the_band_goes_from_the_least_run_to_the_best_around_their_mean() -> None:
     runs = [made_up(0, 0.980, 0.990, 0.992), made_up(1, 0.984, 0.988, 0.994)]
-    figure = figures.study_curves(runs, claimed=(0.981, 0.991, 0.9945))
+    figure = curves.study_curves(runs, claimed=(0.981, 0.991, 0.9945))
     log, low, high, mean = figure.data
     assert list(log.y) == pytest.approx([accuracy_at(y) for y in (98.1, 99.1, 99.45)])
-    assert log.line.color == figures.CLAIM
+    assert log.line.color == colours.CLAIM
     assert list(low.y) == pytest.approx([accuracy_at(y) for y in (98.0, 98.8, 99.2)])
     assert list(high.y) == pytest.approx([accuracy_at(y) for y in (98.4, 99.0, 99.4)])
     assert high.fill == "tonexty"
@@ -118,13 +118,13 @@ def test_the_band_goes_from_the_least_run_to_the_best_around_their_mean() -> Non
 
 
 def test_a_single_run_is_a_thin_line_without_a_band() -> None:
-    (line,) = figures.study_curves([made_up(0, 0.98, 0.99)]).data
+    (line,) = curves.study_curves([made_up(0, 0.98, 0.99)]).data
     assert line.line.width < 2
     assert line.fill is None
 
 
 def test_a_write_ups_log_is_drawn_without_runs_of_ours() -> None:
-    (log,) = figures.study_curves((), claimed=(0.98, 0.99)).data
+    (log,) = curves.study_curves((), claimed=(0.98, 0.99)).data
     assert list(log.y) == pytest.approx([accuracy_at(98.0), accuracy_at(99.0)])
 
 

@@ -29,10 +29,10 @@ from core.training.network import build
 from core.training.recipe import Recipe
 from lab.classroom.handwriting import Handwriting
 from lab.studies import shelf
-from lab.ui import figures
 from lab.ui.caches import one_thread
 from lab.use.draw.ensemble import vote_told
 from lab.use.mistakes import gallery
+from lab.use.mistakes.figures import confusion
 from tests.test_learn_pages import metric, opened, said
 from tests.tiny import TINY
 
@@ -135,7 +135,7 @@ def test_the_matrix_prints_its_counts_and_lets_mistakes_be_clicked(tiny: str) ->
     counts = confusion_matrix(answers())
     texts = {(note["y"], note["x"]): note["text"] for note in drawn["layout"]["annotations"]}
     assert texts == {(row, column): f"{counts[row, column]:,}" for row, column in np.argwhere(counts)}
-    clickable = figures.confusion(counts, "black").data[1].customdata
+    clickable = confusion(counts, "black").data[1].customdata
     assert len(clickable) == (counts > 0).sum() - (np.diag(counts) > 0).sum()
     assert all(counts[true, predicted] and true != predicted for true, predicted in clickable)
 

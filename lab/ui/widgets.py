@@ -40,7 +40,7 @@ from lab.studies.results import (
     summarised,
     titles,
 )
-from lab.ui import figures
+from lab.ui import curves, figures, ladder_figure
 from lab.ui.caches import sample_digit
 from lab.ui.live_plot import live_plot
 from lab.ui.tries import how_it_was_chosen
@@ -216,10 +216,10 @@ def millions(macs: int) -> str:
     return f"{macs / 1e6:.2f} M" if macs < 1e8 else f"{macs / 1e6:,.0f} M"
 
 
-def ladder_points(steps: Sequence[Step], measured: dict[str, Summary]) -> list[figures.LadderPoint]:
+def ladder_points(steps: Sequence[Step], measured: dict[str, Summary]) -> list[ladder_figure.LadderPoint]:
     """The steps as the picture of the ladder wants them."""
     return [
-        figures.LadderPoint(
+        ladder_figure.LadderPoint(
             slug=step.slug,
             label=mark(step),
             title=label(step),
@@ -444,7 +444,7 @@ def story(step: Step, runs: Sequence[SeedRun]) -> None:
     st.markdown(measured_sentence(step, measured) if measured else "**Measured here.** Not yet.")
     if measured or (claim and claim.test_log):
         live_plot(
-            figures.study_curves(runs if measured else (), claim.test_log if claim else ()),
+            curves.study_curves(runs if measured else (), claim.test_log if claim else ()),
             key="story-curves",
             height=320,
             alt="Test accuracy by epoch: as logged by the write-up, and the mean of the runs here with its band.",

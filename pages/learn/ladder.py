@@ -7,7 +7,7 @@ from core.ladder.challenge import LAST, TARGET_ACCURACY
 from core.ladder.common import COMMON_ERRATA
 from core.ladder.ours import OWN
 from lab.studies.results import error_of_images, measured_studies
-from lab.ui import figures, frame
+from lab.ui import frame, ladder_figure
 from lab.ui.unreadable import list_studies
 from lab.ui.widgets import errata_table, ink, ladder_points, ladder_rows
 
@@ -20,7 +20,7 @@ frame.heading(
 measured = measured_studies()
 points = ladder_points(catalogue.LADDER, measured)
 picked = st.plotly_chart(
-    figures.ladder(points, ink()), key="ladder-picture", on_select="rerun", selection_mode="points",
+    ladder_figure.ladder(points, ink()), key="ladder-picture", on_select="rerun", selection_mode="points",
     config={"displayModeBar": False},
     alt="Parameters against test accuracy: claims hollow, our means filled with bars of one standard deviation, the "
     "challenge's corner and the Pareto front of our means. The tables below have the same figures.",

@@ -15,8 +15,10 @@ from core.words import plural
 from lab.studies.ranking import Standing, front
 from lab.studies.results import in_words
 from lab.ui.axes import CLOSE, WHOLE, Part, accuracy_at, zoom
-from lab.ui.figures import CLAIM, COLUMNS, FRONT, PARTED, PASS, TEST, Plot, deviation_bars, laid_out, led_to, stairs
+from lab.ui.colours import CLAIM, FRONT, PASS, TEST
+from lab.ui.figures import laid_out
 from lab.ui.labels import Box, Mark, Screen, box, name_places
+from lab.ui.ladder_figure import COLUMNS, PARTED, Plot, deviation_bars, led_to, stairs
 from lab.ui.words import plotted
 
 SMALL = (-200.0, 12_000.0)  # parameters on the linear panel, where the challenge is decided

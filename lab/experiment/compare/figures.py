@@ -16,7 +16,9 @@ from core.ladder.challenge import TARGET_ACCURACY
 from core.training.history import EpochRecord
 from lab.experiment.compare.entries import Entry
 from lab.ui.axes import CLOSE, WHOLE, Part, accuracy_at, accuracy_axis, decades, epoch_step, epochs_axis, zoom
-from lab.ui.figures import PASS, laid_out, target_line, target_words
+from lab.ui.colours import PASS
+from lab.ui.curves import target_line, target_words
+from lab.ui.figures import laid_out
 from lab.ui.words import plotted
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito's, less black and yellow

@@ -10,7 +10,8 @@ import plotly.graph_objects as go
 
 from core.architecture.spec import AvgPool, Conv, Flatten, GlobalAvgPool, Linear, MaxPool, Op, Shape, describe
 from core.architecture.trace import Trace, spell
-from lab.ui.figures import CLAIM, PASS, TEST, TRAIN, VALIDATION, laid_out
+from lab.ui.colours import CLAIM, PASS, TEST, TRAIN, VALIDATION
+from lab.ui.figures import laid_out
 
 SLANT = 0.3  # of a pixel, right and up, that a pixel of width is drawn as: the third axis
 GAP = 2.5  # pixels between boxes

@@ -12,7 +12,8 @@ from core.training.range_test import EDGE, Suggestion
 from core.training.recipe import RangeTest, Recipe, Schedule, rate_at
 from core.words import rate_words
 from lab.ui.axes import view_buttons
-from lab.ui.figures import CLAIM, PASS, TEST, TRAIN, VALIDATION, laid_out
+from lab.ui.colours import CLAIM, PASS, TEST, TRAIN, VALIDATION
+from lab.ui.figures import laid_out
 
 COLOURS = {
     "valley": PASS,

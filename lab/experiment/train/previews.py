@@ -12,7 +12,7 @@ from core.errors import LabError
 from core.training.recipe import Recipe, recipe_from_json, recipe_to_json
 from core.training.recipe_words import recipe_words
 from lab.runs.bounds import iterations_per_epoch
-from lab.ui import figures
+from lab.ui import curves
 from lab.ui.caches import split
 from lab.ui.live_plot import live_plot
 from lab.ui.widgets import headline
@@ -27,7 +27,7 @@ def before_a_run(walked: Trace, recipe: Recipe, dataset: str) -> None:
     st.caption(recipe_words(recipe))
     st.markdown("**The learning rate to come**")
     live_plot(
-        figures.schedule(recipe, iterations_per_epoch(dataset, recipe)), key="schedule", height=260,
+        curves.schedule(recipe, iterations_per_epoch(dataset, recipe)), key="schedule", height=260,
         alt="The learning rate over the epochs.",
     )  # fmt: skip
     st.markdown("**The first images the network will see**")

@@ -9,7 +9,8 @@ from lab.runs import actions as jobs
 from lab.runs.person import may_change
 from lab.runs.store import BatchRow, Pause, Run
 from lab.ui.caches import store
-from lab.ui.figures import CLAIM, Plain
+from lab.ui.colours import CLAIM
+from lab.ui.figures import Plain
 from lab.ui.owner import me
 from lab.ui.words import escaped, show_error
 

@@ -33,7 +33,7 @@ from lab.runs.store import BatchRow, Run
 from lab.runs.turn import lost_in_words, turn_in_words
 from lab.server.pace import in_turn
 from lab.studies.shelf import Unreadable, in_folder
-from lab.ui import figures
+from lab.ui import curves
 from lab.ui.caches import expectations, store, the_queue
 from lab.ui.live_plot import live_plot
 from lab.ui.owner import me
@@ -148,14 +148,14 @@ def _panel(run: Run) -> None:
     accuracy, loss = st.columns(2)
     with accuracy:
         live_plot(
-            figures.accuracy_curves(
+            curves.accuracy_curves(
                 epochs, recipe.epochs, recipe.target_accuracy, claimed, batches=batches, per_epoch=per_epoch
             ),
             key=f"accuracy-{run.id}", height=290, alt="Accuracy by epoch on training, validation and test images.",
         )  # fmt: skip
     with loss:
         live_plot(
-            run_controls.with_changes(figures.loss_curves(epochs, batches, recipe.epochs, per_epoch), run, per_epoch),
+            run_controls.with_changes(curves.loss_curves(epochs, batches, recipe.epochs, per_epoch), run, per_epoch),
             key=f"loss-{run.id}", height=290, alt="Loss of each batch and each epoch.",
         )  # fmt: skip
     _figures(run, recipe, epochs, batches)

@@ -17,7 +17,7 @@ from PIL import Image
 
 from core.architecture.receptive_field import ReceptiveField, extent
 from core.data.mnist import Pixels
-from lab.ui.figures import FRONT, PASS, TEST, VALIDATION
+from lab.ui.colours import FRONT, PASS, TEST, VALIDATION
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 
 from core.architecture.receptive_field import extent
 from core.ladder.field_claims import ClaimedRow
-from lab.ui.figures import CLAIM, FRONT, TEST, TRAIN, laid_out
+from lab.ui.colours import CLAIM, FRONT, TEST, TRAIN
+from lab.ui.figures import laid_out
 
 if TYPE_CHECKING:  # it needs torch, which takes two seconds to import
     from core.analysis.effective_field import EffectiveField

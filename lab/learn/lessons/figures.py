@@ -8,7 +8,8 @@ import plotly.graph_objects as go
 
 from core.training.recipe import Recipe, ReduceLROnPlateau, rate_at
 from lab.ui.axes import View, accuracy_at
-from lab.ui.figures import CLAIM, PASS, TEST, TRAIN, VALIDATION, laid_out
+from lab.ui.colours import CLAIM, PASS, TEST, TRAIN, VALIDATION
+from lab.ui.figures import laid_out
 
 LINES = (TRAIN, TEST, PASS, VALIDATION)  # of several recipes in one figure
 

@@ -37,7 +37,7 @@ from lab.learn.lessons.scene import (
 )
 from lab.studies.results import challenge_of, measured_studies, outdated_mark, outdated_words, study_of, why_unreadable
 from lab.studies.shelf import absence, shipped
-from lab.ui import figures, widgets
+from lab.ui import curves, ladder_figure, widgets
 from lab.ui.caches import predictions, split
 from lab.ui.live_plot import live_plot
 from lab.ui.words import escaped, show_error
@@ -65,7 +65,7 @@ def show(each: Show, key: str, locked: bool, answers: bool = True) -> None:
         case Ladder(lineage):
             steps = [one for one in catalogue.LADDER if lineage in ("", one.lineage)]
             st.plotly_chart(
-                figures.ladder(widgets.ladder_points(steps, measured_studies()), widgets.ink(), 440),
+                ladder_figure.ladder(widgets.ladder_points(steps, measured_studies()), widgets.ink(), 440),
                 key=key, config=QUIET, alt="Parameters against test accuracy of the steps, claimed and measured.",
             )  # fmt: skip
         case Curves(slug):
@@ -123,7 +123,7 @@ def _curves(slug: str, key: str) -> None:
         st.info(escaped(f"{widgets.label(step(slug))}: {why}."))
         return
     live_plot(
-        figures.study_curves(study.runs if study else (), claim.test_log if claim else ()),
+        curves.study_curves(study.runs if study else (), claim.test_log if claim else ()),
         key=key, height=320, alt=f"Test accuracy of {slug} by epoch: our runs with their band, the write-up's log.",
     )  # fmt: skip
     if study and (earlier := outdated_words(study)):

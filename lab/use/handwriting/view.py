@@ -19,7 +19,8 @@ from lab.classroom.handwriting import Drawing, as_split
 from lab.studies.robustness import table as beyond_the_test_set
 from lab.studies.shelf import Shelved
 from lab.ui.caches import answers_to, handwriting
-from lab.ui.figures import CLAIM, TEST, TRAIN, laid_out
+from lab.ui.colours import CLAIM, TEST, TRAIN
+from lab.ui.figures import laid_out
 from lab.ui.nickname import nickname, nickname_field
 from lab.ui.owner import me
 from lab.ui.words import escaped, plotted, show_error

@@ -16,7 +16,8 @@ from PIL import Image
 from plotly.subplots import make_subplots
 
 from core.data.mnist import Pixels
-from lab.ui.figures import TEST, laid_out
+from lab.ui.colours import TEST
+from lab.ui.figures import laid_out
 
 if TYPE_CHECKING:  # it needs torch, which takes two seconds to import
     from core.analysis.inside import Activity, Occlusion, PixelArithmetic

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from core.analysis.calibration import Calibration
 from core.analysis.proportion import wilson
-from lab.ui.figures import CLAIM, PASS, TEST, TRAIN, laid_out
+from lab.ui.colours import CLAIM, PASS, TEST, TRAIN
+from lab.ui.figures import laid_out
 
 
 def reliability(found: Calibration, height: int = 440) -> go.Figure:
@@ -68,3 +71,44 @@ def votes(counts: Sequence[int], label: int | None, answer: int | None, height: 
     figure.update_xaxes(title="digit", tickmode="linear", dtick=1, range=[-0.6, 9.6], fixedrange=True)
     figure.update_yaxes(title="votes", range=[0, 1.15 * max(5, *counts)], tickformat="d", nticks=5, fixedrange=True)
     return laid_out(figure, height).update_layout(showlegend=False, margin={"t": 12})
+
+
+def confusion(counts: NDArray[np.int64], ink: str, height: int = 500) -> go.Figure:
+    """The confusion matrix (10, 10), row the true class; coloured by mistakes alone, for the diagonal would drown them.
+
+    A click on a heatmap selects nothing in plotly.js, so each cell with mistakes carries an invisible marker whose
+    customdata is (true, predicted). `ink` is the colour of the counts, for Plotly's own suits one theme only.
+    """
+    wrong = counts.astype(np.float64)
+    np.fill_diagonal(wrong, np.nan)
+    figure = go.Figure(
+        go.Heatmap(
+            z=wrong, colorscale=[[0, "rgba(213,94,0,0)"], [1, "rgba(213,94,0,0.75)"]], zmin=0,
+            zmax=max(1.0, float(np.nanmax(wrong))), showscale=False, hoverinfo="skip", xgap=2, ygap=2,
+        )
+    )  # fmt: skip
+    for digit in range(10):
+        figure.add_shape(
+            type="rect", x0=digit - 0.48, x1=digit + 0.48, y0=digit - 0.48, y1=digit + 0.48, line_width=0,
+            fillcolor=CLAIM, opacity=0.18, layer="below",
+        )  # fmt: skip
+    for row, column in np.argwhere(counts):
+        font = {"size": 12, "color": CLAIM} if row == column else {"size": 15, "color": ink}
+        figure.add_annotation(x=column, y=row, text=f"{counts[row, column]:,}", showarrow=False, font=font)
+    cells = [(row, column) for row in range(10) for column in range(10) if row != column and counts[row, column]]
+    figure.add_scatter(
+        x=[column for _, column in cells], y=[row for row, _ in cells], mode="markers", customdata=cells,
+        text=[f"{counts[cell]:,}" for cell in cells],
+        marker={"symbol": "square", "size": 40, "opacity": 0}, showlegend=False,
+        selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},
+        hovertemplate="%{text} × %{customdata[0]} read as %{customdata[1]}<extra></extra>",
+    )  # fmt: skip
+    figure.update_xaxes(
+        title="read as", tickmode="linear", dtick=1, range=[-0.5, 9.5], constrain="domain", showgrid=False,
+        zeroline=False, side="top",
+    )  # fmt: skip
+    figure.update_yaxes(
+        title="true digit", tickmode="linear", dtick=1, range=[9.5, -0.5], scaleanchor="x", constrain="domain",
+        showgrid=False, zeroline=False,
+    )  # fmt: skip
+    return laid_out(figure, height)

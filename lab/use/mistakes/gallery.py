@@ -20,6 +20,7 @@ from lab.ui import figures
 from lab.ui.live_plot import live_plot
 from lab.ui.unreadable import list_checkpoints
 from lab.ui.words import show_error
+from lab.use.mistakes.figures import confusion
 
 PER_PAGE = 24
 ANY = "any"
@@ -424,7 +425,7 @@ def matrix(counts: NDArray[np.int64]) -> None:
 
     ink = "#E8ECF0" if st.context.theme.type == "dark" else "#1B1F24"  # as in config.toml
     st.plotly_chart(
-        figures.confusion(counts, ink), key="confusion", on_select=choose, selection_mode="points",
+        confusion(counts, ink), key="confusion", on_select=choose, selection_mode="points",
         config={"displayModeBar": False}, alt="Counts by true digit (row) and answer (column); the table has them too.",
     )  # fmt: skip
     st.caption("Rows are true digits, columns answers; the grey diagonal was read rightly. Click a cell to see it.")

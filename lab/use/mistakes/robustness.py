@@ -17,7 +17,8 @@ from core.ladder import catalogue
 from core.training.recipe import Augmentation
 from lab.studies.robustness import table
 from lab.studies.shelf import Shelved, shipped
-from lab.ui.figures import CLAIM, PASS, TEST, laid_out
+from lab.ui.colours import CLAIM, PASS, TEST
+from lab.ui.figures import laid_out
 from lab.ui.widgets import mark
 from lab.ui.words import plotted, show_error
 
