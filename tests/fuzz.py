@@ -905,7 +905,7 @@ def warm(chosen: dict[str, Target]) -> None:
     import lab.experiment.design.figures
     import lab.learn.field.view
     import lab.ui.caches
-    import lab.ui.widgets
+    import lab.ui.tables
 
     assert lab
     from core.architecture.spec import architecture_to_dict, architecture_to_json

@@ -25,6 +25,7 @@ from lab.experiment.compare import figures as compare_figures
 from lab.experiment.compare.figures import QUANTITIES, Look
 from lab.experiment.rate import figures as rate_figures
 from lab.experiment.report import figures as report_figures
+from lab.learn.ladder import ladder_points
 from lab.learn.lessons import figures as lesson_figures
 from lab.runs.store import BatchRow
 from lab.studies import results as studies
@@ -33,7 +34,6 @@ from lab.studies.ranking import ladder as ladder_standings
 from lab.ui import curves, figures, ladder_figure
 from lab.ui.axes import CLOSE, USUAL, WHOLE, accuracy_at, decades, spelt
 from lab.ui.labels import Box, shared
-from lab.ui.widgets import ladder_points
 from tests.app_server import Server, browsing, serving, settled
 
 pytestmark = pytest.mark.own_data

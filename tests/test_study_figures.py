@@ -13,11 +13,11 @@ from core.analysis.study import SeedRun, Study, Summary
 from core.ladder import catalogue
 from core.ladder.comparisons import variants
 from core.training.history import EpochRecord
+from lab.learn.step import provenance
 from lab.studies import results as studies
 from lab.ui import colours, curves, ladder_figure
 from lab.ui.axes import accuracy_at
 from lab.ui.ladder_figure import LadderPoint
-from lab.ui.widgets import provenance
 
 
 def made_up(seed: int, *accuracies: float) -> SeedRun:

@@ -20,7 +20,7 @@ with narrow:
     design_editor.op_panel(now)
 
 with wide:
-    design_editor.headline(now)
+    design_editor.design_headline(now)
     view = design_editor.view_switch(now)
     if view == "Layers":
         design_editor.layers_view(now)

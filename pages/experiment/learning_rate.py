@@ -12,8 +12,8 @@ from lab.experiment.train.run_panel import run_panel
 from lab.runs import actions as jobs
 from lab.ui import frame
 from lab.ui.caches import dataset_here, store
+from lab.ui.headline import headline
 from lab.ui.owner import me
-from lab.ui.widgets import headline
 from lab.ui.words import show_error
 
 frame.heading(

@@ -17,10 +17,11 @@ from lab.experiment.train.run_table import run_table
 from lab.runs import actions as jobs
 from lab.runs.machine import read_machine
 from lab.runs.store import lab_home
-from lab.ui import frame, widgets
+from lab.ui import frame
 from lab.ui.caches import dataset_here, store
 from lab.ui.nickname import nickname_field
 from lab.ui.owner import me
+from lab.ui.step import step_picker, varied, what_changed
 from lab.ui.words import show_error
 
 frame.heading(
@@ -31,8 +32,8 @@ run_id = st.query_params.get("run", "")
 adopt_step(run_id)
 
 with narrow:
-    step = widgets.step_picker(design_to_train())
-    widgets.what_changed(step)
+    step = step_picker(design_to_train())
+    what_changed(step)
     buttons, predicted = st.container(), st.container()  # filled below: what they are about is not known yet
     recipe = recipe_form(*form_of(run_id, step))
     with st.expander("Data set, device, you", icon=":material/database:") as folded:
@@ -52,7 +53,7 @@ with narrow:
 with wide:
     frame.data_notice("MNIST" if dataset not in DOWNLOAD_BYTES else dataset)
     try:
-        architecture = widgets.varied(step)
+        architecture = varied(step)
         walked = classifier(architecture)
         check_recipe(recipe)
         with folded:

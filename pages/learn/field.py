@@ -26,7 +26,7 @@ with narrow:
     words = st.container()
 
 with wide:
-    field_page.headline(network)
+    field_page.field_headline(network)
     show = st.segmented_control(
         "Show", field_page.VIEWS, default=field_page.VIEWS[0], required=True, key="show", bind="query-params",
         label_visibility="collapsed",

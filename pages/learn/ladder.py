@@ -6,10 +6,12 @@ from core.ladder import catalogue
 from core.ladder.challenge import LAST, TARGET_ACCURACY
 from core.ladder.common import COMMON_ERRATA
 from core.ladder.ours import OWN
+from lab.learn.ladder import ladder_points, ladder_rows
+from lab.learn.step import errata_table
 from lab.studies.results import error_of_images, measured_studies
 from lab.ui import frame, ladder_figure
+from lab.ui.colours import ink
 from lab.ui.unreadable import list_studies
-from lab.ui.widgets import errata_table, ink, ladder_points, ladder_rows
 
 frame.heading(
     "The ladder",

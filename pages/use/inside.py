@@ -4,8 +4,9 @@ import streamlit as st
 
 from core.errors import LabError
 from core.words import plural
-from lab.ui import frame, unreadable, widgets
+from lab.ui import frame, unreadable
 from lab.ui.caches import torch_warming
+from lab.ui.headline import headline
 from lab.ui.words import show_error
 from lab.use.inside import view as inside_view
 from lab.use.inside.snapshots import snapshots
@@ -33,7 +34,7 @@ try:
     with wide:
         walked = inside_view.network_of(chosen)
         epochs = plural(chosen.card.epoch + 1, "epoch")
-        widgets.headline(walked, chosen.card.record.test_accuracy, f"{chosen.card.dataset}, after {epochs}")
+        headline(walked, chosen.card.record.test_accuracy, f"{chosen.card.dataset}, after {epochs}")
         show = st.segmented_control(
             "Show", inside_view.VIEWS, default=inside_view.VIEWS[0], required=True, key="show", bind="query-params",
             label_visibility="collapsed",

@@ -6,8 +6,9 @@ from core.analysis.mistakes import confusion_matrix, mistakes
 from core.architecture.trace import classifier
 from core.data.mnist import best_present
 from core.errors import LabError
-from lab.ui import frame, widgets
+from lab.ui import frame
 from lab.ui.caches import predictions, split
+from lab.ui.headline import headline
 from lab.ui.words import show_error
 from lab.use.mistakes import gallery
 from lab.use.mistakes.calibration import calibration_view
@@ -39,7 +40,7 @@ with narrow:
 with wide:
     try:
         card = shelved.card
-        widgets.headline(classifier(card.architecture), card.record.test_accuracy, f"{card.dataset}, from its card")
+        headline(classifier(card.architecture), card.record.test_accuracy, f"{card.dataset}, from its card")
         dataset = gallery.dataset_for(shelved)
         found = predictions(str(shelved.stem), card.weights_sha256, dataset, split_name)
         view = gallery.InView(split(dataset, split_name), dataset, split_name)

@@ -30,7 +30,7 @@ from lab.studies.results import in_words, reading
 from lab.studies.shelf import Shelved, absence, find
 from lab.ui.caches import predictions, split
 from lab.ui.live_plot import live_plot
-from lab.ui.widgets import p_in_cell, text_width
+from lab.ui.tables import p_in_cell, text_width
 from lab.ui.words import escaped, show_error
 from lab.use.mistakes import gallery
 

@@ -22,9 +22,11 @@ from lab.experiment.compare.figures import EACH_BATCH, QUANTITIES, Line, Shown, 
 from lab.runs.bounds import iterations_per_epoch
 from lab.studies.results import studies
 from lab.ui.caches import store
+from lab.ui.formats import millions
+from lab.ui.headline import headline
 from lab.ui.live_plot import live_plot
+from lab.ui.tables import without_empty
 from lab.ui.unreadable import list_studies
-from lab.ui.widgets import headline, millions, without_empty
 from lab.ui.words import escaped, show_error
 
 SECONDS = 2.0  # between two looks, while one of the runs is under way

@@ -36,8 +36,9 @@ from lab.experiment.design.state import (
 from lab.runs.person import owns
 from lab.studies.results import run_of, study_of, summarised
 from lab.studies.shelf import shipped
-from lab.ui import widgets
+from lab.ui.headline import headline, step_headline
 from lab.ui.owner import me
+from lab.ui.tables import totals
 from lab.ui.words import escaped
 
 VIEWS = ("Layers", "Diagram", "What changed", "Code")
@@ -182,16 +183,16 @@ def _op_numbers(now: Opened) -> None:
 # --------------------------------------------------------------------------------------------------- the right column
 
 
-def headline(now: Opened) -> None:
+def design_headline(now: Opened) -> None:
     """The headline's figures, of as much as fits, and the budget as a bar."""
     step = next((each for each in catalogue.LADDER if each.slug == now.start.key), None)
     if step and now.architecture.ops == step.architecture.ops:
         study = study_of(step.slug)
         runs = study.runs if study else tuple(run_of(each.card) for each in shipped() if each.card.slug == step.slug)
-        widgets.step_headline(step, now.walked, summarised(runs))
+        step_headline(step, now.walked, summarised(runs))
     else:
         broken = now.fit.broken
-        widgets.headline(now.walked, None, "train it to find out" if broken is None else f"op {broken} does not fit")
+        headline(now.walked, None, "train it to find out" if broken is None else f"op {broken} does not fit")
 
 
 def budget_bar(now: Opened) -> None:
@@ -232,7 +233,7 @@ def layers_view(now: Opened) -> None:
     with ops:
         op_list(_rows(now, said), now.selected, to_code(now.architecture), act_on)
     if now.fit.trace:
-        widgets.totals(now.fit.trace)
+        totals(now.fit.trace)
     st.caption(KEYS)
 
 

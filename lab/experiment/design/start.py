@@ -18,7 +18,7 @@ from core.ladder.relatives import EXTRAS
 from core.record import short
 from core.training.recipe import Recipe
 from lab.classroom.designs import saved_design, saved_names
-from lab.ui.widgets import FIRST_STEP, label
+from lab.ui.step import FIRST_STEP, label
 from lab.ui.words import show_error
 
 FROM, DESIGN = "from", "design"  # their names in the URL

@@ -17,8 +17,9 @@ from lab.experiment.design import figures as design_figures
 from lab.experiment.design.state import Opened
 from lab.runs.affordable import affordable
 from lab.ui.caches import onnx_file
+from lab.ui.formats import millions
 from lab.ui.live_plot import live_plot
-from lab.ui.widgets import millions, text_width
+from lab.ui.tables import text_width
 from lab.ui.words import escaped, show_error
 
 FORMS = ("PyTorch", "JSON", "ONNX")

@@ -26,7 +26,7 @@ from lab.runs.parsed import architecture_of, recipe_of
 from lab.runs.store import BatchRow, Run
 from lab.ui.caches import store
 from lab.ui.live_plot import live_plot
-from lab.ui.widgets import label, link_parameters, mark, step_picker, varied
+from lab.ui.step import label, link_parameters, mark, step_picker, varied
 from lab.ui.words import escaped, without_folders
 
 ENDS = ("range-start", "range-end", "range-iterations")  # the session's keys of the inputs

@@ -17,8 +17,8 @@ from lab.runs.expectation import seconds_per_batch
 from lab.runs.person import Person
 from lab.runs.turn import about
 from lab.settings import settings
-from lab.ui import widgets
 from lab.ui.caches import paces, the_queue
+from lab.ui.step import varied
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Limits:
 def limits_of(step: Step, recipe: Recipe, dataset: str, person: Person) -> Limits | None:
     """Of the run that the form describes; None where it describes none, which is said where it is looked into."""
     try:
-        architecture = widgets.varied(step)
+        architecture = varied(step)
         walked = classifier(architecture)
         check_recipe(recipe)
         unbounded = "you are the teacher" if person.teacher else ""

@@ -22,7 +22,7 @@ from lab.runs.store import BatchRow, Run
 from lab.studies.results import study_of
 from lab.studies.shelf import shipped
 from lab.ui.caches import activity_of, store
-from lab.ui.widgets import label, mark
+from lab.ui.step import label, mark
 from lab.ui.words import escaped
 
 MOST_PARAMETERS = 100_000  # of a network whose dead units are counted while the page waits

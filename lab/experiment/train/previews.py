@@ -14,8 +14,8 @@ from core.training.recipe_words import recipe_words
 from lab.runs.bounds import iterations_per_epoch
 from lab.ui import curves
 from lab.ui.caches import split
+from lab.ui.headline import headline
 from lab.ui.live_plot import live_plot
-from lab.ui.widgets import headline
 from lab.ui.words import show_error
 
 SHOWN = 24

@@ -35,10 +35,10 @@ from lab.server.pace import in_turn
 from lab.studies.shelf import Unreadable, in_folder
 from lab.ui import curves
 from lab.ui.caches import expectations, store, the_queue
+from lab.ui.headline import headline
 from lab.ui.live_plot import live_plot
 from lab.ui.owner import me
 from lab.ui.unreadable import list_checkpoints
-from lab.ui.widgets import headline
 from lab.ui.words import escaped, show_error, without_folders
 
 UNFINISHED = ("queued", "running")

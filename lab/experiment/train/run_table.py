@@ -16,7 +16,7 @@ from lab.experiment.compare.entries import MOST, key_of
 from lab.experiment.train.run_actions import all_mine, confirm_deletion, edit_form
 from lab.runs.store import Run, spread
 from lab.ui.caches import store
-from lab.ui.widgets import without_empty
+from lab.ui.tables import without_empty
 from lab.ui.words import show_error
 
 MAY_BE_EMPTY = ("deviation", "nickname", "tags")  # columns that are left out where no run has such a thing

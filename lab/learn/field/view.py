@@ -25,9 +25,11 @@ from lab.learn.field.explorer import Place, Stage, field_explorer
 from lab.runs.affordable import affordable, field_images
 from lab.studies.results import run_of, study_of, summarised
 from lab.studies.shelf import Shelved
-from lab.ui import widgets
 from lab.ui.caches import effective_trained, effective_untrained, sample_digit
+from lab.ui.headline import headline, step_headline
 from lab.ui.live_plot import live_plot
+from lab.ui.step import label, link_parameters, step_picker, varied, what_changed
+from lab.ui.tables import field_arithmetic
 from lab.ui.words import escaped, show_error
 from lab.use.mistakes import gallery
 
@@ -64,9 +66,9 @@ def network_picker() -> Viewed:
     """The step in the URL as its knobs change it, or the design in the URL. Raises SpecError for no network."""
     code = st.query_params.get("design", "")
     if not code:
-        step = widgets.step_picker()
-        widgets.what_changed(step)
-        return viewed(widgets.varied(step), step)
+        step = step_picker()
+        what_changed(step)
+        return viewed(varied(step), step)
     st.button("To the steps of the ladder", on_click=_drop_design, icon=":material/stairs:", width="stretch")
     architecture = from_code(code)
     st.markdown(f"**{escaped(architecture.name)}**, a design from the link")
@@ -112,16 +114,16 @@ def field_of(stage: Stage) -> ReceptiveField:
     return ReceptiveField(stage.size, stage.jump, stage.start)
 
 
-def headline(network: Viewed) -> None:
+def field_headline(network: Viewed) -> None:
     """The row of figures, with what was measured for a step as it stands."""
     step = network.step
     if step is None or network.walked.architecture != step.architecture:
-        widgets.headline(network.walked, None, "train it to find out")
+        headline(network.walked, None, "train it to find out")
         return
     study = study_of(step.slug)
     cards = [each.card for each in gallery.on_hand() if each.shipped and each.card.slug == step.slug]
     runs = study.runs if study else tuple(run_of(card) for card in cards)
-    widgets.step_headline(step, network.walked, summarised(runs))
+    step_headline(step, network.walked, summarised(runs))
 
 
 # ------------------------------------------------------------------------------------------------ the place, in the URL
@@ -193,8 +195,8 @@ def place_inputs(network: Viewed, place: Place) -> None:
     st.selectbox("Layer", [stage.name for stage in stages], key="field_layer", on_change=choose_layer)
     last = stages[place.stage].units - 1
     row, column = st.columns(2)
-    for where, label, key in ((row, "Row", "field_row"), (column, "Column", "field_column")):
-        where.number_input(label, 0, max(last, 1), step=1, key=key, on_change=choose_unit, disabled=last == 0)
+    for where, words, key in ((row, "Row", "field_row"), (column, "Column", "field_column")):
+        where.number_input(words, 0, max(last, 1), step=1, key=key, on_change=choose_unit, disabled=last == 0)
 
 
 def digit_picker() -> int:
@@ -281,7 +283,7 @@ def formulas(network: Viewed, place: Place) -> None:
     )
     if place.stage:
         st.markdown(f"**{network.stages[place.stage].name}**, step by step")
-        st.latex(widgets.field_arithmetic(network.layers[place.stage - 1]))
+        st.latex(field_arithmetic(network.layers[place.stage - 1]))
 
 
 def _formula_row(layer: Layer, side: int) -> dict[str, str]:
@@ -388,12 +390,12 @@ def wrong_tables(network: Viewed) -> None:
     """The write-up's own table beside the right one, why each number is wrong, and which was not carried on."""
     step = network.step
     if step is None or not step.field_claims:
-        whose = f"{widgets.label(step)}'s write-up" if step else "A design of your own"
+        whose = f"{label(step)}'s write-up" if step else "A design of your own"
         st.info(f"{whose} has no wrong table of fields. These have:", icon=":material/fact_check:")
         for each in catalogue.LADDER:
             if each.field_claims:
                 st.page_link(
-                    "pages/learn/field.py", label=widgets.label(each), icon=":material/arrow_forward:",
+                    "pages/learn/field.py", label=label(each), icon=":material/arrow_forward:",
                     query_params={"step": each.slug, "show": VIEWS[-1]},
                 )  # fmt: skip
         return
@@ -449,7 +451,7 @@ def way_on(network: Viewed) -> None:
         return
     onward.page_link(
         "pages/experiment/train.py", label="Train this network", icon=":material/arrow_forward:",
-        query_params=widgets.link_parameters(step),
+        query_params=link_parameters(step),
     )  # fmt: skip
     if trained := trained_weights(network.walked.architecture):
         inside.page_link(

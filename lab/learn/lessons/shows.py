@@ -15,6 +15,7 @@ from core.data.mnist import best_present
 from core.errors import LabError
 from core.ladder import catalogue
 from core.ladder.challenge import TARGET_ACCURACY
+from lab.learn.ladder import ladder_points
 from lab.learn.lessons import figures as lesson_figures
 from lab.learn.lessons.dilation import claimed_growth
 from lab.learn.lessons.facts import Split, layer, log, measured, percent, runs, step, walked
@@ -37,9 +38,13 @@ from lab.learn.lessons.scene import (
 )
 from lab.studies.results import challenge_of, measured_studies, outdated_mark, outdated_words, study_of, why_unreadable
 from lab.studies.shelf import absence, shipped
-from lab.ui import curves, ladder_figure, widgets
+from lab.ui import curves, ladder_figure
 from lab.ui.caches import predictions, split
+from lab.ui.colours import ink
+from lab.ui.headline import headline
 from lab.ui.live_plot import live_plot
+from lab.ui.step import label, mark
+from lab.ui.tables import comparison_table, field_view, layer_table
 from lab.ui.words import escaped, show_error
 from lab.use.mistakes import gallery
 
@@ -53,11 +58,11 @@ def show(each: Show, key: str, locked: bool, answers: bool = True) -> None:
     """
     match each:
         case Layers(slug):
-            widgets.layer_table(walked(slug))
+            layer_table(walked(slug))
         case ConvArithmetic(in_channels, out_channels):
             _conv(in_channels, out_channels, key, locked)
         case Field(slug):
-            widgets.field_view(walked(slug), step(slug))
+            field_view(walked(slug), step(slug))
         case ClaimedFields(slug):
             _claimed_fields(slug)
         case Knobs(slug):
@@ -65,7 +70,7 @@ def show(each: Show, key: str, locked: bool, answers: bool = True) -> None:
         case Ladder(lineage):
             steps = [one for one in catalogue.LADDER if lineage in ("", one.lineage)]
             st.plotly_chart(
-                ladder_figure.ladder(widgets.ladder_points(steps, measured_studies()), widgets.ink(), 440),
+                ladder_figure.ladder(ladder_points(steps, measured_studies()), ink(), 440),
                 key=key, config=QUIET, alt="Parameters against test accuracy of the steps, claimed and measured.",
             )  # fmt: skip
         case Curves(slug):
@@ -73,7 +78,7 @@ def show(each: Show, key: str, locked: bool, answers: bool = True) -> None:
         case TrainAndTest(slugs, ours):
             _train_and_test(slugs, ours, key)
         case Comparisons(slug):
-            widgets.comparison_table(step(slug))
+            comparison_table(step(slug))
         case Rates(slugs):
             _rates(slugs, key, locked)
         case Worst(slug):
@@ -108,9 +113,7 @@ def _knobs(slug: str, key: str, locked: bool) -> None:
     width = st.slider("Width multiplier", 0.25, 2.0, 1.0, 0.05, key=f"{key}-width", disabled=locked)
     changed = "as it is" if width == 1 else f"{width:g} times as wide"
     try:
-        widgets.headline(
-            classifier(vary(step(slug).architecture, width=width)), None, f"{widgets.mark(step(slug))}, {changed}"
-        )
+        headline(classifier(vary(step(slug).architecture, width=width)), None, f"{mark(step(slug))}, {changed}")
     except LabError as error:
         show_error(error)
 
@@ -120,7 +123,7 @@ def _curves(slug: str, key: str) -> None:
     if study is None and not (claim and claim.test_log):
         reason = why_unreadable(slug)
         why = f"the study cannot be read: {reason}" if reason else "it has not been measured yet"
-        st.info(escaped(f"{widgets.label(step(slug))}: {why}."))
+        st.info(escaped(f"{label(step(slug))}: {why}."))
         return
     live_plot(
         curves.study_curves(study.runs if study else (), claim.test_log if claim else ()),
@@ -140,14 +143,14 @@ def _train_and_test(slugs: tuple[str, ...], ours: bool, key: str) -> None:
             f"mean of our {number} runs" if number > 1 else "our one run" if number else "the write-up's log, one run"
         )
         with column:
-            st.markdown(f"**{widgets.label(step(slug))}**, {walked(slug).parameters:,} parameters; {whose}")
+            st.markdown(f"**{label(step(slug))}**, {walked(slug).parameters:,} parameters; {whose}")
             st.plotly_chart(
                 lesson_figures.train_and_test(train, test, least), key=f"{key}-{slug}", config=QUIET,
                 alt=f"Training and test accuracy of {slug} by epoch, {whose}; they end at {percent(train[-1])} and "
                 f"{percent(test[-1])}.",
             )  # fmt: skip
     logged = [step(slug) for slug in slugs if not (ours and runs(slug))]
-    notes = [f"{widgets.mark(each)}: {each.claim.note}" for each in logged if each.claim and each.claim.note]
+    notes = [f"{mark(each)}: {each.claim.note}" for each in logged if each.claim and each.claim.note]
     st.caption(" ".join(["The axis is stretched towards 100%, so that the gap shows and no epoch is cut off.", *notes]))
 
 
@@ -160,7 +163,7 @@ def _by_epoch(slug: str, split: Split, ours: bool) -> list[float]:
 def _rates(slugs: tuple[str, ...], key: str, locked: bool) -> None:
     """The learning rates; low ones can be told apart on a logarithmic axis."""
     logarithmic = st.toggle("Logarithmic axis: equal factors, equal distances", key=f"{key}-log", disabled=locked)
-    recipes = [(widgets.label(step(slug)), step(slug).recipe) for slug in slugs]
+    recipes = [(label(step(slug)), step(slug).recipe) for slug in slugs]
     st.plotly_chart(
         lesson_figures.rates(recipes, BATCHES, logarithmic), key=f"{key}-{logarithmic}", config=QUIET,
         alt="The learning rate over the epochs of several recipes.",
@@ -217,7 +220,7 @@ def _conditions() -> None:
             held, epochs, parameters = ("✓ yes" if one else "— no" for one in (met.mostly_held, met.short, met.small))
             rows.append(
                 {
-                    "step": widgets.label(each),
+                    "step": label(each),
                     "parameters": f"{walked(each.slug).parameters:,}",
                     "mean curve": f"{found.held:.2%}{outdated_mark(study_of(each.slug))}",
                     f"{TARGET_ACCURACY:.1%} held": f"{held}, {met.holding} of {met.n}",

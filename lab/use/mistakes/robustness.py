@@ -19,7 +19,7 @@ from lab.studies.robustness import table
 from lab.studies.shelf import Shelved, shipped
 from lab.ui.colours import CLAIM, PASS, TEST
 from lab.ui.figures import laid_out
-from lab.ui.widgets import mark
+from lab.ui.step import mark
 from lab.ui.words import plotted, show_error
 
 AXES: dict[Kind, tuple[str, str]] = {  # the axis's title, and a distortion as hover and table name it

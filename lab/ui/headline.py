@@ -1,0 +1,82 @@
+"""A network's four figures, at the head of a page."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.analysis.study import Summary
+from core.architecture.trace import Trace
+from core.ladder.challenge import MAX_PARAMETERS, TARGET_ACCURACY
+from core.ladder.model import Step
+from core.words import plural
+from lab.studies.results import outdated_mark, study_of
+from lab.ui.formats import millions
+
+
+def headline(walked: Trace, accuracy: float | None, accuracy_from: str) -> None:
+    """The row of figures that stands at the top of every page about a network, always in the same order."""
+    parameters, field, macs, measured = st.columns([9, 8.5, 7.5, 12])  # the last says the most
+    left = MAX_PARAMETERS - walked.parameters
+    parameters.metric(
+        "Parameters", f"{walked.parameters:,}", f"{abs(left):,} {'under' if left >= 0 else 'over'} {MAX_PARAMETERS:,}",
+        delta_color="green" if left >= 0 else "red", delta_arrow="off", border=True, help=why_parameters(walked),
+    )  # fmt: skip
+    size = walked.architecture.input[1]
+    seen = "covers the image" if walked.field.size >= size else f"{plural(size - walked.field.size, 'pixel')} short"
+    field.metric(
+        "Receptive field", f"{walked.field.size} of {size}", seen, delta_arrow="off", border=True,
+        delta_color="green" if walked.field.size >= size else "red", help=why_field(walked),
+    )  # fmt: skip
+    macs.metric(
+        "MACs", millions(walked.macs), "for one image", delta_color="off", delta_arrow="off", border=True,
+        help=why_macs(walked),
+    )  # fmt: skip
+    passed = accuracy is not None and accuracy >= TARGET_ACCURACY
+    measured.metric(
+        "Test accuracy", "—" if accuracy is None else f"{accuracy:.2%}", accuracy_from, border=True,
+        delta_color="green" if passed else "off", delta_arrow="off",
+        help=f"The share of the test digits that are read rightly, after the last epoch. The challenge asks for "
+        f"{TARGET_ACCURACY:.1%} in each of the last three epochs.",
+    )  # fmt: skip
+
+
+def why_parameters(walked: Trace) -> str:
+    """How the count comes about: the largest layer's product, and how many layers share the rest."""
+    owners = [layer for layer in walked.layers if layer.parameters]
+    if not owners:
+        return "No layer has parameters."
+    largest = max(owners, key=lambda layer: layer.parameters)
+    share = largest.parameters / walked.parameters
+    return (
+        f"The sum over {plural(len(owners), 'layer')}. The largest, {largest.name}: {largest.arithmetic}, {share:.0%}."
+    )
+
+
+def why_field(walked: Trace) -> str:
+    """How the field comes about: what each layer adds to the one pixel of the input."""
+    grown = [layer.field.size - layer.before.size for layer in walked.layers]
+    terms = " + ".join(["1", *(str(each) for each in grown if each)])
+    return f"Each op adds (k − 1) · dilation · jump, in input pixels: {terms} = {walked.field.size}."
+
+
+def why_macs(walked: Trace) -> str:
+    """How the multiply-adds come about, by the layer with most of them."""
+    largest = max(walked.layers, key=lambda layer: layer.macs)
+    if not largest.macs:
+        return "No layer multiplies."
+    where = f" at each of {largest.output[1]} x {largest.output[2]} places" if len(largest.output) == 3 else ""
+    return (
+        f"Multiply-adds: each weight of a convolution is used{where}. The most are in {largest.name}: "
+        f"{largest.macs:,}, {largest.macs / walked.macs:.0%}."
+    )
+
+
+def step_headline(step: Step, walked: Trace, measured: Summary | None) -> None:
+    """The headline of a step as it stands: its mean with deviation, seeds and claim; without runs, its claim."""
+    claim = step.claim.best_test_accuracy if step.claim else None
+    if measured is None:
+        headline(walked, claim, "as claimed" if claim else "not measured")
+        return
+    n = plural(measured.n, "seed") if measured.sd is None else f"± {100 * measured.sd:.2f}, {measured.n} seeds"
+    n += outdated_mark(study_of(step.slug))
+    headline(walked, measured.mean, n if claim is None else f"{n} · claimed {claim:.2%}")

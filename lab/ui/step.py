@@ -1,0 +1,116 @@
+"""Choosing a step, and turning its knobs."""
+
+from __future__ import annotations
+
+import math
+
+import streamlit as st
+
+from core.architecture.spec import Architecture, BatchNorm
+from core.architecture.vary import changes, dropout_of, has, vary
+from core.errors import SpecError
+from core.ladder import catalogue
+from core.ladder.model import Step
+from core.ladder.relatives import EXTRAS
+from lab.ui.words import show_error
+
+FIRST_STEP = "a2"  # what a newcomer meets: the first network within the challenge's budget
+KNOBS = ("width", "dropout", "bn")  # their names in the URL
+
+
+def mark(step: Step) -> str:
+    """A step's short name, lineage and number: A2."""
+    return f"{step.lineage.upper()}{step.order}"
+
+
+def label(step: Step) -> str:
+    """A step as menus show it: `A2 · Final model`; a design of one's own is of no lineage."""
+    return f"{mark(step)} · {step.title}" if step.lineage else f"Your design · {step.title}"
+
+
+def step_picker(design: Step | None = None) -> Step:
+    """Choose a step; the choice is ?step=SLUG in the URL, so that it can be shared. A design stands before them."""
+    steps = {step.slug: step for step in (*([design] if design else []), *catalogue.LADDER, *EXTRAS)}
+    slug = design.slug if design else next(slug for slug in steps if slug.startswith(FIRST_STEP))
+    if wanted := st.query_params.get("step", ""):
+        try:
+            slug = catalogue.by_slug(wanted).slug
+        except SpecError as error:
+            show_error(error)
+    st.session_state.step_picker = slug
+
+    def choose() -> None:
+        st.query_params.step = st.session_state.step_picker
+        if not st.query_params.step:  # the design, whose slug is empty
+            del st.query_params.step
+        st.query_params.pop("run", None)
+        clear_knobs()
+
+    st.selectbox("Step", list(steps), key="step_picker", on_change=choose, format_func=lambda each: label(steps[each]))
+    return steps[slug]
+
+
+def varied(step: Step) -> Architecture:
+    """The step's architecture as the knobs in the URL change it; a value that is no number counts as not given."""
+    norm = st.query_params.get("bn")
+    return vary(
+        step.architecture,
+        width=_number("width", 1.0, 0.25, 2.0) or 1.0,
+        dropout=_number("dropout", None, 0.0, 0.5),
+        batch_norm={"0": False, "1": True}.get(norm or ""),
+    )
+
+
+def _number(name: str, default: float | None, least: float, most: float) -> float | None:
+    try:
+        value = float(st.query_params[name])
+    except (KeyError, ValueError):
+        return default
+    return min(max(value, least), most) if math.isfinite(value) else default
+
+
+def knobs(step: Step) -> None:
+    """Width, dropout and batch norm; what differs from the step is kept in the URL."""
+    now = varied(step)
+
+    def keep(name: str, own: object) -> None:
+        value = st.session_state[f"knob_{name}"]
+        if value == own:
+            st.query_params.pop(name, None)
+        else:
+            st.query_params[name] = str(int(value)) if name == "bn" else f"{value:g}"
+
+    own_dropout, own_norm = dropout_of(step.architecture), has(step.architecture, BatchNorm)
+    st.session_state.knob_width = _number("width", 1.0, 0.25, 2.0)
+    st.session_state.knob_dropout = dropout_of(now)
+    st.session_state.knob_bn = has(now, BatchNorm)
+    st.slider(
+        "Width multiplier", 0.25, 2.0, step=0.05, key="knob_width", on_change=keep, args=("width", 1.0),
+        help="Multiplies the channels of every layer but the last.",
+    )  # fmt: skip
+    st.slider(
+        "Dropout", 0.0, 0.5, step=0.001, format="%.3f", key="knob_dropout", on_change=keep,
+        args=("dropout", own_dropout), help="The probability with which a value is zeroed while training.",
+    )  # fmt: skip
+    st.toggle(
+        "Batch norm", key="knob_bn", on_change=keep, args=("bn", own_norm), help="After each convolution but the last."
+    )
+    what_changed(step)
+
+
+def what_changed(step: Step) -> None:
+    """What the knobs in the URL have made of the step, and the way back; nothing where they left it as it was."""
+    if told := changes(step.architecture, varied(step)):
+        st.caption("Changed: " + "; ".join(told) + ".")
+        st.button("Back to the step as it was", on_click=clear_knobs, icon=":material/undo:", width="stretch")
+
+
+def clear_knobs() -> None:
+    """Take the knobs out of the URL."""
+    for name in KNOBS:
+        st.query_params.pop(name, None)
+
+
+def link_parameters(step: Step) -> dict[str, str]:
+    """The URL parameters that carry this step and its knobs to another page."""
+    return {"step": step.slug, **{name: st.query_params[name] for name in KNOBS if name in st.query_params}}

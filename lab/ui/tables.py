@@ -1,0 +1,222 @@
+"""Tables that several pages show, and how wide their columns are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+import streamlit as st
+
+from core.analysis.evidence import in_points, interval_in_points, p_in_words
+from core.analysis.study import Study
+from core.architecture.receptive_field import pixels_inside
+from core.architecture.spec import describe
+from core.architecture.trace import Layer, Trace, spell
+from core.ladder.field_claims import moves_field
+from core.ladder.model import Step
+from core.words import plural
+from lab.studies.results import (
+    CleanAnswer,
+    clean_answers,
+    error_of_images,
+    in_words,
+    outdated_mark,
+    outdated_ones,
+    reading_of,
+    studies,
+    study_of,
+    summarised,
+    titles,
+)
+from lab.ui import figures
+from lab.ui.caches import sample_digit
+from lab.ui.formats import kilobytes
+
+
+def _outdated(names: Sequence[str]) -> None:
+    """What has changed since of the recipes of these studies; nothing where none has."""
+    for words, those in outdated_ones(study_of(name) for name in dict.fromkeys(names)).items():
+        short = ", ".join(titles().get(name, name).split(" ·")[0] for name in those)
+        st.caption(f":material/history: **{short}.** {words}")
+
+
+def layer_table(walked: Trace) -> None:
+    """The network as torch prints it: op, output shape, parameters and how they come about, share of the whole."""
+    frame = pd.DataFrame(
+        {
+            "": range(len(walked.layers)),
+            "layer": [describe(layer.op) for layer in walked.layers],
+            "output": [spell(layer.output) for layer in walked.layers],
+            "parameters": [layer.parameters for layer in walked.layers],
+            "how they come about": [layer.arithmetic for layer in walked.layers],
+            "share": [100 * layer.parameters / max(1, walked.parameters) for layer in walked.layers],
+            "MACs": [layer.macs for layer in walked.layers],
+        }
+    )
+    st.dataframe(
+        frame,
+        hide_index=True,
+        height=38 + 35 * len(frame),
+        column_config={
+            "": st.column_config.NumberColumn(width=32),
+            "layer": st.column_config.TextColumn(width=text_width(frame["layer"])),
+            "output": st.column_config.TextColumn(width=text_width(frame["output"])),
+            "how they come about": st.column_config.TextColumn(width=text_width(frame["how they come about"])),
+            "parameters": st.column_config.NumberColumn(format="localized", width=80),
+            "share": st.column_config.NumberColumn("%", format="%.1f", width=44, help="Of all parameters."),
+            "MACs": st.column_config.NumberColumn(format="localized", width=70),
+        },
+        alt="Every op with its output shape, parameters and multiply-adds.",
+    )
+
+
+NARROW = frozenset(" ,.()ijltf:;'|")  # letters half as wide as the others
+
+
+def text_width(texts: Iterable[str]) -> int:
+    """Pixels of a table's column in which none of the texts is cut: what comes last in an op may be the step's idea."""
+    return max(60, 18 + round(max((sum(3.4 if c in NARROW else 6.9 for c in text) for text in texts), default=0)))
+
+
+def totals(walked: Trace) -> None:
+    """What the network costs, in numbers and memory."""
+    st.markdown(
+        f"**{walked.parameters:,}** parameters, all trainable; **{walked.buffers:,}** stored and not trained "
+        f"(batch norm's running means and variances) · **{walked.macs:,}** multiply-adds an image · memory in float32: "
+        f"input **{kilobytes(walked.input_bytes)}**, activations **{kilobytes(walked.activation_bytes)}** an image, "
+        f"parameters **{kilobytes(walked.parameter_bytes)}**"
+    )
+
+
+def without_empty(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """A table without those of the named columns that hold nothing."""
+    return frame.drop(columns=[name for name in names if (frame[name].isna() | (frame[name] == "")).all()])
+
+
+def field_table(walked: Trace) -> None:
+    """Kernel, stride, padding, dilation, sizes, and the field after each op that moves it."""
+    layers = [layer for layer in walked.layers if moves_field(layer)]
+    size = walked.architecture.input[1]
+    frame = pd.DataFrame(
+        {
+            "layer": [layer.name for layer in layers],
+            "kernel": [layer.window.kernel_size for layer in layers],
+            "stride": [layer.window.stride for layer in layers],
+            "padding": [layer.window.padding for layer in layers],
+            "dilation": [layer.window.dilation for layer in layers],
+            "in": [layer.input[-1] if len(layer.input) == 3 else 1 for layer in layers],
+            "out": [layer.output[-1] if len(layer.output) == 3 else 1 for layer in layers],
+            "field": [layer.field.size for layer in layers],
+            "on the image": [_inside(layer, size) for layer in layers],
+            "jump": [layer.field.jump for layer in layers],
+            "start": [layer.field.start for layer in layers],
+        }
+    )
+    st.dataframe(
+        frame,
+        hide_index=True,
+        height=38 + 35 * len(frame),
+        column_config={
+            "layer": st.column_config.TextColumn(width=120),
+            **{name: st.column_config.NumberColumn(width=64) for name in frame.columns[1:8]},
+            "on the image": st.column_config.TextColumn(width=90),
+            "jump": st.column_config.NumberColumn(width=64),
+            "start": st.column_config.NumberColumn(format="%.1f", width=64),
+        },
+        alt="The receptive field after each layer.",
+    )
+
+
+def _inside(layer: Layer, size: int) -> str:
+    """How much of the middle unit's field lies on the image: `28 of 40`."""
+    units = layer.output[-1] if len(layer.output) == 3 else 1
+    return f"{pixels_inside(layer.field, units // 2, size)} of {layer.field.size}"
+
+
+def field_view(walked: Trace, step: Step) -> None:
+    """The field of a chosen layer drawn on a real digit, its arithmetic, and the table of all layers."""
+    layers = {layer.name: layer for layer in walked.layers if moves_field(layer)}
+    names = list(layers)
+    drawing, words = st.columns([3, 5], gap="medium")
+    with words:
+        name = st.select_slider("Layer", names, value=names[len(names) // 2], key=f"field-layer-{step.slug}")
+        layer = layers[name]
+        units = layer.output[-1] if len(layer.output) == 3 else 1
+        size, image = layer.field.size, walked.architecture.input[1]
+        st.latex(field_arithmetic(layer))
+        neighbour = (
+            f" Its neighbour's square lies {plural(layer.field.jump, 'pixel')} on (dashed)." if units > 1 else ""
+        )
+        inside = pixels_inside(layer.field, units // 2, image)
+        beyond = (
+            f" Of its {size} columns, {size - inside} lie outside the image, in the padding." if inside < size else ""
+        )
+        st.markdown(f"The middle unit of **{name}** sees **{size} x {size}** pixels.{neighbour}{beyond}")
+        st.caption(
+            "The jump is the effective stride: input pixels between neighbours. Pixel centres are whole numbers."
+        )
+    with drawing:
+        st.plotly_chart(
+            figures.field_on_digit(sample_digit(7), layer.field, units // 2, units),
+            key="field-on-digit",
+            config={"displayModeBar": False},
+            alt=f"A unit of {name} sees {size} by {size} pixels of the digit.",
+        )
+    field_table(walked)
+
+
+def field_arithmetic(layer: Layer) -> str:
+    """The recurrence with the layer's own numbers, in LaTeX."""
+    window, before, after = layer.window, layer.before, layer.field
+    k, d, s, p = window.kernel_size, window.dilation, window.stride, window.padding
+    return (
+        r"\begin{aligned}"
+        rf"r_{{out}} &= r_{{in}} + (k-1)\,d\,j_{{in}} = {before.size} + ({k}-1)\cdot {d}\cdot {before.jump}"
+        rf" = \mathbf{{{after.size}}}\\"
+        rf"j_{{out}} &= j_{{in}}\,s = {before.jump}\cdot {s} = \mathbf{{{after.jump}}}\\"
+        rf"start_{{out}} &= start_{{in}} + \left(\tfrac{{(k-1)\,d}}{{2}} - p\right) j_{{in}}\\"
+        rf"&= {before.start:g} + \left(\tfrac{{({k}-1)\cdot {d}}}{{2}} - {p}\right)\cdot {before.jump}"
+        rf" = \mathbf{{{after.start:g}}}"
+        r"\end{aligned}"
+    )
+
+
+def comparison_table(step: Step) -> None:
+    """The step's clean comparisons, one thing changed in each; nothing for a step that has none."""
+    answers = [each for each in clean_answers(studies()) if each.asked.step == step.slug]
+    rows = [_comparison_row(each) for each in answers]
+    if rows:
+        st.markdown("**Clean comparisons.** Between before and after only that changes which the question names.")
+        st.table(pd.DataFrame(rows).set_index("question"))
+        _outdated([name for each in answers for name in (each.asked.before, each.asked.after)])
+        st.caption(
+            "Last epoch's test accuracy, mean ± standard deviation over the seeds. The difference is that of the seeds "
+            "that both have (paired); its interval is right for 95 of 100 such comparisons. p is the chance of a "
+            "difference at least this large, up or down, if there were none (two-sided t-test). Adjusted: corrected "
+            f"for the {answers[0].questions} questions that the lab asks of its studies (Holm). {error_of_images()}"
+        )
+
+
+def _comparison_row(answer: CleanAnswer) -> dict[str, str]:
+    """Question, both sides, their difference, and what it may be taken for."""
+    found, asked = answer.found, answer.asked
+    return {
+        "question": asked.question,
+        "before": _side(asked.before, answer.before),
+        "after": _side(asked.after, answer.after),
+        "difference, points": in_points(found.difference) if found else "—",
+        "95% interval": interval_in_points(found.interval) if found else "—",
+        "p": p_in_cell(found.p if found else None),
+        "p, adjusted": p_in_cell(answer.adjusted),
+        "reading": reading_of(answer),
+    }
+
+
+def p_in_cell(p: float | None) -> str:
+    """The cells of st.table are Markdown, in which a line that begins with > is a quotation."""
+    return "—" if p is None else p_in_words(p).replace(">", "\\>")
+
+
+def _side(name: str, study: Study | None) -> str:
+    measured = summarised(study.runs) if study else None
+    return f"{titles().get(name, name)}: {in_words(measured) if measured else 'not measured yet'}{outdated_mark(study)}"
