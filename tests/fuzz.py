@@ -204,7 +204,7 @@ def take_built_network(document: Any) -> None:
     from core.architecture.spec import architecture_from_dict, architecture_to_json
     from core.architecture.trace import trace
     from core.data.mnist import EMBEDDED
-    from lab.ui.caches import effective_untrained, onnx_file
+    from lab.ui.predictions import effective_untrained, onnx_file
 
     architecture = architecture_from_dict(document)
     content = architecture_to_json(architecture)

@@ -437,7 +437,7 @@ def test_a_bomb_in_the_link_is_refused_on_the_page() -> None:
 def test_the_onnx_file_is_made_when_it_is_asked_for() -> None:
     import onnxruntime
 
-    from lab.ui.caches import onnx_file
+    from lab.ui.predictions import onnx_file
 
     content = onnx_file(architecture_to_json(A2), 0)
     assert onnxruntime.InferenceSession(io.BytesIO(content).read()).get_inputs()[0].shape == ["N", 1, 28, 28]

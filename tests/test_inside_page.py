@@ -25,7 +25,7 @@ from core.training.network import build
 from core.training.recipe import Recipe
 from lab.runs.order import SNAPSHOTS
 from lab.studies import shelf
-from lab.ui.caches import FILM_CHANNELS, through_epochs
+from lab.ui.predictions import FILM_CHANNELS, through_epochs
 from lab.use.inside import figures as inside_figures
 from lab.use.inside.snapshots import FOLDER, snapshots
 from tests.test_learn_pages import metric, opened, said

@@ -172,7 +172,10 @@ def test_a_steps_page_compares_one_change_at_a_time(made_up_studies: Path) -> No
 
 
 def test_opening_the_comparisons_imports_nothing_slow() -> None:
-    script = "import sys, lab.learn.ladder, lab.learn.step; assert not {'torch', 'scipy'} & set(sys.modules), 'torch or scipy was imported'"
+    script = (
+        "import sys, lab.learn.ladder, lab.learn.step\n"
+        "assert not {'torch', 'scipy'} & set(sys.modules), 'torch or scipy was imported'"
+    )
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=120)
 
 

@@ -29,7 +29,8 @@ from core.training.network import build
 from core.training.recipe import Recipe
 from lab.classroom.handwriting import Handwriting
 from lab.studies import shelf
-from lab.ui.caches import one_thread
+from lab.ui import images
+from lab.ui.predictions import one_thread
 from lab.use.draw.ensemble import vote_told
 from lab.use.mistakes import gallery
 from lab.use.mistakes.figures import confusion
@@ -93,7 +94,7 @@ def test_mistakes_counts_what_torch_counts(tiny: str) -> None:
     wrong = int((answers().predicted != answers().labels).sum())
     assert f"{wrong} of 360 wrong" in said(app)
     assert "without augmentation" in said(app)
-    assert len(captions(app)) == gallery.PER_PAGE
+    assert len(captions(app)) == images.PER_PAGE
 
 
 def test_the_gallery_begins_with_the_least_confident_mistake(tiny: str) -> None:
@@ -125,7 +126,7 @@ def test_all_mistakes_come_back_at_a_button(tiny: str) -> None:
     app = opened(MISTAKES, checkpoint=tiny, true="5", predicted="5")
     assert not captions(app)
     next(button for button in app.button if button.label == "Show all mistakes").click().run()
-    assert len(captions(app)) == gallery.PER_PAGE
+    assert len(captions(app)) == images.PER_PAGE
 
 
 def test_the_matrix_prints_its_counts_and_lets_mistakes_be_clicked(tiny: str) -> None:
@@ -162,7 +163,7 @@ def test_the_images_that_two_networks_disagree_on_are_counted_and_shown(tiny: st
     assert f"{(right != then).sum():,} images only one of them" in said(app)
     differ = np.flatnonzero(one.predicted != two.predicted)
     shown = {int(str(button.key).removeprefix("open-")) for button in app.button if str(button.key).startswith("open-")}
-    assert len(shown) == gallery.PER_PAGE
+    assert len(shown) == images.PER_PAGE
     assert shown <= set(differ.tolist())
     first = next(index for index in differ if one.confidence[index] == one.confidence[differ].min())
     assert f"{one.labels[first]}: tiny {one.predicted[first]} (" in captions(app)[0]
@@ -184,7 +185,7 @@ def test_each_group_of_disagreement_opens_by_its_link(tiny: str, home: Path, gro
     indices = [
         int(str(button.key).removeprefix("open-")) for button in app.button if str(button.key).startswith("open-")
     ]
-    assert len(indices) == min(gallery.PER_PAGE, wanted.sum())
+    assert len(indices) == min(images.PER_PAGE, wanted.sum())
     assert wanted[indices].all()
 
 
@@ -223,7 +224,7 @@ def test_disputed_labels_are_marked_where_they_stand(mnist_raw: Path) -> None:
     words = said(app)
     assert "among the 15 images whose label people dispute" in words
     assert "The label is disputed: of five people 0 saw an 8, 5 a 9" in words
-    marked = {button.key for button in app.button if gallery.MARK in button.label}
+    marked = {button.key for button in app.button if images.MARK in button.label}
     assert marked
     assert marked <= {f"open-{each.index}" for each in DISPUTED}
 
@@ -245,7 +246,7 @@ def test_a_click_on_a_digit_puts_it_into_the_link(tiny: str) -> None:
 def test_the_csv_holds_every_mistake_in_order(tiny: str) -> None:
     predictions = answers()
     order = mistakes(predictions, "most confident")
-    view = gallery.InView(load_split(EMBEDDED, "test"), EMBEDDED, "test")
+    view = images.InView(load_split(EMBEDDED, "test"), EMBEDDED, "test")
     rows = list(csv.DictReader(io.StringIO(gallery.as_csv(view, predictions, order))))
     assert list(rows[0]) == ["index", "true", "predicted", "confidence", "margin", "entropy", "disputed"]
     assert [int(row["index"]) for row in rows] == order.tolist()

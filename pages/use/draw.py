@@ -2,18 +2,17 @@
 
 import streamlit as st
 
-from lab.ui import frame
-from lab.ui.caches import torch_warming
+from lab.ui import checkpoints, frame
+from lab.ui.predictions import torch_warming
 from lab.use.draw.pad import drawing_pad, make_ready
-from lab.use.mistakes import gallery
 
 frame.heading(
     "Draw a digit", "Draw a digit and see what the network is given, and what it reads; then draw one that it does not."
 )
 frame.data_notice()
-shelf = gallery.on_hand()
+shelf = checkpoints.on_hand()
 if not shelf:
-    gallery.stop_without_checkpoint("it will read your digits")
+    checkpoints.stop_without_checkpoint("it will read your digits")
 torch_warming()
 drawing_pad(shelf)
 st.page_link(

@@ -4,12 +4,11 @@ import streamlit as st
 
 from core.errors import LabError
 from lab.classroom.handwriting import MOST
-from lab.ui import frame
+from lab.ui import checkpoints, frame
 from lab.ui.caches import handwriting
 from lab.ui.unreadable import list_checkpoints
 from lab.ui.words import show_error
 from lab.use.handwriting.view import scored, scores_view, set_gallery
-from lab.use.mistakes import gallery
 
 frame.heading(
     "Our handwriting",
@@ -41,7 +40,7 @@ with narrow:
     )  # fmt: skip
 with wide:
     with st.spinner("Each network reads every digit once...", show_time=True):
-        scores = scored(drawings, gallery.on_hand())
+        scores = scored(drawings, checkpoints.on_hand())
     if scores:
         scores_view(scores)
     list_checkpoints()

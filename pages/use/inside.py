@@ -4,22 +4,21 @@ import streamlit as st
 
 from core.errors import LabError
 from core.words import plural
-from lab.ui import frame, unreadable
-from lab.ui.caches import torch_warming
+from lab.ui import checkpoints, frame, unreadable
 from lab.ui.headline import headline
+from lab.ui.predictions import torch_warming
 from lab.ui.words import show_error
 from lab.use.inside import view as inside_view
 from lab.use.inside.snapshots import snapshots
-from lab.use.mistakes import gallery
 
 frame.heading(
     "Look inside",
     "See what every layer makes of a digit, work out one of its values, and find out what the answer rests on.",
 )
 frame.data_notice()
-shelf = gallery.on_hand()
+shelf = checkpoints.on_hand()
 if not shelf:
-    gallery.stop_without_checkpoint("its feature maps will stand here")
+    checkpoints.stop_without_checkpoint("its feature maps will stand here")
 torch_warming()
 narrow, wide = st.columns([1, 3.6], gap="large")
 
@@ -29,7 +28,7 @@ try:
         kept, damaged = snapshots(shelved)
         chosen = inside_view.epoch_picker(shelved, kept)
         unreadable.list_snapshots(damaged)
-        dataset = gallery.dataset_for(shelved)
+        dataset = checkpoints.dataset_for(shelved)
         subject = inside_view.subject_picker(dataset)
     with wide:
         walked = inside_view.network_of(chosen)

@@ -6,9 +6,10 @@ from core.analysis.mistakes import confusion_matrix, mistakes
 from core.architecture.trace import classifier
 from core.data.mnist import best_present
 from core.errors import LabError
-from lab.ui import frame
-from lab.ui.caches import predictions, split
+from lab.ui import checkpoints, frame, images
+from lab.ui.caches import split
 from lab.ui.headline import headline
+from lab.ui.predictions import predictions
 from lab.ui.words import show_error
 from lab.use.mistakes import gallery
 from lab.use.mistakes.calibration import calibration_view
@@ -19,9 +20,9 @@ frame.heading(
     "Mistakes", "See which digits a network gets wrong, and how sure it was; start with those it hesitated over."
 )
 frame.data_notice()
-shelf = gallery.on_hand()
+shelf = checkpoints.on_hand()
 if not shelf:
-    gallery.stop_without_checkpoint("its mistakes will stand here")
+    checkpoints.stop_without_checkpoint("its mistakes will stand here")
 show = gallery.view_in_url()
 narrow, wide = st.columns([1, 3], gap="large")
 
@@ -41,10 +42,10 @@ with wide:
     try:
         card = shelved.card
         headline(classifier(card.architecture), card.record.test_accuracy, f"{card.dataset}, from its card")
-        dataset = gallery.dataset_for(shelved)
+        dataset = checkpoints.dataset_for(shelved)
         found = predictions(str(shelved.stem), card.weights_sha256, dataset, split_name)
-        view = gallery.InView(split(dataset, split_name), dataset, split_name)
-        opened = gallery.image_in_url(len(view.digits))
+        view = images.InView(split(dataset, split_name), dataset, split_name)
+        opened = images.image_in_url(len(view.digits))
         beside = predictions(str(other.stem), other.card.weights_sha256, dataset, split_name) if other else None
     except LabError as error:
         show_error(error)
@@ -53,7 +54,7 @@ with wide:
     wrong = mistakes(found, order)
     chosen = gallery.within(found, wrong, cell)
     gallery.counted(view, card.dataset, found, wrong)
-    compared = gallery.compared_with(shelved, shelf)
+    compared = checkpoints.compared_with(shelved, shelf)
     gallery.view_picker()
     if show == "Confusion matrix":
         gallery.matrix(confusion_matrix(found))
@@ -67,7 +68,7 @@ with wide:
         gallery.gallery(view, found, chosen, cell, order, shelved.reference)
     if opened is not None:
         askable = split_name == "test" and dataset == best_present()
-        gallery.close_look(view, found, chosen, compared if askable else None)
+        images.close_look(view, found, chosen, compared if askable else None)
     beyond(shelved)
     gallery.ways_on(shelved, compared, order, cell)
 

@@ -4,8 +4,9 @@ import streamlit as st
 
 from core.analysis.mistakes import mistakes
 from core.errors import LabError
-from lab.ui import frame
-from lab.ui.caches import predictions, split
+from lab.ui import checkpoints, frame, images
+from lab.ui.caches import split
+from lab.ui.predictions import predictions
 from lab.ui.words import show_error
 from lab.use.mistakes import gallery
 from lab.use.vote import view as vote_view
@@ -25,9 +26,9 @@ if not vote_view.leads(room):
     st.stop()
 
 frame.data_notice()
-shelf = gallery.on_hand()
+shelf = checkpoints.on_hand()
 if not shelf:
-    gallery.stop_without_checkpoint("you will be asked what it could not read")
+    checkpoints.stop_without_checkpoint("you will be asked what it could not read")
 narrow, wide = st.columns([1, 3], gap="large")
 with narrow:
     vote_view.class_controls(room)
@@ -38,9 +39,9 @@ with narrow:
 
 with wide:
     try:
-        dataset = gallery.dataset_for(shelved)
+        dataset = checkpoints.dataset_for(shelved)
         found = predictions(str(shelved.stem), shelved.card.weights_sha256, dataset, "test")
-        view = gallery.InView(split(dataset, "test"), dataset, "test")
+        view = images.InView(split(dataset, "test"), dataset, "test")
     except LabError as error:
         show_error(error)
         st.stop()

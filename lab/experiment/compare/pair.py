@@ -28,11 +28,12 @@ from lab.experiment.compare.words import (
 )
 from lab.studies.results import in_words, reading
 from lab.studies.shelf import Shelved, absence, find
-from lab.ui.caches import predictions, split
+from lab.ui import checkpoints, images
+from lab.ui.caches import split
 from lab.ui.live_plot import live_plot
+from lab.ui.predictions import predictions
 from lab.ui.tables import p_in_cell, text_width
 from lab.ui.words import escaped, show_error
-from lab.use.mistakes import gallery
 
 # -------------------------------------------------------------------------------------------------------- differences
 
@@ -169,7 +170,7 @@ def answers(each: Shown) -> tuple[Shelved, Predictions, str]:
     except CheckpointError:
         absent = absence(checkpoint_of(each.entry))
         raise CheckpointError(f"{each.letter}, {each.entry.name}: {absent}") from None
-    dataset = gallery.dataset_for(shelved)
+    dataset = checkpoints.dataset_for(shelved)
     return shelved, predictions(str(shelved.stem), shelved.card.weights_sha256, dataset, "test"), dataset
 
 
@@ -189,8 +190,8 @@ def on_the_images(first: Shown, second: Shown) -> None:
         if dataset != its:
             raise DataError(f"{a} reads {dataset} and {b} reads {its}: there are no images that both were tested on")
         found = pair(before, after)
-        view = gallery.InView(split(dataset, "test"), dataset, "test")
-        opened = gallery.image_in_url(len(view.digits))
+        view = images.InView(split(dataset, "test"), dataset, "test")
+        opened = images.image_in_url(len(view.digits))
     except LabError as error:
         show_error(error)
         return
@@ -219,10 +220,10 @@ def on_the_images(first: Shown, second: Shown) -> None:
     def words(index: int) -> str:
         return f"{before.labels[index]}: {a} {before.predicted[index]}, {b} {after.predicted[index]}"
 
-    gallery.images(view, indices, words, key=f"compare-{one.reference}-{other.reference}-{chosen}")
+    images.images(view, indices, words, key=f"compare-{one.reference}-{other.reference}-{chosen}")
     references = [one.reference, other.reference]
     if opened is not None:
-        gallery.close_look(view, asked, indices, references if dataset == best_present() else None)
+        images.close_look(view, asked, indices, references if dataset == best_present() else None)
 
 
 def _which_weights(each: Shown, shelved: Shelved) -> str:

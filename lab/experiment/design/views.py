@@ -16,9 +16,9 @@ from core.errors import SpecError
 from lab.experiment.design import figures as design_figures
 from lab.experiment.design.state import Opened
 from lab.runs.affordable import affordable
-from lab.ui.caches import onnx_file
 from lab.ui.formats import millions
 from lab.ui.live_plot import live_plot
+from lab.ui.predictions import onnx_file
 from lab.ui.tables import text_width
 from lab.ui.words import escaped, show_error
 

@@ -21,7 +21,8 @@ from lab.runs.parsed import architecture_of, recipe_of
 from lab.runs.store import BatchRow, Run
 from lab.studies.results import study_of
 from lab.studies.shelf import shipped
-from lab.ui.caches import activity_of, store
+from lab.ui.caches import store
+from lab.ui.predictions import activity_of
 from lab.ui.step import label, mark
 from lab.ui.words import escaped
 

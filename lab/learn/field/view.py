@@ -25,13 +25,14 @@ from lab.learn.field.explorer import Place, Stage, field_explorer
 from lab.runs.affordable import affordable, field_images
 from lab.studies.results import run_of, study_of, summarised
 from lab.studies.shelf import Shelved
-from lab.ui.caches import effective_trained, effective_untrained, sample_digit
+from lab.ui import checkpoints
+from lab.ui.caches import sample_digit
 from lab.ui.headline import headline, step_headline
 from lab.ui.live_plot import live_plot
+from lab.ui.predictions import effective_trained, effective_untrained
 from lab.ui.step import label, link_parameters, step_picker, varied, what_changed
 from lab.ui.tables import field_arithmetic
 from lab.ui.words import escaped, show_error
-from lab.use.mistakes import gallery
 
 if TYPE_CHECKING:  # it needs torch, which takes two seconds to import
     from core.analysis.effective_field import EffectiveField
@@ -121,7 +122,7 @@ def field_headline(network: Viewed) -> None:
         headline(network.walked, None, "train it to find out")
         return
     study = study_of(step.slug)
-    cards = [each.card for each in gallery.on_hand() if each.shipped and each.card.slug == step.slug]
+    cards = [each.card for each in checkpoints.on_hand() if each.shipped and each.card.slug == step.slug]
     runs = study.runs if study else tuple(run_of(card) for card in cards)
     step_headline(step, network.walked, summarised(runs))
 
@@ -359,7 +360,7 @@ def effective(network: Viewed, place: Place) -> None:
 
 def trained_weights(architecture: Architecture) -> Shelved | None:
     """The first checkpoint at hand of a network with the same ops."""
-    same = (each for each in gallery.on_hand() if each.card.architecture.ops == architecture.ops)
+    same = (each for each in checkpoints.on_hand() if each.card.architecture.ops == architecture.ops)
     return next(same, None)
 
 

@@ -38,15 +38,15 @@ from lab.learn.lessons.scene import (
 )
 from lab.studies.results import challenge_of, measured_studies, outdated_mark, outdated_words, study_of, why_unreadable
 from lab.studies.shelf import absence, shipped
-from lab.ui import curves, ladder_figure
-from lab.ui.caches import predictions, split
+from lab.ui import checkpoints, curves, images, ladder_figure
+from lab.ui.caches import split
 from lab.ui.colours import ink
 from lab.ui.headline import headline
 from lab.ui.live_plot import live_plot
+from lab.ui.predictions import predictions
 from lab.ui.step import label, mark
 from lab.ui.tables import comparison_table, field_view, layer_table
 from lab.ui.words import escaped, show_error
-from lab.use.mistakes import gallery
 
 QUIET = {"displayModeBar": False}
 
@@ -196,7 +196,7 @@ def _worst(slug: str, key: str, answers: bool) -> None:
     if shelved is None:
         st.info(escaped(f"{slug}: {absence(slug)}."))
         return
-    dataset = gallery.dataset_for(shelved)
+    dataset = checkpoints.dataset_for(shelved)
     found = predictions(str(shelved.stem), shelved.card.weights_sha256, dataset, "test")
     digits = split(dataset, "test")
     if dataset != shelved.card.dataset:
@@ -206,8 +206,8 @@ def _worst(slug: str, key: str, answers: bool) -> None:
     for number, (column, index) in enumerate(zip(st.columns(6), shown, strict=False), 1):
         words = f"{found.labels[index]} read as {found.predicted[index]}"
         alt = f"Image {index}: {words}." if told else f"Test digit {number} of {len(shown)}."
-        column.image(gallery.enlarged(digits.images[index]), width=112, output_format="PNG", alt=alt)
-        column.caption(f"{words}, {gallery.percent(float(found.confidence[index]))}" if told else f"Digit {number}")
+        column.image(images.enlarged(digits.images[index]), width=112, output_format="PNG", alt=alt)
+        column.caption(f"{words}, {images.percent(float(found.confidence[index]))}" if told else f"Digit {number}")
 
 
 def _conditions() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.use.mistakes.gallery import percent
+from lab.ui.images import percent
 
 
 def vote_told(answers: Sequence[NDArray[np.float32]]) -> str:

@@ -12,8 +12,8 @@ from streamlit.elements.lib.mutable_expander_container import ExpanderContainer
 
 from core.data.drawn_digit import LONGER_SIDE, SIDE, STAGES, Grey, Stages, prepare, without
 from lab.studies.shelf import Shelved
+from lab.ui.images import enlarged, percent
 from lab.use.handwriting.view import keep_form
-from lab.use.mistakes.gallery import enlarged, percent
 from lab.use.mistakes.robustness import short_name
 
 STAGE_WORDS = {

@@ -18,13 +18,14 @@ from core.errors import LabError
 from lab.classroom.handwriting import Drawing, as_split
 from lab.studies.robustness import table as beyond_the_test_set
 from lab.studies.shelf import Shelved
-from lab.ui.caches import answers_to, handwriting
+from lab.ui.caches import handwriting
 from lab.ui.colours import CLAIM, TEST, TRAIN
 from lab.ui.figures import laid_out
+from lab.ui.images import enlarged
 from lab.ui.nickname import nickname, nickname_field
 from lab.ui.owner import me
+from lab.ui.predictions import answers_to
 from lab.ui.words import escaped, plotted, show_error
-from lab.use.mistakes.gallery import enlarged
 from lab.use.mistakes.robustness import short_name
 
 PER_PAGE = 48

@@ -33,14 +33,15 @@ from core.words import plural
 from lab.learn.field.explorer import Place, field_explorer, png_address
 from lab.learn.field.view import stage_of, units_of
 from lab.studies.shelf import Shelved
-from lab.ui.caches import activity_of, occluded, one_thread, opened, split, through_epochs
+from lab.ui import checkpoints, images
+from lab.ui.caches import split
 from lab.ui.live_plot import live_plot
+from lab.ui.predictions import activity_of, occluded, one_thread, opened, through_epochs
 from lab.ui.unreadable import list_checkpoints
 from lab.ui.words import escaped, show_error
 from lab.use.draw.canvas import canvas
 from lab.use.inside import figures as inside_figures
 from lab.use.inside.snapshots import Weights
-from lab.use.mistakes import gallery
 
 if TYPE_CHECKING:  # torch takes two seconds to import
     from torch import nn
@@ -81,7 +82,7 @@ def checkpoint_picker(shelf: Sequence[Shelved]) -> Shelved:
     chosen = shelf[0]
     if wanted := st.query_params.get("checkpoint", ""):
         try:
-            chosen = gallery.on_shelf(wanted, shelf)
+            chosen = checkpoints.on_shelf(wanted, shelf)
         except LabError as error:
             show_error(error)
     there = {shelved.reference: shelved for shelved in shelf}
@@ -93,7 +94,7 @@ def checkpoint_picker(shelf: Sequence[Shelved]) -> Shelved:
 
     st.selectbox(
         "Checkpoint", list(there), key="inside_checkpoint", on_change=choose,
-        format_func=lambda reference: gallery.short(there[reference]) if reference in there else reference,
+        format_func=lambda reference: checkpoints.short(there[reference]) if reference in there else reference,
     )  # fmt: skip
     list_checkpoints()
     return chosen
@@ -178,10 +179,10 @@ def number_in_url(name: str, count: int, default: int) -> int:
 
 def show_subject(subject: Subject, probabilities: NDArray[np.float64]) -> None:
     """The digit, and what the network reads in it."""
-    st.image(gallery.enlarged(subject.digit, 10), width=DIGIT, output_format="PNG", alt=subject.words.replace("*", ""))
+    st.image(images.enlarged(subject.digit, 10), width=DIGIT, output_format="PNG", alt=subject.words.replace("*", ""))
     best = int(probabilities.argmax())
     verdict = "" if subject.true is None else ", right" if best == subject.true else ", **wrong**"
-    st.markdown(f"{subject.words}. Read as **{best}** with {gallery.percent(float(probabilities[best]))}{verdict}.")
+    st.markdown(f"{subject.words}. Read as **{best}** with {images.percent(float(probabilities[best]))}{verdict}.")
 
 
 # --------------------------------------------------------------------------------------------------------- feature maps
@@ -430,7 +431,7 @@ def counts_view(network: nn.Sequential, chosen: Weights, subject: Subject, proba
         )  # fmt: skip
         st.markdown(
             f"With the square about row {row}, column {column}, the probability of a {label} goes from "
-            f"{gallery.percent(found.before)} to {gallery.percent(float(found.probability[row, column]))}, and it "
+            f"{images.percent(found.before)} to {images.percent(float(found.probability[row, column]))}, and it "
             f"reads a **{found.read_as[row, column]}**. "
             f"{int((found.read_as != best).sum())} of {found.fall.size} squares change the answer."
         )
@@ -523,8 +524,8 @@ def epochs_view(shelved: Shelved, kept: Sequence[Weights], subject: Subject, lay
             "after": plural(each.card.epoch + 1, "epoch"),
             "test accuracy": f"{each.card.record.test_accuracy:.2%}",
             "reads": str(int(p.argmax())),
-            "with": gallery.percent(float(p.max())),
-            **({} if true is None else {f"the {true} gets": gallery.percent(float(p[true]))}),
+            "with": images.percent(float(p.max())),
+            **({} if true is None else {f"the {true} gets": images.percent(float(p[true]))}),
         }
         for each, p in zip(shown, probabilities, strict=True)
     ]

@@ -12,15 +12,15 @@ from core.analysis.mistakes import MistakeOrder, Predictions, ordered
 from core.analysis.pairs import Pair, mcnemar, pair
 from core.words import plural
 from lab.studies.shelf import Shelved
-from lab.use.mistakes import gallery
-from lab.use.mistakes.gallery import percent
+from lab.ui import images
+from lab.ui.images import percent
 from lab.use.mistakes.robustness import short_name
 
 GROUPS = ("differ", "first", "second", "neither", "alike")  # in the URL
 
 
 def disagreement(
-    view: gallery.InView, first: Shelved, second: Shelved, found: Predictions, other: Predictions, order: MistakeOrder
+    view: images.InView, first: Shelved, second: Shelved, found: Predictions, other: Predictions, order: MistakeOrder
 ) -> NDArray[np.int64]:
     """Counts, whether the difference may be chance, and a gallery of a chosen group; returns the group in its order.
 
@@ -43,7 +43,7 @@ def disagreement(
         sure = (percent(float(each.confidence[index])) for each in (found, other))
         return f"{labels[index]}: {one} {answers[index]} ({next(sure)}), {two} {others[index]} ({next(sure)})"
 
-    gallery.images(view, chosen, words, f"differ-{first.reference}-{second.reference}-{group}-{order}")
+    images.images(view, chosen, words, f"differ-{first.reference}-{second.reference}-{group}-{order}")
     st.caption(f"Under each image its label, then what {one} and {two} read and how sure they were. Order: by {one}.")
     return chosen
 

@@ -15,10 +15,10 @@ from core.errors import VoteError
 from lab.classroom.game import Question, Room, Round, Score
 from lab.studies.shelf import Shelved
 from lab.ui.caches import rooms, split
+from lab.ui.images import MARK, InView, enlarged, percent
 from lab.ui.live_plot import live_plot
 from lab.ui.words import escaped, show_error
 from lab.use.mistakes.figures import votes
-from lab.use.mistakes.gallery import MARK, InView, enlarged, percent
 
 TICK = 1.5  # seconds between two looks at a room that others vote in
 IMAGE = 308  # pixels, eleven for each of the digit's 28: it fits a phone
