@@ -92,13 +92,13 @@ def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
 
 
 def _end_workers(home: Path) -> None:
-    from lab.runs import actions as jobs
+    from lab.runs import supervisor
     from lab.runs.store import RunStore
 
     if not (home / "runs.sqlite3").exists():
         return
     store = RunStore(home)
-    jobs.end_workers(store)
+    supervisor.end_workers(store)
     store.close()
 
 

@@ -47,8 +47,8 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("LAB_WORKER_IDLE", "2")  # a worker that a page's test started must not outlive it
     # A page's test puts the page there, and the processes that a later test spawns would begin by running it.
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
-    if "lab.runs.actions" in sys.modules:
-        sys.modules["lab.runs.actions"]._started.clear()  # another test's workers, which may be made up
+    if "lab.runs.supervisor" in sys.modules:
+        sys.modules["lab.runs.supervisor"]._started.clear()  # another test's workers, which may be made up
     if "streamlit" in sys.modules:
         sys.modules["streamlit"].cache_resource.clear()  # or this test's pages would use the last one's store
     return folder

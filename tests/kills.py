@@ -31,7 +31,7 @@ from core.errors import CheckpointError
 from core.training.loop import EpochEnd
 from core.training.recipe import Augmentation, Jitter, OneCycle, Recipe, recipe_to_json
 from core.training.resident import resident
-from lab.runs import actions as jobs
+from lab.runs import supervisor
 from lab.runs.order import Order, carry_out
 from lab.runs.store import Run, RunStore
 from tests.tiny import TINY, same
@@ -135,7 +135,7 @@ def rampage(home: Path, kills: int, seed: int, share_of_app: float = 0.2) -> Rep
     finally:
         app.process.send_signal(signal.SIGTERM)
         app.process.wait(60)
-        jobs.end_workers(store)
+        supervisor.end_workers(store)
     _judge(store, runs, report)
     store.close()
     report.seconds = time.monotonic() - started

@@ -21,7 +21,7 @@ from core.training.recipe import recipe_to_json
 from lab.__main__ import main
 from lab.classroom import actions as class_acts
 from lab.classroom.class_lock import fits, hash_of
-from lab.runs import actions as jobs
+from lab.runs import supervisor
 from lab.runs.expectation import expected
 from lab.runs.person import Person
 from lab.runs.queue_now import queue_now
@@ -44,8 +44,8 @@ C6 = catalogue.by_slug("c6-steplr-7416")
 @pytest.fixture(autouse=True)
 def _no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs that wait here go on waiting."""
-    monkeypatch.setattr(jobs, "_start", lambda *_: pytest.fail("a worker was to be started"))
-    monkeypatch.setattr(jobs, "ensure_worker", lambda *_, **__: None)
+    monkeypatch.setattr(supervisor, "_start", lambda *_: pytest.fail("a worker was to be started"))
+    monkeypatch.setattr(supervisor, "ensure_worker", lambda *_, **__: None)
 
 
 @pytest.fixture(autouse=True)

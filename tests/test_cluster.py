@@ -27,11 +27,11 @@ from core.training.history import EpochRecord
 from core.training.network import build
 from core.training.range_test import range_test_points, summarise
 from core.training.recipe import RangeTest, Recipe
-from lab.runs import actions as jobs
-from lab.runs.actions import CLUSTER
+from lab.runs import supervisor
 from lab.runs.cluster.connection import connected
 from lab.runs.many_seeds import Ended, Plan, train_seeds
 from lab.runs.store import RunStore
+from lab.runs.supervisor import CLUSTER
 from lab.runs.worker import data_for
 from lab.settings import Settings, settings
 from tests.conftest import absent
@@ -184,7 +184,7 @@ def test_runs_on_the_cluster_are_trained_side_by_side_held_slowed_stopped_and_te
         wait(lambda run=run: store.epochs(run.id), "an epoch was done")
     assert {store.get(run.id).status for run in (held, stopped)} == {"running"}, "each on its own node"
     assert store.get(held.id).device_name == "Ray: cpu"
-    assert jobs.seats_of(store) == 2, "by which the pages say when a waiting run starts"
+    assert supervisor.seats_of(store) == 2, "by which the pages say when a waiting run starts"
 
     store.set_pause(held.id, "epoch")
     wait(lambda: store.get(held.id).paused_since, "the run was held")

@@ -24,8 +24,7 @@ from core.training.loop import EpochEnd, Event, Points, train
 from core.training.network import build
 from core.training.recipe import SGD, OneCycle, Recipe, ReduceLROnPlateau, StepLR, rate_at, recipe_to_json
 from core.training.resident import resident
-from lab.runs import actions as jobs
-from lab.runs import carrier
+from lab.runs import actions, carrier
 from lab.runs.order import SNAPSHOTS, Order, carry_out
 from lab.runs.person import MACHINE
 from lab.runs.store import Run, RunStore
@@ -301,5 +300,5 @@ def test_the_weights_of_every_epoch_of_a_large_network_are_not_kept(store: RunSt
     large = Architecture("large", (Conv(15, 3), Flatten(), Linear(10)))
     assert classifier(large).parameters == 15 * 10 + 10 * (15 * 26 * 26 + 1)
     with pytest.raises(RunError, match="below 100,000 parameters, 'large' has 101,560"):
-        jobs.submit(store, large, RECIPE, dataset=EMBEDDED, snapshots=True, by=MACHINE)
+        actions.submit(store, large, RECIPE, dataset=EMBEDDED, snapshots=True, by=MACHINE)
     assert store.runs() == []

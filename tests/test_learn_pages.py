@@ -19,7 +19,7 @@ from core.ladder import catalogue
 from core.ladder.model import Step
 from core.ladder.relatives import EXTRAS
 from core.training.recipe import Adam, recipe_to_json
-from lab.runs import actions as jobs
+from lab.runs import supervisor
 from lab.runs.store import RunStore, lab_home
 from lab.studies import results as studies
 from lab.studies import shelf
@@ -353,7 +353,7 @@ def test_a_run_that_no_worker_can_take_fails_with_the_workers_last_words(home: P
     )  # fmt: skip
     deadline = time.monotonic() + 60
     while store.get(run.id).status == "queued" and time.monotonic() < deadline:
-        jobs.watch(store, store.get(run.id))
+        supervisor.watch(store, store.get(run.id))
         time.sleep(0.2)
     failed = store.get(run.id)
     assert failed.status == "failed"

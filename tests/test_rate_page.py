@@ -25,6 +25,8 @@ from lab.experiment.train import diagnosis as diagnosis_view
 from lab.experiment.train.run_controls import rate_asked_for
 from lab.runs.store import BatchRow, Kind, Run, RunStore
 from lab.runs.worker import Worker
+from lab.studies.reference import reference_of
+from lab.ui.range_result import suggestions_of
 from tests.test_learn_pages import opened, said
 from tests.tiny import TINY
 
@@ -88,7 +90,7 @@ def test_the_page_opens_for_a_step_a_design_and_a_run_and_says_what_is_wrong_wit
 def test_each_suggestion_is_explained_and_taken_to_train_by_one_click(store: RunStore) -> None:
     run = finished_test(store, RangeTest(), 0.01)
     app = opened(RATE, run=run.id)
-    suggestions = rate_page.suggestions_of(run)
+    suggestions = suggestions_of(run)
     assert [each.name for each in suggestions] == ["valley", "steepest", "minimum/10", "minimum"]
     for each in suggestions:
         assert f"**{each.name}: {each.learning_rate:.4g}**, {each.why}." in said(app)
@@ -170,7 +172,7 @@ def test_a_range_test_that_is_open_on_train_gives_its_rate_to_the_form_beside_it
     app = opened(TRAIN, run=run.id)
     assert "**valley:" in said(app)
     button(app, "Use it")
-    suggested = rate_page.suggestions_of(run)[0].learning_rate
+    suggested = suggestions_of(run)[0].learning_rate
     assert app.number_input(key=f"recipe-{C3.slug}-rate").value == float(f"{suggested:.4g}")
 
 
@@ -360,16 +362,16 @@ def test_a_finding_leads_to_where_its_network_can_be_changed(store: RunStore) ->
 
 
 def test_a_step_is_held_against_the_one_before_and_a_changed_one_against_its_own() -> None:
-    before = diagnosis_view.reference_of(C3.slug, C3.architecture)
+    before = reference_of(C3.slug, C3.architecture)
     assert before is not None
     assert (before.step.slug, before.from_claim) == ("c2-skeleton-7272", False)
-    changed = diagnosis_view.reference_of(C3.slug, replace(C3.architecture, ops=C3.architecture.ops[3:]))
+    changed = reference_of(C3.slug, replace(C3.architecture, ops=C3.architecture.ops[3:]))
     assert changed is not None
     assert changed.step == C3
-    assert diagnosis_view.reference_of("", TINY) is None
-    assert diagnosis_view.reference_of("gone", TINY) is None
+    assert reference_of("", TINY) is None
+    assert reference_of("gone", TINY) is None
     first = catalogue.by_slug("b1-setup-10970")
-    assert diagnosis_view.reference_of(first.slug, first.architecture) is None
+    assert reference_of(first.slug, first.architecture) is None
 
 
 def test_a_real_run_that_has_ended_has_its_dead_units_counted(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ import pytest
 
 from core.errors import RunError
 from core.training.history import EpochRecord, RateChange
-from lab.runs import actions as jobs
+from lab.runs import actions
 from lab.runs import store as runs
 from lab.runs.expectation import expected
 from lab.runs.machine import Machine, write_machine
@@ -350,11 +350,11 @@ def test_a_run_is_deleted_with_its_files_and_no_others(store: RunStore) -> None:
         (store.folder / run.id / "snapshots" / "epoch-000.json").write_text("{}")
     store.finish(gone.id, "w", "finished")
     store.finish(kept.id, "w", "finished")
-    jobs.delete(store, gone.id, MACHINE)
+    actions.delete(store, gone.id, MACHINE)
     with pytest.raises(RunError, match="is running"):
-        jobs.delete(store, running.id, MACHINE)
+        actions.delete(store, running.id, MACHINE)
     with pytest.raises(RunError, match="there is no run"):
-        jobs.delete(store, "..", MACHINE)
+        actions.delete(store, "..", MACHINE)
     assert [(store.folder / run.id).is_dir() for run in (gone, kept, running)] == [False, True, True]
     assert {run.id for run in store.runs()} == {kept.id, running.id}
 

@@ -26,13 +26,14 @@ from core.ladder import catalogue
 from core.training.loop import EpochEnd
 from core.training.recipe import SGD, Augmentation, Jitter, OneCycle, RangeTest, Recipe, recipe_to_json
 from core.training.resident import resident
-from lab.runs import actions as jobs
-from lab.runs.actions import STALE_SECONDS, is_alive, submit, tend
+from lab.runs import actions, supervisor
+from lab.runs.actions import submit
 from lab.runs.expectation import expected
 from lab.runs.machine import read_machine
 from lab.runs.order import RESUME, Order, carry_out, load_state
 from lab.runs.person import MACHINE, Person, may_change
 from lab.runs.store import Kind, Run, RunStore
+from lab.runs.supervisor import STALE_SECONDS, is_alive, tend
 from lab.runs.worker import Worker, load_resident
 from lab.settings import Settings
 from tests.tiny import PLAIN, TINY, same
@@ -354,9 +355,9 @@ def test_a_run_is_stopped_when_its_minutes_are_over_and_can_go_on(
 def test_a_server_keeps_to_its_bounds_unless_the_teacher_lifts_them(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "ensure_workers", lambda store, device: None)
+    monkeypatch.setattr(actions, "ensure_workers", lambda store, device: None)
     strict = Settings(most_parameters=1_000, most_macs=10**6, most_epochs=10, most_iterations=300, most_waiting=2)
-    monkeypatch.setattr(jobs, "settings", lambda: strict)
+    monkeypatch.setattr(actions, "settings", lambda: strict)
     small = catalogue.by_slug("a3-dilation-5340").architecture
 
     def ask(architecture: Architecture, recipe: Recipe, by: Person = ADA, kind: Kind = "train") -> Run:
@@ -368,10 +369,10 @@ def test_a_server_keeps_to_its_bounds_unless_the_teacher_lifts_them(
         ask(TINY, replace(RECIPE, epochs=11))
     with pytest.raises(RunError, match=r"iterations: 450 is more than the 300"):
         ask(TINY, replace(RECIPE, epochs=10, batch_size=32))
-    monkeypatch.setattr(jobs, "settings", lambda: replace(strict, most_megabytes=1))
+    monkeypatch.setattr(actions, "settings", lambda: replace(strict, most_megabytes=1))
     with pytest.raises(RunError, match=r"MB for a batch: \d+ is more than the 1 "):
         ask(TINY, RECIPE)
-    monkeypatch.setattr(jobs, "settings", lambda: strict)
+    monkeypatch.setattr(actions, "settings", lambda: strict)
     assert store.runs() == []
     assert ask(TINY, replace(RECIPE, epochs=11), kind="range_test").bounded, "which trains no epochs"
     assert not ask(small, RECIPE, by=Person("teacher", teacher=True)).bounded
@@ -383,23 +384,23 @@ def test_a_server_keeps_to_its_bounds_unless_the_teacher_lifts_them(
 
 
 def test_only_its_owner_and_the_teacher_change_a_run(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "ensure_workers", lambda store, device: None)
+    monkeypatch.setattr(actions, "ensure_workers", lambda store, device: None)
     run = submit(store, TINY, RECIPE, dataset=EMBEDDED, by=ADA)
     ben, teacher = Person("ben", "Ben"), Person("teacher", "", teacher=True)
-    for act in (jobs.stop, jobs.delete, jobs.resume):
+    for act in (actions.stop, actions.delete, actions.resume):
         with pytest.raises(ClassError, match=f"run {run.id} is Ada's: only its owner"):
             act(store, run.id, ben)
     with pytest.raises(ClassError):
-        jobs.describe(store, run.id, ben, "mine now", "Ben", [])
+        actions.describe(store, run.id, ben, "mine now", "Ben", [])
     with pytest.raises(ClassError):
-        jobs.set_pause(store, run.id, "now", ben)
+        actions.set_pause(store, run.id, "now", ben)
     with pytest.raises(ClassError):
-        jobs.scale_rate(store, run.id, 2.0, ben)
+        actions.scale_rate(store, run.id, 2.0, ben)
     assert store.get(run.id) == run
-    assert jobs.describe(store, run.id, ADA, "first try", "Ada L.", ["mine"]).name == "first try"
-    assert jobs.stop(store, run.id, teacher).status == "stopped"
-    assert jobs.retry(store, run.id, ben).owner_key == "ben", "anybody may do the same anew, as their own"
-    jobs.delete(store, run.id, ADA)
+    assert actions.describe(store, run.id, ADA, "first try", "Ada L.", ["mine"]).name == "first try"
+    assert actions.stop(store, run.id, teacher).status == "stopped"
+    assert actions.retry(store, run.id, ben).owner_key == "ben", "anybody may do the same anew, as their own"
+    actions.delete(store, run.id, ADA)
 
 
 def test_what_is_nobodys_is_anybodys_unless_there_is_a_teacher(
@@ -443,7 +444,7 @@ def test_submitting_checks_everything_again_and_starts_one_worker(
         def poll(self) -> None:
             return None
 
-    monkeypatch.setattr(jobs.subprocess, "Popen", Launched)
+    monkeypatch.setattr(supervisor.subprocess, "Popen", Launched)
     with pytest.raises(SpecError):
         submit(store, replace(TINY, ops=TINY.ops[:1]), RECIPE, by=MACHINE)
     with pytest.raises(RecipeError):

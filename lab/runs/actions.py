@@ -2,47 +2,23 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
 
 from core.architecture.spec import Architecture, architecture_from_json, architecture_to_json
 from core.architecture.trace import classifier
 from core.data.mnist import DATASETS, data_root, is_present
-from core.errors import LabError, RunError
+from core.errors import RunError
 from core.record import short
 from core.training.recipe import Recipe, check_recipe, recipe_from_json, recipe_to_json
 from lab.runs.bounds import check_bounds
-from lab.runs.machine import read_machine, read_side_by_side
+from lab.runs.machine import read_machine
 from lab.runs.person import Person, check_may_change
-from lab.runs.prune import prune
-from lab.runs.store import Kind, Pause, Run, RunStore, Seat, silence
+from lab.runs.store import Kind, Pause, Run, RunStore
+from lab.runs.supervisor import ensure_workers
 from lab.settings import settings
 
-STALE_SECONDS = 15.0  # without a heartbeat for this long, a worker counts as dead
-GONE_SECONDS = 3.0  # and for this long, where its process is not there any more
 MOST_SNAPSHOT_PARAMETERS = 100_000  # 0.4 MB an epoch; those of large networks would fill a disk
-STARTING_SECONDS = 20.0  # within which a started worker is given the time to take its seat
-TENDING_SECONDS = 1.0  # between two looks at the workers
-PRUNING_SECONDS = 3600.0  # and at runs that are old enough to go
-CLUSTER = "ray"  # the device, as a seat names it, of the driver of a cluster
-ROOT = Path(__file__).resolve().parents[2]
-
-log = logging.getLogger("lab.runs.actions")
-
-_starting = threading.Lock()
-_started: dict[tuple[Path, str, int], tuple[subprocess.Popen[bytes], float]] = {}  # by store, device and slot
-_tending = threading.Lock()
-_tended: dict[tuple[Path, str], float] = {}  # when, by store and what was tended: "", or the workers of a device
 
 
 def submit(
@@ -183,189 +159,3 @@ def delete(store: RunStore, run_id: str, by: Person) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------------- workers
-
-
-def seats_of(store: RunStore, device: str = "auto") -> int:
-    """How many runs are under way on a device at a time: as set, or else as measured there, or else one.
-
-    On a cluster, as many as its driver last found room for.
-    """
-    found = read_side_by_side(store.folder)
-    if settings().ray_address:
-        return found.get(CLUSTER, 1)
-    return settings().side_by_side or found.get(device_of(store, device), 1)
-
-
-def ensure_workers(store: RunStore, device: str = "auto") -> None:
-    """Start as many workers as the device has seats and runs to do. Raises RunError as `ensure_worker` does."""
-    if settings().ray_address:  # one driver, however many runs it sees to
-        ensure_worker(store)
-        return
-    queue = store.queue()
-    kind = device_of(store, device)
-    waiting = sum(device_of(store, run.device) == kind for run in queue.waiting)
-    busy = sum(seat.device == kind and bool(seat.run) for seat in store.seats())
-    for slot in range(max(1, min(seats_of(store, device), waiting + busy))):
-        ensure_worker(store, device, slot)
-
-
-def ensure_worker(store: RunStore, device: str = "auto", slot: int = 0) -> None:
-    """Start a worker for the device's seat unless one lives or is starting. Cheap: call it whenever a run waits.
-
-    Raises RunError for a worker that cannot be started, or that has just ended with an error, which it quotes.
-    """
-    device = CLUSTER if settings().ray_address else device
-    key = (store.folder.resolve(), device, slot)
-    with _starting:  # thirty sessions may ask at once
-        if is_alive(store, device, slot):
-            return
-        process, since = _started.get(key, (None, 0.0))
-        young = time.monotonic() - since < STARTING_SECONDS
-        status = process.poll() if process else None
-        if process and young and status is None:
-            return
-        if young and status is not None and status > 0:  # below 0 it was killed: then another may do better
-            raise RunError(f"the worker for {device} ended with status {status}: {_last_words(store, device, slot)}")
-        _started[key] = (_start(store, device, slot), time.monotonic())
-
-
-def _start(store: RunStore, device: str, slot: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "lab.runs.worker", "--device", device, "--slot", str(slot)]
-    if device == CLUSTER:
-        command = [sys.executable, "-m", "lab.runs.cluster"]
-    try:
-        with _log(store, device, slot).open("ab") as output:
-            return subprocess.Popen(
-                [*command, *_idle_setting()],
-                cwd=ROOT,
-                env={**child_environment(store), "LAB_SIDE_BY_SIDE": str(seats_of(store, device))},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,  # it outlives the app
-            )
-    except OSError as error:
-        raise RunError(f"a worker could not be started: {error}") from error
-
-
-def child_environment(store: RunStore) -> dict[str, str]:
-    """The environment of a process that works in another folder: the same home and data, by their whole paths."""
-    return {**os.environ, "LAB_HOME": str(store.folder.resolve()), "LAB_DATA": str(data_root().resolve())}
-
-
-def _log(store: RunStore, device: str, slot: int = 0) -> Path:
-    return store.folder / (f"worker-{device}-{slot}.log" if slot else f"worker-{device}.log")
-
-
-def _last_words(store: RunStore, device: str, slot: int = 0) -> str:
-    """The last line of a worker's log."""
-    lines = _log(store, device, slot).read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
-
-
-def device_of(store: RunStore, device: str) -> str:
-    """The device as a seat names it; "auto" while none is known."""
-    if settings().ray_address:
-        return CLUSTER
-    machine = read_machine(store.folder)
-    return machine.devices[0] if device == "auto" and machine else device
-
-
-def is_alive(store: RunStore, device: str = "auto", slot: int = 0) -> bool:
-    """Whether a worker sits on the device's seat and has a fresh heartbeat."""
-    seat = store.seat(device_of(store, device), slot)
-    return seat is not None and not is_gone(seat)
-
-
-def is_gone(seat: Seat, now: float | None = None) -> bool:
-    """Whether a worker has died: it was silent for long, or its process is not there any more."""
-    quiet = silence(seat.heartbeat, time.time() if now is None else now)
-    if quiet > STALE_SECONDS:
-        return True
-    if seat.host != socket.gethostname():
-        return False
-    if any(process.pid == seat.pid and process.poll() is not None for process, _ in list(_started.values())):
-        return True  # a child of ours, which we have seen end
-    return quiet > GONE_SECONDS and not _is_running(seat.pid)
-
-
-def _is_running(pid: int) -> bool:
-    """Whether there is such a process; where that cannot be known, there is."""
-    if sys.platform == "win32":  # its os.kill would end the process
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def _idle_setting() -> list[str]:
-    seconds = os.environ.get("LAB_WORKER_IDLE")
-    return ["--idle", seconds] if seconds else []
-
-
-def tend(store: RunStore) -> None:
-    """Find the workers that have died, and give their runs back to the queue. Does it at most once a second."""
-    if not _is_due(store, ""):
-        return
-    dead = [seat for seat in store.seats() if is_gone(seat)]
-    for run in store.recover(STALE_SECONDS, dead=[seat.worker for seat in dead]):
-        log.warning("run %s lost its worker and is %s", run.id, run.status)
-    for seat in dead:
-        store.leave_seat(seat.device, seat.worker, seat.slot)
-
-
-def _is_due(store: RunStore, what: str) -> bool:
-    """Whether that has not been done within the last second; then whoever asks is to do it."""
-    with _tending:
-        now, key = time.monotonic(), (store.folder, what)
-        if now - _tended.get(key, float("-inf")) < TENDING_SECONDS:
-            return False
-        _tended[key] = now
-        return True
-
-
-def watch(store: RunStore, run: Run) -> None:
-    """Called by whoever looks at an unfinished run: sees to dead workers, and to a worker for one that waits.
-
-    Where no worker can be had, the run fails with the reason: it must not wait for ever. Looks for one at most once a
-    second for each device, however many look on.
-    """
-    tend(store)
-    if run.status == "queued" and _is_due(store, run.device):
-        try:
-            ensure_workers(store, run.device)
-        except RunError as error:
-            store.refuse(run.id, str(error))
-
-
-def supervise(store: RunStore, leaving: threading.Event) -> None:
-    """See to all runs, once a second, whether or not anybody looks at them, until it is time to leave.
-
-    Where it is set, old runs are deleted, once an hour.
-    """
-    complaint, pruned = "", float("-inf")
-    while not leaving.wait(TENDING_SECONDS):
-        try:
-            tend(store)
-            for run in {run.device: run for run in store.queue().waiting}.values():
-                watch(store, run)
-            if time.monotonic() - pruned > PRUNING_SECONDS:
-                pruned = time.monotonic()
-                prune(store, settings(), time.time())
-            complaint = ""
-        except LabError as error:  # such as a disk that is full; said once, not each second
-            if str(error) != complaint:
-                complaint = str(error)
-                log.error("the runs cannot be seen to: %s", error)
-
-
-def end_workers(store: RunStore) -> None:
-    """Ask all workers on this machine to end; their runs wait until there are workers again."""
-    for seat in store.seats():
-        if seat.host == socket.gethostname() and _is_running(seat.pid):
-            with suppress(OSError):
-                os.kill(seat.pid, signal.SIGTERM)

@@ -11,7 +11,7 @@ from functools import lru_cache
 from core.architecture.spec import architecture_from_json
 from core.architecture.trace import classifier
 from core.training.recipe import RangeTest, Recipe
-from lab.runs import actions as jobs
+from lab.runs import supervisor
 from lab.runs.bounds import iterations_per_epoch
 from lab.runs.fair_queue import Turn, UnderWay, Waiting, turns
 from lab.runs.parsed import recipe_of
@@ -36,22 +36,22 @@ def expected(store: RunStore) -> dict[str, Expected]:
     if not queue.waiting:
         return {}
     paces, done = store.paces(LATEST), store.iterations_done([run.id for run in (*queue.waiting, *queue.running)])
-    kinds = {jobs.device_of(store, run.device) for run in queue.waiting}
+    kinds = {supervisor.device_of(store, run.device) for run in queue.waiting}
     found: dict[str, Expected] = {}
     for kind in kinds:  # a queue each: a run on the GPU keeps nobody waiting for the processor
         waiting = [
             Waiting(run.id, run.owner_key, run.place, run.urgent, seconds_left(run, done.get(run.id, 0), paces))
             for run in queue.waiting
-            if jobs.device_of(store, run.device) == kind
+            if supervisor.device_of(store, run.device) == kind
         ]
         under_way = [
             UnderWay(run.owner_key, seconds_left(run, done.get(run.id, 0), paces))
             for run in queue.running
-            if run.claimed is not None and jobs.device_of(store, run.device) == kind
+            if run.claimed is not None and supervisor.device_of(store, run.device) == kind
         ]
         settled = settings()
         order = turns(
-            waiting, under_way, queue.served, settled.runs_a_person, jobs.seats_of(store, kind), now=time.time()
+            waiting, under_way, queue.served, settled.runs_a_person, supervisor.seats_of(store, kind), now=time.time()
         )
         found |= {turn.id: Expected(turn, bool(paces), queue.paused) for turn in order}
     return found

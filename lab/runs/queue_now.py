@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.training.recipe import RangeTest
-from lab.runs import actions as jobs
+from lab.runs import supervisor
 from lab.runs.bounds import iterations_per_epoch
 from lab.runs.expectation import LATEST, Expected, seconds_left
 from lab.runs.machine import read_machine
@@ -92,7 +92,7 @@ def queue_now(store: RunStore, found: Mapping[str, Expected]) -> QueueNow:
         waiting.append(InLine(run, len(waiting) + 1, found[run.id], takes, before[run.owner_key]))
         if run.owner_key:
             before[run.owner_key] += 1
-    return QueueNow(under_way, tuple(waiting), jobs.seats_of(store), _device(store), queue.paused, lifted)
+    return QueueNow(under_way, tuple(waiting), supervisor.seats_of(store), _device(store), queue.paused, lifted)
 
 
 def iterations_of(run: Run) -> int:

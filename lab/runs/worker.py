@@ -29,11 +29,11 @@ from core.training.network import build
 from core.training.range_test import RangePoint, range_test_points
 from core.training.recipe import RangeTest, Recipe
 from core.training.resident import Resident, available_devices, choose_device, resident
-from lab.runs.actions import STALE_SECONDS, tend
 from lab.runs.carrier import POLL_SECONDS, Carrier, Stream
 from lab.runs.machine import Machine, write_machine
 from lab.runs.order import Order, Silence, carry_out
 from lab.runs.store import Run, RunStore, lab_home
+from lab.runs.supervisor import STALE_SECONDS, tend
 from lab.settings import settings
 
 HEARTBEAT_SECONDS = 1.0

@@ -30,9 +30,9 @@ from core.data.mnist import EMBEDDED, data_root, is_present, load_split
 from core.errors import DataError, SettingsError
 from core.record import Json
 from core.words import plural
-from lab.runs.actions import ROOT, STALE_SECONDS, STARTING_SECONDS
 from lab.runs.machine import read_machine
 from lab.runs.store import APPLICATION_ID, FILE_NAME, MIGRATIONS, lab_home, silence
+from lab.runs.supervisor import ROOT, STALE_SECONDS, STARTING_SECONDS
 from lab.settings import settings
 
 if TYPE_CHECKING:

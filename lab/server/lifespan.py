@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from core.errors import LabError
-from lab.runs import actions as jobs
+from lab.runs import supervisor
 from lab.runs.store import RunStore, lab_home
 
 log = logging.getLogger("lab.server.lifespan")
@@ -36,5 +36,5 @@ def _supervise(leaving: threading.Event) -> None:
             log.error("%s", error)
             leaving.wait(10.0)
             continue
-        jobs.supervise(store, leaving)
+        supervisor.supervise(store, leaving)
         store.close()

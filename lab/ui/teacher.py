@@ -9,7 +9,7 @@ import streamlit as st
 from core.errors import LabError
 from lab.classroom import actions as class_acts
 from lab.classroom.class_lock import MOST_CHARACTERS
-from lab.runs import actions as jobs
+from lab.runs import actions
 from lab.runs.person import Person
 from lab.runs.store import Run
 from lab.settings import settings
@@ -194,4 +194,4 @@ def _last(run_id: str) -> None:
 
 
 def _stop(run_id: str) -> None:
-    attempt(lambda person: jobs.stop(store(), run_id, person))
+    attempt(lambda person: actions.stop(store(), run_id, person))

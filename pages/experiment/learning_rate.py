@@ -10,6 +10,7 @@ from core.training.recipe import check_recipe
 from lab.experiment.rate import view as rate_page
 from lab.experiment.train.run_panel import run_panel
 from lab.runs import actions as jobs
+from lab.runs import supervisor
 from lab.ui import frame
 from lab.ui.caches import dataset_here, store
 from lab.ui.headline import headline
@@ -35,7 +36,7 @@ with wide:
     try:
         walked = classifier(network.architecture)
         recipe = check_recipe(replace(network.recipe, range_test=settings))
-        jobs.ensure_worker(store())  # warm by the time Start is pressed
+        supervisor.ensure_worker(store())  # warm by the time Start is pressed
         if start:
             run = jobs.submit(
                 store(), network.architecture, recipe, kind="range_test", slug=network.slug, dataset=dataset,

@@ -8,15 +8,16 @@ from core.errors import LabError
 from core.training.recipe import check_recipe
 from lab.experiment.design.start import design_to_train
 from lab.experiment.train.bounds_view import limits_of, tell
-from lab.experiment.train.diagnosis import held_against, reference_of
 from lab.experiment.train.prediction import prediction_form, prediction_text
 from lab.experiment.train.previews import before_a_run
 from lab.experiment.train.recipe_form import recipe_form, snapshots_toggle
 from lab.experiment.train.run_panel import adopt_step, form_of, run_panel
 from lab.experiment.train.run_table import run_table
 from lab.runs import actions as jobs
+from lab.runs import supervisor
 from lab.runs.machine import read_machine
 from lab.runs.store import lab_home
+from lab.studies.reference import held_against, reference_of
 from lab.ui import frame
 from lab.ui.caches import dataset_here, store
 from lab.ui.nickname import nickname_field
@@ -61,7 +62,7 @@ with wide:
         with predicted:
             reference = reference_of(step.slug, architecture) if dataset == "MNIST" else None
             prediction = prediction_form(held_against(reference), step.slug)
-        jobs.ensure_worker(store())  # warm by the time Start is pressed
+        supervisor.ensure_worker(store())  # warm by the time Start is pressed
         if start or test:
             kind: jobs.Kind = "train" if start else "range_test"
             run = jobs.submit(

@@ -11,12 +11,12 @@ from core.errors import LabError, RunError
 from core.ladder.challenge import LAST, MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
 from core.words import plural
 from lab.experiment.board import figures as board_figures
-from lab.experiment.train.run_table import compare_button, opened, table_key
 from lab.studies.ranking import CHALLENGE_DATA, Standing, chosen, ladder
 from lab.studies.results import in_words
 from lab.ui.caches import ranking, store
 from lab.ui.colours import ink
 from lab.ui.live_plot import live_plot
+from lab.ui.run_rows import compare_button, opened, table_key
 from lab.ui.tables import text_width, without_empty
 from lab.ui.words import escaped, show_error
 

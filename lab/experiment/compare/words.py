@@ -13,7 +13,7 @@ from core.architecture.spec import describe
 from core.words import plural
 from lab.experiment.compare.entries import Entry
 from lab.experiment.compare.figures import Shown
-from lab.experiment.train.diagnosis import test_images
+from lab.studies.reference import test_images
 from lab.studies.results import outdated_words, reading, studies, summarised
 
 

@@ -34,8 +34,9 @@ from lab.experiment.compare.entries import Entry
 from lab.experiment.compare.figures import QUANTITIES, Shown, line
 from lab.experiment.compare.words import evidence_words, op_rows, other_differences, single_words
 from lab.experiment.report.figures import chart
-from lab.experiment.train.diagnosis import findings_of, held_against, how_measured, reference_of, test_images
+from lab.experiment.train.diagnosis import how_measured
 from lab.experiment.train.prediction import VERDICTS
+from lab.studies.reference import findings_of, held_against, reference_of, test_images
 from lab.studies.results import held_in_words, in_words
 from lab.studies.shelf import find, unreadable
 from lab.ui.caches import store

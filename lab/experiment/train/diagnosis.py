@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 import streamlit as st
 
-from core.analysis.diagnosis import DeadUnits, Finding, Kind, Other, Page, Subject, dead_units, diagnose
+from core.analysis.diagnosis import DeadUnits, Finding, Kind, Page, Subject, dead_units
 from core.architecture.link import to_code
-from core.architecture.spec import Architecture, Dropout, ReLU
+from core.architecture.spec import ReLU
 from core.checkpoints.card import read_card
-from core.data.mnist import EMBEDDED, EMBEDDED_TEST, EMBEDDED_TRAIN, IMAGES
+from core.data.mnist import EMBEDDED, EMBEDDED_TRAIN, IMAGES
 from core.errors import LabError
 from core.ladder import catalogue
-from core.ladder.model import Step
 from core.training.history import PLAIN_SAMPLE, EpochRecord
-from lab.runs.parsed import architecture_of, recipe_of
-from lab.runs.store import BatchRow, Run
-from lab.studies.results import study_of
-from lab.studies.shelf import shipped
+from lab.runs.parsed import architecture_of
+from lab.runs.store import Run
+from lab.studies.reference import reference_of
 from lab.ui.caches import store
 from lab.ui.predictions import activity_of
-from lab.ui.step import label, mark
 from lab.ui.words import escaped
 
 MOST_PARAMETERS = 100_000  # of a network whose dead units are counted while the page waits
@@ -47,49 +43,6 @@ PAGES: dict[Page, tuple[str, str]] = {
 }
 
 
-@dataclass(frozen=True)
-class Reference:
-    """What a run is held against: the step before its own, or, of a changed network, the step it was made from."""
-
-    step: Step
-    accuracies: tuple[float, ...]  # test, after the last epoch; of a study, a seed each
-    epochs: int
-    from_claim: bool  # no measured run: the write-up's best epoch stands in
-
-    @property
-    def name(self) -> str:
-        """As sentences have it."""
-        return f"{mark(self.step)}{', as claimed' if self.from_claim else ''}"
-
-
-def reference_of(slug: str, architecture: Architecture) -> Reference | None:
-    """The reference of a run of that step's network, as it is or changed; None where there is none."""
-    try:
-        own = catalogue.by_slug(slug) if slug else None
-    except LabError:
-        own = None
-    if own is None:
-        return None
-    step = catalogue.before(own) if architecture.ops == own.architecture.ops else own
-    if step is None:
-        return None
-    study = study_of(step.slug)
-    if study and study.runs:
-        runs = study.runs
-        return Reference(step, tuple(run.last for run in runs), len(runs[0].test_accuracies), from_claim=False)
-    cards = [each.card for each in shipped() if each.card.slug == step.slug]
-    if cards:
-        return Reference(step, (cards[0].test_accuracies[-1],), len(cards[0].history), from_claim=False)
-    if step.claim is None:
-        return None
-    return Reference(step, (step.claim.best_test_accuracy,), step.recipe.epochs, from_claim=True)
-
-
-def test_images(dataset: str) -> int:
-    """How many test images an accuracy on that data set is measured on."""
-    return EMBEDDED_TEST if dataset == EMBEDDED else IMAGES["test"]
-
-
 def train_images(dataset: str) -> int:
     """How many images that data set has for training, before any are held out."""
     return EMBEDDED_TRAIN if dataset == EMBEDDED else IMAGES["train"]
@@ -105,25 +58,6 @@ def how_measured(last: EpochRecord) -> str:
     return (
         f"{words} Without dropout and augmentation, training images give **{last.plain_train_accuracy:.2%}** "
         f"({PLAIN_SAMPLE:,} of them at most), the test images {last.test_accuracy:.2%}."
-    )
-
-
-def findings_of(run: Run, epochs: Sequence[EpochRecord], batches: Sequence[BatchRow]) -> tuple[Finding, ...]:
-    """The run's diagnosis, from what the store has of it. Raises LabError for a recipe or network that is none."""
-    architecture = architecture_of(run.architecture)
-    reference = reference_of(run.slug, architecture) if run.dataset == "MNIST" else None
-    return diagnose(
-        Subject(
-            history=tuple(epochs),
-            recipe=recipe_of(run.recipe),
-            test_images=test_images(run.dataset),
-            first_losses=tuple(row.loss for row in batches if row.epoch == 0),
-            failure=run.error if run.status == "failed" else "",
-            has_dropout=any(isinstance(op, Dropout) and op.p > 0 for op in architecture.ops),
-            other=Other(reference.name, reference.accuracies, reference.epochs) if reference else None,
-            architecture=architecture,
-            train_images=train_images(run.dataset),
-        )
     )
 
 
@@ -181,8 +115,3 @@ def _dead(run: Run) -> None:
         else:
             silent, units = sum(layer.dead for layer in dead), sum(layer.units for layer in dead)
             st.caption(f"{silent} of its {units} units are dead: they answer 0 to all of {dead[0].images} test digits.")
-
-
-def held_against(reference: Reference | None) -> str:
-    """The reference as a question names it: `C2 · Skeleton`; "" where there is none."""
-    return label(reference.step) if reference else ""

@@ -12,9 +12,9 @@ from core.analysis.prediction import Against, Fit, Prediction, answers, predicti
 from core.errors import LabError
 from core.training.history import EpochRecord
 from core.words import plural
-from lab.experiment.train.diagnosis import held_against, reference_of, test_images
 from lab.runs.parsed import architecture_of
 from lab.runs.store import Run
+from lab.studies.reference import held_against, reference_of, test_images
 from lab.ui.words import escaped, show_error
 
 FIRST_GUESS = 99.0  # what the field begins with, in %: no network of the ladder's own, and near all of them

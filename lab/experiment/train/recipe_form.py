@@ -13,9 +13,9 @@ from core.training import recipe as recipes
 from core.training.recipe import MOST_STRENGTH, Augmentation, Jitter, Optimizer, Recipe, Schedule
 from core.training.recipe_words import field_words, value_words
 from lab.runs.actions import MOST_SNAPSHOT_PARAMETERS
+from lab.ui.recipe_keys import SCHEDULES, plain, rate_key
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {kind.__name__: kind for kind in get_args(Optimizer)}
-SCHEDULES: dict[str, type[Schedule]] = {kind.__name__: kind for kind in get_args(Schedule)}
 TO_BEGIN_WITH = {  # the strength of a change that the recipe does not have, when it is chosen
     "rotation": 10.0,
     "translation": 0.1,
@@ -111,11 +111,6 @@ def snapshots_toggle(parameters: int, key: str) -> bool:
     return kept and small
 
 
-def rate_key(key: str) -> str:
-    """The session's key of the learning rate, for a suggestion to be applied to."""
-    return f"{key}-rate"
-
-
 def _folded(title: str, key: str, icon: str) -> DeltaGenerator:
     """An expander whose title tells what is chosen by the widget of that key inside it.
 
@@ -136,13 +131,6 @@ def _choice(title: str, kinds: dict[str, type], written: object, key: str) -> ob
     start = written if isinstance(written, kind) else plain(kind)
     shown = tuple(field.name for field in fields(kind))
     return replace(start, **_fields(kind, start, shown, f"{key}-{name}")) if shown else start  # type: ignore[type-var]
-
-
-def plain(kind: type) -> object:
-    """A record of that kind to begin with: it must be one that can be followed without held-out images, too."""
-    if kind is recipes.StepLR:
-        return recipes.StepLR(step_size=5)
-    return recipes.ReduceLROnPlateau(monitor="test") if kind is recipes.ReduceLROnPlateau else kind()
 
 
 def _fields(kind: type, start: object, names: tuple[str, ...], key: str) -> dict[str, object]:

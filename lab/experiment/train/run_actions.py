@@ -9,7 +9,7 @@ import streamlit as st
 from core.errors import LabError
 from core.words import plural
 from lab.experiment.compare.entries import Entry
-from lab.runs import actions as jobs
+from lab.runs import actions
 from lab.runs.person import may_change
 from lab.runs.store import MOST_NAME, MOST_NICKNAME, Run
 from lab.ui.caches import store
@@ -51,7 +51,7 @@ def edit_form(members: Sequence[Run], key: str) -> None:
             return
     try:
         for member in members:
-            jobs.describe(store(), member.id, me(), name, owner, tags.split(",") if tags else [])
+            actions.describe(store(), member.id, me(), name, owner, tags.split(",") if tags else [])
     except LabError as error:
         show_error(error)
         return
@@ -74,7 +74,7 @@ def confirm_deletion(chosen: Sequence[Sequence[Run]]) -> None:
     failed = False
     for run in runs:
         try:
-            jobs.delete(store(), run.id, me())
+            actions.delete(store(), run.id, me())
         except LabError as error:
             failed = True
             show_error(error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core.errors import LabError
-from lab.runs import actions as jobs
+from lab.runs import actions
 from lab.runs.person import may_change
 from lab.runs.store import BatchRow, Pause, Run
 from lab.ui.caches import store
@@ -72,21 +72,21 @@ def rate_asked_for(run: Run, batches: list[BatchRow]) -> float | None:
 
 def _pause(run_id: str, pause: Pause) -> None:
     try:
-        jobs.set_pause(store(), run_id, pause, me())
+        actions.set_pause(store(), run_id, pause, me())
     except LabError as error:  # someone may have deleted it meanwhile
         show_error(error)
 
 
 def _stop(run_id: str) -> None:
     try:
-        jobs.stop(store(), run_id, me())
+        actions.stop(store(), run_id, me())
     except LabError as error:
         show_error(error)
 
 
 def _scale(run_id: str, factor: float) -> None:
     try:
-        jobs.scale_rate(store(), run_id, factor, me())
+        actions.scale_rate(store(), run_id, factor, me())
     except LabError as error:
         show_error(error)
 

@@ -20,24 +20,25 @@ from core.training.history import EpochRecord
 from core.training.recipe import RangeTest, Recipe
 from core.training.recipe_words import recipe_words
 from core.words import plural, rate_words
-from lab.experiment.rate.view import range_result
 from lab.experiment.report.view import report_button, zipped
 from lab.experiment.train import run_controls
-from lab.experiment.train.diagnosis import diagnosis, findings_of, how_measured
+from lab.experiment.train.diagnosis import diagnosis, how_measured
 from lab.experiment.train.prediction import prediction_and_outcome, said_before
-from lab.runs import actions as jobs
+from lab.runs import actions, supervisor
 from lab.runs.bounds import iterations_per_epoch
 from lab.runs.parsed import architecture_of, recipe_of
 from lab.runs.person import may_change
 from lab.runs.store import BatchRow, Run
 from lab.runs.turn import lost_in_words, turn_in_words
 from lab.server.pace import in_turn
+from lab.studies.reference import findings_of
 from lab.studies.shelf import Unreadable, in_folder
 from lab.ui import curves
 from lab.ui.caches import expectations, store, the_queue
 from lab.ui.headline import headline
 from lab.ui.live_plot import live_plot
 from lab.ui.owner import me
+from lab.ui.range_result import range_result
 from lab.ui.unreadable import list_checkpoints
 from lab.ui.words import escaped, show_error, without_folders
 
@@ -94,7 +95,7 @@ def run_panel(run_id: str) -> None:
             with in_turn():
                 now = store().get(run_id)
                 if now.status in UNFINISHED:
-                    jobs.watch(store(), now)
+                    supervisor.watch(store(), now)
                 if _clock(now) != clock:
                     st.rerun()  # only the full run can change the panel's clock
                 _panel(now)
@@ -280,10 +281,10 @@ def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
         go_on, again, _ = st.columns([1, 1, 2])
         mine = may_change(me(), run)
         if mine and epochs and go_on.button("Go on", icon=":material/play_arrow:", width="stretch"):
-            jobs.resume(store(), run.id, me())
+            actions.resume(store(), run.id, me())
             st.rerun()
         if again.button("Start anew", icon=":material/replay:", width="stretch"):
-            st.query_params.run = jobs.retry(store(), run.id, me()).id
+            st.query_params.run = actions.retry(store(), run.id, me()).id
             st.rerun()
 
 

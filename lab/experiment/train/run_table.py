@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
-from zlib import crc32
 
 import pandas as pd
 import streamlit as st
@@ -12,10 +11,11 @@ import streamlit as st
 from core.data.mnist import EMBEDDED
 from core.errors import LabError
 from core.training.history import EpochRecord
-from lab.experiment.compare.entries import MOST, key_of
+from lab.experiment.compare.entries import key_of
 from lab.experiment.train.run_actions import all_mine, confirm_deletion, edit_form
 from lab.runs.store import Run, spread
 from lab.ui.caches import store
+from lab.ui.run_rows import _open, compare_button, opened, table_key
 from lab.ui.tables import without_empty
 from lab.ui.words import show_error
 
@@ -60,39 +60,6 @@ def run_table(limit: int = 50) -> None:
     )  # fmt: skip
     _act(bar, [entries[row] for row in state.selection.rows])
     opened(state, "runs", lambda row: _open(entries[row][0]))
-
-
-def _open(run: Run) -> None:
-    st.query_params.from_dict({"run": run.id})  # the page takes the step from it
-    st.rerun()
-
-
-def table_key(name: str, rows: Sequence[str]) -> str:
-    """A key that changes with the rows, so that no tick moves to another run when one is added, and with each opening.
-
-    After the second, the same row can be opened again.
-    """
-    version = st.session_state.setdefault(f"{name}_table_version", 0)
-    return f"{name}-{version}-{crc32(','.join(rows).encode())}"
-
-
-def opened(state: Any, name: str, open_row: Callable[[int], None]) -> None:  # Any: what st.dataframe returns
-    """Where a cell was clicked, open its row in a fresh table; a tick is no click."""
-    if state.selection.cells:
-        st.session_state[f"{name}_table_version"] += 1
-        open_row(int(state.selection.cells[0][0]))
-
-
-def compare_button(ticked: Sequence[str], key: str) -> None:
-    """Lay the ticked rows over each other, on the Compare page."""
-    few, many = len(ticked) < 2, len(ticked) > MOST
-    label = f"Compare ({len(ticked)})" if ticked else "Compare"
-    help_text = f"At most {MOST} at once." if many else "Tick two rows or more at their left edge." if few else None
-    if st.button(
-        label, icon=":material/compare_arrows:", disabled=few or many, help=help_text, key=f"compare-{key}",
-        width="stretch",
-    ):  # fmt: skip
-        st.switch_page("pages/experiment/compare.py", query_params={"runs": ",".join(ticked)})
 
 
 def _act(bar: Any, ticked: Sequence[list[Run]]) -> None:  # Any: a container

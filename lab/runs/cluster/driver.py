@@ -22,12 +22,12 @@ from core.training.history import RateChange
 from core.training.loop import Event
 from core.training.range_test import RangePoint
 from core.training.recipe import RangeTest, Recipe
-from lab.runs.actions import CLUSTER, STALE_SECONDS, tend
 from lab.runs.carrier import POLL_SECONDS, Carrier, Stream
 from lab.runs.cluster.connection import Cluster
 from lab.runs.machine import Machine, write_machine, write_side_by_side
 from lab.runs.order import Order, Silence
 from lab.runs.store import Run, RunStore
+from lab.runs.supervisor import CLUSTER, STALE_SECONDS, tend
 from lab.runs.worker import HEARTBEAT_SECONDS
 from lab.settings import settings
 

@@ -1,0 +1,114 @@
+"""What a range test found, and the rate that is taken from it."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import TypedDict, cast
+
+import streamlit as st
+
+from core.architecture.link import to_code
+from core.errors import LabError
+from core.ladder import catalogue
+from core.training.range_test import SKIP_FIRST, Suggestion, recommended
+from core.training.recipe import RangeTest
+from core.words import rate_words
+from lab.experiment.rate import figures as rate_figures
+from lab.runs.parsed import architecture_of, recipe_of
+from lab.runs.store import BatchRow, Run
+from lab.ui.live_plot import live_plot
+from lab.ui.recipe_keys import rate_key
+from lab.ui.words import escaped, without_folders
+
+
+class Result(TypedDict):
+    """A range test's result as the worker wrote it."""
+
+    suggestions: list[dict[str, object]]
+    reason: str
+    diverged: bool
+    points: list[dict[str, float]]
+
+
+def link_to(run: Run) -> dict[str, str]:
+    """The URL parameters that name a run's network: its step where it is one as it is, else the design itself."""
+    architecture = architecture_of(run.architecture)
+    with suppress(LabError):
+        if run.slug and catalogue.by_slug(run.slug).architecture.ops == architecture.ops:
+            return {"step": run.slug}
+    return {"design": to_code(architecture)} | ({"from": run.slug} if run.slug else {})
+
+
+def suggestions_of(run: Run) -> tuple[Suggestion, ...]:
+    """What a range test suggests; nothing while it runs."""
+    return tuple(Suggestion(**each) for each in _result(run)["suggestions"])  # type: ignore[arg-type]
+
+
+def _result(run: Run) -> Result:
+    empty: Result = {"suggestions": [], "reason": "", "diverged": False, "points": []}
+    return cast(Result, {**empty, **json.loads(run.result)}) if run.result else empty
+
+
+def range_result(run: Run, batches: list[BatchRow]) -> None:
+    """The curve, live or whole, and each suggestion with its reason and a button that takes it to Train."""
+    result, suggestions = _result(run), suggestions_of(run)
+    settings = recipe_of(run.recipe).range_test or RangeTest()
+    if run.error:
+        st.error(escaped(without_folders(run.error)))
+    losses = [point["loss"] for point in result["points"]]
+    points = result["points"] or [{"learning_rate": row.learning_rate, "smoothed": row.loss} for row in batches]
+    live_plot(
+        rate_figures.range_curve(
+            [point["learning_rate"] for point in points], [point["smoothed"] for point in points], losses, suggestions,
+            settings,
+        ),
+        key=f"range-{run.id}", height=320, alt="Smoothed loss against learning rate, with the suggested rates.",
+    )  # fmt: skip
+    best = recommended(suggestions)
+    if suggestions and best is None:
+        st.markdown(":orange[:material/warning: **None of these can be trusted**; each says why. Try another range.]")
+    for each in suggestions:
+        _suggestion(run, each, each == best)
+    if result["reason"]:
+        st.warning(f"No suggestion: {escaped(result['reason'])}")
+    elif run.status == "finished":
+        st.caption(_how_it_ended(run, result, len(points), settings))
+
+
+def _how_it_ended(run: Run, result: Result, points: int, settings: RangeTest) -> str:
+    recipe = recipe_of(run.recipe)
+    how = (
+        f"The loss diverged after {points} of {settings.iterations} batches."
+        if result["diverged"]
+        else "The batches ran out first; the loss had not diverged."
+    )
+    optimizer = type(recipe.optimizer).__name__
+    return (
+        f"{how} {optimizer}, batches of {recipe.batch_size}, seed {recipe.seed}. The suggestions are those of the "
+        f"thick line, from {SKIP_FIRST:.0%} of the batches on. Grey: the edges of the range."
+    )
+
+
+def _suggestion(run: Run, each: Suggestion, best: bool) -> None:
+    """One suggestion with what speaks for and against it; the recommended one has the primary button."""
+    say, apply = st.columns([5, 1], vertical_alignment="center")
+    told = "At the edge: the range decided this, not the network" if each.at_edge else ""
+    against = ". ".join(part[0].upper() + part[1:] for part in (told, each.doubt) if part)
+    mark_of = " :green[:material/recommend: Recommended.]" if best else ""
+    doubt = f" :orange[:material/warning: {against}.]" if against else ""
+    say.markdown(f"**{each.name}: {rate_words(each.learning_rate)}**, {each.why}.{mark_of}{doubt}")
+    if apply.button(
+        "Use it", key=f"use-{run.id}-{each.name}", width="stretch", type="primary" if best else "secondary",
+        help="Puts this rate into the recipe on Train.", on_click=fill_form,
+        args=(run.slug, link_to(run), each.learning_rate),
+    ):  # fmt: skip
+        st.switch_page("pages/experiment/train.py", query_params=link_to(run))
+
+
+def fill_form(slug: str, link: dict[str, str], rate: float, schedule: str = "") -> None:
+    """Put the rate, as the form shows it, and the schedule where one is named, into that network's form on Train."""
+    key = f"recipe-{slug if 'step' in link else ''}"
+    st.session_state[rate_key(key)] = float(f"{rate:.4g}")
+    if schedule:
+        st.session_state[f"{key}-schedule"] = schedule
