@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.architecture.advice import Advice, Topic, advice
@@ -744,8 +744,19 @@ def test_a_remedy_can_be_trained_costs_what_it_says_and_is_within_the_budget_whe
             assert before < after <= MAX_PARAMETERS
 
 
+ONE = Conv(1, 1, bias=False)
+STRANDED = Architecture(  # with the first padding gone, the second is all that its convolution sees
+    "stranded",
+    (
+        MaxPool(2), MaxPool(3), replace(ONE, padding=3), MaxPool(4), replace(ONE, stride=2, padding=1),
+        replace(ONE, stride=2), GlobalAvgPool(), Linear(10),
+    ),
+)  # fmt: skip
+
+
 @settings(max_examples=250, deadline=None)
 @given(any_design)
+@example(STRANDED)
 def test_a_remedy_leaves_less_of_its_fault_and_brings_no_graver_one(architecture: Architecture) -> None:
     said = advice(architecture)
     levels = gravest(said)

@@ -127,7 +127,7 @@ def _advised(fault: Fault, walked: Trace, rest: tuple[Op, ...]) -> Advice:
             after = _kept_sound(walked, changed, rest)
             if after is None:
                 continue
-            brought, reached = _brought(fault, walked, after), _measured(fault, after)
+            brought, reached = _brought(walked, after), _measured(fault, after)
             dirty = bool(brought - {"left over"})
             so_far = found[dirty][0] if dirty in found else least
             if so_far >= fault.enough or reached <= so_far or not brought <= {*fault.brings}:
@@ -159,10 +159,10 @@ def _kept_sound(walked: Trace, changed: Architecture, rest: tuple[Op, ...]) -> T
     return None if walked.output == (CLASSES,) and after.output != (CLASSES,) else after
 
 
-def _brought(fault: Fault, before: Trace, after: Trace) -> set[Topic]:
-    """What is graver after it than before, but for the fault itself."""
+def _brought(before: Trace, after: Trace) -> set[Topic]:
+    """What is graver after it than before."""
     was, now = _gravest(before), _gravest(after)
-    return {topic for topic, level in now.items() if level < was.get(topic, len(LEVELS))} - {fault.topic}
+    return {topic for topic, level in now.items() if level < was.get(topic, len(LEVELS))}
 
 
 def _gravest(walked: Trace) -> dict[Topic, int]:
