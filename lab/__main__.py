@@ -28,7 +28,8 @@ from core.training.history import EpochRecord
 from core.training.recipe import RangeTest, Recipe, check_recipe, recipe_from_json
 from core.words import loss_words, plural, rate_words
 from lab.runs.machine import FILE_NAME as MACHINE_FILE
-from lab.runs.store import Run, RunStore, lab_home, spread
+from lab.runs.store import Run, RunStore, spread
+from lab.settings import lab_home
 from lab.studies.results import in_words, judged, outdated, outdated_mark, studies, unreadable_studies
 from lab.studies.shelf import SHIPPED, find, own, shipped, unreadable
 from lab.studies.tables import ladder_table, rewrite

@@ -1,7 +1,7 @@
 """The lab's settings: one dataclass, from the environment and from .streamlit/secrets.toml, the environment first.
 
 Each field is LAB_<NAME> in the environment, such as LAB_MOST_EPOCHS=30, and <name> in the table [lab] of secrets.toml.
-Where data and runs lie, LAB_DATA and LAB_HOME, is not among them: core and the store read those themselves.
+Where data and runs lie is not among them: `core.data.mnist.data_root` reads LAB_DATA, `lab_home` LAB_HOME.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from typing import Annotated, Any, get_args, get_type_hints
 from core.errors import SettingsError
 from core.record import Range, short, short_number
 
-SECRETS = Path(__file__).parents[1] / ".streamlit" / "secrets.toml"
+ROOT = Path(__file__).resolve().parents[1]  # of this repository
+SECRETS = ROOT / ".streamlit" / "secrets.toml"
 TABLE = "lab"
 PREFIX = "LAB_"
 HASH = re.compile(r"scrypt:[0-9a-f]{32}:[0-9a-f]{64}")  # see lab.classroom.class_lock; the empty string locks nothing
@@ -104,3 +105,9 @@ def _value(hint: Any, given: object, place: str) -> object:  # Any: typing's own
     if not bounds.least <= number <= bounds.most:
         raise SettingsError(f"{place}: {short_number(number)} is outside {bounds.least:,} to {bounds.most:,}")
     return number
+
+
+def lab_home() -> Path:
+    """The folder of the user's own runs: LAB_HOME, or checkpoints/runs in this repository."""
+    home = os.environ.get("LAB_HOME")
+    return Path(home).expanduser() if home else ROOT / "checkpoints" / "runs"

@@ -376,7 +376,7 @@ def take_saved(given: tuple[str, bytes]) -> None:
     from core.architecture.spec import Architecture, ReLU
     from lab.classroom.designs import delete_design, save_design, saved_design, saved_names
     from lab.experiment.design.start import start_named
-    from lab.runs.store import lab_home
+    from lab.settings import lab_home
 
     name, content = given
     folder = lab_home() / "designs"
@@ -420,7 +420,7 @@ def pair() -> tuple[bytes, bytes]:
 def take_checkpoint(given: tuple[bytes, bytes]) -> None:
     """A pair of files that somebody changed."""
     from core.checkpoints.checkpoint import load
-    from lab.runs.store import lab_home
+    from lab.settings import lab_home
     from lab.studies.shelf import find, own
 
     folder = lab_home()
@@ -461,7 +461,7 @@ def resume_file() -> bytes:
 def take_resume(content: bytes) -> None:
     from core.training.loop import history_of
     from lab.runs.order import RESUME, load_state
-    from lab.runs.store import lab_home
+    from lab.settings import lab_home
 
     (lab_home() / RESUME).write_bytes(content)
     state = load_state(lab_home())
@@ -496,7 +496,7 @@ def store(folder: str) -> Any:
 
 def take_words_of_runs(given: list[tuple[str, Any, Any]]) -> None:
     """Names, nicknames, tags and figures for a run, right or wrong."""
-    from lab.runs.store import lab_home
+    from lab.settings import lab_home
     from tests.made_runs import made_run
 
     runs = store(str(lab_home()))
@@ -536,7 +536,7 @@ def take_handwriting(given: tuple[Any, ...]) -> None:
 
     from lab.classroom.handwriting import Handwriting
     from lab.runs.person import Person
-    from lab.runs.store import lab_home
+    from lab.settings import lab_home
 
     label, nickname, author, size, level = given
     kept = Handwriting(lab_home())
@@ -596,7 +596,7 @@ def take_words(text: str) -> None:
 
 def take_command(given: tuple[list[str], bytes]) -> None:
     from lab.__main__ import main
-    from lab.runs.store import lab_home
+    from lab.settings import lab_home
 
     arguments, content = given
     file = lab_home() / "given.json"

@@ -14,7 +14,8 @@ from core.data.mnist import EMBEDDED
 from core.training.history import EpochRecord
 from core.training.network import build
 from core.training.recipe import Recipe, recipe_to_json
-from lab.runs.store import Ending, Run, RunStore, lab_home
+from lab.runs.store import Ending, Run, RunStore
+from lab.settings import lab_home
 from tests.tiny import TINY
 
 

@@ -13,7 +13,8 @@ from core.ladder import catalogue
 from core.training.history import EpochRecord
 from core.training.recipe import Recipe, ReduceLROnPlateau
 from lab.experiment.board import figures as board_figures
-from lab.runs.store import Run, RunStore, lab_home
+from lab.runs.store import Run, RunStore
+from lab.settings import lab_home
 from lab.studies.ranking import Standing, chosen, front, ladder, standings
 from lab.ui.axes import accuracy_at
 from tests.made_runs import made_run

@@ -25,9 +25,9 @@ from lab.runs import supervisor
 from lab.runs.expectation import expected
 from lab.runs.person import Person
 from lab.runs.queue_now import queue_now
-from lab.runs.store import BatchRow, Run, RunStore, lab_home
+from lab.runs.store import BatchRow, Run, RunStore
 from lab.runs.turn import about, lost_in_words, turn_in_words
-from lab.settings import settings
+from lab.settings import lab_home, settings
 from lab.ui import follow
 from lab.ui.caches import class_lock, expectations, paces, the_queue
 from lab.ui.owner import SESSION

@@ -31,7 +31,8 @@ from core.training.recipe_difference import ABSENT, recipe_differences
 from lab.experiment.compare import figures as compare_figures
 from lab.experiment.compare.entries import MOST, find, keys_in
 from lab.experiment.compare.figures import PALETTE, QUANTITIES, Look, apart, curves, line, looks, smoothed
-from lab.runs.store import RunStore, lab_home
+from lab.runs.store import RunStore
+from lab.settings import lab_home
 from lab.studies.results import studies
 from lab.ui.axes import accuracy_at
 from tests.made_runs import history, made_run, save_weights

@@ -39,7 +39,8 @@ from lab.experiment.design import figures as design_figures
 from lab.experiment.design.op_list import INPUT, Asked, asked_for
 from lab.experiment.design.views import pretty
 from lab.runs.person import Person
-from lab.runs.store import RunStore, lab_home
+from lab.runs.store import RunStore
+from lab.settings import lab_home
 from tests.random_architectures import architectures
 from tests.test_learn_pages import metric, opened, said
 

@@ -20,7 +20,8 @@ from core.ladder.model import Step
 from core.ladder.relatives import EXTRAS
 from core.training.recipe import Adam, recipe_to_json
 from lab.runs import supervisor
-from lab.runs.store import RunStore, lab_home
+from lab.runs.store import RunStore
+from lab.settings import lab_home
 from lab.studies import results as studies
 from lab.studies import shelf
 from lab.studies.shelf import shipped

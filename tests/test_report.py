@@ -27,7 +27,8 @@ from lab.experiment.compare.entries import find
 from lab.experiment.compare.figures import QUANTITIES, Look, Shown, lettered, line
 from lab.experiment.report.document import figures_csv, report_html, report_name
 from lab.experiment.report.figures import axis_of, chart
-from lab.runs.store import RunStore, lab_home
+from lab.runs.store import RunStore
+from lab.settings import lab_home
 from lab.studies.reference import findings_of
 from lab.ui.axes import accuracy_at
 from tests.app_server import CHROMIUM_ARGUMENTS

@@ -19,7 +19,7 @@ from core.errors import CheckpointError, LabError, SpecError
 from core.training.recipe import Recipe
 from core.training.resident import examples
 from lab.runs.many_seeds import Pool
-from lab.runs.store import lab_home
+from lab.settings import lab_home
 from lab.studies import reproduce as study
 from lab.studies.reproduce import Subject, folder_of, reproduce, subjects, unfinished
 from lab.studies.results import in_words, studies

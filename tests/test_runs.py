@@ -35,10 +35,10 @@ from lab.runs.store import (
     RunStore,
     Spread,
     Status,
-    lab_home,
     silence,
     spread,
 )
+from lab.settings import ROOT, lab_home
 
 PROCESSES = multiprocessing.get_context("spawn")  # as on every platform, and as a fresh worker would open the store
 
@@ -902,7 +902,7 @@ def test_the_home_is_lab_home_or_the_repositorys(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("LAB_HOME", str(tmp_path))
     assert lab_home() == tmp_path
     monkeypatch.delenv("LAB_HOME")
-    assert lab_home() == Path(runs.__file__).parents[2] / "checkpoints" / "runs"
+    assert lab_home() == ROOT / "checkpoints" / "runs"
 
 
 def test_the_log_and_foreign_keys_are_on_and_the_version_is_in_the_file(store: RunStore) -> None:

@@ -10,7 +10,7 @@ from core.checkpoints.files import replace_text
 from core.errors import ClassError, LabError, SpecError
 from core.record import short
 from lab.runs.person import MACHINE, Person, owns
-from lab.runs.store import lab_home
+from lab.settings import lab_home
 
 NAME = re.compile(r"\w[\w ,.()+-]{0,59}")  # no separator of folders, no leading dot
 OWNER = ".owner"  # of the file beside it that holds the owner's key

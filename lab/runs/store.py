@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import os
 import secrets
 import socket
 import sqlite3
@@ -264,12 +263,6 @@ def _names(kind: type[Run | EpochRecord | BatchRow | Seat]) -> tuple[str, ...]:
 
 RUN_NAMES, EPOCH_NAMES, BATCH_NAMES, SEAT_NAMES = (_names(kind) for kind in (Run, EpochRecord, BatchRow, Seat))
 RUN, EPOCH, BATCH, SEAT = (", ".join(names) for names in (RUN_NAMES, EPOCH_NAMES, BATCH_NAMES, SEAT_NAMES))
-
-
-def lab_home() -> Path:
-    """The folder of the user's own runs: LAB_HOME, or checkpoints/runs in this repository."""
-    home = os.environ.get("LAB_HOME")
-    return Path(home).expanduser() if home else Path(__file__).parents[2] / "checkpoints" / "runs"
 
 
 def plain_words(text: str, what: str, most: int) -> str:

@@ -18,7 +18,7 @@ from core.errors import LabError, RunError
 from lab.runs.machine import read_machine, read_side_by_side
 from lab.runs.prune import prune
 from lab.runs.store import Run, RunStore, Seat, silence
-from lab.settings import settings
+from lab.settings import ROOT, settings
 
 STALE_SECONDS = 15.0  # without a heartbeat for this long, a worker counts as dead
 GONE_SECONDS = 3.0  # and for this long, where its process is not there any more
@@ -26,7 +26,6 @@ STARTING_SECONDS = 20.0  # within which a started worker is given the time to ta
 TENDING_SECONDS = 1.0  # between two looks at the workers
 PRUNING_SECONDS = 3600.0  # and at runs that are old enough to go
 CLUSTER = "ray"  # the device, as a seat names it, of the driver of a cluster
-ROOT = Path(__file__).resolve().parents[2]
 
 log = logging.getLogger("lab.runs.supervisor")
 

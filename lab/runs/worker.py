@@ -32,9 +32,9 @@ from core.training.resident import Resident, available_devices, choose_device, r
 from lab.runs.carrier import POLL_SECONDS, Carrier, Stream
 from lab.runs.machine import Machine, write_machine
 from lab.runs.order import Order, Silence, carry_out
-from lab.runs.store import Run, RunStore, lab_home
+from lab.runs.store import Run, RunStore
 from lab.runs.supervisor import STALE_SECONDS, tend
-from lab.settings import settings
+from lab.settings import lab_home, settings
 
 HEARTBEAT_SECONDS = 1.0
 IDLE_SECONDS = 900.0  # of an empty queue, after which the worker ends itself

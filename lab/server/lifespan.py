@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 
 from core.errors import LabError
 from lab.runs import supervisor
-from lab.runs.store import RunStore, lab_home
+from lab.runs.store import RunStore
+from lab.settings import lab_home
 
 log = logging.getLogger("lab.server.lifespan")
 

@@ -33,7 +33,7 @@ from core.training.resident import examples
 from core.words import plural
 from lab.runs.many_seeds import Ended, Pool, carry_out_all, on_gpu
 from lab.runs.order import Order
-from lab.runs.store import lab_home
+from lab.settings import lab_home
 from lab.studies.results import path_of, run_of
 from lab.studies.shelf import SHIPPED
 

@@ -15,9 +15,9 @@ from core.errors import CheckpointError
 from core.record import short
 from lab.runs.machine import FILE_NAME as MACHINE_FILE
 from lab.runs.machine import SIDE_BY_SIDE
-from lab.runs.store import lab_home
+from lab.settings import ROOT, lab_home
 
-SHIPPED = Path(__file__).resolve().parents[2] / "checkpoints"
+SHIPPED = ROOT / "checkpoints"
 DESIGNS = "designs"  # the folder of lab.classroom.designs, which holds no checkpoints
 
 

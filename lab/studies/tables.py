@@ -22,6 +22,7 @@ from core.ladder import catalogue
 from core.ladder.choices import attempts, goal_words, log_words
 from core.ladder.model import Step
 from core.ladder.ours import OURS
+from lab.settings import ROOT
 from lab.studies.results import (
     clean_answers,
     error_of_images,
@@ -33,7 +34,7 @@ from lab.studies.results import (
 )
 from lab.studies.robustness import table
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+README = ROOT / "README.md"
 START, END = "<!-- written by python -m lab reproduce: from here -->", "<!-- to here -->"
 
 

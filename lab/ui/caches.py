@@ -15,8 +15,8 @@ from lab.classroom.handwriting import Handwriting
 from lab.classroom.leading import Leading
 from lab.runs.expectation import LATEST, Expected, expected
 from lab.runs.queue_now import QueueNow, queue_now
-from lab.runs.store import Pace, RunStore, lab_home
-from lab.settings import settings
+from lab.runs.store import Pace, RunStore
+from lab.settings import lab_home, settings
 from lab.studies.ranking import LIMIT, Standing, standings
 
 

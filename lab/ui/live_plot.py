@@ -19,7 +19,9 @@ import plotly.io
 import streamlit as st
 from plotly.graph_objects import Figure
 
-STATIC_FOLDER = Path(__file__).resolve().parents[2] / "static"  # Streamlit serves it at app/static
+from lab.settings import ROOT
+
+STATIC_FOLDER = ROOT / "static"  # Streamlit serves it at app/static
 PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"  # 4.8 MB
 
 # plotly.js 4 has a "Share chart" button that uploads the chart to Plotly's cloud. Selecting points does nothing here.

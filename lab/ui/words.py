@@ -5,14 +5,11 @@ from __future__ import annotations
 import html
 import os
 import re
-from pathlib import Path
 
 import streamlit as st
 
 from core.errors import LabError
-from lab.runs.store import lab_home
-
-ROOT = Path(__file__).resolve().parents[2]
+from lab.settings import ROOT, lab_home
 
 # Links, images, tags, code, formulas, colours, emphasis, headings, tables, &lt;. Within a word an underscore means
 # nothing.

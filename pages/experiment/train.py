@@ -16,7 +16,7 @@ from lab.experiment.train.run_table import run_table
 from lab.runs import actions as jobs
 from lab.runs import supervisor
 from lab.runs.machine import read_machine
-from lab.runs.store import lab_home
+from lab.settings import lab_home
 from lab.studies.reference import held_against, reference_of
 from lab.ui import frame
 from lab.ui.caches import dataset_here, store

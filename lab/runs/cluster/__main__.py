@@ -9,9 +9,9 @@ import sys
 from core.errors import LabError
 from lab.runs.cluster.connection import connected
 from lab.runs.cluster.driver import Driver
-from lab.runs.store import RunStore, lab_home
+from lab.runs.store import RunStore
 from lab.runs.worker import IDLE_SECONDS, leave_on_signal
-from lab.settings import settings
+from lab.settings import lab_home, settings
 
 
 def main() -> int:

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
-from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
@@ -25,9 +24,8 @@ from core.words import plural
 from lab.runs.cluster.node import Failed, Message, RangePoints, Trainer, Work
 from lab.runs.order import Order, Silence, Surroundings, factor_of, kept, load_state
 from lab.runs.store import MOST_LOST
-from lab.settings import Settings
+from lab.settings import ROOT, Settings
 
-ROOT = Path(__file__).resolve().parents[3]
 SHIPPED_CODE = ("core", "lab")  # what a node gets of this repository; no data, no checkpoints
 SILENCE_SECONDS = 0.5  # after which it is said that nothing is said
 ROOM_SECONDS = 5.0  # that nodes are waited for before it is said that there is no room
