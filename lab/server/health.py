@@ -32,8 +32,8 @@ from core.record import Json
 from core.words import plural
 from lab.runs.machine import read_machine
 from lab.runs.store import APPLICATION_ID, FILE_NAME, MIGRATIONS, silence
-from lab.runs.supervisor import ROOT, STALE_SECONDS, STARTING_SECONDS
-from lab.settings import lab_home, settings
+from lab.runs.supervisor import STALE_SECONDS, STARTING_SECONDS
+from lab.settings import ROOT, lab_home, settings
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -12,8 +12,8 @@ from core.data.mnist import DOWNLOAD_BYTES, EMBEDDED, data_root, is_present
 from core.errors import LabError
 from core.words import plural
 from lab.runs.machine import read_machine
-from lab.runs.supervisor import ROOT, child_environment
-from lab.settings import lab_home
+from lab.runs.supervisor import child_environment
+from lab.settings import ROOT, lab_home
 from lab.ui import teacher
 from lab.ui.caches import downloads, store
 from lab.ui.words import escaped, show_error
