@@ -21,19 +21,19 @@ from core.ladder import catalogue
 from core.training.history import EpochRecord
 from core.training.recipe import RangeTest
 from lab.experiment.board import figures as board_figures
-from lab.experiment.compare import figures as compare_figures
-from lab.experiment.compare.figures import QUANTITIES, Look
-from lab.experiment.rate import figures as rate_figures
-from lab.experiment.report import figures as report_figures
 from lab.learn.ladder import ladder_points
 from lab.learn.lessons import figures as lesson_figures
 from lab.runs.store import BatchRow
 from lab.studies import results as studies
 from lab.studies.ranking import Standing, front
 from lab.studies.ranking import ladder as ladder_standings
+from lab.ui import comparison_figure as compare_figures
 from lab.ui import curves, figures, ladder_figure
+from lab.ui import rate_figures as rate_figures
 from lab.ui.axes import CLOSE, USUAL, WHOLE, accuracy_at, decades, spelt
+from lab.ui.comparison_figure import QUANTITIES, Look
 from lab.ui.labels import Box, shared
+from lab.ui.report import figures as report_figures
 from tests.app_server import Server, browsing, serving, settled
 
 pytestmark = pytest.mark.own_data

@@ -28,13 +28,13 @@ from core.ladder.relatives import EXTRAS
 from core.training.network import build
 from core.training.recipe import SGD, Adam, Recipe, StepLR
 from core.training.recipe_difference import ABSENT, recipe_differences
-from lab.experiment.compare import figures as compare_figures
-from lab.experiment.compare.entries import MOST, find, keys_in
-from lab.experiment.compare.figures import PALETTE, QUANTITIES, Look, apart, curves, line, looks, smoothed
 from lab.runs.store import RunStore
 from lab.settings import lab_home
+from lab.studies.entries import MOST, find, keys_in
 from lab.studies.results import studies
+from lab.ui import comparison_figure as compare_figures
 from lab.ui.axes import accuracy_at
+from lab.ui.comparison_figure import PALETTE, QUANTITIES, Look, apart, curves, line, looks, smoothed
 from tests.made_runs import history, made_run, save_weights
 from tests.test_learn_pages import metric, opened, said
 from tests.tiny import TINY

@@ -15,9 +15,9 @@ from core.architecture.receptive_field import extent
 from core.architecture.spec import Architecture, Conv, Flatten, GlobalAvgPool, Linear, MaxPool, ReLU
 from core.architecture.trace import classifier, trace
 from core.ladder import catalogue
-from lab.learn.field.explorer import Place, margin, read_place
 from lab.learn.field.view import VIEWS, near, viewed
 from lab.ui.caches import sample_digit
+from lab.ui.explorer import Place, margin, read_place
 from tests.app_server import browsing, serving, settled
 from tests.test_learn_pages import opened, said
 

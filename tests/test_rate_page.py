@@ -19,13 +19,13 @@ from core.ladder import catalogue
 from core.training.history import EpochRecord, RateChange
 from core.training.range_test import RangePoint, Suggestion, rate_of, summarise
 from core.training.recipe import RangeTest, Recipe, recipe_from_json, recipe_to_json
-from lab.experiment.rate import figures as rate_figures
 from lab.experiment.rate import view as rate_page
 from lab.experiment.train import diagnosis as diagnosis_view
 from lab.experiment.train.run_controls import rate_asked_for
 from lab.runs.store import BatchRow, Kind, Run, RunStore
 from lab.runs.worker import Worker
 from lab.studies.reference import reference_of
+from lab.ui import rate_figures as rate_figures
 from lab.ui.range_result import suggestions_of
 from tests.test_learn_pages import opened, said
 from tests.tiny import TINY

@@ -23,14 +23,14 @@ from core.checkpoints.card import card_from_dict
 from core.data.mnist import EMBEDDED
 from core.ladder import catalogue
 from core.spreadsheet import safe_cell
-from lab.experiment.compare.entries import find
-from lab.experiment.compare.figures import QUANTITIES, Look, Shown, lettered, line
-from lab.experiment.report.document import figures_csv, report_html, report_name
-from lab.experiment.report.figures import axis_of, chart
 from lab.runs.store import RunStore
 from lab.settings import lab_home
+from lab.studies.entries import find
 from lab.studies.reference import findings_of
 from lab.ui.axes import accuracy_at
+from lab.ui.comparison_figure import QUANTITIES, Look, Shown, lettered, line
+from lab.ui.report.document import figures_csv, report_html, report_name
+from lab.ui.report.figures import axis_of, chart
 from tests.app_server import CHROMIUM_ARGUMENTS
 from tests.made_runs import history, made_run, save_weights
 from tests.test_learn_pages import opened

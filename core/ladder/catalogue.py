@@ -45,3 +45,13 @@ def before(step: Step) -> Step | None:
 def lineage_of(step: Step) -> Lineage:
     """The lineage that the step belongs to."""
     return next(lineage for lineage in (*LINEAGES, OWN, RELATIVES) if lineage.key == step.lineage)
+
+
+def mark(step: Step) -> str:
+    """A step's short name, lineage and number: A2."""
+    return f"{step.lineage.upper()}{step.order}"
+
+
+def label(step: Step) -> str:
+    """A step as menus show it: `A2 · Final model`; a design of one's own is of no lineage."""
+    return f"{mark(step)} · {step.title}" if step.lineage else f"Your design · {step.title}"

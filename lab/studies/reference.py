@@ -7,17 +7,16 @@ from dataclasses import dataclass
 
 from core.analysis.diagnosis import Finding, Other, Subject, diagnose
 from core.architecture.spec import Architecture, Dropout
-from core.data.mnist import EMBEDDED, EMBEDDED_TEST, IMAGES
+from core.data.mnist import EMBEDDED, EMBEDDED_TEST, EMBEDDED_TRAIN, IMAGES
 from core.errors import LabError
 from core.ladder import catalogue
+from core.ladder.catalogue import label, mark
 from core.ladder.model import Step
-from core.training.history import EpochRecord
-from lab.experiment.train.diagnosis import train_images
+from core.training.history import PLAIN_SAMPLE, EpochRecord
 from lab.runs.parsed import architecture_of, recipe_of
 from lab.runs.store import BatchRow, Run
 from lab.studies.results import study_of
 from lab.studies.shelf import shipped
-from lab.ui.step import label, mark
 
 
 @dataclass(frozen=True)
@@ -85,3 +84,21 @@ def findings_of(run: Run, epochs: Sequence[EpochRecord], batches: Sequence[Batch
 def held_against(reference: Reference | None) -> str:
     """The reference as a question names it: `C2 · Skeleton`; "" where there is none."""
     return label(reference.step) if reference else ""
+
+
+def train_images(dataset: str) -> int:
+    """How many images that data set has for training, before any are held out."""
+    return EMBEDDED_TRAIN if dataset == EMBEDDED else IMAGES["train"]
+
+
+def how_measured(last: EpochRecord) -> str:
+    """How training accuracy differs from the others; at a run's end, the figures that compare like with like."""
+    words = (
+        "Train accuracy is measured while the weights change, with dropout and augmentation on; the others after it."
+    )
+    if last.plain_train_accuracy is None:
+        return words
+    return (
+        f"{words} Without dropout and augmentation, training images give **{last.plain_train_accuracy:.2%}** "
+        f"({PLAIN_SAMPLE:,} of them at most), the test images {last.test_accuracy:.2%}."
+    )

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from core.errors import LabError
+from core.ladder import catalogue
+from core.ladder.catalogue import mark
+from lab.studies.shelf import Shelved
+
 
 def millions(macs: int) -> str:
     """Multiply-adds as 1.52 M."""
@@ -11,3 +16,14 @@ def millions(macs: int) -> str:
 def kilobytes(size: int) -> str:
     """Bytes as 30.3 KB or 24.3 MB."""
     return f"{size / 1e3:,.1f} KB" if size < 1e6 else f"{size / 1e6:,.1f} MB"
+
+
+VERDICTS = {True: "✓ right", False: "✗ not so", None: "— open"}
+
+
+def short_name(shelved: Shelved) -> str:
+    """A network in a narrow column: its step's mark, such as A2, or its reference where it is no step."""
+    try:
+        return mark(catalogue.by_slug(shelved.card.slug))
+    except LabError:
+        return shelved.reference

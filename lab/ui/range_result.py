@@ -14,9 +14,9 @@ from core.ladder import catalogue
 from core.training.range_test import SKIP_FIRST, Suggestion, recommended
 from core.training.recipe import RangeTest
 from core.words import rate_words
-from lab.experiment.rate import figures as rate_figures
 from lab.runs.parsed import architecture_of, recipe_of
 from lab.runs.store import BatchRow, Run
+from lab.ui import rate_figures as rate_figures
 from lab.ui.live_plot import live_plot
 from lab.ui.recipe_keys import rate_key
 from lab.ui.words import escaped, without_folders

@@ -8,8 +8,8 @@ from zlib import crc32
 
 import streamlit as st
 
-from lab.experiment.compare.entries import MOST
 from lab.runs.store import Run
+from lab.studies.entries import MOST
 
 
 def _open(run: Run) -> None:

@@ -6,26 +6,20 @@ import math
 
 import streamlit as st
 
+from core.architecture.link import from_code
 from core.architecture.spec import Architecture, BatchNorm
 from core.architecture.vary import changes, dropout_of, has, vary
 from core.errors import SpecError
 from core.ladder import catalogue
+from core.ladder.catalogue import label
 from core.ladder.model import Step
+from core.ladder.ours import OWN
 from core.ladder.relatives import EXTRAS
+from core.training.recipe import Recipe
 from lab.ui.words import show_error
 
 FIRST_STEP = "a2"  # what a newcomer meets: the first network within the challenge's budget
 KNOBS = ("width", "dropout", "bn")  # their names in the URL
-
-
-def mark(step: Step) -> str:
-    """A step's short name, lineage and number: A2."""
-    return f"{step.lineage.upper()}{step.order}"
-
-
-def label(step: Step) -> str:
-    """A step as menus show it: `A2 · Final model`; a design of one's own is of no lineage."""
-    return f"{mark(step)} · {step.title}" if step.lineage else f"Your design · {step.title}"
 
 
 def step_picker(design: Step | None = None) -> Step:
@@ -114,3 +108,30 @@ def clear_knobs() -> None:
 def link_parameters(step: Step) -> dict[str, str]:
     """The URL parameters that carry this step and its knobs to another page."""
     return {"step": step.slug, **{name: st.query_params[name] for name in KNOBS if name in st.query_params}}
+
+
+FROM, DESIGN = "from", "design"  # their names in the URL
+
+
+def design_to_train() -> Step | None:
+    """The design in the URL as a step to train, with the recipe of the step it started from; None without one."""
+    code = st.query_params.get(DESIGN, "")
+    if not code:
+        return None
+    try:
+        architecture = from_code(code)
+    except SpecError as error:
+        show_error(error)
+        return None
+    return Step(
+        slug="", lineage="", order=0, title=architecture.name, architecture=architecture, recipe=_recipe(), claim=None,
+        source="",
+    )  # fmt: skip
+
+
+def _recipe() -> Recipe:
+    """The recipe of the step in the URL; for a design that started from none, of the first of the lab's own steps."""
+    try:
+        return catalogue.by_slug(st.query_params.get(FROM, "")).recipe
+    except SpecError:
+        return next(step.recipe for step in catalogue.LADDER if step.lineage == OWN.key)

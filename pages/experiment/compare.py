@@ -5,9 +5,9 @@ import streamlit as st
 from core.errors import LabError
 from lab.experiment.compare.pair import differences, is_it_real, on_the_images
 from lab.experiment.compare.view import curve_knobs, curves, figures_row, pair_picker, run_picker, stop_with_invitation
-from lab.experiment.report.view import downloads
 from lab.experiment.train.run_actions import run_actions
 from lab.ui import frame
+from lab.ui.report.view import downloads
 from lab.ui.words import show_error
 
 VIEWS = ["Curves", "Differences", "Is it real?", "Images"]

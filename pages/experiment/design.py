@@ -5,9 +5,9 @@ import streamlit as st
 from core.architecture.link import to_code
 from lab.experiment.design import editor as design_editor
 from lab.experiment.design import views as design_views
-from lab.experiment.design.start import DESIGN, FROM
 from lab.experiment.design.state import opened
 from lab.ui import frame
+from lab.ui.step import DESIGN, FROM
 from lab.ui.words import escaped
 
 frame.heading("Design a network", "Start from a step, change it op by op, and see at once what it costs and sees.")

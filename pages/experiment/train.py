@@ -6,7 +6,6 @@ from core.architecture.trace import classifier
 from core.data.mnist import DATASETS, DOWNLOAD_BYTES
 from core.errors import LabError
 from core.training.recipe import check_recipe
-from lab.experiment.design.start import design_to_train
 from lab.experiment.train.bounds_view import limits_of, tell
 from lab.experiment.train.prediction import prediction_form, prediction_text
 from lab.experiment.train.previews import before_a_run
@@ -22,7 +21,7 @@ from lab.ui import frame
 from lab.ui.caches import dataset_here, store
 from lab.ui.nickname import nickname_field
 from lab.ui.owner import me
-from lab.ui.step import step_picker, varied, what_changed
+from lab.ui.step import design_to_train, step_picker, varied, what_changed
 from lab.ui.words import show_error
 
 frame.heading(

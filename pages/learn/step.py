@@ -7,12 +7,13 @@ from core.architecture.pytorch_code import pytorch_code
 from core.architecture.trace import classifier
 from core.errors import LabError
 from core.ladder import catalogue
+from core.ladder.catalogue import label
 from lab.learn.step import story
 from lab.studies.results import run_of, study_of, summarised, why_unreadable
 from lab.studies.shelf import shipped
 from lab.ui import frame
 from lab.ui.headline import headline, step_headline
-from lab.ui.step import knobs, label, link_parameters, step_picker, varied
+from lab.ui.step import knobs, link_parameters, step_picker, varied
 from lab.ui.tables import field_view, layer_table, totals
 from lab.ui.words import escaped, show_error
 

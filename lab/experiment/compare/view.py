@@ -16,12 +16,12 @@ from core.errors import LabError, RunError
 from core.ladder import catalogue
 from core.ladder.comparisons import CLEAN_COMPARISONS
 from core.words import plural
-from lab.experiment.compare import figures as compare_figures
-from lab.experiment.compare.entries import MOST, Entry, find, key_of, keys_in, menu
-from lab.experiment.compare.figures import EACH_BATCH, QUANTITIES, Line, Shown, lettered
 from lab.runs.bounds import iterations_per_epoch
+from lab.studies.entries import MOST, Entry, find, key_of, keys_in, menu
 from lab.studies.results import studies
+from lab.ui import comparison_figure as compare_figures
 from lab.ui.caches import store
+from lab.ui.comparison_figure import EACH_BATCH, QUANTITIES, Line, Shown, lettered
 from lab.ui.formats import millions
 from lab.ui.headline import headline
 from lab.ui.live_plot import live_plot

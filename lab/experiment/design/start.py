@@ -8,20 +8,16 @@ from functools import lru_cache
 import streamlit as st
 
 from core.architecture.bad_designs import BAD_DESIGNS
-from core.architecture.link import from_code
 from core.architecture.spec import Architecture
 from core.errors import LabError, SpecError
 from core.ladder import catalogue
-from core.ladder.model import Step
-from core.ladder.ours import OWN
+from core.ladder.catalogue import label
 from core.ladder.relatives import EXTRAS
 from core.record import short
-from core.training.recipe import Recipe
 from lab.classroom.designs import saved_design, saved_names
-from lab.ui.step import FIRST_STEP, label
+from lab.ui.step import FIRST_STEP, FROM
 from lab.ui.words import show_error
 
-FROM, DESIGN = "from", "design"  # their names in the URL
 EMPTY = "empty"
 SAVED = "saved:"  # before a saved design's name
 
@@ -72,27 +68,3 @@ def start_in_url() -> Start:
         except LabError as error:
             show_error(error)
     return next(start for key, start in _fixed().items() if key.startswith(FIRST_STEP))
-
-
-def design_to_train() -> Step | None:
-    """The design in the URL as a step to train, with the recipe of the step it started from; None without one."""
-    code = st.query_params.get(DESIGN, "")
-    if not code:
-        return None
-    try:
-        architecture = from_code(code)
-    except SpecError as error:
-        show_error(error)
-        return None
-    return Step(
-        slug="", lineage="", order=0, title=architecture.name, architecture=architecture, recipe=_recipe(), claim=None,
-        source="",
-    )  # fmt: skip
-
-
-def _recipe() -> Recipe:
-    """The recipe of the step in the URL; for a design that started from none, of the first of the lab's own steps."""
-    try:
-        return catalogue.by_slug(st.query_params.get(FROM, "")).recipe
-    except SpecError:
-        return next(step.recipe for step in catalogue.LADDER if step.lineage == OWN.key)

@@ -31,8 +31,9 @@ from core.architecture.trace import Layer, Trace, trace
 from core.errors import LabError, SpecError
 from lab.classroom.designs import delete_design, save_design
 from lab.experiment.design.op_list import INPUT, Asked
-from lab.experiment.design.start import DESIGN, FROM, SAVED, Start, start_in_url, start_named
+from lab.experiment.design.start import SAVED, Start, start_in_url, start_named
 from lab.ui.owner import me
+from lab.ui.step import DESIGN, FROM
 from lab.ui.words import escaped, show_error
 
 HISTORY, SELECTED, PROBLEM = "design-history", "design-selected", "design-problem"  # the session's keys

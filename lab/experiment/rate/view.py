@@ -12,18 +12,18 @@ import streamlit as st
 from core.architecture.spec import Architecture
 from core.errors import LabError
 from core.ladder import catalogue
+from core.ladder.catalogue import label, mark
 from core.ladder.evolution import FINDER_AT_ITS_START
 from core.training.range_test import BEGINS_TOO_HIGH, ENDS_TOO_LOW, Suggestion, rate_of
 from core.training.recipe import RangeTest, Recipe, Schedule
 from core.words import rate_words
-from lab.experiment.design.start import design_to_train
-from lab.experiment.rate import figures as rate_figures
 from lab.runs.bounds import iterations_per_epoch
 from lab.runs.parsed import recipe_of
+from lab.ui import rate_figures as rate_figures
 from lab.ui.caches import store
 from lab.ui.range_result import fill_form, link_to, suggestions_of
 from lab.ui.recipe_keys import SCHEDULES, plain
-from lab.ui.step import label, link_parameters, mark, step_picker, varied
+from lab.ui.step import design_to_train, link_parameters, step_picker, varied
 from lab.ui.words import escaped
 
 ENDS = ("range-start", "range-end", "range-iterations")  # the session's keys of the inputs

@@ -11,10 +11,8 @@ from core.analysis.diagnosis import DeadUnits, Finding, Kind, Page, Subject, dea
 from core.architecture.link import to_code
 from core.architecture.spec import ReLU
 from core.checkpoints.card import read_card
-from core.data.mnist import EMBEDDED, EMBEDDED_TRAIN, IMAGES
 from core.errors import LabError
 from core.ladder import catalogue
-from core.training.history import PLAIN_SAMPLE, EpochRecord
 from lab.runs.parsed import architecture_of
 from lab.runs.store import Run
 from lab.studies.reference import reference_of
@@ -41,24 +39,6 @@ PAGES: dict[Page, tuple[str, str]] = {
     "mistakes": ("pages/use/mistakes.py", "Which digits"),
     "compare": ("pages/experiment/compare.py", "Compare"),
 }
-
-
-def train_images(dataset: str) -> int:
-    """How many images that data set has for training, before any are held out."""
-    return EMBEDDED_TRAIN if dataset == EMBEDDED else IMAGES["train"]
-
-
-def how_measured(last: EpochRecord) -> str:
-    """How training accuracy differs from the others; at a run's end, the figures that compare like with like."""
-    words = (
-        "Train accuracy is measured while the weights change, with dropout and augmentation on; the others after it."
-    )
-    if last.plain_train_accuracy is None:
-        return words
-    return (
-        f"{words} Without dropout and augmentation, training images give **{last.plain_train_accuracy:.2%}** "
-        f"({PLAIN_SAMPLE:,} of them at most), the test images {last.test_accuracy:.2%}."
-    )
 
 
 def diagnosis(run: Run, findings: Sequence[Finding]) -> None:

@@ -15,10 +15,10 @@ from core.words import plural
 from lab.runs.parsed import architecture_of
 from lab.runs.store import Run
 from lab.studies.reference import held_against, reference_of, test_images
+from lab.ui.formats import VERDICTS
 from lab.ui.words import escaped, show_error
 
 FIRST_GUESS = 99.0  # what the field begins with, in %: no network of the ladder's own, and near all of them
-VERDICTS = {True: "✓ right", False: "✗ not so", None: "— open"}
 
 
 def prediction_form(other: str, key: str) -> Prediction | None:

@@ -8,10 +8,10 @@ import streamlit as st
 
 from core.errors import LabError
 from core.words import plural
-from lab.experiment.compare.entries import Entry
 from lab.runs import actions
 from lab.runs.person import may_change
 from lab.runs.store import MOST_NAME, MOST_NICKNAME, Run
+from lab.studies.entries import Entry
 from lab.ui.caches import store
 from lab.ui.owner import me
 from lab.ui.words import escaped, show_error

@@ -20,9 +20,8 @@ from core.training.history import EpochRecord
 from core.training.recipe import RangeTest, Recipe
 from core.training.recipe_words import recipe_words
 from core.words import plural, rate_words
-from lab.experiment.report.view import report_button, zipped
 from lab.experiment.train import run_controls
-from lab.experiment.train.diagnosis import diagnosis, how_measured
+from lab.experiment.train.diagnosis import diagnosis
 from lab.experiment.train.prediction import prediction_and_outcome, said_before
 from lab.runs import actions, supervisor
 from lab.runs.bounds import iterations_per_epoch
@@ -31,7 +30,7 @@ from lab.runs.person import may_change
 from lab.runs.store import BatchRow, Run
 from lab.runs.turn import lost_in_words, turn_in_words
 from lab.server.pace import in_turn
-from lab.studies.reference import findings_of
+from lab.studies.reference import findings_of, how_measured
 from lab.studies.shelf import Unreadable, in_folder
 from lab.ui import curves
 from lab.ui.caches import expectations, store, the_queue
@@ -39,6 +38,7 @@ from lab.ui.headline import headline
 from lab.ui.live_plot import live_plot
 from lab.ui.owner import me
 from lab.ui.range_result import range_result
+from lab.ui.report.view import report_button, zipped
 from lab.ui.unreadable import list_checkpoints
 from lab.ui.words import escaped, show_error, without_folders
 

@@ -11,9 +11,9 @@ import streamlit as st
 from core.data.mnist import EMBEDDED
 from core.errors import LabError
 from core.training.history import EpochRecord
-from lab.experiment.compare.entries import key_of
 from lab.experiment.train.run_actions import all_mine, confirm_deletion, edit_form
 from lab.runs.store import Run, spread
+from lab.studies.entries import key_of
 from lab.ui.caches import store
 from lab.ui.run_rows import _open, compare_button, opened, table_key
 from lab.ui.tables import without_empty

@@ -12,30 +12,32 @@ from PIL import Image
 
 from core.architecture.link import from_code, to_code
 from core.architecture.receptive_field import ReceptiveField, extent, pixels_inside
-from core.architecture.seen_pixels import Reached, seen_pixels
+from core.architecture.seen_pixels import seen_pixels
 from core.architecture.spec import Architecture, architecture_to_json
 from core.architecture.trace import Layer, Trace, trace
 from core.data.mnist import Pixels, best_present
 from core.errors import SpecError
 from core.ladder import catalogue
+from core.ladder.catalogue import label
 from core.ladder.field_claims import claimed_rows, moves_field, not_carried, width_arithmetic
 from core.ladder.model import FieldClaim, Step
 from lab.learn.field import figures as field_figures
-from lab.learn.field.explorer import Place, Stage, field_explorer
 from lab.runs.affordable import affordable, field_images
 from lab.studies.results import run_of, study_of, summarised
 from lab.studies.shelf import Shelved
 from lab.ui import checkpoints
 from lab.ui.caches import sample_digit
+from lab.ui.explorer import Place, Stage, field_explorer
 from lab.ui.headline import headline, step_headline
 from lab.ui.live_plot import live_plot
 from lab.ui.predictions import effective_trained, effective_untrained
-from lab.ui.step import label, link_parameters, step_picker, varied, what_changed
+from lab.ui.step import link_parameters, step_picker, varied, what_changed
 from lab.ui.tables import field_arithmetic
 from lab.ui.words import escaped, show_error
 
 if TYPE_CHECKING:  # it needs torch, which takes two seconds to import
     from core.analysis.effective_field import EffectiveField
+from lab.ui.explorer import stage_of, units_of
 
 VIEWS = ("Grow it", "Formulas", "Effective field", "Wrong tables")
 DIGITS = tuple(range(10))
@@ -90,25 +92,6 @@ def viewed(architecture: Architecture, step: Step | None) -> Viewed:
     image = Stage("the image", "a pixel sees itself: field 1, jump 1, start 0", 1, 1, 0.0, side, itself)
     reached = seen_pixels(walked)
     return Viewed(walked, step, (image, *(stage_of(layer, reached[layer.index]) for layer in layers)), layers)
-
-
-def stage_of(layer: Layer, reached: Reached) -> Stage:
-    """What the explorer shows of a layer."""
-    window, before, after = layer.window, layer.before, layer.field
-    dilated = f" · {window.dilation}" if window.dilation > 1 else ""
-    says = f"field {before.size} + ({window.kernel_size} − 1){dilated} · {before.jump} = {after.size}"
-    if window.stride > 1:
-        says += f", jump {before.jump} · {window.stride} = {after.jump}"
-    counts, firsts = reached.sum(1).tolist(), reached.argmax(1).tolist()
-    lasts = (reached.shape[1] - 1 - reached[:, ::-1].argmax(1)).tolist()
-    pixels = zip(firsts, lasts, counts, strict=True)
-    seen = tuple((first, last, count) if count else (0, -1, 0) for first, last, count in pixels)
-    return Stage(layer.name, says, after.size, after.jump, after.start, units_of(layer), seen)
-
-
-def units_of(layer: Layer) -> int:
-    """Units along one side of the layer's map; 1 for a vector."""
-    return layer.output[-1] if len(layer.output) == 3 else 1
 
 
 def field_of(stage: Stage) -> ReceptiveField:

@@ -14,6 +14,7 @@ from core.architecture.vary import vary
 from core.data.mnist import best_present
 from core.errors import LabError
 from core.ladder import catalogue
+from core.ladder.catalogue import label, mark
 from core.ladder.challenge import TARGET_ACCURACY
 from lab.learn.ladder import ladder_points
 from lab.learn.lessons import figures as lesson_figures
@@ -44,7 +45,6 @@ from lab.ui.colours import ink
 from lab.ui.headline import headline
 from lab.ui.live_plot import live_plot
 from lab.ui.predictions import predictions
-from lab.ui.step import label, mark
 from lab.ui.tables import comparison_table, field_view, layer_table
 from lab.ui.words import escaped, show_error
 

@@ -12,9 +12,9 @@ from streamlit.elements.lib.mutable_expander_container import ExpanderContainer
 
 from core.data.drawn_digit import LONGER_SIDE, SIDE, STAGES, Grey, Stages, prepare, without
 from lab.studies.shelf import Shelved
+from lab.ui.formats import short_name
 from lab.ui.images import enlarged, percent
-from lab.use.handwriting.view import keep_form
-from lab.use.mistakes.robustness import short_name
+from lab.ui.keep_form import keep_form
 
 STAGE_WORDS = {
     "crop": ("Cut out the ink", "the whole picture is kept, however small the digit in it"),

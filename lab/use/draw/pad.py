@@ -17,13 +17,13 @@ from core.errors import CheckpointError, DataError, LabError
 from lab.studies.shelf import Shelved
 from lab.ui import figures
 from lab.ui.caches import split
+from lab.ui.canvas import canvas
 from lab.ui.checkpoints import on_shelf, short
 from lab.ui.images import enlarged, percent
 from lab.ui.live_plot import live_plot
 from lab.ui.predictions import one_thread, opened, torch_warming
 from lab.ui.unreadable import list_checkpoints
 from lab.ui.words import escaped, show_error
-from lab.use.draw.canvas import canvas
 from lab.use.draw.ensemble import vote_told
 from lab.use.draw.extras import Extras, altered_by, extras, fill_altering, fill_keeping, fill_preparing
 

@@ -12,7 +12,6 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.analysis.proportion import wilson
-from core.data.drawn_digit import Grey, prepare
 from core.data.mnist import EMBEDDED
 from core.errors import LabError
 from lab.classroom.handwriting import Drawing, as_split
@@ -21,12 +20,12 @@ from lab.studies.shelf import Shelved
 from lab.ui.caches import handwriting
 from lab.ui.colours import CLAIM, TEST, TRAIN
 from lab.ui.figures import laid_out
+from lab.ui.formats import short_name
 from lab.ui.images import enlarged
-from lab.ui.nickname import nickname, nickname_field
+from lab.ui.keep_form import _label_picker
 from lab.ui.owner import me
 from lab.ui.predictions import answers_to
 from lab.ui.words import escaped, plotted, show_error
-from lab.use.mistakes.robustness import short_name
 
 PER_PAGE = 48
 MOST_OWN = 12  # of one's own checkpoints, the newest, are scored beside the shipped ones
@@ -45,30 +44,6 @@ class Score:
     @property
     def n(self) -> int:
         return len(self.answers)
-
-
-def keep_form(picture: Grey) -> None:
-    """Ask for the true digit of a drawing and keep it, prepared as MNIST was, whatever stages are switched off."""
-
-    def keep(label: int) -> None:
-        try:
-            number = handwriting().keep(prepare(picture).digit, picture, label, nickname(), me().key)
-        except LabError as error:
-            st.session_state.keep_told = error
-        else:
-            st.session_state.keep_told = number
-
-    nickname_field()
-    st.markdown("Which digit is it meant to be? It is kept, prepared and as it was drawn, under your nickname.")
-    grid = st.grid(10, min_column_width=40, gap="xsmall", key="keep-as")
-    for label in range(10):
-        grid.container().button(str(label), key=f"keep-{label}", on_click=keep, args=(label,), width="stretch")
-    told = st.session_state.pop("keep_told", None)
-    if isinstance(told, LabError):
-        show_error(told)
-    elif told is not None:
-        st.success(f"Kept as number {told:,}.", icon=":material/check_circle:")
-    st.page_link("pages/use/handwriting.py", label="Our handwriting", icon=":material/arrow_forward:")
 
 
 def scored(drawings: Sequence[Drawing], shelf: Sequence[Shelved]) -> list[Score]:
@@ -210,11 +185,3 @@ def _delete(number: int) -> None:
         handwriting().delete(number, me())
     except LabError as error:
         st.session_state.delete_refused = error
-
-
-def _label_picker() -> int | None:
-    """Choose a digit, ?label= in the URL; None of all."""
-    chosen = st.pills(
-        "One digit alone", list(map(str, range(10))), key="label", bind="query-params", label_visibility="collapsed"
-    )
-    return None if chosen is None else int(chosen)

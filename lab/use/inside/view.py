@@ -30,16 +30,15 @@ from core.data.drawn_digit import FAINTEST_PEAK, Grey, prepare
 from core.data.mnist import Pixels
 from core.errors import DataError, LabError
 from core.words import plural
-from lab.learn.field.explorer import Place, field_explorer, png_address
-from lab.learn.field.view import stage_of, units_of
 from lab.studies.shelf import Shelved
 from lab.ui import checkpoints, images
 from lab.ui.caches import split
+from lab.ui.canvas import canvas
+from lab.ui.explorer import Place, field_explorer, png_address, stage_of, units_of
 from lab.ui.live_plot import live_plot
 from lab.ui.predictions import activity_of, occluded, one_thread, opened, through_epochs
 from lab.ui.unreadable import list_checkpoints
 from lab.ui.words import escaped, show_error
-from lab.use.draw.canvas import canvas
 from lab.use.inside import figures as inside_figures
 from lab.use.inside.snapshots import Weights
 

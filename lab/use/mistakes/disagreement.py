@@ -13,8 +13,8 @@ from core.analysis.pairs import Pair, mcnemar, pair
 from core.words import plural
 from lab.studies.shelf import Shelved
 from lab.ui import images
+from lab.ui.formats import short_name
 from lab.ui.images import percent
-from lab.use.mistakes.robustness import short_name
 
 GROUPS = ("differ", "first", "second", "neither", "alike")  # in the URL
 

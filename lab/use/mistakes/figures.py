@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,7 +11,7 @@ from plotly.subplots import make_subplots
 
 from core.analysis.calibration import Calibration
 from core.analysis.proportion import wilson
-from lab.ui.colours import CLAIM, PASS, TEST, TRAIN
+from lab.ui.colours import CLAIM, TEST, TRAIN
 from lab.ui.figures import laid_out
 
 
@@ -57,20 +56,6 @@ def reliability(found: Calibration, height: int = 440) -> go.Figure:
     most = math.log10(max(each.count for each in found.bins))  # a logarithmic axis has its range in powers of ten
     figure.update_yaxes(title="answers", type="log", dtick=1, tickformat=",d", range=[-0.3, most + 0.2], row=2, col=1)
     return laid_out(figure, height)
-
-
-def votes(counts: Sequence[int], label: int | None, answer: int | None, height: int = 260) -> go.Figure:
-    """Ten bars, one for each digit's votes; once revealed, the label green and the network's answer red."""
-    colours = [PASS if digit == label else TEST if digit == answer else TRAIN for digit in range(10)]
-    figure = go.Figure(
-        go.Bar(
-            x=list(range(10)), y=list(counts), marker_color=colours, text=[str(count or "") for count in counts],
-            textposition="outside", cliponaxis=False, hovertemplate="%{x}: %{y} votes<extra></extra>",
-        )
-    )  # fmt: skip
-    figure.update_xaxes(title="digit", tickmode="linear", dtick=1, range=[-0.6, 9.6], fixedrange=True)
-    figure.update_yaxes(title="votes", range=[0, 1.15 * max(5, *counts)], tickformat="d", nticks=5, fixedrange=True)
-    return laid_out(figure, height).update_layout(showlegend=False, margin={"t": 12})
 
 
 def confusion(counts: NDArray[np.int64], ink: str, height: int = 500) -> go.Figure:

@@ -13,13 +13,12 @@ from core.analysis.proportion import standard_error
 from core.analysis.robustness import DISTORTIONS, NEUTRAL, Kind, Robustness
 from core.data.mnist import EMBEDDED
 from core.errors import LabError
-from core.ladder import catalogue
 from core.training.recipe import Augmentation
 from lab.studies.robustness import table
 from lab.studies.shelf import Shelved, shipped
 from lab.ui.colours import CLAIM, PASS, TEST
 from lab.ui.figures import laid_out
-from lab.ui.step import mark
+from lab.ui.formats import short_name
 from lab.ui.words import plotted, show_error
 
 AXES: dict[Kind, tuple[str, str]] = {  # the axis's title, and a distortion as hover and table name it
@@ -93,14 +92,6 @@ def _show(shelved: Shelved, measured: dict[str, Robustness]) -> None:
         "left, down and up. What is moved or enlarged far loses ink at the rim."
         + (" Green: how far its own training had distorted the digits." if seen and view == "Curves" else "")
     )
-
-
-def short_name(shelved: Shelved) -> str:
-    """A network in a narrow column: its step's mark, such as A2, or its reference where it is no step."""
-    try:
-        return mark(catalogue.by_slug(shelved.card.slug))
-    except LabError:
-        return shelved.reference
 
 
 def seen_in_training(augmentation: Augmentation) -> dict[Kind, tuple[float, float]]:

@@ -18,7 +18,7 @@ from lab.ui.caches import rooms, split
 from lab.ui.images import MARK, InView, enlarged, percent
 from lab.ui.live_plot import live_plot
 from lab.ui.words import escaped, show_error
-from lab.use.mistakes.figures import votes
+from lab.use.vote.figures import votes
 
 TICK = 1.5  # seconds between two looks at a room that others vote in
 IMAGE = 308  # pixels, eleven for each of the digit's 28: it fits a phone

@@ -11,10 +11,10 @@ from core.analysis.proportion import standard_error
 from core.architecture.difference import difference
 from core.architecture.spec import describe
 from core.words import plural
-from lab.experiment.compare.entries import Entry
-from lab.experiment.compare.figures import Shown
+from lab.studies.entries import Entry
 from lab.studies.reference import test_images
 from lab.studies.results import outdated_words, reading, studies, summarised
+from lab.ui.comparison_figure import Shown
 
 
 def op_rows(first: Entry, second: Entry, a: str, b: str) -> list[dict[str, object]]:

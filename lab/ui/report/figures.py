@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement, tostring
 from zlib import crc32
 
-from lab.experiment.compare.figures import DOTTED, Line, Quantity, apart
 from lab.ui.axes import CLOSE, WHOLE, accuracy_at, decades, epoch_step, spelt
+from lab.ui.comparison_figure import DOTTED, Line, Quantity, apart
 
 WIDTH, HEIGHT = 460, 300  # two stand beside each other on the page
 LEFT, RIGHT, TOP, BOTTOM = 58, 84, 12, 44  # margins in pixels

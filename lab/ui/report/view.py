@@ -12,12 +12,12 @@ from pathlib import Path
 import streamlit as st
 
 from core.errors import CheckpointError
-from lab.experiment.compare.entries import checkpoint_of, of_runs
-from lab.experiment.compare.figures import Shown, lettered
-from lab.experiment.report.document import figures_csv, report_html, report_name
 from lab.runs.store import Run
+from lab.studies.entries import checkpoint_of, of_runs
 from lab.studies.shelf import absence, find
 from lab.ui.caches import store
+from lab.ui.comparison_figure import Shown, lettered
+from lab.ui.report.document import figures_csv, report_html, report_name
 from lab.ui.words import escaped
 
 

@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 
 from core.ladder.challenge import TARGET_ACCURACY
 from core.training.history import EpochRecord
-from lab.experiment.compare.entries import Entry
+from lab.studies.entries import Entry
 from lab.ui.axes import CLOSE, WHOLE, Part, accuracy_at, accuracy_axis, decades, epoch_step, epochs_axis, zoom
 from lab.ui.colours import PASS
 from lab.ui.curves import target_line, target_words

@@ -16,6 +16,8 @@ import streamlit as st
 from PIL import Image
 
 from core.architecture.receptive_field import ReceptiveField, extent
+from core.architecture.seen_pixels import Reached
+from core.architecture.trace import Layer
 from core.data.mnist import Pixels
 from lab.ui.colours import FRONT, PASS, TEST, VALIDATION
 
@@ -405,3 +407,22 @@ def png_address(pixels: Pixels) -> str:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def stage_of(layer: Layer, reached: Reached) -> Stage:
+    """What the explorer shows of a layer."""
+    window, before, after = layer.window, layer.before, layer.field
+    dilated = f" · {window.dilation}" if window.dilation > 1 else ""
+    says = f"field {before.size} + ({window.kernel_size} − 1){dilated} · {before.jump} = {after.size}"
+    if window.stride > 1:
+        says += f", jump {before.jump} · {window.stride} = {after.jump}"
+    counts, firsts = reached.sum(1).tolist(), reached.argmax(1).tolist()
+    lasts = (reached.shape[1] - 1 - reached[:, ::-1].argmax(1)).tolist()
+    pixels = zip(firsts, lasts, counts, strict=True)
+    seen = tuple((first, last, count) if count else (0, -1, 0) for first, last, count in pixels)
+    return Stage(layer.name, says, after.size, after.jump, after.start, units_of(layer), seen)
+
+
+def units_of(layer: Layer) -> int:
+    """Units along one side of the layer's map; 1 for a vector."""
+    return layer.output[-1] if len(layer.output) == 3 else 1
