@@ -16,19 +16,19 @@ from core.data.mnist import best_present, is_present
 from core.errors import CheckpointError, DataError, LabError
 from core.training.recipe_difference import recipe_differences
 from core.words import plural
-from lab.studies.comparison import (
-    evidence_words,
-    image_words,
-    op_rows,
-    other_differences,
-    single_words,
-)
 from lab.studies.entries import checkpoint_of
 from lab.studies.results import in_words, reading
 from lab.studies.shelf import Shelved, absence, find
 from lab.ui import checkpoints, images
 from lab.ui import comparison_figure as compare_figures
 from lab.ui.caches import split
+from lab.ui.comparison import (
+    evidence_words,
+    image_words,
+    op_rows,
+    other_differences,
+    single_words,
+)
 from lab.ui.comparison_figure import Shown
 from lab.ui.live_plot import live_plot
 from lab.ui.predictions import predictions

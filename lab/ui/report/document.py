@@ -30,12 +30,12 @@ from core.ladder.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY, c
 from core.spreadsheet import EPOCH_COLUMNS, Cell, csv_text, epoch_cells
 from core.training.recipe_difference import recipe_differences, recipe_fields
 from core.words import loss_words, plural
-from lab.studies.comparison import evidence_words, op_rows, other_differences, single_words
 from lab.studies.entries import Entry
 from lab.studies.reference import findings_of, held_against, how_measured, reference_of, test_images
 from lab.studies.results import held_in_words, in_words
 from lab.studies.shelf import find, unreadable
 from lab.ui.caches import store
+from lab.ui.comparison import evidence_words, op_rows, other_differences, single_words
 from lab.ui.comparison_figure import QUANTITIES, Shown, line
 from lab.ui.formats import VERDICTS
 from lab.ui.report.figures import chart
