@@ -10,9 +10,9 @@ import torch
 from hypothesis import given, settings
 
 from core.architecture.bad_designs import BAD_DESIGNS
-from core.architecture.onnx_export import OPSET, to_onnx
 from core.architecture.spec import Architecture, AvgPool, BatchNorm, Conv, Dropout, GlobalAvgPool, Linear, MaxPool, ReLU
 from core.architecture.trace import trace
+from core.checkpoints.onnx_export import OPSET, to_onnx
 from core.ladder.catalogue import LADDER, by_slug
 from core.training.network import build
 from tests.random_architectures import architectures
