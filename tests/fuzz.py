@@ -595,7 +595,7 @@ def take_words(text: str) -> None:
 
 
 def take_command(given: tuple[list[str], bytes]) -> None:
-    from lab.__main__ import main
+    from lab.cli.parser import main
     from lab.settings import lab_home
 
     arguments, content = given

@@ -24,9 +24,9 @@ from core.checkpoints import checkpoint
 from core.data.mnist import EMBEDDED
 from core.errors import BackupError
 from core.training.recipe import OneCycle, Recipe, recipe_to_json
-from lab.__main__ import main
 from lab.classroom.designs import save_design
 from lab.classroom.handwriting import Handwriting
+from lab.cli.parser import main
 from lab.runs.machine import Machine, write_machine
 from lab.runs.store import RunStore
 from lab.runs.worker import Worker

@@ -18,9 +18,9 @@ from core.data.mnist import EMBEDDED, best_present
 from core.errors import ClassError, RunError
 from core.ladder import catalogue
 from core.training.recipe import recipe_to_json
-from lab.__main__ import main
 from lab.classroom import actions as class_acts
 from lab.classroom.class_lock import fits, hash_of
+from lab.cli.parser import main
 from lab.runs import supervisor
 from lab.runs.expectation import expected
 from lab.runs.person import Person

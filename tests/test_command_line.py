@@ -27,7 +27,8 @@ from core.ladder.catalogue import LADDER
 from core.training.network import build
 from core.training.recipe import Recipe
 from core.training.resident import resident
-from lab.__main__ import LAST_SEED, MOST_SEEDS, main, parse_seeds
+from lab.cli.parser import main
+from lab.cli.training import LAST_SEED, MOST_SEEDS, parse_seeds
 from lab.runs.many_seeds import cores
 from lab.runs.order import Order, carry_out
 from lab.runs.store import RunStore

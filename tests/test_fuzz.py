@@ -14,7 +14,7 @@ from core.architecture.spec import Architecture, Conv, Flatten, GlobalAvgPool, L
 from core.errors import LabError
 from core.ladder.catalogue import LADDER
 from core.ladder.relatives import EXTRAS
-from lab.__main__ import main
+from lab.cli.parser import main
 from lab.runs.affordable import affordable, field_images
 from tests import fuzz, hostile
 

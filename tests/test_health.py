@@ -23,7 +23,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from core.data.mnist import EMBEDDED
-from lab.__main__ import main
+from lab.cli.parser import main
 from lab.runs.machine import Machine, write_machine
 from lab.runs.store import FILE_NAME, MIGRATIONS, RunStore
 from lab.server import health

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.__main__ import main
+from lab.cli.parser import main
 from lab.runs.prune import DAY_SECONDS, ENDED, due, prune
 from lab.runs.store import Run, RunStore
 from lab.settings import Settings, settings

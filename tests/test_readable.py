@@ -27,7 +27,7 @@ from core.training.loop import EpochEnd, RateFound, train
 from core.training.network import build
 from core.training.range_test import RangeTestResult, Suggestion
 from core.training.recipe import SGD, RangeTest, Recipe, recipe_from_dict, recipe_to_json
-from lab.__main__ import main
+from lab.cli.parser import main
 from lab.runs.order import Order, carry_out
 from lab.runs.store import MOST_RATE_FACTOR, RunStore
 from lab.runs.worker import Worker

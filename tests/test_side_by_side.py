@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lab.__main__ import main
+from lab.cli.parser import main
 from lab.runs import supervisor
 from lab.runs.machine import Machine, read_side_by_side, write_machine, write_side_by_side
 from lab.runs.many_seeds import cores

@@ -1,0 +1,121 @@
+"""Commands for whoever runs a lab: health, backup, restore, passphrase, prune."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from core.errors import ClassError
+from core.record import Json
+from lab.cli.result import Incomplete
+from lab.runs.store import RunStore
+from lab.settings import lab_home
+
+if TYPE_CHECKING:
+    from lab.server.backup import Manifest
+
+
+def health_command(options: argparse.Namespace) -> Json | Incomplete:
+    """What is well and what is not, a sentence for each part."""
+    from lab.server.health import app_address, examine, look_at_app
+
+    health = examine(look_at_app(options.app or app_address()), lab_home(), time.time())
+    if not options.json:
+        for finding in health.findings:
+            print(f"{finding.part:<8}{'well' if finding.well else 'NOT WELL':<10}{finding.sentence}")
+    document = health.to_json()
+    unwell = [finding.part for finding in health.findings if not finding.well]
+    return Incomplete(document, f"not well: {', '.join(unwell)}", status=1) if unwell else document
+
+
+def backup_command(options: argparse.Namespace) -> Json:
+    """A backup of the lab's home."""
+    from lab.server.backup import backup
+
+    file, manifest = backup(lab_home(), options.target, weights=not options.without_weights)
+    if not options.json:
+        print(f"{file}: {_in_words(manifest)}, {file.stat().st_size / 1e6:,.1f} MB")
+    return {"file": str(file), "bytes": file.stat().st_size, **_manifest_document(manifest)}
+
+
+def restore_command(options: argparse.Namespace) -> Json:
+    """A backup put back into the lab's home."""
+    from lab.server.backup import restore
+
+    manifest, aside = restore(options.file, lab_home(), replace_old=options.replace)
+    if not options.json:
+        print(f"{lab_home()}: {_in_words(manifest)}, as of {manifest.created}")
+        if aside:
+            print(f"what was there is now in {aside}")
+    return {"home": str(lab_home()), "aside": str(aside) if aside else None, **_manifest_document(manifest)}
+
+
+def _in_words(manifest: Manifest) -> str:
+    counts = {"run": manifest.runs, "drawing": manifest.drawings, "file": len(manifest.files)}
+    words = ", ".join(f"{count:,} {what}{'' if count == 1 else 's'}" for what, count in counts.items())
+    return words if manifest.weights else f"{words}, without weights"
+
+
+def _manifest_document(manifest: Manifest) -> dict[str, Json]:
+    names = ("created", "runs", "drawings", "weights")
+    return {name: getattr(manifest, name) for name in names} | {"files": len(manifest.files)}
+
+
+def passphrase_command(options: argparse.Namespace) -> Json:
+    """The hash of a passphrase, and where it goes; the passphrase itself is neither shown nor kept."""
+    from lab.classroom.class_lock import hash_of
+    from lab.settings import SECRETS, TABLE
+
+    found = hash_of(_piped_passphrase() if options.stdin else _asked_passphrase())
+    if not options.json:
+        print(found)
+        print(f"it goes into {SECRETS}:", file=sys.stderr)
+        print(f'\n[{TABLE}]\nclass_passphrase = "{found}"\n', file=sys.stderr)
+        print("or into the environment, as LAB_CLASS_PASSPHRASE; then start the app again", file=sys.stderr)
+    return {"class_passphrase": found}
+
+
+def _piped_passphrase() -> str:
+    """The first line of standard input; more of it would be a mistake that nobody sees."""
+    try:
+        lines = sys.stdin.read().splitlines()
+    except UnicodeDecodeError as error:
+        raise ClassError(f"the passphrase on standard input is no text: {error.reason}") from None
+    if len(lines) != 1:
+        raise ClassError(f"standard input has {len(lines):,} lines; the passphrase is 1")
+    return lines[0]
+
+
+def _asked_passphrase() -> str:
+    import warnings
+    from getpass import GetPassWarning, getpass
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", GetPassWarning)  # where it would be shown as it is typed
+            first, second = getpass("Passphrase: "), getpass("And again: ")
+    except (EOFError, GetPassWarning):
+        raise ClassError("there is no terminal to ask at; --stdin reads it from standard input") from None
+    if first != second:
+        raise ClassError("the two are not the same")
+    return first
+
+
+def prune_command(options: argparse.Namespace) -> Json:
+    """Old runs, deleted or only named."""
+    from lab.runs.prune import ALL, ENDED, due, prune
+    from lab.settings import settings
+
+    kept, now = settings(), time.time()
+    store = RunStore(lab_home())
+    runs = due(store.runs(ALL, ENDED), kept, now) if options.dry_run else prune(store, kept, now)
+    store.close()
+    if not options.json:
+        for run in runs:
+            print(f"{run.id}  {datetime.fromtimestamp(run.ended or run.created):%Y-%m-%d %H:%M}  {run.name}")
+        bounds = f"LAB_KEEP_DAYS={kept.keep_days}, LAB_KEEP_RUNS={kept.keep_runs}; 0 keeps all"
+        print(f"{'to be deleted' if options.dry_run else 'deleted'}: {len(runs):,} ({bounds})")
+    return {"deleted": not options.dry_run, "runs": [run.id for run in runs]}

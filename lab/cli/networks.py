@@ -1,0 +1,118 @@
+"""Commands that count: steps, trace; and reading a network from a step's name or a file."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from core.analysis.study import summary
+from core.architecture.spec import Architecture, architecture_from_json
+from core.architecture.trace import Trace, classifier, spell
+from core.errors import LabError, SpecError
+from core.ladder import catalogue
+from core.record import Json
+from core.training.recipe import Recipe, recipe_from_json
+from lab.studies.results import in_words, judged, outdated, outdated_mark, studies, unreadable_studies
+
+
+def steps(options: argparse.Namespace) -> Json:
+    """The ladder, in order."""
+    document: list[Json] = []
+    found = studies()
+    for damaged in unreadable_studies():
+        print(f"the study {damaged.reference} cannot be read: {damaged.reason}", file=sys.stderr)
+    for step in catalogue.LADDER:
+        walked, study = classifier(step.architecture), found.get(step.slug)
+        claim = step.claim.best_test_accuracy if step.claim else None
+        measured = summary(study.runs) if study else None
+        document.append(
+            {
+                "slug": step.slug,
+                "lineage": step.lineage,
+                "title": step.title,
+                "parameters": walked.parameters,
+                "macs": walked.macs,
+                "receptive_field": walked.field.size,
+                "claimed_test_accuracy": claim,
+                "test_accuracy_mean": measured.mean if measured else None,
+                "test_accuracy_sd": measured.sd if measured else None,
+                "n": measured.n if measured else 0,
+                "held_test_accuracy": measured.held if measured else None,
+                "runs_that_held": measured.holding if measured else 0,
+                "verdict": judged(step, measured),
+                "earlier_recipe": [each.field for each in outdated(study)] if study else [],
+            }
+        )
+        if not options.json:
+            claimed = "no claim      " if claim is None else f"claimed {claim:.2%}"
+            ours = in_words(measured) if measured else "not measured"
+            print(
+                f"{step.slug:22}{walked.parameters:>11,} parameters {walked.macs / 1e6:>7.2f} M MACs   "
+                f"field {walked.field.size:>2}   {claimed}   {ours:<23}   {step.title}{outdated_mark(study)}"
+            )
+    return document
+
+
+def trace_command(options: argparse.Namespace) -> Json:
+    """The walk over one network."""
+    architecture, _, _ = network(options.network)
+    walked = classifier(architecture)
+    if not options.json:
+        _print_trace(walked)
+    return {
+        "parameters": walked.parameters,
+        "macs": walked.macs,
+        "receptive_field": walked.field.size,
+        "layers": [
+            {
+                "index": layer.index,
+                "op": type(layer.op).__name__,
+                "output": list(layer.output),
+                "parameters": layer.parameters,
+                "macs": layer.macs,
+                "receptive_field": dict[str, Json](asdict(layer.field)),
+            }
+            for layer in walked.layers
+        ],
+    }
+
+
+def _print_trace(walked: Trace) -> None:
+    print(f"{'':>3} {'layer':<16}{'output':<16}{'parameters':>11}{'MACs':>12}{'field':>6}{'jump':>5}{'start':>7}")
+    for layer in walked.layers:
+        field = layer.field
+        print(
+            f"{layer.index:>3} {layer.name:<16}{spell(layer.output):<16}{layer.parameters:>11,}{layer.macs:>12,}"
+            f"{field.size:>6}{field.jump:>5}{field.start:>7g}"
+        )
+    print(f"{'':>3} {'total':<32}{walked.parameters:>11,}{walked.macs:>12,}{walked.field.size:>6}")
+
+
+def network(given: str) -> tuple[Architecture, Recipe, str]:
+    """The architecture, recipe and slug of a step, or the architecture in a JSON file with the default recipe."""
+    if not given.endswith(".json"):
+        step = catalogue.by_slug(given)
+        return step.architecture, step.recipe, step.slug
+    return architecture_from_json(_text(Path(given), SpecError)), Recipe(), ""
+
+
+def _with_recipe(options: argparse.Namespace) -> tuple[Architecture, Recipe, str]:
+    architecture, recipe, slug = network(options.network)
+    if architecture.input != (1, 28, 28):
+        raise SpecError(f"input: the data sets have 1 x 28 x 28 images, the network takes {spell(architecture.input)}")
+    if options.recipe:
+        recipe = recipe_from_json(_text(options.recipe, LabError))
+    if options.seed is not None:
+        recipe = replace(recipe, seed=options.seed)
+    return architecture, recipe, slug
+
+
+def _text(path: Path, kind: type[LabError]) -> str:
+    try:
+        if path.stat().st_size > 1_000_000:
+            raise kind(f"{path}: {path.stat().st_size:,} bytes, at most 1,000,000 are read")
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise kind(f"{path}: cannot be read: {error}") from None

@@ -1,0 +1,107 @@
+"""Commands that ask a checkpoint: checkpoints, mistakes, predict."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from core.analysis.mistakes import mistakes
+from core.checkpoints.card import Card
+from core.data.mnist import EMBEDDED, data_root, is_present, load_split
+from core.errors import DataError
+from core.record import Json
+from lab.studies.shelf import find, own, shipped, unreadable
+
+PREDICT_WITH = "c6-steplr-7416"  # of the shipped checkpoints it reads other people's digits best
+
+
+def mistakes_command(options: argparse.Namespace) -> Json:
+    """What a checkpoint gets wrong on a split, evaluated without augmentation."""
+    from core.analysis.evaluation import predict
+    from core.checkpoints.checkpoint import load, normalisation_of
+    from core.training.resident import choose_device, examples
+
+    if options.limit < 0:
+        raise DataError(f"--limit: {options.limit} is below 0")
+    shelved = find(options.checkpoint)
+    trained, card = load(shelved.stem)
+    split = load_split(options.data or _dataset_of(card), options.split)
+    predictions = predict(trained, examples(split, choose_device("cpu")), normalisation_of(card))
+    wrong = mistakes(predictions, options.order)
+    items: list[Json] = [
+        {
+            "index": int(index),
+            "true": int(predictions.labels[index]),
+            "predicted": int(predictions.predicted[index]),
+            "confidence": float(predictions.confidence[index]),
+        }
+        for index in wrong[: options.limit]
+    ]
+    if not options.json:
+        print(f"{len(wrong):,} of {len(split):,} wrong: accuracy {predictions.accuracy:.2%}")
+        for index in wrong[: options.limit]:
+            said, confidence = predictions.predicted[index], predictions.confidence[index]
+            print(f"  image {index:>5}  is {predictions.labels[index]}, read as {said} with {confidence:.1%}")
+    return {
+        "checkpoint": shelved.reference,
+        "split": options.split,
+        "total": len(split),
+        "wrong": len(wrong),
+        "items": items,
+    }
+
+
+def _dataset_of(card: Card) -> str:
+    """The checkpoint's data set; without MNIST's files, its digits are tried on the embedded ones, and that is said."""
+    if is_present(card.dataset) or card.dataset != "MNIST":
+        return card.dataset
+    print(f"MNIST is not in {data_root()}: using the {EMBEDDED}", file=sys.stderr)
+    return EMBEDDED
+
+
+def checkpoints_command(options: argparse.Namespace) -> Json:
+    """The checkpoints, shipped ones first, and then those that cannot be opened."""
+    document: list[Json] = []
+    for shelved in (*shipped(), *own()):
+        card = shelved.card
+        document.append(
+            {
+                "reference": shelved.reference,
+                "name": card.name,
+                "parameters": card.parameters,
+                "dataset": card.dataset,
+                "epochs": card.epoch + 1,
+                "test_accuracy": card.record.test_accuracy,
+                "choice": card.choice,
+                "shipped": shelved.shipped,
+            }
+        )
+        if not options.json:
+            print(f"{shelved.reference:<26} {shelved.label}")
+    for damaged in unreadable():
+        document.append({"reference": damaged.reference, "cannot_be_opened": damaged.reason})
+        if not options.json:
+            print(f"{damaged.reference:<26} cannot be opened: {damaged.reason}")
+    return document
+
+
+def predict_command(options: argparse.Namespace) -> Json:
+    """The digit in a picture, prepared as a drawing is."""
+    import torch
+
+    from core.analysis.evaluation import log_probabilities
+    from core.checkpoints.checkpoint import load, normalisation_of
+    from core.data.drawn_digit import from_picture, prepare
+
+    shelved = find(options.checkpoint)
+    try:
+        content = options.image.read_bytes()
+    except OSError as error:
+        raise DataError(f"{options.image}: cannot be read: {error.strerror}") from None
+    trained, card = load(shelved.stem)
+    digit = torch.tensor(prepare(from_picture(content)).digit).unsqueeze(0)
+    probabilities = log_probabilities(trained, digit, normalisation_of(card)).exp()[0].tolist()
+    best = max(range(len(probabilities)), key=probabilities.__getitem__)
+    if not options.json:
+        print(f"{best}  ({probabilities[best]:.1%}, {shelved.reference})")
+    return {"checkpoint": shelved.reference, "digit": best, "probabilities": probabilities}
