@@ -194,8 +194,9 @@ def test_it_is_driven_by_no_agent(server: Server) -> None:
 def test_an_error_on_a_page_stands_in_the_log_and_not_on_the_page(tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     for name in ("core", "lab", "pages", "checkpoints", ".streamlit"):
-        kept = shutil.ignore_patterns("__pycache__", "runs", "*.safetensors", "secrets.toml")
-        shutil.copytree(ROOT / name, copy / name, ignore=kept)
+        own = ("runs",) if name == "checkpoints" else ()
+        left = shutil.ignore_patterns("__pycache__", "*.safetensors", "secrets.toml", *own)
+        shutil.copytree(ROOT / name, copy / name, ignore=left)
     shutil.copy(ROOT / "streamlit_app.py", copy)
     (copy / "pages" / "learn" / "ladder.py").write_text('raise RuntimeError("the secret is in /srv/secret")\n')
     home = tmp_path / "home"
