@@ -223,7 +223,7 @@ def test_an_error_on_a_page_stands_in_the_log_and_not_on_the_page(tmp_path: Path
     for secret in ("secret", "ladder.py", "Traceback", str(copy)):
         assert secret not in shown
     assert "the secret is in /srv/secret" in written
-    assert "ladder.py" in written
+    assert "ladder.py" in re.sub(r"\x1b\[[0-9;]*m|[│\s]", "", written)  # a long path goes over several lines
 
 
 def test_what_is_safe_is_set_and_in_force() -> None:
