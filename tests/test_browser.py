@@ -211,6 +211,7 @@ def test_a_lesson_is_presented_with_the_arrow_keys(page: Page, server: Server) -
     expect(page.get_by_text("3 of 7")).to_be_visible()
     page.keyboard.press("ArrowLeft")
     expect(page.get_by_text("2 of 7")).to_be_visible()
+    settled(page)  # or the field that is filled may be the one about to be drawn anew
     page.get_by_role("spinbutton").fill("14")
     page.keyboard.press("Enter")
     expect(page.get_by_text("A pool does not double the field.")).to_be_visible()
