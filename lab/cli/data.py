@@ -14,7 +14,7 @@ from core.record import Json
 def data_command(options: argparse.Namespace) -> Json:
     """The data sets that are here."""
     if options.download and not is_present(options.download):
-        _fetch(options.download)
+        fetch(options.download)
     found: list[Json] = []
     for name in DATASETS:
         present = is_present(name)
@@ -34,7 +34,7 @@ def obtain(wanted: str | None) -> str:
     if is_present(name):
         return name
     try:
-        _fetch(name)
+        fetch(name)
     except DataError as error:
         if wanted:
             raise
@@ -43,7 +43,7 @@ def obtain(wanted: str | None) -> str:
     return name
 
 
-def _fetch(name: str) -> None:
+def fetch(name: str) -> None:
     """Download a data set, unless LAB_OFFLINE says never to. Raises DataError."""
     if os.environ.get("LAB_OFFLINE"):
         raise DataError(f"{name} is not in {data_root()}, and LAB_OFFLINE is set: nothing is downloaded")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import ClassError
 from core.record import Json
+from core.words import plural
 from lab.cli.result import Incomplete
 from lab.runs.store import RunStore
 from lab.settings import lab_home
@@ -55,7 +56,7 @@ def restore_command(options: argparse.Namespace) -> Json:
 
 def _in_words(manifest: Manifest) -> str:
     counts = {"run": manifest.runs, "drawing": manifest.drawings, "file": len(manifest.files)}
-    words = ", ".join(f"{count:,} {what}{'' if count == 1 else 's'}" for what, count in counts.items())
+    words = ", ".join(plural(count, what) for what, count in counts.items())
     return words if manifest.weights else f"{words}, without weights"
 
 

@@ -98,7 +98,8 @@ def network(given: str) -> tuple[Architecture, Recipe, str]:
     return architecture_from_json(_text(Path(given), SpecError)), Recipe(), ""
 
 
-def _with_recipe(options: argparse.Namespace) -> tuple[Architecture, Recipe, str]:
+def with_recipe(options: argparse.Namespace) -> tuple[Architecture, Recipe, str]:
+    """The network that is named, the recipe that --recipe and --seed make of its own, and its slug. Raises LabError."""
     architecture, recipe, slug = network(options.network)
     if architecture.input != (1, 28, 28):
         raise SpecError(f"input: the data sets have 1 x 28 x 28 images, the network takes {spell(architecture.input)}")

@@ -19,8 +19,8 @@ from core.record import Json, short
 from core.training.history import EpochRecord
 from core.training.recipe import RangeTest, check_recipe
 from core.words import loss_words, plural, rate_words
-from lab.cli.data import _fetch, obtain
-from lab.cli.networks import _with_recipe
+from lab.cli.data import fetch, obtain
+from lab.cli.networks import with_recipe
 from lab.cli.result import Incomplete
 from lab.runs.machine import FILE_NAME as MACHINE_FILE
 from lab.runs.store import Run, RunStore, spread
@@ -57,7 +57,7 @@ def _train_one(options: argparse.Namespace) -> Json:
     from core.training.resident import choose_device, resident
     from lab.runs.order import Order, carry_out
 
-    architecture, recipe, slug = _with_recipe(options)
+    architecture, recipe, slug = with_recipe(options)
     recipe = check_recipe(recipe if options.epochs is None else replace(recipe, epochs=options.epochs))
     parameters = classifier(architecture).parameters
     device = choose_device(options.device)
@@ -196,7 +196,7 @@ def _plan(options: argparse.Namespace) -> Plan:
     if options.save is not None:
         raise LabError("--seeds: --save is given too, but each seed's run keeps its checkpoints in a folder of its own")
     seeds = parse_seeds(options.seeds)
-    architecture, recipe, slug = _with_recipe(options)
+    architecture, recipe, slug = with_recipe(options)
     recipe = check_recipe(recipe if options.epochs is None else replace(recipe, epochs=options.epochs))
     classifier(architecture)
     device = choose_device(options.device)
@@ -223,7 +223,7 @@ def range_test_command(options: argparse.Namespace) -> Json:
     from core.training.range_test import range_test, recommended
     from core.training.resident import choose_device, resident
 
-    architecture, recipe, slug = _with_recipe(options)
+    architecture, recipe, slug = with_recipe(options)
     settings = RangeTest(options.start, options.end, options.iterations)
     recipe = check_recipe(replace(recipe, range_test=settings))
     classifier(architecture)
@@ -323,7 +323,7 @@ def reproduce_command(options: argparse.Namespace) -> Json:
     beside = _side_by_side(options, device)
     if not options.tables:
         if not is_present("MNIST"):
-            _fetch("MNIST")
+            fetch("MNIST")
         reproduce(wanted, device, beside, seeds, lambda text: print(text, file=sys.stderr))
         measure_shipped(lambda text: print(text, file=sys.stderr))  # after the weights: others may ship now
     for damaged in unreadable_studies():  # its rows would be written as not measured

@@ -13,7 +13,7 @@ from core.ladder.challenge import TARGET_ACCURACY
 from core.ladder.model import Step
 from lab.studies.results import in_words, judged, outdated_mark, study_of
 from lab.ui import ladder_figure
-from lab.ui.tables import _outdated
+from lab.ui.tables import outdated_captions
 
 
 def ladder_points(steps: Sequence[Step], measured: dict[str, Summary]) -> list[ladder_figure.LadderPoint]:
@@ -59,7 +59,7 @@ def ladder_rows(steps: list[Step], measured: dict[str, Summary]) -> None:
             )
             for column, text in zip(figures_of, texts, strict=True):
                 column.markdown(text)
-        _outdated([step.slug for step in steps])
+        outdated_captions([step.slug for step in steps])
 
 
 def _held_by(measured: Summary) -> str:

@@ -156,6 +156,3 @@ def delete(store: RunStore, run_id: str, by: Person) -> None:
             shutil.rmtree(folder)
     except OSError as error:
         raise RunError(f"{folder}: the run is deleted, its files are not: {error.strerror}") from error
-
-
-# ------------------------------------------------------------------------------------------------------------- workers

@@ -20,7 +20,7 @@ log = logging.getLogger("lab.server.lifespan")
 async def supervised(app: object) -> AsyncIterator[None]:
     """For as long as the app is up, runs go on whether or not anybody looks at them."""
     # Meanwhile, import what the first page will need: pandas and plotly take a second.
-    threading.Thread(target=importlib.import_module, args=("lab.ui.tables",), daemon=True).start()
+    threading.Thread(target=importlib.import_module, args=("lab.learn.ladder",), daemon=True).start()
     leaving = threading.Event()
     thread = threading.Thread(target=_supervise, args=(leaving,), name="supervisor", daemon=True)
     thread.start()

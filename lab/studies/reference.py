@@ -62,6 +62,11 @@ def test_images(dataset: str) -> int:
     return EMBEDDED_TEST if dataset == EMBEDDED else IMAGES["test"]
 
 
+def train_images(dataset: str) -> int:
+    """How many images that data set has for training, before any are held out."""
+    return EMBEDDED_TRAIN if dataset == EMBEDDED else IMAGES["train"]
+
+
 def findings_of(run: Run, epochs: Sequence[EpochRecord], batches: Sequence[BatchRow]) -> tuple[Finding, ...]:
     """The run's diagnosis, from what the store has of it. Raises LabError for a recipe or network that is none."""
     architecture = architecture_of(run.architecture)
@@ -84,11 +89,6 @@ def findings_of(run: Run, epochs: Sequence[EpochRecord], batches: Sequence[Batch
 def held_against(reference: Reference | None) -> str:
     """The reference as a question names it: `C2 · Skeleton`; "" where there is none."""
     return label(reference.step) if reference else ""
-
-
-def train_images(dataset: str) -> int:
-    """How many images that data set has for training, before any are held out."""
-    return EMBEDDED_TRAIN if dataset == EMBEDDED else IMAGES["train"]
 
 
 def how_measured(last: EpochRecord) -> str:

@@ -34,11 +34,3 @@ def keep_form(picture: Grey) -> None:
     elif told is not None:
         st.success(f"Kept as number {told:,}.", icon=":material/check_circle:")
     st.page_link("pages/use/handwriting.py", label="Our handwriting", icon=":material/arrow_forward:")
-
-
-def _label_picker() -> int | None:
-    """Choose a digit, ?label= in the URL; None of all."""
-    chosen = st.pills(
-        "One digit alone", list(map(str, range(10))), key="label", bind="query-params", label_visibility="collapsed"
-    )
-    return None if chosen is None else int(chosen)

@@ -8,13 +8,7 @@ from zlib import crc32
 
 import streamlit as st
 
-from lab.runs.store import Run
 from lab.studies.entries import MOST
-
-
-def _open(run: Run) -> None:
-    st.query_params.from_dict({"run": run.id})  # the page takes the step from it
-    st.rerun()
 
 
 def table_key(name: str, rows: Sequence[str]) -> str:

@@ -33,7 +33,7 @@ from lab.ui.caches import sample_digit
 from lab.ui.formats import kilobytes
 
 
-def _outdated(names: Sequence[str]) -> None:
+def outdated_captions(names: Sequence[str]) -> None:
     """What has changed since of the recipes of these studies; nothing where none has."""
     for words, those in outdated_ones(study_of(name) for name in dict.fromkeys(names)).items():
         short = ", ".join(titles().get(name, name).split(" ·")[0] for name in those)
@@ -188,7 +188,7 @@ def comparison_table(step: Step) -> None:
     if rows:
         st.markdown("**Clean comparisons.** Between before and after only that changes which the question names.")
         st.table(pd.DataFrame(rows).set_index("question"))
-        _outdated([name for each in answers for name in (each.asked.before, each.asked.after)])
+        outdated_captions([name for each in answers for name in (each.asked.before, each.asked.after)])
         st.caption(
             "Last epoch's test accuracy, mean ± standard deviation over the seeds. The difference is that of the seeds "
             "that both have (paired); its interval is right for 95 of 100 such comparisons. p is the chance of a "

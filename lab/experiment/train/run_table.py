@@ -15,7 +15,7 @@ from lab.experiment.train.run_actions import all_mine, confirm_deletion, edit_fo
 from lab.runs.store import Run, spread
 from lab.studies.entries import key_of
 from lab.ui.caches import store
-from lab.ui.run_rows import _open, compare_button, opened, table_key
+from lab.ui.run_rows import compare_button, opened, table_key
 from lab.ui.tables import without_empty
 from lab.ui.words import show_error
 
@@ -60,6 +60,11 @@ def run_table(limit: int = 50) -> None:
     )  # fmt: skip
     _act(bar, [entries[row] for row in state.selection.rows])
     opened(state, "runs", lambda row: _open(entries[row][0]))
+
+
+def _open(run: Run) -> None:
+    st.query_params.from_dict({"run": run.id})  # the page takes the step from it
+    st.rerun()
 
 
 def _act(bar: Any, ticked: Sequence[list[Run]]) -> None:  # Any: a container

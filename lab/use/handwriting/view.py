@@ -22,7 +22,6 @@ from lab.ui.colours import CLAIM, TEST, TRAIN
 from lab.ui.figures import laid_out
 from lab.ui.formats import short_name
 from lab.ui.images import enlarged
-from lab.ui.keep_form import _label_picker
 from lab.ui.owner import me
 from lab.ui.predictions import answers_to
 from lab.ui.words import escaped, plotted, show_error
@@ -185,3 +184,11 @@ def _delete(number: int) -> None:
         handwriting().delete(number, me())
     except LabError as error:
         st.session_state.delete_refused = error
+
+
+def _label_picker() -> int | None:
+    """Choose a digit, ?label= in the URL; None of all."""
+    chosen = st.pills(
+        "One digit alone", list(map(str, range(10))), key="label", bind="query-params", label_visibility="collapsed"
+    )
+    return None if chosen is None else int(chosen)
