@@ -10,6 +10,8 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -52,6 +54,25 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     if "streamlit" in sys.modules:
         sys.modules["streamlit"].cache_resource.clear()  # or this test's pages would use the last one's store
     return folder
+
+
+@pytest.fixture
+def worker_here(home: Path) -> Iterator[None]:
+    """A worker in a thread of this process: the start of another process takes seconds."""
+    from lab.runs.machine import write_machine
+    from lab.runs.store import RunStore
+    from lab.runs.worker import Worker, describe_machine
+
+    store = RunStore(home)
+    write_machine(describe_machine(), home)
+    own = Worker(store, "cpu")
+    thread = threading.Thread(target=own.work, args=(600.0,))
+    thread.start()
+    while store.slot("cpu") is None and thread.is_alive():
+        time.sleep(0.01)
+    yield
+    own.leaving.set()
+    thread.join()
 
 
 @pytest.fixture(scope="session")

@@ -460,7 +460,7 @@ def resume_file() -> bytes:
 
 def take_resume(content: bytes) -> None:
     from core.training.loop import history_of
-    from lab.runs.order import RESUME, load_state
+    from lab.runs.training_job import RESUME, load_state
     from lab.settings import lab_home
 
     (lab_home() / RESUME).write_bytes(content)

@@ -32,8 +32,9 @@ from core.training.loop import EpochEnd
 from core.training.recipe import Augmentation, Jitter, OneCycle, Recipe, recipe_to_json
 from core.training.resident import resident
 from lab.runs import supervisor
-from lab.runs.order import Order, carry_out
-from lab.runs.store import Run, RunStore
+from lab.runs.rows import NewRun, Run
+from lab.runs.store import RunStore
+from lab.runs.training_job import TrainingJob, run_training
 from tests.tiny import TINY, same
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -126,7 +127,7 @@ def rampage(home: Path, kills: int, seed: int, share_of_app: float = 0.2) -> Rep
                 app.kill()
                 app.start()
                 report.app_kills += 1
-            elif (seat := store.seat("cpu")) is not None:
+            elif (seat := store.slot("cpu")) is not None:
                 with suppress(ProcessLookupError):
                     os.kill(seat.pid, signal.SIGKILL)
                     report.worker_kills += 1
@@ -146,10 +147,20 @@ def _queued(store: RunStore, seed: int) -> Run:
     """A run in the queue. The app is to see that it waits: nothing here starts a worker."""
     recipe = replace(RECIPE, seed=seed)
     return store.submit(
-        kind="train", name=TINY.name, architecture=architecture_to_json(TINY), recipe=recipe_to_json(recipe),
-        dataset=EMBEDDED, device="auto", parameters=classifier(TINY).parameters, seed=seed, epochs=recipe.epochs,
-        owner=f"student {seed}", owner_key=f"key {seed}",
-    )  # fmt: skip
+        NewRun(
+            kind="train",
+            name=TINY.name,
+            architecture_json=architecture_to_json(TINY),
+            recipe_json=recipe_to_json(recipe),
+            dataset=EMBEDDED,
+            device="auto",
+            parameters=classifier(TINY).parameters,
+            seed=seed,
+            epochs=recipe.epochs,
+            owner=f"student {seed}",
+            owner_key=f"key {seed}",
+        )
+    )[0]
 
 
 def _until_under_way(store: RunStore) -> None:
@@ -199,8 +210,8 @@ def _judge(store: RunStore, runs: list[Run], report: Report) -> None:
             print(f"\n{error}", file=sys.stderr)
             continue
         with tempfile.TemporaryDirectory() as folder:
-            order = Order(TINY.name, "", TINY, replace(RECIPE, seed=run.seed), Path(folder))
-            for event in carry_out(order, data):
+            order = TrainingJob(TINY.name, "", TINY, replace(RECIPE, seed=run.seed), Path(folder))
+            for event in run_training(order, data):
                 if isinstance(event, EpochEnd):
                     undisturbed = {name: tensor.clone() for name, tensor in event.weights.items()}
         report.different += not same(weights, undisturbed)

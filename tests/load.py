@@ -30,7 +30,8 @@ import numpy as np
 
 from core.data.mnist import EMBEDDED, is_present
 from core.words import plural
-from lab.runs.store import Run, RunStore
+from lab.runs.rows import Run
+from lab.runs.store import RunStore
 from tests.app_server import Server, serving
 from tests.streamlit_client import Answer, ClientError, Element, Tab, options_of
 

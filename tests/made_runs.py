@@ -14,7 +14,8 @@ from core.data.mnist import EMBEDDED
 from core.training.history import EpochRecord
 from core.training.network import build
 from core.training.recipe import Recipe, recipe_to_json
-from lab.runs.store import Ending, Run, RunStore
+from lab.runs.rows import Ending, NewRun, Run
+from lab.runs.store import RunStore
 from lab.settings import lab_home
 from tests.tiny import TINY
 
@@ -25,6 +26,18 @@ def history(*accuracies: float) -> list[EpochRecord]:
         EpochRecord(epoch, 0.5 / (epoch + 1), 0.9, None, None, 0.4 / (epoch + 1), accuracy, 0.01, 2.0)
         for epoch, accuracy in enumerate(accuracies)
     ]
+
+
+def begun(store: RunStore, new: NewRun, worker: str = "w", device_name: str = "", seed_group: str = "") -> Run:
+    """A run that this worker has just claimed, whoever's turn it is."""
+    (run,) = store.submit(new, seed_group=seed_group)
+    with store.writing() as connection:
+        connection.execute(
+            """UPDATE runs SET status = 'running', worker = ?, device_name = ?, started = created, claimed = created,
+                   heartbeat = created WHERE id = ?""",
+            (worker, device_name, run.id),
+        )
+    return store.get(run.id)
 
 
 def made_run(
@@ -43,11 +56,24 @@ def made_run(
 ) -> Run:
     """A training run with those test accuracies by epoch; still running where `status` is None."""
     recipe = replace(recipe or Recipe(epochs=len(accuracies)), seed=seed)
-    run = store.submit(
-        kind="train", name=name, architecture=architecture_to_json(architecture), recipe=recipe_to_json(recipe),
-        dataset=dataset, device="cpu", parameters=classifier(architecture).parameters, seed=seed, epochs=recipe.epochs,
-        owner=owner, seed_group=group, worker="w", device_name="cpu",
-    )  # fmt: skip
+    run = begun(
+        store,
+        NewRun(
+            kind="train",
+            name=name,
+            architecture_json=architecture_to_json(architecture),
+            recipe_json=recipe_to_json(recipe),
+            dataset=dataset,
+            device="cpu",
+            parameters=classifier(architecture).parameters,
+            seed=seed,
+            epochs=recipe.epochs,
+            owner=owner,
+        ),
+        seed_group=group,
+        worker="w",
+        device_name="cpu",
+    )
     for record in history(*accuracies):
         store.add_epoch(run.id, "w", record)
     if tags:

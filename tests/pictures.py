@@ -103,7 +103,7 @@ def _a_run(home: Path, epochs: int) -> str:
     """A run, trained; its id."""
     store = RunStore(home)
     step = by_slug("c6-steplr-7416")
-    run = submit(
+    (run,) = submit(
         store, step.architecture, replace(step.recipe, epochs=epochs), slug=step.slug, dataset=best_present(), by=ADA
     )
     deadline = time.monotonic() + 120 * epochs

@@ -28,6 +28,7 @@ from lab.classroom.designs import save_design
 from lab.classroom.handwriting import Handwriting
 from lab.cli.parser import main
 from lab.runs.machine import Machine, write_machine
+from lab.runs.rows import NewRun
 from lab.runs.store import RunStore
 from lab.runs.worker import Worker
 from lab.server.backup import MANIFEST, REPLACED, backup, restore
@@ -90,7 +91,7 @@ def test_what_was_kept_comes_back_in_another_home(home: Path, store: RunStore, t
 def test_what_is_of_this_machine_or_of_no_run_stays_behind(
     home: Path, store: RunStore, tmp_path: Path, other: Path
 ) -> None:
-    store.take_seat("cpu", "w", os.getpid(), 15.0)
+    store.take_slot("cpu", "w", os.getpid(), 15.0)
     write_machine(Machine(("cpu",), ("cpu",), "2.13.0", 2), home)
     (home / "worker-auto.log").write_text("what it did")
     (home / "0123456789abcdef").mkdir()  # of a run that has been deleted
@@ -99,7 +100,7 @@ def test_what_is_of_this_machine_or_of_no_run_stays_behind(
     (home / "designs" / "passwords.json").symlink_to("/etc/passwd")
     restore(backup(home, tmp_path / "lab.zip")[0], other)
     assert set(files(other)) == {"runs.sqlite3"}
-    assert RunStore(other).seat("cpu") is None
+    assert RunStore(other).slot("cpu") is None
 
 
 def test_the_store_keeps_the_log_with_which_readers_do_not_wait(
@@ -158,9 +159,18 @@ def test_a_run_that_was_backed_up_while_it_trained_comes_to_the_same_weights_on_
     monkeypatch.setenv("LAB_DATA", str(tmp_path / "no data"))
     recipe = Recipe(epochs=4, batch_size=128, learning_rate=0.05, schedule=OneCycle(), ema_decay=0.9)
     run = store.submit(
-        kind="train", name="tiny", architecture=architecture_to_json(TINY), recipe=recipe_to_json(recipe),
-        dataset=EMBEDDED, device="cpu", parameters=classifier(TINY).parameters, seed=1, epochs=4,
-    )  # fmt: skip
+        NewRun(
+            kind="train",
+            name="tiny",
+            architecture_json=architecture_to_json(TINY),
+            recipe_json=recipe_to_json(recipe),
+            dataset=EMBEDDED,
+            device="cpu",
+            parameters=classifier(TINY).parameters,
+            seed=1,
+            epochs=4,
+        )
+    )[0]
     worker = threading.Thread(target=Worker(store, "cpu").work, args=(0.5,))
     worker.start()
     deadline = time.monotonic() + 60

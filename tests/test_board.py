@@ -13,7 +13,8 @@ from core.ladder import catalogue
 from core.training.history import EpochRecord
 from core.training.recipe import Recipe, ReduceLROnPlateau
 from lab.experiment.board import figures as board_figures
-from lab.runs.store import Run, RunStore
+from lab.runs.rows import NewRun, Run
+from lab.runs.store import RunStore
 from lab.settings import lab_home
 from lab.studies.ranking import Standing, chosen, front, ladder, standings
 from lab.ui.axes import accuracy_at
@@ -78,9 +79,18 @@ def test_only_finished_training_runs_stand_on_the_board(store: RunStore) -> None
     for status in ("stopped", "failed", "interrupted", None):
         made_run(store, GOOD, status=status)
     store.submit(
-        kind="range_test", name="x", architecture="{}", recipe="{}", dataset="MNIST", device="cpu", parameters=1,
-        seed=1, epochs=0,
-    )  # fmt: skip
+        NewRun(
+            kind="range_test",
+            name="x",
+            architecture_json="{}",
+            recipe_json="{}",
+            dataset="MNIST",
+            device="cpu",
+            parameters=1,
+            seed=1,
+            epochs=0,
+        )
+    )[0]
     assert on_board(store) == ()
     made_run(store, GOOD)
     assert len(on_board(store)) == 1

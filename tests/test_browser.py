@@ -17,7 +17,8 @@ from core.checkpoints.card import read_card
 from core.data.mnist import EMBEDDED
 from core.ladder import catalogue
 from core.training.recipe import recipe_to_json
-from lab.runs.store import Kind, Run, RunStore
+from lab.runs.rows import Kind, NewRun, Run
+from lab.runs.store import RunStore
 from lab.studies.shelf import SHIPPED
 from tests.app_server import SCREENSHOTS, Server, browsing, draw, screenshot, serving, settled, wait_until
 
@@ -143,10 +144,19 @@ def submitted(server: Server, kind: Kind, epochs: int) -> Run:
     """A run of C6 on the embedded digits, which takes a second an epoch, queued as another session would queue it."""
     step = catalogue.by_slug("c6-steplr-7416")
     return RunStore(server.home).submit(
-        kind=kind, name=step.architecture.name, architecture=architecture_to_json(step.architecture),
-        recipe=recipe_to_json(replace(step.recipe, epochs=max(1, epochs))), dataset=EMBEDDED, device="auto",
-        parameters=7416, seed=1, epochs=epochs, slug=step.slug,
-    )  # fmt: skip
+        NewRun(
+            kind=kind,
+            name=step.architecture.name,
+            architecture_json=architecture_to_json(step.architecture),
+            recipe_json=recipe_to_json(replace(step.recipe, epochs=max(1, epochs))),
+            dataset=EMBEDDED,
+            device="auto",
+            parameters=7416,
+            seed=1,
+            epochs=epochs,
+            slug=step.slug,
+        )
+    )[0]
 
 
 def of_the_page(page: Page, button: str) -> Locator:

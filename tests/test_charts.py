@@ -23,7 +23,7 @@ from core.training.recipe import RangeTest
 from lab.experiment.board import figures as board_figures
 from lab.learn.ladder import ladder_points
 from lab.learn.lessons import figures as lesson_figures
-from lab.runs.store import BatchRow
+from lab.runs.rows import BatchRow
 from lab.studies import results as studies
 from lab.studies.ranking import Standing, front
 from lab.studies.ranking import ladder as ladder_standings

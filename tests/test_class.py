@@ -25,11 +25,12 @@ from lab.runs import supervisor
 from lab.runs.expectation import expected
 from lab.runs.person import Person
 from lab.runs.queue_now import queue_now
-from lab.runs.store import BatchRow, Run, RunStore
-from lab.runs.turn import about, lost_in_words, turn_in_words
+from lab.runs.rows import BatchRow, NewRun, Run
+from lab.runs.store import RunStore
+from lab.runs.turn_words import about, lost_in_words, turn_in_words
 from lab.settings import lab_home, settings
 from lab.ui import follow
-from lab.ui.caches import class_lock, expectations, paces, the_queue
+from lab.ui.caches import class_lock, expectations, speeds, the_queue
 from lab.ui.owner import SESSION
 from tests.app_server import CHROMIUM_ARGUMENTS, Server, screenshot, serving, settled
 from tests.made_runs import history, made_run
@@ -65,10 +66,21 @@ def store() -> Iterator[RunStore]:
 
 def queued(store: RunStore, by: Person, epochs: int = 15, dataset: str = "MNIST") -> Run:
     return store.submit(
-        kind="train", name="C6", architecture=architecture_to_json(C6.architecture),
-        recipe=recipe_to_json(replace(C6.recipe, epochs=epochs)), dataset=dataset, device="cpu", parameters=7416,
-        seed=1, epochs=epochs, slug=C6.slug, owner=by.nickname, owner_key=by.key,
-    )  # fmt: skip
+        NewRun(
+            kind="train",
+            name="C6",
+            architecture_json=architecture_to_json(C6.architecture),
+            recipe_json=recipe_to_json(replace(C6.recipe, epochs=epochs)),
+            dataset=dataset,
+            device="cpu",
+            parameters=7416,
+            seed=1,
+            epochs=epochs,
+            slug=C6.slug,
+            owner=by.nickname,
+            owner_key=by.key,
+        )
+    )[0]
 
 
 def under_way(store: RunStore, by: Person, done: int = 0) -> Run:
@@ -87,7 +99,7 @@ def pressed(app: AppTest, label: str) -> AppTest:
 
 def later(app: AppTest) -> AppTest:
     """The page a second later, when what is kept for a second has been forgotten."""
-    for kept in (expectations, the_queue, paces):
+    for kept in (expectations, the_queue, speeds):
         kept.clear()
     return app.run()
 

@@ -23,16 +23,15 @@ import torch
 from core.checkpoints import checkpoint
 from core.data.mnist import EMBEDDED
 from core.errors import ClusterError, SettingsError
-from core.training.history import EpochRecord
 from core.training.network import build
 from core.training.range_test import range_test_points, summarise
 from core.training.recipe import RangeTest, Recipe
 from lab.runs import supervisor
 from lab.runs.cluster.connection import connected
-from lab.runs.many_seeds import Ended, Plan, train_seeds
+from lab.runs.rows import new_run
+from lab.runs.seeds import data_for
 from lab.runs.store import RunStore
 from lab.runs.supervisor import CLUSTER
-from lab.runs.worker import data_for
 from lab.settings import Settings, settings
 from tests.conftest import absent
 from tests.test_worker import RECIPE, queued, undisturbed, wait, wait_for
@@ -166,7 +165,7 @@ def log(store: RunStore, on_cluster: None) -> Iterator[Path]:
     process.send_signal(signal.SIGTERM)
     try:
         assert process.wait(30) == 0
-        assert store.seat(CLUSTER) is None
+        assert store.slot(CLUSTER) is None
     finally:
         process.kill()
 
@@ -184,7 +183,7 @@ def test_runs_on_the_cluster_are_trained_side_by_side_held_slowed_stopped_and_te
         wait(lambda run=run: store.epochs(run.id), "an epoch was done")
     assert {store.get(run.id).status for run in (held, stopped)} == {"running"}, "each on its own node"
     assert store.get(held.id).device_name == "Ray: cpu"
-    assert supervisor.seats_of(store) == 2, "by which the pages say when a waiting run starts"
+    assert supervisor.slots_of(store) == 2, "by which the pages say when a waiting run starts"
 
     store.set_pause(held.id, "epoch")
     wait(lambda: store.get(held.id).paused_since, "the run was held")
@@ -228,21 +227,16 @@ def _range_points(recipe: Recipe) -> list[object]:
 
 
 @pytest.mark.slow
-def test_many_seeds_on_the_cluster_are_bit_for_bit_as_alone_even_where_a_process_is_killed(
+def test_seeds_on_the_cluster_are_bit_for_bit_as_alone_even_where_a_process_is_killed(
     store: RunStore, on_cluster: None, nodes: Nodes, tmp_path: Path
 ) -> None:
     recipe = replace(LONG, epochs=6)
-    plan = Plan(TINY, "", recipe, (4, 7), EMBEDDED, CPU, 2)
-    killed = 0
-    said = []
-    for run, word in train_seeds(store, plan):
-        said.append((run, word))
-        if isinstance(word, EpochRecord) and not killed:
-            killed = _a_trainer(nodes)
-            os.kill(killed, signal.SIGKILL)
-    assert [word for _, word in said if isinstance(word, Ended)] == [Ended("finished")] * 2
-    for run in store.seed_group(said[0][0].seed_group):
-        assert (run.status, run.device, run.device_name) == ("finished", "auto", "Ray")
+    runs = store.submit(new_run(TINY, recipe, EMBEDDED), seeds=(4, 7))
+    wait(lambda: any(store.epochs(run.id) for run in runs), "an epoch was done")
+    os.kill(_a_trainer(nodes), signal.SIGKILL)
+    for run in runs:
+        ended = wait_for(store, run, "finished", "failed")
+        assert (ended.status, ended.device, ended.device_name) == ("finished", "auto", "Ray: cpu")
         weights = checkpoint.load(store.folder / run.id / "last")[0].state_dict()
         assert same(weights, undisturbed(replace(recipe, seed=run.seed), tmp_path / run.id))
 
@@ -316,7 +310,7 @@ def test_a_cluster_that_does_not_answer_is_said_at_once() -> None:
 
 
 def test_the_lab_imports_no_ray_unless_a_cluster_is_set() -> None:
-    ours = "lab.runs.actions, lab.runs.worker, lab.runs.many_seeds, lab.studies.reproduce, lab.__main__"
+    ours = "lab.runs.actions, lab.runs.worker, lab.runs.seeds, lab.studies.reproduce, lab.__main__"
     code = f"import sys, {ours}; sys.exit('ray' in sys.modules)"
     environment = {key: value for key, value in os.environ.items() if not key.startswith("LAB_RAY")}
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=False).returncode == 0

@@ -28,10 +28,9 @@ from core.training.network import build
 from core.training.recipe import Recipe
 from core.training.resident import resident
 from lab.cli.parser import main
-from lab.cli.training import LAST_SEED, MOST_SEEDS, parse_seeds
-from lab.runs.many_seeds import cores
-from lab.runs.order import Order, carry_out
+from lab.runs.seed_list import LAST_SEED, MAX_SEEDS, parse_seeds
 from lab.runs.store import RunStore
+from lab.runs.training_job import TrainingJob, run_training
 from tests.tiny import PLAIN, TINY
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -127,11 +126,12 @@ def test_trace_gives_totals_and_layers(document: Command, spec: Path) -> None:
         assert traced["layers"][-1]["output"] == [10]
 
 
+@pytest.mark.usefixtures("worker_here")
 def test_train_gives_its_epochs_and_a_checkpoint_that_loads(
     document: Command, spec: Path, recipe: Path, home: Path
 ) -> None:
     run = document("train", spec, "--recipe", recipe, "--device", "cpu", "--save", "mine")
-    assert set(run) == {"slug", "parameters", "device", "dataset", "seed", "epochs", "checkpoint"}
+    assert set(run) == {"slug", "run", "parameters", "device", "dataset", "seed", "epochs", "checkpoint"}
     assert (run["slug"], run["device"], run["dataset"], run["seed"]) == ("", "cpu", "embedded digits", 5)
     assert [epoch["epoch"] for epoch in run["epochs"]] == [0, 1]
     assert set(run["epochs"][-1]) >= AT_THE_END
@@ -145,6 +145,7 @@ def test_train_gives_its_epochs_and_a_checkpoint_that_loads(
     assert card.architecture == TINY
 
 
+@pytest.mark.usefixtures("worker_here")
 def test_options_come_before_the_recipe_and_the_split_adds_its_figures(
     document: Command, spec: Path, recipe: Path
 ) -> None:
@@ -155,20 +156,22 @@ def test_options_come_before_the_recipe_and_the_split_adds_its_figures(
     assert document("mistakes", run["checkpoint"])["total"] == 360  # a card with validation figures is read again
 
 
+@pytest.mark.usefixtures("worker_here")
 def test_a_second_run_of_a_name_it_chose_itself_overwrites_nothing(document: Command, spec: Path, recipe: Path) -> None:
     runs = [document("train", spec, "--recipe", recipe, "--epochs", 1) for _ in range(2)]
     assert len({run["checkpoint"] for run in runs}) == 2
 
 
+@pytest.mark.usefixtures("worker_here")
 def test_many_seeds_are_one_document_with_a_run_of_each(
     document: Command, spec: Path, recipe: Path, home: Path
 ) -> None:
     found = document("train", spec, "--recipe", recipe, "--device", "cpu", "--seeds", "7,0-1", "--side-by-side", 1)
     totals = {"n", "test_accuracy_mean", "test_accuracy_sd"}
-    about = {"slug", "parameters", "device", "dataset", "threads", "side_by_side", "group", "seconds"}
+    about = {"slug", "parameters", "device", "dataset", "side_by_side", "group", "seconds"}
     assert set(found) == about | totals | {"runs"}
     assert (found["slug"], found["device"], found["dataset"]) == ("", "cpu", "embedded digits")
-    assert (found["side_by_side"], found["threads"], found["n"]) == (1, cores(), 3)
+    assert (found["side_by_side"], found["n"]) == (1, 3)
     assert [run["seed"] for run in found["runs"]] == [0, 1, 7]
     for run in found["runs"]:
         assert set(run) == {"seed", "run", "status", "error", "epochs", "checkpoint"}
@@ -181,34 +184,34 @@ def test_many_seeds_are_one_document_with_a_run_of_each(
     assert found["test_accuracy_mean"] == pytest.approx(np.mean(reached))
     assert found["test_accuracy_sd"] == pytest.approx(np.std(reached, ddof=1))
     assert document("mistakes", f"{found['runs'][0]['run']}/last", "--limit", 1)["total"] == 360
-    assert [run.seed for run in RunStore(home).seed_group(found["group"])] == [0, 1, 7]
+    assert [run.seed for run in RunStore(home).job(found["group"])] == [0, 1, 7]
 
 
 @pytest.fixture
-def in_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trains many seeds in this process, as on a GPU: the start of others takes seconds."""
-    monkeypatch.setattr("lab.runs.many_seeds.place_of", lambda device: "threads")
+def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trains the seeds of a group in this process: the start of others takes seconds."""
+    monkeypatch.setattr("lab.runs.seeds.most_side_by_side", lambda device: 1)
 
 
-@pytest.mark.usefixtures("in_threads")
+@pytest.mark.usefixtures("worker_here", "one_by_one")
 def test_one_of_many_seeds_has_no_deviation(document: Command, spec: Path, recipe: Path) -> None:
     found = document("train", spec, "--recipe", recipe, "--epochs", 1, "--seeds", "3")
     assert (found["n"], found["side_by_side"], found["test_accuracy_sd"]) == (1, 1, None)
     assert found["test_accuracy_mean"] == found["runs"][0]["epochs"][-1]["test_accuracy"]
 
 
-@pytest.mark.usefixtures("in_threads")
+@pytest.mark.usefixtures("worker_here", "one_by_one")
 def test_people_get_a_line_for_each_seed_and_one_for_all(
     spec: Path, recipe: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["train", str(spec), "--recipe", str(recipe), "--epochs", "1", "--seeds", "0-2"]) == 0
     *seeds, mean, where = capsys.readouterr().out.splitlines()
     assert sorted(line[:18] for line in seeds) == [f"seed   {seed}  finished" for seed in range(3)]
-    assert re.match(r"test, last epoch: \d+\.\d\d% ± \d+\.\d\d% \(n = 3\); \d+\.\d s, 3 side by side", mean)
+    assert re.match(r"test, last epoch: \d+\.\d\d% ± \d+\.\d\d% \(n = 3\); \d+\.\d s, 1 side by side", mean)
     assert "trained on embedded digits" in where
 
 
-@pytest.mark.usefixtures("in_threads")
+@pytest.mark.usefixtures("worker_here", "one_by_one")
 def test_seeds_that_fail_stand_in_the_document_and_their_reasons_on_standard_error(
     spec: Path, recipe: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -226,7 +229,7 @@ def test_seeds_that_fail_stand_in_the_document_and_their_reasons_on_standard_err
     assert all(run["error"] in last for run in found["runs"])
 
 
-@given(st.sets(st.integers(0, 40) | st.integers(0, LAST_SEED), min_size=1, max_size=MOST_SEEDS), st.randoms())
+@given(st.sets(st.integers(0, 40) | st.integers(0, LAST_SEED), min_size=1, max_size=MAX_SEEDS), st.randoms())
 def test_seeds_are_read_as_they_were_written(seeds: set[int], random: Random) -> None:
     parts: list[tuple[int, int]] = []
     for seed in sorted(seeds):
@@ -249,8 +252,8 @@ def test_the_range_test_gives_its_points_and_suggestions(document: Command, spec
 @pytest.fixture
 def saved(home: Path) -> str:
     """A checkpoint of one's own, trained on the embedded digits."""
-    order = Order("plain", "", PLAIN, Recipe(epochs=3, batch_size=64, learning_rate=0.05), home, "saved", "", False)
-    for _ in carry_out(order, resident(load("embedded digits"), order.recipe, torch.device("cpu"))):
+    job = TrainingJob("plain", "", PLAIN, Recipe(epochs=3, batch_size=64, learning_rate=0.05), home, "saved", "", False)
+    for _ in run_training(job, resident(load("embedded digits"), job.recipe, torch.device("cpu"))):
         pass
     return "saved"
 

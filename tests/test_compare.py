@@ -28,6 +28,7 @@ from core.ladder.relatives import EXTRAS
 from core.training.network import build
 from core.training.recipe import SGD, Adam, Recipe, StepLR
 from core.training.recipe_difference import ABSENT, recipe_differences
+from lab.runs.rows import NewRun
 from lab.runs.store import RunStore
 from lab.settings import lab_home
 from lab.studies.entries import MOST, find, keys_in
@@ -328,9 +329,18 @@ def test_a_stale_link_to_compare_is_one_sentence(store: RunStore, name: str, val
 
 def test_a_range_test_is_refused_by_name(store: RunStore) -> None:
     run = store.submit(
-        kind="range_test", name="x", architecture="{}", recipe="{}", dataset="MNIST", device="cpu", parameters=1,
-        seed=1, epochs=0,
-    )  # fmt: skip
+        NewRun(
+            kind="range_test",
+            name="x",
+            architecture_json="{}",
+            recipe_json="{}",
+            dataset="MNIST",
+            device="cpu",
+            parameters=1,
+            seed=1,
+            epochs=0,
+        )
+    )[0]
     app = opened(COMPARE, runs=run.id)
     assert "is a range test" in app.error[0].value
 

@@ -24,11 +24,13 @@ from core.training.loop import EpochEnd, Event, Points, train
 from core.training.network import build
 from core.training.recipe import SGD, OneCycle, Recipe, ReduceLROnPlateau, StepLR, rate_at, recipe_to_json
 from core.training.resident import resident
-from lab.runs import actions, carrier
-from lab.runs.order import SNAPSHOTS, Order, carry_out
+from lab.runs import actions, executor
 from lab.runs.person import MACHINE
-from lab.runs.store import Run, RunStore
-from lab.runs.worker import Worker, data_for
+from lab.runs.rows import NewRun, Run
+from lab.runs.seeds import data_for
+from lab.runs.store import RunStore
+from lab.runs.training_job import SNAPSHOTS, TrainingJob, run_training
+from lab.runs.worker import Worker
 from tests.tiny import TINY, same, tiny_data, trained
 
 PATIENCE = 90.0  # seconds; the machine may be busy with other things
@@ -96,8 +98,8 @@ def test_an_epochs_seconds_do_not_count_how_long_the_run_was_held() -> None:
 
 def test_a_card_tells_where_the_rate_was_changed(tmp_path: Path) -> None:
     data, changes = resident(load(EMBEDDED), RECIPE, torch.device("cpu")), list[RateChange]()
-    order = Order("tiny", "", TINY, replace(RECIPE, epochs=2), tmp_path)
-    for event in carry_out(order, data, changes):
+    order = TrainingJob("tiny", "", TINY, replace(RECIPE, epochs=2), tmp_path)
+    for event in run_training(order, data, changes):
         if isinstance(event, EpochEnd) and not changes:
             assert "rate_changes" not in json.loads((tmp_path / "last.json").read_text())
             changes.append(RateChange(BATCHES, 0.25))
@@ -132,17 +134,19 @@ def working(store: RunStore) -> Iterator[Worker]:
 
 def queued(store: RunStore, recipe: Recipe = RECIPE, device: str = "cpu", snapshots: bool = False) -> Run:
     return store.submit(
-        kind="train",
-        name="tiny",
-        architecture=architecture_to_json(TINY),
-        recipe=recipe_to_json(recipe),
-        dataset=EMBEDDED,
-        device=device,
-        parameters=classifier(TINY).parameters,
-        seed=recipe.seed,
-        epochs=recipe.epochs,
-        snapshots=snapshots,
-    )
+        NewRun(
+            kind="train",
+            name="tiny",
+            architecture_json=architecture_to_json(TINY),
+            recipe_json=recipe_to_json(recipe),
+            dataset=EMBEDDED,
+            device=device,
+            parameters=classifier(TINY).parameters,
+            seed=recipe.seed,
+            epochs=recipe.epochs,
+            snapshots=snapshots,
+        )
+    )[0]
 
 
 def wait(until: Callable[[], object], what: str) -> None:
@@ -173,7 +177,7 @@ def test_a_run_is_stepped_through_an_epoch_at_a_time_and_ends_as_if_never_held(
     store.set_pause(run.id, "")
     wait(lambda: store.get(run.id).status == "finished", "it was finished")
     assert store.get(run.id).paused_since is None
-    for _ in carry_out(Order("tiny", "", TINY, RECIPE, tmp_path), data_for(EMBEDDED, RECIPE, working.device)):
+    for _ in run_training(TrainingJob("tiny", "", TINY, RECIPE, tmp_path), data_for(EMBEDDED, RECIPE, working.device)):
         pass
     weights = [checkpoint.load(folder / "last")[0].state_dict() for folder in (tmp_path, store.folder / run.id)]
     assert same(*weights)
@@ -215,7 +219,7 @@ def test_a_held_run_is_stopped_at_once_and_resumed_keeps_its_rate(store: RunStor
 def test_a_held_run_makes_room_when_others_have_waited_long_enough(
     store: RunStore, working: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(carrier, "HELD_BEFORE_OTHERS_SECONDS", 0.5)
+    monkeypatch.setattr(executor, "HELD_BEFORE_OTHERS_SECONDS", 0.5)
     run = queued(store)
     store.set_pause(run.id, "epoch")
     held_after(store, run, 1)
@@ -256,7 +260,7 @@ def test_a_rate_that_is_asked_for_after_the_last_iteration_never_came_into_force
 def test_an_epochs_card_tells_of_no_change_that_came_after_it(tmp_path: Path) -> None:
     data, changes = tiny_data(), list[RateChange]()
     batches = -(-150 // 32)
-    for event in carry_out(Order("tiny", "", TINY, replace(RECIPE, epochs=2), tmp_path), data, changes):
+    for event in run_training(TrainingJob("tiny", "", TINY, replace(RECIPE, epochs=2), tmp_path), data, changes):
         if isinstance(event, Points) and event.iteration + len(event.losses) == batches:
             changes.append(RateChange(batches, 0.5))  # asked for between the epoch's last iteration and its end
         if isinstance(event, EpochEnd):
@@ -275,7 +279,7 @@ def test_a_change_in_an_epoch_that_was_lost_is_forgotten_when_the_run_goes_on(st
     own = Worker(store, "cpu")
     claimed = store.claim(["cpu"], own.id)
     assert claimed is not None
-    own.carry_out(claimed)
+    own.executor.execute(claimed)
     ended = store.get(run.id)
     assert (ended.status, ended.rate_changes) == ("finished", ())
 

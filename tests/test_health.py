@@ -24,8 +24,9 @@ from starlette.applications import Starlette
 
 from core.data.mnist import EMBEDDED
 from lab.cli.parser import main
+from lab.runs.database import FILE_NAME, MIGRATIONS
 from lab.runs.machine import Machine, write_machine
-from lab.runs.store import FILE_NAME, MIGRATIONS, RunStore
+from lab.runs.store import RunStore
 from lab.server import health
 from lab.server.health import (
     Finding,

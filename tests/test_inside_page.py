@@ -23,7 +23,7 @@ from core.data.mnist import EMBEDDED, EMBEDDED_TEST
 from core.training.history import EpochRecord
 from core.training.network import build
 from core.training.recipe import Recipe
-from lab.runs.order import SNAPSHOTS
+from lab.runs.training_job import SNAPSHOTS
 from lab.studies import shelf
 from lab.ui.predictions import FILM_CHANNELS, through_epochs
 from lab.use.inside import figures as inside_figures

@@ -66,7 +66,7 @@ STREAMLIT_FREE = (
     "lab.classroom.handwriting",
     "lab.studies.ranking",
     "lab.runs.store",
-    "lab.runs.carrier",
+    "lab.runs.executor",
     "lab.runs.worker",
     "lab.runs.cluster.connection",
     "lab.runs.cluster.driver",
@@ -81,11 +81,11 @@ STREAMLIT_FREE = (
     "lab.server.health",
     "lab.server.backup",
     "lab.runs.prune",
-    "lab.runs.order",
+    "lab.runs.training_job",
     "lab.studies.shelf",
     "lab.runs.machine",
     "lab.__main__",
-    "lab.runs.many_seeds",
+    "lab.runs.seeds",
 )
 
 

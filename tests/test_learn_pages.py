@@ -20,6 +20,7 @@ from core.ladder.model import Step
 from core.ladder.relatives import EXTRAS
 from core.training.recipe import Adam, recipe_to_json
 from lab.runs import supervisor
+from lab.runs.rows import NewRun
 from lab.runs.store import RunStore
 from lab.settings import lab_home
 from lab.studies import results as studies
@@ -267,9 +268,19 @@ def test_an_opened_run_fills_the_form_with_its_recipe() -> None:
     recipe = replace(step.recipe, epochs=4, learning_rate=0.25, optimizer=Adam(), ema_decay=0.5)
     store = RunStore(lab_home())
     run = store.submit(
-        kind="train", slug=step.slug, name="mine", architecture=architecture_to_json(step.architecture),
-        recipe=recipe_to_json(recipe), dataset="MNIST", device="auto", parameters=7272, seed=1, epochs=4,
-    )  # fmt: skip
+        NewRun(
+            kind="train",
+            slug=step.slug,
+            name="mine",
+            architecture_json=architecture_to_json(step.architecture),
+            recipe_json=recipe_to_json(recipe),
+            dataset="MNIST",
+            device="auto",
+            parameters=7272,
+            seed=1,
+            epochs=4,
+        )
+    )[0]
     store.request_stop(run.id)
     app = opened("pages/experiment/train.py", run=run.id)
     assert not app.exception
@@ -307,9 +318,19 @@ def test_a_run_of_a_step_that_is_gone_still_opens() -> None:
     store = RunStore(lab_home())
     step = catalogue.by_slug("c2-skeleton-7272")
     run = store.submit(
-        kind="train", name="Once a step", architecture=architecture_to_json(step.architecture), recipe="{}",
-        dataset="MNIST", device="auto", parameters=7272, seed=1, epochs=15, slug="z1-gone-7272",
-    )  # fmt: skip
+        NewRun(
+            kind="train",
+            name="Once a step",
+            architecture_json=architecture_to_json(step.architecture),
+            recipe_json="{}",
+            dataset="MNIST",
+            device="auto",
+            parameters=7272,
+            seed=1,
+            epochs=15,
+            slug="z1-gone-7272",
+        )
+    )[0]
     store.request_stop(run.id)
     app = opened("pages/experiment/train.py", run=run.id)
     assert not app.exception
@@ -321,9 +342,19 @@ def test_a_link_that_names_only_a_run_takes_its_step_along() -> None:
     store = RunStore(lab_home())
     step = catalogue.by_slug("b4-rotation-7852")
     run = store.submit(
-        kind="train", name="B4", architecture=architecture_to_json(step.architecture), recipe="{}", dataset="MNIST",
-        device="auto", parameters=7852, seed=1, epochs=15, slug=step.slug,
-    )  # fmt: skip
+        NewRun(
+            kind="train",
+            name="B4",
+            architecture_json=architecture_to_json(step.architecture),
+            recipe_json="{}",
+            dataset="MNIST",
+            device="auto",
+            parameters=7852,
+            seed=1,
+            epochs=15,
+            slug=step.slug,
+        )
+    )[0]
     store.request_stop(run.id)
     app = opened("pages/experiment/train.py", run=run.id)
     assert app.selectbox(key="step_picker").value == "b4-rotation-7852"
@@ -333,10 +364,19 @@ def test_a_recipe_in_trouble_does_not_hide_an_open_run() -> None:
     store = RunStore(lab_home())
     step = catalogue.by_slug("a2-final-7758")
     run = store.submit(
-        kind="train", name="A2 at work", architecture=architecture_to_json(step.architecture),
-        recipe=recipe_to_json(step.recipe),
-        dataset="MNIST", device="auto", parameters=7758, seed=1, epochs=15, slug=step.slug,
-    )  # fmt: skip
+        NewRun(
+            kind="train",
+            name="A2 at work",
+            architecture_json=architecture_to_json(step.architecture),
+            recipe_json=recipe_to_json(step.recipe),
+            dataset="MNIST",
+            device="auto",
+            parameters=7758,
+            seed=1,
+            epochs=15,
+            slug=step.slug,
+        )
+    )[0]
     store.request_stop(run.id)
     app = opened("pages/experiment/train.py", run=run.id)
     form = f"recipe-a2-final-7758-{run.id}"
@@ -349,9 +389,19 @@ def test_a_run_that_no_worker_can_take_fails_with_the_workers_last_words(home: P
     store = RunStore(home)
     step = catalogue.by_slug("c2-skeleton-7272")
     run = store.submit(
-        kind="train", name="For a GPU", architecture=architecture_to_json(step.architecture), recipe="{}",
-        dataset="MNIST", device="mps", parameters=7272, seed=1, epochs=15, slug=step.slug,
-    )  # fmt: skip
+        NewRun(
+            kind="train",
+            name="For a GPU",
+            architecture_json=architecture_to_json(step.architecture),
+            recipe_json="{}",
+            dataset="MNIST",
+            device="mps",
+            parameters=7272,
+            seed=1,
+            epochs=15,
+            slug=step.slug,
+        )
+    )[0]
     deadline = time.monotonic() + 60
     while store.get(run.id).status == "queued" and time.monotonic() < deadline:
         supervisor.watch(store, store.get(run.id))

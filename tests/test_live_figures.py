@@ -12,7 +12,8 @@ import pytest
 from core.training.history import EpochRecord, RateChange
 from core.training.recipe import OneCycle, Recipe, ReduceLROnPlateau, rate_at
 from lab.experiment.train.run_controls import with_changes
-from lab.runs.store import BatchRow, Run, RunStore
+from lab.runs.rows import BatchRow, Run
+from lab.runs.store import RunStore
 from lab.settings import lab_home
 from lab.ui import curves, figures
 from lab.ui.axes import accuracy_at

@@ -20,8 +20,9 @@ from core.checkpoints import checkpoint
 from core.checkpoints.files import replace_bytes, replace_text
 from core.errors import CheckpointError, RunError
 from core.training.network import build
-from lab.runs.order import RESUME, load_state
-from lab.runs.store import BatchRow, RunStore
+from lab.runs.rows import BatchRow, NewRun
+from lab.runs.store import RunStore
+from lab.runs.training_job import RESUME, load_state
 from tests.test_checkpoint import card as made_card
 from tests.tiny import TINY, same
 
@@ -29,9 +30,18 @@ from tests.tiny import TINY, same
 def test_a_store_whose_log_is_cut_anywhere_opens_as_it_was_after_one_of_the_commits(tmp_path: Path) -> None:
     store = RunStore(tmp_path / "home")
     run = store.submit(
-        kind="train", name="n", architecture="{}", recipe="{}", dataset="MNIST", device="cpu", parameters=1, seed=1,
-        epochs=3,
-    )  # fmt: skip
+        NewRun(
+            kind="train",
+            name="n",
+            architecture_json="{}",
+            recipe_json="{}",
+            dataset="MNIST",
+            device="cpu",
+            parameters=1,
+            seed=1,
+            epochs=3,
+        )
+    )[0]
     assert store.claim(["cpu"], "w") is not None
     for number in range(12):  # two rows in one transaction: never one without the other
         rows = [BatchRow(2 * number + n, 0, 0.5, 0.9, 0.01, 100.0) for n in range(2)]
@@ -64,9 +74,18 @@ def test_garbage_in_the_place_of_the_last_page_of_the_log_is_left_out(tmp_path: 
     store = RunStore(tmp_path / "home")
     for name in ("one", "two"):
         store.submit(
-            kind="train", name=name, architecture="{}", recipe="{}", dataset="MNIST", device="cpu", parameters=1,
-            seed=1, epochs=3,
-        )  # fmt: skip
+            NewRun(
+                kind="train",
+                name=name,
+                architecture_json="{}",
+                recipe_json="{}",
+                dataset="MNIST",
+                device="cpu",
+                parameters=1,
+                seed=1,
+                epochs=3,
+            )
+        )[0]
     log = bytearray((tmp_path / "home" / "runs.sqlite3-wal").read_bytes())
     log[-3_000:] = os.urandom(3_000)
     (tmp_path / "after").mkdir()

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from lab.cli.parser import main
 from lab.runs.prune import DAY_SECONDS, ENDED, due, prune
-from lab.runs.store import Run, RunStore
+from lab.runs.rows import Run
+from lab.runs.store import RunStore
 from lab.settings import Settings, settings
 from tests.made_runs import made_run
 

@@ -18,11 +18,12 @@ from core.data.mnist import EMBEDDED
 from core.ladder import catalogue
 from core.training.history import EpochRecord, RateChange
 from core.training.range_test import RangePoint, Suggestion, rate_of, summarise
-from core.training.recipe import RangeTest, Recipe, recipe_from_json, recipe_to_json
+from core.training.recipe import RangeTest, Recipe, recipe_to_json
 from lab.experiment.rate import view as rate_page
 from lab.experiment.train import diagnosis as diagnosis_view
 from lab.experiment.train.run_controls import rate_asked_for
-from lab.runs.store import BatchRow, Kind, Run, RunStore
+from lab.runs.rows import BatchRow, Kind, NewRun, Run
+from lab.runs.store import RunStore
 from lab.runs.worker import Worker
 from lab.studies.reference import reference_of
 from lab.ui import rate_figures as rate_figures
@@ -44,10 +45,21 @@ def submitted(
     slug: str = C3.slug, dataset: str = "MNIST", prediction: str = "",
 ) -> Run:  # fmt: skip
     return store.submit(
-        kind=kind, slug=slug, name=architecture.name, architecture=architecture_to_json(architecture),
-        recipe=recipe_to_json(recipe), dataset=dataset, device="cpu", parameters=classifier(architecture).parameters,
-        seed=1, epochs=recipe.epochs, owner="Ada", prediction=prediction,
-    )  # fmt: skip
+        NewRun(
+            kind=kind,
+            slug=slug,
+            name=architecture.name,
+            architecture_json=architecture_to_json(architecture),
+            recipe_json=recipe_to_json(recipe),
+            dataset=dataset,
+            device="cpu",
+            parameters=classifier(architecture).parameters,
+            seed=1,
+            epochs=recipe.epochs,
+            owner="Ada",
+            prediction=prediction,
+        )
+    )[0]
 
 
 def finished_test(store: RunStore, settings: RangeTest, at: float, ends: int | None = None) -> Run:
@@ -152,7 +164,7 @@ def test_a_range_test_is_started_with_the_range_that_is_typed(store: RunStore) -
     run = store.get(app.query_params["run"])
     store.request_stop(run.id)
     assert (run.kind, run.slug, run.owner) == ("range_test", C3.slug, "Ada")
-    assert recipe_from_json(run.recipe).range_test == RangeTest(start=0.001, iterations=40)
+    assert run.recipe.range_test == RangeTest(start=0.001, iterations=40)
     app.number_input(key="range-start").set_value(5.0).run()
     assert "start 5 is not below end 1" in app.error[0].value
 

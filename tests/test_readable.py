@@ -28,8 +28,9 @@ from core.training.network import build
 from core.training.range_test import RangeTestResult, Suggestion
 from core.training.recipe import SGD, RangeTest, Recipe, recipe_from_dict, recipe_to_json
 from lab.cli.parser import main
-from lab.runs.order import Order, carry_out
-from lab.runs.store import MOST_RATE_FACTOR, RunStore
+from lab.runs.rows import MAX_RATE_FACTOR, NewRun
+from lab.runs.store import RunStore
+from lab.runs.training_job import TrainingJob, run_training
 from lab.runs.worker import Worker
 from lab.studies import results as studies
 from lab.studies import shelf
@@ -54,7 +55,7 @@ LENET = architecture_from_dict(
 )
 TEN = recipe_from_dict({"epochs": 2, "learning_rate": 10.0, "optimizer": {"name": "SGD", "momentum": 0.9}})
 RATES = range_of(Recipe, "learning_rate")
-LARGEST = RATES.most * MOST_RATE_FACTOR  # of a recipe, and multiplied by hand
+LARGEST = RATES.most * MAX_RATE_FACTOR  # of a recipe, and multiplied by hand
 
 losses = st.floats(0, MOST_LOSS)
 shares = st.floats(0, 1)
@@ -108,7 +109,7 @@ def test_every_figure_that_training_may_yield_comes_back_from_card_study_and_sto
 @given(
     st.sampled_from([PLAIN, LENET]),
     st.floats(-9, 2).map(lambda power: min(10**power, RATES.most)),
-    st.sampled_from([1.0, 1e3, MOST_RATE_FACTOR]),
+    st.sampled_from([1.0, 1e3, MAX_RATE_FACTOR]),
     st.sampled_from([0.0, 0.9]),
     st.integers(0, 50),
 )
@@ -117,10 +118,10 @@ def test_a_run_at_any_rate_is_readable_or_fails_with_its_reason(
     folder: Path, architecture: Architecture, rate: float, factor: float, momentum: float, seed: int
 ) -> None:
     recipe = Recipe(epochs=2, batch_size=50, learning_rate=rate, optimizer=SGD(momentum), seed=seed)
-    order = Order("any", "", architecture, recipe, folder / "run", resumable=False)
+    order = TrainingJob("any", "", architecture, recipe, folder / "run", resumable=False)
     reason = ""
     try:
-        for _ in carry_out(order, tiny_data(), [RateChange(0, factor)]):
+        for _ in run_training(order, tiny_data(), [RateChange(0, factor)]):
             pass
     except TrainingError as error:
         reason = str(error)
@@ -135,7 +136,7 @@ def test_a_rate_changed_by_hand_as_far_as_can_be_is_readable(folder: Path) -> No
     recipe = Recipe(epochs=1, learning_rate=RATES.most, optimizer=SGD())
     network = build(PLAIN, 1)
     network.register_forward_hook(lambda module, given, logits: logits * 0)
-    *_, end = train(network, tiny_data(), recipe, rate_factor=lambda: MOST_RATE_FACTOR)
+    *_, end = train(network, tiny_data(), recipe, rate_factor=lambda: MAX_RATE_FACTOR)
     assert isinstance(end, EpochEnd)
     assert end.record.learning_rate == LARGEST
     written = replace(card(), history=(end.record,), epoch=0)
@@ -183,9 +184,18 @@ def test_lenet_at_rate_ten_without_batch_norm_is_readable_or_says_why_as_a_worke
     store = RunStore(home)
     recipe = replace(TEN, seed=seed)
     run = store.submit(
-        kind="train", name=LENET.name, architecture=architecture_to_json(LENET), recipe=recipe_to_json(recipe),
-        dataset=EMBEDDED, device="cpu", parameters=61_706, seed=seed, epochs=2,
-    )  # fmt: skip
+        NewRun(
+            kind="train",
+            name=LENET.name,
+            architecture_json=architecture_to_json(LENET),
+            recipe_json=recipe_to_json(recipe),
+            dataset=EMBEDDED,
+            device="cpu",
+            parameters=61_706,
+            seed=seed,
+            epochs=2,
+        )
+    )[0]
     Worker(store, "cpu").work(0.3)
     run = store.get(run.id)
     train_page = opened("pages/experiment/train.py", run=run.id)

@@ -17,28 +17,19 @@ from pathlib import Path
 
 import pytest
 
+from core.analysis.spread import Spread, spread
 from core.errors import RunError
 from core.training.history import EpochRecord, RateChange
 from lab.runs import actions
-from lab.runs import store as runs
+from lab.runs import database as runs
 from lab.runs.expectation import expected
+from lab.runs.leases import silent_for
 from lab.runs.machine import Machine, write_machine
 from lab.runs.person import MACHINE
-from lab.runs.store import (
-    MOST_LOST,
-    BatchRow,
-    Control,
-    Ending,
-    Kind,
-    Pause,
-    Run,
-    RunStore,
-    Spread,
-    Status,
-    silence,
-    spread,
-)
+from lab.runs.rows import MAX_LOST, BatchRow, Control, Ending, Kind, NewRun, Pause, Run, Status
+from lab.runs.store import RunStore
 from lab.settings import ROOT, lab_home
+from tests.made_runs import begun
 
 PROCESSES = multiprocessing.get_context("spawn")  # as on every platform, and as a fresh worker would open the store
 
@@ -58,19 +49,21 @@ def submitted(
     store: RunStore, name: str = "mine", device: str = "cpu", kind: Kind = "train", owner_key: str = ""
 ) -> Run:
     return store.submit(
-        owner_key=owner_key,
-        kind=kind,
-        name=name,
-        architecture='{"name":"mine"}',
-        recipe="{}",
-        dataset="MNIST",
-        device=device,
-        parameters=7_758,
-        seed=1,
-        epochs=15,
-        slug="basic-7",
-        owner="Ada",
-    )
+        NewRun(
+            owner_key=owner_key,
+            kind=kind,
+            name=name,
+            architecture_json='{"name":"mine"}',
+            recipe_json="{}",
+            dataset="MNIST",
+            device=device,
+            parameters=7_758,
+            seed=1,
+            epochs=15,
+            slug="basic-7",
+            owner="Ada",
+        )
+    )[0]
 
 
 def claimed(store: RunStore, worker: str = "w", device: str = "cpu", kind: Kind = "train") -> Run:
@@ -110,8 +103,8 @@ def test_a_submitted_run_is_read_back_as_it_was_given(store: RunStore) -> None:
         status="queued",
         slug="basic-7",
         name="mine",
-        architecture='{"name":"mine"}',
-        recipe="{}",
+        architecture_json='{"name":"mine"}',
+        recipe_json="{}",
         dataset="MNIST",
         device="cpu",
         parameters=7_758,
@@ -142,6 +135,7 @@ def test_a_submitted_run_is_read_back_as_it_was_given(store: RunStore) -> None:
         bounded=True,
         lost=0,
         claimed=None,
+        side_by_side=0,
     )
 
 
@@ -171,16 +165,18 @@ def test_half_a_surrogate_pair_is_refused_in_one_sentence(store: RunStore) -> No
 def test_a_number_beyond_the_files_range_is_refused_in_one_sentence(store: RunStore) -> None:
     with pytest.raises(RunError, match=r"2\*\*63") as error:
         store.submit(
-            kind="train",
-            name="",
-            architecture="",
-            recipe="",
-            dataset="",
-            device="cpu",
-            parameters=2**63,
-            seed=0,
-            epochs=1,
-        )
+            NewRun(
+                kind="train",
+                name="",
+                architecture_json="",
+                recipe_json="",
+                dataset="",
+                device="cpu",
+                parameters=2**63,
+                seed=0,
+                epochs=1,
+            )
+        )[0]
     one_sentence(error, store.file)
 
 
@@ -333,14 +329,24 @@ def test_names_tags_and_nicknames_have_their_bounds(store: RunStore) -> None:
 
 def test_a_prediction_stays_with_its_run(store: RunStore) -> None:
     run = store.submit(
-        kind="train", name="mine", architecture="{}", recipe="{}", dataset="MNIST", device="cpu", parameters=7_758,
-        seed=1, epochs=15, prediction="[]",
-    )  # fmt: skip
+        NewRun(
+            kind="train",
+            name="mine",
+            architecture_json="{}",
+            recipe_json="{}",
+            dataset="MNIST",
+            device="cpu",
+            parameters=7_758,
+            seed=1,
+            epochs=15,
+            prediction="[]",
+        )
+    )[0]
     store.claim(["cpu"], "w")
     store.add_epoch(run.id, "w", epoch(0))
     store.finish(run.id, "w", "stopped")
     assert store.get(run.id).prediction == "[]"
-    assert store.retry(run.id).prediction == "", "a new run is predicted anew"
+    assert store.retry(run.id)[0].prediction == "", "a new run is predicted anew"
 
 
 def test_a_run_is_deleted_with_its_files_and_no_others(store: RunStore) -> None:
@@ -451,30 +457,111 @@ def test_a_run_knows_whether_others_wait_for_its_device(store: RunStore) -> None
 
 
 def grouped(store: RunStore, group: str, seed: int, worker: str = "w") -> Run:
-    return store.submit(
-        kind="train",
-        name=f"seed {seed}",
-        architecture="{}",
-        recipe="{}",
-        dataset="MNIST",
-        device="cpu",
-        parameters=7_758,
-        seed=seed,
-        epochs=15,
+    return begun(
+        store,
+        NewRun(
+            kind="train",
+            name=f"seed {seed}",
+            architecture_json="{}",
+            recipe_json="{}",
+            dataset="MNIST",
+            device="cpu",
+            parameters=7_758,
+            seed=seed,
+            epochs=15,
+        ),
         seed_group=group,
         worker=worker,
         device_name="a processor",
     )
 
 
-def test_the_runs_of_a_group_are_found_by_their_seeds(store: RunStore) -> None:
+def test_a_job_is_a_group_by_its_seeds_or_a_single_run(store: RunStore) -> None:
     runs = {seed: grouped(store, "g", seed) for seed in (7, 0, 12)}
-    submitted(store)
+    single = submitted(store)
     grouped(store, "other", 3)
-    assert store.seed_group("g") == [runs[0], runs[7], runs[12]]
+    assert store.job("g") == [runs[0], runs[7], runs[12]]
+    assert store.job(single.id) == [single]
+    assert store.job(runs[7].id) == [runs[7]], "one of its runs alone"
+    assert (runs[7].job, single.job) == ("g", single.id)
     for foreign in ("", "h", "a\ud800"):
-        with pytest.raises(RunError, match="there is no group of runs '"):
-            store.seed_group(foreign)
+        with pytest.raises(RunError, match="there is no run '"):
+            store.job(foreign)
+
+
+def asked(**changes: object) -> NewRun:
+    return replace(
+        NewRun("train", "mine", "{}", "{}", "MNIST", parameters=7_758, seed=1, epochs=15, device="cpu"),
+        **changes,  # type: ignore[arg-type]
+    )
+
+
+def test_several_seeds_are_submitted_as_one_group_each_with_its_own_recipe(store: RunStore) -> None:
+    runs = store.submit(asked(owner="Ada"), seeds=(3, 0))
+    assert [(run.seed, run.recipe.seed, run.owner, run.status) for run in runs] == [
+        (3, 3, "Ada", "queued"),
+        (0, 0, "Ada", "queued"),
+    ]
+    assert runs[0].seed_group == runs[1].seed_group != ""
+    (single,) = store.submit(asked(), seeds=(9,))
+    assert (single.seed, single.recipe.seed, single.seed_group) == (9, 9, "")
+
+
+def test_more_seeds_join_a_run_and_a_group_and_none_twice(store: RunStore) -> None:
+    (single,) = store.submit(asked(), seeds=(5,))
+    group = store.extend(single.id, (6, 7))
+    assert [run.seed for run in group] == [5, 6, 7]
+    assert group[0].id == single.id
+    assert {run.seed_group for run in group} == {group[0].seed_group} != {""}
+    assert [run.seed for run in store.extend(group[0].job, (8,))] == [5, 6, 7, 8]
+    assert len(store.entries()) == 1
+    with pytest.raises(RunError, match="seed 7: this run has the seeds 5, 6, 7, 8 already"):
+        store.extend(group[0].job, (9, 7))
+    assert len(store.runs()) == 4
+
+
+def test_the_worker_of_a_group_claims_its_seeds_and_no_other_worker_does(store: RunStore) -> None:
+    store.submit(asked(owner_key="ada"), seeds=(1, 2, 3))
+    first = store.claim(["cpu"], "one")
+    assert first is not None
+    assert first.seed == 1
+    assert store.claim(["cpu"], "two") is None, "its seeds are left to the worker that has it"
+    second = store.claim_seed(first.seed_group, "one")
+    assert second is not None
+    assert (second.seed, second.worker, second.status) == (2, "one", "running")
+    third = store.claim(["cpu"], "two", spread=True)
+    assert third is not None
+    assert (third.seed, third.worker) == (3, "two"), "a group is one job of its person, however many train it"
+    assert store.claim_seed(first.seed_group, "one") is None
+    assert store.queue().busy == {"ada": 1}
+
+
+def test_a_held_queue_gives_no_further_seed(store: RunStore) -> None:
+    group = store.submit(asked(), seeds=(1, 2))[0].seed_group
+    assert store.claim(["cpu"], "w") is not None
+    store.set_class("queue_paused", True)
+    assert store.claim_seed(group, "w") is None
+    store.set_class("queue_paused", False)
+    assert store.claim_seed(group, "w") is not None
+
+
+def test_how_many_seeds_train_at_a_time_is_decided_once(store: RunStore) -> None:
+    group = store.submit(asked(), seeds=(1, 2, 3))[0].seed_group
+    assert store.set_side_by_side(group, 8) == 3, "no more than there are seeds"
+    store.extend(group, (4, 5))
+    assert store.set_side_by_side(group, 8) == 3, "sums depend on the number of threads, so it stays"
+    assert {run.side_by_side for run in store.job(group)} == {3}
+    wanted = store.submit(asked(side_by_side=2), seeds=(1, 2, 3))[0].seed_group
+    assert store.set_side_by_side(wanted, 8) == 2
+
+
+def test_the_own_seeds_of_a_group_are_not_others_that_wait(store: RunStore) -> None:
+    store.submit(asked(), seeds=(1, 2))
+    first = store.claim(["cpu"], "w")
+    assert first is not None
+    assert not store.others_wait(first.id)
+    submitted(store)
+    assert store.others_wait(first.id)
 
 
 def test_a_table_has_a_group_as_one_entry_where_its_latest_run_is(store: RunStore) -> None:
@@ -490,20 +577,6 @@ def test_a_table_has_a_group_as_one_entry_where_its_latest_run_is(store: RunStor
     assert store.runs() == [last, other, group[3], between, group[4], group[5], first]
 
 
-def test_a_run_submitted_for_a_worker_is_that_workers_and_never_waits(store: RunStore) -> None:
-    before = time.time()
-    run = grouped(store, "g", 1, worker="mine")
-    assert (run.status, run.worker, run.device_name) == ("running", "mine", "a processor")
-    assert run.started == run.heartbeat == run.created >= before
-    assert store.claim(["cpu", "auto"], "another") is None
-    assert store.heartbeat(run.id, "mine")
-    assert not store.heartbeat(run.id, "another")
-    assert store.add_epoch(run.id, "mine", epoch(0))
-    (interrupted,) = store.recover(30, now=time.time() + 60)
-    assert (interrupted.id, interrupted.status) == (run.id, "interrupted"), "it came from no queue, and goes into none"
-    assert store.resume(run.id).seed_group == "g", "it is still one of them"
-
-
 def test_one_heartbeat_keeps_all_of_a_workers_runs_alive_and_names_them(store: RunStore) -> None:
     mine = [grouped(store, "g", seed) for seed in range(3)]
     other = grouped(store, "g", 3, worker="other")
@@ -517,7 +590,7 @@ def test_one_heartbeat_keeps_all_of_a_workers_runs_alive_and_names_them(store: R
 def test_a_retried_run_of_a_group_is_a_single_one(store: RunStore) -> None:
     run = grouped(store, "g", 1)
     store.finish(run.id, "w", "failed", "why")
-    again = store.retry(run.id)
+    again = store.retry(run.id)[0]
     assert (again.seed, again.parent, again.seed_group) == (1, run.id, "")
     assert (again.status, again.worker, again.started) == ("queued", "", None)
 
@@ -645,19 +718,19 @@ def test_only_a_silent_worker_loses_its_run(store: RunStore) -> None:
 
 def test_a_dead_workers_run_goes_on_after_its_last_epoch_until_it_has_lost_five_workers(store: RunStore) -> None:
     run = submitted(store)
-    for lost in range(1, MOST_LOST + 1):
+    for lost in range(1, MAX_LOST + 1):
         assert store.claim(["cpu"], f"w{lost}") is not None
         store.add_batches(run.id, f"w{lost}", [batch(n, n // 10) for n in range(15)])
         (found,) = store.recover(3_600, dead=[f"w{lost}"])
-        assert (found.lost, found.status) == (lost, "queued" if lost < MOST_LOST else "interrupted")
-        assert store.batches(run.id) == ([batch(n, n // 10) for n in range(15)] if lost == MOST_LOST else [])
+        assert (found.lost, found.status) == (lost, "queued" if lost < MAX_LOST else "interrupted")
+        assert store.batches(run.id) == ([batch(n, n // 10) for n in range(15)] if lost == MAX_LOST else [])
     assert store.claim(["cpu"], "late") is None
     assert store.resume(run.id).lost == 0, "somebody who asks for it gives it five more"
 
 
 def test_a_run_that_gets_on_may_lose_any_number_of_workers(store: RunStore) -> None:
     run = submitted(store)
-    for number in range(MOST_LOST + 2):
+    for number in range(MAX_LOST + 2):
         assert store.claim(["cpu"], f"w{number}") is not None
         assert store.add_epoch(run.id, f"w{number}", epoch(number))
         store.add_batches(run.id, f"w{number}", [batch(10 * number + 3, number), batch(10 * number + 13, number + 1)])
@@ -673,7 +746,7 @@ def test_a_run_that_its_worker_gives_back_keeps_its_place(store: RunStore) -> No
     assert not store.put_back(run.id, "another")
     assert store.put_back(run.id, "w")
     assert (store.get(run.id).status, store.get(run.id).lost) == ("queued", 0)
-    for lost in range(1, MOST_LOST + 1):
+    for lost in range(1, MAX_LOST + 1):
         again = store.claim(["cpu"], "w")
         assert again is not None
         assert again.id == run.id, "before the one behind it"
@@ -723,7 +796,7 @@ def test_the_dead_do_not_live_on_when_the_clock_is_set_back(store: RunStore) -> 
     run = claimed(store)
     (again,) = store.recover(30, now=time.time() - 3_600)
     assert (again.id, again.status) == (run.id, "queued")
-    assert silence(100.0, now=40.0) == silence(40.0, now=100.0) == 60.0
+    assert silent_for(100.0, now=40.0) == silent_for(40.0, now=100.0) == 60.0
 
 
 def test_a_worker_that_comes_back_too_late_changes_nothing(store: RunStore) -> None:
@@ -794,11 +867,22 @@ def test_a_retried_run_is_a_new_one_with_the_same_specification(store: RunStore)
     run = claimed(store)
     store.add_epoch(run.id, "w", epoch(0))
     store.finish(run.id, "w", "failed", "the loss is no number")
-    again = store.retry(run.id)
+    again = store.retry(run.id)[0]
     old = store.get(run.id)
     assert again.id != old.id
     assert (again.status, again.parent, again.error) == ("queued", old.id, "")
-    asked = ("kind", "slug", "name", "architecture", "recipe", "dataset", "device", "parameters", "seed", "epochs")
+    asked = (
+        "kind",
+        "slug",
+        "name",
+        "architecture_json",
+        "recipe_json",
+        "dataset",
+        "device",
+        "parameters",
+        "seed",
+        "epochs",
+    )
     assert all(getattr(again, field) == getattr(old, field) for field in (*asked, "owner"))
     assert store.epochs(again.id) == []
     assert old.status == "failed"
@@ -809,38 +893,38 @@ def test_a_retried_run_is_a_new_one_with_the_same_specification(store: RunStore)
 
 def test_a_device_has_one_live_worker(store: RunStore) -> None:
     now = time.time()
-    assert store.seat("cpu") is None
-    assert store.take_seat("cpu", "one", 11, stale_after=10, now=now)
-    assert store.take_seat("cpu", "one", 11, stale_after=10, now=now), "its own seat"
-    assert not store.take_seat("cpu", "two", 12, stale_after=10, now=now + 9)
-    assert store.take_seat("cuda", "two", 12, stale_after=10, now=now + 9), "another device"
-    assert store.take_seat("cpu", "two", 12, stale_after=10, now=now + 11), "the first has fallen silent"
-    assert not store.seat_heartbeat("cpu", "one"), "the first learns of it"
-    assert store.take_seat("cpu", "one", 11, stale_after=10, now=now + 11, slot=1), "beside the other"
-    assert [(seat.device, seat.slot, seat.worker) for seat in store.seats()] == [
+    assert store.slot("cpu") is None
+    assert store.take_slot("cpu", "one", 11, stale_after=10, now=now)
+    assert store.take_slot("cpu", "one", 11, stale_after=10, now=now), "its own seat"
+    assert not store.take_slot("cpu", "two", 12, stale_after=10, now=now + 9)
+    assert store.take_slot("cuda", "two", 12, stale_after=10, now=now + 9), "another device"
+    assert store.take_slot("cpu", "two", 12, stale_after=10, now=now + 11), "the first has fallen silent"
+    assert not store.slot_heartbeat("cpu", "one"), "the first learns of it"
+    assert store.take_slot("cpu", "one", 11, stale_after=10, now=now + 11, slot=1), "beside the other"
+    assert [(seat.device, seat.slot, seat.worker) for seat in store.slots()] == [
         ("cpu", 0, "two"), ("cpu", 1, "one"), ("cuda", 0, "two")
     ]  # fmt: skip
-    store.leave_seat("cpu", "one")
-    seat = store.seat("cpu")
+    store.leave_slot("cpu", "one")
+    seat = store.slot("cpu")
     assert seat is not None
     assert (seat.worker, seat.pid, seat.started, seat.heartbeat, seat.run) == ("two", 12, now + 11, now + 11, "")
-    store.leave_seat("cpu", "two")
-    assert store.seat("cpu") is None
+    store.leave_slot("cpu", "two")
+    assert store.slot("cpu") is None
 
 
 def test_a_seat_says_which_run_its_worker_is_busy_with(store: RunStore) -> None:
-    store.take_seat("cpu", "w", os.getpid(), stale_after=10)
-    assert store.seat_heartbeat("cpu", "w", "some run")
-    seat = store.seat("cpu")
+    store.take_slot("cpu", "w", os.getpid(), stale_after=10)
+    assert store.slot_heartbeat("cpu", "w", "some run")
+    seat = store.slot("cpu")
     assert seat is not None
     assert seat.run == "some run"
-    assert silence(seat.heartbeat, time.time()) < 5
+    assert silent_for(seat.heartbeat, time.time()) < 5
 
 
 def _take_seat(folder: Path, worker: str, barrier: threading.Barrier, taken: multiprocessing.Queue[bool]) -> None:
     store = RunStore(folder)
     barrier.wait()
-    taken.put(store.take_seat("cpu", worker, os.getpid(), stale_after=60))
+    taken.put(store.take_slot("cpu", worker, os.getpid(), stale_after=60))
 
 
 def test_of_four_processes_that_make_a_store_and_take_its_seat_one_gets_it(tmp_path: Path) -> None:
@@ -1008,7 +1092,7 @@ def test_a_store_of_version_1_is_migrated_with_its_runs_and_a_copy_kept(tmp_path
     assert store.entries() == [[store.get("abc")]]
     assert (store.get("abc").name, store.get("abc").seed_group) == ("mine", "")
     assert store.epochs("abc") == [epoch(0)]
-    assert store.seed_group(grouped(store, "g", 2).seed_group)[0].seed == 2
+    assert store.job(grouped(store, "g", 2).seed_group)[0].seed == 2
     claimed_run = store.claim(["cpu"], "w")
     assert claimed_run is not None
     assert claimed_run.id == "abc"
@@ -1076,8 +1160,8 @@ def test_a_store_of_version_3_is_migrated_and_the_run_that_was_under_way_goes_on
     store = RunStore(tmp_path)
     migrated = store.get("abc")
     assert (migrated.owner_key, migrated.bounded, migrated.urgent, migrated.lost) == ("", True, False, 0)
-    assert store.seats() == []
-    assert not store.seat_heartbeat("cpu", "w", "abc"), "the old worker learns that it should leave"
+    assert store.slots() == []
+    assert not store.slot_heartbeat("cpu", "w", "abc"), "the old worker learns that it should leave"
     assert [run.status for run in store.recover(30)] == ["queued"]
     assert store.claim(["cpu"], "new") is not None
     assert store.epochs("abc") == [epoch(0)]

@@ -11,7 +11,7 @@ import torch
 from lab.cli.parser import main
 from lab.runs import supervisor
 from lab.runs.machine import Machine, read_side_by_side, write_machine, write_side_by_side
-from lab.runs.many_seeds import cores
+from lab.runs.seeds import cores
 from lab.runs.side_by_side import Together, best_of, candidates
 from lab.runs.store import RunStore
 from lab.settings import Settings
@@ -36,14 +36,14 @@ def test_the_queue_has_as_many_seats_as_were_measured_or_are_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = RunStore(tmp_path)
-    assert supervisor.seats_of(store, "auto") == 1
+    assert supervisor.slots_of(store, "auto") == 1
     write_machine(Machine(("cpu",), ("cpu",), "2.0", 2), tmp_path)
     write_side_by_side(tmp_path, "cuda", 6)
     write_side_by_side(tmp_path, "cpu", 2)
     assert read_side_by_side(tmp_path) == {"cpu": 2, "cuda": 6}
-    assert (supervisor.seats_of(store, "auto"), supervisor.seats_of(store, "cuda")) == (2, 6)
+    assert (supervisor.slots_of(store, "auto"), supervisor.slots_of(store, "cuda")) == (2, 6)
     monkeypatch.setattr(supervisor, "settings", lambda: Settings(side_by_side=3))
-    assert supervisor.seats_of(store, "auto") == 3
+    assert supervisor.slots_of(store, "auto") == 3
 
 
 @pytest.mark.slow

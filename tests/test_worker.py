@@ -30,11 +30,13 @@ from lab.runs import actions, supervisor
 from lab.runs.actions import submit
 from lab.runs.expectation import expected
 from lab.runs.machine import read_machine
-from lab.runs.order import RESUME, Order, carry_out, load_state
 from lab.runs.person import MACHINE, Person, may_change
-from lab.runs.store import Kind, Run, RunStore
-from lab.runs.supervisor import STALE_SECONDS, is_alive, tend
-from lab.runs.worker import Worker, load_resident
+from lab.runs.rows import Kind, NewRun, Run
+from lab.runs.seeds import Here, load_resident
+from lab.runs.store import RunStore
+from lab.runs.supervisor import STALE_SECONDS, is_alive, reap_dead_workers
+from lab.runs.training_job import RESUME, TrainingJob, load_state, run_training
+from lab.runs.worker import Worker
 from lab.settings import Settings
 from tests.tiny import PLAIN, TINY, same
 
@@ -96,18 +98,20 @@ def queued(
 ) -> Run:
     """A run in the queue, without a worker being started for it."""
     return store.submit(
-        kind=kind,
-        slug="",
-        name="tiny",
-        architecture=architecture_to_json(architecture),
-        recipe=recipe_to_json(recipe),
-        dataset=EMBEDDED,
-        device=device,
-        parameters=classifier(architecture).parameters,
-        seed=recipe.seed,
-        epochs=recipe.epochs,
-        owner="Ada",
-    )
+        NewRun(
+            kind=kind,
+            slug="",
+            name="tiny",
+            architecture_json=architecture_to_json(architecture),
+            recipe_json=recipe_to_json(recipe),
+            dataset=EMBEDDED,
+            device=device,
+            parameters=classifier(architecture).parameters,
+            seed=recipe.seed,
+            epochs=recipe.epochs,
+            owner="Ada",
+        )
+    )[0]
 
 
 def wait(until: Callable[[], object], what: str) -> None:
@@ -124,8 +128,8 @@ def wait_for(store: RunStore, run: Run, *statuses: str) -> Run:
 
 def undisturbed(recipe: Recipe, folder: Path) -> dict[str, torch.Tensor]:
     """The weights that the same run has in this process, with nobody in its way."""
-    order = Order("tiny", "", TINY, recipe, folder)
-    for _ in carry_out(order, resident(load(EMBEDDED), recipe, torch.device("cpu"))):
+    order = TrainingJob("tiny", "", TINY, recipe, folder)
+    for _ in run_training(order, resident(load(EMBEDDED), recipe, torch.device("cpu"))):
         pass
     return checkpoint.load(folder / "last")[0].state_dict()
 
@@ -175,7 +179,7 @@ def test_a_queued_run_is_trained_to_its_end_and_the_next_ones_after_it(
     assert store.get(elsewhere.id).status == "queued"
 
     assert process.wait(PATIENCE) == 0  # after its idle second
-    assert store.seat("cpu") is None
+    assert store.slot("cpu") is None
     machine = read_machine(store.folder)
     assert machine is not None
     assert "cpu" in machine.devices
@@ -199,7 +203,7 @@ def test_a_run_is_stopped_at_once_and_a_terminated_worker_lets_go_of_its_run_and
     wait_for(store, terminated, "running")
     second = workers.start()  # while the first sits there
     assert second.wait(PATIENCE) == 0
-    assert store.seat("cpu").pid == first.pid  # type: ignore[union-attr]
+    assert store.slot("cpu").pid == first.pid  # type: ignore[union-attr]
     assert is_alive(store, "cpu")
 
     wait(lambda: store.epochs(terminated.id), "an epoch was done")
@@ -207,7 +211,7 @@ def test_a_run_is_stopped_at_once_and_a_terminated_worker_lets_go_of_its_run_and
     assert first.wait(PATIENCE) == 0
     again = store.get(terminated.id)
     assert (again.status, again.lost, again.error) == ("queued", 0, ""), "it waits for the next worker"
-    assert store.seat("cpu") is None
+    assert store.slot("cpu") is None
     assert not is_alive(store, "cpu")
 
 
@@ -227,12 +231,12 @@ def test_a_killed_workers_run_waits_again_and_goes_on_to_the_weights_of_an_undis
     assert state is not None
     assert 2 <= len(state["history"]) < 12  # type: ignore[arg-type]
     killed = time.monotonic()
-    wait(lambda: tend(store) or store.get(run.id).status == "queued", "its process was missed")
+    wait(lambda: reap_dead_workers(store) or store.get(run.id).status == "queued", "its process was missed")
     assert time.monotonic() - killed < STALE_SECONDS, "sooner than by its silence"
     again = store.get(run.id)
     assert (again.lost, again.place) == (1, run.place)
     assert "no sign of life" in again.error
-    assert store.seat("cpu") is None
+    assert store.slot("cpu") is None
 
     workers.start()
     wait_for(store, run, "finished", "failed")
@@ -255,9 +259,9 @@ def test_an_epoch_that_was_saved_but_not_yet_stored_is_not_lost(store: RunStore,
     """A worker killed between the two: the resume file is one epoch ahead of the store."""
     run = queued(store)
     store.claim(["cpu"], "dead")
-    order = Order("tiny", "", TINY, RECIPE, store.folder / run.id)
+    order = TrainingJob("tiny", "", TINY, RECIPE, store.folder / run.id)
     ends = 0
-    for event in carry_out(order, resident(load(EMBEDDED), RECIPE, torch.device("cpu"))):
+    for event in run_training(order, resident(load(EMBEDDED), RECIPE, torch.device("cpu"))):
         ends += isinstance(event, EpochEnd)
         if ends == 2:
             break
@@ -287,10 +291,10 @@ def test_data_that_are_not_there_fail_their_run_with_a_sentence(store: RunStore,
 
 def test_a_worker_that_finds_the_seat_taken_leaves_before_it_warms_up(store: RunStore, worker: Worker) -> None:
     load_resident.cache_clear()
-    assert store.take_seat("cpu", "another", 1, STALE_SECONDS)
+    assert store.take_slot("cpu", "another", 1, STALE_SECONDS)
     worker.work(0)
     assert load_resident.cache_info().misses == 0
-    store.leave_seat("cpu", "another")
+    store.leave_slot("cpu", "another")
     worker.work(0)
     assert load_resident.cache_info().misses == 1
 
@@ -302,14 +306,14 @@ def test_after_an_unforeseen_error_a_worker_leaves_its_accelerator_for_a_fresh_o
     def breaks(*arguments: object) -> None:
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
-    monkeypatch.setattr("lab.runs.worker.carry_out", breaks)
-    worker.device = torch.device(device)
+    monkeypatch.setattr("lab.runs.seeds.run_training", breaks)
+    worker.executor.source = Here(torch.device(device), worker.leaving)
     monkeypatch.setattr(
-        "lab.runs.worker.data_for", lambda name, recipe, asked: resident(load(name), recipe, torch.device("cpu"))
+        "lab.runs.seeds.data_for", lambda name, recipe, asked: resident(load(name), recipe, torch.device("cpu"))
     )
     run = queued(store)
     store.claim(["cpu"], worker.id)
-    worker.carry_out(store.get(run.id))
+    worker.executor.execute(store.get(run.id))
     ended = store.get(run.id)
     assert ended.error == "RuntimeError: CUDA error: an illegal memory access was encountered"
     assert (ended.status, ended.lost) == (("failed", 0) if device == "cpu" else ("queued", 1))
@@ -334,7 +338,7 @@ def test_what_the_range_test_found_is_there_before_the_training_ends_and_after_i
 def test_a_run_is_stopped_when_its_minutes_are_over_and_can_go_on(
     store: RunStore, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lab.runs.carrier.settings", lambda: replace(Settings(), most_minutes=0.02))
+    monkeypatch.setattr("lab.runs.executor.settings", lambda: replace(Settings(), most_minutes=0.02))
     run = queued(store, ENDLESS)
     worker.work(0.5)
     ended = store.get(run.id)
@@ -342,7 +346,7 @@ def test_a_run_is_stopped_when_its_minutes_are_over_and_can_go_on(
     assert store.batches(run.id), "it had trained until then"
     done = len(store.epochs(run.id))
     assert store.resume(run.id).status == "queued"
-    monkeypatch.setattr("lab.runs.carrier.settings", lambda: Settings())
+    monkeypatch.setattr("lab.runs.executor.settings", lambda: Settings())
     worker.leaving.clear()
     thread = threading.Thread(target=worker.work, args=(0.5,))
     thread.start()
@@ -361,7 +365,7 @@ def test_a_server_keeps_to_its_bounds_unless_the_teacher_lifts_them(
     small = catalogue.by_slug("a3-dilation-5340").architecture
 
     def ask(architecture: Architecture, recipe: Recipe, by: Person = ADA, kind: Kind = "train") -> Run:
-        return submit(store, architecture, recipe, dataset=EMBEDDED, by=by, kind=kind)
+        return submit(store, architecture, recipe, dataset=EMBEDDED, by=by, kind=kind)[0]
 
     with pytest.raises(RunError, match=r"parameters: 5,340 is more than the 1,000 that a run may have on this server"):
         ask(small, RECIPE)
@@ -385,7 +389,7 @@ def test_a_server_keeps_to_its_bounds_unless_the_teacher_lifts_them(
 
 def test_only_its_owner_and_the_teacher_change_a_run(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(actions, "ensure_workers", lambda store, device: None)
-    run = submit(store, TINY, RECIPE, dataset=EMBEDDED, by=ADA)
+    (run,) = submit(store, TINY, RECIPE, dataset=EMBEDDED, by=ADA)
     ben, teacher = Person("ben", "Ben"), Person("teacher", "", teacher=True)
     for act in (actions.stop, actions.delete, actions.resume):
         with pytest.raises(ClassError, match=f"run {run.id} is Ada's: only its owner"):
@@ -454,7 +458,7 @@ def test_submitting_checks_everything_again_and_starts_one_worker(
     with pytest.raises(RunError, match="no data set 'CIFAR'"):
         submit(store, TINY, RECIPE, dataset="CIFAR", by=MACHINE)
     assert (launched, store.runs()) == ([], [])
-    first, second = (submit(store, TINY, RECIPE, dataset=EMBEDDED, by=ADA) for _ in range(2))
+    first, second = (submit(store, TINY, RECIPE, dataset=EMBEDDED, by=ADA)[0] for _ in range(2))
     assert [expected(store)[run.id].turn.position for run in (first, second)] == [0, 1]
     assert len(launched) == 1  # the second finds the first still starting
     assert launched[0][1:5] == ["-m", "lab.runs.worker", "--device", "auto"]

@@ -9,7 +9,8 @@ from contextlib import suppress
 
 from core.errors import ClassError, RunError
 from lab.runs.person import Person
-from lab.runs.store import Run, RunStore
+from lab.runs.rows import Run
+from lab.runs.store import RunStore
 
 
 def put_first(store: RunStore, run_id: str, by: Person) -> Run:

@@ -3,92 +3,141 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 import time
-from contextlib import closing
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
+from core.analysis.spread import spread
 from core.architecture.trace import classifier
+from core.checkpoints.files import replace_bytes
 from core.data.mnist import is_present
-from core.errors import CheckpointError, LabError
-from core.record import Json, short
+from core.errors import CheckpointError, LabError, RunError
+from core.record import Json
 from core.training.history import EpochRecord
 from core.training.recipe import RangeTest, check_recipe
 from core.words import loss_words, plural, rate_words
 from lab.cli.data import fetch, obtain
 from lab.cli.networks import with_recipe
 from lab.cli.result import Incomplete
+from lab.runs.actions import submit
+from lab.runs.expectation import expected
 from lab.runs.machine import FILE_NAME as MACHINE_FILE
-from lab.runs.store import Run, RunStore, spread
-from lab.settings import lab_home
+from lab.runs.machine import most_side_by_side
+from lab.runs.person import MACHINE
+from lab.runs.queue_now import iterations_of
+from lab.runs.rows import Run
+from lab.runs.seed_list import parse_seeds
+from lab.runs.store import RunStore
+from lab.runs.turn_words import turn_in_words
+from lab.runs.watching import watched
+from lab.settings import lab_home, settings
 from lab.studies.results import studies, unreadable_studies
 from lab.studies.shelf import SHIPPED
 from lab.studies.tables import ladder_table, rewrite
 
 if TYPE_CHECKING:
-    import torch
-
-    from lab.runs.many_seeds import Plan
-
-
-MOST_SEEDS = 100
-LAST_SEED = 2**31 - 1  # a recipe's
+    from tqdm import tqdm
 
 
 def train_command(options: argparse.Namespace) -> Json | Incomplete:
-    """One training run, or one for each of many seeds, with a progress bar on standard error."""
-    if options.seeds is not None:
-        return _train_seeds(options)
-    if options.side_by_side is not None:
+    """One training run, or one for each of many seeds: submitted to the queue and watched, with a progress bar."""
+    if options.seeds is not None and options.seed is not None:
+        raise LabError("--seeds: --seed is given too; give one of them")
+    if options.seeds is not None and options.save is not None:
+        raise LabError("--seeds: --save is given too, but each seed's run keeps its checkpoints in a folder of its own")
+    if options.seeds is None and options.side_by_side is not None:
         raise LabError("--side-by-side: give --seeds too; one seed has none beside it")
-    return _train_one(options)
-
-
-def _train_one(options: argparse.Namespace) -> Json:
-    """One training run; its checkpoint stands in the lab's home, and the store knows nothing of it."""
-    from tqdm import tqdm
-
-    from core.data.mnist import load
-    from core.training.loop import EpochEnd, Points, RateFound
-    from core.training.resident import choose_device, resident
-    from lab.runs.order import Order, carry_out
-
+    seeds = parse_seeds(options.seeds, "--seeds") if options.seeds is not None else ()
+    name = _save_name(options.save) if options.save is not None else ""
     architecture, recipe, slug = with_recipe(options)
     recipe = check_recipe(recipe if options.epochs is None else replace(recipe, epochs=options.epochs))
-    parameters = classifier(architecture).parameters
-    device = choose_device(options.device)
-    name = _save_name(options.save) if options.save is not None else _free_name(f"{slug or 'own'}-seed{recipe.seed}")
-    dataset = obtain(options.data)
-    order = Order(architecture.name, slug, architecture, recipe, lab_home(), last=name, best="", resumable=False)
-    records: list[Json] = []
-    with tqdm(total=None, unit=" iterations", file=sys.stderr, disable=None) as bar:
-        for event in carry_out(order, resident(load(dataset), recipe, device)):
-            if isinstance(event, RateFound):
-                bar.write(f"learning rate {rate_words(event.learning_rate)}: {event.reason}", file=sys.stderr)
-            elif isinstance(event, Points):
-                bar.total = event.iterations
-                bar.update(event.iteration + len(event.losses) - bar.n)
-                bar.set_postfix_str(f"loss {loss_words(event.losses[-1])}, {event.images_per_second:,.0f} images/s")
-            elif isinstance(event, EpochEnd):
-                records.append(_epoch_document(asdict(event.record)))
-                if not options.json:
-                    bar.write(_epoch_line(event.record), file=sys.stdout)
-    path = lab_home() / f"{name}.safetensors"
-    if not options.json:
-        print(f"{parameters:,} parameters, trained on {dataset}; checkpoint {path}")
+    classifier(architecture)
+    _check_device(options.device)
+    beside, dataset = _side_by_side(options), obtain(options.data)
+    store = RunStore(lab_home())
+    runs = submit(
+        store, architecture, recipe, slug=slug, dataset=dataset, device=options.device, seeds=seeds,
+        side_by_side=beside, by=MACHINE,
+    )  # fmt: skip
+    started = time.perf_counter()
+    runs = _follow(store, runs, options.json)
+    if seeds:
+        return _seeds_document(store, runs, time.perf_counter() - started, options.json)
+    return _run_document(store, runs[0], name, options.json)
+
+
+def _check_device(device: str) -> None:
+    """Raises DeviceError for one that this machine does not have."""
+    if device != "auto" and not settings().ray_address:
+        from core.training.resident import choose_device
+
+        choose_device(device)
+
+
+def _follow(store: RunStore, runs: list[Run], quiet: bool) -> list[Run]:
+    """Watch them to their end with one progress bar; a line for each epoch of a single run, or for each seed's end."""
+    from tqdm import tqdm
+
+    told: dict[str, int] = dict.fromkeys((run.id for run in runs), 0)  # epochs of a single run; 1 of a seed that ended
+    rate_told = False
+    with tqdm(total=sum(map(iterations_of, runs)), unit=" iterations", file=sys.stderr, disable=None) as bar:
+        for now in watched(store, runs):
+            runs = now
+            bar.update(sum(store.iterations_done([run.id for run in runs]).values()) - bar.n)
+            if all(run.status == "queued" for run in runs):
+                bar.set_postfix_str(turn_in_words(expected(store).get(runs[0].id)))
+            elif len(runs) > 1:
+                bar.set_postfix_str(f"{sum(not run.unfinished for run in runs)} of {plural(len(runs), 'seed')}")
+            elif batch := store.batches(runs[0].id, at_most=1):
+                bar.set_postfix_str(f"loss {loss_words(batch[-1].loss)}, {batch[-1].images_per_second:,.0f} images/s")
+            for run in runs:
+                if len(runs) > 1 and not run.unfinished and not told[run.id]:
+                    told[run.id] = 1
+                    _say(bar, quiet, _seed_line(run, store.epochs(run.id)))
+                elif len(runs) == 1:
+                    if (found := run.learning_rate_found) and not rate_told:
+                        rate_told = True
+                        bar.write(f"learning rate {rate_words(found)}: {run.rate_reason}", file=sys.stderr)
+                    for record in store.epochs(run.id)[told[run.id] :]:
+                        told[run.id] += 1
+                        _say(bar, quiet, _epoch_line(record))
+    return runs
+
+
+def _say(bar: tqdm[NoReturn], quiet: bool, line: str) -> None:
+    if not quiet:
+        bar.write(line, file=sys.stdout)
+
+
+def _run_document(store: RunStore, run: Run, name: str, quiet: bool) -> Json:
+    """The document of one run. Raises RunError for one that has not finished, CheckpointError for what is not kept."""
+    if run.status != "finished":
+        raise RunError(f"run {run.id} {run.status}: {run.error or 'it can go on later'}")
+    path = store.folder / run.id / "last.safetensors"
+    if name:
+        for ending in ("safetensors", "json"):
+            replace_bytes(store.folder / f"{name}.{ending}", path.with_suffix(f".{ending}").read_bytes())
+        path = store.folder / f"{name}.safetensors"
+    if not quiet:
+        print(f"{run.parameters:,} parameters, trained on {run.dataset}; checkpoint {path}")
     return {
-        "slug": slug,
-        "parameters": parameters,
-        "device": device.type,
-        "dataset": dataset,
-        "seed": recipe.seed,
-        "epochs": records,
+        "slug": run.slug,
+        "run": run.id,
+        "parameters": run.parameters,
+        "device": device_kind(run),
+        "dataset": run.dataset,
+        "seed": run.seed,
+        "epochs": [_epoch_document(asdict(record)) for record in store.epochs(run.id)],
         "checkpoint": str(path),
     }
+
+
+def device_kind(run: Run) -> str:
+    """The kind of device that a run trained on: cpu, cuda, mps or Ray."""
+    return run.device_name.split(":")[0]
 
 
 def _epoch_line(record: EpochRecord) -> str:
@@ -105,64 +154,32 @@ def _epoch_document(record: dict[str, Json]) -> Json:
     return {name: value for name, value in record.items() if value is not None}
 
 
-def _train_seeds(options: argparse.Namespace) -> Json | Incomplete:
-    """A run in the store for each seed, and one figure of them all."""
-    plan = _plan(options)
-    store = RunStore(lab_home())
-    started = time.perf_counter()
-    group = _follow_seeds(store, plan, options.json)
-    seconds = time.perf_counter() - started
-    results = [(run, store.epochs(run.id)) for run in store.seed_group(group)]
+def _seeds_document(store: RunStore, runs: list[Run], seconds: float, quiet: bool) -> Json | Incomplete:
+    """One figure of all seeds, and a document of each."""
+    first = runs[0]
+    results = [(run, store.epochs(run.id)) for run in runs]
     test = spread([records[-1].test_accuracy for run, records in results if run.status == "finished"])
-    parameters = classifier(plan.architecture).parameters
-    if not options.json:
+    if not quiet:
         deviation = "" if test.sd is None else f" ± {test.sd:.2%}"
         mean = "no seed has finished" if test.mean is None else f"test, last epoch: {test.mean:.2%}{deviation}"
-        print(f"{mean} (n = {test.n}); {seconds:.1f} s, {plan.side_by_side} side by side")
-        print(f"{parameters:,} parameters, trained on {plan.dataset}; checkpoints {store.folder}/RUN/last.safetensors")
+        print(f"{mean} (n = {test.n}); {seconds:.1f} s, {max(1, first.side_by_side)} side by side")
+        where = f"{store.folder}/RUN/last.safetensors"
+        print(f"{first.parameters:,} parameters, trained on {first.dataset}; checkpoints {where}")
     document: Json = {
-        "slug": plan.slug,
-        "parameters": parameters,
-        "device": plan.device.type,
-        "dataset": plan.dataset,
-        "threads": plan.pool.threads,
-        "side_by_side": plan.side_by_side,
-        "group": group,
+        "slug": first.slug,
+        "parameters": first.parameters,
+        "device": device_kind(first),
+        "dataset": first.dataset,
+        "side_by_side": max(1, first.side_by_side),
+        "group": first.seed_group,
         "seconds": seconds,
         "runs": [_seed_document(run, records) for run, records in results],
         "n": test.n,
         "test_accuracy_mean": test.mean,
         "test_accuracy_sd": test.sd,
     }
-    reasons = [f"seed {run.seed}: {run.error}" for run, _ in results if run.status == "failed"]
+    reasons = [f"seed {run.seed}: {run.error or run.status}" for run, _ in results if run.status != "finished"]
     return Incomplete(document, "; ".join(reasons)) if reasons else document
-
-
-def _follow_seeds(store: RunStore, plan: Plan, quiet: bool) -> str:
-    """Train them with one progress bar, and a line for each that ends unless `quiet`; returns their group."""
-    from tqdm import tqdm
-
-    from core.training.loop import Points
-    from lab.runs.many_seeds import Ended, train_seeds
-
-    done = dict.fromkeys(plan.seeds, 0)  # iterations of each seed
-    ended, group = 0, ""
-    with (
-        tqdm(total=None, unit=" iterations", file=sys.stderr, disable=None) as bar,
-        closing(train_seeds(store, plan)) as saying,
-    ):
-        for run, said in saying:
-            group = run.seed_group
-            if isinstance(said, Points):
-                bar.total = said.iterations * len(plan.seeds)
-                bar.update(said.iteration + len(said.losses) - done[run.seed])
-                done[run.seed] = said.iteration + len(said.losses)
-            elif isinstance(said, Ended):
-                ended += 1
-                bar.set_postfix_str(f"{ended} of {plural(len(plan.seeds), 'seed')}")
-                if not quiet:
-                    bar.write(_seed_line(store.get(run.id), store.epochs(run.id)), file=sys.stdout)
-    return group
 
 
 def _seed_line(run: Run, records: list[EpochRecord]) -> str:
@@ -186,33 +203,18 @@ def _seed_document(run: Run, records: list[EpochRecord]) -> Json:
     }
 
 
-def _plan(options: argparse.Namespace) -> Plan:
-    """What to train, from options that go together. Raises LabError."""
-    from core.training.resident import choose_device
-    from lab.runs.many_seeds import Plan
-
-    if options.seed is not None:
-        raise LabError("--seeds: --seed is given too; give one of them")
-    if options.save is not None:
-        raise LabError("--seeds: --save is given too, but each seed's run keeps its checkpoints in a folder of its own")
-    seeds = parse_seeds(options.seeds)
-    architecture, recipe, slug = with_recipe(options)
-    recipe = check_recipe(recipe if options.epochs is None else replace(recipe, epochs=options.epochs))
-    classifier(architecture)
-    device = choose_device(options.device)
-    side_by_side = min(_side_by_side(options, device), len(seeds))
-    return Plan(architecture, slug, recipe, seeds, obtain(options.data), device, side_by_side)
-
-
-def _side_by_side(options: argparse.Namespace, device: torch.device) -> int:
-    """How many runs at a time: as asked for, or as many as the device takes. Raises LabError."""
-    from lab.runs.many_seeds import most_side_by_side
-
-    most = most_side_by_side(device)
+def _side_by_side(options: argparse.Namespace) -> int:
+    """How many seeds at a time: as asked for, or 0 for as many as the device takes. Raises LabError."""
     if options.side_by_side is None:
-        return most
+        return 0
+    device = options.device
+    if device == "auto":
+        from core.training.resident import choose_device
+
+        device = choose_device("auto").type
+    most = most_side_by_side(device)
     if not 1 <= options.side_by_side <= most:
-        raise LabError(f"--side-by-side: {options.side_by_side} is outside 1 to {most}, the most on this {device.type}")
+        raise LabError(f"--side-by-side: {options.side_by_side} is outside 1 to {most}, the most on this {device}")
     return int(options.side_by_side)
 
 
@@ -319,8 +321,8 @@ def reproduce_command(options: argparse.Namespace) -> Json:
 
     wanted = subjects(options.names)
     device = choose_device(options.device)
-    seeds = parse_seeds(options.seeds) if options.seeds else None
-    beside = _side_by_side(options, device)
+    seeds = parse_seeds(options.seeds, "--seeds") if options.seeds else None
+    beside = _side_by_side(options)
     if not options.tables:
         if not is_present("MNIST"):
             fetch("MNIST")
@@ -336,27 +338,6 @@ def reproduce_command(options: argparse.Namespace) -> Json:
         for line in left:
             print(f"still to train: {line}")
     return {"studies": {name: len(study.runs) for name, study in found.items()}, "unfinished": list(left)}
-
-
-def parse_seeds(text: str) -> tuple[int, ...]:
-    """The seeds that a list such as 0-4,9 names, in order. Raises LabError."""
-    seeds: list[int] = []
-    for part in text.split(","):
-        found = re.fullmatch(r"\s*([0-9]{1,50})(?:-([0-9]{1,50}))?\s*", part)
-        if found is None:
-            raise LabError(f"--seeds: {short(part)} is neither a seed nor a range of seeds; give such as 0-4,9")
-        first, last = int(found[1]), int(found[2] or found[1])
-        if last < first:
-            raise LabError(f"--seeds: {short(part)} counts down; give {last}-{first}")
-        if last > LAST_SEED:
-            raise LabError(f"--seeds: {short(part)} is outside 0 to {LAST_SEED:,}")
-        if len(seeds) + last - first + 1 > MOST_SEEDS:
-            raise LabError(f"--seeds: {short(text)} names more than {MOST_SEEDS} seeds")
-        seeds += range(first, last + 1)
-    for seed in seeds:
-        if seeds.count(seed) > 1:
-            raise LabError(f"--seeds: {short(text)} names {seed} more than once")
-    return tuple(sorted(seeds))
 
 
 def _save_name(name: str) -> str:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 
-from core.architecture.spec import Architecture, architecture_from_json, architecture_to_json
+from core.architecture.spec import Architecture
 from core.architecture.trace import classifier
 from core.data.mnist import DATASETS, data_root, is_present
 from core.errors import RunError
 from core.record import short
-from core.training.recipe import Recipe, check_recipe, recipe_from_json, recipe_to_json
+from core.training.recipe import Recipe, check_recipe
 from lab.runs.bounds import check_bounds
 from lab.runs.machine import read_machine
 from lab.runs.person import Person, check_may_change
-from lab.runs.store import Kind, Pause, Run, RunStore
+from lab.runs.rows import RESUMABLE, Kind, Pause, Run, new_run
+from lab.runs.store import RunStore
 from lab.runs.supervisor import ensure_workers
 from lab.settings import settings
 
-MOST_SNAPSHOT_PARAMETERS = 100_000  # 0.4 MB an epoch; those of large networks would fill a disk
+MAX_SNAPSHOT_PARAMETERS = 100_000  # 0.4 MB an epoch; those of large networks would fill a disk
 
 
 def submit(
@@ -30,51 +32,54 @@ def submit(
     slug: str = "",
     dataset: str = "MNIST",
     device: str = "auto",
+    seeds: Sequence[int] = (),
+    side_by_side: int = 0,
     by: Person,
     prediction: str = "",
     snapshots: bool = False,
-) -> Run:
-    """Check everything again, whatever a widget allowed, queue the run, and see to a worker. Raises LabError.
+) -> list[Run]:
+    """Check everything again, whatever a widget allowed, queue the run, and start a worker. Raises LabError.
 
-    A teacher's own run has no bounds, and while the teacher has lifted them nobody's has.
+    `seeds`: one run for each of them, all of one group; none: one run with the recipe's own seed. A teacher's own run
+    has no bounds, and while the teacher has lifted them nobody's has.
     """
     walked = classifier(architecture)
     if architecture.input != (1, 28, 28):
         raise RunError(f"input: the data sets have 1 x 28 x 28 images, the network takes {architecture.input}")
-    check_recipe(recipe)
+    for seed in seeds or (recipe.seed,):
+        check_recipe(replace(recipe, seed=seed))
     if dataset not in DATASETS:
         raise RunError(f"there is no data set {dataset!r}; there are {', '.join(DATASETS)}")
     if not is_present(dataset):
         raise RunError(f"{dataset} is not in {data_root()}; download it first: python -m lab data --download {dataset}")
-    if snapshots and walked.parameters >= MOST_SNAPSHOT_PARAMETERS:
+    if snapshots and walked.parameters >= MAX_SNAPSHOT_PARAMETERS:
         raise RunError(
-            f"the weights of every epoch are kept for networks below {MOST_SNAPSHOT_PARAMETERS:,} parameters, "
+            f"the weights of every epoch are kept for networks below {MAX_SNAPSHOT_PARAMETERS:,} parameters, "
             f"{short(architecture.name)} has {walked.parameters:,}"
         )
     _check_device(store, device)
-    bounded = not by.teacher and not store.class_setting("bounds_lifted")
+    bounded = _is_bounded(store, by)
     if bounded:
-        check_bounds(walked, recipe, dataset, settings(), kind == "range_test")
+        check_bounds(walked, recipe, dataset, settings(), kind == "range_test", seeds=max(1, len(seeds)))
     _check_waiting(store, by)
-    run = store.submit(
-        kind=kind,
-        slug=slug,
-        name=architecture.name,
-        architecture=architecture_to_json(architecture),
-        recipe=recipe_to_json(recipe),
-        dataset=dataset,
+    asked = replace(
+        new_run(architecture, replace(recipe, seed=seeds[0]) if seeds else recipe, dataset, kind),
         device=device,
-        parameters=walked.parameters,
-        seed=recipe.seed,
-        epochs=recipe.epochs if kind == "train" else 0,
+        slug=slug,
         owner=by.nickname,
         owner_key=by.key,
         bounded=bounded,
         prediction=prediction,
         snapshots=snapshots,
+        side_by_side=side_by_side,
     )
+    runs = store.submit(asked, seeds)
     ensure_workers(store, device)
-    return run
+    return runs
+
+
+def _is_bounded(store: RunStore, by: Person) -> bool:
+    return not by.teacher and not store.class_setting("bounds_lifted")
 
 
 def _check_waiting(store: RunStore, by: Person) -> None:
@@ -93,46 +98,66 @@ def _check_device(store: RunStore, device: str) -> None:
 # ---------------------------------------------------------------------- acts on a run: its owner's, or the teacher's
 
 
-def resume(store: RunStore, run_id: str, by: Person) -> Run:
-    """Queue an unfinished run again, to go on after its last epoch. Raises RunError, ClassError."""
-    _check_device(store, check_may_change(by, store.get(run_id)).device)
+def resume(store: RunStore, job: str, by: Person) -> list[Run]:
+    """Queue unfinished runs again, to go on after their last epochs. Raises RunError, ClassError."""
+    members = _own(store, job, by)
+    _check_device(store, members[0].device)
     _check_waiting(store, by)
-    run = store.resume(run_id)
-    ensure_workers(store, run.device)
-    return run
+    may_go_on = [run for run in members if run.status in RESUMABLE] or members[:1]  # which says why it cannot
+    runs = [store.resume(run.id) for run in may_go_on]
+    ensure_workers(store, members[0].device)
+    return runs
 
 
-def retry(store: RunStore, run_id: str, by: Person) -> Run:
-    """Queue the same run anew, from its beginning, as a run of whoever asks. Raises LabError."""
-    old = store.get(run_id)
+def retry(store: RunStore, job: str, by: Person) -> list[Run]:
+    """Queue the same run or group anew, from its beginning, as that of whoever asks. Raises LabError."""
+    members = store.job(job)
+    old = members[0]
     _check_device(store, old.device)
-    bounded = not by.teacher and not store.class_setting("bounds_lifted")
+    bounded = _is_bounded(store, by)
     if bounded:
-        recipe = recipe_from_json(old.recipe)
-        walked = classifier(architecture_from_json(old.architecture))
-        check_bounds(walked, recipe, old.dataset, settings(), old.kind == "range_test")
+        walked, test = classifier(old.architecture), old.kind == "range_test"
+        check_bounds(walked, old.recipe, old.dataset, settings(), test, seeds=len(members))
     _check_waiting(store, by)
-    run = store.retry(run_id, owner=by.nickname, owner_key=by.key, bounded=bounded)
-    ensure_workers(store, run.device)
-    return run
+    runs = store.retry(job, owner=by.nickname, owner_key=by.key, bounded=bounded)
+    ensure_workers(store, old.device)
+    return runs
 
 
-def stop(store: RunStore, run_id: str, by: Person) -> Run:
-    """Stop a waiting run at once, a running one at its next iteration. Raises RunError, ClassError."""
-    check_may_change(by, store.get(run_id))
-    return store.request_stop(run_id)
+def extend(store: RunStore, job: str, seeds: Sequence[int], by: Person) -> list[Run]:
+    """Train more seeds of a run's network and recipe; returns all runs of the group. Raises LabError."""
+    members = _own(store, job, by)
+    first = members[0]
+    if first.kind != "train":
+        raise RunError(f"run {first.id} is a range test; only training runs can have more seeds")
+    for seed in seeds:
+        check_recipe(replace(first.recipe, seed=seed))
+    if _is_bounded(store, by):
+        walked, total = classifier(first.architecture), len(members) + len(seeds)
+        check_bounds(walked, first.recipe, first.dataset, settings(), seeds=total)
+    _check_waiting(store, by)
+    runs = store.extend(job, seeds)
+    ensure_workers(store, first.device)
+    return runs
 
 
-def set_pause(store: RunStore, run_id: str, pause: Pause, by: Person) -> Run:
+def stop(store: RunStore, job: str, by: Person) -> list[Run]:
+    """Stop what waits at once, and what trains at its next iteration. Raises RunError, ClassError."""
+    return [store.request_stop(run.id) for run in _own(store, job, by)]
+
+
+def set_pause(store: RunStore, job: str, pause: Pause, by: Person) -> list[Run]:
     """Hold a run, now or at the end of its epoch, or, with "", let it go on. Raises RunError, ClassError."""
-    check_may_change(by, store.get(run_id))
-    return store.set_pause(run_id, pause)
+    return [store.set_pause(run.id, pause) for run in _own(store, job, by)]
 
 
-def scale_rate(store: RunStore, run_id: str, factor: float, by: Person) -> Run:
+def scale_rate(store: RunStore, job: str, factor: float, by: Person) -> list[Run]:
     """Multiply the learning rates still to come by one more factor. Raises RunError, ClassError."""
-    run = check_may_change(by, store.get(run_id))
-    return store.set_rate_factor(run_id, run.rate_factor * factor)
+    return [store.set_rate_factor(run.id, run.rate_factor * factor) for run in _own(store, job, by)]
+
+
+def _own(store: RunStore, job: str, by: Person) -> list[Run]:
+    return [check_may_change(by, run) for run in store.job(job)]
 
 
 def describe(store: RunStore, run_id: str, by: Person, name: str, owner: str, tags: Sequence[str]) -> Run:

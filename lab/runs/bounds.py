@@ -38,24 +38,30 @@ def batch_megabytes(walked: Trace, recipe: Recipe) -> int:
 
 
 def bounds_of(
-    walked: Trace, recipe: Recipe, dataset: str, settings: Settings, range_test: bool = False
+    walked: Trace, recipe: Recipe, dataset: str, settings: Settings, range_test: bool = False, seeds: int = 1
 ) -> tuple[Bound, ...]:
-    """The figures of a run that are bounded; of a range test, not those of the epochs that it does not train."""
+    """The figures of a run that are bounded; of a range test, not those of the epochs that it does not train.
+
+    Iterations are those of all seeds together.
+    """
     epochs = 0 if range_test else recipe.epochs
     testing = (recipe.range_test or RangeTest()).iterations if range_test or recipe.range_test else 0
+    iterations = epochs * iterations_per_epoch(dataset, recipe) + testing
     return (
         Bound("parameters", walked.parameters, settings.most_parameters),
         Bound("MACs for an image", walked.macs, settings.most_macs),
         Bound("values that its pools read", walked.pool_reads, settings.most_macs),
         Bound("MB for a batch", batch_megabytes(walked, recipe), settings.most_megabytes),
         Bound("epochs", epochs, settings.most_epochs),
-        Bound("iterations", epochs * iterations_per_epoch(dataset, recipe) + testing, settings.most_iterations),
+        Bound("iterations", seeds * iterations, settings.most_iterations),
     )
 
 
-def check_bounds(walked: Trace, recipe: Recipe, dataset: str, settings: Settings, range_test: bool = False) -> None:
+def check_bounds(
+    walked: Trace, recipe: Recipe, dataset: str, settings: Settings, range_test: bool = False, seeds: int = 1
+) -> None:
     """Raises RunError for the first figure that is beyond its bound, naming both."""
-    for bound in bounds_of(walked, recipe, dataset, settings, range_test):
+    for bound in bounds_of(walked, recipe, dataset, settings, range_test, seeds):
         if not bound.kept:
             raise RunError(
                 f"{bound.what}: {bound.figure:,} is more than the {bound.most:,} that a run may have on this server; "

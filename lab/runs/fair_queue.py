@@ -6,7 +6,7 @@ The claim, the positions on the pages and the simulated course all come here, so
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 NOBODY = ""  # the person of a run that came from no browser; they wait for each other's turn, but not for their end
@@ -21,6 +21,7 @@ class Waiting:
     place: int  # in the order of submission, unless a teacher has moved it
     urgent: bool = False  # a teacher has put it first: it waits for nobody's turn
     seconds: float = 0.0  # that it is expected to take
+    job: str = ""  # the group of seeds that it belongs to, or else its own id
 
 
 @dataclass(frozen=True)
@@ -41,16 +42,21 @@ class Turn:
 
 
 def next_of(
-    waiting: Iterable[Waiting], busy: Mapping[str, int], served: Mapping[str, float], a_person: int
+    waiting: Iterable[Waiting],
+    busy: Mapping[str, int],
+    served: Mapping[str, float],
+    a_person: int,
+    jobs: Collection[str] = (),
 ) -> Waiting | None:
     """The run to start now; None where all who wait have as many under way as a person may.
 
-    `busy`: runs under way, by person. `served`: when each person's last run was started; who is not in it comes first.
+    `busy`: jobs under way, by person: a run, or a group of seeds. `served`: when each person's last run was started;
+    who is not in it comes first. `jobs`: those under way; a further seed of one of them is not one more job.
     """
     queue = list(waiting)
     if urgent := [run for run in queue if run.urgent]:
         return min(urgent, key=lambda run: run.place)
-    free = [run for run in queue if run.person == NOBODY or busy.get(run.person, 0) < a_person]
+    free = [run for run in queue if run.person == NOBODY or run.job in jobs or busy.get(run.person, 0) < a_person]
     return min(free, key=lambda run: (served.get(run.person, float("-inf")), run.place), default=None)
 
 

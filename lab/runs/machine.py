@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from core.checkpoints.files import replace_text
+from lab.settings import settings
 
 FILE_NAME = "machine.json"
 SIDE_BY_SIDE = "side_by_side.json"
+SEEDS_ON_GPU = 8  # of a group, in training at a time at most
+SEEDS_ON_CLUSTER = 256  # which takes as many as its nodes have room for
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,18 @@ def _read(file: Path, changed: int, inode: int) -> Machine:
 def write_machine(machine: Machine, folder: Path) -> None:
     """Write it under a temporary name, then rename."""
     replace_text(folder / FILE_NAME, json.dumps(asdict(machine)))
+
+
+def cores() -> int:
+    """The processor's cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def most_side_by_side(device: str) -> int:
+    """How many seeds of a group may train on a device at a time."""
+    if settings().ray_address:
+        return SEEDS_ON_CLUSTER
+    return cores() if device == "cpu" else SEEDS_ON_GPU
 
 
 def read_side_by_side(folder: Path) -> dict[str, int]:

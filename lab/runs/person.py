@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.errors import ClassError
-from lab.runs.store import Run
+from lab.runs.rows import Run
 from lab.settings import settings
 
 

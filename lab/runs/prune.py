@@ -6,7 +6,8 @@ import logging
 import shutil
 from collections.abc import Sequence
 
-from lab.runs.store import Run, RunStore, Status
+from lab.runs.rows import Run, Status
+from lab.runs.store import RunStore
 from lab.settings import Settings
 
 ENDED: tuple[Status, ...] = ("finished", "stopped", "failed", "interrupted")

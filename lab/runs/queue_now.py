@@ -11,8 +11,8 @@ from lab.runs import supervisor
 from lab.runs.bounds import iterations_per_epoch
 from lab.runs.expectation import LATEST, Expected, seconds_left
 from lab.runs.machine import read_machine
-from lab.runs.parsed import recipe_of
-from lab.runs.store import Pace, Run, RunStore
+from lab.runs.rows import Run, Speed
+from lab.runs.store import RunStore
 from lab.settings import settings
 
 LATELY = 5  # runs that have finished last, for a queue in which there is nothing else
@@ -80,35 +80,35 @@ def queue_now(store: RunStore, found: Mapping[str, Expected]) -> QueueNow:
     """The queue as it stands. `found`: what is expected of those who wait, see `lab.runs.expectation.expected`."""
     queue = store.queue()
     lifted = store.class_setting("bounds_lifted")
-    paces = store.paces(LATEST) if queue.waiting or queue.running else []
+    speeds = store.speeds(LATEST) if queue.waiting or queue.running else []
     done = store.iterations_done([run.id for run in (*queue.waiting, *queue.running)])
-    under_way = tuple(_under_way(store, run, done.get(run.id, 0), paces) for run in queue.running)
+    under_way = tuple(_under_way(store, run, done.get(run.id, 0), speeds) for run in queue.running)
     before = Counter(run.owner_key for run in queue.running if run.owner_key)
     waiting: list[InLine] = []
     # One that came between the two looks, and has no turn yet, is there at the next.
     there = [run for run in queue.waiting if run.id in found]
     for run in sorted(there, key=lambda run: (found[run.id].turn.seconds, found[run.id].turn.position)):
-        takes = seconds_left(run, done.get(run.id, 0), paces) if paces else None
+        takes = seconds_left(run, done.get(run.id, 0), speeds) if speeds else None
         waiting.append(InLine(run, len(waiting) + 1, found[run.id], takes, before[run.owner_key]))
         if run.owner_key:
             before[run.owner_key] += 1
-    return QueueNow(under_way, tuple(waiting), supervisor.seats_of(store), _device(store), queue.paused, lifted)
+    return QueueNow(under_way, tuple(waiting), supervisor.slots_of(store), _device(store), queue.paused, lifted)
 
 
 def iterations_of(run: Run) -> int:
     """How many iterations a run is, as planned."""
-    recipe = recipe_of(run.recipe)
+    recipe = run.recipe
     if run.kind == "range_test":
         return (recipe.range_test or RangeTest()).iterations
     return recipe.epochs * iterations_per_epoch(run.dataset, recipe)
 
 
-def _under_way(store: RunStore, run: Run, done: int, paces: list[Pace]) -> UnderWay:
+def _under_way(store: RunStore, run: Run, done: int, speeds: list[Speed]) -> UnderWay:
     """By the pace of runs before it; where there is none, by the run's own latest iteration."""
     total = iterations_of(run)
-    seconds = seconds_left(run, done, paces) if paces else None
+    seconds = seconds_left(run, done, speeds) if speeds else None
     if seconds is None and (latest := store.batches(run.id, after_iteration=done - 2, at_most=1)):
-        batch_size = recipe_of(run.recipe).batch_size
+        batch_size = run.recipe.batch_size
         seconds = (total - done) * batch_size / max(1.0, latest[-1].images_per_second)
     return UnderWay(run, done, total, None if run.paused_since is not None else seconds)
 

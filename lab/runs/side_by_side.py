@@ -19,7 +19,7 @@ from core.ladder import catalogue
 from core.training.loop import Points, train
 from core.training.network import build
 from core.training.resident import choose_device, resident
-from lab.runs.many_seeds import cores
+from lab.runs.machine import cores
 
 NETWORK = "a2-final-7758"
 ON_GPU = (1, 2, 3, 4, 6, 8)

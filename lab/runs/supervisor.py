@@ -15,9 +15,11 @@ from pathlib import Path
 
 from core.data.mnist import data_root
 from core.errors import LabError, RunError
+from lab.runs.leases import silent_for
 from lab.runs.machine import read_machine, read_side_by_side
 from lab.runs.prune import prune
-from lab.runs.store import Run, RunStore, Seat, silence
+from lab.runs.rows import Run, Slot
+from lab.runs.store import RunStore
 from lab.settings import ROOT, settings
 
 STALE_SECONDS = 15.0  # without a heartbeat for this long, a worker counts as dead
@@ -35,7 +37,7 @@ _tending = threading.Lock()
 _tended: dict[tuple[Path, str], float] = {}  # when, by store and what was tended: "", or the workers of a device
 
 
-def seats_of(store: RunStore, device: str = "auto") -> int:
+def slots_of(store: RunStore, device: str = "auto") -> int:
     """How many runs are under way on a device at a time: as set, or else as measured there, or else one.
 
     On a cluster, as many as its driver last found room for.
@@ -54,8 +56,8 @@ def ensure_workers(store: RunStore, device: str = "auto") -> None:
     queue = store.queue()
     kind = device_of(store, device)
     waiting = sum(device_of(store, run.device) == kind for run in queue.waiting)
-    busy = sum(seat.device == kind and bool(seat.run) for seat in store.seats())
-    for slot in range(max(1, min(seats_of(store, device), waiting + busy))):
+    busy = sum(seat.device == kind and bool(seat.run) for seat in store.slots())
+    for slot in range(max(1, min(slots_of(store, device), waiting + busy))):
         ensure_worker(store, device, slot)
 
 
@@ -88,7 +90,7 @@ def _start(store: RunStore, device: str, slot: int) -> subprocess.Popen[bytes]:
             return subprocess.Popen(
                 [*command, *_idle_setting()],
                 cwd=ROOT,
-                env={**child_environment(store), "LAB_SIDE_BY_SIDE": str(seats_of(store, device))},
+                env={**child_environment(store), "LAB_SIDE_BY_SIDE": str(slots_of(store, device))},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -123,13 +125,13 @@ def device_of(store: RunStore, device: str) -> str:
 
 def is_alive(store: RunStore, device: str = "auto", slot: int = 0) -> bool:
     """Whether a worker sits on the device's seat and has a fresh heartbeat."""
-    seat = store.seat(device_of(store, device), slot)
+    seat = store.slot(device_of(store, device), slot)
     return seat is not None and not is_gone(seat)
 
 
-def is_gone(seat: Seat, now: float | None = None) -> bool:
+def is_gone(seat: Slot, now: float | None = None) -> bool:
     """Whether a worker has died: it was silent for long, or its process is not there any more."""
-    quiet = silence(seat.heartbeat, time.time() if now is None else now)
+    quiet = silent_for(seat.heartbeat, time.time() if now is None else now)
     if quiet > STALE_SECONDS:
         return True
     if seat.host != socket.gethostname():
@@ -157,15 +159,15 @@ def _idle_setting() -> list[str]:
     return ["--idle", seconds] if seconds else []
 
 
-def tend(store: RunStore) -> None:
+def reap_dead_workers(store: RunStore) -> None:
     """Find the workers that have died, and give their runs back to the queue. Does it at most once a second."""
     if not _is_due(store, ""):
         return
-    dead = [seat for seat in store.seats() if is_gone(seat)]
+    dead = [seat for seat in store.slots() if is_gone(seat)]
     for run in store.recover(STALE_SECONDS, dead=[seat.worker for seat in dead]):
         log.warning("run %s lost its worker and is %s", run.id, run.status)
     for seat in dead:
-        store.leave_seat(seat.device, seat.worker, seat.slot)
+        store.leave_slot(seat.device, seat.worker, seat.slot)
 
 
 def _is_due(store: RunStore, what: str) -> bool:
@@ -184,7 +186,7 @@ def watch(store: RunStore, run: Run) -> None:
     Where no worker can be had, the run fails with the reason: it must not wait for ever. Looks for one at most once a
     second for each device, however many look on.
     """
-    tend(store)
+    reap_dead_workers(store)
     if run.status == "queued" and _is_due(store, run.device):
         try:
             ensure_workers(store, run.device)
@@ -200,7 +202,7 @@ def supervise(store: RunStore, leaving: threading.Event) -> None:
     complaint, pruned = "", float("-inf")
     while not leaving.wait(TENDING_SECONDS):
         try:
-            tend(store)
+            reap_dead_workers(store)
             for run in {run.device: run for run in store.queue().waiting}.values():
                 watch(store, run)
             if time.monotonic() - pruned > PRUNING_SECONDS:
@@ -215,7 +217,7 @@ def supervise(store: RunStore, leaving: threading.Event) -> None:
 
 def end_workers(store: RunStore) -> None:
     """Ask all workers on this machine to end; their runs wait until there are workers again."""
-    for seat in store.seats():
+    for seat in store.slots():
         if seat.host == socket.gethostname() and _is_running(seat.pid):
             with suppress(OSError):
                 os.kill(seat.pid, signal.SIGTERM)

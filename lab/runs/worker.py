@@ -13,27 +13,20 @@ import secrets
 import signal
 import threading
 import time
-from collections.abc import Sequence
-from functools import lru_cache
 from types import FrameType
 
 import torch
 
-from core.architecture.spec import Architecture
 from core.checkpoints.checkpoint import device_name
-from core.data.mnist import best_present, load
+from core.data.mnist import best_present
 from core.errors import LabError
-from core.training.history import RateChange
-from core.training.loop import Event
-from core.training.network import build
-from core.training.range_test import RangePoint, range_test_points
-from core.training.recipe import RangeTest, Recipe
-from core.training.resident import Resident, available_devices, choose_device, resident
-from lab.runs.carrier import POLL_SECONDS, Carrier, Stream
+from core.training.recipe import Recipe
+from core.training.resident import available_devices, choose_device
+from lab.runs.executor import POLL_SECONDS, Executor
 from lab.runs.machine import Machine, write_machine
-from lab.runs.order import Order, Silence, carry_out
-from lab.runs.store import Run, RunStore
-from lab.runs.supervisor import STALE_SECONDS, tend
+from lab.runs.seeds import Here, load_resident, train_group
+from lab.runs.store import RunStore
+from lab.runs.supervisor import STALE_SECONDS, reap_dead_workers
 from lab.settings import lab_home, settings
 
 HEARTBEAT_SECONDS = 1.0
@@ -42,21 +35,26 @@ IDLE_SECONDS = 900.0  # of an empty queue, after which the worker ends itself
 log = logging.getLogger("lab.runs.worker")
 
 
-class Worker(Carrier):
-    """One process on one of a device's seats: guards the seat and the run it is busy with."""
+class Worker:
+    """One process on one of a device's slots: guards the slot and the runs it is busy with."""
 
     def __init__(self, store: RunStore, device: str, slot: int = 0) -> None:
-        super().__init__(store, secrets.token_hex(8), threading.Event())
+        self.store = store
+        self.id = secrets.token_hex(8)
+        self.leaving = threading.Event()
         self.slot = slot
         self.device = choose_device(device)
         self.kinds = {self.device.type} | ({"auto"} if choose_device("auto") == self.device else set())
+        self.executor = Executor(store, self.id, self.leaving, Here(self.device, self.leaving))
+        # Workers that share the cores of a processor share the seeds of a group too.
+        self.spread = self.device.type == "cpu" and settings().side_by_side > 1
         self.busy_with = ""
 
     def work(self, idle_seconds: float) -> None:
-        """Take the seat, warm up and serve the device's queue; return at once when another worker sits there."""
-        tend(self.store)  # the seat of one that has just died is free at once
-        if not self.store.take_seat(self.device.type, self.id, os.getpid(), STALE_SECONDS, slot=self.slot):
-            log.info("seat %s of %s has its worker already", self.slot, self.device.type)
+        """Take the slot, warm up and serve the device's queue; return at once when another worker is there."""
+        reap_dead_workers(self.store)  # the slot of one that has just died is free at once
+        if not self.store.take_slot(self.device.type, self.id, os.getpid(), STALE_SECONDS, slot=self.slot):
+            log.info("slot %s of %s has its worker already", self.slot, self.device.type)
             return
         pulse = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         pulse.start()
@@ -66,65 +64,38 @@ class Worker(Carrier):
         finally:
             self.leaving.set()
             pulse.join()
-            self.store.leave_seat(self.device.type, self.id, self.slot)
+            self.store.leave_slot(self.device.type, self.id, self.slot)
 
     def _serve(self, idle_seconds: float) -> None:
         idle_since = time.monotonic()
         while not self.leaving.is_set() and time.monotonic() - idle_since < idle_seconds:
-            tend(self.store)
-            run = self.store.claim(self.kinds, self.id, device_name(self.device), settings().runs_a_person)
+            reap_dead_workers(self.store)
+            run = self.store.claim(self.kinds, self.id, device_name(self.device), settings().runs_a_person, self.spread)
             if run is None:
                 self.leaving.wait(POLL_SECONDS)
                 continue
             self.busy_with = run.id
-            self.carry_out(run)
+            if run.seed_group and not self.spread:
+                train_group(self.store, self.id, self.leaving, self.device, run)
+            else:
+                self.executor.execute(run)
             self.busy_with = ""
             idle_since = time.monotonic()
 
     def _beat(self) -> None:
-        """Say every second that this worker lives; leave when the seat was given to another."""
+        """Say every second that this worker lives; leave when the slot was given to another."""
         while not self.leaving.wait(HEARTBEAT_SECONDS):
             try:
                 run_id = self.busy_with
-                mine = self.store.seat_heartbeat(self.device.type, self.id, run_id, self.slot)
+                mine = self.store.slot_heartbeat(self.device.type, self.id, run_id, self.slot)
                 if run_id:
-                    self.store.heartbeat(run_id, self.id)
+                    self.store.heartbeats(self.id)
             except LabError as error:
                 log.warning("no heartbeat: %s", error)
                 continue
             if not mine:
-                log.warning("the seat on %s was given to another worker", self.device.type)
+                log.warning("the slot on %s was given to another worker", self.device.type)
                 self.leaving.set()
-
-    def _broke(self, run: Run, error: str) -> None:
-        if self.device.type == "cpu":
-            self._fail(run, error)
-            return
-        # An error of CUDA's makes all later calls of its process fail; a fresh one may well do better.
-        self._give_back(run, error)
-        self.leaving.set()
-
-    def _events(self, run: Run, order: Order, changes: Sequence[RateChange]) -> Stream[Event | Silence]:
-        yield from carry_out(order, data_for(run.dataset, order.recipe, self.device), changes)
-
-    def _points(
-        self, run: Run, architecture: Architecture, recipe: Recipe, settings: RangeTest
-    ) -> Stream[RangePoint | Silence]:
-        network = build(architecture, recipe.seed).to(self.device)
-        yield from range_test_points(network, data_for(run.dataset, recipe, self.device), recipe, settings)
-
-
-@lru_cache(maxsize=1)
-def load_resident(name: str, split: Recipe, device: torch.device) -> Resident:
-    """The data on the device, kept from run to run; `split`: a recipe of which only the data's part is not default."""
-    return resident(load(name), split, device)
-
-
-def data_for(name: str, recipe: Recipe, device: torch.device) -> Resident:
-    """The data that the recipe asks for, on the device."""
-    return load_resident(
-        name, Recipe(validation_size=recipe.validation_size, normalisation=recipe.normalisation), device
-    )
 
 
 def describe_machine() -> Machine:
@@ -160,7 +131,7 @@ def main() -> None:
         prog="python -m lab.runs.worker", description=__doc__.splitlines()[0] if __doc__ else ""
     )
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda", "mps"])
-    parser.add_argument("--slot", type=int, default=0, help="which of the device's seats")
+    parser.add_argument("--slot", type=int, default=0, help="which of the device's slots")
     parser.add_argument("--idle", type=float, default=IDLE_SECONDS, help="seconds without a run before it ends")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")

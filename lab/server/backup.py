@@ -27,7 +27,7 @@ from typing import BinaryIO, cast
 from core.errors import BackupError
 from core.record import Json, short
 from lab.classroom import handwriting
-from lab.runs.store import APPLICATION_ID, FILE_NAME, MIGRATIONS
+from lab.runs.database import APPLICATION_ID, FILE_NAME, MIGRATIONS
 
 VERSION = 1  # of the archive
 MANIFEST = "manifest.json"

@@ -30,8 +30,9 @@ from core.data.mnist import EMBEDDED, data_root, is_present, load_split
 from core.errors import DataError, SettingsError
 from core.record import Json
 from core.words import plural
+from lab.runs.database import APPLICATION_ID, FILE_NAME, MIGRATIONS
+from lab.runs.leases import silent_for
 from lab.runs.machine import read_machine
-from lab.runs.store import APPLICATION_ID, FILE_NAME, MIGRATIONS, silence
 from lab.runs.supervisor import STALE_SECONDS, STARTING_SECONDS
 from lab.settings import ROOT, lab_home, settings
 
@@ -211,14 +212,14 @@ def look_at_worker(seen: Seen | None, now: float) -> Finding:
     """Whether what waits has a worker, and what runs shows life."""
     if seen is None:
         return Finding("worker", False, "nothing is known: the store of runs cannot be read")
-    if seen.oldest_heartbeat is not None and silence(seen.oldest_heartbeat, now) > STALE_SECONDS:
+    if seen.oldest_heartbeat is not None and silent_for(seen.oldest_heartbeat, now) > STALE_SECONDS:
         return Finding(
             "worker",
             False,
             f"a running run was last heard of {_span(now, seen.oldest_heartbeat)} ago, "
             f"at most {STALE_SECONDS:.0f} s are usual",
         )
-    alive = [(device, beat) for device, beat in seen.seats if silence(beat, now) <= STALE_SECONDS]
+    alive = [(device, beat) for device, beat in seen.seats if silent_for(beat, now) <= STALE_SECONDS]
     if alive:
         devices = ", ".join(f"{device} (heartbeat {_span(now, beat)} ago)" for device, beat in alive)
         return Finding("worker", True, f"{'busy' if seen.running else 'ready'} on {devices}")
@@ -228,7 +229,7 @@ def look_at_worker(seen: Seen | None, now: float) -> Finding:
         return Finding("worker", True, "none is needed: nothing waits")
     if seen.paused:
         return Finding("worker", True, f"none is needed: the teacher holds the queue of {seen.queued}")
-    waited = 0.0 if seen.queued_since is None else silence(seen.queued_since, now)
+    waited = 0.0 if seen.queued_since is None else silent_for(seen.queued_since, now)
     last = f", the last heartbeat was {_span(now, seen.seats[0][1])} ago" if seen.seats else ""
     if waited < STARTING_SECONDS:
         return Finding("worker", True, f"{seen.queued} queued, and a worker is given {STARTING_SECONDS:.0f} s to start")
@@ -299,7 +300,7 @@ def look_at_cluster(address: str) -> Finding:
 
 
 def _span(now: float, moment: float) -> str:
-    seconds = silence(moment, now)
+    seconds = silent_for(moment, now)
     for unit, length in (("days", 86_400.0), ("h", 3600.0), ("min", 60.0)):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"

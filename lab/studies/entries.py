@@ -9,19 +9,19 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from core.analysis.study import SeedRun, Study, Summary, median_run
-from core.architecture.spec import Architecture, architecture_from_json
+from core.architecture.spec import Architecture
 from core.architecture.trace import trace
 from core.errors import RunError
 from core.ladder import catalogue
 from core.ladder.relatives import EXTRAS
 from core.record import short
-from core.training.recipe import Recipe, recipe_from_json
-from lab.runs.store import Run, RunStore
+from core.training.recipe import Recipe
+from lab.runs.rows import Run
+from lab.runs.store import RunStore
 from lab.studies.results import run_of, studies, summarised, titles, why_unreadable
 from lab.studies.shelf import shipped
 
 MOST = 8  # entries in one comparison: more lines than that cannot be told apart
-UNFINISHED = ("queued", "running")
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,12 @@ class Entry:
     @property
     def unfinished(self) -> bool:
         """Whether any of its runs waits or trains."""
-        return any(run.status in UNFINISHED for run in self.members)
+        return any(run.unfinished for run in self.members)
 
     @property
     def ended(self) -> tuple[SeedRun, ...]:
         """The runs that will have no more epochs: of these the longest ones, which alone can be taken together."""
-        under_way = {run.seed for run in self.members if run.status in UNFINISHED}
+        under_way = {run.seed for run in self.members if run.unfinished}
         over = [run for run in self.runs if run.seed not in under_way]
         longest = max((len(run.history) for run in over), default=0)
         return tuple(run for run in over if len(run.history) == longest)
@@ -80,7 +80,9 @@ def keys_in(wanted: str) -> list[str]:
 
 def find(store: RunStore, key: str) -> Entry:
     """The entry of that key. Raises RunError for one that is neither here nor shipped, or is a range test."""
-    members = _members(store, key)
+    members = list[Run]()
+    with suppress(RunError):
+        members = store.job(key)
     if members:
         if members[0].kind != "train":
             raise RunError(f"run {members[0].id} is a range test; only training runs can be compared")
@@ -92,17 +94,9 @@ def find(store: RunStore, key: str) -> Entry:
     raise RunError(f"there is no run, no group of runs and no shipped study {short(key)} here")
 
 
-def _members(store: RunStore, key: str) -> list[Run]:
-    with suppress(RunError):
-        return [store.get(key)]
-    with suppress(RunError):
-        return store.seed_group(key)
-    return []
-
-
 def key_of(members: Sequence[Run]) -> str:
     """What a URL calls the runs that stand in one row of a table: their group, or the single run's id."""
-    return members[0].seed_group or members[0].id
+    return members[0].job
 
 
 def of_runs(store: RunStore, members: Sequence[Run], key: str) -> Entry:
@@ -112,7 +106,7 @@ def of_runs(store: RunStore, members: Sequence[Run], key: str) -> Entry:
         key=key,
         name=first.name,
         slug=first.slug,
-        architecture=architecture_from_json(first.architecture),
+        architecture=first.architecture,
         recipe=recipe_of(first),
         dataset=first.dataset,
         parameters=first.parameters,
@@ -129,7 +123,7 @@ def seed_run(store: RunStore, run: Run) -> SeedRun:
 
 def recipe_of(run: Run) -> Recipe:
     """The recipe that was followed: where a range test found the learning rate, with that one."""
-    recipe = recipe_from_json(run.recipe)
+    recipe = run.recipe
     found = json.loads(run.result).get("chosen") if run.kind == "train" and run.result else None
     return replace(recipe, learning_rate=found) if found else recipe
 

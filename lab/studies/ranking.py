@@ -14,7 +14,7 @@ from core.ladder import catalogue
 from core.ladder.challenge import Conditions, conditions
 from core.training.history import EpochRecord
 from core.training.recipe import recipe_from_json
-from lab.runs.store import Run
+from lab.runs.rows import Run
 from lab.studies.entries import key_of
 from lab.studies.results import EARLIER, outdated, studies, summarised
 

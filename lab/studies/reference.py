@@ -13,8 +13,7 @@ from core.ladder import catalogue
 from core.ladder.catalogue import label, mark
 from core.ladder.model import Step
 from core.training.history import PLAIN_SAMPLE, EpochRecord
-from lab.runs.parsed import architecture_of, recipe_of
-from lab.runs.store import BatchRow, Run
+from lab.runs.rows import BatchRow, Run
 from lab.studies.results import study_of
 from lab.studies.shelf import shipped
 
@@ -69,12 +68,12 @@ def train_images(dataset: str) -> int:
 
 def findings_of(run: Run, epochs: Sequence[EpochRecord], batches: Sequence[BatchRow]) -> tuple[Finding, ...]:
     """The run's diagnosis, from what the store has of it. Raises LabError for a recipe or network that is none."""
-    architecture = architecture_of(run.architecture)
+    architecture = run.architecture
     reference = reference_of(run.slug, architecture) if run.dataset == "MNIST" else None
     return diagnose(
         Subject(
             history=tuple(epochs),
-            recipe=recipe_of(run.recipe),
+            recipe=run.recipe,
             test_images=test_images(run.dataset),
             first_losses=tuple(row.loss for row in batches if row.epoch == 0),
             failure=run.error if run.status == "failed" else "",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,13 +26,16 @@ from core.errors import CheckpointError, LabError, SpecError
 from core.ladder import catalogue
 from core.ladder.comparisons import variants
 from core.record import short
-from core.training.history import EpochRecord
 from core.training.recipe import Recipe
 from core.training.resident import examples
 from core.words import plural
-from lab.runs.many_seeds import Ended, Pool, carry_out_all, on_gpu
-from lab.runs.order import Order
-from lab.settings import lab_home
+from lab.runs.actions import submit
+from lab.runs.person import MACHINE
+from lab.runs.prune import ALL
+from lab.runs.rows import RESUMABLE, Run
+from lab.runs.store import RunStore
+from lab.runs.watching import watched
+from lab.settings import lab_home, settings
 from lab.studies.results import path_of, run_of
 from lab.studies.shelf import SHIPPED
 
@@ -41,6 +43,8 @@ SEEDS = tuple(range(1, 6))  # on a CPU; a GPU affords 20
 SEEDS_ON_GPU = tuple(range(1, 21))
 LARGE = 20_000  # parameters, from which on one seed has to do on a CPU
 HALVED = 1_000_000  # parameters, from which on the shipped weights are halved, to keep the repository small
+DATASET = "MNIST"
+TAG = "reproduce"  # of the runs of a study: so that they are found again, and are never deleted as old
 AGAIN = 3  # times that a median seed's weights are looked for by training it once more
 
 Say = Callable[[str], None]
@@ -57,7 +61,7 @@ class Subject:
 
     def seeds(self, device: torch.device) -> tuple[int, ...]:
         """Those it is trained with unless others are asked for."""
-        if on_gpu(device):
+        if settings().ray_gpus > 0 if settings().ray_address else device.type == "cuda":
             return SEEDS_ON_GPU
         return SEEDS if classifier(self.architecture).parameters < LARGE else SEEDS[:1]
 
@@ -91,21 +95,23 @@ def reproduce(
 def _reproduce(
     wanted: Sequence[Subject], device: torch.device, side_by_side: int, seeds: Sequence[int] | None, say: Say
 ) -> None:
-    pool = Pool("MNIST", device, side_by_side)
-    asked = {subject.name: tuple(seeds or subject.seeds(device)) for subject in wanted}
-    missing = [(subject, seed) for subject in wanted for seed in study_of(subject).missing(asked[subject.name])]
-    _train(pool, missing, say)
-    for _ in range(AGAIN):
-        unshipped = [subject for subject in wanted if subject.slug and not ship(subject, say)]
-        if not unshipped:
-            return
-        _train(pool, [(subject, median_run(study_of(subject).runs).seed) for subject in unshipped], say)
+    failures: list[str] = []
+    for subject in wanted:
+        missing = study_of(subject).missing(tuple(seeds or subject.seeds(device)))
+        failures += _train(subject, missing, device, side_by_side, say)
+        for _ in range(AGAIN):
+            if not subject.slug or not study_of(subject).runs or ship(subject, say):
+                break
+            median = median_run(study_of(subject).runs).seed
+            failures += _train(subject, [median], device, side_by_side, say, anew=True)
+    if failures:
+        raise LabError(f"{plural(len(failures), 'run')} failed; the first: {failures[0]}")
 
 
 def study_of(subject: Subject) -> Study:
     """Its study as far as it has come. Raises CheckpointError when the file is of another network or recipe."""
     path = path_of(subject.name)
-    fresh = Study(subject.name, subject.architecture, replace(subject.recipe, seed=Recipe.seed), "MNIST", 0)
+    fresh = Study(subject.name, subject.architecture, replace(subject.recipe, seed=Recipe.seed), DATASET, 0)
     if not path.is_file():
         return fresh
     found = read_study(path)
@@ -114,43 +120,69 @@ def study_of(subject: Subject) -> Study:
     return found
 
 
-def folder_of(subject: Subject, seed: int) -> Path:
-    """Where the files of one of its runs stand, the weights among them."""
-    return lab_home() / "reproduced" / subject.name / f"seed-{seed}"
+def _runs_of(store: RunStore, subject: Subject) -> dict[int, Run]:
+    """The runs that have been submitted for it, the newest of each seed."""
+    found: dict[int, Run] = {}
+    for run in store.runs(limit=ALL):
+        asked = replace(subject.recipe, seed=run.seed)
+        if (
+            TAG in run.tags
+            and run.seed not in found
+            and (run.architecture, run.recipe) == (subject.architecture, asked)
+        ):
+            found[run.seed] = run
+    return found
 
 
-def _train(pool: Pool, missing: Sequence[tuple[Subject, int]], say: Say) -> None:
-    """Train each subject with the seed beside it, and add the run to its study as soon as it is done."""
-    orders = [
-        Order(
-            each.architecture.name,
-            each.slug,
-            each.architecture,
-            replace(each.recipe, seed=seed),
-            folder_of(each, seed),
-            best="",
-        )
-        for each, seed in missing
-    ]
-    failures: list[str] = []
-    with closing(carry_out_all(pool, orders, lambda number: False)) as saying:
-        for number, said in saying:
-            subject, seed = missing[number]
-            if isinstance(said, EpochRecord):
-                done, planned = said.epoch + 1, subject.recipe.epochs
-                say(f"{subject.name}, seed {seed}: epoch {done} of {planned}, train {said.train_accuracy:.2%}")
-            if isinstance(said, Ended) and said.status == "finished":
-                say(f"{subject.name}, seed {seed}: {_add(subject, seed):.2%}")
-            elif isinstance(said, Ended):
-                failures.append(f"{subject.name}, seed {seed}: {said.error or said.status}")
+def folder_of(subject: Subject, seed: int) -> Path | None:
+    """Where the files of its newest run with that seed are, the weights among them; None where there was none."""
+    store = RunStore(lab_home())
+    run = _runs_of(store, subject).get(seed)
+    return store.folder / run.id if run else None
+
+
+def _train(
+    subject: Subject, seeds: Sequence[int], device: torch.device, side_by_side: int, say: Say, anew: bool = False
+) -> list[str]:
+    """Train the subject with these seeds, and add each run to its study as soon as it is done; returns what failed."""
+    if not seeds:
+        return []
+    store = RunStore(lab_home())
+    known = {
+        seed: run
+        for seed, run in _runs_of(store, subject).items()
+        if seed in seeds and not anew and (run.status != "finished" or (store.folder / run.id / "last.json").is_file())
+    }
+    runs = [store.resume(run.id) if run.status in RESUMABLE else run for run in known.values()]
+    if fresh := [seed for seed in seeds if seed not in known]:
+        submitted = submit(
+            store, subject.architecture, subject.recipe, slug=subject.slug, dataset=DATASET, device=device.type,
+            seeds=fresh,
+            side_by_side=side_by_side, by=MACHINE,
+        )  # fmt: skip
+        runs += [store.set_tags(run.id, [TAG]) for run in submitted]
+    told = dict.fromkeys((run.id for run in runs), 0)
+    added, failures = set[int](), list[str]()
+    for now in watched(store, runs):
+        for run in now:
+            for record in store.epochs(run.id)[told[run.id] :]:
+                told[run.id] += 1
+                done = f"epoch {record.epoch + 1} of {run.epochs}, train {record.train_accuracy:.2%}"
+                say(f"{subject.name}, seed {run.seed}: {done}")
+            if run.unfinished or run.seed in added:
+                continue
+            added.add(run.seed)
+            if run.status == "finished":
+                say(f"{subject.name}, seed {run.seed}: {_add(subject, run.seed, store.folder / run.id):.2%}")
+            else:
+                failures.append(f"{subject.name}, seed {run.seed}: {run.error or run.status}")
                 say(failures[-1])
-    if failures:
-        raise LabError(f"{len(failures)} of {plural(len(orders), 'run')} failed; the first: {failures[0]}")
+    return failures
 
 
-def _add(subject: Subject, seed: int) -> float:
+def _add(subject: Subject, seed: int, folder: Path) -> float:
     """Add a run that is done to its study; returns its last test accuracy."""
-    card = read_card(folder_of(subject, seed) / "last.json")
+    card = read_card(folder / "last.json")
     study = replace(study_of(subject), train_images=card.train_images)
     run = run_of(card)
     write_study(study.with_run(run), path_of(subject.name))
@@ -164,6 +196,8 @@ def ship(subject: Subject, say: Say) -> bool:
     if _is_shipped(subject, median):
         return True
     folder = folder_of(subject, median.seed)
+    if folder is None:
+        return False
     try:
         card = read_card(folder / "last.json")
     except CheckpointError as error:

@@ -15,7 +15,8 @@ from lab.classroom.handwriting import Handwriting
 from lab.classroom.leading import Leading
 from lab.runs.expectation import LATEST, Expected, expected
 from lab.runs.queue_now import QueueNow, queue_now
-from lab.runs.store import Pace, RunStore
+from lab.runs.rows import Speed
+from lab.runs.store import RunStore
 from lab.settings import lab_home, settings
 from lab.studies.ranking import LIMIT, Standing, standings
 
@@ -94,9 +95,9 @@ def the_queue() -> QueueNow:
 
 
 @st.cache_resource(ttl=5.0, max_entries=1, show_spinner=False)
-def paces() -> list[Pace]:
+def speeds() -> list[Speed]:
     """How fast the latest runs on this machine were."""
-    return store().paces(LATEST)
+    return store().speeds(LATEST)
 
 
 @st.cache_resource(ttl=1.0, max_entries=1, show_spinner=False)

@@ -12,7 +12,7 @@ from core.analysis.study import SeedRun, epoch_means
 from core.ladder.challenge import TARGET_ACCURACY, first_reached, held_from
 from core.training.history import EpochRecord
 from core.training.recipe import Recipe, ReduceLROnPlateau, rate_at
-from lab.runs.store import BatchRow
+from lab.runs.rows import BatchRow
 from lab.ui.axes import Part, accuracy_at, accuracy_axis, decades, epochs_axis, zoom
 from lab.ui.colours import CLAIM, PASS, TEST, TRAIN, VALIDATION
 from lab.ui.figures import Plain, at_once

@@ -7,7 +7,7 @@ from contextlib import suppress
 import streamlit as st
 
 from core.errors import RunError
-from lab.runs.store import MOST_NICKNAME, plain_words
+from lab.runs.rows import MAX_NICKNAME, plain_words
 
 NAME = "me"  # in the URL and in the session
 FIELD = "nickname_field"
@@ -17,7 +17,7 @@ def nickname() -> str:
     """The nickname, or "" where none was given. One in the URL that is too long counts as not given."""
     if given := st.query_params.get(NAME, ""):
         with suppress(RunError):
-            st.session_state[NAME] = plain_words(given, "the nickname", MOST_NICKNAME)
+            st.session_state[NAME] = plain_words(given, "the nickname", MAX_NICKNAME)
     return str(st.session_state.get(NAME, ""))
 
 
@@ -25,14 +25,14 @@ def nickname_field() -> str:
     """The field for it, filled with what is known; returns the nickname."""
     st.session_state[FIELD] = nickname()
     st.text_input(
-        "Your nickname", key=FIELD, max_chars=MOST_NICKNAME, on_change=_keep, placeholder="none",
+        "Your nickname", key=FIELD, max_chars=MAX_NICKNAME, on_change=_keep, placeholder="none",
         help="Stands beside your runs on the challenge board. Nothing else is kept of you.",
     )  # fmt: skip
     return nickname()
 
 
 def _keep() -> None:
-    st.session_state[NAME] = plain_words(st.session_state[FIELD], "the nickname", MOST_NICKNAME)
+    st.session_state[NAME] = plain_words(st.session_state[FIELD], "the nickname", MAX_NICKNAME)
     if st.session_state[NAME]:
         st.query_params[NAME] = st.session_state[NAME]
     else:

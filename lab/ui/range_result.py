@@ -14,8 +14,7 @@ from core.ladder import catalogue
 from core.training.range_test import SKIP_FIRST, Suggestion, recommended
 from core.training.recipe import RangeTest
 from core.words import rate_words
-from lab.runs.parsed import architecture_of, recipe_of
-from lab.runs.store import BatchRow, Run
+from lab.runs.rows import BatchRow, Run
 from lab.ui import rate_figures as rate_figures
 from lab.ui.live_plot import live_plot
 from lab.ui.recipe_keys import rate_key
@@ -33,7 +32,7 @@ class Result(TypedDict):
 
 def link_to(run: Run) -> dict[str, str]:
     """The URL parameters that name a run's network: its step where it is one as it is, else the design itself."""
-    architecture = architecture_of(run.architecture)
+    architecture = run.architecture
     with suppress(LabError):
         if run.slug and catalogue.by_slug(run.slug).architecture.ops == architecture.ops:
             return {"step": run.slug}
@@ -53,7 +52,7 @@ def _result(run: Run) -> Result:
 def range_result(run: Run, batches: list[BatchRow]) -> None:
     """The curve, live or whole, and each suggestion with its reason and a button that takes it to Train."""
     result, suggestions = _result(run), suggestions_of(run)
-    settings = recipe_of(run.recipe).range_test or RangeTest()
+    settings = run.recipe.range_test or RangeTest()
     if run.error:
         st.error(escaped(without_folders(run.error)))
     losses = [point["loss"] for point in result["points"]]
@@ -77,7 +76,7 @@ def range_result(run: Run, batches: list[BatchRow]) -> None:
 
 
 def _how_it_ended(run: Run, result: Result, points: int, settings: RangeTest) -> str:
-    recipe = recipe_of(run.recipe)
+    recipe = run.recipe
     how = (
         f"The loss diverged after {points} of {settings.iterations} batches."
         if result["diverged"]

@@ -11,7 +11,7 @@ from lab.classroom import actions as class_acts
 from lab.classroom.class_lock import MOST_CHARACTERS
 from lab.runs import actions
 from lab.runs.person import Person
-from lab.runs.store import Run
+from lab.runs.rows import Run
 from lab.settings import settings
 from lab.ui.caches import class_lock, expectations, leading, store, the_queue
 from lab.ui.follow import JOIN

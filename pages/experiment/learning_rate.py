@@ -38,7 +38,7 @@ with wide:
         recipe = check_recipe(replace(network.recipe, range_test=settings))
         supervisor.ensure_worker(store())  # warm by the time Start is pressed
         if start:
-            run = jobs.submit(
+            (run,) = jobs.submit(
                 store(), network.architecture, recipe, kind="range_test", slug=network.slug, dataset=dataset,
                 by=me(),
             )  # fmt: skip

@@ -1,5 +1,7 @@
 """Train: start a run of a step, watch it live, and open the runs there have been."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from core.architecture.trace import classifier
@@ -12,9 +14,11 @@ from lab.experiment.train.previews import before_a_run
 from lab.experiment.train.recipe_form import recipe_form, snapshots_toggle
 from lab.experiment.train.run_panel import adopt_step, form_of, run_panel
 from lab.experiment.train.run_table import run_table
+from lab.experiment.train.seeds_field import new_seed, seeds_field
 from lab.runs import actions as jobs
 from lab.runs import supervisor
 from lab.runs.machine import read_machine
+from lab.runs.seed_list import parse_seeds
 from lab.settings import lab_home
 from lab.studies.reference import held_against, reference_of
 from lab.ui import frame
@@ -35,6 +39,7 @@ with narrow:
     step = step_picker(design_to_train())
     what_changed(step)
     buttons, predicted = st.container(), st.container()  # filled below: what they are about is not known yet
+    seeds_text = seeds_field(step.slug)
     recipe = recipe_form(*form_of(run_id, step))
     with st.expander("Data set, device, you", icon=":material/database:") as folded:
         dataset = st.selectbox("Data set", DATASETS, DATASETS.index(dataset_here()), key="dataset")
@@ -42,7 +47,7 @@ with narrow:
         device = st.selectbox("Device", ["auto", *(machine.devices if machine else ())], key="device")
         nickname_field()
     with buttons:
-        limits = limits_of(step, recipe, dataset, me())
+        limits = limits_of(step, recipe, dataset, me(), seeds_text)
         start = st.button("Start training", type="primary", width="stretch", icon=":material/play_arrow:",
                           shortcut="Ctrl+Enter", disabled=limits is not None and not limits.may_train)  # fmt: skip
         test = st.button("Range test", width="stretch", icon=":material/speed:",
@@ -55,7 +60,8 @@ with wide:
     try:
         architecture = varied(step)
         walked = classifier(architecture)
-        check_recipe(recipe)
+        seeds = parse_seeds(seeds_text)
+        recipe = check_recipe(replace(recipe, seed=seeds[0]))
         with folded:
             snapshots = snapshots_toggle(walked.parameters, step.slug)
         with predicted:
@@ -64,11 +70,13 @@ with wide:
         supervisor.ensure_worker(store())  # warm by the time Start is pressed
         if start or test:
             kind: jobs.Kind = "train" if start else "range_test"
-            run = jobs.submit(
+            (run, *_) = jobs.submit(
                 store(), architecture, recipe, kind=kind, slug=step.slug, dataset=dataset, device=device, by=me(),
                 prediction=prediction_text(prediction) if start else "", snapshots=snapshots and start,
+                seeds=seeds if start and len(seeds) > 1 else (),
             )  # fmt: skip
-            run_id = st.query_params.run = run.id
+            run_id = st.query_params.run = run.job
+            new_seed(step.slug)
         if not run_id:
             before_a_run(walked, recipe, dataset)
     except LabError as error:

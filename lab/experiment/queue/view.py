@@ -7,11 +7,10 @@ import streamlit as st
 
 from core.errors import LabError
 from core.words import plural
-from lab.runs.parsed import recipe_of
 from lab.runs.person import Person, may_change
 from lab.runs.queue_now import LATELY, InLine, QueueNow, UnderWay
-from lab.runs.store import Run, Status
-from lab.runs.turn import about, turn_in_words
+from lab.runs.rows import Run, Status
+from lab.runs.turn_words import about, turn_in_words
 from lab.settings import Settings, settings
 from lab.ui import teacher
 from lab.ui.caches import store, the_queue
@@ -125,7 +124,7 @@ def _progress(each: UnderWay) -> str:
         return "paused"
     if not each.done:
         return "starting"
-    recipe = recipe_of(run.recipe)
+    recipe = run.recipe
     per_epoch = max(1, each.total // max(1, recipe.epochs))
     at = (
         f"batch {each.done:,} of {each.total:,}"

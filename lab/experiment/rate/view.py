@@ -18,7 +18,6 @@ from core.training.range_test import BEGINS_TOO_HIGH, ENDS_TOO_LOW, Suggestion, 
 from core.training.recipe import RangeTest, Recipe, Schedule
 from core.words import rate_words
 from lab.runs.bounds import iterations_per_epoch
-from lab.runs.parsed import recipe_of
 from lab.ui import rate_figures as rate_figures
 from lab.ui.caches import store
 from lab.ui.range_result import fill_form, link_to, suggestions_of
@@ -53,7 +52,7 @@ def adopt_network(run_id: str) -> None:
         run = store().get(run_id)
         for name, value in link_to(run).items():
             st.query_params[name] = value
-        if settings := recipe_of(run.recipe).range_test:
+        if settings := run.recipe.range_test:
             take_range(settings)
 
 
@@ -113,7 +112,7 @@ def edge_warning(settings: RangeTest, run_id: str) -> None:
     """Where the open test's suggestions lie at an edge, or its curve is cut off: say so, and offer the wider range."""
     try:
         run = store().get(run_id)
-        tested = recipe_of(run.recipe).range_test or settings
+        tested = run.recipe.range_test or settings
         found = wider(tested, suggestions_of(run))
     except LabError:
         return

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.architecture.spec import architecture_to_json
 from core.architecture.trace import classifier
 from core.errors import LabError
 from core.ladder.model import Step
@@ -15,9 +14,10 @@ from core.words import plural
 from lab.runs.bounds import Bound, bounds_of
 from lab.runs.expectation import seconds_per_batch
 from lab.runs.person import Person
-from lab.runs.turn import about
+from lab.runs.seed_list import parse_seeds
+from lab.runs.turn_words import about
 from lab.settings import settings
-from lab.ui.caches import paces, the_queue
+from lab.ui.caches import speeds, the_queue
 from lab.ui.step import varied
 
 
@@ -40,7 +40,7 @@ class Limits:
         return bool(self.unbounded) or all(bound.kept for bound in self.test)
 
 
-def limits_of(step: Step, recipe: Recipe, dataset: str, person: Person) -> Limits | None:
+def limits_of(step: Step, recipe: Recipe, dataset: str, person: Person, seeds: str) -> Limits | None:
     """Of the run that the form describes; None where it describes none, which is said where it is looked into."""
     try:
         architecture = varied(step)
@@ -50,10 +50,10 @@ def limits_of(step: Step, recipe: Recipe, dataset: str, person: Person) -> Limit
         if not unbounded and the_queue().lifted:
             unbounded = "the teacher has lifted them"
         held = settings()
-        run = bounds_of(walked, recipe, dataset, held)
+        run = bounds_of(walked, recipe, dataset, held, seeds=len(parse_seeds(seeds)))
         batches = next(bound.figure for bound in run if bound.what == "iterations")
-        measured = paces()
-        seconds = batches * seconds_per_batch(architecture_to_json(architecture), recipe, measured)
+        measured = speeds()
+        seconds = batches * seconds_per_batch(architecture, recipe, measured)
     except LabError:
         return None
     test = bounds_of(walked, recipe, dataset, held, range_test=True)

@@ -13,8 +13,7 @@ from core.architecture.spec import ReLU
 from core.checkpoints.card import read_card
 from core.errors import LabError
 from core.ladder import catalogue
-from lab.runs.parsed import architecture_of
-from lab.runs.store import Run
+from lab.runs.rows import Run
 from lab.studies.reference import reference_of
 from lab.ui.caches import store
 from lab.ui.predictions import activity_of
@@ -63,7 +62,7 @@ def _show(run: Run, finding: Finding) -> None:
 
 def way_on(run: Run, page: Page) -> dict[str, str]:
     """The URL parameters with which a page takes up this run's network."""
-    architecture = architecture_of(run.architecture)
+    architecture = run.architecture
     try:
         is_step = bool(run.slug) and catalogue.by_slug(run.slug).architecture.ops == architecture.ops
     except LabError:
@@ -81,7 +80,7 @@ def way_on(run: Run, page: Page) -> dict[str, str]:
 
 def _dead(run: Run) -> None:
     """Dead units, of a small network: counted once and kept."""
-    architecture = architecture_of(run.architecture)
+    architecture = run.architecture
     has_relu = any(isinstance(op, ReLU) for op in architecture.ops)
     stem = store().folder / run.id / "last"
     if run.parameters > MOST_PARAMETERS or not has_relu:

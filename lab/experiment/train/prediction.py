@@ -12,8 +12,7 @@ from core.analysis.prediction import Against, Fit, Prediction, answers, predicti
 from core.errors import LabError
 from core.training.history import EpochRecord
 from core.words import plural
-from lab.runs.parsed import architecture_of
-from lab.runs.store import Run
+from lab.runs.rows import Run
 from lab.studies.reference import held_against, reference_of, test_images
 from lab.ui.formats import VERDICTS
 from lab.ui.words import escaped, show_error
@@ -73,7 +72,7 @@ def prediction_and_outcome(run: Run, epochs: list[EpochRecord], findings: tuple[
     prediction = _predicted(run) if epochs else None
     if prediction is None:
         return
-    other = held_against(reference_of(run.slug, architecture_of(run.architecture)))
+    other = held_against(reference_of(run.slug, run.architecture))
     kinds = [finding.kind for finding in findings]
     rows = answers(prediction, epochs[-1].test_accuracy, test_images(run.dataset), kinds, other)
     st.subheader("What was predicted, and what came", anchor=False)

@@ -12,7 +12,7 @@ from core.record import range_of
 from core.training import recipe as recipes
 from core.training.recipe import MOST_STRENGTH, Augmentation, Jitter, Optimizer, Recipe, Schedule
 from core.training.recipe_words import field_words, value_words
-from lab.runs.actions import MOST_SNAPSHOT_PARAMETERS
+from lab.runs.actions import MAX_SNAPSHOT_PARAMETERS
 from lab.ui.recipe_keys import SCHEDULES, plain, rate_key
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {kind.__name__: kind for kind in get_args(Optimizer)}
@@ -61,12 +61,12 @@ def recipe_form(written: Recipe, key: str) -> Recipe:
     in_order = ", ".join(kind for kind in MOST_STRENGTH if kind in changes)
     with _folded(f"Augmentation: {in_order or 'none'}", f"{key}-augmentation", ":material/auto_fix_high:"):
         augmentation = _augmentation(written.augmentation, f"{key}-augmentation")
-    with st.expander("Split, loss, averaging, seed, precision", icon=":material/tune:"):
+    with st.expander("Split, loss, averaging, precision", icon=":material/tune:"):
         validation = st.toggle(
             "Hold out 5,000 images", bool(written.validation_size), key=f"{key}-validation", persist_state="session",
             help="Choices are then made on them, and the test set is only looked at.",
         )  # fmt: skip
-        shown = ("loss", "label_smoothing", "ema_decay", "ema_warm_up", "normalisation", "seed", "precision")
+        shown = ("loss", "label_smoothing", "ema_decay", "ema_warm_up", "normalisation", "precision")
         start = written if written.ema_decay else replace(written, ema_warm_up=True)  # what an average begins with
         rest = _fields(Recipe, start, shown, key)
         if not rest["ema_decay"]:
@@ -102,11 +102,11 @@ def recipe_form(written: Recipe, key: str) -> Recipe:
 
 def snapshots_toggle(parameters: int, key: str) -> bool:
     """Whether the weights of every epoch are kept: for networks small enough."""
-    small = parameters < MOST_SNAPSHOT_PARAMETERS
+    small = parameters < MAX_SNAPSHOT_PARAMETERS
     kept = st.toggle(
         "Keep the weights of every epoch", key=f"{key}-snapshots", persist_state="session", disabled=not small,
         help="To see later how filters and feature maps came about. Up to "
-        f"{4 * parameters / 1e6:.2f} MB an epoch; for networks under {MOST_SNAPSHOT_PARAMETERS:,} parameters.",
+        f"{4 * parameters / 1e6:.2f} MB an epoch; for networks under {MAX_SNAPSHOT_PARAMETERS:,} parameters.",
     )  # fmt: skip
     return kept and small
 

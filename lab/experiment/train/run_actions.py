@@ -10,7 +10,7 @@ from core.errors import LabError
 from core.words import plural
 from lab.runs import actions
 from lab.runs.person import may_change
-from lab.runs.store import MOST_NAME, MOST_NICKNAME, Run
+from lab.runs.rows import MAX_NAME, MAX_NICKNAME, Run
 from lab.studies.entries import Entry
 from lab.ui.caches import store
 from lab.ui.owner import me
@@ -44,8 +44,8 @@ def edit_form(members: Sequence[Run], key: str) -> None:
     """Name, nickname and tags of a run, or of all the runs of a group; an error is said in its place."""
     run = members[0]
     with st.form(key, border=False):
-        name = st.text_input("Name", run.name, max_chars=MOST_NAME)
-        owner = st.text_input("Nickname", run.owner, max_chars=MOST_NICKNAME, help="Whose run it is, on the board.")
+        name = st.text_input("Name", run.name, max_chars=MAX_NAME)
+        owner = st.text_input("Nickname", run.owner, max_chars=MAX_NICKNAME, help="Whose run it is, on the board.")
         tags = st.text_input("Tags", ", ".join(run.tags), help="Words to find it by, with commas between.")
         if not st.form_submit_button("Save", icon=":material/save:", width="stretch"):
             return

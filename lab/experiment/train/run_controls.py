@@ -7,7 +7,7 @@ import streamlit as st
 from core.errors import LabError
 from lab.runs import actions
 from lab.runs.person import may_change
-from lab.runs.store import BatchRow, Pause, Run
+from lab.runs.rows import BatchRow, Pause, Run
 from lab.ui.caches import store
 from lab.ui.colours import CLAIM
 from lab.ui.figures import Plain
@@ -19,25 +19,24 @@ LEAST_RATE, MOST_RATE = 1e-9, 100.0  # that can be typed: those of a recipe
 
 
 def buttons(run: Run, batches: list[BatchRow]) -> None:
-    """The row of controls: the owner's and the teacher's. One of many seeds, or a range test, can only be stopped."""
+    """The row of controls: the owner's and the teacher's. A range test can only be stopped."""
     if not may_change(me(), run):
         st.caption(f"Run by {escaped(run.owner) or 'somebody else'}")
         return
-    steerable = run.kind == "train" and not run.seed_group
-    if steerable:
+    if run.kind == "train":
         held = run.pause == "now"
         st.button(
             "Go on" if held else "Pause", icon=":material/play_arrow:" if held else ":material/pause:",
-            key=f"pause-{run.id}", on_click=_pause, args=(run.id, "" if held else "now"),
+            key=f"pause-{run.id}", on_click=pause, args=(run.id, "" if held else "now"),
             help="Held, it keeps its place for half an hour, for a minute where others wait; it can go on after that.",
         )  # fmt: skip
         st.button(
-            "One epoch", icon=":material/skip_next:", key=f"step-{run.id}", on_click=_pause, args=(run.id, "epoch"),
+            "One epoch", icon=":material/skip_next:", key=f"step-{run.id}", on_click=pause, args=(run.id, "epoch"),
             disabled=run.pause == "epoch", help="Train to the end of this epoch, then hold.",
         )  # fmt: skip
         _rate(run, batches)
     st.button(
-        "Stop", icon=":material/stop:", disabled=run.stop_requested, key=f"stop-{run.id}", on_click=_stop,
+        "Stop", icon=":material/stop:", disabled=run.stop_requested, key=f"stop-{run.id}", on_click=stop,
         args=(run.id,),
     )  # fmt: skip
 
@@ -70,14 +69,14 @@ def rate_asked_for(run: Run, batches: list[BatchRow]) -> float | None:
     return last.learning_rate * run.rate_factor / (changes[-1] if changes else 1.0)
 
 
-def _pause(run_id: str, pause: Pause) -> None:
+def pause(run_id: str, pause: Pause) -> None:
     try:
         actions.set_pause(store(), run_id, pause, me())
     except LabError as error:  # someone may have deleted it meanwhile
         show_error(error)
 
 
-def _stop(run_id: str) -> None:
+def stop(run_id: str) -> None:
     try:
         actions.stop(store(), run_id, me())
     except LabError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import suppress
 from functools import partial
@@ -17,18 +16,18 @@ from core.ladder import catalogue
 from core.ladder.model import Step
 from core.spreadsheet import EPOCH_COLUMNS, csv_text, epoch_cells
 from core.training.history import EpochRecord
-from core.training.recipe import RangeTest, Recipe
+from core.training.recipe import Recipe
 from core.training.recipe_words import recipe_words
 from core.words import plural, rate_words
 from lab.experiment.train import run_controls
 from lab.experiment.train.diagnosis import diagnosis
+from lab.experiment.train.group_panel import group_panel, more_seeds
 from lab.experiment.train.prediction import prediction_and_outcome, said_before
 from lab.runs import actions, supervisor
 from lab.runs.bounds import iterations_per_epoch
-from lab.runs.parsed import architecture_of, recipe_of
 from lab.runs.person import may_change
-from lab.runs.store import BatchRow, Run
-from lab.runs.turn import lost_in_words, turn_in_words
+from lab.runs.rows import BatchRow, Run
+from lab.runs.turn_words import lost_in_words, turn_in_words
 from lab.server.pace import in_turn
 from lab.studies.reference import findings_of, how_measured
 from lab.studies.shelf import Unreadable, in_folder
@@ -42,7 +41,6 @@ from lab.ui.report.view import report_button, zipped
 from lab.ui.unreadable import list_checkpoints
 from lab.ui.words import escaped, show_error, without_folders
 
-UNFINISHED = ("queued", "running")
 TICK, FIRST_TICK, WAITING_TICK = 1.0, 0.25, 3.0  # seconds between two looks: see `_clock`
 JUST_NOW = 5.0  # seconds within which a first point is waited for
 ICONS = {
@@ -60,11 +58,11 @@ def adopt_step(run_id: str) -> None:
     if not run_id or "step" in st.query_params or "design" in st.query_params:
         return
     with suppress(LabError):
-        run = store().get(run_id)
+        run = store().job(run_id)[0]
         if run.slug:
             st.query_params.step = catalogue.by_slug(run.slug).slug
         else:
-            st.query_params.design = to_code(architecture_of(run.architecture))
+            st.query_params.design = to_code(run.architecture)
 
 
 def form_of(run_id: str, step: Step) -> tuple[Recipe, str]:
@@ -76,16 +74,16 @@ def form_of(run_id: str, step: Step) -> tuple[Recipe, str]:
     key = f"recipe-{step.slug}"
     if run_id:
         with suppress(LabError):
-            run = store().get(run_id)
+            run = store().job(run_id)[0]
             if run.slug == step.slug and run.kind == "train":
-                return recipe_of(run.recipe), f"{key}-{run.id}"
+                return run.recipe, f"{key}-{run.id}"
     return step.recipe, key
 
 
 def run_panel(run_id: str) -> None:
-    """The panel of one run; it ticks while the run is under way or waits. An error is said in its place."""
+    """The panel of a run or a group; it ticks while one is under way or waits. An error is said in its place."""
     try:
-        clock = _clock(store().get(run_id))
+        clock = _clock(store().job(run_id))
     except LabError as error:
         show_error(error)
         return
@@ -93,26 +91,31 @@ def run_panel(run_id: str) -> None:
     def panel() -> None:
         try:
             with in_turn():
-                now = store().get(run_id)
-                if now.status in UNFINISHED:
-                    supervisor.watch(store(), now)
+                now = store().job(run_id)
+                if unfinished := [run for run in now if run.unfinished]:
+                    supervisor.watch(store(), unfinished[0])
                 if _clock(now) != clock:
                     st.rerun()  # only the full run can change the panel's clock
-                _panel(now)
+                if len(now) > 1:
+                    group_panel(now)
+                else:
+                    _panel(now[0])
         except LabError as error:
             show_error(error)
 
     st.fragment(panel, run_every=clock)()
 
 
-def _clock(run: Run) -> float | None:
+def _clock(members: list[Run]) -> float | None:
     """Seconds between two looks: none at the end, more for one that waits behind others, fewer for its first point.
 
     The last for its owner alone: thirty who look four times a second keep a server from answering any of them.
     """
-    if run.status not in UNFINISHED:
+    unfinished = [run for run in members if run.unfinished]
+    if not unfinished:
         return None
-    if run.status == "queued" and not is_next(run):
+    run = members[0]
+    if all(each.status == "queued" for each in unfinished) and not is_next(unfinished[0]):
         return WAITING_TICK
     at_once = (
         run.owner_key == me().key and time.time() - run.created < JUST_NOW and not store().batches(run.id, at_most=1)
@@ -121,15 +124,15 @@ def _clock(run: Run) -> float | None:
 
 
 def _panel(run: Run) -> None:
-    recipe = recipe_of(run.recipe)
+    recipe = run.recipe
     epochs = store().epochs(run.id)
     batches = store().batches(run.id, at_most=400)
     reached = epochs[-1].test_accuracy if epochs else None
-    walked = classifier(architecture_of(run.architecture))
+    walked = classifier(run.architecture)
     headline(walked, reached, f"target {spelt_target(recipe.target_accuracy)}")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"{_icon(run)} **{escaped(run.name)}** · {_status(run, recipe, epochs, batches)}", width="stretch")
-        if run.status in UNFINISHED:
+        if run.unfinished:
             run_controls.buttons(run, batches)
     if run.kind == "range_test":
         range_result(run, batches)
@@ -140,8 +143,13 @@ def _panel(run: Run) -> None:
         st.caption(escaped(without_folders(run.error)))
     elif run.error:
         (st.error if run.status == "failed" else st.info)(escaped(without_folders(run.error)))
-    if run.status in UNFINISHED:
+    if run.unfinished:
         said_before(run)
+    if run.seed_group:
+        st.page_link(
+            "pages/experiment/train.py", label="All seeds together", icon=":material/stacked_line_chart:",
+            query_params={"run": run.seed_group},
+        )  # fmt: skip
     if run.dataset != "MNIST":
         st.caption(f"Trained on the {run.dataset}: these figures are not MNIST's.")
     per_epoch = iterations_per_epoch(run.dataset, recipe)
@@ -161,7 +169,7 @@ def _panel(run: Run) -> None:
         )  # fmt: skip
     _figures(run, recipe, epochs, batches)
     run_controls.changes_in_words(run, per_epoch)
-    if run.status not in UNFINISHED:
+    if not run.unfinished:
         findings = findings_of(run, epochs, batches)
         prediction_and_outcome(run, epochs, findings)
         _ways_on(run, epochs)
@@ -176,7 +184,7 @@ def claimed_log(run: Run) -> tuple[float, ...]:
     """What the write-up logged for the run's step; nothing for another network than that, or a step no longer there."""
     try:
         step = catalogue.by_slug(run.slug) if run.slug and run.dataset == "MNIST" else None
-        if step is None or step.claim is None or architecture_of(run.architecture).ops != step.architecture.ops:
+        if step is None or step.claim is None or run.architecture.ops != step.architecture.ops:
             return ()
     except LabError:
         return ()
@@ -192,7 +200,7 @@ def _status(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[B
         if not batches:
             return f"starting on {run.device_name}"
         if run.kind == "range_test":
-            planned = (recipe.range_test or RangeTest()).iterations
+            planned = run.range_test.iterations
             return f"running on {run.device_name}, batch {batches[-1].iteration + 1} of {planned}"
         stopping = ", stopping" if run.stop_requested else ", to the end of this epoch" if run.pause == "epoch" else ""
         return f"running on {run.device_name}{stopping}"
@@ -215,11 +223,11 @@ def is_next(run: Run) -> bool:
 def _progress(run: Run, recipe: Recipe, batches: list[BatchRow]) -> None:
     total = recipe.epochs * iterations_per_epoch(run.dataset, recipe)
     done = batches[-1].iteration + 1 if batches else 0
-    text = "waiting for the first batch" if run.status in UNFINISHED else ""
+    text = "waiting for the first batch" if run.unfinished else ""
     if batches:
         latest = batches[-1]
         seconds = (total - done) * recipe.batch_size / max(1.0, latest.images_per_second)
-        left = f" · {spell_seconds(seconds)} left" if run.status in UNFINISHED and run.paused_since is None else ""
+        left = f" · {spell_seconds(seconds)} left" if run.unfinished and run.paused_since is None else ""
         text = (
             f"epoch {latest.epoch + 1} of {recipe.epochs} · iteration {done:,} of {total:,} · learning rate "
             f"{rate_words(latest.learning_rate)} · {latest.images_per_second:,.0f} images/s{left}"
@@ -255,9 +263,9 @@ def _figures(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[
 
 def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
     """What can be done with a run that has ended."""
-    found = json.loads(run.result)["chosen"] if run.kind == "train" and run.result else None
+    found = run.learning_rate_found
     rate = f" · learning rate found before training: {rate_words(found)}" if found else ""
-    st.caption(f"{recipe_words(recipe_of(run.recipe))}{rate} · {run.dataset} · run `{run.id}`")
+    st.caption(f"{recipe_words(run.recipe)}{rate} · {run.dataset} · run `{run.id}`")
     if run.kind == "train" and epochs:
         columns = st.columns(4, vertical_alignment="center")
         columns[0].page_link(
@@ -276,6 +284,7 @@ def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
                     on_click="ignore", icon=":material/download:", width="stretch", help="The weights and their card.",
                 )  # fmt: skip
         report_button(run)
+        more_seeds([run])
     list_checkpoints([each for each in in_folder(store().folder / run.id) if isinstance(each, Unreadable)])
     if run.status in ("stopped", "interrupted", "failed"):
         go_on, again, _ = st.columns([1, 1, 2])
@@ -284,7 +293,7 @@ def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
             actions.resume(store(), run.id, me())
             st.rerun()
         if again.button("Start anew", icon=":material/replay:", width="stretch"):
-            st.query_params.run = actions.retry(store(), run.id, me()).id
+            st.query_params.run = actions.retry(store(), run.id, me())[0].job
             st.rerun()
 
 

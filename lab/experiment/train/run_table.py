@@ -8,11 +8,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core.analysis.spread import spread
 from core.data.mnist import EMBEDDED
 from core.errors import LabError
 from core.training.history import EpochRecord
 from lab.experiment.train.run_actions import all_mine, confirm_deletion, edit_form
-from lab.runs.store import Run, spread
+from lab.runs.rows import Run
 from lab.studies.entries import key_of
 from lab.ui.caches import store
 from lab.ui.run_rows import compare_button, opened, table_key
@@ -23,7 +24,7 @@ MAY_BE_EMPTY = ("deviation", "nickname", "tags")  # columns that are left out wh
 
 
 def run_table(limit: int = 50) -> None:
-    """A table of runs; a click on a row puts its run into the URL, of many seeds the lowest's."""
+    """A table of runs; a click on a row puts its run, or its group of seeds, into the URL."""
     try:
         entries = store().entries(limit)
         last = store().last_epochs([run.id for runs in entries for run in runs])
@@ -59,11 +60,11 @@ def run_table(limit: int = 50) -> None:
         alt="Runs, newest first.",
     )  # fmt: skip
     _act(bar, [entries[row] for row in state.selection.rows])
-    opened(state, "runs", lambda row: _open(entries[row][0]))
+    opened(state, "runs", lambda row: _open(entries[row]))
 
 
-def _open(run: Run) -> None:
-    st.query_params.from_dict({"run": run.id})  # the page takes the step from it
+def _open(members: list[Run]) -> None:
+    st.query_params.from_dict({"run": key_of(members)})  # the page takes the step from it
     st.rerun()
 
 

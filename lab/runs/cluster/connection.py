@@ -17,13 +17,12 @@ from core.architecture.trace import classifier
 from core.data.mnist import load
 from core.errors import ClusterError, LabError, NodeLostError, SettingsError
 from core.training.history import RateChange
-from core.training.loop import EpochEnd, Event
+from core.training.loop import Event
 from core.training.range_test import RangePoint
 from core.training.recipe import RangeTest, Recipe
 from core.words import plural
 from lab.runs.cluster.node import Failed, Message, RangePoints, Trainer, Work
-from lab.runs.order import Order, Silence, Surroundings, factor_of, kept, load_state
-from lab.runs.store import MOST_LOST
+from lab.runs.training_job import Idle, Surroundings, TrainingJob, factor_of, load_state, save_checkpoints
 from lab.settings import ROOT, Settings
 
 SHIPPED_CODE = ("core", "lab")  # what a node gets of this repository; no data, no checkpoints
@@ -97,59 +96,43 @@ class Cluster:
 
     # ----------------------------------------------------------------------------------------------------------- runs
 
-    def carry_out(
-        self, order: Order, dataset: str, device: str = "auto", rate_changes: Sequence[RateChange] = ()
-    ) -> Generator[Event | Silence, None, None]:
-        """As `lab.runs.order.carry_out`, on a node; the files are written here. Silence goes between the events.
+    def run_training(
+        self, job: TrainingJob, dataset: str, device: str = "auto", rate_changes: Sequence[RateChange] = ()
+    ) -> Generator[Event | Idle, None, None]:
+        """As `lab.runs.training_job.run_training`, on a node; the files are written here. Idle goes between the events.
 
         Closing it ends the run there. Raises LabError, NodeLostError among them: then it can go on elsewhere.
         """
-        classifier(order.architecture)
-        state = load_state(order.folder) if order.resumable else None
-        work = self._work(order.architecture, order.recipe, device)
+        classifier(job.architecture)
+        state = load_state(job.folder) if job.resumable else None
+        work = self._work(job.architecture, job.recipe, device)
         with closing(
             self._converse(work, "train", (self.ship(dataset), state), lambda: factor_of(rate_changes))
         ) as said:
             for message in said:
                 if isinstance(message, Surroundings):  # the first; the rest are events
-                    yield from kept(order, message, state, cast(Iterator[Event | Silence], said), rate_changes)
+                    yield from save_checkpoints(job, message, state, cast(Iterator[Event | Idle], said), rate_changes)
                 else:
-                    yield Silence()  # no node has had room so far
-
-    def carry_out_anywhere(self, order: Order, dataset: str) -> Generator[Event | Silence, None, None]:
-        """As `carry_out`, and where a node is lost, on another from its last epoch on, but MOST_LOST times in a row."""
-        lost = 0
-        while True:
-            try:
-                with closing(self.carry_out(order, dataset)) as events:
-                    for event in events:
-                        lost = 0 if isinstance(event, EpochEnd) else lost
-                        yield event
-                return
-            except NodeLostError as error:
-                lost += 1
-                if lost >= MOST_LOST:
-                    raise
-                log.warning("%s, seed %s: %s", order.name, order.recipe.seed, error)
+                    yield Idle()  # no node has had room so far
 
     def range_test_points(
         self, architecture: Architecture, recipe: Recipe, settings: RangeTest, dataset: str, device: str = "auto"
-    ) -> Generator[tuple[RangePoint, ...] | Silence, None, None]:
-        """The points of a range test on a node, a few at a time. Closing it ends the test. Raises as `carry_out`."""
+    ) -> Generator[tuple[RangePoint, ...] | Idle, None, None]:
+        """The points of a range test on a node, a few at a time. Closing it ends the test. Raises as `run_training`."""
         work = self._work(architecture, recipe, device)
         with closing(self._converse(work, "test_range", (self.ship(dataset), settings))) as said:
             for message in said:
                 if isinstance(message, RangePoints):
                     yield message.points
                 else:
-                    yield Silence()
+                    yield Idle()
 
     def _work(self, architecture: Architecture, recipe: Recipe, device: str) -> Work:
         return Work(architecture, recipe, self.device(device), threads=max(1, int(self.cpus)))
 
     def _converse(
         self, work: Work, method: str, given: tuple[object, ...], rate_factor: Callable[[], float] = lambda: 1.0
-    ) -> Generator[Message | Silence, None, None]:
+    ) -> Generator[Message | Idle, None, None]:
         """What a trainer of its own says, from where there is room for it to its end; it is told to go on each time."""
         gpus = self.gpus if work.device == "cuda" else 0
         trainer = self._trainer.options(
@@ -161,7 +144,7 @@ class Cluster:
             while True:
                 ready, _ = self._ray.wait([said], timeout=SILENCE_SECONDS)
                 if not ready:
-                    yield Silence()
+                    yield Idle()
                     continue
                 message: Message = self._ray.get(next(said))
                 if isinstance(message, Failed):
@@ -180,7 +163,7 @@ class Cluster:
         finally:
             self._ray.kill(trainer)
 
-    def _until_dead(self, trainer: Any) -> Iterator[Silence]:  # Any: Ray's handle of an actor
+    def _until_dead(self, trainer: Any) -> Iterator[Idle]:  # Any: Ray's handle of an actor
         """Wait for Ray to know that a trainer is lost: until then it would put the next one on the same dead node."""
         deadline = time.monotonic() + NOTICED_SECONDS
         while time.monotonic() < deadline:
@@ -191,7 +174,7 @@ class Cluster:
                 return
             except self._ray.exceptions.RayError:
                 time.sleep(SILENCE_SECONDS)
-                yield Silence()
+                yield Idle()
 
     def _in_words(self, error: Exception, work: Work) -> LabError:
         """Whether the run can go on elsewhere, and what has happened, in a sentence."""

@@ -11,23 +11,23 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 
 import torch
 
-from core.architecture.spec import Architecture
 from core.errors import LabError
 from core.training.history import RateChange
 from core.training.loop import Event
 from core.training.range_test import RangePoint
-from core.training.recipe import RangeTest, Recipe
-from lab.runs.carrier import POLL_SECONDS, Carrier, Stream
 from lab.runs.cluster.connection import Cluster
+from lab.runs.executor import POLL_SECONDS, Executor
 from lab.runs.machine import Machine, write_machine, write_side_by_side
-from lab.runs.order import Order, Silence
-from lab.runs.store import Run, RunStore
-from lab.runs.supervisor import CLUSTER, STALE_SECONDS, tend
+from lab.runs.rows import Run
+from lab.runs.store import RunStore
+from lab.runs.supervisor import CLUSTER, STALE_SECONDS, reap_dead_workers
+from lab.runs.training_job import Idle, TrainingJob
 from lab.runs.worker import HEARTBEAT_SECONDS
 from lab.settings import settings
 
@@ -37,7 +37,7 @@ log = logging.getLogger("lab.runs.cluster")
 
 
 class Driver:
-    """One process for one cluster: guards its seat, and the threads that each see to a run."""
+    """One process for one cluster: guards its slot, and the threads that each see to a run."""
 
     def __init__(self, store: RunStore, cluster: Cluster) -> None:
         self.store = store
@@ -48,9 +48,9 @@ class Driver:
         self._over = threading.Event()  # no run is left
 
     def work(self, idle_seconds: float) -> None:
-        """Take the seat and serve the queue; return at once when another driver sits there. Raises ClusterError."""
-        tend(self.store)
-        if not self.store.take_seat(CLUSTER, self.id, os.getpid(), STALE_SECONDS):
+        """Take the slot and serve the queue; return at once when another driver is there. Raises ClusterError."""
+        reap_dead_workers(self.store)
+        if not self.store.take_slot(CLUSTER, self.id, os.getpid(), STALE_SECONDS):
             log.info("the cluster has its driver already")
             return
         pulse = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
@@ -65,12 +65,12 @@ class Driver:
                 thread.join()
             self._over.set()
             pulse.join()
-            self.store.leave_seat(CLUSTER, self.id)
+            self.store.leave_slot(CLUSTER, self.id)
 
     def _serve(self, idle_seconds: float) -> None:
         idle_since, told = time.monotonic(), 0
         while not self.leaving.is_set() and time.monotonic() - idle_since < idle_seconds:
-            tend(self.store)
+            reap_dead_workers(self.store)
             if self._attending:
                 idle_since = time.monotonic()
             room = self.cluster.room()
@@ -78,36 +78,36 @@ class Driver:
                 write_side_by_side(self.store.folder, CLUSTER, max(1, room))
                 told = room
             if len(self._attending) < room:
-                run = self.store.claim(KINDS, self.id, f"Ray: {self.cluster.kind}", settings().runs_a_person)
+                run = self.store.claim(KINDS, self.id, f"Ray: {self.cluster.kind}", settings().runs_a_person, True)
                 if run is not None:
                     self._attend(run)
                     continue
             self.leaving.wait(POLL_SECONDS)
 
     def _attend(self, run: Run) -> None:
-        attendant = Attendant(self.store, self.cluster, self.id, self.leaving)
+        executor = Executor(self.store, self.id, self.leaving, OnCluster(self.cluster))
 
-        def carry_out() -> None:
+        def execute() -> None:
             try:
-                attendant.carry_out(run)
+                executor.execute(run)
             finally:
                 del self._attending[run.id]
 
-        thread = threading.Thread(target=carry_out, name=f"run {run.id}")
+        thread = threading.Thread(target=execute, name=f"run {run.id}")
         self._attending[run.id] = thread
         thread.start()
 
     def _beat(self) -> None:
-        """Say every second that this driver and its runs live; leave when the seat was given to another."""
+        """Say every second that this driver and its runs live; leave when the slot was given to another."""
         while not self._over.wait(HEARTBEAT_SECONDS):
             try:
-                mine = self.store.seat_heartbeat(CLUSTER, self.id, next(iter(self._attending), ""))
+                mine = self.store.slot_heartbeat(CLUSTER, self.id, next(iter(self._attending), ""))
                 self.store.heartbeats(self.id)
             except LabError as error:
                 log.warning("no heartbeat: %s", error)
                 continue
             if not mine:
-                log.warning("the seat was given to another driver")
+                log.warning("the slot was given to another driver")
                 self.leaving.set()
 
 
@@ -117,22 +117,23 @@ def describe(cluster: Cluster) -> Machine:
     return Machine(kinds, (cluster.describe(),) * len(kinds), str(torch.__version__), max(1, int(cluster.cpus)))
 
 
-class Attendant(Carrier):
-    """Sees to one run on the cluster: its events come from a node. Where that is lost, the run goes on elsewhere."""
+@dataclass(frozen=True)
+class OnCluster:
+    """Training on a node of the cluster. Where that is lost, the run goes on elsewhere."""
 
-    def __init__(self, store: RunStore, cluster: Cluster, worker: str, leaving: threading.Event) -> None:
-        super().__init__(store, worker, leaving)
-        self.cluster = cluster
+    cluster: Cluster
 
-    def _events(self, run: Run, order: Order, changes: Sequence[RateChange]) -> Stream[Event | Silence]:
-        return self.cluster.carry_out(order, run.dataset, run.device, changes)
+    def events(self, run: Run, job: TrainingJob, changes: Sequence[RateChange]) -> Generator[Event | Idle, None, None]:
+        """The run's events; its files are written here as they come."""
+        return self.cluster.run_training(job, run.dataset, run.device, changes)
 
-    def _points(
-        self, run: Run, architecture: Architecture, recipe: Recipe, settings: RangeTest
-    ) -> Stream[RangePoint | Silence]:
-        with closing(self.cluster.range_test_points(architecture, recipe, settings, run.dataset, run.device)) as coming:
+    def points(self, run: Run) -> Generator[RangePoint | Idle, None, None]:
+        """A range test's points."""
+        with closing(
+            self.cluster.range_test_points(run.architecture, run.recipe, run.range_test, run.dataset, run.device)
+        ) as coming:
             for each in coming:
-                if isinstance(each, Silence):
+                if isinstance(each, Idle):
                     yield each
                 else:
                     yield from each

@@ -12,7 +12,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.errors import CheckpointError
-from lab.runs.store import Run
+from lab.runs.rows import Run
 from lab.studies.entries import checkpoint_of, of_runs
 from lab.studies.shelf import absence, find
 from lab.ui.caches import store

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from core.checkpoints.card import Card
 from lab.studies.shelf import Shelved, Unreadable, in_folder
 
-FOLDER = "snapshots"  # of a run's; its pairs are epoch-000 and so on, as lab.runs.order writes them
+FOLDER = "snapshots"  # of a run's; its pairs are epoch-000 and so on, as lab.runs.training_job writes them
 
 
 @dataclass(frozen=True)

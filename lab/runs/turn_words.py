@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.runs.expectation import Expected
-from lab.runs.store import MOST_LOST, Run
+from lab.runs.rows import MAX_LOST, Run
 
 STEPS = ((60, 10), (600, 60), (3600, 300), (36_000, 900))  # below so many seconds, to so many: an estimate is no clock
 
@@ -50,5 +50,5 @@ def lost_in_words(run: Run, epochs: int) -> str:
         return ""
     kept = f", its {epochs} epoch{'' if epochs == 1 else 's'} not" if epochs else ""
     on = f"it goes on from epoch {epochs + 1}" if epochs else "it begins anew"
-    last = " Should that happen once more, it ends as failed." if run.lost == MOST_LOST - 1 else ""
+    last = " Should that happen once more, it ends as failed." if run.lost == MAX_LOST - 1 else ""
     return f"Its worker was lost{kept}: {on} in a moment.{last}"

@@ -1,6 +1,6 @@
-"""Carrying out a run: what it says goes into the store as it comes, and what is asked of it there is heeded.
+"""Executing a run: what it says goes into the store as it comes, and what is asked of it there is done.
 
-A worker's runs are trained in its own process; the driver of a cluster has their events from a node.
+Where its events come from is a `Source`: this process, a process of its own, or a node of a cluster.
 """
 
 from __future__ import annotations
@@ -14,17 +14,16 @@ from contextlib import closing
 from dataclasses import asdict, replace
 from functools import partial
 from json import dumps
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from core.architecture.spec import Architecture, architecture_from_json
 from core.errors import LabError, NodeLostError, RunError
-from core.training.history import EpochRecord, RateChange
+from core.training.history import RateChange
 from core.training.loop import EpochEnd, Event, Points, RateFound
 from core.training.range_test import RangePoint, summarise
-from core.training.recipe import RangeTest, Recipe, recipe_from_json
 from lab.runs.bounds import iterations_per_epoch
-from lab.runs.order import Order, Silence, epochs_done, factor_of
-from lab.runs.store import BatchRow, Control, Pause, Run, RunStore
+from lab.runs.rows import BatchRow, Control, Pause, Run
+from lab.runs.store import RunStore
+from lab.runs.training_job import Idle, TrainingJob, epochs_done, factor_of
 from lab.settings import settings
 
 POLL_SECONDS = 0.1  # between two looks at an empty queue, or at a run that is held
@@ -37,40 +36,53 @@ TOLD_SECONDS = 0.2  # between two writes of a range test's points
 Said = TypeVar("Said")
 Stream = Generator[Said, None, None]  # what a run says, from here or from a node; closed, the run ends there
 
-log = logging.getLogger("lab.runs.carrier")
+log = logging.getLogger("lab.runs.executor")
 
 
-class Carrier:
-    """Carries out one run at a time, of those that its `id` has claimed from the store, until `leaving` is set."""
+class Source(Protocol):
+    """Where a run trains."""
 
-    def __init__(self, store: RunStore, worker: str, leaving: threading.Event) -> None:
+    def events(self, run: Run, job: TrainingJob, changes: Sequence[RateChange]) -> Stream[Event | Idle]:
+        """The events of a training run. Raises LabError, NodeLostError among them: then it can go on elsewhere."""
+
+    def points(self, run: Run) -> Stream[RangePoint | Idle]:
+        """The points of a range test. Raises as `events`."""
+
+
+class Executor:
+    """Executes one run at a time, of those that its `id` has claimed from the store, until `leaving` is set."""
+
+    def __init__(
+        self, store: RunStore, worker: str, leaving: threading.Event, source: Source, started: float | None = None
+    ) -> None:
+        """`started`: when the job began of which the runs are seeds, on the monotonic clock: its minutes are theirs."""
         self.store = store
         self.id = worker
         self.leaving = leaving
+        self.source = source
+        self.started = started
         self.gave_way = ""  # why the run was given up, where it was held, or trained, for too long
         self.trained_until = math.inf  # on the monotonic clock, when the run's minutes are over
 
-    def carry_out(self, run: Run) -> None:
+    def execute(self, run: Run) -> None:
         """Do the run and write how it ended; whatever goes wrong ends the run, not this process. Raises nothing."""
         log.info("run %s: %s, %s", run.id, run.kind, run.name)
         self.gave_way = ""
-        self.trained_until = time.monotonic() + 60 * settings().most_minutes if run.bounded else math.inf
+        began = time.monotonic() if self.started is None else self.started
+        self.trained_until = began + 60 * settings().most_minutes if run.bounded else math.inf
         try:
             stopped = self._range_test(run) if run.kind == "range_test" else self._train(run)
-            self._insist(lambda: self._end(run, stopped))
+            self._retry(lambda: self._end(run, stopped))
         except NodeLostError as error:
             log.warning("run %s: %s", run.id, error)
-            self._give_back(run, str(error))
+            why = str(error)
+            self._part(run, lambda: self.store.put_back(run.id, self.id, why, lost=True))
         except LabError as error:
             log.info("run %s failed: %s", run.id, error)
             self._fail(run, str(error))
         except Exception as error:  # the process goes on with the next run; the traceback is in its log
             log.exception("run %s failed", run.id)
-            self._broke(run, f"{type(error).__name__}: {error}")
-
-    def _broke(self, run: Run, error: str) -> None:
-        """What becomes of a run that an unforeseen error ended."""
-        self._fail(run, error)
+            self._fail(run, f"{type(error).__name__}: {error}")
 
     def _end(self, run: Run, stopped: bool) -> bool:
         """Write how the run ended; one that ends because this worker is told to go waits for the next worker."""
@@ -80,25 +92,20 @@ class Carrier:
             return self.store.finish(run.id, self.id, "stopped", self.gave_way)
         return self.store.put_back(run.id, self.id)
 
-    def _give_back(self, run: Run, error: str) -> None:
-        self._part(run, lambda: self.store.put_back(run.id, self.id, error, lost=True))
-
     def _fail(self, run: Run, error: str) -> None:
         self._part(run, lambda: self.store.finish(run.id, self.id, "failed", error=error))
 
     def _part(self, run: Run, write: Callable[[], bool]) -> None:
         """Write how the run ended; where even that fails, it is found later as one without a worker."""
         try:
-            self._insist(write)
+            self._retry(write)
         except LabError as error:
             log.error("how run %s ended could not be written: %s", run.id, error)
 
     def _train(self, run: Run) -> bool:
         """Train, writing figures as they come; returns whether it was stopped."""
-        recipe = recipe_from_json(run.recipe)
-        folder = self.store.folder / run.id
-        architecture = architecture_from_json(run.architecture)
-        order = Order(run.name, run.slug, architecture, recipe, folder, snapshots=run.snapshots)
+        recipe, folder = run.recipe, self.store.folder / run.id
+        job = TrainingJob(run.name, run.slug, run.architecture, recipe, folder, snapshots=run.snapshots)
         done = epochs_done(folder)
         self.store.rewind(run.id, self.id, len(done))
         for record in done:  # one may have been saved by a worker that was killed before it wrote it to the store
@@ -106,15 +113,15 @@ class Carrier:
         batches = iterations_per_epoch(run.dataset, recipe)
         changes = [change for change in run.rate_changes if change.iteration < len(done) * batches]
         if tuple(changes) != run.rate_changes:  # those of the iterations that are done again never came into force
-            self._insist(lambda: self.store.set_rate_changes(run.id, self.id, changes))
+            self._retry(lambda: self.store.set_rate_changes(run.id, self.id, changes))
         self._change_rate(run, changes, len(done) * batches, self.store.control(run.id).rate_factor)
-        with closing(self._events(run, order, changes)) as events:
+        with closing(self.source.events(run, job, changes)) as events:
             for event in events:
-                if isinstance(event, Silence):
+                if isinstance(event, Idle):
                     if self._should_stop(run):
                         return True
                     continue
-                mine = self._insist(partial(write_event, self.store, run, event))
+                mine = self._retry(partial(write_event, self.store, run, event))
                 if isinstance(event, EpochEnd) and event.record.epoch == recipe.epochs - 1:
                     break  # done: a stop that comes now comes too late
                 control = self._heed(run, event)
@@ -136,7 +143,7 @@ class Carrier:
     def _hold(self, run: Run, asked: Pause) -> Control:
         """Wait until the run is to go on or to end; give it up where that takes too long."""
         since = time.monotonic()
-        self._insist(lambda: self.store.hold(run.id, self.id, asked))
+        self._retry(lambda: self.store.hold(run.id, self.id, asked))
         while (control := self.store.control(run.id)).pause == "now" and not control.stop:
             self.leaving.wait(POLL_SECONDS)
             others, held = self.store.others_wait(run.id), time.monotonic() - since
@@ -144,7 +151,7 @@ class Carrier:
                 self.gave_way = f"Held for {held:.0f} s{' while others waited' if others else ''}; it can go on later"
             if self.gave_way or self.leaving.is_set():
                 return control
-        self._insist(lambda: self.store.release(run.id, self.id))
+        self._retry(lambda: self.store.release(run.id, self.id))
         self.trained_until += time.monotonic() - since
         return control
 
@@ -153,44 +160,33 @@ class Carrier:
         if factor == factor_of(changes):
             return
         changes.append(RateChange(iteration, factor))
-        self._insist(lambda: self.store.set_rate_changes(run.id, self.id, changes))
+        self._retry(lambda: self.store.set_rate_changes(run.id, self.id, changes))
 
     def _range_test(self, run: Run) -> bool:
         """The range test, a batch row for each point, and its result; returns whether it was stopped."""
-        recipe, architecture = recipe_from_json(run.recipe), architecture_from_json(run.architecture)
-        settings = recipe.range_test or RangeTest()
+        settings = run.range_test
         points: list[RangePoint] = []
         rows: list[BatchRow] = []
         told = 0.0
-        with closing(self._points(run, architecture, recipe, settings)) as coming:
+        with closing(self.source.points(run)) as coming:
             for point in coming:
-                if isinstance(point, Silence):
+                if isinstance(point, Idle):
                     if self._should_stop(run):
                         return True
                     continue
                 rows.append(BatchRow(len(points), 0, point.smoothed, 0.0, point.learning_rate, 0.0))
                 points.append(point)
                 if time.monotonic() - told > TOLD_SECONDS:
-                    mine = self._insist(partial(self.store.add_batches, run.id, self.id, rows))
+                    mine = self._retry(partial(self.store.add_batches, run.id, self.id, rows))
                     if not mine or self._should_stop(run):
                         return True
                     rows, told = [], time.monotonic()
         result = dumps(asdict(summarise(points, settings)))
-        self._insist(lambda: self.store.add_batches(run.id, self.id, rows))
-        return not self._insist(lambda: self.store.set_result(run.id, self.id, result))
+        self._retry(lambda: self.store.add_batches(run.id, self.id, rows))
+        return not self._retry(lambda: self.store.set_result(run.id, self.id, result))
 
-    def _events(self, run: Run, order: Order, changes: Sequence[RateChange]) -> Stream[Event | Silence]:
-        """Where the run's events come from."""
-        raise NotImplementedError
-
-    def _points(
-        self, run: Run, architecture: Architecture, recipe: Recipe, settings: RangeTest
-    ) -> Stream[RangePoint | Silence]:
-        """Where a range test's points come from."""
-        raise NotImplementedError
-
-    def _insist(self, write: Callable[[], bool]) -> bool:
-        return insist(write, self.leaving.wait)
+    def _retry(self, write: Callable[[], bool]) -> bool:
+        return retry(write, self.leaving.wait)
 
     def _should_stop(self, run: Run) -> bool:
         return self.leaving.is_set() or self.store.stop_requested(run.id)
@@ -207,7 +203,7 @@ def _next_iteration(event: Event, batches: int) -> int:
             return (event.record.epoch + 1) * batches
 
 
-def insist(write: Callable[[], bool], pause: Callable[[float], object] = time.sleep) -> bool:
+def retry(write: Callable[[], bool], pause: Callable[[float], object] = time.sleep) -> bool:
     """Do a write to the store, again where the store cannot be written just now. Raises RunError in the end."""
     for _ in range(RETRIES):
         try:
@@ -218,7 +214,7 @@ def insist(write: Callable[[], bool], pause: Callable[[float], object] = time.sl
     return write()
 
 
-def write_event(store: RunStore, run: Run, event: Event | EpochRecord) -> bool:
+def write_event(store: RunStore, run: Run, event: Event) -> bool:
     """An event's figures to the store; False when the run is no longer that of its worker."""
     match event:
         case RateFound():
@@ -228,8 +224,6 @@ def write_event(store: RunStore, run: Run, event: Event | EpochRecord) -> bool:
             return store.add_batches(run.id, run.worker, batch_rows(event))
         case EpochEnd():
             return store.add_epoch(run.id, run.worker, event.record)
-        case EpochRecord():
-            return store.add_epoch(run.id, run.worker, event)
 
 
 def batch_rows(points: Points) -> list[BatchRow]:

@@ -1,6 +1,7 @@
 """A run from its spec to its checkpoints: where its events come from, and what is kept of them in its folder.
 
-The two are apart because they may be on two machines: `events` needs the data and the device, `kept` the folder.
+The two are apart because they may be on two machines: `events` needs the data and the device, `save_checkpoints` the
+folder.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _building = threading.Lock()  # initial weights come of torch's own generator, w
 
 
 @dataclass(frozen=True)
-class Order:
+class TrainingJob:
     """What is to be trained, and where its files go."""
 
     name: str
@@ -63,11 +64,11 @@ class Surroundings:
 
 
 @dataclass(frozen=True)
-class Silence:
+class Idle:
     """Nothing has come for a while from a run that is trained elsewhere: a moment to ask whether it is to go on."""
 
 
-Happening = TypeVar("Happening", bound=Event | Silence)
+Said = TypeVar("Said", bound=Event | Idle)
 
 
 def surroundings(data: Resident) -> Surroundings:
@@ -83,16 +84,16 @@ def surroundings(data: Resident) -> Surroundings:
     )
 
 
-def carry_out(order: Order, data: Resident, rate_changes: Sequence[RateChange] = ()) -> Iterator[Event]:
+def run_training(job: TrainingJob, data: Resident, rate_changes: Sequence[RateChange] = ()) -> Iterator[Event]:
     """Train here, saving the last and the best epoch as they come, and yield the events. Raises LabError.
 
-    Where the order's folder holds a resume file, goes on from it. What the caller adds to the rate changes between two
+    Where the job's folder holds a resume file, goes on from it. What the caller adds to the rate changes between two
     events is in force from the next iteration on.
     """
-    classifier(order.architecture)
-    state = load_state(order.folder) if order.resumable else None
-    happening = events(order.architecture, order.recipe, data, state, lambda: factor_of(rate_changes))
-    yield from kept(order, surroundings(data), state, happening, rate_changes)
+    classifier(job.architecture)
+    state = load_state(job.folder) if job.resumable else None
+    said = events(job.architecture, job.recipe, data, state, lambda: factor_of(rate_changes))
+    yield from save_checkpoints(job, surroundings(data), state, said, rate_changes)
 
 
 def events(
@@ -104,27 +105,27 @@ def events(
     yield from train(network, data, recipe, state, rate_factor)
 
 
-def kept(
-    order: Order,
+def save_checkpoints(
+    job: TrainingJob,
     around: Surroundings,
     state: State | None,
-    happening: Iterator[Happening],
+    said: Iterator[Said],
     rate_changes: Sequence[RateChange] = (),
-) -> Iterator[Happening]:
-    """The events, each once what should last of it is in the order's folder. `state`: what they go on from, if any."""
-    recipe, history = order.recipe, list[EpochRecord]()
+) -> Iterator[Said]:
+    """The events, each once what should last of it is in the job's folder. `state`: what they go on from, if any."""
+    recipe, history = job.recipe, list[EpochRecord]()
     if state is not None:
         history = history_of(state)
         recipe = replace(recipe, learning_rate=cast(float, state["learning_rate"]))
-    for event in happening:
+    for event in said:
         if isinstance(event, RateFound):
             recipe = replace(recipe, learning_rate=event.learning_rate)
         if isinstance(event, EpochEnd):
             history.append(event.record)
             iterations = len(history) * len(batch_sizes(around.train_images, recipe.batch_size))
             in_force = tuple(change for change in rate_changes if change.iteration < iterations)
-            card = replace(_card(order, recipe, around, history), rate_changes=in_force)
-            _save(order, card, event)
+            card = replace(_card(job, recipe, around, history), rate_changes=in_force)
+            _save(job, card, event)
         yield event
 
 
@@ -133,35 +134,35 @@ def factor_of(rate_changes: Sequence[RateChange]) -> float:
     return rate_changes[-1].factor if rate_changes else 1.0
 
 
-def _save(order: Order, card: Card, event: EpochEnd) -> None:
+def _save(job: TrainingJob, card: Card, event: EpochEnd) -> None:
     """Write the last epoch's pair, the best one's where this is it, and what resuming needs."""
     history = card.history
-    checkpoint.save(order.folder, order.last, event.weights, card)
-    if order.snapshots:
-        checkpoint.save(order.folder / SNAPSHOTS, f"epoch-{card.epoch:03}", event.weights, card)
+    checkpoint.save(job.folder, job.last, event.weights, card)
+    if job.snapshots:
+        checkpoint.save(job.folder / SNAPSHOTS, f"epoch-{card.epoch:03}", event.weights, card)
     scores = [_score(record) for record in history]
-    if order.best and scores[-1] > max(scores[:-1], default=-1.0):
+    if job.best and scores[-1] > max(scores[:-1], default=-1.0):
         chosen: Choice = "best on validation" if card.validation_images else "best, chosen on the test set"
-        checkpoint.save(order.folder, order.best, event.weights, replace(card, choice=chosen))
-    if order.resumable:
-        _save_state(order.folder, event.state)
+        checkpoint.save(job.folder, job.best, event.weights, replace(card, choice=chosen))
+    if job.resumable:
+        _save_state(job.folder, event.state)
 
 
 def _score(record: EpochRecord) -> float:
     return record.test_accuracy if record.validation_accuracy is None else record.validation_accuracy
 
 
-def _card(order: Order, recipe: Recipe, around: Surroundings, history: list[EpochRecord]) -> Card:
+def _card(job: TrainingJob, recipe: Recipe, around: Surroundings, history: list[EpochRecord]) -> Card:
     return Card(
-        name=order.name,
-        slug=order.slug,
-        architecture=order.architecture,
+        name=job.name,
+        slug=job.slug,
+        architecture=job.architecture,
         recipe=recipe,
         dataset=around.dataset,
         choice="last",
         epoch=len(history) - 1,
         history=tuple(history),
-        parameters=classifier(order.architecture).parameters,
+        parameters=classifier(job.architecture).parameters,
         normalisation_mean=around.normalisation.mean,
         normalisation_sd=around.normalisation.sd,
         train_images=around.train_images,

@@ -1,0 +1,180 @@
+"""The seeds of one network and recipe as one run: their band live, what each is at, and what can be done with them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+import streamlit as st
+
+from core.analysis.diagnosis import spelt_target
+from core.analysis.spread import spread
+from core.architecture.trace import classifier
+from core.errors import LabError
+from core.training.history import EpochRecord
+from core.training.recipe_words import recipe_words
+from core.words import plural
+from lab.experiment.train import run_controls
+from lab.experiment.train.prediction import said_before
+from lab.runs import actions
+from lab.runs.person import may_change
+from lab.runs.queue_now import iterations_of
+from lab.runs.rows import RESUMABLE, Run, Status
+from lab.runs.seed_list import next_seeds, seeds_in_words
+from lab.runs.turn_words import turn_in_words
+from lab.ui.caches import expectations, store
+from lab.ui.colours import TEST, TRAIN
+from lab.ui.comparison_figure import QUANTITIES, Look, curves, line
+from lab.ui.headline import headline
+from lab.ui.live_plot import live_plot
+from lab.ui.owner import me
+from lab.ui.words import escaped, show_error, without_folders
+
+MORE = 2  # seeds that one click adds
+ORDER: tuple[Status, ...] = ("running", "queued", "finished", "stopped", "interrupted", "failed")
+ICONS = {"running": ":material/play_arrow:", "queued": ":material/hourglass_empty:"}
+
+
+def group_panel(members: Sequence[Run]) -> None:
+    """The runs of a group, by seed: headline, controls, the band of their curves, a row for each."""
+    first = members[0]
+    histories = {run.id: store().epochs(run.id) for run in members}
+    finished = [histories[run.id][-1].test_accuracy for run in members if run.status == "finished"]
+    test = spread(finished)
+    headline(classifier(first.architecture), test.mean, f"target {spelt_target(first.recipe.target_accuracy)}")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        icon = next((ICONS[run.status] for run in members if run.unfinished), ":material/check_circle:")
+        st.markdown(f"{icon} **{escaped(first.name)}** · {status_words(members)}", width="stretch")
+        _controls(members)
+    _progress(members)
+    for error in dict.fromkeys(run.error for run in members if run.error):
+        st.info(escaped(without_folders(error)))
+    if any(run.unfinished for run in members):
+        said_before(first)
+    if first.dataset != "MNIST":
+        st.caption(f"Trained on the {first.dataset}: these figures are not MNIST's.")
+    _curves(members, histories)
+    if test.mean is not None and test.sd is not None:
+        st.markdown(
+            f"Test accuracy after the last epoch: **{test.mean:.2%} ± {test.sd:.2%}** "
+            f"(mean and standard deviation, n {test.n})."
+        )
+    elif finished:
+        st.markdown(f"Test accuracy after the last epoch: **{finished[0]:.2%}** (n 1: no deviation yet).")
+    _table(members, histories)
+    st.caption(
+        f"{recipe_words(first.recipe)} · seeds {seeds_in_words([run.seed for run in members])} · {first.dataset}"
+    )
+    if not any(run.unfinished for run in members):
+        _ways_on(members)
+    more_seeds(members)
+
+
+def status_words(members: Sequence[Run]) -> str:
+    """How many of the seeds are at what."""
+    count = Counter(run.status for run in members)
+    parts = [f"{count[status]} {status}" for status in ORDER if count[status]]
+    words = f"{plural(len(members), 'seed')}: {', '.join(parts)}"
+    if count["queued"] == len(members):
+        words += f"; {turn_in_words(expectations().get(members[0].id))}"
+    if any(run.paused_since is not None for run in members):
+        words += ", paused"
+    return words
+
+
+def _controls(members: Sequence[Run]) -> None:
+    first, unfinished = members[0], [run for run in members if run.unfinished]
+    if not unfinished:
+        return
+    if not may_change(me(), first):
+        st.caption(f"Run by {escaped(first.owner) or 'somebody else'}")
+        return
+    job, held = first.job, all(run.pause == "now" for run in unfinished)
+    st.button(
+        "Go on" if held else "Pause", icon=":material/play_arrow:" if held else ":material/pause:", key=f"pause-{job}",
+        on_click=run_controls.pause, args=(job, "" if held else "now"), help="All seeds that are not finished.",
+    )  # fmt: skip
+    st.button(
+        "Stop", icon=":material/stop:", key=f"stop-{job}", on_click=run_controls.stop, args=(job,),
+        disabled=all(run.stop_requested for run in unfinished),
+    )  # fmt: skip
+
+
+def _progress(members: Sequence[Run]) -> None:
+    done = sum(store().iterations_done([run.id for run in members]).values())
+    total = sum(map(iterations_of, members))
+    st.progress(min(1.0, done / max(1, total)), text=f"iteration {done:,} of {total:,}, all seeds together")
+
+
+def _curves(members: Sequence[Run], histories: dict[str, list[EpochRecord]]) -> None:
+    """Test accuracy and training loss: the mean over the seeds, with the band from the least to the greatest."""
+    planned, name = members[0].epochs, members[0].name
+    for column, quantity, colour in zip(st.columns(2), ("test accuracy", "train loss"), (TEST, TRAIN), strict=True):
+        drawn = line("", name, Look(colour, "solid"), list(histories.values()), QUANTITIES[quantity])
+        with column:
+            live_plot(
+                curves([drawn], QUANTITIES[quantity], 0.0, planned, height=290),
+                key=f"{quantity}-{members[0].job}", height=290,
+                alt=f"{quantity} by epoch: the mean of the seeds, and the band from the least to the greatest.",
+            )  # fmt: skip
+    st.caption("The line is the mean over the seeds, the band goes from the least to the greatest.")
+
+
+def _table(members: Sequence[Run], histories: dict[str, list[EpochRecord]]) -> None:
+    rows = []
+    for run in members:
+        records = histories[run.id]
+        rows.append(
+            {
+                "seed": f"[{run.seed}](?run={run.id})",
+                "status": "paused" if run.paused_since is not None else run.status,
+                "epochs": f"{len(records)} of {run.epochs}",
+                "test, last epoch": f"{records[-1].test_accuracy:.2%}" if records else "—",
+                "best": f"{max(record.test_accuracy for record in records):.2%}" if records else "—",
+                "train, running": f"{records[-1].train_accuracy:.2%}" if records else "—",
+            }
+        )
+    st.table(pd.DataFrame(rows), border="horizontal", hide_index=True, alt="The seeds, each with its figures.")
+
+
+def _ways_on(members: Sequence[Run]) -> None:
+    first = members[0]
+    compare, go_on, again = st.columns(3, vertical_alignment="center")
+    compare.page_link(
+        "pages/experiment/compare.py", label="Compare with another", icon=":material/arrow_forward:",
+        query_params={"runs": first.job},
+    )  # fmt: skip
+    stopped = any(run.status in RESUMABLE for run in members)
+    if (
+        stopped
+        and may_change(me(), first)
+        and go_on.button("Go on", icon=":material/play_arrow:", width="stretch", key=f"go-on-{first.job}")
+    ):
+        _try(lambda: actions.resume(store(), first.job, me()))
+    if again.button("Start anew", icon=":material/replay:", width="stretch", key=f"again-{first.job}"):
+        _try(lambda: actions.retry(store(), first.job, me()))
+
+
+def more_seeds(members: Sequence[Run]) -> None:
+    """The button that trains the same network and recipe with further seeds, which join those that are there."""
+    first = members[0]
+    if first.kind != "train" or not may_change(me(), first):
+        return
+    seeds = next_seeds([run.seed for run in members], MORE)
+    if st.button(
+        f"{MORE} more seeds", icon=":material/add:", key=f"more-{first.job}",
+        help=f"Trains the same network and recipe with the seeds {seeds_in_words(seeds)} too. With more seeds, smaller "
+        "differences can be told from luck.",
+    ):  # fmt: skip
+        _try(lambda: actions.extend(store(), first.job, seeds, me()))
+
+
+def _try(act: Callable[[], list[Run]]) -> None:
+    """Do it and open what comes of it; an error is said in its place."""
+    try:
+        st.query_params.run = act()[0].job
+    except LabError as error:
+        show_error(error)
+        return
+    st.rerun()

@@ -1,0 +1,180 @@
+"""The store's file: SQLite with a write-ahead log, brought up to date when it is opened; its errors in plain words.
+
+Many threads of the app and several workers read and write it at once, so whatever must not happen twice, such as
+claiming a run or taking a device's slot, is one statement that SQLite makes atomic.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from core.errors import RunError
+
+FILE_NAME = "runs.sqlite3"
+APPLICATION_ID = 0x52554E53  # "RUNS", in the file's header: tells our file from any other SQLite database
+SQL = Path(__file__).parent / "sql"
+
+
+def _statements(script: str) -> tuple[str, ...]:
+    """The statements of a script, one by one: `executescript` would commit after each."""
+    statements, current = [], ""
+    for line in script.splitlines(keepends=True):
+        current += line
+        if sqlite3.complete_statement(current):
+            statements.append(current.strip())
+            current = ""
+    return tuple(statements)
+
+
+# Each file brings a store to the next version, in one transaction. Add one; never change what has been released.
+MIGRATIONS = tuple(_statements(file.read_text(encoding="utf-8")) for file in sorted(SQL.glob("0*.sql")))
+
+
+class Database:
+    """The file of one folder. Safe to share between threads, and to open in several processes at once."""
+
+    def __init__(self, folder: Path, patience: float = 10.0) -> None:
+        """Opens the file; makes it or brings it up to date as needed. `patience`: seconds to wait for a lock."""
+        self.folder = folder
+        self.file = folder / FILE_NAME
+        self.patience = patience
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"{folder}: the folder for runs cannot be made: {error.strerror}") from error
+        # Held open and idle: when a file's last connection closes, SQLite folds the log back into it, which costs a
+        # sync to the disk. With this one open, those of single operations come and go in a tenth of a millisecond.
+        with self.errors():
+            self._anchor = self._connect(create=True)
+            try:
+                self._prepare(self._anchor)
+            except BaseException:
+                self._anchor.close()
+                raise
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._anchor.close()
+
+    def _connect(self, create: bool = False) -> sqlite3.Connection:
+        # mode=rw: a store that has been moved away is an error, not an empty new file.
+        uri = f"{self.file.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
+        connection = sqlite3.connect(
+            uri, timeout=self.patience, isolation_level=None, check_same_thread=False, uri=True
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA foreign_keys = ON")
+        # NORMAL syncs the log before it is folded into the file, not at each commit. After a power cut the store opens
+        # whole and consistent, at worst without the last moments' commits; FULL would cost a disk sync for each.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return connection
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection whose statements all see the store at one moment."""
+        with self.errors(), closing(self._connect()) as connection:
+            connection.execute("BEGIN")
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A connection with the write lock: what is done with it is done whole, or, on an error, not at all."""
+        with self.errors(), closing(self._connect()) as connection:  # closing without a COMMIT rolls back
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """SQLite's and the disk's errors as RunError, in a sentence."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            code: int | None = getattr(error, "sqlite_errorcode", None)
+            if code is None:  # a mistake in this file's use of sqlite3, not a fault of the store's file
+                raise
+            raise RunError(f"{self.file}: {self._reason(code & 0xFF, error)}") from error
+        except OSError as error:
+            raise RunError(f"{self.file}: {error.strerror}") from error
+        except UnicodeEncodeError as error:  # half of a surrogate pair, which JSON and URLs can carry
+            raise RunError(f"{self.file}: {ascii(error.object)[:60]} is not valid Unicode text") from error
+        except OverflowError as error:
+            raise RunError(f"{self.file}: a whole number beyond 2**63 cannot be stored") from error
+
+    def _reason(self, code: int, error: sqlite3.Error) -> str:
+        match code:
+            case sqlite3.SQLITE_FULL:
+                return "the disk is full; nothing was changed"
+            case sqlite3.SQLITE_READONLY:
+                return "the store of runs is read-only"
+            case sqlite3.SQLITE_CANTOPEN:
+                return "the store of runs cannot be opened"
+            case sqlite3.SQLITE_NOTADB:
+                return "this is not a store of runs, nor any SQLite database"
+            case sqlite3.SQLITE_CORRUPT:
+                return "the store of runs is damaged"
+            case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+                return f"another program has kept the store of runs locked for {self.patience:g} s"
+            case sqlite3.SQLITE_IOERR:
+                return "the disk failed, or is full, while the store of runs was used"
+            case _:
+                return str(error)
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        if self._version(connection) == len(MIGRATIONS):
+            return
+        self._use_log(connection)
+        connection.execute("BEGIN IMMEDIATE")
+        version = self._version(connection)  # again: another process may have been first
+        if 0 < version < len(MIGRATIONS):
+            self._keep_copy(version)
+        for statements in MIGRATIONS[version:]:
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute("COMMIT")
+
+    def _version(self, connection: sqlite3.Connection) -> int:
+        """The version of the schema, 0 for an empty file. Refuses what is not ours, and what is newer than we are."""
+        # One statement, so that another process that is just making the store is seen before or after, not between.
+        application, version, tables = connection.execute(
+            "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version),"
+            " (SELECT count(*) FROM sqlite_master)"
+        ).fetchone()
+        if application != APPLICATION_ID and tables:
+            raise RunError(f"{self.file}: this is a SQLite database, but not a store of runs")
+        if version > len(MIGRATIONS):
+            raise RunError(
+                f"{self.file}: this store of runs has version {version}, and this lab reads up to version "
+                f"{len(MIGRATIONS)}; update the lab, or set LAB_HOME to another folder"
+            )
+        return int(version)
+
+    def _use_log(self, connection: sqlite3.Connection) -> None:
+        """Turns on the write-ahead log, with which readers and the writer do not wait for each other."""
+        deadline = time.monotonic() + self.patience
+        while True:
+            try:
+                (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+                break
+            except sqlite3.OperationalError as error:  # SQLite does not wait here by itself
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+        if mode != "wal":
+            raise RunError(f"{self.file}: no write-ahead log is possible here; set LAB_HOME to a local folder")
+
+    def _keep_copy(self, version: int) -> None:
+        """The store as it is, in a file beside it. The caller holds the write lock, so nothing slips in between."""
+        kept = self.file.with_suffix(f".version{version}.sqlite3")
+        unfinished = kept.with_suffix(".unfinished")
+        unfinished.unlink(missing_ok=True)
+        # The caller's own connection would not do: SQLite copies from none that is in the middle of writing.
+        with closing(self._connect()) as source, closing(sqlite3.connect(unfinished)) as copy:
+            source.backup(copy)
+        unfinished.replace(kept)

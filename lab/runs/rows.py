@@ -1,0 +1,284 @@
+"""What the store holds: a run as it is asked for and as it stands, its figures, and the workers that train."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from typing import Any, Literal
+
+from core.architecture.spec import Architecture, architecture_from_json, architecture_to_json
+from core.architecture.trace import classifier
+from core.errors import RunError
+from core.record import short
+from core.training.history import EpochRecord, RateChange
+from core.training.recipe import RangeTest, Recipe, recipe_from_json, recipe_to_json
+
+Kind = Literal["train", "range_test"]
+Status = Literal["queued", "running", "finished", "stopped", "failed", "interrupted"]
+Ending = Literal["finished", "stopped", "failed", "interrupted"]
+ClassSetting = Literal["queue_paused", "bounds_lifted"]
+Pause = Literal["", "now", "epoch"]  # not at all; before the next iteration; at the end of the epoch
+
+UNFINISHED: tuple[Status, ...] = ("queued", "running")
+RESUMABLE: tuple[Status, ...] = ("stopped", "failed", "interrupted")
+ENDED: tuple[Status, ...] = ("finished", "stopped", "failed", "interrupted")
+
+MAX_NAME, MAX_TAG, MAX_NICKNAME = 60, 30, 30  # characters
+MAX_TAGS = 8
+MAX_LOST = 5  # workers that a run may lose without finishing an epoch between: it may be what they die of
+MAX_RATE_FACTOR = 1e6  # and its inverse: what a rate may be multiplied by in a running run
+
+
+# What is in the store was checked before it came there. Pages read the same text each second: it is parsed once.
+recipe_of = lru_cache(maxsize=512)(recipe_from_json)
+architecture_of = lru_cache(maxsize=512)(architecture_from_json)
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """What is asked for: the record that becomes a run, or, with several seeds, a run for each of them."""
+
+    kind: Kind
+    name: str
+    architecture_json: str
+    recipe_json: str
+    dataset: str  # "MNIST", ...
+    parameters: int
+    seed: int
+    epochs: int  # 0 of a range test
+    device: str = "auto"  # or "cpu", "cuda", "mps"
+    slug: str = ""  # the step of the ladder, or "" for a design of one's own
+    owner: str = ""  # a nickname
+    owner_key: str = ""  # of the browser that it came from, a hash; "" where it came from none
+    parent: str = ""  # the run that this one retries, or ""
+    prediction: str = ""  # what the owner said it would come to, JSON, or ""
+    snapshots: bool = False  # whether the weights of every epoch are kept
+    bounded: bool = True  # the bound on minutes holds for it
+    side_by_side: int = 0  # seeds in training at a time; 0: as many as the device does best
+
+    def with_seed(self, seed: int) -> NewRun:
+        """The same with another seed, in its recipe too."""
+        recipe = replace(recipe_of(self.recipe_json), seed=seed)
+        return replace(self, seed=seed, recipe_json=recipe_to_json(recipe))
+
+
+def new_run(architecture: Architecture, recipe: Recipe, dataset: str, kind: Kind = "train") -> NewRun:
+    """What asks for a run of this network and recipe. Raises SpecError for a network that is no classifier."""
+    return NewRun(
+        kind=kind,
+        name=architecture.name,
+        architecture_json=architecture_to_json(architecture),
+        recipe_json=recipe_to_json(recipe),
+        dataset=dataset,
+        parameters=classifier(architecture).parameters,
+        seed=recipe.seed,
+        epochs=recipe.epochs if kind == "train" else 0,
+    )
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run or range test: what was asked for, and how far it got. Moments are seconds since 1970."""
+
+    id: str  # unguessable; fit for a URL, a command line and a file name
+    place: int  # the order in the queue
+    kind: Kind
+    status: Status
+    slug: str
+    name: str
+    architecture_json: str
+    recipe_json: str
+    dataset: str
+    device: str  # as asked for
+    parameters: int
+    seed: int
+    epochs: int  # as planned
+    owner: str
+    parent: str
+    seed_group: str  # shared by the runs of one architecture and recipe that differ in their seeds; "" of a single run
+    created: float
+    started: float | None  # when it was first claimed
+    ended: float | None
+    heartbeat: float | None  # the last sign of life from its worker
+    worker: str  # the worker that has it, or had it last
+    device_name: str  # what it really runs on
+    stop_requested: bool
+    error: str
+    result: str  # a range test's, JSON
+    tags: tuple[str, ...]
+    prediction: str
+    snapshots: bool
+    pause: Pause  # as asked for
+    paused_since: float | None  # None while it is not held
+    rate_factor: float  # by which the schedule's learning rates are multiplied
+    rate_changes: tuple[RateChange, ...]  # those that have come into force
+    owner_key: str
+    urgent: bool  # the teacher has put it first in the queue
+    bounded: bool
+    lost: int  # workers that died, or lost their device, while they had it, since its last epoch
+    claimed: float | None  # when a worker last took it from the queue
+    side_by_side: int
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network. Raises SpecError for a damaged row."""
+        return architecture_of(self.architecture_json)
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe as it was asked for. Raises RecipeError for a damaged row."""
+        return recipe_of(self.recipe_json)
+
+    @property
+    def range_test(self) -> RangeTest:
+        """The settings of its range test, the recipe's own or the usual ones."""
+        return self.recipe.range_test or RangeTest()
+
+    @property
+    def learning_rate_found(self) -> float | None:
+        """What the range test before training chose; None where there was none."""
+        return json.loads(self.result).get("chosen") if self.kind == "train" and self.result else None
+
+    @property
+    def rate_reason(self) -> str:
+        """How that rate was chosen; "" where there was none."""
+        return str(json.loads(self.result).get("from", "")) if self.kind == "train" and self.result else ""
+
+    @property
+    def job(self) -> str:
+        """What a URL calls it: its group of seeds, or the single run's id."""
+        return self.seed_group or self.id
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it waits or trains."""
+        return self.status in UNFINISHED
+
+
+@dataclass(frozen=True)
+class Control:
+    """What the worker of a running run is asked to do."""
+
+    stop: bool = False
+    pause: Pause = ""
+    rate_factor: float = 1.0
+
+
+@dataclass(frozen=True)
+class BatchRow:
+    """The figures of one training iteration; of a range test, one point of its curve."""
+
+    iteration: int  # counted from 0 over the whole run
+    epoch: int
+    loss: float
+    accuracy: float
+    learning_rate: float
+    images_per_second: float
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The worker of one of a device's slots, as far as it has been heard of."""
+
+    device: str
+    slot: int  # from 0: a device may have several workers
+    worker: str
+    pid: int  # for people and for signals; liveness comes from the heartbeat
+    host: str
+    started: float
+    heartbeat: float
+    run: str  # the run it is busy with, or ""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast a finished run trained."""
+
+    architecture_json: str
+    recipe_json: str
+    dataset: str
+    seconds: float  # of an epoch, on average
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network. Raises SpecError for a damaged row."""
+        return architecture_of(self.architecture_json)
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe. Raises RecipeError for a damaged row."""
+        return recipe_of(self.recipe_json)
+
+
+@dataclass(frozen=True)
+class Queue:
+    """The queue at one moment, as `lab.runs.fair_queue` wants it."""
+
+    waiting: tuple[Run, ...]  # by place
+    running: tuple[Run, ...]
+    served: dict[str, float]  # when each owner's last run was taken, of those who wait
+    paused: bool  # by the teacher
+
+    @property
+    def busy(self) -> dict[str, int]:
+        """Jobs under way by owner: the runs of a group of seeds are one."""
+        return dict(Counter(owner for owner, _ in {(run.owner_key, run.job) for run in self.running}))
+
+    @property
+    def jobs(self) -> set[str]:
+        """The jobs of which a run is under way."""
+        return {run.job for run in self.running}
+
+
+def names_of(kind: type[EpochRecord | BatchRow | Slot]) -> tuple[str, ...]:
+    """The columns of a table, which are named as the fields."""
+    return tuple(field.name for field in fields(kind))
+
+
+EPOCH_NAMES, BATCH_NAMES, SLOT_NAMES = names_of(EpochRecord), names_of(BatchRow), names_of(Slot)
+COLUMNS = {field.name: field.name.removesuffix("_json") for field in fields(Run)}
+
+
+def run_of(row: sqlite3.Row) -> Run:
+    """A row of the table of runs."""
+    values = {name: row[column] for name, column in COLUMNS.items()}
+    tags = tuple(row["tags"].split(",")) if row["tags"] else ()
+    flags = {name: bool(row[name]) for name in ("stop_requested", "snapshots", "urgent", "bounded")}
+    changes = tuple(RateChange(*pair) for pair in json.loads(row["rate_changes"] or "[]"))
+    return Run(**values | flags | {"tags": tags, "rate_changes": changes})
+
+
+def epoch_of(row: sqlite3.Row) -> EpochRecord:
+    """A row of the table of epochs."""
+    record = EpochRecord(**_figures(row, EPOCH_NAMES))
+    for measured in ("validation", "plain_train"):
+        if row[f"{measured}_accuracy"] is None:  # not measured; else an accuracy is a number even where a loss is none
+            record = replace(record, **{f"{measured}_{figure}": None for figure in ("loss", "accuracy")})  # type: ignore[arg-type]
+    return record
+
+
+def batch_of(row: sqlite3.Row) -> BatchRow:
+    """A row of the table of batches."""
+    return BatchRow(**_figures(row, BATCH_NAMES))
+
+
+def slot_of(row: sqlite3.Row) -> Slot:
+    """A row of the table of workers."""
+    return Slot(**{name: row[name] for name in SLOT_NAMES})
+
+
+def _figures(row: sqlite3.Row, names: Sequence[str]) -> dict[str, Any]:  # Any: int and float fields
+    return {name: math.nan if row[name] is None else row[name] for name in names}
+
+
+def plain_words(text: str, what: str, most: int) -> str:
+    """The text on one line, with single spaces. Raises RunError when it is longer than `most` characters."""
+    words = " ".join("".join(each if each.isprintable() else " " for each in text).split())
+    if len(words) > most:
+        raise RunError(f"{what} has {len(words)} characters, at most {most} fit: {short(words)}")
+    return words

@@ -1,0 +1,43 @@
+"""Waiting for runs: what the command line and the study of the ladder do once they have submitted them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+
+from lab.runs import supervisor
+from lab.runs.rows import Run
+from lab.runs.store import RunStore
+
+LOOK_SECONDS = 0.2
+STOPPING_SECONDS = 10.0  # that runs are given to stop after Ctrl-C
+IDLE_SECONDS = "20"  # after which a worker ends that no app has started
+
+
+def watched(store: RunStore, runs: Sequence[Run]) -> Iterator[list[Run]]:
+    """The runs as they stand, several times a second, until all have ended; workers are started as they are needed.
+
+    Ctrl-C stops the runs, which can go on later. Raises RunError for one that is deleted meanwhile.
+    """
+    os.environ.setdefault("LAB_WORKER_IDLE", IDLE_SECONDS)
+    now = list(runs)
+    try:
+        while True:
+            now = [store.get(run.id) for run in now]
+            yield now
+            if not (unfinished := [run for run in now if run.unfinished]):
+                return
+            supervisor.watch(store, unfinished[0])
+            time.sleep(LOOK_SECONDS)
+    except KeyboardInterrupt:
+        _stop(store, now)
+        raise
+
+
+def _stop(store: RunStore, runs: Sequence[Run]) -> None:
+    deadline = time.monotonic() + STOPPING_SECONDS
+    for run in runs:
+        store.request_stop(run.id)
+    while time.monotonic() < deadline and any(store.get(run.id).unfinished for run in runs):
+        time.sleep(LOOK_SECONDS)
