@@ -13,16 +13,23 @@ from lab.runs.rows import Run
 from lab.runs.store import RunStore
 
 
-def put_first(store: RunStore, run_id: str, by: Person) -> Run:
-    """Let a waiting run start before all others. Raises ClassError, and RunError for one that does not wait."""
+def put_first(store: RunStore, job: str, by: Person) -> list[Run]:
+    """Let a waiting run or group start before all others. Raises ClassError, and RunError for what does not wait."""
     _check_teacher(by, "put a run first")
-    return _still_waits(store.put_first(run_id))
+    return [store.put_first(run.id) for run in reversed(_waiting(store, job))]  # the last one comes to be the first
 
 
-def put_last(store: RunStore, run_id: str, by: Person) -> Run:
-    """Let a waiting run be the last of its owner's, and of those served as long ago. Raises as `put_first` does."""
+def put_last(store: RunStore, job: str, by: Person) -> list[Run]:
+    """Let it be the last of its owner's, and of those served as long ago. Raises as `put_first` does."""
     _check_teacher(by, "put a run last")
-    return _still_waits(store.put_last(run_id))
+    return [store.put_last(run.id) for run in _waiting(store, job)]
+
+
+def _waiting(store: RunStore, job: str) -> list[Run]:
+    members = store.job(job)
+    if waiting := [run for run in members if run.status == "queued"]:
+        return waiting
+    raise RunError(f"run {members[0].id} waits no more: it is {members[0].status}")
 
 
 def stop_all(store: RunStore, by: Person) -> int:
@@ -51,9 +58,3 @@ def lift_bounds(store: RunStore, on: bool, by: Person) -> None:
 def _check_teacher(by: Person, what: str) -> None:
     if not by.teacher:
         raise ClassError(f"only the teacher can {what}; unlock it on the Queue page")
-
-
-def _still_waits(run: Run) -> Run:
-    if run.status != "queued":
-        raise RunError(f"run {run.id} waits no more: it is {run.status}")
-    return run

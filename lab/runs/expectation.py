@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -36,25 +36,40 @@ def expected(store: RunStore) -> dict[str, Expected]:
     if not queue.waiting:
         return {}
     speeds, done = store.speeds(LATEST), store.iterations_done([run.id for run in (*queue.waiting, *queue.running)])
-    kinds = {supervisor.device_of(store, run.device) for run in queue.waiting}
+    left = {run.id: seconds_left(run, done.get(run.id, 0), speeds) for run in (*queue.waiting, *queue.running)}
     found: dict[str, Expected] = {}
-    for kind in kinds:  # a queue each: a run on the GPU keeps nobody waiting for the processor
-        waiting = [
-            Waiting(run.id, run.owner_key, run.place, run.urgent, seconds_left(run, done.get(run.id, 0), speeds))
-            for run in queue.waiting
-            if supervisor.device_of(store, run.device) == kind
-        ]
-        under_way = [
-            UnderWay(run.owner_key, seconds_left(run, done.get(run.id, 0), speeds))
-            for run in queue.running
-            if run.claimed is not None and supervisor.device_of(store, run.device) == kind
-        ]
+    for kind in {supervisor.device_of(store, run.device) for run in queue.waiting}:
+        # A queue each: a run on the GPU keeps nobody waiting for the processor. The seeds of a group are one job.
+        jobs = jobs_of(
+            run for run in (*queue.waiting, *queue.running) if supervisor.device_of(store, run.device) == kind
+        )
+        under_way, waiting = [], []
+        for job, runs in jobs.items():
+            seconds = sum(left[run.id] for run in runs)
+            if job in queue.jobs:
+                under_way.append(UnderWay(runs[0].owner_key, seconds))
+            else:
+                urgent = any(run.urgent for run in runs)
+                place = min(run.place for run in runs)
+                waiting.append(Waiting(job, runs[0].owner_key, place, urgent, seconds))
         settled = settings()
         order = turns(
             waiting, under_way, queue.served, settled.runs_a_person, supervisor.slots_of(store, kind), now=time.time()
         )
-        found |= {turn.id: Expected(turn, bool(speeds), queue.paused) for turn in order}
+        by_job = {turn.id: turn for turn in order}
+        for run in queue.waiting:
+            if run.job in jobs:  # a seed of a job that is under way has its turn
+                turn = by_job.get(run.job, Turn(run.job, 0, 0.0))
+                found[run.id] = Expected(turn, bool(speeds), queue.paused)
     return found
+
+
+def jobs_of(runs: Iterable[Run]) -> dict[str, list[Run]]:
+    """The runs by their job, in the order given: the seeds of a group together."""
+    jobs: dict[str, list[Run]] = {}
+    for run in runs:
+        jobs.setdefault(run.job, []).append(run)
+    return jobs
 
 
 def seconds_left(run: Run, done: int, speeds: Sequence[Speed]) -> float:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core.training.recipe import RangeTest
 from lab.runs import supervisor
 from lab.runs.bounds import iterations_per_epoch
-from lab.runs.expectation import LATEST, Expected, seconds_left
+from lab.runs.expectation import LATEST, Expected, jobs_of, seconds_left
 from lab.runs.machine import read_machine
 from lab.runs.rows import Run, Speed
 from lab.runs.store import RunStore
@@ -20,12 +19,17 @@ LATELY = 5  # runs that have finished last, for a queue in which there is nothin
 
 @dataclass(frozen=True)
 class UnderWay:
-    """A run that is being trained."""
+    """A job that is being trained: a run, or the unfinished seeds of a group."""
 
-    run: Run
+    runs: tuple[Run, ...]
     done: int  # iterations
     total: int
     seconds: float | None  # until it is expected to end; None while that is not known
+
+    @property
+    def run(self) -> Run:
+        """The one that stands for all."""
+        return self.runs[0]
 
     @property
     def share(self) -> float:
@@ -35,13 +39,18 @@ class UnderWay:
 
 @dataclass(frozen=True)
 class InLine:
-    """A run that waits."""
+    """A job that waits."""
 
-    run: Run
+    runs: tuple[Run, ...]
     place: int  # from 1, in the order of their starts
     expected: Expected
     takes: float | None  # seconds; None while no run has been measured
-    own_before: int  # runs of the same person that are under way or start before it
+    own_before: int  # jobs of the same person that are under way or start before it
+
+    @property
+    def run(self) -> Run:
+        """The one that stands for all."""
+        return self.runs[0]
 
     @property
     def starts(self) -> float | None:
@@ -82,35 +91,38 @@ def queue_now(store: RunStore, found: Mapping[str, Expected]) -> QueueNow:
     lifted = store.class_setting("bounds_lifted")
     speeds = store.speeds(LATEST) if queue.waiting or queue.running else []
     done = store.iterations_done([run.id for run in (*queue.waiting, *queue.running)])
-    under_way = tuple(_under_way(store, run, done.get(run.id, 0), speeds) for run in queue.running)
-    before = Counter(run.owner_key for run in queue.running if run.owner_key)
+    jobs = jobs_of((*queue.running, *queue.waiting))
+    under_way = tuple(_under_way(store, runs, done, speeds) for job, runs in jobs.items() if job in queue.jobs)
+    before = Counter(each.run.owner_key for each in under_way if each.run.owner_key)
     waiting: list[InLine] = []
     # One that came between the two looks, and has no turn yet, is there at the next.
-    there = [run for run in queue.waiting if run.id in found]
-    for run in sorted(there, key=lambda run: (found[run.id].turn.seconds, found[run.id].turn.position)):
-        takes = seconds_left(run, done.get(run.id, 0), speeds) if speeds else None
-        waiting.append(InLine(run, len(waiting) + 1, found[run.id], takes, before[run.owner_key]))
-        if run.owner_key:
-            before[run.owner_key] += 1
+    there = [runs for job, runs in jobs.items() if job not in queue.jobs and runs[0].id in found]
+    for runs in sorted(there, key=lambda runs: (found[runs[0].id].turn.seconds, found[runs[0].id].turn.position)):
+        first = runs[0]
+        takes = sum(seconds_left(run, done.get(run.id, 0), speeds) for run in runs) if speeds else None
+        waiting.append(InLine(tuple(runs), len(waiting) + 1, found[first.id], takes, before[first.owner_key]))
+        if first.owner_key:
+            before[first.owner_key] += 1
     return QueueNow(under_way, tuple(waiting), supervisor.slots_of(store), _device(store), queue.paused, lifted)
 
 
 def iterations_of(run: Run) -> int:
     """How many iterations a run is, as planned."""
-    recipe = run.recipe
     if run.kind == "range_test":
-        return (recipe.range_test or RangeTest()).iterations
-    return recipe.epochs * iterations_per_epoch(run.dataset, recipe)
+        return run.range_test.iterations
+    return run.recipe.epochs * iterations_per_epoch(run.dataset, run.recipe)
 
 
-def _under_way(store: RunStore, run: Run, done: int, speeds: list[Speed]) -> UnderWay:
-    """By the pace of runs before it; where there is none, by the run's own latest iteration."""
-    total = iterations_of(run)
-    seconds = seconds_left(run, done, speeds) if speeds else None
-    if seconds is None and (latest := store.batches(run.id, after_iteration=done - 2, at_most=1)):
-        batch_size = run.recipe.batch_size
-        seconds = (total - done) * batch_size / max(1.0, latest[-1].images_per_second)
-    return UnderWay(run, done, total, None if run.paused_since is not None else seconds)
+def _under_way(store: RunStore, runs: Sequence[Run], done: Mapping[str, int], speeds: Sequence[Speed]) -> UnderWay:
+    """By the speed of runs before it; where there is none, by the first run's own latest iteration."""
+    total, so_far = sum(map(iterations_of, runs)), sum(done.get(run.id, 0) for run in runs)
+    seconds = sum(seconds_left(run, done.get(run.id, 0), speeds) for run in runs) if speeds else None
+    first = runs[0]
+    after = done.get(first.id, 0) - 2
+    if seconds is None and (latest := store.batches(first.id, after_iteration=after, at_most=1)):
+        seconds = (total - so_far) * first.recipe.batch_size / max(1.0, latest[-1].images_per_second)
+    paused = any(run.paused_since is not None for run in runs)
+    return UnderWay(tuple(runs), so_far, total, None if paused else seconds)
 
 
 def _device(store: RunStore) -> str:

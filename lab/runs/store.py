@@ -105,10 +105,12 @@ class RunStore(Leases):
         return refused.rowcount == 1
 
     def waiting_of(self, owner_key: str) -> int:
-        """How many runs of one browser wait."""
+        """How many jobs of one browser wait: the waiting seeds of a group are one."""
         with self.reading() as connection:
             (count,) = connection.execute(
-                "SELECT count(*) FROM runs WHERE status = 'queued' AND owner_key = ?", (owner_key,)
+                """SELECT count(DISTINCT CASE seed_group WHEN '' THEN id ELSE seed_group END)
+                   FROM runs WHERE status = 'queued' AND owner_key = ?""",
+                (owner_key,),
             ).fetchone()
         return int(count)
 

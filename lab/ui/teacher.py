@@ -167,11 +167,11 @@ def buttons(run: Run, waiting: bool, first: bool = False) -> None:
     if waiting:
         st.button(
             "First", key=f"first-{run.id}", icon=":material/vertical_align_top:", type="tertiary", disabled=first,
-            on_click=_first, args=(run.id,), help="Starts before all others.",
+            on_click=_first, args=(run.job,), help="Starts before all others.",
         )  # fmt: skip
         st.button(
             "Last", key=f"last-{run.id}", icon=":material/vertical_align_bottom:", type="tertiary",
-            on_click=_last, args=(run.id,),
+            on_click=_last, args=(run.job,),
             help="Behind its owner's other runs, and behind those whose turn came as long ago.",
         )  # fmt: skip
     stop_button(run)
@@ -181,17 +181,17 @@ def stop_button(run: Run) -> None:
     """The owner's and the teacher's."""
     st.button(
         "Stopping" if run.stop_requested else "Stop", key=f"stop-{run.id}", icon=":material/stop:", type="tertiary",
-        on_click=_stop, args=(run.id,), disabled=run.stop_requested,
+        on_click=_stop, args=(run.job,), disabled=run.stop_requested,
     )  # fmt: skip
 
 
-def _first(run_id: str) -> None:
-    attempt(lambda person: class_acts.put_first(store(), run_id, person))
+def _first(job: str) -> None:
+    attempt(lambda person: class_acts.put_first(store(), job, person))
 
 
-def _last(run_id: str) -> None:
-    attempt(lambda person: class_acts.put_last(store(), run_id, person))
+def _last(job: str) -> None:
+    attempt(lambda person: class_acts.put_last(store(), job, person))
 
 
-def _stop(run_id: str) -> None:
-    attempt(lambda person: actions.stop(store(), run_id, person))
+def _stop(job: str) -> None:
+    attempt(lambda person: actions.stop(store(), job, person))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
@@ -112,7 +114,7 @@ def _notices(now: QueueNow) -> None:
 def _card(each: UnderWay, person: Person) -> None:
     run = each.run
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"##### {_who(run)}{_yours_badge(run, person)} · :gray[{_what(run)}]", width="stretch")
+        st.markdown(f"##### {_who(run)}{_yours_badge(run, person)} · :gray[{_what(each.runs)}]", width="stretch")
         if may_change(person, run):
             teacher.stop_button(run)
     st.progress(each.share, text=f"{_progress(each)} · on {escaped(run.device_name)}")
@@ -124,6 +126,9 @@ def _progress(each: UnderWay) -> str:
         return "paused"
     if not each.done:
         return "starting"
+    if len(each.runs) > 1:
+        at = f"iteration {each.done:,} of {each.total:,}"
+        return at if each.seconds is None else f"{at} · ends in {about(each.seconds)}"
     recipe = run.recipe
     per_epoch = max(1, each.total // max(1, recipe.epochs))
     at = (
@@ -142,7 +147,9 @@ def _table(now: QueueNow, person: Person) -> None:
         {
             "": f"**{each.place}**",
             "who": _who(each.run) + _yours_badge(each.run, person) + _urgent_badge(each.run),
-            "network": escaped(each.run.name) + (" · range test" if each.run.kind == "range_test" else ""),
+            "network": escaped(each.run.name)
+            + (" · range test" if each.run.kind == "range_test" else "")
+            + _seeds(each.runs),
             "parameters": f"{each.run.parameters:,}",
             "starts": _in(each.starts),
             "ends": _in(each.ends),
@@ -168,7 +175,7 @@ def _teachers_row(each: InLine, person: Person) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"row-{each.run.id}"):
         st.markdown(
             f"**{each.place}** · **{_who(each.run)}**{_yours_badge(each.run, person)}{_urgent_badge(each.run)} · "
-            f"{_what(each.run)} · {_when(each)} · {escaped(each.run.device)}",
+            f"{_what(each.runs)} · {_when(each)} · {escaped(each.run.device)}",
             width="stretch",
         )
         teacher.buttons(each.run, waiting=True, first=each.place == 1)
@@ -188,9 +195,14 @@ def _who(run: Run) -> str:
     return escaped(run.owner) or "no nickname"
 
 
-def _what(run: Run) -> str:
+def _what(runs: Sequence[Run]) -> str:
+    run = runs[0]
     test = " · range test" if run.kind == "range_test" else ""
-    return f"{escaped(run.name)} · {run.parameters:,} parameters{test}"
+    return f"{escaped(run.name)} · {run.parameters:,} parameters{test}{_seeds(runs)}"
+
+
+def _seeds(runs: Sequence[Run]) -> str:
+    return f" · {len(runs)} seeds" if len(runs) > 1 else ""
 
 
 def _is_own(run: Run, person: Person) -> bool:
