@@ -140,16 +140,16 @@ def test_a_backup_taken_while_runs_are_written_is_the_store_at_one_moment(
     assert numbers[0] < written[0]
 
 
-def test_a_run_that_was_running_waits_again_or_is_interrupted_by_the_ordinary_rules(
+def test_a_run_that_was_running_waits_again_by_the_ordinary_rules(
     home: Path, store: RunStore, tmp_path: Path, other: Path
 ) -> None:
-    made_run(store, [0.9], status=None)  # from no queue
+    made_run(store, [0.9], status=None)
     queued = store.resume(made_run(store, [0.9], status="stopped").id)
     store.claim({"cpu"}, "worker")
     restore(backup(home, tmp_path / "lab.zip")[0], other)
     there = RunStore(other)
     there.recover(15.0, now=NOW * 2)
-    assert sorted(run.status for run in there.runs()) == ["interrupted", "queued"]
+    assert sorted(run.status for run in there.runs()) == ["queued", "queued"]
     assert there.get(queued.id).status == "queued"
 
 

@@ -368,7 +368,7 @@ def test_a_group_is_one_row_with_mean_and_deviation_and_single_runs_look_as_befo
     assert list(frame.columns) == [*columns[:-1], "deviation", "parameters"]
     assert list(frame["what"]) == ["4 seeds", "training", "training"]
     assert list(frame["status"]) == ["3 of 4 finished", "stopped", "finished"]
-    assert list(frame["epochs"]) == ["7 of 4 × 2", "1 of 2", "2 of 2"]
+    assert list(frame["epochs"]) == ["7 of 8", "1 of 2", "2 of 2"]
     assert list(frame["test"]) == pytest.approx([93, 40, 60])
     assert frame["deviation"][0] == pytest.approx(3)
     assert frame["deviation"][1:].isna().all()

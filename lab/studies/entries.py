@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -123,9 +122,8 @@ def seed_run(store: RunStore, run: Run) -> SeedRun:
 
 def recipe_of(run: Run) -> Recipe:
     """The recipe that was followed: where a range test found the learning rate, with that one."""
-    recipe = run.recipe
-    found = json.loads(run.result).get("chosen") if run.kind == "train" and run.result else None
-    return replace(recipe, learning_rate=found) if found else recipe
+    found = run.learning_rate_found
+    return replace(run.recipe, learning_rate=found) if found else run.recipe
 
 
 def of_studies() -> list[Entry]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 
 from core.analysis.study import SeedRun, Summary, pareto_front
 from core.architecture.trace import classifier
@@ -13,7 +12,6 @@ from core.errors import LabError
 from core.ladder import catalogue
 from core.ladder.challenge import Conditions, conditions
 from core.training.history import EpochRecord
-from core.training.recipe import recipe_from_json
 from lab.runs.rows import Run
 from lab.studies.entries import key_of
 from lab.studies.results import EARLIER, outdated, studies, summarised
@@ -95,17 +93,16 @@ def _standing(members: Sequence[Run], history: Histories) -> Standing | None:
 
 def _note(finished: Sequence[Run]) -> str:
     """What a figure on the board should not hide."""
-    told = ["its schedule watches the test loss, which flatters"] if _watches_test(finished[0].recipe) else []
+    told = ["its schedule watches the test loss, which flatters"] if _watches_test(finished[0]) else []
     if any(run.rate_changes for run in finished):
         told.append("its rate was changed by hand")
     return "; ".join(told)
 
 
-@lru_cache(maxsize=2_000)
-def _watches_test(recipe: str) -> bool:
-    """Whether a recipe, JSON, lets the test set have a say; read once, as the board looks again every few seconds."""
+def _watches_test(run: Run) -> bool:
+    """Whether its recipe lets the test set have a say; of a damaged one that is not known."""
     with suppress(LabError):
-        return recipe_from_json(recipe).watches_test
+        return run.recipe.watches_test
     return False
 
 

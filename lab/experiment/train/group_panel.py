@@ -63,9 +63,8 @@ def group_panel(members: Sequence[Run]) -> None:
     elif finished:
         st.markdown(f"Test accuracy after the last epoch: **{finished[0]:.2%}** (n 1: no deviation yet).")
     _table(members, histories)
-    st.caption(
-        f"{recipe_words(first.recipe)} · seeds {seeds_in_words([run.seed for run in members])} · {first.dataset}"
-    )
+    recipe, seeds = recipe_words(first.recipe).removesuffix(f" · seed {first.seed}"), [run.seed for run in members]
+    st.caption(f"{recipe} · seeds {seeds_in_words(seeds)} · {first.dataset}")
     if not any(run.unfinished for run in members):
         _ways_on(members)
     more_seeds(members)

@@ -95,7 +95,6 @@ def _row(runs: list[Run], last: dict[str, EpochRecord]) -> dict[str, object]:
     finished = [each for each in runs if each.status == "finished"]
     test = spread([100 * last[each.id].test_accuracy for each in (finished if many else runs) if each.id in last])
     done = sum(last[each.id].epoch + 1 for each in runs if each.id in last)
-    planned = f"{len(runs)} × {run.epochs}" if many else f"{run.epochs}"
     return {
         "started": run.created,
         "what": "range test" if run.kind == "range_test" else f"{len(runs)} seeds" if many else "training",
@@ -103,7 +102,7 @@ def _row(runs: list[Run], last: dict[str, EpochRecord]) -> dict[str, object]:
         "nickname": run.owner,
         "data": "embedded" if run.dataset == EMBEDDED else run.dataset,
         "status": f"{len(finished)} of {len(runs)} finished" if many else run.status,
-        "epochs": f"{done} of {planned}" if run.kind == "train" else "",
+        "epochs": f"{done} of {len(runs) * run.epochs}" if run.kind == "train" else "",
         "test": test.mean,
         "deviation": test.sd,
         "parameters": run.parameters,
