@@ -6,21 +6,11 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, fields, replace
-
-from core.training.history import EpochRecord
 
 Cell = str | int | float | None
 
 # What makes a spreadsheet run a cell that begins with it, also behind blanks; in East Asia the wide forms do too.
 FORMULA = re.compile(r"[\s\x00]*[=+\-@＝＋－＠]|[\t\r\n]")
-
-EPOCH_COLUMNS = tuple(field.name for field in fields(EpochRecord))
-
-
-def epoch_cells(record: EpochRecord) -> tuple[Cell, ...]:
-    """An epoch's figures in the order of EPOCH_COLUMNS, accuracies as fractions; its number from 1, as pages count."""
-    return astuple(replace(record, epoch=record.epoch + 1))
 
 
 def csv_text(names: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:

@@ -160,7 +160,7 @@ def _forget_peak() -> None:
 
 def take_architecture(text: str) -> None:
     """A JSON text as a design: all that a page shows of it before it is built."""
-    from core.architecture.advice import advice
+    from core.advice.advice import advice
     from core.architecture.fit import fit
     from core.architecture.link import from_code, to_code
     from core.architecture.pytorch_code import pytorch_code

@@ -14,8 +14,8 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from core.architecture.advice import Advice, Topic, advice
-from core.architecture.bad_designs import BAD_DESIGNS, BadDesign
+from core.advice.advice import Advice, Topic, advice
+from core.advice.bad_designs import BAD_DESIGNS, BadDesign
 from core.architecture.edit import insert, remove
 from core.architecture.fit import fit
 from core.architecture.seen_pixels import seen_pixels
@@ -34,10 +34,10 @@ from core.architecture.spec import (
     ReLU,
 )
 from core.architecture.trace import classifier, trace
+from core.challenge import MAX_PARAMETERS
 from core.errors import SpecError
 from core.ladder.blocks import conv_bn_relu, stack
 from core.ladder.catalogue import LADDER
-from core.ladder.challenge import MAX_PARAMETERS
 from core.ladder.model import Step
 from core.ladder.relatives import EXTRAS
 from core.training.network import build

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.data.alteration import Alteration, altered
+from core.analysis.alteration import Alteration, altered
 from core.data.drawn_digit import Grey
 from core.data.mnist import load_split
 from core.data.vision import torchvision

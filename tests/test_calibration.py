@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from core.analysis.calibration import BINNINGS, BINS, calibration
-from core.analysis.mistakes import Predictions
 from core.analysis.proportion import wilson
+from core.training.predictions import Predictions
 from lab.use.mistakes.calibration import in_words, table
 from lab.use.mistakes.figures import reliability
 

@@ -19,9 +19,9 @@ from core.architecture.spec import (
     architecture_to_json,
 )
 from core.architecture.trace import classifier, trace
+from core.challenge import MAX_EPOCHS, MAX_PARAMETERS
 from core.errors import SpecError
 from core.ladder.catalogue import LADDER, LINEAGES, STEPS, before, by_slug, lineage_of
-from core.ladder.challenge import MAX_EPOCHS, MAX_PARAMETERS
 from core.ladder.common import COMMON_ERRATA
 from core.ladder.comparisons import CLEAN_COMPARISONS, variants
 from core.ladder.model import Step

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.architecture.trace import classifier
-from core.ladder import catalogue
-from core.ladder.challenge import (
+from core.challenge import (
     MAX_EPOCHS,
     MAX_PARAMETERS,
     TARGET_ACCURACY,
@@ -17,6 +16,7 @@ from core.ladder.challenge import (
     held_from,
     holds,
 )
+from core.ladder import catalogue
 from lab.studies.results import challenge_of, studies, summarised
 
 accuracies = st.lists(st.integers(9900, 9999).map(lambda images: images / 10_000), max_size=20)

@@ -17,7 +17,6 @@ from scipy import stats
 from streamlit.testing.v1 import AppTest
 
 from core.analysis.evidence import evidence, seeds_needed
-from core.analysis.mistakes import Predictions
 from core.analysis.pairs import mcnemar, pair, paired_standard_error
 from core.analysis.study import SeedRun
 from core.data.embedded_digits import embedded_digits
@@ -26,6 +25,7 @@ from core.errors import DataError, RunError
 from core.ladder import catalogue
 from core.ladder.relatives import EXTRAS
 from core.training.network import build
+from core.training.predictions import Predictions
 from core.training.recipe import SGD, Adam, Recipe, StepLR
 from core.training.recipe_difference import ABSENT, recipe_differences
 from lab.runs.rows import NewRun

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from core.architecture.bad_designs import BAD_DESIGNS
+from core.advice.bad_designs import BAD_DESIGNS
 from core.architecture.edit import insert, move, remove, with_field
 from core.architecture.link import from_code, to_code
 from core.architecture.spec import (

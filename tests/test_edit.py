@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.architecture.bad_designs import BAD_DESIGNS
+from core.advice.bad_designs import BAD_DESIGNS
 from core.architecture.edit import (
     MOST_STEPS_BACK,
     History,

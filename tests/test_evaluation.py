@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from core.analysis.evaluation import BATCH, MOST_BYTES, evaluate, images_at_once, log_probabilities, predict
-from core.analysis.mistakes import ORDERS, Predictions, confusion_matrix, mistakes
+from core.analysis.mistakes import ORDERS, confusion_matrix, mistakes
 from core.architecture.spec import Architecture, Conv, GlobalAvgPool, Linear, LogSoftmax, ReLU
+from core.training.evaluation import BATCH, MOST_BYTES, evaluate, images_at_once, log_probabilities, predict
 from core.training.network import build
+from core.training.predictions import Predictions
 from core.training.resident import Normalisation
 from tests.tiny import PLAIN, TINY, tiny_data
 

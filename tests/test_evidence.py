@@ -23,7 +23,7 @@ from core.analysis.evidence import (
     seeds_needed,
 )
 from core.analysis.study import summary
-from core.ladder.challenge import TARGET_ACCURACY
+from core.challenge import TARGET_ACCURACY
 from lab.studies.results import clean_answers, reading, studies
 from tests.test_study import RUNS, run
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from core.architecture.advice import advice
+from core.advice.advice import advice
 from core.architecture.spec import Architecture, Conv, Flatten, GlobalAvgPool, Linear, MaxPool, Op, ReLU
 from core.errors import LabError
 from core.ladder.catalogue import LADDER

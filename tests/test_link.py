@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.architecture.bad_designs import BAD_DESIGNS
+from core.advice.bad_designs import BAD_DESIGNS
 from core.architecture.edit import renamed
 from core.architecture.link import LONGEST_CODE, MOST_BYTES, from_code, to_code
 from core.architecture.spec import Architecture, Conv, Dropout, ReLU, architecture_from_json, architecture_to_json

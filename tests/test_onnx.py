@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from core.architecture.bad_designs import BAD_DESIGNS
+from core.advice.bad_designs import BAD_DESIGNS
 from core.architecture.spec import Architecture, AvgPool, BatchNorm, Conv, Dropout, GlobalAvgPool, Linear, MaxPool, ReLU
 from core.architecture.trace import trace
 from core.checkpoints.onnx_export import OPSET, to_onnx

@@ -15,14 +15,15 @@ from pathlib import Path
 
 import pytest
 
+from core.analysis import choices
+from core.analysis.choices import attempts, beside, choice_words, goal_words, log_words, seeds_apart, tried
 from core.architecture.difference import difference
 from core.architecture.spec import Dropout
 from core.architecture.trace import classifier
+from core.challenge import MAX_PARAMETERS
 from core.errors import CheckpointError
-from core.ladder import catalogue, choices
+from core.ladder import catalogue
 from core.ladder.catalogue import LADDER, LINEAGES, STEPS, by_slug
-from core.ladder.challenge import MAX_PARAMETERS
-from core.ladder.choices import attempts, beside, choice_words, goal_words, log_words, seeds_apart, tried
 from core.ladder.common import COMMON_ERRATA
 from core.ladder.comparisons import CLEAN_COMPARISONS, variants
 from core.ladder.model import CleanComparison, Step

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 import core.training.loop
-from core.training.loop import EpochEnd, make_optimizer, set_rate, train
+from core.training.loop import EpochEnd, train
 from core.training.network import build
 from core.training.recipe import SGD, Adam, AdamW, Augmentation, Jitter, LinearToZero, Recipe
 from core.training.replay import WARM_UP, Replayed
+from core.training.step import make_optimizer, set_rate
 from tests.tiny import TINY, same, tiny_data, trained
 
 CPU = torch.device("cpu")

@@ -10,13 +10,13 @@ import torch
 from filelock import FileLock
 from safetensors.torch import load_file
 
-from core.analysis.evaluation import evaluate
 from core.analysis.study import read_study, summary
 from core.checkpoints.card import read_card
 from core.checkpoints.checkpoint import load, normalisation_of
 from core.data.mnist import EMBEDDED
 from core.data.mnist import load as load_data
 from core.errors import CheckpointError, LabError, SpecError
+from core.training.evaluation import evaluate
 from core.training.recipe import Recipe
 from core.training.resident import examples
 from lab.settings import lab_home

@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from core.analysis.distortion import accuracy, distorted, embedded_accuracy, homographies, subset
-from core.analysis.evaluation import predict
 from core.analysis.proportion import standard_error
 from core.analysis.robustness import (
     DISTORTIONS,
@@ -29,6 +28,7 @@ from core.data.embedded_digits import embedded_digits
 from core.data.mnist import load_split
 from core.data.vision import torchvision
 from core.errors import CheckpointError
+from core.training.evaluation import predict
 from core.training.recipe import Augmentation, Jitter
 from core.training.resident import examples
 from lab.studies import robustness as robustness_table

@@ -11,12 +11,12 @@ import pytest
 import torch
 from PIL import Image
 
-from core.analysis.evaluation import log_probabilities, predict
 from core.analysis.study import Study, median_run
 from core.checkpoints.checkpoint import load, normalisation_of
 from core.data.drawn_digit import prepare
 from core.data.mnist import load_split
 from core.ladder import catalogue
+from core.training.evaluation import log_probabilities, predict
 from core.training.recipe_difference import recipe_differences
 from core.training.resident import examples
 from lab.studies.reproduce import subjects

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.spreadsheet import EPOCH_COLUMNS, csv_text, epoch_cells, safe_cell
-from core.training.history import EpochRecord
+from core.spreadsheet import csv_text, safe_cell
+from core.training.history import EPOCH_COLUMNS, EpochRecord, epoch_cells
 from lab.experiment.train.run_panel import csv_of
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from core.analysis.evaluation import evaluate
 from core.architecture.spec import Architecture, BatchNorm, Conv, Flatten, GlobalAvgPool, Linear, LogSoftmax
 from core.architecture.spec import Dropout as DropoutOp
 from core.data.embedded_digits import embedded_digits
@@ -27,8 +26,9 @@ from core.ladder import catalogue
 from core.ladder.ours import OURS
 from core.training.averaging import Average
 from core.training.dropout import Dropout
+from core.training.evaluation import evaluate
 from core.training.history import EpochRecord
-from core.training.loop import EpochEnd, Points, RateFound, State, first_images, loss_of, sample, train
+from core.training.loop import EpochEnd, Points, RateFound, State, first_images, sample, train
 from core.training.network import build
 from core.training.recipe import (
     SGD,
@@ -47,6 +47,7 @@ from core.training.recipe import (
     rate_at,
 )
 from core.training.resident import available_devices, choose_device, grey, normalised, resident
+from core.training.step import loss_of
 from tests.tiny import PLAIN, TINY, same, tiny_data, trained
 
 AUGMENTED = Augmentation(rotation=Jitter(10), translation=Jitter(0.1, 0.5), contrast=Jitter(0.2))

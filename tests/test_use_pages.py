@@ -16,7 +16,7 @@ import torch
 from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
 
-from core.analysis.mistakes import ORDERS, Predictions, confusion_matrix, mistakes
+from core.analysis.mistakes import ORDERS, confusion_matrix, mistakes
 from core.architecture.trace import classifier
 from core.checkpoints import checkpoint
 from core.checkpoints.card import Card
@@ -26,6 +26,7 @@ from core.data.embedded_digits import embedded_digits
 from core.data.mnist import EMBEDDED, EMBEDDED_TEST, load_split
 from core.training.history import EpochRecord
 from core.training.network import build
+from core.training.predictions import Predictions
 from core.training.recipe import Recipe
 from lab.classroom.handwriting import Handwriting
 from lab.studies import shelf

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from core.analysis.mistakes import Predictions
+from core.training.predictions import Predictions
 
 Binning = Literal["equal width", "equal count"]
 BINNINGS: tuple[Binning, ...] = get_args(Binning)

@@ -18,7 +18,7 @@ from core.analysis.evidence import in_points, interval_in_points, of_accuracies,
 from core.analysis.proportion import standard_error
 from core.architecture.spec import Architecture, BatchNorm, Op, ReLU
 from core.architecture.trace import trace
-from core.ladder.challenge import MAX_EPOCHS, MAX_PARAMETERS
+from core.challenge import MAX_EPOCHS, MAX_PARAMETERS
 from core.training.history import EpochRecord
 from core.training.recipe import HELD_OUT_SHARE, Constant, Cosine, LinearToZero, OneCycle, Recipe
 from core.words import loss_words, plural

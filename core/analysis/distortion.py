@@ -11,11 +11,11 @@ import statistics
 import torch
 from torch import Tensor, nn
 
-from core.analysis.evaluation import evaluate
 from core.analysis.robustness import DISTORTIONS, EVERY, Curve, Kind, Robustness
 from core.data.embedded_digits import embedded_digits
 from core.data.mnist import Split
 from core.training.augment import rotation, scaling, translation, warp
+from core.training.evaluation import evaluate
 from core.training.resident import Examples, Normalisation, examples, grey
 
 DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1))  # to the right, to the left, down, up

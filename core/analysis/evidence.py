@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core.analysis.study import SeedRun, Summary
-from core.ladder.challenge import DIGITS
+from core.challenge import DIGITS
 
 Test = Literal["paired", "unpaired", "one run against several", "single runs"]
 Told = Literal["better", "worse", "cannot be told"]

@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core.analysis.evaluation import images_at_once, log_probabilities
 from core.architecture.spec import Architecture, Conv, ReLU, describe
 from core.architecture.trace import Layer, trace
 from core.errors import SpecError
+from core.training.evaluation import images_at_once, log_probabilities
 from core.training.resident import Normalisation, grey, normalised
 
 Pixels = NDArray[np.uint8]

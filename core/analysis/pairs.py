@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.analysis.mistakes import Predictions
 from core.errors import DataError
+from core.training.predictions import Predictions
 from core.words import plural
 
 

@@ -3,7 +3,7 @@
 Choices are made on 5,000 images held out of the 60,000. A recipe that is frozen is then trained on all 60,000, once for
 each of n seeds, and tested. The figure is the *last* epoch's test accuracy, its mean and standard deviation over the
 seeds. The best epoch of a run is chosen on the test set, so it stands apart and is called that. Whether a run holds the
-target is asked of each run (`core.ladder.challenge`), so of n runs k hold it. Whether two studies differ is asked of
+target is asked of each run (`core.challenge`), so of n runs k hold it. Whether two studies differ is asked of
 `core.analysis.evidence`.
 """
 
@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Annotated, cast
 
 from core.architecture.spec import Architecture, architecture_from_dict, architecture_to_dict
+from core.challenge import DIGITS, LAST, TARGET_ACCURACY, holds
 from core.checkpoints.files import read_json, replace_text
 from core.errors import CheckpointError
-from core.ladder.challenge import DIGITS, LAST, TARGET_ACCURACY, holds
 from core.record import Json, Range, read, short
 from core.training.history import EpochRecord
 from core.training.recipe import Recipe, recipe_from_dict, recipe_to_dict

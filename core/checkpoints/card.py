@@ -12,9 +12,9 @@ from typing import Any, Literal, cast, get_args
 
 from core.architecture.spec import Architecture, architecture_from_dict, architecture_to_dict
 from core.architecture.trace import classifier, spell
+from core.challenge import first_reached, held_from
 from core.checkpoints.files import read_json, replace_text
 from core.errors import CheckpointError, LabError
-from core.ladder.challenge import first_reached, held_from
 from core.record import Json, read, short, short_number
 from core.training.history import EpochRecord, RateChange
 from core.training.recipe import Recipe, recipe_from_dict, recipe_to_dict

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields, replace
 from typing import Annotated
 
 from core.record import Range
+from core.spreadsheet import Cell
 
 MOST_LOSS = 1e19  # of a run: the square of a greater one is no float32 any more, and the run has diverged
 
@@ -50,3 +51,11 @@ class RateChange:
 
     iteration: Annotated[int, Range(0, 10**9)]  # the first with the new rate, counted from 0 through the whole run
     factor: Annotated[float, Range(1e-9, 1e9)]  # from there on, by which the schedule's rates are multiplied
+
+
+EPOCH_COLUMNS = tuple(field.name for field in fields(EpochRecord))
+
+
+def epoch_cells(record: EpochRecord) -> tuple[Cell, ...]:
+    """An epoch's figures in the order of EPOCH_COLUMNS, accuracies as fractions; its number from 1, as pages count."""
+    return astuple(replace(record, epoch=record.epoch + 1))

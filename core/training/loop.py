@@ -17,20 +17,28 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from core.analysis.evaluation import evaluate
 from core.errors import CheckpointError, TrainingError
 from core.record import range_of, short
 from core.training.augment import augment
 from core.training.averaging import Average
 from core.training.dropout import draw_from
+from core.training.evaluation import evaluate
 from core.training.history import MOST_LOSS, PLAIN_SAMPLE, EpochRecord
 from core.training.network import lay_out
 from core.training.range_test import RangeTestResult, range_test
-from core.training.recipe import SGD, Adam, Recipe, ReduceLROnPlateau, plateau_rate, rate_at
+from core.training.recipe import Recipe, ReduceLROnPlateau, plateau_rate, rate_at
 from core.training.replay import Replayed
-from core.training.resident import Examples, Resident, grey, normalised
+from core.training.resident import Examples, Resident, grey
+from core.training.step import (
+    allow_tf32,
+    batch_sizes,
+    check_smallest_batch,
+    forward,
+    make_optimizer,
+    set_rate,
+    training_batch,
+)
 
 SECONDS_BETWEEN_POINTS = 0.25  # of live curves; reading a loss stalls the device, so not at every iteration
 State = dict[str, object]  # tensors, numbers and lists of them: what torch.load(weights_only=True) reads
@@ -137,12 +145,6 @@ def train(
         yield EpochEnd(record, evaluated.state_dict(), _state(network, averaged, optimizer, generator, history, recipe))
 
 
-def training_batch(data: Resident, chosen: Tensor, recipe: Recipe, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """The chosen training images as the network sees them, (B, 1, 28, 28), and their labels (B,)."""
-    images = augment(grey(data.train.images[chosen]), recipe.augmentation, generator)
-    return normalised(images, data.normalisation), data.train.labels[chosen]
-
-
 def first_images(data: Resident, recipe: Recipe, count: int) -> Tensor:
     """The first images that `train` would give a network, (count, 1, 28, 28), as grey levels: for a preview."""
     generator = torch.Generator(data.device).manual_seed(recipe.seed)
@@ -160,62 +162,6 @@ def _rate(recipe: Recipe, iteration: int, batches: int, history: list[EpochRecor
     return rate_at(recipe, iteration, batches)
 
 
-def forward(network: nn.Module, images: Tensor, labels: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:
-    """Logits (B, 10) and their loss, in float32, computed with the recipe's precision."""
-    bf16 = recipe.precision == "bf16"
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16, cache_enabled=False):
-        logits = network(images)
-    logits = logits.float()
-    return logits.detach(), loss_of(logits, labels, recipe)
-
-
-def allow_tf32(recipe: Recipe) -> None:
-    """Let an NVIDIA GPU round the factors of products to 10 bits, or not, as the recipe says."""
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = recipe.precision == "tf32"
-
-
-def loss_of(logits: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
-    """The mean loss of a batch. Cross-entropy on log-probabilities is their NLL: log-softmax twice is log-softmax."""
-    if recipe.loss == "mean_squared_error":
-        return F.mse_loss(logits.softmax(1), F.one_hot(labels, logits.shape[1]).to(logits.dtype))
-    return F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
-
-
-def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimizer over all the network's parameters.
-
-    On CUDA it is one kernel, and its learning rate and count of steps are tensors there, so that a recording can
-    follow them.
-    """
-    settings, weights = recipe.optimizer, list(network.parameters())
-    device = weights[0].device
-    on_gpu = device.type == "cuda"
-    rate = torch.tensor(recipe.learning_rate, device=device) if on_gpu else recipe.learning_rate
-    if isinstance(settings, SGD):
-        return torch.optim.SGD(
-            weights,
-            lr=rate,
-            momentum=settings.momentum,
-            nesterov=settings.nesterov,
-            weight_decay=settings.weight_decay,
-            fused=on_gpu or None,
-        )
-    kind = torch.optim.Adam if isinstance(settings, Adam) else torch.optim.AdamW
-    betas = (settings.beta1, settings.beta2)
-    return kind(
-        weights, lr=rate, betas=betas, weight_decay=settings.weight_decay, fused=on_gpu or None, capturable=on_gpu
-    )
-
-
-def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Set the learning rate, where it is a tensor without waiting for the device."""
-    for group in optimizer.param_groups:
-        if isinstance(group["lr"], Tensor):
-            group["lr"].fill_(rate)
-        else:
-            group["lr"] = rate
-
-
 def _find_rate(network: nn.Module, data: Resident, recipe: Recipe) -> RateFound:
     assert recipe.range_test is not None
     result = range_test(deepcopy(network), data, recipe, recipe.range_test)
@@ -224,24 +170,6 @@ def _find_rate(network: nn.Module, data: Resident, recipe: Recipe) -> RateFound:
         return RateFound(result, recipe.learning_rate, f"the recipe's own rate: {result.reason}")
     rate = max(suggestion, range_of(Recipe, "learning_rate").least)  # a tenth of the least rate tested is no recipe's
     return RateFound(result, rate, f"the range test's suggestion, {recipe.range_test.pick}")
-
-
-def check_smallest_batch(network: nn.Module, data: Resident, recipe: Recipe) -> None:
-    """Raises TrainingError for a batch of one image that the network cannot train on: batch norm of a 1 x 1 map."""
-    if min(batch_sizes(len(data.train), recipe.batch_size)) > 1:
-        return
-    try:
-        deepcopy(network).train()(normalised(grey(data.train.images[:1]), data.normalisation))
-    except ValueError:
-        raise TrainingError(
-            f"batch_size {recipe.batch_size:,} leaves a batch of 1 of the {len(data.train):,} images, and batch norm "
-            "of a 1 x 1 map needs at least 2 to have a variance; choose another batch size"
-        ) from None
-
-
-def batch_sizes(images: int, batch_size: int) -> list[int]:
-    """The sizes of an epoch's batches; the last one is what is left."""
-    return [min(batch_size, images - start) for start in range(0, images, batch_size)]
 
 
 def _points(

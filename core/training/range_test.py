@@ -15,6 +15,7 @@ from core.training.dropout import draw_from
 from core.training.network import lay_out
 from core.training.recipe import RangeTest, Recipe
 from core.training.resident import Resident
+from core.training.step import allow_tf32, check_smallest_batch, forward, make_optimizer, set_rate, training_batch
 from core.words import loss_words, plural
 
 Values = NDArray[np.float64]
@@ -92,9 +93,6 @@ def range_test(network: nn.Module, data: Resident, recipe: Recipe, settings: Ran
 
 def range_test_points(network: nn.Module, data: Resident, recipe: Recipe, settings: RangeTest) -> Iterator[RangePoint]:
     """A point for each batch, until the iterations are done or the loss has diverged. Give a copy of the network."""
-    # here, as it runs this test
-    from core.training.loop import allow_tf32, check_smallest_batch, forward, make_optimizer, set_rate, training_batch
-
     check_smallest_batch(network, data, recipe)
     lay_out(network, data.device)
     allow_tf32(recipe)

@@ -17,8 +17,8 @@ PREDICT_WITH = "c6-steplr-7416"  # of the shipped checkpoints it reads other peo
 
 def mistakes_command(options: argparse.Namespace) -> Json:
     """What a checkpoint gets wrong on a split, evaluated without augmentation."""
-    from core.analysis.evaluation import predict
     from core.checkpoints.checkpoint import load, normalisation_of
+    from core.training.evaluation import predict
     from core.training.resident import choose_device, examples
 
     if options.limit < 0:
@@ -89,9 +89,9 @@ def predict_command(options: argparse.Namespace) -> Json:
     """The digit in a picture, prepared as a drawing is."""
     import torch
 
-    from core.analysis.evaluation import log_probabilities
     from core.checkpoints.checkpoint import load, normalisation_of
     from core.data.drawn_digit import from_picture, prepare
+    from core.training.evaluation import log_probabilities
 
     shelved = find(options.checkpoint)
     try:

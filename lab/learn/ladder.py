@@ -8,8 +8,8 @@ import streamlit as st
 
 from core.analysis.study import Summary
 from core.architecture.trace import classifier
+from core.challenge import TARGET_ACCURACY
 from core.ladder.catalogue import label, mark
-from core.ladder.challenge import TARGET_ACCURACY
 from core.ladder.model import Step
 from lab.studies.results import in_words, judged, outdated_mark, study_of
 from lab.ui import ladder_figure

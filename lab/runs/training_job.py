@@ -24,10 +24,11 @@ from core.checkpoints.card import Card, Choice
 from core.checkpoints.files import replace_bytes
 from core.errors import CheckpointError
 from core.training.history import EpochRecord, RateChange
-from core.training.loop import EpochEnd, Event, RateFound, State, batch_sizes, history_of, train
+from core.training.loop import EpochEnd, Event, RateFound, State, history_of, train
 from core.training.network import build
 from core.training.recipe import Recipe
 from core.training.resident import Normalisation, Resident
+from core.training.step import batch_sizes
 
 RESUME = "resume.pt"
 SNAPSHOTS = "snapshots"  # the folder, in a run's, of the pairs of all its epochs

@@ -26,10 +26,11 @@ from core.data.vision import torchvision
 from core.ladder import catalogue
 from core.training.augment import augment
 from core.training.dropout import Dropout, draw_from
-from core.training.loop import Points, forward, make_optimizer, train, training_batch
+from core.training.loop import Points, train
 from core.training.network import build, lay_out
 from core.training.recipe import Augmentation, Recipe
 from core.training.resident import Resident, choose_device, grey, normalised, resident
+from core.training.step import forward, make_optimizer, training_batch
 
 NETWORKS = ("a2-final-7758", "a3-dilation-5340", "a1-skeleton-509946")
 VARIANTS = ("write-up", "plain", "ours")

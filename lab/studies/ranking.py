@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from core.analysis.study import SeedRun, Summary, pareto_front
 from core.architecture.trace import classifier
+from core.challenge import Conditions, conditions
 from core.errors import LabError
 from core.ladder import catalogue
-from core.ladder.challenge import Conditions, conditions
 from core.training.history import EpochRecord
 from lab.runs.rows import Run
 from lab.studies.entries import key_of

@@ -15,7 +15,6 @@ from pathlib import Path
 import torch
 from filelock import FileLock, Timeout
 
-from core.analysis.evaluation import evaluate
 from core.analysis.study import SeedRun, Study, median_run, read_study, write_study
 from core.architecture.spec import Architecture
 from core.architecture.trace import classifier
@@ -26,6 +25,7 @@ from core.errors import CheckpointError, LabError, SpecError
 from core.ladder import catalogue
 from core.ladder.comparisons import variants
 from core.record import short
+from core.training.evaluation import evaluate
 from core.training.recipe import Recipe
 from core.training.resident import examples
 from core.words import plural

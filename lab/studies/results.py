@@ -11,11 +11,11 @@ from core.analysis.evidence import LEVEL, Evidence, evidence, holm, judge_claim
 from core.analysis.proportion import standard_error
 from core.analysis.study import SeedRun, Study, Summary, read_study, summary
 from core.architecture.trace import classifier
+from core.challenge import LAST, TARGET_ACCURACY, Conditions, conditions
 from core.checkpoints.card import Card
 from core.data.mnist import IMAGES
 from core.errors import CheckpointError
 from core.ladder import catalogue
-from core.ladder.challenge import LAST, TARGET_ACCURACY, Conditions, conditions
 from core.ladder.comparisons import CLEAN_COMPARISONS, variants
 from core.ladder.model import CleanComparison, Step
 from core.ladder.relatives import EXTRAS

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from core.analysis.choices import attempts, goal_words, log_words
 from core.analysis.evidence import (
     LEVEL,
     in_points,
@@ -19,7 +20,6 @@ from core.analysis.study import Study, Summary, summary
 from core.architecture.trace import classifier
 from core.errors import CheckpointError
 from core.ladder import catalogue
-from core.ladder.choices import attempts, goal_words, log_words
 from core.ladder.model import Step
 from core.ladder.ours import OURS
 from lab.settings import ROOT

@@ -12,7 +12,7 @@ from zlib import crc32
 import numpy as np
 import plotly.graph_objects as go
 
-from core.ladder.challenge import TARGET_ACCURACY
+from core.challenge import TARGET_ACCURACY
 from core.training.history import EpochRecord
 from lab.studies.entries import Entry
 from lab.ui.axes import CLOSE, WHOLE, Part, accuracy_at, accuracy_axis, decades, epoch_step, epochs_axis, zoom

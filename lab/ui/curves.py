@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from core.analysis.study import SeedRun, epoch_means
-from core.ladder.challenge import TARGET_ACCURACY, first_reached, held_from
+from core.challenge import TARGET_ACCURACY, first_reached, held_from
 from core.training.history import EpochRecord
 from core.training.recipe import Recipe, ReduceLROnPlateau, rate_at
 from lab.runs.rows import BatchRow

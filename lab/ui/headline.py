@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.analysis.study import Summary
 from core.architecture.trace import Trace
-from core.ladder.challenge import MAX_PARAMETERS, TARGET_ACCURACY
+from core.challenge import MAX_PARAMETERS, TARGET_ACCURACY
 from core.ladder.model import Step
 from core.words import plural
 from lab.studies.results import outdated_mark, study_of

@@ -9,10 +9,10 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from core.analysis.mistakes import Predictions
 from core.data.disputed import SOURCE, SOURCE_WORDS, Disputed, disputed
 from core.data.mnist import Pixels, Split, SplitName
 from core.errors import DataError
+from core.training.predictions import Predictions
 from lab.ui import figures
 from lab.ui.live_plot import live_plot
 

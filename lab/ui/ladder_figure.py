@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from core.analysis.study import Summary, pareto_front
-from core.ladder.challenge import MAX_PARAMETERS, TARGET_ACCURACY
+from core.challenge import MAX_PARAMETERS, TARGET_ACCURACY
 from lab.studies.results import in_words
 from lab.ui.axes import Part, View, accuracy_at
 from lab.ui.colours import CLAIM, FRONT, LINEAGE, PASS, SYMBOL

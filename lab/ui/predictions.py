@@ -20,9 +20,9 @@ if TYPE_CHECKING:  # torch takes two seconds to import, and only some pages need
 
     from core.analysis.effective_field import EffectiveField
     from core.analysis.inside import Activity, Occlusion
-    from core.analysis.mistakes import Predictions
     from core.architecture.spec import Architecture
     from core.checkpoints.card import Card
+    from core.training.predictions import Predictions
     from core.training.resident import Normalisation
 
 
@@ -41,8 +41,8 @@ def predictions(stem: str, sha256: str, dataset: str, name: SplitName) -> Predic
     """What a checkpoint makes of a split, without augmentation."""
     import torch
 
-    from core.analysis.evaluation import predict
     from core.checkpoints.checkpoint import normalisation_of
+    from core.training.evaluation import predict
     from core.training.resident import examples
 
     network, card = opened(stem, sha256)
@@ -54,7 +54,7 @@ def torch_warming() -> threading.Thread:
     """Import torch beside the page that will need it, so that its first click does not wait two seconds."""
 
     def warm() -> None:
-        import core.analysis.evaluation  # noqa: F401
+        import core.training.evaluation  # noqa: F401
 
     thread = threading.Thread(target=warm, name="import torch", daemon=True)
     thread.start()
@@ -90,8 +90,8 @@ def answers_to(stem: str, sha256: str, numbers: tuple[int, ...], _digits: Pixels
     """(N,) what a checkpoint reads in prepared drawings (N, 28, 28), which their numbers name."""
     import torch
 
-    from core.analysis.evaluation import log_probabilities
     from core.checkpoints.checkpoint import normalisation_of
+    from core.training.evaluation import log_probabilities
 
     network, card = opened(stem, sha256)
     scores = log_probabilities(network, torch.tensor(_digits), normalisation_of(card))

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from core.analysis.choices import Attempt, apart_words, attempts, beside, choice_words, goal_words, layout_words, tried
 from core.analysis.study import SeedRun
 from core.architecture.trace import classifier
 from core.errors import LabError
-from core.ladder.choices import Attempt, apart_words, attempts, beside, choice_words, goal_words, layout_words, tried
 from core.ladder.model import Step
 from core.training.recipe_difference import ABSENT, recipe_differences
 from core.words import loss_words

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
+from core.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
 from core.errors import LabError
-from core.ladder.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
 from lab.experiment.board import view as board_view
 from lab.ui import frame
 from lab.ui.unreadable import list_studies

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
+from core.challenge import LAST, TARGET_ACCURACY
 from core.ladder import catalogue
-from core.ladder.challenge import LAST, TARGET_ACCURACY
 from core.ladder.common import COMMON_ERRATA
 from core.ladder.ours import OWN
 from lab.learn.ladder import ladder_points, ladder_rows

@@ -10,7 +10,7 @@ from itertools import pairwise
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from core.ladder.challenge import MAX_PARAMETERS, TARGET_ACCURACY
+from core.challenge import MAX_PARAMETERS, TARGET_ACCURACY
 from core.words import plural
 from lab.studies.ranking import Standing, front
 from lab.studies.results import in_words

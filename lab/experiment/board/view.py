@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from core.challenge import LAST, MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
 from core.errors import LabError, RunError
-from core.ladder.challenge import LAST, MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
 from core.words import plural
 from lab.experiment.board import figures as board_figures
 from lab.studies.ranking import CHALLENGE_DATA, Standing, chosen, ladder

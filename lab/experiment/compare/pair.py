@@ -10,10 +10,11 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.analysis.evidence import evidence, holm, in_points, interval_in_points
-from core.analysis.mistakes import Predictions, ordered
+from core.analysis.mistakes import ordered
 from core.analysis.pairs import Pair, pair
 from core.data.mnist import best_present, is_present
 from core.errors import CheckpointError, DataError, LabError
+from core.training.predictions import Predictions
 from core.training.recipe_difference import recipe_differences
 from core.words import plural
 from lab.studies.entries import checkpoint_of

@@ -7,13 +7,13 @@ from dataclasses import fields
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.architecture.advice import Advice, advice
+from core.advice.advice import Advice, advice
 from core.architecture.edit import redo, undo
 from core.architecture.link import to_code
 from core.architecture.spec import OPS, BatchNorm, Conv, Dropout, Op, ReLU, describe
 from core.architecture.trace import spell
+from core.challenge import MAX_PARAMETERS
 from core.ladder import catalogue
-from core.ladder.challenge import MAX_PARAMETERS
 from core.record import range_of
 from lab.classroom.designs import owner_of, saved_names
 from lab.experiment.design.op_list import INPUT, Asked, Row, op_list

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import streamlit as st
 
-from core.architecture.bad_designs import BAD_DESIGNS
+from core.advice.bad_designs import BAD_DESIGNS
 from core.architecture.spec import Architecture
 from core.errors import LabError, SpecError
 from core.ladder import catalogue

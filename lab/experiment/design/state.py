@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from core.architecture.advice import advice
+from core.advice.advice import advice
 from core.architecture.edit import (
     History,
     duplicate,

@@ -14,8 +14,8 @@ from core.architecture.trace import classifier
 from core.errors import LabError
 from core.ladder import catalogue
 from core.ladder.model import Step
-from core.spreadsheet import EPOCH_COLUMNS, csv_text, epoch_cells
-from core.training.history import EpochRecord
+from core.spreadsheet import csv_text
+from core.training.history import EPOCH_COLUMNS, EpochRecord, epoch_cells
 from core.training.recipe import Recipe
 from core.training.recipe_words import recipe_words
 from core.words import plural, rate_words

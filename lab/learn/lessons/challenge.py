@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from core.architecture.spec import Conv
 from core.architecture.trace import classifier
+from core.challenge import LAST, MAX_PARAMETERS, TARGET_ACCURACY, holds
 from core.ladder import catalogue
-from core.ladder.challenge import LAST, MAX_PARAMETERS, TARGET_ACCURACY, holds
 from lab.learn.lessons.claims import in_words
 from lab.learn.lessons.facts import IMAGES, MEASURED_APART, layer, mark, measured, percent, stated, step, walked
 from lab.learn.lessons.scene import Check, Conditions, Knobs, Lesson, Pair, Scene, Slip, Way

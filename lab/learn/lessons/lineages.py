@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from core.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
 from core.ladder import catalogue
-from core.ladder.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
 from core.ladder.ours import OURS
 from lab.learn.lessons.claims import HOW_FAR_APART, comparison, concluded, evident, in_words
 from lab.learn.lessons.facts import (

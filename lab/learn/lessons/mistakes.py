@@ -5,8 +5,8 @@ from __future__ import annotations
 import statistics
 
 from core.analysis.proportion import standard_error
+from core.challenge import TARGET_ACCURACY
 from core.ladder import catalogue
-from core.ladder.challenge import TARGET_ACCURACY
 from lab.learn.lessons.facts import IMAGES, lasts, log, mark, measured, percent, runs, step
 from lab.learn.lessons.scene import Check, Lesson, Scene, Slip, Way, Worst
 from lab.studies.shelf import shipped

@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.analysis.diagnosis import GAP
 from core.architecture.trace import classifier
 from core.architecture.vary import vary
-from core.ladder.challenge import MAX_PARAMETERS
+from core.challenge import MAX_PARAMETERS
 from lab.learn.lessons.claims import HOW_FAR_APART, comparison, concluded
 from lab.learn.lessons.facts import (
     IMAGES,

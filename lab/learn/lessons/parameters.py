@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.architecture.spec import BatchNorm, Conv, describe
 from core.architecture.trace import classifier
 from core.architecture.vary import vary
-from core.ladder.challenge import MAX_PARAMETERS
+from core.challenge import MAX_PARAMETERS
 from lab.learn.lessons.facts import first, layer, step, walked
 from lab.learn.lessons.scene import Check, ConvArithmetic, Knobs, Layers, Lesson, Scene, Slip, Way
 

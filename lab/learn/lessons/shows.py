@@ -11,11 +11,11 @@ from core.analysis.mistakes import mistakes
 from core.architecture.spec import Architecture, Conv
 from core.architecture.trace import classifier, trace
 from core.architecture.vary import vary
+from core.challenge import TARGET_ACCURACY
 from core.data.mnist import best_present
 from core.errors import LabError
 from core.ladder import catalogue
 from core.ladder.catalogue import label, mark
-from core.ladder.challenge import TARGET_ACCURACY
 from lab.learn.ladder import ladder_points
 from lab.learn.lessons import figures as lesson_figures
 from lab.learn.lessons.dilation import claimed_growth

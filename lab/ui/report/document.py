@@ -24,10 +24,11 @@ from core.analysis.prediction import answers, prediction_from_json
 from core.architecture.pytorch_code import pytorch_code
 from core.architecture.spec import describe
 from core.architecture.trace import classifier, spell
+from core.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY, conditions
 from core.checkpoints.card import Card, card_to_dict
 from core.errors import CheckpointError, PredictionError
-from core.ladder.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY, conditions
-from core.spreadsheet import EPOCH_COLUMNS, Cell, csv_text, epoch_cells
+from core.spreadsheet import Cell, csv_text
+from core.training.history import EPOCH_COLUMNS, epoch_cells
 from core.training.recipe_difference import recipe_differences, recipe_fields
 from core.words import loss_words, plural
 from lab.studies.entries import Entry

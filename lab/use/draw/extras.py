@@ -92,7 +92,7 @@ def altered_by(digit: Grey, amounts: Mapping[str, float]) -> Grey:
     """The digit (28, 28) altered by those amounts."""
     if not amounts:
         return digit
-    from core.data.alteration import Alteration, altered  # here: torch
+    from core.analysis.alteration import Alteration, altered  # here: torch
 
     return altered(digit, Alteration(**amounts))
 

@@ -196,8 +196,8 @@ def _probabilities(shelved: Shelved, digits: NDArray[np.uint8]) -> NDArray[np.fl
     """(N, 10) for prepared digits (N, 28, 28). Raises CheckpointError."""
     import torch
 
-    from core.analysis.evaluation import log_probabilities
     from core.checkpoints.checkpoint import normalisation_of
+    from core.training.evaluation import log_probabilities
 
     network, card = opened(str(shelved.stem), shelved.card.weights_sha256)
     with one_thread():

@@ -7,8 +7,8 @@ import streamlit as st
 
 from core.analysis.calibration import BINNINGS, BINS, Calibration, calibration
 from core.analysis.evidence import in_points
-from core.analysis.mistakes import Predictions
 from core.analysis.proportion import wilson
+from core.training.predictions import Predictions
 from core.words import plural
 from lab.use.mistakes.figures import reliability
 

@@ -8,8 +8,9 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.analysis.evidence import p_stated
-from core.analysis.mistakes import MistakeOrder, Predictions, ordered
+from core.analysis.mistakes import MistakeOrder, ordered
 from core.analysis.pairs import Pair, mcnemar, pair
+from core.training.predictions import Predictions
 from core.words import plural
 from lab.studies.shelf import Shelved
 from lab.ui import images

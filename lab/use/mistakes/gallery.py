@@ -9,10 +9,11 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from core.analysis.mistakes import MistakeOrder, Predictions
+from core.analysis.mistakes import MistakeOrder
 from core.data.disputed import SOURCE, SOURCE_WORDS
 from core.errors import CheckpointError, DataError
 from core.spreadsheet import csv_text
+from core.training.predictions import Predictions
 from lab.studies.shelf import Shelved
 from lab.ui.checkpoints import on_shelf, short
 from lab.ui.images import MARK, InView, images, percent

@@ -9,9 +9,9 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from core.analysis.mistakes import Predictions
 from core.data.disputed import SOURCE, SOURCE_WORDS, disputed
 from core.errors import VoteError
+from core.training.predictions import Predictions
 from lab.classroom.game import Question, Room, Round, Score
 from lab.studies.shelf import Shelved
 from lab.ui.caches import rooms, split

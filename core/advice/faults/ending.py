@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import partial
 from itertools import pairwise
 
-from core.architecture.edit import move
-from core.architecture.faults.fault import (
+from core.advice.faults.fault import (
     Fault,
     Level,
     average_of_all,
@@ -18,8 +17,9 @@ from core.architecture.faults.fault import (
     single,
     weighted,
 )
-from core.architecture.faults.learning import HIGH_DROPOUT
-from core.architecture.remedies import listed, taken_out, with_ops, without
+from core.advice.faults.learning import HIGH_DROPOUT
+from core.advice.remedies import listed, taken_out, with_ops, without
+from core.architecture.edit import move
 from core.architecture.spec import (
     Architecture,
     AvgPool,

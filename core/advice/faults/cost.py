@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from core.architecture.faults.fault import (
+from core.advice.faults.fault import (
     ANY,
     FEW_LAYERS,
     FEW_USED,
@@ -21,8 +21,8 @@ from core.architecture.faults.fault import (
     untold,
     weighted,
 )
-from core.architecture.faults.sight import field
-from core.architecture.remedies import (
+from core.advice.faults.sight import field
+from core.advice.remedies import (
     averaged,
     deeper,
     lighter,
@@ -35,7 +35,7 @@ from core.architecture.remedies import (
 )
 from core.architecture.spec import AvgPool, BatchNorm, Conv, Dropout, GlobalAvgPool, MaxPool
 from core.architecture.trace import Layer, Trace, spell
-from core.ladder.challenge import MAX_PARAMETERS
+from core.challenge import MAX_PARAMETERS
 
 MNIST_INPUT = (1, 28, 28)
 HALF = 0.5  # share of the parameters above which one layer is said to hold most of them

@@ -33,7 +33,7 @@ from core.architecture.spec import (
 )
 from core.architecture.trace import CLASSES, Layer, Trace
 from core.architecture.vary import vary
-from core.ladder.challenge import MAX_PARAMETERS
+from core.challenge import MAX_PARAMETERS
 
 Remedy = tuple[str, Architecture]  # what a button says, and what would become of the design
 Pointwise = BatchNorm | ReLU | Dropout  # they work on single values, and follow the layer that they belong to

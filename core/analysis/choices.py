@@ -14,9 +14,9 @@ from typing import cast
 
 from core.analysis.study import SeedRun, summary
 from core.architecture.spec import Architecture, Conv, Linear, LogSoftmax, MaxPool, Op, architecture_from_dict
+from core.challenge import holds
 from core.checkpoints.files import read_json
 from core.errors import CheckpointError, LabError
-from core.ladder.challenge import holds
 from core.ladder.model import Step
 from core.record import Json
 from core.training.recipe import Recipe, recipe_from_dict

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from core.architecture.faults.fault import (
+from core.advice.faults.fault import (
     FEW_LAYERS,
     FEW_USED,
     Fault,
@@ -18,8 +18,7 @@ from core.architecture.faults.fault import (
     single,
     weighted,
 )
-from core.architecture.receptive_field import Window, pixels_inside
-from core.architecture.remedies import (
+from core.advice.remedies import (
     enough_seen,
     every_place_read,
     listed,
@@ -34,6 +33,7 @@ from core.architecture.remedies import (
     with_ops,
     without_blocks,
 )
+from core.architecture.receptive_field import Window, pixels_inside
 from core.architecture.spec import AvgPool, Conv, GlobalAvgPool, MaxPool
 from core.architecture.trace import Layer, Trace
 

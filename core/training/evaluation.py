@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.analysis.mistakes import Predictions
 from core.training.network import lay_out
+from core.training.predictions import Predictions
 from core.training.resident import Examples, Normalisation, grey, normalised
 
 BATCH = 1_000  # images evaluated at once: large enough to be fast, small enough for a laptop

@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 
-from core.architecture.faults import faults
-from core.architecture.faults.fault import LEVELS, Fault, Level, Topic, begun
+from core.advice.faults import faults
+from core.advice.faults.fault import LEVELS, Fault, Level, Topic, begun
+from core.advice.remedies import Remedy, ways_to_fit, ways_to_ten
 from core.architecture.fit import Fit, fit
-from core.architecture.remedies import Remedy, ways_to_fit, ways_to_ten
 from core.architecture.spec import Architecture, Op, Shape
 from core.architecture.trace import CLASSES, Trace, classifier, spell
+from core.challenge import MAX_PARAMETERS
 from core.errors import SpecError
-from core.ladder.challenge import MAX_PARAMETERS
 
 MOST_REMEDIES = 40  # that are tried for one fault: each costs a walk, and a look for faults
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache, partial
 
-from core.architecture.faults.fault import (
+from core.advice.faults.fault import (
     FEW_LAYERS,
     Fault,
     Level,
@@ -17,7 +17,7 @@ from core.architecture.faults.fault import (
     sets,
     weighted,
 )
-from core.architecture.remedies import (
+from core.advice.remedies import (
     deeper,
     less_dropout,
     listed,
@@ -29,8 +29,8 @@ from core.architecture.remedies import (
 )
 from core.architecture.spec import BatchNorm, Conv, Dropout, Linear, LogSoftmax, MaxPool, ReLU
 from core.architecture.trace import Layer, Trace, trace
+from core.challenge import MAX_PARAMETERS
 from core.ladder.catalogue import LADDER
-from core.ladder.challenge import MAX_PARAMETERS
 
 NARROW = 3  # channels: with as few, little of what a layer found gets through
 HIGH_DROPOUT, HIGHEST_DROPOUT = 0.25, 0.5  # above is too much for a small network, and for any

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 
-from core.architecture.faults.fault import Topic
+from core.advice.faults.fault import Topic
 from core.architecture.spec import (
     Architecture,
     AvgPool,
@@ -25,8 +25,8 @@ from core.architecture.spec import (
     ReLU,
 )
 from core.architecture.trace import trace
+from core.challenge import MAX_PARAMETERS
 from core.ladder.blocks import END, conv_alone, conv_bn_relu, conv_bn_relu_dropout, conv_relu, stack
-from core.ladder.challenge import MAX_PARAMETERS
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import lru_cache
 
-from core.architecture.faults import cost, ending, learning, sight
-from core.architecture.faults.fault import LEVELS, Fault, Level, Topic, begun
-from core.architecture.remedies import listed
+from core.advice.faults import cost, ending, learning, sight
+from core.advice.faults.fault import LEVELS, Fault, Level, Topic, begun
+from core.advice.remedies import listed
 from core.architecture.spec import Architecture, Op
 from core.architecture.trace import CLASSES, Trace, trace
 

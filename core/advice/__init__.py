@@ -1,0 +1,1 @@
+"""Advice on a design: what is wrong with it, and which changes help. No torch."""

@@ -1,0 +1,94 @@
+"""One iteration's parts: a batch, its loss, the optimizer. The training loop and the range test share them."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from core.errors import TrainingError
+from core.training.augment import augment
+from core.training.recipe import SGD, Adam, Recipe
+from core.training.resident import Resident, grey, normalised
+
+
+def training_batch(data: Resident, chosen: Tensor, recipe: Recipe, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """The chosen training images as the network sees them, (B, 1, 28, 28), and their labels (B,)."""
+    images = augment(grey(data.train.images[chosen]), recipe.augmentation, generator)
+    return normalised(images, data.normalisation), data.train.labels[chosen]
+
+
+def forward(network: nn.Module, images: Tensor, labels: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:
+    """Logits (B, 10) and their loss, in float32, computed with the recipe's precision."""
+    bf16 = recipe.precision == "bf16"
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16, cache_enabled=False):
+        logits = network(images)
+    logits = logits.float()
+    return logits.detach(), loss_of(logits, labels, recipe)
+
+
+def allow_tf32(recipe: Recipe) -> None:
+    """Let an NVIDIA GPU round the factors of products to 10 bits, or not, as the recipe says."""
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = recipe.precision == "tf32"
+
+
+def loss_of(logits: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
+    """The mean loss of a batch. Cross-entropy on log-probabilities is their NLL: log-softmax twice is log-softmax."""
+    if recipe.loss == "mean_squared_error":
+        return F.mse_loss(logits.softmax(1), F.one_hot(labels, logits.shape[1]).to(logits.dtype))
+    return F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+
+
+def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """The recipe's optimizer over all the network's parameters.
+
+    On CUDA it is one kernel, and its learning rate and count of steps are tensors there, so that a recording can
+    follow them.
+    """
+    settings, weights = recipe.optimizer, list(network.parameters())
+    device = weights[0].device
+    on_gpu = device.type == "cuda"
+    rate = torch.tensor(recipe.learning_rate, device=device) if on_gpu else recipe.learning_rate
+    if isinstance(settings, SGD):
+        return torch.optim.SGD(
+            weights,
+            lr=rate,
+            momentum=settings.momentum,
+            nesterov=settings.nesterov,
+            weight_decay=settings.weight_decay,
+            fused=on_gpu or None,
+        )
+    kind = torch.optim.Adam if isinstance(settings, Adam) else torch.optim.AdamW
+    betas = (settings.beta1, settings.beta2)
+    return kind(
+        weights, lr=rate, betas=betas, weight_decay=settings.weight_decay, fused=on_gpu or None, capturable=on_gpu
+    )
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate, where it is a tensor without waiting for the device."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def check_smallest_batch(network: nn.Module, data: Resident, recipe: Recipe) -> None:
+    """Raises TrainingError for a batch of one image that the network cannot train on: batch norm of a 1 x 1 map."""
+    if min(batch_sizes(len(data.train), recipe.batch_size)) > 1:
+        return
+    try:
+        deepcopy(network).train()(normalised(grey(data.train.images[:1]), data.normalisation))
+    except ValueError:
+        raise TrainingError(
+            f"batch_size {recipe.batch_size:,} leaves a batch of 1 of the {len(data.train):,} images, and batch norm "
+            "of a 1 x 1 map needs at least 2 to have a variance; choose another batch size"
+        ) from None
+
+
+def batch_sizes(images: int, batch_size: int) -> list[int]:
+    """The sizes of an epoch's batches; the last one is what is left."""
+    return [min(batch_size, images - start) for start in range(0, images, batch_size)]
