@@ -26,3 +26,15 @@ def rate_words(rate: float) -> str:
     """A learning rate with at most four significant digits: 0.1, 0.1008, 0.00001; below a millionth as 1e-09."""
     digits = f"{rate:.4g}"
     return f"{rate:.{3 - floor(log10(rate))}f}".rstrip("0") if "e-0" in digits and rate >= 1e-6 else digits
+
+
+def target_words(accuracy: float) -> str:
+    """A target accuracy with all its digits: 99.4%, and 99.45%, not 99.5%."""
+    return f"{100 * accuracy:.6g}%"
+
+
+def factor_words(factor: float) -> str:
+    """A ratio: `1.40 times`, `4,483 times`."""
+    if factor < 10:
+        return f"{factor:.2f} times"
+    return f"{factor:,.0f} times" if factor < 1e6 else "more than a million times"

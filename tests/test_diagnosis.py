@@ -13,18 +13,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.analysis import diagnosis
-from core.analysis.diagnosis import (
-    DeadUnits,
-    Finding,
-    Kind,
-    Other,
-    Subject,
-    diagnose,
-    straightness,
-    trend,
-    turning_point,
-)
+from core.analysis.diagnosis import diagnose
+from core.analysis.diagnosis.ending import UNSTEADY, WINDOW, against_other, against_target, dead_units, trend, unsteady
+from core.analysis.diagnosis.finding import DeadUnits, Finding, FindingKind, Other, RunFigures, contradict, held_out
+from core.analysis.diagnosis.fitting import RISEN, overfits, turning_point, underfits
+from core.analysis.diagnosis.learning_rate import LATE_RISE, STRAIGHT, STRAIGHT_EPOCHS, rate_too_high, straightness
 from core.analysis.evidence import of_accuracies
 from core.analysis.proportion import standard_error
 from core.architecture.spec import Architecture, Conv, Dropout, Flatten, Linear, ReLU
@@ -37,7 +30,7 @@ from core.training.loop import EpochEnd, Points, train
 from core.training.network import build
 from core.training.recipe import SGD, Augmentation, Jitter, Recipe
 from core.training.resident import Examples, Resident, resident
-from core.words import loss_words
+from core.words import factor_words, loss_words, target_words
 from lab.studies.results import studies, study_of
 from tests.tiny import PLAIN, TINY, tiny_data
 
@@ -49,11 +42,11 @@ BIG = Architecture("big", (Conv(8, 5, stride=2), ReLU(), Flatten(), Linear(64), 
 LINEAR = Architecture("linear", (*(Conv(6, 3) for _ in range(8)), Flatten(), Linear(10)))  # nothing between the layers
 
 
-def kinds(findings: tuple[Finding, ...]) -> list[Kind]:
+def kinds(findings: tuple[Finding, ...]) -> list[FindingKind]:
     return [finding.kind for finding in findings]
 
 
-def subject(architecture: Architecture, recipe: Recipe, data: Resident) -> Subject:
+def trained(architecture: Architecture, recipe: Recipe, data: Resident) -> RunFigures:
     """A real run of the recipe."""
     history: list[EpochRecord] = []
     losses: list[float] = []
@@ -66,7 +59,7 @@ def subject(architecture: Architecture, recipe: Recipe, data: Resident) -> Subje
                 losses += event.losses
     except TrainingError as error:
         failure = str(error)
-    return Subject(tuple(history), recipe, len(data.test), tuple(losses), failure)
+    return RunFigures(tuple(history), recipe, len(data.test), tuple(losses), failure)
 
 
 def embedded(recipe: Recipe) -> Resident:
@@ -75,7 +68,7 @@ def embedded(recipe: Recipe) -> Resident:
 
 # ------------------------------------------------------------------------------------------------- the ladder, measured
 
-MEASURED: dict[str, dict[int, list[Kind]]] = {  # by study and seed
+MEASURED: dict[str, dict[int, list[FindingKind]]] = {  # by study and seed
     "a2-final-7758": {1: ["target missed"], 5: ["target met"]},
     "a3-dilation-5340": {5: ["target met"]},
     "b1-setup-10970": {1: ["target missed", "overfits"]},  # "The gap between train and test"
@@ -96,7 +89,7 @@ def test_the_measured_runs_of_the_ladder_are_diagnosed_as_its_analyses_say(name:
     assert study is not None
     has_dropout = any(isinstance(op, Dropout) and op.p > 0 for op in study.architecture.ops)
     found = {
-        run.seed: kinds(diagnose(Subject(run.history, study.recipe, has_dropout=has_dropout))) for run in study.runs
+        run.seed: kinds(diagnose(RunFigures(run.history, study.recipe, has_dropout=has_dropout))) for run in study.runs
     }
     assert {seed: found[seed] for seed in MEASURED[name] if seed in found} == {
         seed: expected for seed, expected in MEASURED[name].items() if seed in found
@@ -108,14 +101,17 @@ def test_of_the_ladders_own_runs_with_a_rate_that_falls_to_zero_none_has_a_fault
     study = study_of("d3-averaged-7448")
     assert study is not None
     for run in study.runs:
-        found = kinds(diagnose(Subject(run.history, study.recipe)))
+        found = kinds(diagnose(RunFigures(run.history, study.recipe)))
         assert set(found) <= {"target met", "target missed", "still improving"}, run.seed
 
 
-def every_measured_run() -> list[tuple[str, Subject]]:
+def every_measured_run() -> list[tuple[str, RunFigures]]:
     """Each run in checkpoints/studies, after each of its epochs and at its end."""
     return [
-        (f"{name}, seed {run.seed}, epoch {epochs}", Subject(run.history[:epochs], study.recipe, architecture=network))
+        (
+            f"{name}, seed {run.seed}, epoch {epochs}",
+            RunFigures(run.history[:epochs], study.recipe, architecture=network),
+        )
         for name, study in studies().items()
         for network in (study.architecture,)
         for run in study.runs
@@ -128,28 +124,28 @@ def test_the_thresholds_lie_where_their_reasons_say() -> None:
     fallen, high, straight, rises, jumps = [], [], [], [], []
     for name, study in studies().items():
         for run in study.runs:
-            losses, _ = diagnosis.held_out(run.history)
+            losses, _ = held_out(run.history)
             rates = [record.learning_rate for record in run.history]
-            scatter = trend(losses[-diagnosis.WINDOW :]).scatter / np.mean(losses[-diagnosis.WINDOW :])
-            if rates[-diagnosis.WINDOW] < max(rates) / 2:  # before the window: a fall within it shakes the loss
+            scatter = trend(losses[-WINDOW:]).scatter / np.mean(losses[-WINDOW:])
+            if rates[-WINDOW] < max(rates) / 2:  # before the window: a fall within it shakes the loss
                 fallen.append(scatter)
             elif rates[-1] >= max(rates) / 2:
                 high.append(scatter)
-            for epochs in range(diagnosis.STRAIGHT_EPOCHS, len(run.history) + 1):
+            for epochs in range(STRAIGHT_EPOCHS, len(run.history) + 1):
                 straight.append(straightness([record.train_loss for record in run.history[:epochs]]))
             means = np.convolve(losses, np.ones(3) / 3, "valid")
             rises.append((min(losses[-3:]) / means.min(), name))
             jumps.append(max(after / before - 1 for before, after in itertools.pairwise(losses)))
-    assert np.mean(np.array(fallen) > diagnosis.UNSTEADY) < 0.06
-    assert np.mean(np.array(high) > diagnosis.UNSTEADY) > 0.6
+    assert np.mean(np.array(fallen) > UNSTEADY) < 0.06
+    assert np.mean(np.array(high) > UNSTEADY) > 0.6
     assert (np.median(fallen), np.median(high)) == pytest.approx((0.02, 0.07), abs=0.008)
     assert max(fallen) < 0.1
-    assert max(straight) < STRAIGHTEST < diagnosis.STRAIGHT
-    assert max(rises)[0] < 1.12 < diagnosis.RISEN
-    assert max(jumps) < 0.53 < diagnosis.LATE_RISE
+    assert max(straight) < STRAIGHTEST < STRAIGHT
+    assert max(rises)[0] < 1.12 < RISEN
+    assert max(jumps) < 0.53 < LATE_RISE
 
 
-def from_log(step: Step) -> Subject:
+def from_log(step: Step) -> RunFigures:
     """A write-up's log, which has accuracies only; the losses are made to fall on and on, so that they say nothing."""
     claim = step.claim
     assert claim is not None
@@ -158,7 +154,7 @@ def from_log(step: Step) -> Subject:
         EpochRecord(epoch, 0.5**epoch, train, None, None, 0.5**epoch, test, step.recipe.learning_rate, 1.0)
         for epoch, (train, test) in enumerate(logs)
     ]
-    return Subject(tuple(history), step.recipe)
+    return RunFigures(tuple(history), step.recipe)
 
 
 @pytest.mark.parametrize(
@@ -176,13 +172,13 @@ def from_log(step: Step) -> Subject:
         ("b4-rotation-7852", []),
     ],
 )
-def test_the_write_ups_logs_are_diagnosed_as_their_analyses_say(slug: str, expected: list[Kind]) -> None:
+def test_the_write_ups_logs_are_diagnosed_as_their_analyses_say(slug: str, expected: list[FindingKind]) -> None:
     found = kinds(diagnose(from_log(catalogue.by_slug(slug))))
     assert [kind for kind in found if kind in ("overfits", "underfits")] == expected
 
 
 def test_a1_overfits_from_the_epoch_on_that_its_analysis_names() -> None:
-    finding = diagnosis.overfits(from_log(catalogue.by_slug("a1-skeleton-509946")))
+    finding = overfits(from_log(catalogue.by_slug("a1-skeleton-509946")))
     assert finding is not None
     assert "from epoch 5 on" in finding.words  # "after four epochs"
     assert "0.76 points" in finding.evidence  # by hand: (0.65 + 0.86 + 0.77) / 3
@@ -192,7 +188,7 @@ def test_a1_overfits_from_the_epoch_on_that_its_analysis_names() -> None:
 
 
 def test_a_run_that_diverged_says_so_in_the_loops_own_words() -> None:
-    failed = subject(PLAIN, Recipe(epochs=6, batch_size=64, learning_rate=100, optimizer=SGD(0.99)), tiny_data())
+    failed = trained(PLAIN, Recipe(epochs=6, batch_size=64, learning_rate=100, optimizer=SGD(0.99)), tiny_data())
     assert "loss is" in failed.failure
     (finding,) = diagnose(failed)
     assert (finding.kind, finding.page) == ("diverged", "learning rate")
@@ -201,25 +197,25 @@ def test_a_run_that_diverged_says_so_in_the_loops_own_words() -> None:
 
 def test_a_rate_that_makes_the_loss_rise_in_the_first_epoch_is_too_high() -> None:
     recipe = Recipe(epochs=2, batch_size=64, learning_rate=10.0)
-    found = diagnose(subject(TINY, recipe, embedded(recipe)))
+    found = diagnose(trained(TINY, recipe, embedded(recipe)))
     assert "rate too high" in kinds(found)
 
 
 def test_a_loss_that_still_falls_in_a_line_tells_of_a_rate_that_is_too_low() -> None:
     recipe = Recipe(epochs=6, batch_size=64, learning_rate=0.05)
-    found = diagnose(subject(TINY, recipe, embedded(recipe)))
+    found = diagnose(trained(TINY, recipe, embedded(recipe)))
     assert "rate too low" in kinds(found)
     assert not {"underfits", "still improving"} & set(kinds(found)), "it would be said twice"
 
 
 def test_a_deep_network_without_a_bend_learns_nothing_at_a_tiny_rate() -> None:
     recipe = Recipe(epochs=3, batch_size=64, learning_rate=1e-4)
-    assert "learns nothing" in kinds(diagnose(subject(LINEAR, recipe, embedded(recipe))))
+    assert "learns nothing" in kinds(diagnose(trained(LINEAR, recipe, embedded(recipe))))
 
 
 def test_a_large_network_on_a_hundred_images_overfits() -> None:
     recipe = Recipe(epochs=25, batch_size=16, learning_rate=0.005)
-    found = diagnose(subject(BIG, recipe, tiny_data(100, 0, 300)))
+    found = diagnose(trained(BIG, recipe, tiny_data(100, 0, 300)))
     assert "overfits" in kinds(found)
 
 
@@ -228,8 +224,8 @@ def test_learning_wrong_labels_by_heart_makes_the_test_loss_turn() -> None:
     labels = data.train.labels.clone()
     labels[:30] = (labels[:30] + 1) % 10
     recipe = Recipe(epochs=40, batch_size=16, learning_rate=0.005)
-    run = subject(BIG, recipe, replace(data, train=Examples(data.train.images, labels)))
-    finding = diagnosis.overfits(run)
+    run = trained(BIG, recipe, replace(data, train=Examples(data.train.images, labels)))
+    finding = overfits(run)
     assert finding is not None
     turn = int(np.argmin([record.test_loss for record in run.history]))
     assert f"in epoch {turn + 1} to" in finding.evidence
@@ -272,28 +268,28 @@ def test_the_turn_is_where_the_loss_was_least() -> None:
 
 
 def test_a_jump_of_the_held_out_loss_tells_of_a_rate_that_is_too_high_and_names_the_epoch() -> None:
-    finding = diagnosis.rate_too_high(Subject(history([1.0, 0.5, 0.9, 0.4, 0.65]), Recipe()))
+    finding = rate_too_high(RunFigures(history([1.0, 0.5, 0.9, 0.4, 0.65]), Recipe()))
     assert finding is not None
     assert "from 0.5000 to 0.9000 in epoch 3, by 80%" in finding.evidence
     assert "2 times" in finding.evidence
-    assert diagnosis.rate_too_high(Subject(history([1.0, 0.5, 0.7, 0.4, 0.6]), Recipe())) is None
-    lasting = diagnosis.rate_too_high(Subject(history([1.0, 0.5, 0.9, 0.85, 0.95]), Recipe()))
+    assert rate_too_high(RunFigures(history([1.0, 0.5, 0.7, 0.4, 0.6]), Recipe())) is None
+    lasting = rate_too_high(RunFigures(history([1.0, 0.5, 0.9, 0.85, 0.95]), Recipe()))
     assert lasting is not None
     assert "It stayed up." in lasting.evidence
 
 
 def test_validation_is_looked_at_where_there_is_any() -> None:
     records = [replace(each, validation_loss=0.5 * each.epoch, validation_accuracy=0.9) for each in history([9, 9, 9])]
-    assert diagnosis.held_out(records) == ([0, 0.5, 1], "validation")
-    assert diagnosis.held_out(history([1, 2]))[1] == "test"
+    assert held_out(records) == ([0, 0.5, 1], "validation")
+    assert held_out(history([1, 2]))[1] == "test"
 
 
 def test_a_constant_rate_with_a_scattering_loss_is_unsteady_and_a_fallen_one_is_not() -> None:
     records = history([0.5, 0.1, 0.05, 0.04, 0.05, 0.03, 0.04, 0.03, 0.045, 0.03])
-    assert diagnosis.unsteady(Subject(records, Recipe())) is not None
+    assert unsteady(RunFigures(records, Recipe())) is not None
     fallen = (*records[:-1], replace(records[-1], learning_rate=0.001))
-    assert diagnosis.unsteady(Subject(fallen, Recipe())) is None
-    assert diagnosis.unsteady(Subject(records[:8], Recipe())) is None, "too few"
+    assert unsteady(RunFigures(fallen, Recipe())) is None
+    assert unsteady(RunFigures(records[:8], Recipe())) is None, "too few"
 
 
 def test_augmentation_and_dropout_are_what_less_of_is_advised() -> None:
@@ -301,7 +297,7 @@ def test_augmentation_and_dropout_are_what_less_of_is_advised() -> None:
     records = tuple(replace(record, train_accuracy=0.97) for record in records)
     plain, hard = Recipe(), Recipe(augmentation=Augmentation(rotation=Jitter(7)))
     advice = [
-        diagnosis.underfits(Subject(records, recipe, has_dropout=dropout))
+        underfits(RunFigures(records, recipe, has_dropout=dropout))
         for recipe, dropout in ((plain, False), (plain, True), (hard, False), (hard, True))
     ]
     assert [finding and finding.advice.split(" capacity")[0] for finding in advice] == [
@@ -313,17 +309,17 @@ def test_augmentation_and_dropout_are_what_less_of_is_advised() -> None:
 
 
 def test_fewer_than_three_epochs_are_too_short_and_none_say_nothing() -> None:
-    assert kinds(diagnose(Subject(history([0.1]), Recipe()))) == ["target missed", "too short"]
-    assert diagnose(Subject((), Recipe())) == ()
-    assert diagnose(Subject((), Recipe(), failure="the disk is full")) == ()
+    assert kinds(diagnose(RunFigures(history([0.1]), Recipe()))) == ["target missed", "too short"]
+    assert diagnose(RunFigures((), Recipe())) == ()
+    assert diagnose(RunFigures((), Recipe(), failure="the disk is full")) == ()
 
 
 def test_dead_units_are_told_layer_by_layer_where_they_are_more_than_a_few() -> None:
     layers = (DeadUnits("relu1", 3, 8, 500), DeadUnits("relu2", 0, 16, 500), DeadUnits("relu3", 1, 64, 500))
-    finding = diagnosis.dead_units(Subject(history([1]), Recipe(), dead=layers))
+    finding = dead_units(RunFigures(history([1]), Recipe(), dead=layers))
     assert finding is not None
     assert "all of 500 test images: 3 of 8 in relu1." in finding.evidence
-    assert diagnosis.dead_units(Subject(history([1]), Recipe(), dead=layers[1:])) is None
+    assert dead_units(RunFigures(history([1]), Recipe(), dead=layers[1:])) is None
 
 
 def test_the_noise_of_an_accuracy_is_a_coins() -> None:
@@ -342,9 +338,9 @@ def test_the_noise_of_an_accuracy_is_a_coins() -> None:
     ],
 )
 def test_whether_a_run_differs_from_others_is_what_the_evidence_says(
-    mine: float, theirs: tuple[float, ...], expected: Kind
+    mine: float, theirs: tuple[float, ...], expected: FindingKind
 ) -> None:
-    finding = diagnosis.against_other(Subject(history([1], accuracy=mine), Recipe(), other=Other("C3", theirs)))
+    finding = against_other(RunFigures(history([1], accuracy=mine), Recipe(), other=Other("C3", theirs)))
     assert finding is not None
     assert finding.kind == expected
     found = of_accuracies(theirs, [mine])
@@ -355,8 +351,8 @@ def test_whether_a_run_differs_from_others_is_what_the_evidence_says(
 
 
 def test_the_seeds_deviation_widens_what_counts_as_noise() -> None:
-    close = diagnosis.against_other(Subject(history([1], accuracy=0.994), Recipe(), other=Other("C3", (0.990, 0.9901))))
-    wide = diagnosis.against_other(Subject(history([1], accuracy=0.994), Recipe(), other=Other("C3", (0.986, 0.9942))))
+    close = against_other(RunFigures(history([1], accuracy=0.994), Recipe(), other=Other("C3", (0.990, 0.9901))))
+    wide = against_other(RunFigures(history([1], accuracy=0.994), Recipe(), other=Other("C3", (0.986, 0.9942))))
     assert close is not None
     assert wide is not None
     assert (close.kind, wide.kind) == ("better", "within noise")
@@ -365,7 +361,7 @@ def test_the_seeds_deviation_widens_what_counts_as_noise() -> None:
 def test_a_shorter_run_that_is_worse_is_not_yet_compared() -> None:
     other = Other("C3", (0.993, 0.9931), epochs=15)
     found = {
-        (epochs, mine): diagnosis.against_other(Subject(history([1] * epochs, accuracy=mine), Recipe(), other=other))
+        (epochs, mine): against_other(RunFigures(history([1] * epochs, accuracy=mine), Recipe(), other=other))
         for epochs in (2, 15)
         for mine in (0.98, 0.999)
     }
@@ -377,9 +373,9 @@ def test_a_shorter_run_that_is_worse_is_not_yet_compared() -> None:
 
 
 def test_the_target_is_met_or_missed_by_so_many_images() -> None:
-    met = diagnosis.verdict(Subject(history([1, 1, 1], accuracy=0.9945), Recipe()))
-    near = diagnosis.verdict(Subject(history([1, 1], accuracy=0.9934), Recipe()))
-    far = diagnosis.verdict(Subject(history([1, 1], accuracy=0.99), Recipe()))
+    met = against_target(RunFigures(history([1, 1, 1], accuracy=0.9945), Recipe()))
+    near = against_target(RunFigures(history([1, 1], accuracy=0.9934), Recipe()))
+    far = against_target(RunFigures(history([1, 1], accuracy=0.99), Recipe()))
     assert met.kind == "target met"
     assert met.evidence.startswith("5 images above 99.4%, held for 3 epochs.")
     assert "8 images" in met.evidence, "the standard error: sqrt(0.994 x 0.006 x 10,000) = 7.7"
@@ -389,13 +385,13 @@ def test_the_target_is_met_or_missed_by_so_many_images() -> None:
 
 
 def test_a_target_is_told_as_it_was_set() -> None:
-    found = diagnosis.verdict(Subject(history([1, 1], accuracy=0.9946), Recipe(target_accuracy=0.9945)))
+    found = against_target(RunFigures(history([1, 1], accuracy=0.9946), Recipe(target_accuracy=0.9945)))
     assert found.evidence.startswith("1 image above 99.45%, held for 2 epochs.")
-    assert [diagnosis.spelt_target(each) for each in (0.994, 0.9925, 0.99, 1)] == ["99.4%", "99.25%", "99%", "100%"]
+    assert [target_words(each) for each in (0.994, 0.9925, 0.99, 1)] == ["99.4%", "99.25%", "99%", "100%"]
 
 
 def test_a_loss_of_zero_to_the_end_is_no_fault() -> None:
-    assert diagnosis.unsteady(Subject(history([0.5, 0.1, *[0.0] * 8], accuracy=1.0), Recipe())) is None
+    assert unsteady(RunFigures(history([0.5, 0.1, *[0.0] * 8], accuracy=1.0), Recipe())) is None
 
 
 def test_underfitting_names_the_images_that_it_is_measured_by() -> None:
@@ -403,7 +399,7 @@ def test_underfitting_names_the_images_that_it_is_measured_by() -> None:
         replace(each, train_accuracy=0.97, validation_loss=1, validation_accuracy=0.975)
         for each in history([1, 1, 1], accuracy=0.98)
     )
-    found = diagnosis.underfits(Subject(records, Recipe()))
+    found = underfits(RunFigures(records, Recipe()))
     assert found is not None
     assert "train is 0.50 points below validation over the last three epochs" in found.evidence
     assert "Train accuracy is measured while the weights change" in found.evidence
@@ -416,7 +412,7 @@ some_losses = st.one_of(st.floats(1e-4, 3), st.floats(0, 1e19))
 
 
 @st.composite
-def subjects(draw: st.DrawFn) -> Subject:
+def runs(draw: st.DrawFn) -> RunFigures:
     """Any run at all: random figures, with and without held-out images, an average, plain figures, other runs."""
     epochs = draw(st.integers(1, 16))
     column = st.lists(some_losses, min_size=epochs, max_size=epochs)
@@ -436,7 +432,7 @@ def subjects(draw: st.DrawFn) -> Subject:
         ema_warm_up=draw(st.booleans()),
         validation_size=5000 if held else 0,
     )
-    return Subject(
+    return RunFigures(
         tuple(records),
         recipe,
         test_images=draw(st.sampled_from([360, 10_000])),
@@ -454,7 +450,7 @@ def subjects(draw: st.DrawFn) -> Subject:
     )
 
 
-def obeys_the_laws(run: Subject) -> None:
+def obeys_the_laws(run: RunFigures) -> None:
     """What holds of the diagnosis of any run."""
     found = diagnose(run)
     said, last = kinds(found), run.history[-1]
@@ -465,7 +461,7 @@ def obeys_the_laws(run: Subject) -> None:
         assert not {"underfits", "still improving", "average lags"} & set(said)
     for one, other in itertools.combinations(found, 2):
         for a, b in itertools.product(one.advises, other.advises):
-            assert not diagnosis.contradict(a, b), (one, other)
+            assert not contradict(a, b), (one, other)
     assert len(set(said)) == len(said)
     assert said[0] in ("target met", "target missed")
     for finding in found:
@@ -486,8 +482,8 @@ def obeys_the_laws(run: Subject) -> None:
             assert how in finding.evidence, "what is compared says how it was measured"
 
 
-@given(subjects())
-def test_no_run_whatever_its_figures_is_told_what_they_deny(run: Subject) -> None:
+@given(runs())
+def test_no_run_whatever_its_figures_is_told_what_they_deny(run: RunFigures) -> None:
     obeys_the_laws(run)
 
 
@@ -505,14 +501,14 @@ def test_one_isolated_spike_of_the_held_out_loss_is_no_rate_too_high(
 ) -> None:
     calm = [0.03 + 0.1 * (loss - 0.03) for loss in losses]  # within 3% of its level
     calm[data.draw(st.integers(1, len(calm) - 1))] *= spike
-    run = Subject(history(calm), Recipe())
-    assert diagnosis.rate_too_high(run) is None
+    run = RunFigures(history(calm), Recipe())
+    assert rate_too_high(run) is None
 
 
 @given(st.lists(st.floats(0.9, 1.1), min_size=4, max_size=40), st.floats(3, 1e6), st.data())
 def test_one_batch_with_a_high_loss_is_no_rate_too_high(losses: list[float], spike: float, data: st.DataObject) -> None:
     losses[data.draw(st.integers(1, len(losses) - 1))] *= spike
-    assert diagnosis.rate_too_high(Subject(history([0.1] * 3), Recipe(), first_losses=tuple(losses))) is None
+    assert rate_too_high(RunFigures(history([0.1] * 3), Recipe(), first_losses=tuple(losses))) is None
 
 
 @pytest.mark.parametrize("epochs", [3, 4, 5, 6, 10, 15])
@@ -523,7 +519,7 @@ def test_pure_noise_is_no_trend(epochs: int, scatter: float) -> None:
     told = {"still improving": 0, "overfits": 0, "rate too low": 0}
     for _ in range(times):
         test, train = (list(0.05 * np.exp(scatter * draw.standard_normal(epochs))) for _ in range(2))
-        for kind in kinds(diagnose(Subject(history(test, train, accuracy=0.985), Recipe(epochs=epochs)))):
+        for kind in kinds(diagnose(RunFigures(history(test, train, accuracy=0.985), Recipe(epochs=epochs)))):
             told[kind] = told.get(kind, 0) + 1
     assert told["still improving"] < 0.02 * times
     assert told["rate too low"] < 0.02 * times
@@ -534,7 +530,7 @@ def test_pure_noise_is_no_trend(epochs: int, scatter: float) -> None:
 @pytest.mark.parametrize("level", [0.1, 0.1135, 0.205, 0.41])
 def test_an_accuracy_that_stands_still_far_from_good_has_learnt_nothing(level: float) -> None:
     records = tuple(replace(each, train_accuracy=level) for each in history([2.2, 2.2, 2.2, 2.2], accuracy=level))
-    found = diagnose(Subject(records, Recipe(epochs=4)))
+    found = diagnose(RunFigures(records, Recipe(epochs=4)))
     assert "learns nothing" in kinds(found)
     assert "underfits" not in kinds(found)
 
@@ -547,42 +543,40 @@ def test_a_run_whose_average_has_not_caught_up_is_no_overfitting_one() -> None:
         for n, (train, test, loss) in enumerate(figures)
     )
     recipe = replace(catalogue.by_slug("d8-third-2495").measured_recipe, epochs=3)
-    after_one = diagnose(Subject(records[:1], replace(recipe, epochs=1)))
+    after_one = diagnose(RunFigures(records[:1], replace(recipe, epochs=1)))
     assert kinds(after_one) == ["target missed", "average lags", "too short"]
     assert "about 500 iterations, and 469 have been made" in after_one[1].evidence
-    assert not {"overfits", "average lags"} & set(kinds(diagnose(Subject(records, recipe))))
+    assert not {"overfits", "average lags"} & set(kinds(diagnose(RunFigures(records, recipe))))
     warm = replace(recipe, epochs=1, ema_warm_up=True)
-    assert "average lags" not in kinds(diagnose(Subject(records[:1], warm)))
+    assert "average lags" not in kinds(diagnose(RunFigures(records[:1], warm)))
 
 
 def test_what_is_measured_without_dropout_and_augmentation_decides() -> None:
     """Training accuracy below test accuracy, as augmentation makes it; plainly measured it is far above."""
     flat = history([0.04] * 8, [0.04] * 8, accuracy=0.990)
     records = tuple(replace(each, train_accuracy=0.985) for each in flat)
-    assert "overfits" not in kinds(diagnose(Subject(records, Recipe(epochs=8))))
+    assert "overfits" not in kinds(diagnose(RunFigures(records, Recipe(epochs=8))))
     plain = (*records[:-1], replace(records[-1], plain_train_loss=0.001, plain_train_accuracy=0.9995))
-    found = {each.kind: each for each in diagnose(Subject(plain, Recipe(epochs=8)))}
+    found = {each.kind: each for each in diagnose(RunFigures(plain, Recipe(epochs=8)))}
     assert "0.95 points above test accuracy (99.95% and 99.00% in the last" in found["overfits"].evidence
     assert "Both are measured without dropout and augmentation." in found["overfits"].evidence
 
 
 def test_a_factor_and_a_loss_are_numbers_that_a_person_can_read() -> None:
-    assert [diagnosis.spelt_factor(each) for each in (1.4, 38.2, 4483, 1e31)] == [
+    assert [factor_words(each) for each in (1.4, 38.2, 4483, 1e31)] == [
         "1.40 times", "38 times", "4,483 times", "more than a million times",
     ]  # fmt: skip
     assert [loss_words(each) for each in (0.02345, 999.96, 4483, 1e19)] == ["0.02345", "1,000", "4,483", "1.0e+19"]
-    missed = diagnosis.verdict(Subject(history([1, 1], accuracy=0.5457), Recipe()))
+    missed = against_target(RunFigures(history([1, 1], accuracy=0.5457), Recipe()))
     assert "4,483 images short" in missed.words
 
 
 def test_capacity_is_advised_within_what_the_challenge_leaves() -> None:
     records = tuple(replace(each, train_accuracy=0.97) for each in history([1, 1, 1], accuracy=0.98))
-    small = diagnosis.underfits(
-        Subject(records, Recipe(epochs=3), architecture=catalogue.by_slug("d8-third-2495").architecture)
+    small = underfits(
+        RunFigures(records, Recipe(epochs=3), architecture=catalogue.by_slug("d8-third-2495").architecture)
     )
-    large = diagnosis.underfits(
-        Subject(records, Recipe(epochs=3), architecture=catalogue.by_slug("b3-gap-8008").architecture)
-    )
+    large = underfits(RunFigures(records, Recipe(epochs=3), architecture=catalogue.by_slug("b3-gap-8008").architecture))
     assert small is not None
     assert large is not None
     assert "(5,505 of 8,000 parameters are left)" in small.advice

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from core.analysis.diagnosis import Kind
+from core.analysis.diagnosis.finding import FindingKind
 from core.analysis.prediction import Prediction, answers, prediction_from_json, prediction_to_json
 from core.errors import PredictionError
 
@@ -67,7 +67,7 @@ def test_the_other_questions_are_answered_by_the_diagnosis() -> None:
 
 
 @pytest.mark.parametrize("kind", ["diverged", "learns nothing", "rate too high", "rate too low"])
-def test_a_run_whose_rate_did_not_fit_tells_nothing_of_its_fit_unless_it_overfits(kind: Kind) -> None:
+def test_a_run_whose_rate_did_not_fit_tells_nothing_of_its_fit_unless_it_overfits(kind: FindingKind) -> None:
     (_, fit) = answers(Prediction(0.98, "neither"), 0.098, 10_000, [kind], "")
     assert (fit.came, fit.right) == (f"{kind}: it cannot be told", None)
     (_, fit) = answers(Prediction(0.98, "overfits"), 0.98, 10_000, [kind, "overfits"], "")

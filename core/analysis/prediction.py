@@ -7,15 +7,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from core.analysis.diagnosis import ERRORS_OF_NOISE, Kind
-from core.analysis.proportion import standard_error
+from core.analysis.diagnosis.finding import FindingKind
+from core.analysis.proportion import ERRORS_OF_NOISE, standard_error
 from core.errors import PredictionError
 from core.record import Range, check, read, write
 
 Fit = Literal["overfits", "underfits", "neither"]
 Against = Literal["better", "worse", "no difference"]
 FIT = "over- or underfit"  # the question
-HIDES_FIT: tuple[Kind, ...] = ("diverged", "learns nothing", "rate too high", "rate too low")
+HIDES_FIT: tuple[FindingKind, ...] = ("diverged", "learns nothing", "rate too high", "rate too low")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def prediction_from_json(text: str) -> Prediction:
 
 
 def answers(
-    prediction: Prediction, accuracy: float, test_images: int, found: Collection[Kind], other: str
+    prediction: Prediction, accuracy: float, test_images: int, found: Collection[FindingKind], other: str
 ) -> tuple[Answer, ...]:
     """Prediction beside outcome: the run's last test accuracy, what it was diagnosed as, and whom it is held against.
 
@@ -82,7 +82,7 @@ def answers(
     return tuple(rows)
 
 
-def _fit(predicted: Fit, found: Collection[Kind]) -> Answer:
+def _fit(predicted: Fit, found: Collection[FindingKind]) -> Answer:
     came: Fit = "overfits" if "overfits" in found else "underfits" if "underfits" in found else "neither"
     hidden = next((kind for kind in HIDES_FIT if kind in found), None)
     if "too short" in found or (came == "neither" and hidden):
@@ -90,8 +90,8 @@ def _fit(predicted: Fit, found: Collection[Kind]) -> Answer:
     return Answer(FIT, predicted, came, predicted == came)
 
 
-def _against(predicted: Against, found: Collection[Kind], other: str) -> Answer:
-    outcomes: dict[Kind, Against] = {"better": "better", "worse": "worse", "within noise": "no difference"}
+def _against(predicted: Against, found: Collection[FindingKind], other: str) -> Answer:
+    outcomes: dict[FindingKind, Against] = {"better": "better", "worse": "worse", "within noise": "no difference"}
     came = next((outcome for kind, outcome in outcomes.items() if kind in found), None)
     question = f"beside {other}" if other else "beside the step before"
     return Answer(

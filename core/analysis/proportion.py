@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+ERRORS_OF_NOISE = 2.0  # standard errors within which a difference may be chance: 95%
+
 
 def standard_error(share: float, trials: int) -> float:
     """How far a share that was measured on that many trials may be off by the choice of trials: a binomial share's."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.analysis.diagnosis import Finding, Other, Subject, diagnose
+from core.analysis.diagnosis import diagnose
+from core.analysis.diagnosis.finding import Finding, Other, RunFigures
 from core.architecture.spec import Architecture, Dropout
 from core.data.mnist import EMBEDDED, EMBEDDED_TEST, EMBEDDED_TRAIN, IMAGES
 from core.errors import LabError
@@ -71,7 +72,7 @@ def findings_of(run: Run, epochs: Sequence[EpochRecord], batches: Sequence[Batch
     architecture = run.architecture
     reference = reference_of(run.slug, architecture) if run.dataset == "MNIST" else None
     return diagnose(
-        Subject(
+        RunFigures(
             history=tuple(epochs),
             recipe=run.recipe,
             test_images=test_images(run.dataset),

@@ -7,7 +7,8 @@ from contextlib import suppress
 
 import streamlit as st
 
-from core.analysis.diagnosis import DeadUnits, Finding, Kind, Page, Subject, dead_units
+from core.analysis.diagnosis.ending import dead_units
+from core.analysis.diagnosis.finding import DeadUnits, Finding, FindingKind, Page, RunFigures
 from core.architecture.link import to_code
 from core.architecture.spec import ReLU
 from core.checkpoints.card import read_card
@@ -21,7 +22,7 @@ from lab.ui.words import escaped
 
 MOST_PARAMETERS = 100_000  # of a network whose dead units are counted while the page waits
 GOOD, BAD, SO_SO = ":green[:material/check_circle:]", ":orange[:material/error:]", ":gray[:material/info:]"
-ICONS: dict[Kind, str] = {
+ICONS: dict[FindingKind, str] = {
     "target met": GOOD,
     "better": GOOD,
     "target missed": SO_SO,
@@ -89,7 +90,7 @@ def _dead(run: Run) -> None:
         card = read_card(stem.with_suffix(".json"))
         found = activity_of(str(stem), card.weights_sha256, card.dataset)
         dead = tuple(DeadUnits(each.layer.name, len(each.dead), len(each.answers), each.images) for each in found)
-        if finding := dead_units(Subject(card.history, card.recipe, dead=dead, architecture=architecture)):
+        if finding := dead_units(RunFigures(card.history, card.recipe, dead=dead, architecture=architecture)):
             _show(run, finding)
         else:
             silent, units = sum(layer.dead for layer in dead), sum(layer.units for layer in dead)

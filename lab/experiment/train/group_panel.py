@@ -8,13 +8,12 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 import streamlit as st
 
-from core.analysis.diagnosis import spelt_target
 from core.analysis.spread import spread
 from core.architecture.trace import classifier
 from core.errors import LabError
 from core.training.history import EpochRecord
 from core.training.recipe_words import recipe_words
-from core.words import plural
+from core.words import plural, target_words
 from lab.experiment.train import run_controls
 from lab.experiment.train.prediction import said_before
 from lab.runs import actions
@@ -42,7 +41,7 @@ def group_panel(members: Sequence[Run]) -> None:
     histories = {run.id: store().epochs(run.id) for run in members}
     finished = [histories[run.id][-1].test_accuracy for run in members if run.status == "finished"]
     test = spread(finished)
-    headline(classifier(first.architecture), test.mean, f"target {spelt_target(first.recipe.target_accuracy)}")
+    headline(classifier(first.architecture), test.mean, f"target {target_words(first.recipe.target_accuracy)}")
     with st.container(horizontal=True, vertical_alignment="center"):
         icon = next((ICONS[run.status] for run in members if run.unfinished), ":material/check_circle:")
         st.markdown(f"{icon} **{escaped(first.name)}** · {status_words(members)}", width="stretch")

@@ -7,7 +7,7 @@ from typing import get_args
 import pandas as pd
 import streamlit as st
 
-from core.analysis.diagnosis import Finding
+from core.analysis.diagnosis.finding import Finding
 from core.analysis.prediction import Against, Fit, Prediction, answers, prediction_from_json, prediction_to_json
 from core.errors import LabError
 from core.training.history import EpochRecord

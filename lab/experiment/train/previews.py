@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from core.analysis.diagnosis import spelt_target
 from core.architecture.trace import Trace
 from core.data.mnist import Dataset, Pixels
 from core.errors import LabError
 from core.training.recipe import Recipe, recipe_from_json, recipe_to_json
 from core.training.recipe_words import recipe_words
+from core.words import target_words
 from lab.runs.bounds import iterations_per_epoch
 from lab.ui import curves
 from lab.ui.caches import split
@@ -23,7 +23,7 @@ SHOWN = 24
 
 def before_a_run(walked: Trace, recipe: Recipe, dataset: str) -> None:
     """What a run of this recipe will be: its network's figures, the rate to come, the first images."""
-    headline(walked, None, f"target {spelt_target(recipe.target_accuracy)}")
+    headline(walked, None, f"target {target_words(recipe.target_accuracy)}")
     st.caption(recipe_words(recipe))
     st.markdown("**The learning rate to come**")
     live_plot(

@@ -8,7 +8,6 @@ from functools import partial
 
 import streamlit as st
 
-from core.analysis.diagnosis import spelt_target
 from core.architecture.link import to_code
 from core.architecture.trace import classifier
 from core.errors import LabError
@@ -18,7 +17,7 @@ from core.spreadsheet import csv_text
 from core.training.history import EPOCH_COLUMNS, EpochRecord, epoch_cells
 from core.training.recipe import Recipe
 from core.training.recipe_words import recipe_words
-from core.words import plural, rate_words
+from core.words import plural, rate_words, target_words
 from lab.experiment.train import run_controls
 from lab.experiment.train.diagnosis import diagnosis
 from lab.experiment.train.group_panel import group_panel, more_seeds
@@ -129,7 +128,7 @@ def _panel(run: Run) -> None:
     batches = store().batches(run.id, at_most=400)
     reached = epochs[-1].test_accuracy if epochs else None
     walked = classifier(run.architecture)
-    headline(walked, reached, f"target {spelt_target(recipe.target_accuracy)}")
+    headline(walked, reached, f"target {target_words(recipe.target_accuracy)}")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"{_icon(run)} **{escaped(run.name)}** · {_status(run, recipe, epochs, batches)}", width="stretch")
         if run.unfinished:

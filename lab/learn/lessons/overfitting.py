@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.analysis.diagnosis import GAP
+from core.analysis.diagnosis.fitting import GAP
 from core.architecture.trace import classifier
 from core.architecture.vary import vary
 from core.challenge import MAX_PARAMETERS

@@ -18,7 +18,7 @@ from statistics import fmean
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from core.analysis.diagnosis import Finding
+from core.analysis.diagnosis.finding import Finding
 from core.analysis.evidence import evidence
 from core.analysis.prediction import answers, prediction_from_json
 from core.architecture.pytorch_code import pytorch_code
