@@ -15,7 +15,8 @@ from itertools import islice
 
 from core.advice.faults import faults
 from core.advice.faults.fault import LEVELS, Fault, Level, Topic, begun
-from core.advice.remedies import Remedy, ways_to_fit, ways_to_ten
+from core.advice.remedies.fit import ways_to_fit, ways_to_ten
+from core.advice.remedies.ops import Remedy
 from core.architecture.fit import Fit, fit
 from core.architecture.spec import Architecture, Op, Shape
 from core.architecture.trace import CLASSES, Trace, classifier, spell

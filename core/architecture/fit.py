@@ -1,7 +1,8 @@
-"""How far an architecture fits: the layers before the first op that does not, and what is wrong with that one."""
+"""How far an architecture fits: the layers before the first op that does not fit, and what is wrong with that op."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -12,30 +13,25 @@ from core.errors import SpecError
 
 @dataclass(frozen=True)
 class Fit:
-    """An architecture as far as it can be walked."""
+    """An architecture, traced as far as it fits."""
 
-    trace: Trace | None  # of the ops before the first that does not fit; None where there is not one
-    broken: int | None  # index of the first op that does not fit; None where all do, or where there is none at all
+    trace: Trace | None  # of the ops before the first one that does not fit; None if there are none
+    broken: int | None  # index of the first op that does not fit; None if all do, or if there are no ops
     error: str  # what is wrong; empty where all fit
 
 
 @lru_cache(maxsize=256)
 def fit(architecture: Architecture) -> Fit:
-    """Walk the architecture as far as it goes. Never raises: what `trace` would raise is told in `error`."""
+    """Trace the architecture as far as it fits. Never raises: `error` holds the message that `trace` would raise."""
     try:
         return Fit(trace(architecture), None, "")
     except SpecError as failure:
         error = str(failure)
     if not architecture.ops:
         return Fit(None, None, error)
-    # An op that does not fit stays so whatever comes after it, so the longest beginning that fits can be bisected for.
-    fitting, broken = 0, len(architecture.ops)
-    while broken - fitting > 1:
-        middle = (fitting + broken) // 2
-        if _walks(architecture, middle):
-            fitting = middle
-        else:
-            broken = middle
+    # The ops after an op that does not fit change nothing about it, so the first one can be found by bisection.
+    lengths = range(1, len(architecture.ops))
+    fitting = bisect_left(lengths, True, key=lambda count: not _walks(architecture, count))
     walked = trace(_beginning(architecture, fitting)) if fitting else None
     try:
         trace(_beginning(architecture, fitting + 1))

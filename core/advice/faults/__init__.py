@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from core.advice.faults import cost, ending, learning, sight
 from core.advice.faults.fault import LEVELS, Fault, Level, Topic, begun
-from core.advice.remedies import listed
+from core.advice.remedies.ops import listed
 from core.architecture.spec import Architecture, Op
 from core.architecture.trace import CLASSES, Trace, trace
 

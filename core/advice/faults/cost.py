@@ -22,17 +22,9 @@ from core.advice.faults.fault import (
     weighted,
 )
 from core.advice.faults.sight import field
-from core.advice.remedies import (
-    averaged,
-    deeper,
-    lighter,
-    listed,
-    narrower,
-    outputs_of,
-    wider,
-    with_outputs,
-    without_bias,
-)
+from core.advice.remedies.cost import averaged, lighter, narrower, wider, without_bias
+from core.advice.remedies.ops import listed, outputs_of, with_outputs
+from core.advice.remedies.sight import deeper
 from core.architecture.spec import AvgPool, BatchNorm, Conv, Dropout, GlobalAvgPool, MaxPool
 from core.architecture.trace import Layer, Trace, spell
 from core.challenge import MAX_PARAMETERS

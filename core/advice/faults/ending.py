@@ -18,7 +18,7 @@ from core.advice.faults.fault import (
     weighted,
 )
 from core.advice.faults.learning import HIGH_DROPOUT
-from core.advice.remedies import listed, taken_out, with_ops, without
+from core.advice.remedies.ops import listed, taken_out, with_ops, without
 from core.architecture.edit import move
 from core.architecture.spec import (
     Architecture,

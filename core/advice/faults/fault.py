@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, ParamSpec, get_args
 
-from core.advice.remedies import Remedy
+from core.advice.remedies.ops import Remedy
 from core.architecture.spec import Architecture, AvgPool, Conv, GlobalAvgPool, Linear, MaxPool, describe
 from core.architecture.trace import Layer, Trace
 from core.challenge import MAX_PARAMETERS

@@ -17,16 +17,9 @@ from core.advice.faults.fault import (
     sets,
     weighted,
 )
-from core.advice.remedies import (
-    deeper,
-    less_dropout,
-    listed,
-    mixed,
-    normed,
-    outputs_of,
-    widened,
-    with_activations,
-)
+from core.advice.remedies.learning import less_dropout, mixed, normed, widened, with_activations
+from core.advice.remedies.ops import listed, outputs_of
+from core.advice.remedies.sight import deeper
 from core.architecture.spec import BatchNorm, Conv, Dropout, Linear, LogSoftmax, MaxPool, ReLU
 from core.architecture.trace import Layer, Trace, trace
 from core.challenge import MAX_PARAMETERS

@@ -18,20 +18,17 @@ from core.advice.faults.fault import (
     single,
     weighted,
 )
-from core.advice.remedies import (
+from core.advice.remedies.ops import listed, taken_out, with_ops, without_blocks
+from core.advice.remedies.sight import (
     enough_seen,
     every_place_read,
-    listed,
     met_weights,
     odd_kernels,
     shrinking,
     shrunk_later,
     small_kernels,
-    taken_out,
     undilated,
     wider_views,
-    with_ops,
-    without_blocks,
 )
 from core.architecture.receptive_field import Window, pixels_inside
 from core.architecture.spec import AvgPool, Conv, GlobalAvgPool, MaxPool
