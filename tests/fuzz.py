@@ -190,7 +190,7 @@ def take_shown_network(document: Any) -> None:
     """A design on the pages that draw it: its boxes, its field, every stage of the explorer."""
     from core.architecture.spec import architecture_from_dict
     from lab.experiment.design.figures import diagram, in_words
-    from lab.learn.field.view import viewed
+    from lab.learn.field.network import viewed
 
     architecture = architecture_from_dict(document)
     network = viewed(architecture, None)
@@ -903,7 +903,7 @@ def warm(chosen: dict[str, Target]) -> None:
     """Import what the doors import, which no input is to be blamed for."""
     import lab.__main__
     import lab.experiment.design.figures
-    import lab.learn.field.view
+    import lab.learn.field.network
     import lab.ui.caches
     import lab.ui.tables
 

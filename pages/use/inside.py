@@ -2,14 +2,30 @@
 
 import streamlit as st
 
+from core.architecture.trace import classifier
 from core.errors import LabError
 from core.words import plural
 from lab.ui import checkpoints, frame, unreadable
 from lab.ui.headline import headline
 from lab.ui.predictions import torch_warming
 from lab.ui.words import show_error
-from lab.use.inside import view as inside_view
+from lab.use.inside.epochs import epochs_view
+from lab.use.inside.evidence import counts_view
+from lab.use.inside.filters import dead_view, filters_view, kernels_of
+from lab.use.inside.inputs import (
+    checkpoint_picker,
+    epoch_picker,
+    layer_picker,
+    show_subject,
+    subject_picker,
+    unit_picker,
+)
+from lab.use.inside.maps import inside_of, maps_view
+from lab.use.inside.pixel import pixel_view, worked_out
 from lab.use.inside.snapshots import snapshots
+
+VIEWS = ("Feature maps", "One pixel", "Filters", "What counts", "Dead filters", "Over the epochs")
+OF_ONE_LAYER = ("One pixel", "Filters", "Over the epochs")
 
 frame.heading(
     "Look inside",
@@ -24,45 +40,52 @@ narrow, wide = st.columns([1, 3.6], gap="large")
 
 try:
     with narrow:
-        shelved = inside_view.checkpoint_picker(shelf)
+        shelved = checkpoint_picker(shelf)
         kept, damaged = snapshots(shelved)
-        chosen = inside_view.epoch_picker(shelved, kept)
+        chosen = epoch_picker(shelved, kept)
         unreadable.list_snapshots(damaged)
         dataset = checkpoints.dataset_for(shelved)
-        subject = inside_view.subject_picker(dataset)
+        subject = subject_picker(dataset)
     with wide:
-        walked = inside_view.network_of(chosen)
+        walked = classifier(chosen.card.architecture)
         epochs = plural(chosen.card.epoch + 1, "epoch")
         headline(walked, chosen.card.record.test_accuracy, f"{chosen.card.dataset}, after {epochs}")
         show = st.segmented_control(
-            "Show", inside_view.VIEWS, default=inside_view.VIEWS[0], required=True, key="show", bind="query-params",
+            "Show", VIEWS, default=VIEWS[0], required=True, key="show", bind="query-params",
             label_visibility="collapsed",
         )  # fmt: skip
         if subject is None:
             st.info("Draw a digit on the left; its way through the network appears here.", icon=":material/draw:")
             st.stop()
-    network, maps, probabilities = inside_view.inside_of(chosen, subject.digit)
+    network, maps, probabilities = inside_of(chosen, subject.digit)
     with narrow:
-        inside_view.show_subject(subject, probabilities)
-        layer = inside_view.layer_picker(walked) if show in inside_view.OF_ONE_LAYER else None
+        show_subject(subject, probabilities)
+        layer = layer_picker(walked) if show in OF_ONE_LAYER else None
     with wide:
         if show == "Feature maps":
-            inside_view.maps_view(walked, maps)
+            maps_view(walked, maps)
         elif show == "One pixel" and layer:
             with narrow:
-                unit = inside_view.unit_picker(layer, maps[layer.index + 1])
-            inside_view.pixel_view(
-                walked, subject.digit, maps, inside_view.worked_out(network, walked, maps, layer, unit), chosen.card
-            )
+                unit = unit_picker(layer, maps[layer.index + 1])
+            pixel_view(walked, subject.digit, maps, worked_out(network, walked, maps, layer, unit), chosen.card)
         elif show == "Filters" and layer:
-            inside_view.filters_view(layer, inside_view.kernels_of(network, layer))
+            filters_view(layer, kernels_of(network, layer))
         elif show == "What counts":
-            inside_view.counts_view(network, chosen, subject, probabilities)
+            counts_view(network, chosen, subject, probabilities)
         elif show == "Dead filters":
-            inside_view.dead_view(chosen, dataset)
+            dead_view(chosen, dataset)
         elif layer:
-            inside_view.epochs_view(shelved, kept, subject, layer)
-        inside_view.ways_on(shelved)
+            epochs_view(shelved, kept, subject, layer)
+        wrong, field = st.columns(2)
+        wrong.page_link(
+            "pages/use/mistakes.py", label="Find a digit that it gets wrong", icon=":material/arrow_forward:",
+            query_params={"checkpoint": shelved.reference},
+        )  # fmt: skip
+        if shelved.card.slug:
+            field.page_link(
+                "pages/learn/field.py", label="Its receptive field", icon=":material/center_focus_strong:",
+                query_params={"step": shelved.card.slug},
+            )  # fmt: skip
 except LabError as error:
     with wide:
         show_error(error)

@@ -1,0 +1,66 @@
+"""A write-up's table of fields beside the correct one."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from core.architecture.trace import trace
+from core.ladder import catalogue
+from core.ladder.catalogue import label
+from core.ladder.field_claims import claimed_rows, not_carried
+from core.ladder.model import FieldClaim
+from lab.learn.field import figures as field_figures
+from lab.learn.field.network import VIEWS, Viewed
+from lab.ui.explorer import units_of
+
+
+def wrong_tables(network: Viewed) -> None:
+    """The write-up's own table beside the right one, why each number is wrong, and which was not carried on."""
+    step = network.step
+    if step is None or not step.field_claims:
+        whose = f"{label(step)}'s write-up" if step else "A design of your own"
+        st.info(f"{whose} has no wrong table of fields. These have:", icon=":material/fact_check:")
+        for each in catalogue.LADDER:
+            if each.field_claims:
+                st.page_link(
+                    "pages/learn/field.py", label=label(each), icon=":material/arrow_forward:",
+                    query_params={"step": each.slug, "show": VIEWS[-1]},
+                )  # fmt: skip
+        return
+    walked = trace(step.architecture)
+    rows = claimed_rows(walked, step.field_claims)
+    jumps = not any(row.claim and row.claim.size is not None for row in rows)
+    st.markdown(not_carried(rows))
+    st.plotly_chart(
+        field_figures.claimed_fields(rows, jumps), key="claimed-fields", config={"displayModeBar": False},
+        alt=f"The {'jump' if jumps else 'field'} after each layer: the write-up's beside the right one.",
+    )  # fmt: skip
+    told = [
+        {
+            "layer": row.layer.name,
+            "the write-up": _claimed_words(row.claim),
+            "right": f"field {row.layer.field.size}, jump {row.layer.field.jump}",
+            "map": f"{units_of(row.layer)} wide",
+            "how the difference came about": row.why,
+        }
+        for row in rows
+    ]
+    st.table(pd.DataFrame(told).set_index("layer"))
+    if network.walked.architecture != step.architecture:
+        st.caption("The table is of the step as it was written up, without your changes.")
+    st.page_link(
+        "pages/learn/step.py", label="What else its write-up got wrong", icon=":material/arrow_forward:",
+        query_params={"step": step.slug, "view": "Result"},
+    )  # fmt: skip
+
+
+def _claimed_words(claim: FieldClaim | None) -> str:
+    """What the write-up says where it is wrong; a dash where it says nothing wrong."""
+    if claim is None:
+        return "—"
+    parts = (
+        ("field", claim.size), ("jump", claim.jump), ("stride", claim.stride), ("map", claim.width),
+        ("kernel", claim.kernel_size),
+    )  # fmt: skip
+    return ", ".join(f"{name} {value}" for name, value in parts if value is not None)

@@ -1,0 +1,103 @@
+"""The feature maps: what each layer makes of the digit, as a sheet of tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from core.architecture.spec import (
+    AvgPool,
+    BatchNorm,
+    Conv,
+    GlobalAvgPool,
+    Linear,
+    LogSoftmax,
+    MaxPool,
+    Op,
+    ReLU,
+    describe,
+)
+from core.architecture.trace import Layer, Trace, spell
+from core.data.mnist import Pixels
+from lab.ui.predictions import one_thread, opened
+from lab.ui.words import escaped
+from lab.use.inside import figures as inside_figures
+from lab.use.inside.snapshots import Weights
+
+if TYPE_CHECKING:  # torch takes two seconds to import
+    from torch import nn
+
+KINDS: dict[str, tuple[type[Op], ...]] = {
+    "Convolution": (Conv,),
+    "Batch norm": (BatchNorm,),
+    "ReLU": (ReLU,),
+    "Pool": (MaxPool, AvgPool, GlobalAvgPool),
+    "Output": (Linear, LogSoftmax),
+}
+TILE_SHOWN = 66  # pixels of a map on the screen
+
+
+def inside_of(chosen: Weights, digit: Pixels) -> tuple[nn.Sequential, list[NDArray[np.float32]], NDArray[np.float64]]:
+    """The network, what it is given and each op's output, and its ten probabilities. Raises CheckpointError."""
+    from core.analysis.inside import feature_maps
+    from core.checkpoints.checkpoint import normalisation_of
+
+    network, card = opened(chosen.stem, chosen.sha256)
+    with one_thread():
+        maps = feature_maps(network, digit, normalisation_of(card))
+    scores = maps[-1].reshape(-1).astype(np.float64)
+    odds = np.exp(scores - scores.max())
+    return network, maps, odds / odds.sum()
+
+
+def maps_view(walked: Trace, maps: Sequence[NDArray[np.float32]]) -> None:
+    """A sheet of tiles for each op, in order."""
+    there = [name for name, kinds in KINDS.items() if any(isinstance(layer.op, kinds) for layer in walked.layers)]
+    kinds = st.pills(
+        "After", there, selection_mode="multi", default=[name for name in there if name != "Batch norm"], key="after",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    wanted = tuple(kind for name in kinds for kind in KINDS[name])
+    scale, words = st.columns([1, 5], vertical_alignment="center")
+    scale.image(inside_figures.legend(), width="stretch", output_format="PNG", alt="Blue, black, orange.")
+    words.caption(
+        "Blue: below zero, black: zero, orange: above; each layer on its own scale, which goes as far as its largest "
+        "value. Dropout and flatten change nothing here. Left to right: channels 0, 1, 2, ..."
+    )
+    for layer in walked.layers:
+        if isinstance(layer.op, wanted):
+            values = maps[layer.index + 1]
+            told, shown = st.columns([1, 3.6], vertical_alignment="center")
+            with told:
+                _layer_words(layer, np.exp(values) if isinstance(layer.op, LogSoftmax) else values)
+            with shown:
+                _maps(layer, np.exp(values) if isinstance(layer.op, LogSoftmax) else values)
+
+
+def _layer_words(layer: Layer, values: NDArray[np.float32]) -> None:
+    st.markdown(
+        f"**{layer.name}** :small[{escaped(describe(layer.op))}]  \n:small[{spell(layer.output)}, field "
+        f"{layer.field.size}]  \n:small[:gray[{signed(values.min())} to {signed(values.max())}"
+        f"{', as probabilities' if isinstance(layer.op, LogSoftmax) else ''}]]"
+    )
+
+
+def signed(value: float) -> str:
+    return f"{value + 0.0 if abs(value) >= 0.005 else 0.0:.2f}".replace("-", "−")
+
+
+def _maps(layer: Layer, values: NDArray[np.float32]) -> None:
+    tiles = values if values.ndim == 3 else values[:, None, None]
+    shown = tiles[: inside_figures.MOST_TILES]
+    per_row = inside_figures.in_rows(len(shown))
+    most = inside_figures.strongest(values)
+    st.image(
+        inside_figures.sheet(shown, per_row, most), width=per_row * TILE_SHOWN, output_format="PNG",
+        alt=f"The {len(shown)} maps of {layer.name}, {signed(values.min())} to {signed(values.max())}.",
+    )  # fmt: skip
+    if len(shown) < len(tiles):
+        st.caption(f"The first {len(shown)} of {len(tiles):,} channels.")
