@@ -15,6 +15,7 @@ if __name__ == "__main__":  # a browser's run; Streamlit names the script so
         layout="wide",
         initial_sidebar_state="collapsed",
     )
+    st.html(frame.STYLES)
     page = st.navigation(
         {
             "Learn": [

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from lab.learn.field.view import VIEWS
 from playwright.sync_api import expect
 from streamlit.testing.v1 import AppTest
 
@@ -16,7 +15,7 @@ from core.architecture.receptive_field import extent
 from core.architecture.spec import Architecture, Conv, Flatten, GlobalAvgPool, Linear, MaxPool, ReLU
 from core.architecture.trace import classifier, trace
 from core.ladder import catalogue
-from lab.learn.field.network import near, viewed
+from lab.learn.field.network import VIEWS, near, viewed
 from lab.ui.caches import sample_digit
 from lab.ui.explorer import Place, margin, read_place
 from tests.app_server import browsing, serving, settled

@@ -33,16 +33,7 @@ VERSION = 1
 MOST = 5_000  # drawings
 MOST_BYTES = 100_000  # of one drawing as a PNG; a canvas of 280 x 280 has some 3,000, and noise at most 79,000
 LONGEST_NAME = 40  # characters of a nickname
-SCHEMA = """CREATE TABLE drawings (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used again: the same number is the same drawing
-    label INTEGER NOT NULL CHECK (label BETWEEN 0 AND 9),
-    nickname TEXT NOT NULL,
-    author TEXT NOT NULL,  -- the key of the browser it was drawn in; once, of the session
-    moment REAL NOT NULL,
-    digit BLOB NOT NULL CHECK (length(digit) = 784),
-    drawing BLOB NOT NULL,
-    fingerprint TEXT NOT NULL UNIQUE
-) STRICT"""
+SCHEMA = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ LEAST_FREE_BYTES = 500_000_000  # below this, checkpoints and the store's log ma
 PATIENCE = 2.0  # seconds to wait for a lock, for the app's answer and for the cluster's
 FRESH_SECONDS = 1.0  # for which an answer of /health is given again
 LONGEST_SECONDS = 10.0  # that /health waits for a look at the parts, such as one at a disk that hangs
+RUNS = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
 CONFIGURATION = ROOT / ".streamlit" / "config.toml"
 
 PartName = Literal["app", "store", "worker", "device", "data", "cluster"]
@@ -193,11 +194,7 @@ def _read(file: Path) -> tuple[int, int, Seen]:
         if application != APPLICATION_ID:
             raise sqlite3.DatabaseError("this is not a store of runs")
         connection.execute("BEGIN IMMEDIATE")  # the write lock, for a moment: is it to be had?
-        runs, queued, running, since, beat = connection.execute(
-            """SELECT count(*), total(status = 'queued'), total(status = 'running'),
-                   min(CASE status WHEN 'queued' THEN created END), min(CASE status WHEN 'running' THEN heartbeat END)
-               FROM runs"""
-        ).fetchone()
+        runs, queued, running, since, beat = connection.execute(RUNS).fetchone()
         seats = connection.execute("SELECT device, heartbeat FROM workers ORDER BY heartbeat DESC").fetchall()
         has_class = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'class'").fetchone()  # version 4
         held = has_class and connection.execute("SELECT value FROM class WHERE name = 'queue_paused'").fetchone()

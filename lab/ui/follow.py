@@ -181,12 +181,6 @@ def _own() -> dict[str, str]:
 
 def _row() -> st.delta_generator.DeltaGenerator:
     """A slim row, in the room that the menu leaves above the page's title."""
-    st.html(
-        "<style>.st-key-class-line { margin: -4.6rem 0 2.6rem; min-height: 2rem; padding-left: 0.8rem;"
-        " border-left: 3px solid #009E73; }"
-        " @media (max-width: 640px) { .st-key-class-line { margin: -2.4rem 0 2.2rem; row-gap: 0; } }"
-        " .st-key-class-line button { min-height: 0; padding: 0; margin-top: 5px; }</style>"
-    )
     return st.container(key="class-line", horizontal=True, vertical_alignment="center", gap="medium")
 
 

@@ -18,6 +18,7 @@ from lab.ui import teacher
 from lab.ui.caches import downloads, store
 from lab.ui.words import escaped, show_error
 
+STYLES = Path(__file__).with_name("page.css")
 TICK = 5.0  # seconds between two looks of every session at what is running
 
 
@@ -28,7 +29,6 @@ def presenting() -> bool:
 
 def heading(title: str, sentence: str) -> None:
     """A page's title and the one sentence that says what it is for, moved up into the room the menu leaves."""
-    st.html("<style>.st-key-heading { margin-top: -3.5rem; }</style>")
     with st.container(key="heading", gap=None):
         st.title(title, anchor=False)
         st.markdown(sentence)

@@ -116,7 +116,6 @@ def invitation() -> None:
     """How to follow, for the wall: while the teacher leads, and only in the teacher's own window."""
     if not leading().leads(me()):
         return
-    st.html("<style>.st-key-invitation code { font-size: 1.7rem; }</style>")
     with st.container(border=True, key="invitation", gap="small"):
         st.code(join_address(), language=None, wrap_lines=True)
         st.caption(

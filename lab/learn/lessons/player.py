@@ -79,13 +79,6 @@ def player() -> None:
         st.button("All lessons", on_click=leave, icon=":material/list:")
         return
     scene = lesson.scenes[number]
-    st.html(
-        "<style>.st-key-lesson { margin-top: -2rem; }"
-        " @media (min-width: 640px) { .st-key-lesson { margin-top: -3.5rem; } }"
-        " .st-key-stage { max-width: 1180px; margin: -1.6rem auto 0; }"
-        " .st-key-stage :is(p, li, label) { font-size: 1.45rem; line-height: 1.4; }"
-        " .st-key-stage table { font-size: 1.2rem; }</style>"
-    )
     with st.container(key="stage" if allowed.present else "lesson"):
         _bar(lesson, number, scene, allowed)
         icon, kind = KINDS[scene.kind]

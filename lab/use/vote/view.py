@@ -150,7 +150,6 @@ def _buttons(room: Room, now: Round) -> None:
         except VoteError as error:
             st.session_state.vote_refused = str(error)
 
-    st.html("<style>.st-key-ballot kbd { display: none; }</style>")  # the hint would say each digit a second time
     grid = st.grid(5, min_column_width=44, gap="xsmall", key="ballot")
     for digit in range(10):
         grid.container().button(
