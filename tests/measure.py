@@ -59,7 +59,7 @@ def changing() -> None:
         steps.append(time.perf_counter() - started)
     for width in [0.5, 0.75, 1.25, 1.5, 2.0] * 4:
         started = time.perf_counter()
-        app.slider(key="knob_width").set_value(width).run()
+        app.slider(key="width_picker").set_value(width).run()
         knobs.append(time.perf_counter() - started)
     told("another step, at the server", steps, "0.2 s")
     told("a knob turned, at the server", knobs, "0.2 s")

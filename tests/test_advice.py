@@ -14,8 +14,9 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from core.advice.advice import Advice, Topic, advice
+from core.advice.advice import Advice, advice
 from core.advice.bad_designs import BAD_DESIGNS, BadDesign
+from core.advice.faults.fault import Topic
 from core.architecture.edit import insert, remove
 from core.architecture.fit import fit
 from core.architecture.seen_pixels import seen_pixels

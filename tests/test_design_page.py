@@ -204,7 +204,7 @@ def test_what_changed_is_told_op_by_op_with_its_difference() -> None:
         "Conv(10, kernel_size=3, bias=False)",
         "Conv(12, kernel_size=3, bias=False)",
     )
-    assert rows[0]["parameters"] == "+18"  # two more kernels of 3 x 3
+    assert rows[0]["parameters"] == 18  # two more kernels of 3 x 3
     assert f"→ {trace(changed).parameters:,}" in said(app)
 
 

@@ -156,7 +156,7 @@ def test_a_design_of_other_images_has_its_field_but_no_effective_one() -> None:
         ({"op": "conv7", "unit": "²,0"}, "0 to 3"),
         ({"design": "%%"}, "cut short"),
         ({"design": to_code(Architecture("too small", (Conv(4, 30),)))}, "only 28 wide"),
-        ({"digit": "12"}, "no digit"),
+        ({"digit": "12"}, "possible: 0, 1, 2"),
         ({"step": "nowhere"}, "nowhere"),
     ],
 )
@@ -174,7 +174,7 @@ def test_the_layer_and_the_unit_are_chosen_by_keyboard_and_kept_in_the_link() ->
         "conv5",
         "1,4",
     )  # around the same pixels, 8.5 and 14.5
-    app.number_input(key="field_row").set_value(0).run()
+    app.number_input(key="unit_row").set_value(0).run()
     assert app.query_params["unit"] == "0,4"
     assert not app.error
 

@@ -124,13 +124,13 @@ def test_black_and_white_are_told_as_the_networks_own_normalisation_has_them(tin
 
 def test_channel_row_and_column_are_chosen_by_keyboard_and_kept_in_the_link(tiny: str) -> None:
     app = opened(PAGE, checkpoint=tiny, show="One pixel")
-    app.selectbox(key="inside_layer").select("conv2").run()
-    app.number_input(key="inside_channel").set_value(3).run()
-    app.number_input(key="inside_row").set_value(2).run()
+    app.selectbox(key="layer_picker").select("conv2").run()
+    app.number_input(key="channel_picker").set_value(3).run()
+    app.number_input(key="unit_row").set_value(2).run()
     app.number_input(key="inside_column").set_value(1).run()
     assert [app.query_params[name] for name in ("layer", "channel", "unit")] == ["conv2", "3", "2,1"]
     assert not app.error
-    app.selectbox(key="inside_layer").select("conv1").run()
+    app.selectbox(key="layer_picker").select("conv1").run()
     assert "channel" not in app.query_params
 
 
@@ -140,7 +140,7 @@ def test_the_epochs_that_a_run_kept_are_opened_one_by_one(tiny: str) -> None:
     with torch.no_grad():
         read = build(TINY, seed=0).eval()(given(5)).softmax(1)[0]
     assert f"Read as **{int(read.argmax())}**" in said(app)
-    app.select_slider(key="inside_epochs").set_value(2).run()
+    app.select_slider(key="epochs_picker").set_value(2).run()
     assert app.query_params["epochs"] == "2"
     assert metric(app, "Test accuracy") == "20.00%"
 
@@ -235,7 +235,7 @@ def test_the_drawing_from_the_page_draw_is_taken_where_there_is_none_here() -> N
         ({"checkpoint": "nowhere"}, "nowhere"),
         ({"image": "360"}, "0 to 359"),
         ({"image": "²"}, "0 to 359"),
-        ({"epochs": "4"}, "kept 1 to 3"),
+        ({"epochs": "4"}, "possible: 1, 2, 3"),
         ({"show": "One pixel", "layer": "relu1"}, "conv1, conv2"),
         ({"show": "One pixel", "channel": "4"}, "0 to 3"),
         ({"show": "One pixel", "unit": "13,0"}, "0 to 12"),

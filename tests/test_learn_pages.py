@@ -204,11 +204,11 @@ def test_the_right_field_stands_in_the_table_of_the_dilated_network() -> None:
 
 def test_the_knobs_change_count_and_table_and_stand_in_the_url() -> None:
     app = opened("pages/learn/step.py", step="c6-steplr-7416")
-    app.slider(key="knob_width").set_value(2.0).run()
+    app.slider(key="width_picker").set_value(2.0).run()
     assert app.query_params["width"] == "2"
     wide = int(metric(app, "Parameters").replace(",", ""))
     assert 3.5 * 7416 < wide < 4 * 7416  # parameters grow with the square of the width, but for the ends
-    app.toggle(key="knob_bn").set_value(False).run()
+    app.toggle(key="bn_picker").set_value(False).run()
     assert app.query_params["bn"] == "0"
     assert not any("BatchNorm" in layer for layer in app.dataframe[0].value["layer"])
 

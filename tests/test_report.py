@@ -29,8 +29,9 @@ from lab.studies.entries import find
 from lab.studies.reference import findings_of
 from lab.ui.axes import accuracy_at
 from lab.ui.comparison_figure import QUANTITIES, Look, Shown, lettered, line
-from lab.ui.report.document import figures_csv, report_html, report_name
 from lab.ui.report.figures import axis_of, chart
+from lab.ui.report.page import report_html, report_name
+from lab.ui.report.view import figures_csv
 from tests.app_server import CHROMIUM_ARGUMENTS
 from tests.made_runs import history, made_run, save_weights
 from tests.test_learn_pages import opened

@@ -10,8 +10,7 @@ import torch
 
 from lab.cli.parser import main
 from lab.runs import supervisor
-from lab.runs.machine import Machine, read_side_by_side, write_machine, write_side_by_side
-from lab.runs.seeds import cores
+from lab.runs.machine import Machine, cores, read_side_by_side, write_machine, write_side_by_side
 from lab.runs.side_by_side import Together, best_of, candidates
 from lab.runs.store import RunStore
 from lab.settings import Settings

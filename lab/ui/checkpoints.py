@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NoReturn
 
 import streamlit as st
 
+from core.checkpoints.card import Card
 from core.data.mnist import EMBEDDED, is_present
 from core.errors import CheckpointError, DataError
-from lab.studies.shelf import Shelved, own, shipped, why_unreadable
+from lab.studies.entries import Entry
+from lab.studies.shelf import Shelved, find, own, shipped, why_unreadable
+from lab.ui import url
+from lab.ui.links import link
 from lab.ui.unreadable import list_checkpoints
 
 
@@ -35,7 +40,7 @@ def stop_without_checkpoint(then: str) -> NoReturn:
     """Say that there is nothing to ask yet, and end the page. `then`: what a trained network would bring here."""
     st.info(f"There is no checkpoint yet: train a network, and {then}.", icon=":material/info:")
     list_checkpoints()
-    st.page_link("pages/experiment/train.py", label="Train a network", icon=":material/arrow_forward:")
+    link("experiment/train", "Train a network")
     st.stop()
 
 
@@ -43,6 +48,22 @@ def short(shelved: Shelved) -> str:
     """A checkpoint in a narrow menu: name and test accuracy, and for one's own what tells it from another run's."""
     card = shelved.card
     return f"{card.name} · {card.record.test_accuracy:.2%}" + ("" if shelved.shipped else f" · {shelved.reference}")
+
+
+def picker(
+    shelf: Sequence[Shelved], label: str = "Checkpoint", name: str = "checkpoint", clears: Sequence[str] = ()
+) -> Shelved:
+    """Choose a checkpoint, ?NAME=REFERENCE in the URL. `clears`: names that are about the one before."""
+    there = {shelved.reference: shelved for shelved in shelf}
+    chosen = url.read(name, lambda wanted: on_shelf(wanted, shelf), shelf[0])
+    st.selectbox(label, list(there), format_func=titles(shelf), **url.bound(name, chosen.reference, clears=clears))
+    return chosen
+
+
+def titles(shelf: Sequence[Shelved]) -> Callable[[str], str]:
+    """What a menu says for a reference; for one that is gone by now, the reference itself."""
+    by_reference = {shelved.reference: short(shelved) for shelved in shelf}
+    return lambda reference: by_reference.get(reference, reference)
 
 
 def on_shelf(reference: str, shelf: Sequence[Shelved]) -> Shelved:
@@ -54,6 +75,27 @@ def on_shelf(reference: str, shelf: Sequence[Shelved]) -> Shelved:
         raise CheckpointError(f"the checkpoint {reference!r} cannot be opened: {reason}")
     there = ", ".join(shelved.reference for shelved in shelf[:8])
     raise CheckpointError(f"there is no checkpoint {reference!r}; there are {there}")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A checkpoint of an entry: its card, or why it cannot be opened."""
+
+    reference: str
+    card: Card | None
+    reason: str = ""
+
+
+def kept_of(entry: Entry) -> list[Kept]:
+    """The last checkpoint of each run of an entry, as far as it is here."""
+    found = []
+    for reference in [f"{run.id}/last" for run in entry.members] or [entry.key]:
+        try:
+            found.append(Kept(reference, find(reference).card))
+        except CheckpointError:
+            if reason := why_unreadable(reference):
+                found.append(Kept(reference, None, reason))
+    return found
 
 
 def compared_with(shelved: Shelved, shelf: Sequence[Shelved]) -> list[str]:

@@ -4,32 +4,52 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from core.analysis.evidence import LEVEL, Evidence, in_points, interval_in_points, least_exact_p, p_stated, seeds_needed
+from core.analysis.evidence import (
+    LEVEL,
+    Evidence,
+    evidence,
+    in_points,
+    interval_in_points,
+    least_exact_p,
+    p_stated,
+    seeds_needed,
+)
 from core.analysis.pairs import Pair, mcnemar, paired_standard_error
 from core.analysis.proportion import standard_error
-from core.architecture.difference import difference
-from core.architecture.spec import describe
+from core.architecture.difference import Change, difference
+from core.training.recipe_difference import FieldDifference, recipe_differences
 from core.words import plural
-from lab.studies.entries import Entry
 from lab.studies.reference import test_images
 from lab.studies.results import outdated_words, reading, studies, summarised
 from lab.ui.comparison_figure import Shown
 
 
-def op_rows(first: Entry, second: Entry, a: str, b: str) -> list[dict[str, object]]:
-    """The networks' ops side by side, each row with what became of it and what that costs."""
-    return [
-        {
-            a: describe(row.before.op) if row.before else "",
-            b: describe(row.after.op) if row.after else "",
-            "what": row.kind,
-            "parameters": row.parameters,
-            "MACs": row.macs,
-            "field": row.field,
-        }
-        for row in difference(first.architecture, second.architecture)
-    ]
+@dataclass(frozen=True)
+class Differences:
+    """What was done differently in two entries."""
+
+    ops: tuple[Change, ...]
+    fields: tuple[FieldDifference, ...]  # of the recipe
+    notes: tuple[str, ...]  # what neither of the two shows
+
+
+def differences(first: Shown, second: Shown) -> Differences:
+    """What is different in the second entry."""
+    a, b = first.entry, second.entry
+    ops = tuple(row for row in difference(a.architecture, b.architecture) if row.kind != "same")
+    return Differences(ops, recipe_differences(a.recipe, b.recipe), tuple(other_differences(first, second)))
+
+
+def verdict(first: Shown, second: Shown) -> list[str]:
+    """Whether the difference in accuracy is real, in sentences; nothing where the two cannot be compared."""
+    a, b = first.entry, second.entry
+    if a.dataset != b.dataset or not (a.ended and b.ended):
+        return []
+    found = evidence(a.ended, b.ended)
+    words = [evidence_words(found, first.letter, second.letter)]
+    return [*words, single_words(first, second, found.difference)] if found.test == "single runs" else words
 
 
 def other_differences(first: Shown, second: Shown) -> list[str]:

@@ -114,6 +114,19 @@ def stage_of(layer: Layer, reached: Reached) -> Stage:
     return Stage(layer.name, says, after.size, after.jump, after.start, units_of(layer), seen)
 
 
+def unit_inputs(place: tuple[int, int], units: int, choose: Callable[[int, int], None]) -> None:
+    """Two fields for the row and the column of a unit; `choose` is called with both when one of them changes."""
+
+    def changed() -> None:
+        choose(st.session_state.unit_row, st.session_state.unit_column)
+
+    for where, name, value in zip(st.columns(2), ("row", "column"), place, strict=True):
+        st.session_state[f"unit_{name}"] = value
+        where.number_input(
+            name.capitalize(), 0, max(units - 1, 1), step=1, key=f"unit_{name}", on_change=changed, disabled=units == 1
+        )
+
+
 def units_of(layer: Layer) -> int:
     """Units along one side of the layer's map; 1 for a vector."""
     return layer.output[-1] if len(layer.output) == 3 else 1

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.analysis.study import Summary
+from core.analysis.study import SeedRun
 from core.architecture.trace import Trace
 from core.challenge import MAX_PARAMETERS, TARGET_ACCURACY
 from core.ladder.model import Step
 from core.words import plural
-from lab.studies.results import outdated_mark, study_of
+from lab.studies.results import outdated_mark, run_of, study_of, summarised
+from lab.studies.shelf import shipped
 from lab.ui.formats import millions
 
 
@@ -71,9 +72,22 @@ def why_macs(walked: Trace) -> str:
     )
 
 
-def step_headline(step: Step, walked: Trace, measured: Summary | None) -> None:
-    """The headline of a step as it stands: its mean with deviation, seeds and claim; without runs, its claim."""
+def runs_of(step: Step) -> tuple[SeedRun, ...]:
+    """What was measured of a step: the runs of its study, or else those of the shipped checkpoints."""
+    study = study_of(step.slug)
+    return study.runs if study else tuple(run_of(each.card) for each in shipped() if each.card.slug == step.slug)
+
+
+def step_headline(step: Step | None, walked: Trace, otherwise: str = "train it to find out") -> None:
+    """The headline of a step: its mean with deviation, seeds and claim; without runs, its claim.
+
+    `otherwise`: the words for a network that is not the step's, about which nothing is known.
+    """
+    if step is None or walked.architecture.ops != step.architecture.ops:
+        headline(walked, None, otherwise)
+        return
     claim = step.claim.best_test_accuracy if step.claim else None
+    measured = summarised(runs_of(step))
     if measured is None:
         headline(walked, claim, "as claimed" if claim else "not measured")
         return

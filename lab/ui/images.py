@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -11,9 +12,9 @@ from numpy.typing import NDArray
 
 from core.data.disputed import SOURCE, SOURCE_WORDS, Disputed, disputed
 from core.data.mnist import Pixels, Split, SplitName
-from core.errors import DataError
 from core.training.predictions import Predictions
-from lab.ui import figures
+from lab.ui import figures, url
+from lab.ui.links import link
 from lab.ui.live_plot import live_plot
 
 PER_PAGE = 24
@@ -65,24 +66,10 @@ def percent(share: float) -> str:
 
 def look_at(index: int) -> None:
     """Put an image into the URL: the next run opens it."""
-    st.query_params.image = str(index)
+    url.put("image", str(index))
 
 
-def image_in_url(size: int) -> int | None:
-    """The image that ?image=INDEX asks for. Raises DataError for one that is not in the split."""
-    wanted = st.query_params.get("image", "")
-    if not wanted:
-        return None
-    if not (wanted.isascii() and wanted.isdigit() and len(wanted) < 9 and int(wanted) < size):
-        raise DataError(f"there is no image {wanted[:20]!r}; the split's images are 0 to {size - 1:,}")
-    return int(wanted)
-
-
-def _close() -> None:
-    st.query_params.pop("image", None)
-
-
-@st.dialog("One image, ten probabilities", width="medium", on_dismiss=_close)
+@st.dialog("One image, ten probabilities", width="medium", on_dismiss=partial(url.drop, "image"))
 def close_look(
     view: InView, predictions: Predictions, indices: NDArray[np.int64], compared: Sequence[str] | None
 ) -> None:
@@ -90,7 +77,7 @@ def close_look(
 
     `compared` are the checkpoints that may be asked about it; none for an image that is not of the test split.
     """
-    index = image_in_url(len(view.digits))
+    index = url.number("image", len(view.digits), None)
     if index is None:
         return
     true, predicted = int(view.digits.labels[index]), int(predictions.predicted[index])
@@ -121,11 +108,7 @@ def close_look(
             shortcut=shortcut, width="stretch",
         )  # fmt: skip
     if compared:
-        onward.page_link(
-            "pages/use/draw.py", label="Ask other networks about it", icon=":material/arrow_forward:",
-            query_params={"checkpoint": compared, "source": "Test digit", "digit": str(index)},
-        )  # fmt: skip
-        onward.page_link(
-            "pages/use/inside.py", label="Look inside", icon=":material/biotech:",
-            query_params={"checkpoint": compared[0], "image": str(index), "show": "What counts"},
-        )  # fmt: skip
+        asked = {"checkpoint": compared, "source": "Test digit", "digit": str(index)}
+        link("use/draw", "Ask other networks about it", asked, at=onward)
+        looked = {"checkpoint": compared[0], "image": str(index), "show": "What counts"}
+        link("use/inside", "Look inside", looked, icon="biotech", at=onward)

@@ -7,6 +7,7 @@ import streamlit as st
 from core.data.drawn_digit import Grey, prepare
 from core.errors import LabError
 from lab.ui.caches import handwriting
+from lab.ui.links import link
 from lab.ui.nickname import nickname, nickname_field
 from lab.ui.owner import me
 from lab.ui.words import show_error
@@ -33,4 +34,4 @@ def keep_form(picture: Grey) -> None:
         show_error(told)
     elif told is not None:
         st.success(f"Kept as number {told:,}.", icon=":material/check_circle:")
-    st.page_link("pages/use/handwriting.py", label="Our handwriting", icon=":material/arrow_forward:")
+    link("use/handwriting", "Our handwriting")

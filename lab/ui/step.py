@@ -16,31 +16,20 @@ from core.ladder.model import Step
 from core.ladder.ours import OWN
 from core.ladder.relatives import EXTRAS
 from core.training.recipe import Recipe
-from lab.ui.words import show_error
+from lab.ui import url
 
 FIRST_STEP = "a2"  # what a newcomer meets: the first network within the challenge's budget
 KNOBS = ("width", "dropout", "bn")  # their names in the URL
+WIDTHS, DROPOUTS = (0.25, 2.0), (0.0, 0.5)
 
 
 def step_picker(design: Step | None = None) -> Step:
     """Choose a step; the choice is ?step=SLUG in the URL, so that it can be shared. A design stands before them."""
     steps = {step.slug: step for step in (*([design] if design else []), *catalogue.LADDER, *EXTRAS)}
     slug = design.slug if design else next(slug for slug in steps if slug.startswith(FIRST_STEP))
-    if wanted := st.query_params.get("step", ""):
-        try:
-            slug = catalogue.by_slug(wanted).slug
-        except SpecError as error:
-            show_error(error)
-    st.session_state.step_picker = slug
-
-    def choose() -> None:
-        st.query_params.step = st.session_state.step_picker
-        if not st.query_params.step:  # the design, whose slug is empty
-            del st.query_params.step
-        st.query_params.pop("run", None)
-        clear_knobs()
-
-    st.selectbox("Step", list(steps), key="step_picker", on_change=choose, format_func=lambda each: label(steps[each]))
+    slug = url.read("step", lambda wanted: catalogue.by_slug(wanted).slug, slug)
+    choice = url.bound("step", slug, clears=("run", *KNOBS))
+    st.selectbox("Step", list(steps), format_func=lambda each: label(steps[each]), **choice)
     return steps[slug]
 
 
@@ -49,8 +38,8 @@ def varied(step: Step) -> Architecture:
     norm = st.query_params.get("bn")
     return vary(
         step.architecture,
-        width=_number("width", 1.0, 0.25, 2.0) or 1.0,
-        dropout=_number("dropout", None, 0.0, 0.5),
+        width=_number("width", 1.0, *WIDTHS) or 1.0,
+        dropout=_number("dropout", None, *DROPOUTS),
         batch_norm={"0": False, "1": True}.get(norm or ""),
     )
 
@@ -66,29 +55,14 @@ def _number(name: str, default: float | None, least: float, most: float) -> floa
 def knobs(step: Step) -> None:
     """Width, dropout and batch norm; what differs from the step is kept in the URL."""
     now = varied(step)
-
-    def keep(name: str, own: object) -> None:
-        value = st.session_state[f"knob_{name}"]
-        if value == own:
-            st.query_params.pop(name, None)
-        else:
-            st.query_params[name] = str(int(value)) if name == "bn" else f"{value:g}"
-
-    own_dropout, own_norm = dropout_of(step.architecture), has(step.architecture, BatchNorm)
-    st.session_state.knob_width = _number("width", 1.0, 0.25, 2.0)
-    st.session_state.knob_dropout = dropout_of(now)
-    st.session_state.knob_bn = has(now, BatchNorm)
-    st.slider(
-        "Width multiplier", 0.25, 2.0, step=0.05, key="knob_width", on_change=keep, args=("width", 1.0),
-        help="Multiplies the channels of every layer but the last.",
-    )  # fmt: skip
-    st.slider(
-        "Dropout", 0.0, 0.5, step=0.001, format="%.3f", key="knob_dropout", on_change=keep,
-        args=("dropout", own_dropout), help="The probability with which a value is zeroed while training.",
-    )  # fmt: skip
-    st.toggle(
-        "Batch norm", key="knob_bn", on_change=keep, args=("bn", own_norm), help="After each convolution but the last."
-    )
+    width = url.bound("width", _number("width", 1.0, *WIDTHS), "{:g}".format, 1.0)
+    dropout = url.bound("dropout", dropout_of(now), "{:g}".format, dropout_of(step.architecture))
+    norm = url.bound("bn", has(now, BatchNorm), lambda on: str(int(on)), has(step.architecture, BatchNorm))
+    help_text = "Multiplies the channels of every layer but the last."
+    st.slider("Width multiplier", *WIDTHS, step=0.05, help=help_text, **width)
+    help_text = "The probability with which a value is set to zero while training."
+    st.slider("Dropout", *DROPOUTS, step=0.001, format="%.3f", help=help_text, **dropout)
+    st.toggle("Batch norm", help="After each convolution but the last.", **norm)
     what_changed(step)
 
 
@@ -96,13 +70,7 @@ def what_changed(step: Step) -> None:
     """What the knobs in the URL have made of the step, and the way back; nothing where they left it as it was."""
     if told := changes(step.architecture, varied(step)):
         st.caption("Changed: " + "; ".join(told) + ".")
-        st.button("Back to the step as it was", on_click=clear_knobs, icon=":material/undo:", width="stretch")
-
-
-def clear_knobs() -> None:
-    """Take the knobs out of the URL."""
-    for name in KNOBS:
-        st.query_params.pop(name, None)
+        st.button("Back to the step as it was", on_click=url.drop, args=KNOBS, icon=":material/undo:", width="stretch")
 
 
 def link_parameters(step: Step) -> dict[str, str]:
@@ -115,13 +83,8 @@ FROM, DESIGN = "from", "design"  # their names in the URL
 
 def design_to_train() -> Step | None:
     """The design in the URL as a step to train, with the recipe of the step it started from; None without one."""
-    code = st.query_params.get(DESIGN, "")
-    if not code:
-        return None
-    try:
-        architecture = from_code(code)
-    except SpecError as error:
-        show_error(error)
+    architecture = url.read(DESIGN, from_code, None)
+    if architecture is None:
         return None
     return Step(
         slug="", lineage="", order=0, title=architecture.name, architecture=architecture, recipe=_recipe(), claim=None,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from core.analysis.evidence import in_points, interval_in_points, p_in_words
+from core.analysis.evidence import Evidence, in_points, interval_in_points, p_in_words
 from core.analysis.study import Study
+from core.architecture.difference import difference
 from core.architecture.receptive_field import pixels_inside
-from core.architecture.spec import describe
+from core.architecture.spec import Architecture, describe
 from core.architecture.trace import Layer, Trace, spell
 from core.ladder.field_claims import moves_field
 from core.ladder.model import Step
@@ -30,7 +32,10 @@ from lab.studies.results import (
 )
 from lab.ui import figures
 from lab.ui.caches import sample_digit
+from lab.ui.explorer import units_of
 from lab.ui.formats import kilobytes
+
+NARROW = frozenset(" ,.()ijltf:;'|")  # letters half as wide as the others
 
 
 def outdated_captions(names: Sequence[str]) -> None:
@@ -53,24 +58,72 @@ def layer_table(walked: Trace) -> None:
             "MACs": [layer.macs for layer in walked.layers],
         }
     )
-    st.dataframe(
+    data_table(
         frame,
-        hide_index=True,
-        height=38 + 35 * len(frame),
-        column_config={
+        "Every op with its output shape, parameters and multiply-adds.",
+        {
             "": st.column_config.NumberColumn(width=32),
-            "layer": st.column_config.TextColumn(width=text_width(frame["layer"])),
-            "output": st.column_config.TextColumn(width=text_width(frame["output"])),
-            "how they come about": st.column_config.TextColumn(width=text_width(frame["how they come about"])),
+            **{name: text_column(frame[name]) for name in ("layer", "output", "how they come about")},
             "parameters": st.column_config.NumberColumn(format="localized", width=80),
             "share": st.column_config.NumberColumn("%", format="%.1f", width=44, help="Of all parameters."),
             "MACs": st.column_config.NumberColumn(format="localized", width=70),
         },
-        alt="Every op with its output shape, parameters and multiply-adds.",
     )
 
 
-NARROW = frozenset(" ,.()ijltf:;'|")  # letters half as wide as the others
+def data_table(
+    rows: pd.DataFrame | Sequence[Mapping[str, object]], alt: str, columns: Mapping[str, Any] | None = None,
+    most: int = 1000,
+) -> None:  # fmt: skip
+    """A table as high as its rows, of which at most `most` are shown without scrolling; an absent value is empty."""
+    frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
+    height = 38 + 35 * min(len(frame), most)
+    st.dataframe(frame, hide_index=True, height=height, column_config=columns, placeholder="", alt=alt)
+
+
+def text_column(texts: Iterable[str]) -> Any:
+    """A column in which none of the texts is cut."""
+    return st.column_config.TextColumn(width=text_width(texts))
+
+
+def difference_table(before: Architecture, after: Architecture, names: tuple[str, str]) -> None:
+    """Two networks op by op, under their names, with the difference in parameters, multiply-adds and field.
+
+    A difference is empty where a network does not fit up to the op.
+    """
+    everything = st.toggle("Also the ops that are the same", key="all_ops")
+    frame = pd.DataFrame(
+        [
+            {
+                "op": str(row.after.index) if row.after else "",
+                names[0]: describe(row.before.op) if row.before else "",
+                names[1]: describe(row.after.op) if row.after else "",
+                "what": row.kind,
+                "parameters": row.parameters,
+                "MACs": row.macs,
+                "field": row.field,
+            }
+            for row in difference(before, after)
+            if everything or row.kind != "same" or row.parameters
+        ]
+    )
+    data_table(
+        frame,
+        "The ops that differ, and the difference in parameters, multiply-adds and field.",
+        {
+            "op": st.column_config.TextColumn(width=40),
+            **{name: text_column(frame[name]) for name in names},
+            "what": st.column_config.TextColumn(width=72),
+            "parameters": st.column_config.NumberColumn("parameters ±", format="%+d", width=90),
+            "MACs": st.column_config.NumberColumn("MACs ±", format="%+d", width=75),
+            "field": st.column_config.NumberColumn("field ±", format="%+d", width=60, help="In input pixels."),
+        },
+        most=14,
+    )
+    st.caption("An op that stayed may cost more or less than it did: its input may be wider or larger now.")
+
+
+NARROWNARROW = frozenset(" ,.()ijltf:;'|")  # letters half as wide as the others
 
 
 def text_width(texts: Iterable[str]) -> int:
@@ -105,32 +158,29 @@ def field_table(walked: Trace) -> None:
             "padding": [layer.window.padding for layer in layers],
             "dilation": [layer.window.dilation for layer in layers],
             "in": [layer.input[-1] if len(layer.input) == 3 else 1 for layer in layers],
-            "out": [layer.output[-1] if len(layer.output) == 3 else 1 for layer in layers],
+            "out": [units_of(layer) for layer in layers],
             "field": [layer.field.size for layer in layers],
-            "on the image": [_inside(layer, size) for layer in layers],
+            "on the image": [on_the_image(layer, size) for layer in layers],
             "jump": [layer.field.jump for layer in layers],
             "start": [layer.field.start for layer in layers],
         }
     )
-    st.dataframe(
+    number = st.column_config.NumberColumn
+    data_table(
         frame,
-        hide_index=True,
-        height=38 + 35 * len(frame),
-        column_config={
+        "The receptive field after each layer.",
+        {
             "layer": st.column_config.TextColumn(width=120),
-            **{name: st.column_config.NumberColumn(width=64) for name in frame.columns[1:8]},
+            **{name: number(width=64) for name in (*frame.columns[1:8], "jump")},
             "on the image": st.column_config.TextColumn(width=90),
-            "jump": st.column_config.NumberColumn(width=64),
-            "start": st.column_config.NumberColumn(format="%.1f", width=64),
+            "start": number(format="%.1f", width=64),
         },
-        alt="The receptive field after each layer.",
     )
 
 
-def _inside(layer: Layer, size: int) -> str:
+def on_the_image(layer: Layer, side: int) -> str:
     """How much of the middle unit's field lies on the image: `28 of 40`."""
-    units = layer.output[-1] if len(layer.output) == 3 else 1
-    return f"{pixels_inside(layer.field, units // 2, size)} of {layer.field.size}"
+    return f"{pixels_inside(layer.field, units_of(layer) // 2, side)} of {layer.field.size}"
 
 
 def field_view(walked: Trace, step: Step) -> None:
@@ -141,7 +191,7 @@ def field_view(walked: Trace, step: Step) -> None:
     with words:
         name = st.select_slider("Layer", names, value=names[len(names) // 2], key=f"field-layer-{step.slug}")
         layer = layers[name]
-        units = layer.output[-1] if len(layer.output) == 3 else 1
+        units = units_of(layer)
         size, image = layer.field.size, walked.architecture.input[1]
         st.latex(field_arithmetic(layer))
         neighbour = (
@@ -204,11 +254,18 @@ def _comparison_row(answer: CleanAnswer) -> dict[str, str]:
         "question": asked.question,
         "before": _side(asked.before, answer.before),
         "after": _side(asked.after, answer.after),
+        **evidence_cells(found, answer.adjusted, reading_of(answer)),
+    }
+
+
+def evidence_cells(found: Evidence | None, adjusted: float | None, reading: str) -> dict[str, str]:
+    """What a row says of one comparison: the difference, its interval, p, and how to read them."""
+    return {
         "difference, points": in_points(found.difference) if found else "—",
         "95% interval": interval_in_points(found.interval) if found else "—",
         "p": p_in_cell(found.p if found else None),
-        "p, adjusted": p_in_cell(answer.adjusted),
-        "reading": reading_of(answer),
+        "p, adjusted": p_in_cell(adjusted),
+        "reading": reading,
     }
 
 

@@ -6,6 +6,7 @@ from core.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
 from core.errors import LabError
 from lab.experiment.board import view as board_view
 from lab.ui import frame
+from lab.ui.links import link
 from lab.ui.unreadable import list_studies
 from lab.ui.words import show_error
 
@@ -28,4 +29,4 @@ try:
         board_view.board(nickname, tag, with_ladder)
 except LabError as error:
     show_error(error)
-st.page_link("pages/experiment/train.py", label="Train a network of your own", icon=":material/arrow_forward:")
+link("experiment/train", "Train a network of your own")

@@ -7,6 +7,7 @@ from lab.experiment.compare.pair import differences, is_it_real, on_the_images
 from lab.experiment.compare.view import curve_knobs, curves, figures_row, pair_picker, run_picker, stop_with_invitation
 from lab.experiment.train.run_actions import run_actions
 from lab.ui import frame
+from lab.ui.links import link
 from lab.ui.report.view import downloads
 from lab.ui.words import show_error
 
@@ -43,7 +44,7 @@ with wide:
             on_the_images(first, second)
     except LabError as error:
         show_error(error)
-    st.page_link("pages/experiment/board.py", label="Who meets the challenge?", icon=":material/arrow_forward:")
+    link("experiment/board", "Who meets the challenge?")
 with narrow:
     downloads(shown)
     run_actions([each.entry for each in shown])

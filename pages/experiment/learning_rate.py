@@ -14,6 +14,7 @@ from lab.runs import supervisor
 from lab.ui import frame
 from lab.ui.caches import dataset_here, store
 from lab.ui.headline import headline
+from lab.ui.links import link
 from lab.ui.owner import me
 from lab.ui.words import show_error
 
@@ -52,10 +53,7 @@ with wide:
         run_panel(run_id)
     rate_page.their_mistake()
     rate_page.schedule_view(network, dataset)
-    st.page_link(
-        "pages/experiment/train.py", label="Train this network", icon=":material/arrow_forward:",
-        query_params=network.link,
-    )  # fmt: skip
+    link("experiment/train", "Train this network", network.link)
 
 with narrow:
     if run_id:

@@ -5,6 +5,7 @@ import streamlit as st
 from core.errors import LabError
 from lab.experiment.queue import view as queue_view
 from lab.ui import frame, teacher
+from lab.ui.links import link
 from lab.ui.words import show_error
 
 frame.heading(
@@ -20,4 +21,4 @@ try:
         queue_view.queue()
 except LabError as error:
     show_error(error)
-st.page_link("pages/experiment/train.py", label="Train a network of your own", icon=":material/arrow_forward:")
+link("experiment/train", "Train a network of your own")

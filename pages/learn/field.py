@@ -9,7 +9,6 @@ from lab.learn.field.formulas import formulas
 from lab.learn.field.network import (
     VIEWS,
     digit_picker,
-    field_headline,
     network_picker,
     place_in_url,
     place_inputs,
@@ -17,7 +16,8 @@ from lab.learn.field.network import (
     way_on,
 )
 from lab.learn.field.wrong_tables import wrong_tables
-from lab.ui import frame
+from lab.ui import frame, url
+from lab.ui.headline import step_headline
 from lab.ui.words import show_error
 
 frame.heading(
@@ -39,11 +39,8 @@ with narrow:
     words = st.container()
 
 with wide:
-    field_headline(network)
-    show = st.segmented_control(
-        "Show", VIEWS, default=VIEWS[0], required=True, key="show", bind="query-params",
-        label_visibility="collapsed",
-    )  # fmt: skip
+    step_headline(network.step, network.walked)
+    show = url.switch("Show", VIEWS, "show")
     if show != "Grow it":  # the explorer says it itself, as it moves
         words.markdown(seen_by(network, place))
     try:

@@ -11,6 +11,7 @@ from lab.learn.step import errata_table
 from lab.studies.results import error_of_images, measured_studies
 from lab.ui import frame, ladder_figure
 from lab.ui.colours import ink
+from lab.ui.links import link
 from lab.ui.unreadable import list_studies
 
 frame.heading(
@@ -49,4 +50,4 @@ for lineage in (*catalogue.LINEAGES, OWN):
 
 list_studies()
 errata_table("What holds for all of them", COMMON_ERRATA)
-st.page_link("pages/learn/step.py", label="Look at a step", icon=":material/arrow_forward:")
+link("learn/step", "Look at a step")

@@ -9,10 +9,10 @@ from core.errors import LabError
 from core.ladder import catalogue
 from core.ladder.catalogue import label
 from lab.learn.step import story
-from lab.studies.results import run_of, study_of, summarised, why_unreadable
-from lab.studies.shelf import shipped
-from lab.ui import frame
-from lab.ui.headline import headline, step_headline
+from lab.studies.results import why_unreadable
+from lab.ui import frame, url
+from lab.ui.headline import runs_of, step_headline
+from lab.ui.links import link
 from lab.ui.step import knobs, link_parameters, step_picker, varied
 from lab.ui.tables import field_view, layer_table, totals
 from lab.ui.words import escaped, show_error
@@ -38,26 +38,18 @@ except LabError as error:
     st.stop()
 
 with wide:
-    study = study_of(step.slug)
-    runs = study.runs if study else tuple(run_of(each.card) for each in shipped() if each.card.slug == step.slug)
     if reason := why_unreadable(step.slug):
         st.warning(escaped(f"The study of this step cannot be read: {reason}"), icon=":material/warning:")
-    if architecture == step.architecture:
-        step_headline(step, walked, summarised(runs))
-    else:
-        headline(walked, None, "train it to find out")
-    view = st.segmented_control(
-        "View", ["Layers", "Receptive field", "Result", "Code"], default="Layers", required=True, key="view",
-        bind="query-params", label_visibility="collapsed",
-    )  # fmt: skip
+    step_headline(step, walked)
+    view = url.switch("View", ["Layers", "Receptive field", "Result", "Code"], "view")
     if view == "Layers":
         totals(walked)
         layer_table(walked)
     elif view == "Receptive field":
         field_view(walked, step)
-        st.page_link(
-            "pages/learn/field.py", label="Grow it op by op, and see what of it counts",
-            icon=":material/center_focus_strong:", query_params=link_parameters(step),
+        link(
+            "learn/field", "Grow it op by op, and see what of it counts", link_parameters(step),
+            icon="center_focus_strong",
         )  # fmt: skip
     elif view == "Result":
         if architecture != step.architecture:
@@ -65,15 +57,10 @@ with wide:
                 f"All figures below are of {label(step)} as it was, not of the network that your knobs made.",
                 icon=":material/tune:",
             )
-        story(step, runs)
+        story(step, runs_of(step))
     else:
         st.caption("Runs as it stands, with torch alone.")
         st.code(pytorch_code(architecture), language="python")
-    st.page_link(
-        "pages/experiment/train.py", label="Train this network", icon=":material/arrow_forward:",
-        query_params=link_parameters(step),
-    )  # fmt: skip
-    st.page_link(
-        "pages/experiment/design.py", label="Design a network that starts from it", icon=":material/architecture:",
-        query_params={"from": step.slug, "design": to_code(architecture)},
-    )  # fmt: skip
+    link("experiment/train", "Train this network", link_parameters(step))
+    started = {"from": step.slug, "design": to_code(architecture)}
+    link("experiment/design", "Design a network that starts from it", started, icon="architecture")

@@ -4,6 +4,7 @@ import streamlit as st
 
 from lab.learn.lessons import player as lesson_player
 from lab.ui import frame
+from lab.ui.links import link
 
 if st.query_params.get("lesson"):
     lesson_player.player()
@@ -14,4 +15,4 @@ else:
         "first ones take nothing for granted.",
     )
     lesson_player.lesson_list()
-    st.page_link("pages/learn/ladder.py", label="Or look at the ladder", icon=":material/arrow_forward:")
+    link("learn/ladder", "Or look at the ladder")

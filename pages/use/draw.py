@@ -1,8 +1,7 @@
 """Draw: a digit of one's own, how it is prepared, and what several networks make of it."""
 
-import streamlit as st
-
 from lab.ui import checkpoints, frame
+from lab.ui.links import link
 from lab.ui.predictions import torch_warming
 from lab.use.draw.pad import drawing_pad, make_ready
 
@@ -15,9 +14,6 @@ if not shelf:
     checkpoints.stop_without_checkpoint("it will read your digits")
 torch_warming()
 drawing_pad(shelf)
-st.page_link(
-    "pages/use/inside.py", label="Look inside a network at your drawing", icon=":material/biotech:",
-    query_params={"from": "Drawing"},
-)  # fmt: skip
-st.page_link("pages/learn/ladder.py", label="How these networks came about", icon=":material/arrow_forward:")
+link("use/inside", "Look inside a network at your drawing", {"from": "Drawing"}, icon="biotech")
+link("learn/ladder", "How these networks came about")
 make_ready(shelf)

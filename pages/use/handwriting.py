@@ -6,6 +6,7 @@ from core.errors import LabError
 from lab.classroom.handwriting import MOST
 from lab.ui import checkpoints, frame
 from lab.ui.caches import handwriting
+from lab.ui.links import link
 from lab.ui.unreadable import list_checkpoints
 from lab.ui.words import show_error
 from lab.use.handwriting.view import scored, scores_view, set_gallery
@@ -24,7 +25,7 @@ if not drawings:
         "Nobody has kept a drawing yet. Draw a digit, open *Keep it in our handwriting* and say which digit it is.",
         icon=":material/draw:",
     )
-    st.page_link("pages/use/draw.py", label="Draw the first", icon=":material/arrow_forward:")
+    link("use/draw", "Draw the first")
     st.stop()
 
 narrow, wide = st.columns([1, 3], gap="large")
@@ -32,7 +33,7 @@ with narrow:
     people = len({each.nickname or each.author for each in drawings})
     st.metric("Digits", f"{len(drawings):,}", f"by {people:,}", delta_color="off", delta_arrow="off", border=True)
     st.caption(f"At most {MOST:,} are kept, each prepared as MNIST was.")
-    st.page_link("pages/use/draw.py", label="Draw another", icon=":material/draw:")
+    link("use/draw", "Draw another", icon="draw")
     st.download_button(
         "All as a ZIP", handwriting().export, "our-handwriting.zip", "application/zip",
         icon=":material/download:", on_click="ignore", width="stretch",
@@ -46,6 +47,4 @@ with wide:
     list_checkpoints()
     st.markdown("#### The set, the hardest first")
     set_gallery(drawings, scores)
-    st.page_link(
-        "pages/experiment/train.py", label="Train a network that reads them better", icon=":material/arrow_forward:"
-    )
+    link("experiment/train", "Train a network that reads them better")

@@ -5,15 +5,15 @@ import streamlit as st
 from core.architecture.trace import classifier
 from core.errors import LabError
 from core.words import plural
-from lab.ui import checkpoints, frame, unreadable
+from lab.ui import checkpoints, frame, unreadable, url
 from lab.ui.headline import headline
+from lab.ui.links import link
 from lab.ui.predictions import torch_warming
 from lab.ui.words import show_error
 from lab.use.inside.epochs import epochs_view
 from lab.use.inside.evidence import counts_view
 from lab.use.inside.filters import dead_view, filters_view, kernels_of
 from lab.use.inside.inputs import (
-    checkpoint_picker,
     epoch_picker,
     layer_picker,
     show_subject,
@@ -40,7 +40,8 @@ narrow, wide = st.columns([1, 3.6], gap="large")
 
 try:
     with narrow:
-        shelved = checkpoint_picker(shelf)
+        shelved = checkpoints.picker(shelf, clears=("epochs", "layer", "channel", "unit"))
+        unreadable.list_checkpoints()
         kept, damaged = snapshots(shelved)
         chosen = epoch_picker(shelved, kept)
         unreadable.list_snapshots(damaged)
@@ -50,10 +51,7 @@ try:
         walked = classifier(chosen.card.architecture)
         epochs = plural(chosen.card.epoch + 1, "epoch")
         headline(walked, chosen.card.record.test_accuracy, f"{chosen.card.dataset}, after {epochs}")
-        show = st.segmented_control(
-            "Show", VIEWS, default=VIEWS[0], required=True, key="show", bind="query-params",
-            label_visibility="collapsed",
-        )  # fmt: skip
+        show = url.switch("Show", VIEWS, "show")
         if subject is None:
             st.info("Draw a digit on the left; its way through the network appears here.", icon=":material/draw:")
             st.stop()
@@ -77,14 +75,10 @@ try:
         elif layer:
             epochs_view(shelved, kept, subject, layer)
         wrong, field = st.columns(2)
-        wrong.page_link(
-            "pages/use/mistakes.py", label="Find a digit that it gets wrong", icon=":material/arrow_forward:",
-            query_params={"checkpoint": shelved.reference},
-        )  # fmt: skip
+        link("use/mistakes", "Find a digit that it gets wrong", {"checkpoint": shelved.reference}, at=wrong)
         if shelved.card.slug:
-            field.page_link(
-                "pages/learn/field.py", label="Its receptive field", icon=":material/center_focus_strong:",
-                query_params={"step": shelved.card.slug},
+            link(
+                "learn/field", "Its receptive field", {"step": shelved.card.slug}, icon="center_focus_strong", at=field,
             )  # fmt: skip
 except LabError as error:
     with wide:

@@ -6,7 +6,7 @@ from core.analysis.mistakes import confusion_matrix, mistakes
 from core.architecture.trace import classifier
 from core.data.mnist import best_present
 from core.errors import LabError
-from lab.ui import checkpoints, frame, images
+from lab.ui import checkpoints, frame, images, unreadable, url
 from lab.ui.caches import split
 from lab.ui.headline import headline
 from lab.ui.predictions import predictions
@@ -27,11 +27,11 @@ show = gallery.view_in_url()
 narrow, wide = st.columns([1, 3], gap="large")
 
 with narrow:
-    shelved = gallery.checkpoint_picker(shelf)
+    shelved = checkpoints.picker(shelf, clears=gallery.CELL)
+    unreadable.list_checkpoints()
     other = gallery.other_picker(shelf, shelved) if show == "Disagree" else None
-    split_name = st.segmented_control(
-        "Split", ["test", "train"], default="test", required=True, key="split", bind="query-params",
-        on_change=gallery.clear_cell,
+    split_name = url.switch(
+        "Split", ["test", "train"], "split", label_visibility="visible", on_change=gallery.clear_cell,
     )  # fmt: skip
     order = st.selectbox("Order", list(gallery.ORDERS), key="order", bind="query-params")
     st.caption(gallery.ORDERS[order])
@@ -45,7 +45,7 @@ with wide:
         dataset = checkpoints.dataset_for(shelved)
         found = predictions(str(shelved.stem), card.weights_sha256, dataset, split_name)
         view = images.InView(split(dataset, split_name), dataset, split_name)
-        opened = images.image_in_url(len(view.digits))
+        opened = url.number("image", len(view.digits), None)
         beside = predictions(str(other.stem), other.card.weights_sha256, dataset, split_name) if other else None
     except LabError as error:
         show_error(error)

@@ -4,8 +4,9 @@ import streamlit as st
 
 from core.analysis.mistakes import mistakes
 from core.errors import LabError
-from lab.ui import checkpoints, frame, images
+from lab.ui import checkpoints, frame, images, unreadable
 from lab.ui.caches import split
+from lab.ui.links import link
 from lab.ui.predictions import predictions
 from lab.ui.words import show_error
 from lab.use.mistakes import gallery
@@ -19,7 +20,7 @@ try:
     room = vote_view.room_in_url()
 except LabError as error:
     show_error(error)
-    st.page_link("pages/use/read.py", label="Play alone, or join with a code", icon=":material/arrow_forward:")
+    link("use/read", "Play alone, or join with a code")
     st.stop()
 if not vote_view.leads(room):
     vote_view.game(room, None)
@@ -32,7 +33,8 @@ if not shelf:
 narrow, wide = st.columns([1, 3], gap="large")
 with narrow:
     vote_view.class_controls(room)
-    shelved = gallery.checkpoint_picker(shelf)
+    shelved = checkpoints.picker(shelf, clears=gallery.CELL)
+    unreadable.list_checkpoints()
     order = st.selectbox("Order", list(gallery.ORDERS), key="order", bind="query-params")
     st.caption(gallery.ORDERS[order])
     cell = gallery.cell_picker()
@@ -49,7 +51,4 @@ with wide:
     if not len(chosen):
         st.info(f"It has no such mistake: {cell.words}.", icon=":material/info:")
     vote_view.game(room, vote_view.questions(view, shelved, found, chosen, room))
-    st.page_link(
-        "pages/use/mistakes.py", label="All its mistakes", icon=":material/arrow_forward:",
-        query_params={"checkpoint": shelved.reference},
-    )  # fmt: skip
+    link("use/mistakes", "All its mistakes", {"checkpoint": shelved.reference})

@@ -8,11 +8,12 @@ import pandas as pd
 import streamlit as st
 
 from core.challenge import LAST, MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
-from core.errors import LabError, RunError
+from core.errors import LabError
 from core.words import plural
 from lab.experiment.board import figures as board_figures
 from lab.studies.ranking import CHALLENGE_DATA, Standing, chosen, ladder
 from lab.studies.results import in_words
+from lab.ui import url
 from lab.ui.caches import ranking, store
 from lab.ui.colours import ink
 from lab.ui.live_plot import live_plot
@@ -26,30 +27,17 @@ YES, NO = "✓", "✗"
 
 
 def filters() -> tuple[str, str]:
-    """Choose a nickname and a tag: ?nickname= and ?tag= in the URL. One that no run has is said, and takes all."""
+    """Choose a nickname and a tag: ?nickname= and ?tag= in the URL."""
     everyone = ranking()
     nickname = _filter("nickname", "Nickname", sorted({each.owner for each in everyone if each.owner}))
     return nickname, _filter("tag", "Tag", sorted({tag for each in everyone for tag in each.tags}))
 
 
 def _filter(name: str, label: str, there: Sequence[str]) -> str:
-    wanted = st.query_params.get(name, "")
-    if wanted and wanted not in there:
-        show_error(RunError(f"no finished run has the {name} {wanted[:40]!r}; there are {', '.join(there) or 'none'}"))
-        wanted = ""
-    if not there:
-        return ""
-    st.session_state[f"board_{name}"] = wanted or ALL
-
-    def choose() -> None:
-        value = st.session_state[f"board_{name}"]
-        if value == ALL:
-            st.query_params.pop(name, None)
-        else:
-            st.query_params[name] = value
-
-    st.selectbox(label, [ALL, *there], key=f"board_{name}", on_change=choose)
-    return wanted
+    chosen = url.one_of(name, there, ALL)
+    if there:
+        st.selectbox(label, [ALL, *there], **url.bound(name, chosen, default=ALL))
+    return "" if chosen == ALL else chosen
 
 
 def board(nickname: str, tag: str, with_ladder: bool) -> None:

@@ -9,31 +9,24 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from core.analysis.evidence import evidence, holm, in_points, interval_in_points
+from core.analysis.evidence import evidence, holm, in_points
 from core.analysis.mistakes import ordered
 from core.analysis.pairs import Pair, pair
 from core.data.mnist import best_present, is_present
 from core.errors import CheckpointError, DataError, LabError
 from core.training.predictions import Predictions
-from core.training.recipe_difference import recipe_differences
 from core.words import plural
 from lab.studies.entries import checkpoint_of
 from lab.studies.results import in_words, reading
 from lab.studies.shelf import Shelved, absence, find
-from lab.ui import checkpoints, images
+from lab.ui import checkpoints, comparison, images, url
 from lab.ui import comparison_figure as compare_figures
 from lab.ui.caches import split
-from lab.ui.comparison import (
-    evidence_words,
-    image_words,
-    op_rows,
-    other_differences,
-    single_words,
-)
+from lab.ui.comparison import image_words
 from lab.ui.comparison_figure import Shown
 from lab.ui.live_plot import live_plot
 from lab.ui.predictions import predictions
-from lab.ui.tables import p_in_cell, text_width
+from lab.ui.tables import difference_table, evidence_cells
 from lab.ui.words import escaped, show_error
 
 # -------------------------------------------------------------------------------------------------------- differences
@@ -41,33 +34,17 @@ from lab.ui.words import escaped, show_error
 
 def differences(first: Shown, second: Shown) -> None:
     """What was done differently: the networks op by op, the recipes field by field, and what neither tells."""
-    a, b = first.entry, second.entry
-    ops = [row for row in op_rows(a, b, first.letter, second.letter) if row["what"] != "same"]
-    fields = recipe_differences(a.recipe, b.recipe)
+    found = comparison.differences(first, second)
+    ops, fields = found.ops, found.fields
     if not ops and not fields:
         st.success("The same network and the same recipe: they differ in their seeds and in chance only.")
     else:
         st.markdown(f"**{plural(len(ops), 'op')}** and **{plural(len(fields), 'field')}** of the recipe are different.")
-    for note in other_differences(first, second):
+    for note in found.notes:
         st.markdown(f":material/info: {escaped(note)}")
     st.markdown("**Network**")
     if ops:
-        everything = st.toggle("Also the ops that are the same", key="all_ops")
-        shown = op_rows(a, b, first.letter, second.letter) if everything else ops
-        st.dataframe(
-            pd.DataFrame(shown), hide_index=True, height=38 + 35 * len(shown), placeholder="",
-            column_config={
-                **{
-                    letter: st.column_config.TextColumn(width=text_width(str(row[letter]) for row in shown))
-                    for letter in (first.letter, second.letter)
-                },
-                "what": st.column_config.TextColumn(width=72),
-                "parameters": st.column_config.NumberColumn("parameters ±", format="localized", width=90),
-                "MACs": st.column_config.NumberColumn("MACs ±", format="localized", width=75),
-                "field": st.column_config.NumberColumn("field ±", width=60, help="After the op, in input pixels."),
-            },
-            alt="The ops in which the two networks differ, with the difference in parameters, MACs and field.",
-        )  # fmt: skip
+        difference_table(first.entry.architecture, second.entry.architecture, (first.letter, second.letter))
     else:
         st.caption("Op by op the same.")
     st.markdown("**Recipe**")
@@ -91,11 +68,11 @@ def is_it_real(first: Shown, second: Shown, shown: Sequence[Shown]) -> None:
         st.info(f"{' and '.join(waiting)} has no run that has ended yet: the last epoch is what counts.")
         return
     found = evidence(first.entry.ended, second.entry.ended)
-    st.markdown(evidence_words(found, first.letter, second.letter))
-    for note in other_differences(first, second):
+    for sentence in comparison.verdict(first, second):
+        st.markdown(sentence)
+    for note in comparison.other_differences(first, second):
         st.markdown(f":material/info: {escaped(note)}")
     if found.test == "single runs":
-        st.markdown(single_words(first, second, found.difference))
         by_images = changed_images(first, second)
         if by_images is not None:
             st.markdown(image_words(by_images, first.letter, second.letter))
@@ -145,12 +122,8 @@ def _against(first: Shown, shown: Sequence[Shown]) -> None:
             {
                 "run": escaped(each.mark),  # the cells of st.table are Markdown
                 "last epoch": in_words(figures) if figures else "—",
-                "difference, points": in_points(found.difference),
                 "n": f"{found.pairs} pairs" if found.pairs else f"{found.first} and {found.second}",
-                "95% interval": interval_in_points(found.interval),
-                "p": p_in_cell(found.p),
-                "p, adjusted": p_in_cell(p),
-                "reading": reading(found, p, len(others)),
+                **evidence_cells(found, p, reading(found, p, len(others))),
             }
         )
     st.markdown(f"**All against {first.letter}**")
@@ -192,7 +165,7 @@ def on_the_images(first: Shown, second: Shown) -> None:
             raise DataError(f"{a} reads {dataset} and {b} reads {its}: there are no images that both were tested on")
         found = pair(before, after)
         view = images.InView(split(dataset, "test"), dataset, "test")
-        opened = images.image_in_url(len(view.digits))
+        opened = url.number("image", len(view.digits), None)
     except LabError as error:
         show_error(error)
         return
@@ -235,15 +208,8 @@ def _which_weights(each: Shown, shelved: Shelved) -> str:
 
 def _group_picker(labels: dict[str, str]) -> str:
     """Which images are shown: ?show=fixed, broken or both in the URL."""
-    wanted = st.query_params.get("show", "")
-    st.session_state.changed_picker = wanted if wanted in labels else "fixed"
-
-    def choose() -> None:
-        st.query_params.show = st.session_state.changed_picker
-        st.query_params.pop("image", None)
-
-    st.segmented_control(
-        "Images", list(labels), required=True, key="changed_picker", on_change=choose, format_func=labels.__getitem__,
-        label_visibility="collapsed",
-    )  # fmt: skip
-    return str(st.session_state.changed_picker)
+    choice = url.bound("show", url.one_of("show", labels, "fixed"), clears=("image",))
+    chosen: str = st.segmented_control(
+        "Images", list(labels), required=True, format_func=labels.__getitem__, label_visibility="collapsed", **choice
+    )
+    return chosen

@@ -12,7 +12,7 @@ import streamlit as st
 from core.analysis.evidence import in_points
 from core.analysis.study import Summary
 from core.architecture.trace import classifier
-from core.errors import LabError, RunError
+from core.errors import LabError
 from core.ladder import catalogue
 from core.ladder.comparisons import CLEAN_COMPARISONS
 from core.words import plural
@@ -20,10 +20,12 @@ from lab.runs.bounds import iterations_per_epoch
 from lab.studies.entries import MOST, Entry, find, key_of, keys_in, menu
 from lab.studies.results import studies
 from lab.ui import comparison_figure as compare_figures
+from lab.ui import url
 from lab.ui.caches import store
 from lab.ui.comparison_figure import EACH_BATCH, QUANTITIES, Line, Shown, lettered
 from lab.ui.formats import millions
 from lab.ui.headline import headline
+from lab.ui.links import link
 from lab.ui.live_plot import live_plot
 from lab.ui.tables import without_empty
 from lab.ui.unreadable import list_studies
@@ -37,24 +39,18 @@ def run_picker() -> list[Shown]:
     """Choose runs; the choice is ?runs=A,B,C in the URL. What cannot be found is said, and left out."""
     keys, options = list[str](), dict[str, str]()
     try:
-        keys = keys_in(st.query_params.get("runs", ""))
+        keys = keys_in(url.given("runs"))
         options = menu(store())
     except LabError as error:
         show_error(error)
     shown = found(keys)
     chosen = [each.entry.key for each in shown]
-    options |= {
-        each.entry.key: each.entry.name for each in shown if each.entry.key not in options
-    }  # of a group, or old
-    st.session_state.compare_picker = chosen
-
-    def choose() -> None:
-        keep(st.session_state.compare_picker)
-
+    options = {each.entry.key: each.entry.name for each in shown} | options  # some are of a group, or old
     st.multiselect(
-        "Runs", list(options), key="compare_picker", on_change=choose, max_selections=MOST, select_all=False, wrap=True,
+        "Runs", list(options), max_selections=MOST, select_all=False, wrap=True,
         format_func=lambda key: options.get(key, key), placeholder="A name, nickname or tag",
         help=f"Runs of this lab and shipped ones, up to {MOST}; several seeds of one recipe count as one.",
+        **url.bound("runs", chosen, write=",".join, clears=("first", "second", "image", "show")),
     )  # fmt: skip
     list_studies()
     return shown
@@ -71,41 +67,20 @@ def found(keys: Sequence[str]) -> list[Shown]:
     return lettered(entries)
 
 
-def keep(keys: Sequence[str]) -> None:
-    """Put these runs into the URL, and let go of what was said about others."""
-    for name in ("first", "second", "image", "show"):
-        st.query_params.pop(name, None)
-    if keys:
-        st.query_params.runs = ",".join(keys)
-    else:
-        st.query_params.pop("runs", None)
-
-
 def pair_picker(shown: Sequence[Shown]) -> tuple[Shown, Shown]:
-    """Of more than two runs, the two that are held against each other: ?first=A&second=B in the URL."""
+    """Of more than two runs, the two that are compared: ?first=A&second=B in the URL."""
     by_letter = {each.letter: each for each in shown}
-    letters = []
-    for name, default in (("first", shown[0].letter), ("second", shown[1].letter)):
-        wanted = st.query_params.get(name, default)
-        if wanted not in by_letter:
-            show_error(RunError(f"?{name}={wanted[:20]} in the address is none of {', '.join(by_letter)}"))
-            wanted = default
-        letters.append(wanted)
-    if letters[0] == letters[1]:
-        letters[1] = next(letter for letter in by_letter if letter != letters[0])
+    letters = list(by_letter)
+    first, second = (url.one_of(name, letters, letters[place]) for place, name in enumerate(("first", "second")))
+    if first == second:
+        second = next(letter for letter in letters if letter != first)
     if len(shown) > 2:
-        for name, label, letter in zip(("first", "second"), ("First", "Second, held against it"), letters, strict=True):
-            st.session_state[f"{name}_picker"] = letter
+        for name, label, letter in (("first", "First", first), ("second", "Second, compared with it", second)):
             st.selectbox(
-                label, list(by_letter), key=f"{name}_picker", on_change=_choose_side, args=(name,),
-                format_func=lambda each: by_letter[each].mark if each in by_letter else each,
+                label, letters, format_func=lambda each: by_letter[each].mark if each in by_letter else each,
+                **url.bound(name, letter, clears=("image",)),
             )  # fmt: skip
-    return by_letter[letters[0]], by_letter[letters[1]]
-
-
-def _choose_side(name: str) -> None:
-    st.query_params[name] = st.session_state[f"{name}_picker"]
-    st.query_params.pop("image", None)
+    return by_letter[first], by_letter[second]
 
 
 def stop_with_invitation() -> NoReturn:
@@ -130,8 +105,11 @@ def stop_with_invitation() -> NoReturn:
     if offers:
         st.markdown("**Worth a look**")
     for number, (words, keys) in enumerate(offers):
-        st.button(escaped(words), key=f"offer-{number}", on_click=keep, args=(keys,), icon=":material/arrow_forward:")
-    st.page_link("pages/experiment/train.py", label="Train a network", icon=":material/model_training:")
+        st.button(
+            escaped(words), key=f"offer-{number}", on_click=url.put, args=("runs", ",".join(keys)),
+            icon=":material/arrow_forward:",
+        )  # fmt: skip
+    link("experiment/train", "Train a network", icon="model_training")
     st.stop()
 
 

@@ -34,9 +34,8 @@ from lab.experiment.design.state import (
     upload,
 )
 from lab.runs.person import owns
-from lab.studies.results import run_of, study_of, summarised
-from lab.studies.shelf import shipped
-from lab.ui.headline import headline, step_headline
+from lab.ui import url
+from lab.ui.headline import step_headline
 from lab.ui.owner import me
 from lab.ui.tables import totals
 from lab.ui.words import escaped
@@ -186,13 +185,8 @@ def _op_numbers(now: Opened) -> None:
 def design_headline(now: Opened) -> None:
     """The headline's figures, of as much as fits, and the budget as a bar."""
     step = next((each for each in catalogue.LADDER if each.slug == now.start.key), None)
-    if step and now.architecture.ops == step.architecture.ops:
-        study = study_of(step.slug)
-        runs = study.runs if study else tuple(run_of(each.card) for each in shipped() if each.card.slug == step.slug)
-        step_headline(step, now.walked, summarised(runs))
-    else:
-        broken = now.fit.broken
-        headline(now.walked, None, "train it to find out" if broken is None else f"op {broken} does not fit")
+    broken = now.fit.broken
+    step_headline(step, now.walked, "train it to find out" if broken is None else f"op {broken} does not fit")
 
 
 def budget_bar(now: Opened) -> None:
@@ -206,10 +200,7 @@ def view_switch(now: Opened) -> str:
     """Which view of the design is shown, beside the budget and the files."""
     views, budget, file = st.columns([5.2, 4, 1.6], vertical_alignment="center")
     with views:
-        view = st.segmented_control(
-            "View", VIEWS, default=VIEWS[0], required=True, key="view", bind="query-params",
-            label_visibility="collapsed",
-        )  # fmt: skip
+        view = url.switch("View", VIEWS, "view")
     with budget:
         budget_bar(now)
     with file.popover("File", icon=":material/folder_open:", width="stretch"):

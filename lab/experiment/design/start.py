@@ -5,18 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-import streamlit as st
-
 from core.advice.bad_designs import BAD_DESIGNS
 from core.architecture.spec import Architecture
-from core.errors import LabError, SpecError
+from core.errors import SpecError
 from core.ladder import catalogue
 from core.ladder.catalogue import label
 from core.ladder.relatives import EXTRAS
 from core.record import short
 from lab.classroom.designs import saved_design, saved_names
+from lab.ui import url
 from lab.ui.step import FIRST_STEP, FROM
-from lab.ui.words import show_error
 
 EMPTY = "empty"
 SAVED = "saved:"  # before a saved design's name
@@ -60,11 +58,6 @@ def start_named(key: str) -> Start:
 
 
 def start_in_url() -> Start:
-    """The start that the URL names; where it names none, or one that is gone, which is said, the first step."""
-    key = st.query_params.get(FROM, "")
-    if key:
-        try:
-            return start_named(key)
-        except LabError as error:
-            show_error(error)
-    return next(start for key, start in _fixed().items() if key.startswith(FIRST_STEP))
+    """The start that the URL names; where it names none, or one that is gone, the first step."""
+    first = next(start for key, start in _fixed().items() if key.startswith(FIRST_STEP))
+    return url.read(FROM, start_named, first)

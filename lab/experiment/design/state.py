@@ -28,10 +28,11 @@ from core.architecture.fit import Fit, fit
 from core.architecture.link import from_code, to_code
 from core.architecture.spec import OPS, Architecture, Op, ReLU, architecture_from_json
 from core.architecture.trace import Layer, Trace, trace
-from core.errors import LabError, SpecError
+from core.errors import LabError
 from lab.classroom.designs import delete_design, save_design
 from lab.experiment.design.op_list import INPUT, Asked
 from lab.experiment.design.start import SAVED, Start, start_in_url, start_named
+from lab.ui import url
 from lab.ui.owner import me
 from lab.ui.step import DESIGN, FROM
 from lab.ui.words import escaped, show_error
@@ -78,11 +79,8 @@ def opened() -> Opened:
     start = start_in_url()
     history: History | None = st.session_state.get(HISTORY)
     present = start.architecture
-    if code := st.query_params.get(DESIGN, ""):
-        try:
-            present = from_code(code)
-        except SpecError as error:
-            show_error(error)
+    if url.given(DESIGN):
+        present = url.read(DESIGN, from_code, present)
     elif history and FROM not in st.query_params:  # back from another page: what was at hand still is
         present = history.present
     history = arrived(history, present)

@@ -5,26 +5,25 @@ from __future__ import annotations
 import re
 from functools import partial
 
-import pandas as pd
 import streamlit as st
 
-from core.architecture.difference import Change, difference
+from core.architecture.difference import difference
 from core.architecture.fit import fit
 from core.architecture.pytorch_code import pytorch_code
-from core.architecture.spec import Architecture, architecture_to_json, describe
+from core.architecture.spec import Architecture, architecture_to_json
 from core.errors import SpecError
 from lab.experiment.design import figures as design_figures
 from lab.experiment.design.state import Opened
 from lab.runs.affordable import affordable
+from lab.ui import url
 from lab.ui.formats import millions
 from lab.ui.live_plot import live_plot
 from lab.ui.predictions import onnx_file
-from lab.ui.tables import text_width
+from lab.ui.tables import difference_table
 from lab.ui.words import escaped, show_error
 
 FORMS = ("PyTorch", "JSON", "ONNX")
 ONNX_SEED = 0
-SIGNS = {"same": "", "changed": "changed", "added": "added", "removed": "removed"}
 
 
 def diagram(now: Opened) -> None:
@@ -51,25 +50,11 @@ def diagram(now: Opened) -> None:
 def changed(now: Opened) -> None:
     """Op by op against the start, with the difference in parameters, multiply-adds and field."""
     before, after = now.start.architecture, now.architecture
-    rows = difference(before, after)
-    if all(row.kind == "same" for row in rows):
+    if all(row.kind == "same" for row in difference(before, after)):
         st.info(f"Nothing yet: it is {escaped(now.start.title)} as it stands.", icon=":material/equal:")
         return
     _totals(now)
-    everything = st.toggle("Unchanged ops too", key="all-ops")
-    shown = [row for row in rows if everything or row.kind != "same" or row.parameters]
-    frame = pd.DataFrame([_told(row) for row in shown])
-    st.dataframe(
-        frame, hide_index=True, height=38 + 35 * min(len(frame), 14),
-        column_config={
-            name: st.column_config.TextColumn(width=width)
-            for name, width in (
-                ("op", 40), ("before", text_width(frame["before"])), ("now", text_width(frame["now"])), ("what", 72),
-            )
-        },
-        alt="The ops that differ from the start, and the difference in parameters, multiply-adds and field.",
-    )  # fmt: skip
-    st.caption("An op that stayed may cost more or less than it did: its input may be wider or larger now.")
+    difference_table(before, after, ("before", "now"))
 
 
 def _totals(now: Opened) -> None:
@@ -85,22 +70,6 @@ def _totals(now: Opened) -> None:
     )
 
 
-def _told(row: Change) -> dict[str, str]:
-    return {
-        "op": str(row.after.index) if row.after else "",
-        "what": SIGNS[row.kind],
-        "before": describe(row.before.op) if row.before else "",
-        "now": describe(row.after.op) if row.after else "",
-        "parameters": _difference(row.parameters),
-        "MACs": _difference(row.macs),
-        "field": _difference(row.field),
-    }
-
-
-def _difference(value: int | None) -> str:
-    return "—" if value is None else signed(value) if value else ""
-
-
 def signed(value: int) -> str:
     """+1,234 or −1,234."""
     return f"{value:+,}".replace("-", "−")
@@ -108,9 +77,7 @@ def signed(value: int) -> str:
 
 def code(now: Opened) -> None:
     """The design as PyTorch code, as JSON and as an ONNX file, each to be taken along."""
-    form = st.segmented_control(
-        "Form", FORMS, default=FORMS[0], required=True, key="form", bind="query-params", label_visibility="collapsed"
-    )
+    form = url.switch("Form", FORMS, "form")
     name = file_name(now.architecture)
     if form == "JSON":
         st.caption("What File → Open a JSON file reads, and `python -m lab trace FILE`.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import streamlit as st
 
 from core.data.mnist import best_present
@@ -15,6 +14,7 @@ from lab.runs.affordable import affordable, field_images
 from lab.ui.explorer import Place
 from lab.ui.live_plot import live_plot
 from lab.ui.predictions import effective_trained, effective_untrained
+from lab.ui.tables import data_table
 from lab.ui.words import escaped, show_error
 
 if TYPE_CHECKING:  # it needs torch, which takes two seconds to import
@@ -98,6 +98,4 @@ def _effect_table(before: EffectiveField, after: EffectiveField | None) -> None:
         }
         for name, found in shown
     ]
-    st.dataframe(
-        pd.DataFrame(rows), hide_index=True, alt="Theoretical and effective size, and the share in the middle."
-    )
+    data_table(rows, "Theoretical and effective size, and the share in the middle.")

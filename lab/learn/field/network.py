@@ -12,16 +12,14 @@ from core.architecture.receptive_field import ReceptiveField, extent
 from core.architecture.seen_pixels import seen_pixels
 from core.architecture.spec import Architecture, architecture_to_json
 from core.architecture.trace import Layer, Trace, trace
-from core.errors import SpecError
 from core.ladder.field_claims import moves_field
 from core.ladder.model import Step
-from lab.studies.results import run_of, study_of, summarised
 from lab.studies.shelf import Shelved
-from lab.ui import checkpoints
-from lab.ui.explorer import Place, Stage, stage_of
-from lab.ui.headline import headline, step_headline
+from lab.ui import checkpoints, url
+from lab.ui.explorer import Place, Stage, stage_of, unit_inputs
+from lab.ui.links import link
 from lab.ui.step import link_parameters, step_picker, varied, what_changed
-from lab.ui.words import escaped, show_error
+from lab.ui.words import escaped
 
 DIGITS = tuple(range(10))
 FIRST_DIGIT = 7
@@ -55,15 +53,13 @@ def network_picker() -> Viewed:
         step = step_picker()
         what_changed(step)
         return viewed(varied(step), step)
-    st.button("To the steps of the ladder", on_click=_drop_design, icon=":material/stairs:", width="stretch")
+    st.button(
+        "To the steps of the ladder", on_click=url.drop, args=("design", "op", "unit"), icon=":material/stairs:",
+        width="stretch",
+    )  # fmt: skip
     architecture = from_code(code)
     st.markdown(f"**{escaped(architecture.name)}**, a design from the link")
     return viewed(architecture, None)
-
-
-def _drop_design() -> None:
-    for name in ("design", "op", "unit"):
-        st.query_params.pop(name, None)
 
 
 def viewed(architecture: Architecture, step: Step | None) -> Viewed:
@@ -81,18 +77,6 @@ def field_of(stage: Stage) -> ReceptiveField:
     return ReceptiveField(stage.size, stage.jump, stage.start)
 
 
-def field_headline(network: Viewed) -> None:
-    """The row of figures, with what was measured for a step as it stands."""
-    step = network.step
-    if step is None or network.walked.architecture != step.architecture:
-        headline(network.walked, None, "train it to find out")
-        return
-    study = study_of(step.slug)
-    cards = [each.card for each in checkpoints.on_hand() if each.shipped and each.card.slug == step.slug]
-    runs = study.runs if study else tuple(run_of(card) for card in cards)
-    step_headline(step, network.walked, summarised(runs))
-
-
 def place_in_url(network: Viewed) -> Place:
     """The unit that ?op=NAME&unit=ROW,COLUMN asks for; by default the middle one of a middle layer.
 
@@ -102,28 +86,12 @@ def place_in_url(network: Viewed) -> Place:
     fresh = st.session_state.get("field_of") not in (None, network.key)
     st.session_state.field_of = network.key
     names = [stage.name for stage in stages]
-    wanted = st.query_params.get("op", "")
-    stage = len(names) // 2
-    if wanted in names:
-        stage = names.index(wanted)
-    elif wanted and not fresh:
-        there = ", ".join(names)
-        show_error(SpecError(f"op={wanted[:40]} in the address: there is no such layer that moves the field; {there}"))
-    middle = Place(stage, *[stages[stage].units // 2] * 2)
-    unit = st.query_params.get("unit", "") if wanted in names else ""
-    if not unit:
-        return middle
-    parts = unit.split(",")
-    if len(parts) == 2 and all(part.isascii() and part.isdigit() and len(part) < 6 for part in parts):
-        row, column = map(int, parts)
-        if max(row, column) < stages[stage].units:
-            return Place(stage, row, column)
-    if not fresh:
-        last = stages[stage].units - 1
-        show_error(
-            SpecError(f"unit={unit[:20]} in the address: row and column of {wanted} are 0 to {last}, such as {last},0")
-        )
-    return middle
+    name = url.one_of("op", names, names[len(names) // 2], quiet=fresh)
+    stage = names.index(name)
+    row, column = middle = (stages[stage].units // 2,) * 2
+    if url.given("op") == name:
+        row, column = url.unit("unit", stages[stage].units, middle, quiet=fresh)
+    return Place(stage, row, column)
 
 
 def keep(network: Viewed, place: Place) -> None:
@@ -146,36 +114,24 @@ def near(network: Viewed, place: Place, stage: int) -> Place:
 def place_inputs(network: Viewed, place: Place) -> None:
     """Choose the layer and the unit by keyboard; beside the explorer, and for the views that have none."""
     stages = network.stages
-    st.session_state.field_layer = stages[place.stage].name
-    st.session_state.field_row, st.session_state.field_column = place.row, place.column
+    names = [stage.name for stage in stages]
+    st.session_state.field_layer = names[place.stage]
 
     def choose_layer() -> None:
-        names = [stage.name for stage in stages]
         keep(network, near(network, place, names.index(st.session_state.field_layer)))
 
-    def choose_unit() -> None:
-        keep(network, Place(place.stage, st.session_state.field_row, st.session_state.field_column))
+    def choose_unit(row: int, column: int) -> None:
+        keep(network, Place(place.stage, row, column))
 
-    st.selectbox("Layer", [stage.name for stage in stages], key="field_layer", on_change=choose_layer)
-    last = stages[place.stage].units - 1
-    row, column = st.columns(2)
-    for where, words, key in ((row, "Row", "field_row"), (column, "Column", "field_column")):
-        where.number_input(words, 0, max(last, 1), step=1, key=key, on_change=choose_unit, disabled=last == 0)
+    st.selectbox("Layer", names, key="field_layer", on_change=choose_layer)
+    unit_inputs((place.row, place.column), stages[place.stage].units, choose_unit)
 
 
 def digit_picker() -> int:
-    """Which digit lies beneath; ?digit=0 to 9 in the URL."""
-    wanted = st.query_params.get("digit", "")
-    chosen = int(wanted) if wanted in map(str, DIGITS) else FIRST_DIGIT
-    if wanted and wanted not in map(str, DIGITS):
-        show_error(SpecError(f"digit={wanted[:20]} in the address is no digit from 0 to 9"))
-    st.session_state.field_digit = chosen
-
-    def choose() -> None:
-        st.query_params.digit = str(st.session_state.field_digit)
-
-    st.selectbox("Digit", DIGITS, key="field_digit", on_change=choose)
-    return chosen
+    """Which digit lies below the field; ?digit=0 to 9 in the URL."""
+    digit: int = url.one_of("digit", DIGITS, FIRST_DIGIT)
+    st.selectbox("Digit", DIGITS, **url.bound("digit", digit))
+    return digit
 
 
 def seen_by(network: Viewed, place: Place) -> str:
@@ -219,12 +175,6 @@ def way_on(network: Viewed) -> None:
         ):
             column.page_link(page, label=label, icon=":material/arrow_forward:", query_params={"design": code})
         return
-    onward.page_link(
-        "pages/experiment/train.py", label="Train this network", icon=":material/arrow_forward:",
-        query_params=link_parameters(step),
-    )  # fmt: skip
+    link("experiment/train", "Train this network", link_parameters(step), at=onward)
     if trained := trained_weights(network.walked.architecture):
-        inside.page_link(
-            "pages/use/inside.py", label="Look at its feature maps", icon=":material/arrow_forward:",
-            query_params={"checkpoint": trained.reference},
-        )  # fmt: skip
+        link("use/inside", "Look at its feature maps", {"checkpoint": trained.reference}, at=inside)

@@ -13,6 +13,7 @@ from core.ladder.model import FieldClaim
 from lab.learn.field import figures as field_figures
 from lab.learn.field.network import VIEWS, Viewed
 from lab.ui.explorer import units_of
+from lab.ui.links import link
 
 
 def wrong_tables(network: Viewed) -> None:
@@ -23,10 +24,7 @@ def wrong_tables(network: Viewed) -> None:
         st.info(f"{whose} has no wrong table of fields. These have:", icon=":material/fact_check:")
         for each in catalogue.LADDER:
             if each.field_claims:
-                st.page_link(
-                    "pages/learn/field.py", label=label(each), icon=":material/arrow_forward:",
-                    query_params={"step": each.slug, "show": VIEWS[-1]},
-                )  # fmt: skip
+                link("learn/field", label(each), {"step": each.slug, "show": VIEWS[-1]})
         return
     walked = trace(step.architecture)
     rows = claimed_rows(walked, step.field_claims)
@@ -49,10 +47,7 @@ def wrong_tables(network: Viewed) -> None:
     st.table(pd.DataFrame(told).set_index("layer"))
     if network.walked.architecture != step.architecture:
         st.caption("The table is of the step as it was written up, without your changes.")
-    st.page_link(
-        "pages/learn/step.py", label="What else its write-up got wrong", icon=":material/arrow_forward:",
-        query_params={"step": step.slug, "view": "Result"},
-    )  # fmt: skip
+    link("learn/step", "What else its write-up got wrong", {"step": step.slug, "view": "Result"})
 
 
 def _claimed_words(claim: FieldClaim | None) -> str:

@@ -43,9 +43,10 @@ from lab.ui import checkpoints, curves, images, ladder_figure
 from lab.ui.caches import split
 from lab.ui.colours import ink
 from lab.ui.headline import headline
+from lab.ui.links import link
 from lab.ui.live_plot import live_plot
 from lab.ui.predictions import predictions
-from lab.ui.tables import comparison_table, field_view, layer_table
+from lab.ui.tables import comparison_table, data_table, field_view, layer_table
 from lab.ui.words import escaped, show_error
 
 QUIET = {"displayModeBar": False}
@@ -86,7 +87,7 @@ def show(each: Show, key: str, locked: bool, answers: bool = True) -> None:
         case Conditions():
             _conditions()
         case Way(page, label, parameters):
-            st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=dict(parameters))
+            link(page.removeprefix("pages/").removesuffix(".py"), label, dict(parameters))
 
 
 def _conv(in_channels: int, out_channels: int, key: str, locked: bool) -> None:
@@ -229,6 +230,4 @@ def _conditions() -> None:
                     "rate set by the test loss": "✗ yes" if each.recipe.watches_test else "",
                 }
             )
-    st.dataframe(
-        pd.DataFrame(rows), hide_index=True, height=38 + 35 * len(rows), alt="The three conditions, step by step."
-    )
+    data_table(rows, "The three conditions, step by step.")

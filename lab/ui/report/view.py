@@ -12,12 +12,15 @@ from pathlib import Path
 import streamlit as st
 
 from core.errors import CheckpointError
+from core.spreadsheet import Cell, csv_text
+from core.training.history import EPOCH_COLUMNS, epoch_cells
 from lab.runs.rows import Run
 from lab.studies.entries import checkpoint_of, of_runs
 from lab.studies.shelf import absence, find
 from lab.ui.caches import store
 from lab.ui.comparison_figure import Shown, lettered
-from lab.ui.report.document import figures_csv, report_html, report_name
+from lab.ui.links import link
+from lab.ui.report.page import report_html, report_name
 from lab.ui.words import escaped
 
 
@@ -50,10 +53,7 @@ def report_button(run: Run) -> None:
     report, compare, _ = st.columns([1, 1, 2], vertical_alignment="center")
     with report:
         _report(lettered([of_runs(store(), [run], run.id)]), "Report")
-    compare.page_link(
-        "pages/experiment/compare.py", label="Compare it", icon=":material/arrow_forward:",
-        query_params={"runs": run.id},
-    )  # fmt: skip
+    link("experiment/compare", "Compare it", {"runs": run.id}, at=compare)
 
 
 def _report(shown: Sequence[Shown], label: str) -> None:
@@ -62,6 +62,17 @@ def _report(shown: Sequence[Shown], label: str) -> None:
         icon=":material/description:", on_click="ignore", width="stretch", key="report",
         help="One page with figures, tables, network, recipe and code; it opens anywhere, without a network.",
     )  # fmt: skip
+
+
+def figures_csv(shown: Sequence[Shown]) -> str:
+    """A row for each epoch, counted from 1, of each seed of each entry; safe to open in a spreadsheet."""
+    names = ["letter", "key", "name", "nickname", "data", "parameters", "seed", *EPOCH_COLUMNS]
+    rows: list[list[Cell]] = []
+    for each in shown:
+        entry = each.entry
+        head: list[Cell] = [each.letter, entry.key, entry.name, entry.owner, entry.dataset, entry.parameters]
+        rows += [[*head, run.seed, *epoch_cells(record)] for run in entry.runs for record in run.history]
+    return csv_text(names, rows)
 
 
 def zipped(stem: Path) -> bytes:

@@ -13,12 +13,12 @@ from PIL import Image
 
 from core.data.drawn_digit import FAINTEST_PEAK, LONGER_SIDE, SIDE, Grey, Preparation, from_picture, prepare
 from core.data.mnist import best_present
-from core.errors import CheckpointError, DataError, LabError
+from core.errors import CheckpointError, LabError
 from lab.studies.shelf import Shelved
-from lab.ui import figures
+from lab.ui import figures, url
 from lab.ui.caches import split
 from lab.ui.canvas import canvas
-from lab.ui.checkpoints import on_shelf, short
+from lab.ui.checkpoints import on_shelf, titles
 from lab.ui.images import enlarged, percent
 from lab.ui.live_plot import live_plot
 from lab.ui.predictions import one_thread, opened, torch_warming
@@ -63,10 +63,7 @@ def drawing_pad(shelf: Sequence[Shelved]) -> None:
     pad, read = sides.container(width=PAD), sides.container(width="stretch")
     answering = read.container()
     with pad:
-        source = st.segmented_control(
-            "Source", ["Draw", "Picture", "Test digit"], default="Draw", required=True, key="source",
-            bind="query-params", label_visibility="collapsed",
-        )  # fmt: skip
+        source = url.switch("Source", ["Draw", "Picture", "Test digit"], "source")
         try:
             offered = {"Draw": _drawn, "Picture": _uploaded, "Test digit": _test_digit}[source]()
         except LabError as error:
@@ -128,13 +125,12 @@ def _test_digit() -> Offered:
     """A digit of the test split, by its number in the URL."""
     dataset = best_present()
     digits = split(dataset, "test")
-    if not st.query_params.get("digit", ""):
+    if not url.given("digit"):
         _another(len(digits))
-    wanted = st.query_params.get("digit", "")
+    index = url.number("digit", len(digits), None)
     st.button("Another at random", on_click=_another, args=(len(digits),), icon=":material/casino:", width=PAD)
-    if not (wanted.isascii() and wanted.isdigit() and len(wanted) < 9 and int(wanted) < len(digits)):
-        raise DataError(f"there is no test digit {wanted[:20]!r}; they are 0 to {len(digits) - 1:,}")
-    index = int(wanted)
+    if index is None:
+        return Offered()
     true = int(digits.labels[index])
     st.image(enlarged(digits.images[index], 20), width=PAD, output_format="PNG", alt=f"Test digit {index}, a {true}.")
     st.caption(f"Image {index:,} of the {dataset} test split, a **{true}**. It is given to the networks as it is.")
@@ -142,7 +138,7 @@ def _test_digit() -> Offered:
 
 
 def _another(size: int) -> None:
-    st.query_params.digit = str(np.random.default_rng().integers(size))
+    url.put("digit", str(np.random.default_rng().integers(size)))
 
 
 def _networks(shelf: Sequence[Shelved]) -> list[Shelved]:
@@ -157,15 +153,9 @@ def _networks(shelf: Sequence[Shelved]) -> list[Shelved]:
     if not chosen:
         preferred = [there[reference] for reference in PREFERRED if reference in there]
         chosen = (preferred + [shelved for shelved in shelf if shelved not in preferred])[:2]
-    st.session_state.networks = [shelved.reference for shelved in chosen]
-
-    def choose() -> None:
-        st.query_params["checkpoint"] = st.session_state.networks
-
     st.multiselect(
-        "Networks, side by side", list(there), key="networks",
-        on_change=choose, max_selections=MOST, wrap=True,
-        format_func=lambda reference: short(there[reference]) if reference in there else reference,
+        "Networks, side by side", list(there), max_selections=MOST, wrap=True, format_func=titles(shelf),
+        **url.bound("checkpoint", [shelved.reference for shelved in chosen], write=list),
     )  # fmt: skip
     list_checkpoints()
     return chosen
@@ -175,7 +165,7 @@ def make_ready(shelf: Sequence[Shelved]) -> None:
     """Once the page stands: import torch and let the chosen networks read black, so that no stroke waits for that."""
     torch_warming().join()
     for shelved in shelf:
-        if shelved.reference in st.session_state.get("networks", ()):
+        if shelved.reference in st.session_state.get("checkpoint_picker", ()):
             with suppress(LabError):  # the pad has said it
                 _probabilities(shelved, np.zeros((1, SIDE, SIDE), np.uint8))
 

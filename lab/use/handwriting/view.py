@@ -17,6 +17,7 @@ from core.errors import LabError
 from lab.classroom.handwriting import Drawing, as_split
 from lab.studies.robustness import table as beyond_the_test_set
 from lab.studies.shelf import Shelved
+from lab.ui import url
 from lab.ui.caches import handwriting
 from lab.ui.colours import CLAIM, TEST, TRAIN
 from lab.ui.figures import laid_out
@@ -24,6 +25,7 @@ from lab.ui.formats import short_name
 from lab.ui.images import enlarged
 from lab.ui.owner import me
 from lab.ui.predictions import answers_to
+from lab.ui.tables import data_table
 from lab.ui.words import escaped, plotted, show_error
 
 PER_PAGE = 48
@@ -73,21 +75,19 @@ def scores_view(scores: Sequence[Score]) -> None:
         f"**{name}** reads most: **{best.right:,} of {best.n:,}**, {best.right / best.n:.1%} "
         f"(95% interval {low:.1%} to {high:.1%}); of MNIST's test set {best.shelved.card.record.test_accuracy:.2%}."
     )
-    shown = st.segmented_control(
-        "Figures as", ["Table", "Chart"], default="Table", required=True, key="scores_as", bind="query-params",
-        label_visibility="collapsed",
-    )  # fmt: skip
+    shown = url.switch("Figures as", ["Table", "Chart"], "scores_as")
     if shown == "Table":
-        st.dataframe(
-            score_table(scores), hide_index=True, height=38 + 35 * len(scores),
-            column_config={
+        number = st.column_config.NumberColumn
+        data_table(
+            score_table(scores),
+            "Every checkpoint with its score on our handwriting, the embedded digits and its test set.",
+            {
                 "checkpoint": st.column_config.TextColumn(width="medium"),
-                "parameters": st.column_config.NumberColumn(format="localized"),
-                **{name: st.column_config.NumberColumn(format="%.1f") for name in ("our digits, %", f"{EMBEDDED}, %")},
-                "test set, %": st.column_config.NumberColumn(format="%.2f"),
+                "parameters": number(format="localized"),
+                **{name: number(format="%.1f") for name in ("our digits, %", f"{EMBEDDED}, %")},
+                "test set, %": number(format="%.2f"),
             },
-            alt="Every checkpoint with its score on our handwriting, the embedded digits and its test set.",
-        )  # fmt: skip
+        )
     else:
         st.plotly_chart(
             score_chart(scores), key="handwriting-scores", config={"displayModeBar": False},

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from core.architecture.trace import Layer
 from core.words import plural
 from lab.studies.shelf import Shelved
-from lab.ui import images
+from lab.ui import images, url
 from lab.ui.predictions import through_epochs
+from lab.ui.tables import data_table
 from lab.use.inside import figures as inside_figures
 from lab.use.inside.inputs import Subject
 from lab.use.inside.maps import TILE_SHOWN
@@ -34,9 +34,7 @@ def epochs_view(shelved: Shelved, kept: Sequence[Weights], subject: Subject, lay
     shown = [kept[place] for place in places]
     pairs = tuple((each.stem, each.sha256) for each in shown)
     maps, kernels, probabilities = through_epochs(pairs, subject.digit.tobytes(), layer.index)
-    what = st.segmented_control(
-        "What", ["Maps", "Filters"], default="Maps", required=True, key="inside-film", label_visibility="collapsed"
-    )
+    what = url.switch("What", ["Maps", "Filters"], "inside-film", bind=None)
     film = maps if what == "Maps" else kernels  # (epochs, channels, height, width)
     st.image(
         inside_figures.sheet(film.transpose(1, 0, 2, 3).reshape(-1, *film.shape[2:]), len(shown), tile=96),
@@ -60,4 +58,4 @@ def epochs_view(shelved: Shelved, kept: Sequence[Weights], subject: Subject, lay
         }
         for each, p in zip(shown, probabilities, strict=True)
     ]
-    st.dataframe(pd.DataFrame(rows), hide_index=True, height=38 + 35 * len(rows), alt="What it read after each epoch.")
+    data_table(rows, "What it read after each epoch.")

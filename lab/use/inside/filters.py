@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
@@ -13,6 +12,7 @@ from core.architecture.trace import Layer
 from core.words import plural
 from lab.ui.live_plot import live_plot
 from lab.ui.predictions import activity_of
+from lab.ui.tables import data_table
 from lab.use.inside import figures as inside_figures
 from lab.use.inside.maps import signed
 from lab.use.inside.snapshots import Weights
@@ -77,7 +77,7 @@ def dead_view(chosen: Weights, dataset: str) -> None:
         }
         for each in found
     ]
-    st.dataframe(pd.DataFrame(rows), hide_index=True, height=38 + 35 * len(rows), alt="Dead filters of each ReLU.")
+    data_table(rows, "Dead filters of each ReLU.")
 
 
 def kernels_of(network: nn.Sequential, layer: Layer) -> NDArray[np.float32]:

@@ -17,6 +17,7 @@ from core.checkpoints.card import Card
 from core.data.mnist import Pixels
 from lab.ui.explorer import Place, field_explorer, png_address, stage_of
 from lab.ui.live_plot import live_plot
+from lab.ui.tables import data_table
 from lab.use.inside import figures as inside_figures
 from lab.use.inside.maps import signed
 
@@ -59,11 +60,9 @@ def _arithmetic_view(found: PixelArithmetic, card: Card) -> None:
             )  # fmt: skip
         rows = [(f"channel {each}", value) for each, value in zip(found.inputs, found.sums, strict=True)]
         rows += [("bias", found.bias), ("together", found.value)]
-        frame = pd.DataFrame(rows, columns=["", "adds"])
-        st.dataframe(
-            frame, hide_index=True, height=min(38 + 35 * len(rows), 250),
-            column_config={"adds": st.column_config.NumberColumn(format="%.5f")},
-            alt="What each input channel and the bias add.",
+        data_table(
+            pd.DataFrame(rows, columns=["", "adds"]), "What each input channel and the bias add.",
+            {"adds": st.column_config.NumberColumn(format="%.5f")}, most=6,
         )  # fmt: skip
     with grids:
         live_plot(

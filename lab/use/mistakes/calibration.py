@@ -10,6 +10,7 @@ from core.analysis.evidence import in_points
 from core.analysis.proportion import wilson
 from core.training.predictions import Predictions
 from core.words import plural
+from lab.ui.tables import data_table
 from lab.use.mistakes.figures import reliability
 
 EVEN = 0.001  # of confidence and accuracy: nearer than this they count as alike
@@ -29,7 +30,7 @@ def calibration_view(predictions: Predictions) -> None:
     found = calibration(predictions, binning)
     st.markdown(in_words(found))
     if shown == "Table":
-        st.dataframe(table(found), hide_index=True, height=38 + 35 * len(found.bins), alt="The bins, one in each row.")
+        data_table(table(found), "The bins, one in each row.")
     else:
         worst = found.largest_gap
         st.plotly_chart(

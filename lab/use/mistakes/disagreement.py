@@ -13,7 +13,7 @@ from core.analysis.pairs import Pair, mcnemar, pair
 from core.training.predictions import Predictions
 from core.words import plural
 from lab.studies.shelf import Shelved
-from lab.ui import images
+from lab.ui import images, url
 from lab.ui.formats import short_name
 from lab.ui.images import percent
 
@@ -97,7 +97,7 @@ def _judged(told: Pair, one: str, two: str) -> str:
 
 
 def _group_picker(groups: dict[str, NDArray[np.int64]], one: str, two: str) -> str:
-    """Choose whose images are shown, ?group=NAME in the URL; one that is not there counts as not given."""
+    """Choose whose images are shown, ?group=NAME in the URL."""
     titles = {
         "differ": "Read differently",
         "first": f"Only {one} right",
@@ -105,15 +105,9 @@ def _group_picker(groups: dict[str, NDArray[np.int64]], one: str, two: str) -> s
         "neither": "Both wrong, differently",
         "alike": "Both wrong, alike",
     }
-    now = st.query_params.get("group", "")
-    st.session_state.group_picker = now if now in GROUPS else GROUPS[0]
-
-    def choose() -> None:
-        st.query_params.group = st.session_state.group_picker
-        st.query_params.pop("image", None)
-
-    chosen = st.segmented_control(
-        "Images", list(GROUPS), required=True, key="group_picker", on_change=choose, label_visibility="collapsed",
-        format_func=lambda group: f"{titles[group]} · {len(groups[group]):,}",
+    choice = url.bound("group", url.one_of("group", GROUPS, GROUPS[0]), clears=("image",))
+    chosen: str = st.segmented_control(
+        "Images", list(GROUPS), required=True, label_visibility="collapsed",
+        format_func=lambda group: f"{titles[group]} · {len(groups[group]):,}", **choice,
     )  # fmt: skip
-    return str(chosen)
+    return chosen

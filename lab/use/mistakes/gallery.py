@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from core.analysis.mistakes import MistakeOrder
 from core.data.disputed import SOURCE, SOURCE_WORDS
-from core.errors import CheckpointError, DataError
 from core.spreadsheet import csv_text
 from core.training.predictions import Predictions
 from lab.studies.shelf import Shelved
-from lab.ui.checkpoints import on_shelf, short
+from lab.ui import checkpoints, url
+from lab.ui.colours import ink
 from lab.ui.images import MARK, InView, images, percent
-from lab.ui.unreadable import list_checkpoints
-from lab.ui.words import show_error
+from lab.ui.links import link
 from lab.use.mistakes.figures import confusion
 
 ANY = "any"
@@ -50,110 +49,39 @@ class Cell:
         return f"{true} read as {'another' if self.predicted is None else f'a {self.predicted}'}"
 
 
-def checkpoint_picker(shelf: Sequence[Shelved]) -> Shelved:
-    """Choose a checkpoint; the choice is ?checkpoint=REFERENCE in the URL. One that is not there is said, once."""
-    chosen = shelf[0]
-    if wanted := st.query_params.get("checkpoint", ""):
-        try:
-            chosen = on_shelf(wanted, shelf)
-        except CheckpointError as error:
-            show_error(error)
-    by_reference = {shelved.reference: shelved for shelved in shelf}
-    st.session_state.checkpoint_picker = chosen.reference
-
-    def choose() -> None:
-        st.query_params.checkpoint = st.session_state.checkpoint_picker
-        clear_cell()
-
-    st.selectbox(
-        "Checkpoint", list(by_reference), key="checkpoint_picker", on_change=choose,
-        format_func=lambda reference: short(by_reference[reference]) if reference in by_reference else reference,
-    )  # fmt: skip
-    list_checkpoints()
-    return chosen
+CELL = ("true", "predicted", "image")  # in the URL
 
 
 def cell_picker() -> Cell:
-    """Choose a true digit and an answer, as a click in the confusion matrix does; both are kept in the URL."""
-
-    def choose(name: str) -> None:
-        _keep(name, st.session_state[f"{name}_picker"])
-
-    values = {"true": _digit_in_url("true"), "predicted": _digit_in_url("predicted")}
-    columns = st.columns(2)
-    for column, name, label in zip(columns, values, ("True digit", "Read as"), strict=True):
-        st.session_state[f"{name}_picker"] = ANY if values[name] is None else str(values[name])
-        column.selectbox(label, [ANY, *map(str, range(10))], key=f"{name}_picker", on_change=choose, args=(name,))
-    return Cell(values["true"], values["predicted"])
+    """Choose a true digit and an answer, as a click in the confusion matrix does; both are in the URL."""
+    digits = [ANY, *map(str, range(10))]
+    chosen = {name: url.one_of(name, digits, ANY) for name in ("true", "predicted")}
+    for column, name, label in zip(st.columns(2), chosen, ("True digit", "Read as"), strict=True):
+        column.selectbox(label, digits, **url.bound(name, chosen[name], default=ANY))
+    return Cell(*(None if digit == ANY else int(digit) for digit in chosen.values()))
 
 
 def view_in_url() -> str:
-    """Which of the views ?show= asks for; the gallery where it asks for none that there is."""
-    wanted = st.query_params.get("show", "")
-    return next((view for view, name in VIEWS.items() if name == wanted), "Gallery")
+    """The view that ?show= asks for; the gallery where it asks for none."""
+    return url.one_of("show", VIEWS, "Gallery", text=VIEWS.__getitem__, quiet=True)
 
 
 def view_picker() -> None:
-    """Choose between the gallery and the views beside it; kept in the URL."""
-    st.session_state.view_picker = view_in_url()
-
-    def choose() -> None:
-        st.query_params.pop("image", None)
-        chosen = VIEWS[st.session_state.view_picker]
-        _keep("show", ANY if chosen == GALLERY else chosen)
-
-    st.segmented_control(
-        "Show", list(VIEWS), required=True, key="view_picker", on_change=choose, label_visibility="collapsed"
-    )
+    """Choose between the gallery and the views beside it, ?show= in the URL."""
+    choice = url.bound("show", view_in_url(), write=VIEWS.__getitem__, default="Gallery", clears=("image",))
+    st.segmented_control("Show", list(VIEWS), required=True, label_visibility="collapsed", **choice)
 
 
 def other_picker(shelf: Sequence[Shelved], shelved: Shelved) -> Shelved | None:
-    """Choose a second checkpoint of the same data set, ?other=REFERENCE in the URL; None where there is none.
-
-    One that is not there, or that is the first, is said, and the first of the others stands in.
-    """
-    same = (each for each in shelf if each.card.dataset == shelved.card.dataset)
-    others = {each.reference: each for each in same if each.reference != shelved.reference}
-    if not others:
-        return None
-    chosen = next(iter(others.values()))
-    if wanted := st.query_params.get("other", ""):
-        try:
-            chosen = on_shelf(wanted, list(others.values()))
-        except CheckpointError as error:
-            show_error(error)
-    st.session_state.other_picker = chosen.reference
-
-    def choose() -> None:
-        st.query_params.other = st.session_state.other_picker
-        st.query_params.pop("image", None)
-
-    st.selectbox(
-        "Second checkpoint", list(others), key="other_picker", on_change=choose,
-        format_func=lambda reference: short(others[reference]) if reference in others else reference,
-    )  # fmt: skip
-    return chosen
-
-
-def _digit_in_url(name: str) -> int | None:
-    value = st.query_params.get(name, "")
-    if value and value not in map(str, range(10)):
-        show_error(DataError(f"?{name}={value[:20]} in the address is no digit from 0 to 9"))
-        return None
-    return int(value) if value else None
-
-
-def _keep(name: str, value: str) -> None:
-    if value == ANY:
-        st.query_params.pop(name, None)
-    else:
-        st.query_params[name] = value
+    """Choose a second checkpoint of the same data set, ?other=REFERENCE in the URL; None where there is none."""
+    same = [each for each in shelf if each.card.dataset == shelved.card.dataset]
+    others = [each for each in same if each.reference != shelved.reference]
+    return checkpoints.picker(others, "Second checkpoint", "other", clears=("image",)) if others else None
 
 
 def clear_cell() -> None:
-    """All mistakes again."""
-    for name in ("true", "predicted", "image"):
-        st.query_params.pop(name, None)
+    """Show all mistakes again."""
+    url.drop(*CELL)
 
 
 def within(predictions: Predictions, indices: NDArray[np.int64], cell: Cell) -> NDArray[np.int64]:
@@ -240,14 +168,9 @@ def figures_by(predictions: Predictions, order: MistakeOrder) -> Callable[[int],
 def ways_on(shelved: Shelved, compared: list[str], order: MistakeOrder, cell: Cell) -> None:
     """From the mistakes to the class game about them, and to the drawing pad."""
     game = {"checkpoint": shelved.reference, "order": order, "true": cell.true, "predicted": cell.predicted}
-    st.page_link(
-        "pages/use/read.py", label="What do you read? Let the class vote on these", icon=":material/how_to_vote:",
-        query_params={name: str(value) for name, value in game.items() if value is not None},
-    )  # fmt: skip
-    st.page_link(
-        "pages/use/draw.py", label="Draw digits of your own for this network", icon=":material/arrow_forward:",
-        query_params={"checkpoint": compared},
-    )  # fmt: skip
+    asked = {name: str(value) for name, value in game.items() if value is not None}
+    link("use/read", "What do you read? Let the class vote on these", asked, icon="how_to_vote")
+    link("use/draw", "Draw your own digits for this network", {"checkpoint": compared})
 
 
 def matrix(counts: NDArray[np.int64]) -> None:
@@ -257,12 +180,11 @@ def matrix(counts: NDArray[np.int64]) -> None:
         points = st.session_state.confusion.selection.points
         if points:
             true, predicted = points[0]["customdata"][:2]
-            # One step of the browser's history. Only these: what a widget is bound to may not be set from here.
+            # One step of the browser's history. Only these: what Streamlit binds to a widget may not be set from here.
             st.query_params.update({"show": GALLERY, "true": str(true), "predicted": str(predicted)})
 
-    ink = "#E8ECF0" if st.context.theme.type == "dark" else "#1B1F24"  # as in config.toml
     st.plotly_chart(
-        confusion(counts, ink), key="confusion", on_select=choose, selection_mode="points",
+        confusion(counts, ink()), key="confusion", on_select=choose, selection_mode="points",
         config={"displayModeBar": False}, alt="Counts by true digit (row) and answer (column); the table has them too.",
     )  # fmt: skip
     st.caption("Rows are true digits, columns answers; the grey diagonal was read rightly. Click a cell to see it.")

@@ -16,6 +16,7 @@ from core.errors import LabError
 from core.training.recipe import Augmentation
 from lab.studies.robustness import table
 from lab.studies.shelf import Shelved, shipped
+from lab.ui import url
 from lab.ui.colours import CLAIM, PASS, TEST
 from lab.ui.figures import laid_out
 from lab.ui.formats import short_name
@@ -65,10 +66,7 @@ def _show(shelved: Shelved, measured: dict[str, Robustness]) -> None:
         f"test set {card.record.test_accuracy:.2%}. They are real digits written by other people, 8 x 8 pixels from "
         "the UCI repository, brought to 28 x 28 the MNIST way; its training saw none of them."
     )
-    view = st.segmented_control(
-        "Figures as", ["Curves", "Table"], default="Curves", required=True, key="beyond_view",
-        label_visibility="collapsed",
-    )  # fmt: skip
+    view = url.switch("Figures as", ["Curves", "Table"], "beyond_view", bind=None)
     if view == "Table":
         on_test = {reference: each.card.record.test_accuracy for reference, each in beside.items()}
         shown = figures_table(chosen, others, names, on_test)

@@ -1,0 +1,38 @@
+"""What a single run came to: its diagnosis, and what was predicted of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.analysis.diagnosis.finding import Finding
+from core.analysis.prediction import Answer, answers, prediction_from_json
+from core.errors import PredictionError
+from lab.studies.entries import Entry
+from lab.studies.reference import findings_of, held_against, reference_of, test_images
+from lab.ui.caches import store
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Nothing of several seeds, of a study, or before the first epoch has ended."""
+
+    findings: tuple[Finding, ...] = ()
+    predicted: tuple[Answer, ...] = ()  # each prediction beside what came
+
+
+def outcome_of(entry: Entry) -> Outcome:
+    """The outcome of an entry that is one run. A prediction that cannot be read counts as none."""
+    if len(entry.members) != 1 or not entry.runs:
+        return Outcome()
+    run, history = entry.members[0], entry.runs[0].history
+    findings = findings_of(run, history, store().batches(run.id, at_most=400))
+    try:
+        prediction = prediction_from_json(run.prediction) if run.prediction else None
+    except PredictionError:
+        prediction = None
+    if prediction is None:
+        return Outcome(findings)
+    other = held_against(reference_of(run.slug, entry.architecture))
+    kinds = [finding.kind for finding in findings]
+    images = test_images(entry.dataset)
+    return Outcome(findings, answers(prediction, history[-1].test_accuracy, images, kinds, other))
