@@ -223,7 +223,7 @@ def test_a_link_narrows_the_board_and_a_stale_one_is_one_sentence(store: RunStor
     stale = opened(BOARD, nickname="<i>Eve</i>")
     assert not stale.exception
     assert len(stale.error) == 1
-    assert "there are Ben, Mia" in stale.error[0].value
+    assert "Ben, Mia" in stale.error[0].value
     assert len(stale.dataframe[0].value) == 2
 
 

@@ -283,9 +283,8 @@ def test_the_reports_charts_show_every_value(data: st.DataObject) -> None:
         points = [(float(dot.get("cx", "")), float(dot.get("cy", ""))) for dot in dots]
         for outline in (each.get("points", "") for each in svg.iter() if each.tag.endswith("polygon")):
             points += [(float(x), float(y)) for x, y in re.findall(r"(-?[\d.]+),(-?[\d.]+)", outline)]
-        left, right = report_figures.LEFT, report_figures.WIDTH - report_figures.RIGHT
-        top, bottom = report_figures.TOP, report_figures.HEIGHT - report_figures.BOTTOM
-        assert all(left <= x <= right and top <= y <= bottom for x, y in points)
+        frame = report_figures.FRAME
+        assert all(frame.left <= x <= frame.right and frame.top <= y <= frame.bottom for x, y in points)
 
 
 @pytest.mark.parametrize(("accuracy", "there"), [(0.97, False), (0.985, True), (1.0, True)])

@@ -127,7 +127,7 @@ def test_channel_row_and_column_are_chosen_by_keyboard_and_kept_in_the_link(tiny
     app.selectbox(key="layer_picker").select("conv2").run()
     app.number_input(key="channel_picker").set_value(3).run()
     app.number_input(key="unit_row").set_value(2).run()
-    app.number_input(key="inside_column").set_value(1).run()
+    app.number_input(key="unit_column").set_value(1).run()
     assert [app.query_params[name] for name in ("layer", "channel", "unit")] == ["conv2", "3", "2,1"]
     assert not app.error
     app.selectbox(key="layer_picker").select("conv1").run()
@@ -235,7 +235,7 @@ def test_the_drawing_from_the_page_draw_is_taken_where_there_is_none_here() -> N
         ({"checkpoint": "nowhere"}, "nowhere"),
         ({"image": "360"}, "0 to 359"),
         ({"image": "²"}, "0 to 359"),
-        ({"epochs": "4"}, "possible: 1, 2, 3"),
+        ({"epochs": "4"}, "1, 2, 3"),
         ({"show": "One pixel", "layer": "relu1"}, "conv1, conv2"),
         ({"show": "One pixel", "channel": "4"}, "0 to 3"),
         ({"show": "One pixel", "unit": "13,0"}, "0 to 12"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
 import streamlit as st
 
-from core.checkpoints.card import Card
+from core.checkpoints.card import Card, card_to_dict
 from core.data.mnist import EMBEDDED, is_present
 from core.errors import CheckpointError, DataError
 from lab.studies.entries import Entry
@@ -84,6 +85,11 @@ class Kept:
     reference: str
     card: Card | None
     reason: str = ""
+
+    @property
+    def text(self) -> str:
+        """The card as JSON, or the reason."""
+        return json.dumps(card_to_dict(self.card), indent=1) if self.card else self.reason
 
 
 def kept_of(entry: Entry) -> list[Kept]:

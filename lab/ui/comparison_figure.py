@@ -83,6 +83,7 @@ class Quantity:
     unit: str  # of the axis and the hover
     shown: str  # the hover's format
     log: bool = False
+    target: float | None = None  # what the challenge asks for, in the unit
 
     @property
     def accuracy(self) -> bool:
@@ -95,7 +96,9 @@ def _percent(fraction: float | None) -> float | None:
 
 EACH_BATCH = "loss of each batch"
 QUANTITIES: dict[str, Quantity] = {
-    "test accuracy": Quantity(lambda record: 100 * record.test_accuracy, "test accuracy, %", ".2f"),
+    "test accuracy": Quantity(
+        lambda record: 100 * record.test_accuracy, "test accuracy, %", ".2f", target=100 * TARGET_ACCURACY
+    ),
     "train accuracy": Quantity(lambda record: 100 * record.train_accuracy, "train accuracy, running, %", ".2f"),
     "validation accuracy": Quantity(
         lambda record: _percent(record.validation_accuracy), "validation accuracy, %", ".2f"
@@ -179,10 +182,9 @@ def curves(
     last = max([float(planned), *(each.x[-1] for each in lines if each.x)])
     figure.update_xaxes(epochs_axis(planned), range=[min(0.8, first), 1.07 * last + 0.2], dtick=epoch_step(last))
     figure.update_yaxes(scale.axis)
-    aimed = quantity is QUANTITIES["test accuracy"]
-    words = [target_words(TARGET_ACCURACY)] if aimed else []
+    words = [target_words(TARGET_ACCURACY)] if quantity.target else []
     by_view = [[*words, *_ends(lines, quantity, weight, scale, view, height)] for view in scale.views]
-    figure.update_layout(annotations=by_view[0], shapes=[target_line(TARGET_ACCURACY)] if aimed else [])
+    figure.update_layout(annotations=by_view[0], shapes=[target_line(TARGET_ACCURACY)] if quantity.target else [])
     if quantity.accuracy:
         figure.update_layout(zoom(height - 60.0, annotations=by_view))
     return laid_out(figure, height).update_layout(showlegend=False, margin={"t": 12, "r": 48})

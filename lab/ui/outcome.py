@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 from core.analysis.diagnosis.finding import Finding
 from core.analysis.prediction import Answer, answers, prediction_from_json
+from core.challenge import MAX_EPOCHS, MAX_PARAMETERS, conditions
 from core.errors import PredictionError
+from core.words import plural
 from lab.studies.entries import Entry
-from lab.studies.reference import findings_of, held_against, reference_of, test_images
+from lab.studies.reference import findings_of, held_against, how_measured, reference_of, test_images
+from lab.studies.results import held_in_words
 from lab.ui.caches import store
 
 
@@ -18,6 +21,32 @@ class Outcome:
 
     findings: tuple[Finding, ...] = ()
     predicted: tuple[Answer, ...] = ()  # each prediction beside what came
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One of the challenge's three conditions."""
+
+    met: bool
+    words: str
+
+
+def conditions_of(entry: Entry) -> list[Condition]:
+    """Which conditions an entry meets; nothing for other data than the challenge's, or before an epoch has ended."""
+    figures = entry.summary
+    if figures is None or entry.dataset != "MNIST":
+        return []
+    met = conditions(entry.parameters, figures.epochs, figures.holding, figures.n)
+    return [
+        Condition(met.mostly_held, held_in_words(figures)),
+        Condition(met.short, f"{plural(figures.epochs, 'epoch')}; at most {MAX_EPOCHS}"),
+        Condition(met.small, f"{entry.parameters:,} parameters; at most {MAX_PARAMETERS:,}"),
+    ]
+
+
+def how_measured_of(entry: Entry) -> str:
+    """How the accuracies of a single run were measured; nothing of several."""
+    return how_measured(entry.runs[0].history[-1]).replace("**", "") if len(entry.runs) == 1 else ""
 
 
 def outcome_of(entry: Entry) -> Outcome:

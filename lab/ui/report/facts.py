@@ -9,13 +9,12 @@ from statistics import fmean
 
 from core.architecture.pytorch_code import pytorch_code
 from core.architecture.trace import Trace, classifier
-from core.challenge import TARGET_ACCURACY, Conditions, conditions
 from core.training.recipe_difference import recipe_fields
 from lab.studies.entries import Entry
 from lab.ui.checkpoints import Kept, kept_of
 from lab.ui.comparison import Differences, differences, verdict
 from lab.ui.comparison_figure import QUANTITIES, Shown, line
-from lab.ui.outcome import Outcome, outcome_of
+from lab.ui.outcome import Condition, Outcome, conditions_of, how_measured_of, outcome_of
 from lab.ui.report.figures import chart
 
 
@@ -25,7 +24,8 @@ class Part:
 
     shown: Shown
     walked: Trace
-    met: Conditions | None  # the challenge's conditions; None of other data, and before an epoch has ended
+    conditions: Sequence[Condition]
+    how_measured: str
     outcome: Outcome
     means: tuple[float, ...]  # test accuracy after each epoch, over the seeds
     recipe: Sequence[tuple[str, str]]
@@ -80,14 +80,13 @@ def facts_of(shown: Sequence[Shown]) -> Facts:
 
 
 def _part(shown: Shown) -> Part:
-    entry, figures = shown.entry, shown.entry.summary
+    entry = shown.entry
     by_epoch = zip_longest(*([record.test_accuracy for record in run.history] for run in entry.runs))
     return Part(
         shown=shown,
         walked=classifier(entry.architecture),
-        met=conditions(entry.parameters, figures.epochs, figures.holding, figures.n)
-        if figures and entry.dataset == "MNIST"
-        else None,
+        conditions=conditions_of(entry),
+        how_measured=how_measured_of(entry),
         outcome=outcome_of(entry),
         means=tuple(fmean(value for value in values if value is not None) for values in by_epoch),
         recipe=recipe_fields(entry.recipe),
@@ -105,10 +104,9 @@ def _charts(shown: Sequence[Shown]) -> list[Chart]:
             line(each.letter, each.entry.name, each.look, [run.history for run in each.entry.runs], quantity)
             for each in shown
         ]
-        target = 100 * TARGET_ACCURACY if name == "test accuracy" else None
         for close in (False, True) if quantity.accuracy else (False,):
             part = ", from 98 to 100%" if close else ""
             alt = f"{name.capitalize()}{part} against the epochs of {', '.join(each.letter for each in shown)}"
-            if svg := chart(lines, quantity, alt, target, close):
+            if svg := chart(lines, quantity, alt, close):
                 found.append(Chart(svg, alt))
     return found
