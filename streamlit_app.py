@@ -59,8 +59,8 @@ else:
     from starlette.middleware import Middleware
 
     from lab.server import headers, health
+    from lab.server.cookie import OwnerCookie
     from lab.server.lifespan import supervised
-    from lab.ui.owner import OwnerCookie
 
     middleware = [*headers.middleware(), Middleware(OwnerCookie)]
     app = st.App(__file__, lifespan=supervised, routes=health.routes(), middleware=middleware)

@@ -24,8 +24,8 @@ from lab.classroom.class_lock import (
     fits,
     hash_of,
 )
+from lab.server.cookie import COOKIE, TOKEN, OwnerCookie
 from lab.settings import HASH
-from lab.ui.owner import COOKIE, TOKEN, OwnerCookie
 
 PASSPHRASE = "correct horse battery"
 
@@ -127,7 +127,7 @@ def test_a_new_browser_gets_an_unguessable_token_that_no_script_can_read() -> No
     given = cookie_of("/")
     morsel = SimpleCookie(given)[COOKIE]
     assert TOKEN.fullmatch(morsel.value)
-    assert (morsel["httponly"], morsel["samesite"], morsel["path"]) == (True, "Lax", "/")
+    assert (morsel["httponly"], morsel["samesite"], morsel["path"]) == (True, "lax", "/")
     assert cookie_of("/") != given
 
 
