@@ -6,12 +6,13 @@ from contextlib import nullcontext
 import streamlit as st
 
 if __name__ == "__main__":  # a browser's run; Streamlit names the script so
+    from core.places import APP
     from lab.server.pace import in_turn
     from lab.ui import follow, frame
 
     st.set_page_config(
         page_title="The architecture lab",
-        page_icon=".streamlit/icon.png",
+        page_icon=str(APP / ".streamlit" / "icon.png"),
         layout="wide",
         initial_sidebar_state="collapsed",
     )

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
 from core.errors import SettingsError
+from core.places import APP, IS_CHECKOUT, OWN
 from core.record import Range, short, short_number
 
-ROOT = Path(__file__).resolve().parents[1]  # of this repository
-SECRETS = ROOT / ".streamlit" / "secrets.toml"
+ROOT = APP
+SECRETS = OWN / ".streamlit" / "secrets.toml"
 TABLE = "lab"
 PREFIX = "LAB_"
 HASH = re.compile(r"scrypt:[0-9a-f]{32}:[0-9a-f]{64}")  # see lab.classroom.class_lock; the empty string locks nothing
@@ -108,6 +109,6 @@ def _value(hint: Any, given: object, place: str) -> object:  # Any: typing's own
 
 
 def lab_home() -> Path:
-    """The folder of the user's own runs: LAB_HOME, or checkpoints/runs in this repository."""
+    """The folder of the user's own runs: LAB_HOME, or checkpoints/runs in a checkout, ~/architecture-lab/runs else."""
     home = os.environ.get("LAB_HOME")
-    return Path(home).expanduser() if home else ROOT / "checkpoints" / "runs"
+    return Path(home).expanduser() if home else OWN / ("checkpoints/runs" if IS_CHECKOUT else "runs")

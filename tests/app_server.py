@@ -10,12 +10,14 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.patience import milliseconds, patient, wait
 
 ROOT = Path(__file__).resolve().parents[1]
 SCREENSHOTS = ROOT / "tests" / "screenshots"
@@ -27,7 +29,7 @@ CHROMIUM_ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-expect.set_options(timeout=120_000)  # the machine may be busy; what is measured is measured elsewhere
+APP = (sys.executable, "-m", "streamlit", "run", "streamlit_app.py")
 IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"][data-test-connection-state="CONNECTED"]'
 
 
@@ -42,17 +44,17 @@ class Server:
 
 
 @contextmanager
-def serving(home: Path, port: int = 0, root: Path = ROOT) -> Iterator[Server]:
+def serving(home: Path, port: int = 0, root: Path = ROOT, command: Sequence[str] = APP) -> Iterator[Server]:
     """Start the app on its own LAB_HOME, wait until it answers, and end it and its workers afterwards. Port 0: any.
 
-    `root`: the folder of the app, such as of a copy of it.
+    `root`: the folder in which the app is started, such as a copy of it; `command`: what starts it there.
     """
     port = port or _free_port()
     started = time.perf_counter()
     environment = {**os.environ, "LAB_HOME": str(home), "LAB_WORKER_IDLE": "60"}
     log = (home / "app.log").open("wb")
     process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port)],
+        [*command, "--server.port", str(port)],
         cwd=root,
         env=environment,
         stdout=log,
@@ -65,7 +67,7 @@ def serving(home: Path, port: int = 0, root: Path = ROOT) -> Iterator[Server]:
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(20)
+            process.wait(patient(20))
         except subprocess.TimeoutExpired:  # on a busy machine; its workers must not be left behind
             process.kill()
             process.wait()
@@ -80,15 +82,13 @@ def _free_port() -> int:
 
 
 def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
+    def answers() -> bool:
         assert process.poll() is None, f"the app ended with status {process.returncode}"
-        try:
-            with urllib.request.urlopen(address, timeout=2):
-                return
-        except OSError:
-            time.sleep(0.05)
-    raise AssertionError(f"{address} did not answer within 60 s")
+        with suppress(OSError), urllib.request.urlopen(address, timeout=patient(2)):
+            return True
+        return False
+
+    wait(answers, f"{address} answered", pause=0.05)
 
 
 def _end_workers(home: Path) -> None:
@@ -111,7 +111,8 @@ def browsing(executable: Path, width: int = 1280, height: int = 900, dark: bool 
             viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
         )
         page = context.new_page()
-        page.set_default_timeout(120_000)
+        page.set_default_timeout(milliseconds(120))
+        expect.set_options(timeout=milliseconds(120))
         yield page
         browser.close()
 
@@ -122,14 +123,14 @@ def settled(page: Page) -> None:
     expect(page.locator('[data-testid="stException"]')).to_have_count(0)
 
 
-def wait_until(page: Page, expression: str, arg: Any = None, seconds: float = 120.0) -> None:
+def wait_until(page: Page, expression: str, arg: Any = None) -> None:
     """Ask the page until a JavaScript expression, or a function of `arg`, is true.
 
     `Page.wait_for_function` asks from within the page, where our Content-Security-Policy rightly forbids `eval`.
     """
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + patient(120)
     while not page.evaluate(expression, arg):
-        assert time.monotonic() < deadline, f"not true after {seconds:g} s: {expression}"
+        assert time.monotonic() < deadline, f"never true: {expression}"
         page.wait_for_timeout(20)
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from core.data.embedded_digits import embedded_digits
 from core.errors import DataError
+from core.places import OWN
 
 Pixels = NDArray[np.uint8]
 SplitName = Literal["train", "test"]
@@ -65,8 +66,8 @@ class Dataset:
 
 
 def data_root() -> Path:
-    """Where data sets lie, as an absolute path: the folder named by LAB_DATA, else data/ beside the app."""
-    return Path(os.environ.get("LAB_DATA") or Path(__file__).parents[2] / "data").expanduser().resolve()
+    """Where the data sets are, as an absolute path: LAB_DATA, or data/ in the checkout or in the user's own folder."""
+    return Path(os.environ.get("LAB_DATA") or OWN / "data").expanduser().resolve()
 
 
 def is_present(name: str, root: Path | None = None) -> bool:

@@ -16,6 +16,7 @@ from core.architecture.spec import Architecture
 from core.architecture.trace import classifier
 from core.data.mnist import load
 from core.errors import ClusterError, LabError, NodeLostError, SettingsError
+from core.places import CODE
 from core.training.history import RateChange
 from core.training.loop import Event
 from core.training.range_test import RangePoint
@@ -23,7 +24,7 @@ from core.training.recipe import RangeTest, Recipe
 from core.words import plural
 from lab.runs.cluster.node import Failed, Message, RangePoints, Trainer, Work
 from lab.runs.training_job import Idle, Surroundings, TrainingJob, factor_of, load_state, save_checkpoints
-from lab.settings import ROOT, Settings
+from lab.settings import Settings
 
 SHIPPED_CODE = ("core", "lab")  # what a node gets of this repository; no data, no checkpoints
 SILENCE_SECONDS = 0.5  # after which it is said that nothing is said
@@ -219,7 +220,7 @@ def connected(settings: Settings) -> Iterator[Cluster]:
     try:
         ray.init(
             address=settings.ray_address,
-            runtime_env={"py_modules": [str(ROOT / name) for name in SHIPPED_CODE]},
+            runtime_env={"py_modules": [str(CODE / name) for name in SHIPPED_CODE]},
             log_to_driver=False,  # what a run has to say comes as its events
             logging_level=logging.ERROR,
         )
