@@ -32,6 +32,10 @@ CHROMIUM_ARGUMENTS = (
 APP = (sys.executable, "-m", "streamlit", "run", "streamlit_app.py")
 IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"][data-test-connection-state="CONNECTED"]'
 
+CHARTS_DRAWN = """() => !document.querySelector('[data-testid="stSkeleton"]')
+    && [...document.querySelectorAll('[data-testid="stPlotlyChart"], .live-plot')]
+        .every(chart => chart.querySelector('.main-svg'))"""
+
 
 @dataclass(frozen=True)
 class Server:
@@ -132,6 +136,11 @@ def wait_until(page: Page, expression: str, arg: Any = None) -> None:
     while not page.evaluate(expression, arg):
         assert time.monotonic() < deadline, f"never true: {expression}"
         page.wait_for_timeout(20)
+
+
+def charts_drawn(page: Page) -> None:
+    """Wait until each chart of the page has its axes and nothing on it is still to be loaded."""
+    wait_until(page, CHARTS_DRAWN)
 
 
 def draw(page: Page, points: Sequence[tuple[float, float]]) -> None:

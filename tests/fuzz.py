@@ -34,11 +34,12 @@ from hypothesis.errors import FlakyFailure
 
 from core.errors import LabError
 from tests import hostile
+from tests.patience import patient
 
 ROOT = Path(__file__).resolve().parents[1]
 MOST_SECONDS = 2.0  # of the processor, for one input
 MOST_BYTES = 300e6  # by which the process may grow meanwhile
-HUNG = 60  # seconds by the clock, after which an input counts as hanging
+HUNG = patient(60)  # seconds by the clock, after which an input counts as hanging
 LONGEST_SENTENCE = 2_000  # characters of an error
 CHUNK = 500  # inputs between which hypothesis forgets what it has tried
 
@@ -118,7 +119,7 @@ def _alarm() -> Iterator[None]:
     """Raises TimeoutError in what hangs, where the system can."""
 
     def ring(_signal: int, _frame: FrameType | None) -> None:
-        raise BrokenLaw(f"hangs: it was not done after {HUNG} s")
+        raise BrokenLaw(f"hangs: it was not done after {HUNG:g} s")
 
     if not hasattr(signal, "setitimer"):
         yield

@@ -31,3 +31,8 @@ def wait(until: Callable[[], object], what: str, seconds: float = 90.0, pause: f
     while not until():
         assert time.monotonic() < deadline, f"waited {limit:g} s in vain until {what}"
         time.sleep(pause)
+
+
+def quiet(seconds: float) -> None:
+    """Time in which nothing may happen: a test that uses it cannot fail because the machine is slow."""
+    time.sleep(seconds)

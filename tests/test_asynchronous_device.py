@@ -18,6 +18,7 @@ from core.training.loop import EpochEnd, Points, train
 from core.training.network import build
 from core.training.recipe import Recipe
 from core.training.replay import WARM_UP, Replayed
+from tests.patience import patient
 from tests.tiny import PLAIN, tiny_data
 
 ASKING, ITERATION, EVALUATION = 0.0002, 0.010, 0.3  # seconds: to ask for work, and of the work itself
@@ -158,7 +159,7 @@ def test_recordings_of_many_threads_do_not_break_each_other(monkeypatch: pytest.
     def seed(_: int) -> str:
         iteration = OnGpu()
         for size in range(1, SHAPES + 1):
-            together.wait(60)
+            together.wait(patient(60))
             for _ in range(WARM_UP + 1):
                 iteration(torch.zeros(size))
         return iteration.reason

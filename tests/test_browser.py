@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from core.training.recipe import recipe_to_json
 from lab.runs.rows import Kind, NewRun, Run
 from lab.runs.store import RunStore
 from lab.studies.shelf import SHIPPED
-from tests.app_server import SCREENSHOTS, Server, browsing, draw, screenshot, serving, settled, wait_until
+from tests.app_server import SCREENSHOTS, Server, browsing, charts_drawn, draw, screenshot, serving, settled, wait_until
+from tests.patience import milliseconds, wait
 
 pytestmark = pytest.mark.slow
 
@@ -76,7 +78,7 @@ def test_a_short_run_grows_its_curve_and_ends(page: Page, server: Server) -> Non
     run_address = page.url
 
     with_second_look(page, run_address)
-    expect(page.get_by_text(re.compile("finished after 1 of 1 epoch$"))).to_be_visible(timeout=180_000)
+    expect(page.get_by_text(re.compile("finished after 1 of 1 epoch$"))).to_be_visible(timeout=milliseconds(180))
     settled(page)
     screenshot(page, "finished")
     page.get_by_role("link", name="See its mistakes").click()
@@ -86,7 +88,7 @@ def test_a_short_run_grows_its_curve_and_ends(page: Page, server: Server) -> Non
 def with_second_look(page: Page, address: str) -> None:
     """A second tab finds the same run by its URL."""
     second = page.context.new_page()
-    second.set_default_timeout(120_000)  # other tests run beside this one
+    second.set_default_timeout(milliseconds(120))  # other tests run beside this one
     second.goto(address)
     second.wait_for_selector(".live-plot")
     expect(second.get_by_text(re.compile("running on|finished after"))).to_be_visible()
@@ -99,7 +101,7 @@ def test_stop_ends_a_run_and_says_after_how_many_epochs(page: Page, server: Serv
     page.get_by_role("button", name="Start training").click()
     expect(page.get_by_text("images/s").first).to_be_visible()
     of_the_page(page, "Stop").click()
-    expect(page.get_by_text("stopped after 0 of 15 epochs")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("stopped after 0 of 15 epochs")).to_be_visible(timeout=milliseconds(30))
     screenshot(page, "stopped")
 
 
@@ -188,7 +190,7 @@ def test_mistakes_show_a_page_of_digits_and_one_opens(page: Page, server: Server
     screenshot(page, "mistakes")
     first.click()
     expect(page.get_by_role("dialog")).to_be_visible()
-    page.wait_for_timeout(1500)  # the chart of its probabilities
+    charts_drawn(page)
     page.screenshot(path=SCREENSHOTS / "mistake.png")
     assert re.match(r"^\d read as \d", said)
 
@@ -201,16 +203,22 @@ def test_drawn_digits_are_read(page: Page, server: Server) -> None:
     page.goto(f"{server.address}/draw")
     settled(page)
     page.wait_for_selector("canvas")
-    page.wait_for_timeout(3000)  # the component has mounted its canvas and is listening
+    reading = page.locator('[data-testid="stMetricValue"]').first
     for digit, points in STROKES.items():
-        draw(page, points)
-        reading = page.locator('[data-testid="stMetricValue"]').first
-        expect(reading).to_have_text(digit)
-        page.wait_for_timeout(800)
+
+        def is_read(digit: str = digit, points: Sequence[tuple[float, float]] = points) -> bool:
+            draw(page, points)  # once more where the canvas was too new to listen: the same line over the same line
+            with suppress(AssertionError):
+                expect(reading).to_have_text(digit, timeout=milliseconds(5))
+                return True
+            return False
+
+        wait(is_read, f"a drawn {digit} was read")
+        charts_drawn(page)
         screenshot(page, f"draw-{digit}")
         page.get_by_test_id("stBaseButton-secondary").filter(has_text="Clear").click()
         expect(reading).to_have_text("—")
-        page.wait_for_timeout(1000)
+        settled(page)
 
 
 def test_a_lesson_is_presented_with_the_arrow_keys(page: Page, server: Server) -> None:
@@ -243,7 +251,7 @@ def test_a_design_is_trained_explained_compared_and_stands_on_the_board(page: Pa
     fill(page, "Batch size", "512")
     page.get_by_role("button", name="Start training").click()
     page.wait_for_url(re.compile("run="))
-    expect(page.get_by_text(re.compile("finished after 1 of 1 epoch$"))).to_be_visible(timeout=180_000)
+    expect(page.get_by_text(re.compile("finished after 1 of 1 epoch$"))).to_be_visible(timeout=milliseconds(180))
     expect(page.get_by_text("What happened, and what to try")).to_be_visible()
     settled(page)
     screenshot(page, "explained")

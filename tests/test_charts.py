@@ -34,7 +34,7 @@ from lab.ui.axes import CLOSE, USUAL, WHOLE, accuracy_at, decades, spelt
 from lab.ui.comparison_figure import QUANTITIES, Look
 from lab.ui.labels import Box, shared
 from lab.ui.report import figures as report_figures
-from tests.app_server import Server, browsing, serving, settled
+from tests.app_server import Server, browsing, charts_drawn, serving, settled, wait_until
 
 pytestmark = pytest.mark.own_data
 
@@ -445,7 +445,8 @@ def test_the_ladders_names_do_not_touch_on_a_screen(
         page.goto(f"{server.address}/ladder")
         settled(page)
         page.wait_for_selector(".annotation-text")
-        page.wait_for_timeout(1500)  # the names of all steps
+        charts_drawn(page)
+        wait_until(page, f"expected => ({NAMES})().length === expected", len(catalogue.LADDER))
         boxes: Sequence[Box] = [tuple(box) for box in page.evaluate(NAMES)]
     assert len(boxes) == len(catalogue.LADDER)
     assert all(left >= 0 and right <= width for left, right, _, _ in boxes)

@@ -34,6 +34,7 @@ from lab.ui.caches import class_lock, expectations, speeds, the_queue
 from lab.ui.owner import SESSION
 from tests.app_server import CHROMIUM_ARGUMENTS, Server, screenshot, serving, settled
 from tests.made_runs import history, made_run
+from tests.patience import milliseconds
 from tests.test_learn_pages import metric, opened, said
 
 PASSPHRASE = "correct horse battery"
@@ -459,7 +460,7 @@ def browser(browser_path: Path) -> Iterator[Browser]:
 def window(browser: Browser, address: str) -> Page:
     """A page of a browser of its own: with its own cookie, and so another person's."""
     page = browser.new_context(viewport={"width": 1280, "height": 720}).new_page()
-    page.set_default_timeout(120_000)
+    page.set_default_timeout(milliseconds(120))
     page.goto(address)
     settled(page)
     return page

@@ -34,6 +34,7 @@ from lab.runs.store import RunStore
 from lab.runs.supervisor import CLUSTER
 from lab.settings import Settings, settings
 from tests.conftest import absent
+from tests.patience import patient
 from tests.test_worker import RECIPE, queued, undisturbed, wait, wait_for
 from tests.tiny import TINY, same
 
@@ -164,7 +165,7 @@ def log(store: RunStore, on_cluster: None) -> Iterator[Path]:
     yield path
     process.send_signal(signal.SIGTERM)
     try:
-        assert process.wait(30) == 0
+        assert process.wait(patient(30)) == 0
         assert store.slot(CLUSTER) is None
     finally:
         process.kill()
@@ -192,7 +193,7 @@ def test_runs_on_the_cluster_are_trained_side_by_side_held_slowed_stopped_and_te
     asked = time.monotonic()
     store.request_stop(stopped.id)
     wait_for(store, stopped, "stopped")
-    assert time.monotonic() - asked < 5
+    assert time.monotonic() - asked < patient(5)
     assert checkpoint.load(store.folder / stopped.id / "last")[1].device == "cpu"
     assert store.epochs(held.id) == epochs, "nothing has been trained meanwhile"
 

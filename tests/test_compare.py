@@ -37,6 +37,7 @@ from lab.ui import comparison_figure as compare_figures
 from lab.ui.axes import accuracy_at
 from lab.ui.comparison_figure import PALETTE, QUANTITIES, Look, apart, curves, line, looks, smoothed
 from tests.made_runs import history, made_run, save_weights
+from tests.patience import patient
 from tests.test_learn_pages import metric, opened, said
 from tests.tiny import TINY
 
@@ -461,7 +462,9 @@ def test_a_name_that_looks_like_markup_stays_text_in_the_table_of_all_against_on
 
 
 def table_app() -> AppTest:
-    return AppTest.from_string("from lab.experiment.train.run_table import run_table\nrun_table()", default_timeout=30)
+    return AppTest.from_string(
+        "from lab.experiment.train.run_table import run_table\nrun_table()", default_timeout=patient(30)
+    )
 
 
 def tick(app: AppTest, *rows: int) -> AppTest:
@@ -502,7 +505,7 @@ def asked_to_delete() -> AppTest:
     return AppTest.from_string(
         "from lab.ui.caches import store\nfrom lab.experiment.train.run_actions import confirm_deletion\n"
         "runs = store().runs()\nif runs:\n    confirm_deletion([runs])",
-        default_timeout=30,
+        default_timeout=patient(30),
     )
 
 

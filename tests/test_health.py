@@ -41,6 +41,7 @@ from lab.server.health import (
 )
 from lab.settings import settings
 from tests.made_runs import made_run
+from tests.patience import patient
 
 ROOT = Path(__file__).resolve().parents[1]
 APP = Finding("app", True, "answers")
@@ -303,13 +304,13 @@ def served() -> Iterator[str]:
         thread.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         server.should_exit = True
-        thread.join(10)
+        thread.join(patient(10))
 
 
 def asked(request: str | urllib.request.Request) -> tuple[int, str, str]:
     """The status, the body and what is said of keeping it."""
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=patient(20)) as answer:
             return answer.status, answer.read().decode(), answer.headers["cache-control"]
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode(), error.headers.get("cache-control", "")
@@ -343,13 +344,13 @@ def test_however_many_ask_the_parts_are_looked_at_once_while_the_server_goes_on_
     looks, other_things = [], threading.Event()
 
     def look() -> Health:
-        looks.append(other_things.wait(30))  # ends only when the loop gets to do something else
+        looks.append(other_things.wait(patient(30)))  # ends only when the loop gets to do something else
         return Health((APP,))
 
     async def ask() -> None:
         watch = Watch(look)
         everybody = asyncio.gather(*(watch.health() for _ in range(100)))
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
         other_things.set()
         assert all(found is not None and found.well for found in await everybody)
         assert await watch.health() is not None
@@ -361,24 +362,28 @@ def test_however_many_ask_the_parts_are_looked_at_once_while_the_server_goes_on_
 def test_a_look_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "LONGEST_SECONDS", 0.05)
 
+    given_up = threading.Event()
+
     def hang() -> Health:
-        time.sleep(0.3)
+        given_up.wait(patient(30))
         return Health((APP,))
 
     async def ask() -> Health | None:
-        return await Watch(hang).health()
+        found = await Watch(hang).health()
+        given_up.set()
+        return found
 
     assert asyncio.run(ask()) is None
 
 
-def test_a_look_costs_less_than_20_ms(home: Path, mnist_raw: Path) -> None:
+def test_a_look_costs_less_than_20_ms_of_the_processor(home: Path, mnist_raw: Path) -> None:
     store = RunStore(home)
     for _ in range(20):
         made_run(store, [0.9])
     examine(APP, home, time.time())  # reads the data, once
     times = []
     for _ in range(10):
-        began = time.perf_counter()
+        began = time.process_time()
         examine(APP, home, time.time())
-        times.append(time.perf_counter() - began)
+        times.append(time.process_time() - began)
     assert min(times) < 0.02

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from lab.settings import lab_home
 from lab.studies import results as studies
 from lab.studies import shelf
 from lab.studies.shelf import shipped
+from tests.patience import patient, wait
 from tests.test_study_figures import made_up, made_up_study
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,7 +34,7 @@ PAGES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "pages").rglob("*
 
 def opened(page: str, **parameters: str) -> AppTest:
     """A page as its deep link opens it."""
-    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=patient(60))
     app.switch_page(page)
     for name, value in parameters.items():
         app.query_params[name] = value
@@ -59,7 +59,7 @@ def test_every_page_opens_alone(page: str) -> None:
 
 
 def test_the_app_opens_on_the_walkthroughs() -> None:
-    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=patient(60)).run()
     assert not app.exception
     assert app.title[0].value == "Walkthroughs"
 
@@ -178,7 +178,7 @@ def test_opening_the_comparisons_imports_nothing_slow() -> None:
         "import sys, lab.learn.ladder, lab.learn.step\n"
         "assert not {'torch', 'scipy'} & set(sys.modules), 'torch or scipy was imported'"
     )
-    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=patient(120))
 
 
 @pytest.mark.parametrize("step", [*catalogue.LADDER, *EXTRAS], ids=lambda step: step.slug)
@@ -238,11 +238,11 @@ def test_learning_needs_no_torch() -> None:
     script = (
         "import sys; from streamlit.testing.v1 import AppTest\n"
         "for page in ('pages/learn/ladder.py', 'pages/learn/step.py'):\n"
-        "    app = AppTest.from_file('streamlit_app.py', default_timeout=60).switch_page(page).run()\n"
+        f"    app = AppTest.from_file('streamlit_app.py', default_timeout={patient(60)}).switch_page(page).run()\n"
         "    assert not app.exception\n"
         "assert 'torch' not in sys.modules, 'torch was imported'\n"
     )
-    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=patient(120))
 
 
 def test_a_recipe_that_cannot_be_followed_is_said_before_it_is_started() -> None:
@@ -402,12 +402,13 @@ def test_a_run_that_no_worker_can_take_fails_with_the_workers_last_words(home: P
             slug=step.slug,
         )
     )[0]
-    deadline = time.monotonic() + 60
-    while store.get(run.id).status == "queued" and time.monotonic() < deadline:
+
+    def has_failed() -> bool:
         supervisor.watch(store, store.get(run.id))
-        time.sleep(0.2)
+        return store.get(run.id).status == "failed"
+
+    wait(has_failed, "the run failed", pause=0.2)
     failed = store.get(run.id)
-    assert failed.status == "failed"
     assert "the device mps was asked for" in failed.error
 
 
@@ -421,7 +422,7 @@ def test_every_figure_of_the_headline_says_how_it_comes_about() -> None:
 
 
 def test_every_page_can_follow_every_other() -> None:
-    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120)
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=patient(120))
     for first, second in itertools.combinations(PAGES, 2):  # each pair in both orders, as the first comes again
         for page in (first, second):
             assert not app.switch_page(page).run().exception, f"{page}, of {first} and {second}"

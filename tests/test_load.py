@@ -15,6 +15,7 @@ from core.data.mnist import EMBEDDED
 from lab.runs.store import RunStore
 from tests import load
 from tests.app_server import Server, browsing, serving, settled
+from tests.patience import wait
 from tests.streamlit_client import Tab, options_of
 
 pytestmark = pytest.mark.slow
@@ -80,9 +81,9 @@ def test_a_visitor_sends_to_the_byte_what_a_browser_sends(
         settled(page)
         page.get_by_label("Epochs", exact=True).fill("3")
         page.keyboard.press("Enter")
-        page.wait_for_timeout(300)
+        # A call lets in what the browser has told meanwhile.
+        wait(lambda: page.evaluate("1") and len(asked(in_the_browser)) == 4, "the page had asked for four things")
         settled(page)
-        page.wait_for_timeout(500)
 
     async def visit() -> None:
         async with Tab(server.address) as tab:

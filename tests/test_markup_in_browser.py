@@ -15,7 +15,7 @@ from core.data.embedded_digits import embedded_digits
 from lab.classroom.handwriting import Handwriting
 from lab.runs.store import RunStore
 from lab.ui.words import JOINER
-from tests.app_server import Server, browsing, serving, settled, wait_until
+from tests.app_server import Server, browsing, charts_drawn, serving, settled, wait_until
 from tests.made_runs import made_run, save_weights
 from tests.tiny import TINY
 
@@ -90,7 +90,7 @@ def test_a_name_is_shown_as_it_was_typed(path: str, pages: tuple[Server, dict[st
     server, links = pages
     page.goto(f"{server.address}/{path}?{links[path]}")
     settled(page)
-    page.wait_for_timeout(1_000)  # charts
+    charts_drawn(page)
     assert page.evaluate(FOUND) == NOTHING
     if path in ("train", "compare", "draw", "design", "field"):  # elsewhere in a canvas, a menu, or after a click
         wait_until(page, SHOWN, [JOINER, "<b>x</b> :material/sailing: $y$"])

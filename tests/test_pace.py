@@ -9,6 +9,7 @@ import pytest
 
 from lab.server import pace
 from lab.server.pace import in_turn
+from tests.patience import patient
 
 
 def test_what_many_threads_do_in_turn_never_overlaps() -> None:
@@ -53,14 +54,14 @@ def test_whoever_waits_behind_a_long_one_goes_on_out_of_turn(monkeypatch: pytest
     def long() -> None:
         with in_turn():
             done.set()
-            over.wait(10)
+            over.wait(patient(10))
 
     thread = threading.Thread(target=long)
     thread.start()
-    done.wait(10)
+    done.wait(patient(10))
     began = time.monotonic()
     with in_turn():
-        assert 0.05 < time.monotonic() - began < 5
+        assert 0.05 < time.monotonic() - began < patient(5)
         assert pace._turn.locked(), "it is still the other's"
     over.set()
     thread.join()

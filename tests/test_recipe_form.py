@@ -13,6 +13,7 @@ from core.ladder.relatives import EXTRAS
 from core.record import Range, range_of
 from core.training.recipe import MOST_STRENGTH, Augmentation, Jitter, Recipe, check_recipe
 from lab.experiment.train.recipe_form import TO_BEGIN_WITH
+from tests.patience import patient
 
 KINDS = "recipe-augmentation"
 
@@ -29,7 +30,7 @@ def drawn(written: Recipe) -> AppTest:
         assert isinstance(written, Recipe)
         st.session_state.filled = recipe_form(written, "recipe")
 
-    app = AppTest.from_function(page, kwargs={"written": written}, default_timeout=30).run()
+    app = AppTest.from_function(page, kwargs={"written": written}, default_timeout=patient(30)).run()
     assert not app.exception
     return app
 

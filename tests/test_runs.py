@@ -30,6 +30,7 @@ from lab.runs.rows import MAX_LOST, BatchRow, Control, Ending, Kind, NewRun, Pau
 from lab.runs.store import RunStore
 from lab.settings import ROOT, lab_home
 from tests.made_runs import begun
+from tests.patience import patient
 
 PROCESSES = multiprocessing.get_context("spawn")  # as on every platform, and as a fresh worker would open the store
 
@@ -634,11 +635,11 @@ def _claim_all(folder: Path, worker: str, barrier: threading.Barrier, claims: mu
     store = RunStore(folder)
     mine = []
     for _ in range(50):
-        barrier.wait(60)
+        barrier.wait(patient(60))
         run = store.claim(["cpu"], worker)
         assert run is not None
         mine.append(run.id)
-    barrier.wait(60)  # or one might take all that is left while the other waits for the lock with its fiftieth
+    barrier.wait(patient(60))  # or one might take all that is left while the other waits for the lock with its fiftieth
     while (run := store.claim(["cpu"], worker)) is not None:
         mine.append(run.id)
     claims.put(mine)
@@ -652,7 +653,7 @@ def test_two_processes_claiming_200_runs_never_claim_one_twice(store: RunStore) 
     ]
     for process in workers:
         process.start()
-    lists = [claims.get(timeout=60) for _ in workers]
+    lists = [claims.get(timeout=patient(60)) for _ in workers]
     for process in workers:
         process.join()
     assert all(lists), "both were to have a share"
@@ -932,7 +933,7 @@ def test_of_four_processes_that_make_a_store_and_take_its_seat_one_gets_it(tmp_p
     workers = [PROCESSES.Process(target=_take_seat, args=(tmp_path, f"w{n}", barrier, taken)) for n in range(4)]
     for process in workers:
         process.start()
-    assert sorted(taken.get(timeout=60) for _ in workers) == [False, False, False, True]
+    assert sorted(taken.get(timeout=patient(60)) for _ in workers) == [False, False, False, True]
     for process in workers:
         process.join()
 
@@ -1244,7 +1245,7 @@ def test_when_no_more_fits_it_is_one_sentence_and_what_was_written_stays(store: 
     run, said = claimed(store), PROCESSES.Queue()
     process = PROCESSES.Process(target=_fill, args=(store.folder, run.id, said))
     process.start()
-    written, message = said.get(timeout=60)
+    written, message = said.get(timeout=patient(60))
     process.join()
     assert written > 0
     assert message.startswith(f"{store.file}: the disk ")
@@ -1266,7 +1267,7 @@ def test_a_writer_killed_in_the_middle_leaves_whole_transactions(store: RunStore
     run, acknowledged = claimed(store), PROCESSES.Queue()
     process = PROCESSES.Process(target=_write_forever, args=(store.folder, run.id, acknowledged))
     process.start()
-    acknowledged.get(timeout=60)
+    acknowledged.get(timeout=patient(60))
     process.kill()
     process.join()
     count = len(store.batches(run.id, at_most=1_000_000))

@@ -35,6 +35,7 @@ from lab.ui.predictions import one_thread
 from lab.use.draw.ensemble import vote_told
 from lab.use.mistakes import gallery
 from lab.use.mistakes.figures import confusion
+from tests.patience import patient
 from tests.test_learn_pages import metric, opened, said
 from tests.tiny import TINY
 
@@ -510,7 +511,7 @@ def test_a_stale_link_to_an_extra_leaves_the_digit_readable(tiny: str, name: str
 def test_several_networks_vote(tiny: str, home: Path) -> None:
     for seed in (4, 5):
         save(home, f"of-seed-{seed}", EMBEDDED, seed=seed)
-    app = AppTest.from_file(str(Path(__file__).parents[1] / "streamlit_app.py"), default_timeout=60)
+    app = AppTest.from_file(str(Path(__file__).parents[1] / "streamlit_app.py"), default_timeout=patient(60))
     app.switch_page(DRAW)
     app.query_params["checkpoint"] = [tiny, "of-seed-4", "of-seed-5"]
     app = drawn(app.run(), SEVEN)
