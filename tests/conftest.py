@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,6 +20,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from core.data.mnist import data_root, is_present
+from tests.patience import FACTOR
 
 # How fast inputs are made and examples run depends on what else the machine does: neither may fail a test.
 settings.register_profile("lab", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -34,10 +35,49 @@ os.environ["LAB_OFFLINE"] = "1"
 os.environ["LAB_DATA"] = _data if "mnist" in REQUIRED else str(Path(_session_home.name) / "no data")
 
 
+OPENS_PAGES = (
+    "AppTest",
+    "opened",
+    "serving",
+    "browsing",
+    "sync_playwright",
+)  # as a test file names what it opens one with
+FAST_SECONDS = 5.0  # of the processors, its own processes included: they do not depend on what else the machine does
+_used = pytest.StashKey[float]()
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m picks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests go first: on several cores, one that began last would keep all others waiting."""
+    """Mark the fast ones. Files with slow tests go first: one that began last would keep the other cores waiting."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+    for item in items:
+        names = vars(getattr(item, "module", None) or item)
+        if not item.get_closest_marker("slow") and not any(name in names for name in OPENS_PAGES):
+            item.add_marker(pytest.mark.fast)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Note how much of the processors the test takes."""
+    before = os.times()
+    try:
+        return (yield)
+    finally:
+        item.stash[_used] = sum(os.times()[:4]) - sum(before[:4])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A fast test that is not fast fails, so that the fast half stays fast."""
+    report = yield
+    used = item.stash.get(_used, 0.0)
+    if call.when == "call" and report.passed and item.get_closest_marker("fast") and used > FAST_SECONDS * FACTOR:
+        report.outcome = "failed"
+        report.longrepr = f"took {used:.1f} s of the processors, and counts as fast: mark it slow (see pyproject.toml)"
+    return report
 
 
 @pytest.fixture(autouse=True)

@@ -719,6 +719,7 @@ def number(text: str) -> int:
     return int(text.replace(",", ""))
 
 
+@pytest.mark.slow
 @settings(max_examples=250, deadline=None)
 @given(any_design)
 def test_a_remedy_can_be_trained_costs_what_it_says_and_is_within_the_budget_where_the_design_was(
@@ -755,6 +756,7 @@ STRANDED = Architecture(  # with the first padding gone, the second is all that 
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=250, deadline=None)
 @given(any_design)
 @example(STRANDED)
@@ -795,6 +797,7 @@ LESS = ("Narrow", "Halve", "Average", "Put GlobalAvgPool before its Flatten", "o
 MORE = ("Widen", "Add")
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(any_design)
 def test_no_two_pieces_of_advice_say_opposite_things(architecture: Architecture) -> None:
@@ -821,6 +824,7 @@ def test_no_two_pieces_of_advice_say_opposite_things(architecture: Architecture)
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(any_design)
 def test_whoever_follows_the_advice_comes_to_an_end(architecture: Architecture) -> None:
@@ -832,6 +836,7 @@ def test_whoever_follows_the_advice_comes_to_an_end(architecture: Architecture) 
         seen.add(remedy)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(any_design)
 def test_nothing_is_said_only_of_what_could_meet_the_challenge(architecture: Architecture) -> None:
@@ -855,6 +860,7 @@ def test_nothing_is_said_only_of_what_could_meet_the_challenge(architecture: Arc
         assert trace(architecture).layers[last].before.size >= 20
 
 
+@pytest.mark.slow
 @settings(max_examples=250, deadline=None)
 @given(any_design)
 def test_the_numbers_of_a_sentence_are_the_networks(architecture: Architecture) -> None:
@@ -916,6 +922,7 @@ def test_advice_on_the_longest_design_is_there_at_once(ops: tuple[Op, ...]) -> N
 extra = st.sampled_from([Flatten(), Conv(12, 5), MaxPool(4), Linear(3), Dropout(0.5), LogSoftmax(), GlobalAvgPool()])
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(architectures(), st.integers(0, 9), extra, st.booleans())
 def test_advice_never_fails_and_its_remedies_leave_a_network_no_worse(

@@ -310,6 +310,7 @@ def test_a_cluster_that_does_not_answer_is_said_at_once() -> None:
         connect("127.0.0.1:1")
 
 
+@pytest.mark.slow
 def test_the_lab_imports_no_ray_unless_a_cluster_is_set() -> None:
     ours = "lab.runs.actions, lab.runs.worker, lab.runs.seeds, lab.studies.reproduce, lab.__main__"
     code = f"import sys, {ours}; sys.exit('ray' in sys.modules)"

@@ -163,6 +163,7 @@ def test_a_second_run_of_a_name_it_chose_itself_overwrites_nothing(document: Com
 
 
 @pytest.mark.usefixtures("worker_here")
+@pytest.mark.slow
 def test_many_seeds_are_one_document_with_a_run_of_each(
     document: Command, spec: Path, recipe: Path, home: Path
 ) -> None:
@@ -298,6 +299,7 @@ def test_data_says_what_is_here(document: Command, tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_process_prints_its_document_and_its_progress_apart(spec: Path, recipe: Path, home: Path) -> None:
     command = [sys.executable, "-m", "lab", "train", spec, "--recipe", recipe, "--epochs", "1", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ, check=True)

@@ -30,6 +30,7 @@ def test_every_door_is_tried() -> None:
     assert set(NAMES) == set(fuzz.targets())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_bad_input_gives_a_sentence_soon_and_in_little_memory(name: str, home: Path) -> None:
     target, tally = fuzz.targets()[name], fuzz.Tally()

@@ -122,6 +122,7 @@ def test_the_numbers_the_store_and_the_cards_load_without_torch_or_streamlit() -
     assert loaded.isdisjoint({"torch", "torchvision", "streamlit", "plotly", "pandas"})
 
 
+@pytest.mark.slow
 def test_the_engine_loads_without_streamlit_or_plotly() -> None:
     loaded = loaded_by("\n".join(f"import {module}" for module in STREAMLIT_FREE))
     assert "torch" in loaded  # the worker's

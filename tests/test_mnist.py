@@ -205,6 +205,7 @@ def test_that_says_nothing_afterwards():
 """
 
 
+@pytest.mark.slow
 def test_a_test_has_mnist_only_where_it_asks_for_it_or_where_all_are_to_have_it(tmp_path: Path) -> None:
     folder = tmp_path / "data" / "MNIST" / "raw"
     folder.mkdir(parents=True)

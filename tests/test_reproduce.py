@@ -42,6 +42,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_it_trains_keeps_and_ships(shelf: Path) -> None:
     said: list[str] = []
     reproduce([SUBJECT, VARIANT], CPU, 2, (1, 2, 3), said.append)
@@ -142,6 +143,7 @@ def test_the_tables_are_put_between_their_marks(tmp_path: Path) -> None:
         rewrite(studies(), readme)
 
 
+@pytest.mark.slow
 def test_a_row_says_mean_deviation_and_n() -> None:
     for found in studies().values():
         row = next((line for line in written(studies()).splitlines() if line.startswith(f"| `{found.name}`")), None)

@@ -50,10 +50,12 @@ def keyword(call: ast.Call, name: str) -> object:
     return value.value if isinstance(value, ast.Constant) else None
 
 
+@pytest.mark.slow
 def test_no_text_is_run_as_code() -> None:
     assert [place for called, _, place in calls() if called in RUNS_TEXT] == []
 
 
+@pytest.mark.slow
 def test_nothing_is_unpickled() -> None:
     assert [place for module, _, place in imports() if module in UNSAFE_MODULES] == []
     assert [place for module, name, place in imports() if (module, name) == ("torch", "load")] == []

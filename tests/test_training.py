@@ -281,6 +281,7 @@ def test_after_one_epoch_of_mnist_the_averaged_network_of_d8_is_worth_testing(mn
     assert end.record.test_accuracy > 0.95, "54.57% with a constant decay"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slug", [step.slug for step in OURS if step.recipe.ema_decay])
 def test_on_few_images_an_averaged_network_follows_its_training(slug: str) -> None:
     step = catalogue.by_slug(slug)
