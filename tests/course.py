@@ -1,6 +1,6 @@
 """A simulated course: how long 300 students wait for 8 GPUs, with the lab's own order and its measured run times.
 
-`python -m tests.course` prints a row of the README's table for each speed of a GPU and draws .github/images/course.png.
+`python -m tests.course` prints a row of the README's table for each speed of a GPU and draws docs/images/course.png.
 What is simulated is what runs: the next run is chosen by `lab.runs.fair_queue.next_of`. First come, first served stands
 beside it. The same seed gives the same course.
 """
@@ -28,7 +28,7 @@ from lab.ui.figures import laid_out
 from tests.app_server import ROOT, browsing
 from tests.measure import browser
 
-PICTURE = ROOT / ".github" / "images" / "course.png"
+PICTURE = ROOT / "docs" / "images" / "course.png"
 SPEED_UPS = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 40.0, 60.0, 100.0)
 SHOWN = (1.0, 10.0, 20.0, 40.0, 100.0)  # of them, in the table
 TICKS = {"2 s": 1 / 30, "10 s": 1 / 6, "1 min": 1.0, "10 min": 10.0, "1 h": 60.0, "10 h": 600.0}  # in minutes

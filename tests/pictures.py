@@ -25,7 +25,7 @@ from tests.measure import browser
 
 ADA = Person(nickname="Ada")
 FOLDER = SCREENSHOTS / "pages"
-IMAGES = ROOT / ".github" / "images"
+IMAGES = ROOT / "docs" / "images"
 SIZES = {"light": (1280, 720, False), "dark": (1280, 720, True), "phone": (390, 844, False)}
 
 # Name, and where it is opened.
