@@ -1,4 +1,4 @@
-"""The tables of the README that the studies speak in. They are written by `python -m lab reproduce`, never by hand."""
+"""The tables of docs/ladder-measured.md. `python -m lab reproduce` writes them from the studies; nobody types them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from lab.studies.results import (
 )
 from lab.studies.robustness import table
 
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "ladder-measured.md"
 START, END = "<!-- written by python -m lab reproduce: from here -->", "<!-- to here -->"
 
 
@@ -124,7 +124,7 @@ def _least_shown(pairs: int) -> float:
 
 
 def written(studies: Mapping[str, Study]) -> str:
-    """All that stands between the README's two marks."""
+    """Everything between the two marks of the page."""
     return (
         f"{START}\n\n{ladder_table(studies)}\n\n"
         f"What the confounded steps leave open, one difference at a time, over the same seeds:\n\n"
@@ -154,11 +154,11 @@ def choices(studies: Mapping[str, Study]) -> str:
     )
 
 
-def rewrite(studies: Mapping[str, Study], readme: Path = README) -> None:
-    """Put the tables into the README. Raises CheckpointError where it has no place for them."""
-    text = readme.read_text(encoding="utf-8")
+def rewrite(studies: Mapping[str, Study], page: Path = PAGE) -> None:
+    """Put the tables into the page. Raises CheckpointError where its two marks are missing."""
+    text = page.read_text(encoding="utf-8")
     before, start, rest = text.partition(START)
     _, end, after = rest.partition(END)
     if not (start and end):
-        raise CheckpointError(f"{readme}: the marks {START!r} and {END!r} are not there")
-    readme.write_text(before + written(studies) + after, encoding="utf-8")
+        raise CheckpointError(f"{page}: the marks {START!r} and {END!r} are not there")
+    page.write_text(before + written(studies) + after, encoding="utf-8")
