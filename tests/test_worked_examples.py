@@ -1,4 +1,4 @@
-"""The worked examples in docs/: each is applied to a copy of the repository, as printed, and its own test is run there."""
+"""The worked examples in docs/: each is applied to a copy of the repository, as printed, and its own test is run."""
 
 from __future__ import annotations
 
@@ -59,7 +59,12 @@ def create(path: Path, text: str) -> None:
 def run(folder: Path, module: str, *arguments: str) -> str:
     environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
     done = subprocess.run(
-        [sys.executable, "-m", module, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=600
+        [sys.executable, "-m", module, *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
