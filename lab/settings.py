@@ -31,7 +31,7 @@ OrNone = Annotated[int, Range(0, 10**6)]  # 0 stands for what the comment says
 
 @dataclass(frozen=True)
 class Settings:
-    """What whoever runs the lab decides. The bounds are a run's, checked at the server; a teacher may lift them."""
+    """The settings of a lab. The bounds are those of a run, checked at the server; a teacher may lift them."""
 
     most_parameters: Count = 10_000_000  # the largest of the ladder has 6.4 million
     most_macs: Count = 400_000_000  # for one image; the largest of the ladder takes 159 million
@@ -40,7 +40,7 @@ class Settings:
     most_iterations: Count = 200_000  # 28 times what 15 epochs of batches of 128 are
     most_minutes: Count = 180  # of training, after which a run is stopped; it can go on later
     most_waiting: Count = 20  # runs of one person in the queue
-    runs_a_person: Count = 1  # under way at a time
+    runs_a_person: Count = 1  # at a time
     side_by_side: OrNone = 0  # runs on a device at a time; 0: as `bench --side-by-side` has measured, or else 1
     keep_days: OrNone = 0  # after which an ended run without a tag is deleted; 0: never
     keep_runs: OrNone = 0  # ended runs without a tag that are kept, the latest; 0: all

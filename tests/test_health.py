@@ -154,14 +154,14 @@ def test_a_disk_that_is_nearly_full_is_not_well(home: Path, monkeypatch: pytest.
     ("seen", "well", "sentence"),
     [
         (Seen(), True, "none is needed: nothing waits"),
-        (Seen(seats=(("cpu", NOW - 0.5),)), True, "ready on cpu (heartbeat 0.5 s ago)"),
-        (Seen(running=1, oldest_heartbeat=NOW, seats=(("cpu", NOW - 1),)), True, "busy on cpu (heartbeat 1.0 s ago)"),
+        (Seen(slots=(("cpu", NOW - 0.5),)), True, "ready on cpu (heartbeat 0.5 s ago)"),
+        (Seen(running=1, oldest_heartbeat=NOW, slots=(("cpu", NOW - 1),)), True, "busy on cpu (heartbeat 1.0 s ago)"),
         (Seen(running=1, oldest_heartbeat=NOW - 600), False, "a running run was last heard of 10 min ago, at most 15"),
         (Seen(running=1, oldest_heartbeat=NOW + 600), False, "last heard of 10 min"),  # the clock was set back
         (Seen(running=2, oldest_heartbeat=NOW - 1), True, "2 running, each heard of within 15 s"),
         (Seen(queued=3, queued_since=NOW - 2), True, "3 queued, and a worker is given 20 s to start"),
         (Seen(queued=3, queued_since=NOW - 90), False, "3 queued, the first for 90 s, and no worker lives"),
-        (Seen(queued=1, queued_since=NOW - 90, seats=(("cpu", NOW - 9000),)), False, "the last heartbeat was 2 h ago"),
+        (Seen(queued=1, queued_since=NOW - 90, slots=(("cpu", NOW - 9000),)), False, "the last heartbeat was 2 h ago"),
         (Seen(queued=3, queued_since=NOW - 90, paused=True), True, "the teacher holds the queue of 3"),
     ],
 )

@@ -889,26 +889,26 @@ def test_a_retried_run_is_a_new_one_with_the_same_specification(store: RunStore)
     assert old.status == "failed"
 
 
-# --------------------------------------------------------------------------------------------------------------- seats
+# --------------------------------------------------------------------------------------------------------------- slots
 
 
 def test_a_device_has_one_live_worker(store: RunStore) -> None:
     now = time.time()
     assert store.slot("cpu") is None
     assert store.take_slot("cpu", "one", 11, stale_after=10, now=now)
-    assert store.take_slot("cpu", "one", 11, stale_after=10, now=now), "its own seat"
+    assert store.take_slot("cpu", "one", 11, stale_after=10, now=now), "its own slot"
     assert not store.take_slot("cpu", "two", 12, stale_after=10, now=now + 9)
     assert store.take_slot("cuda", "two", 12, stale_after=10, now=now + 9), "another device"
     assert store.take_slot("cpu", "two", 12, stale_after=10, now=now + 11), "the first has fallen silent"
     assert not store.slot_heartbeat("cpu", "one"), "the first learns of it"
     assert store.take_slot("cpu", "one", 11, stale_after=10, now=now + 11, slot=1), "beside the other"
-    assert [(seat.device, seat.slot, seat.worker) for seat in store.slots()] == [
+    assert [(slot.device, slot.slot, slot.worker) for slot in store.slots()] == [
         ("cpu", 0, "two"), ("cpu", 1, "one"), ("cuda", 0, "two")
     ]  # fmt: skip
     store.leave_slot("cpu", "one")
-    seat = store.slot("cpu")
-    assert seat is not None
-    assert (seat.worker, seat.pid, seat.started, seat.heartbeat, seat.run) == ("two", 12, now + 11, now + 11, "")
+    slot = store.slot("cpu")
+    assert slot is not None
+    assert (slot.worker, slot.pid, slot.started, slot.heartbeat, slot.run) == ("two", 12, now + 11, now + 11, "")
     store.leave_slot("cpu", "two")
     assert store.slot("cpu") is None
 
@@ -916,13 +916,13 @@ def test_a_device_has_one_live_worker(store: RunStore) -> None:
 def test_a_seat_says_which_run_its_worker_is_busy_with(store: RunStore) -> None:
     store.take_slot("cpu", "w", os.getpid(), stale_after=10)
     assert store.slot_heartbeat("cpu", "w", "some run")
-    seat = store.slot("cpu")
-    assert seat is not None
-    assert seat.run == "some run"
-    assert silent_for(seat.heartbeat, time.time()) < 5
+    slot = store.slot("cpu")
+    assert slot is not None
+    assert slot.run == "some run"
+    assert silent_for(slot.heartbeat, time.time()) < 5
 
 
-def _take_seat(folder: Path, worker: str, barrier: threading.Barrier, taken: multiprocessing.Queue[bool]) -> None:
+def _take_slot(folder: Path, worker: str, barrier: threading.Barrier, taken: multiprocessing.Queue[bool]) -> None:
     store = RunStore(folder)
     barrier.wait()
     taken.put(store.take_slot("cpu", worker, os.getpid(), stale_after=60))
@@ -930,7 +930,7 @@ def _take_seat(folder: Path, worker: str, barrier: threading.Barrier, taken: mul
 
 def test_of_four_processes_that_make_a_store_and_take_its_seat_one_gets_it(tmp_path: Path) -> None:
     taken, barrier = PROCESSES.Queue(), PROCESSES.Barrier(4)
-    workers = [PROCESSES.Process(target=_take_seat, args=(tmp_path, f"w{n}", barrier, taken)) for n in range(4)]
+    workers = [PROCESSES.Process(target=_take_slot, args=(tmp_path, f"w{n}", barrier, taken)) for n in range(4)]
     for process in workers:
         process.start()
     assert sorted(taken.get(timeout=patient(60)) for _ in workers) == [False, False, False, True]

@@ -1,4 +1,4 @@
-"""Commands for whoever runs a lab: health, backup, restore, passphrase, prune."""
+"""Commands for the person who runs a lab: health, backup, restore, passphrase, prune."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(result, Incomplete):
             print(f"python -m lab {options.name}: {one_line(result.reason)}", file=sys.stderr)
             return result.status
-    except BrokenPipeError:  # whoever read it has enough, as in `steps | head -1`
+    except BrokenPipeError:  # the reader has enough, as in `steps | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the interpreter's end
         return 141  # what a shell says of a process that SIGPIPE ended
     except LabError as error:

@@ -110,7 +110,7 @@ def resume(store: RunStore, job: str, by: Person) -> list[Run]:
 
 
 def retry(store: RunStore, job: str, by: Person) -> list[Run]:
-    """Queue the same run or group anew, from its beginning, as that of whoever asks. Raises LabError."""
+    """Queue the same run or group again from its beginning, as the run of the person who asks. Raises LabError."""
     members = store.job(job)
     old = members[0]
     _check_device(store, old.device)
@@ -147,7 +147,7 @@ def stop(store: RunStore, job: str, by: Person) -> list[Run]:
 
 
 def set_pause(store: RunStore, job: str, pause: Pause, by: Person) -> list[Run]:
-    """Hold a run, now or at the end of its epoch, or, with "", let it go on. Raises RunError, ClassError."""
+    """Pause a run, now or at the end of its epoch, or continue it with "". Raises RunError, ClassError."""
     return [store.set_pause(run.id, pause) for run in _own(store, job, by)]
 
 

@@ -1,7 +1,7 @@
 """What a network may cost before the lab builds it for a page: as a file, or to follow a gradient through it.
 
 A design of a few hundred bytes can ask for more than a server has, so the sums are done first, and without torch.
-`core.architecture.trace` has limits of its own, far out; these are the ones that whoever runs the lab has set.
+`core.architecture.trace` has limits of its own, far out; these are the lab's own settings.
 """
 
 from __future__ import annotations

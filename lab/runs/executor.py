@@ -85,7 +85,7 @@ class Executor:
             self._fail(run, f"{type(error).__name__}: {error}")
 
     def _end(self, run: Run, stopped: bool) -> bool:
-        """Write how the run ended; one that ends because this worker is told to go waits for the next worker."""
+        """Write how the run ended; one that ends because this worker has to leave waits for the next worker."""
         if not stopped:
             return self.store.finish(run.id, self.id, "finished")
         if self.gave_way or self.store.stop_requested(run.id):

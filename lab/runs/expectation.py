@@ -58,7 +58,7 @@ def expected(store: RunStore) -> dict[str, Expected]:
         )
         by_job = {turn.id: turn for turn in order}
         for run in queue.waiting:
-            if run.job in jobs:  # a seed of a job that is under way has its turn
+            if run.job in jobs:  # a seed of a job that is running needs no turn
                 turn = by_job.get(run.job, Turn(run.job, 0, 0.0))
                 found[run.id] = Expected(turn, bool(speeds), queue.paused)
     return found

@@ -1,4 +1,4 @@
-"""Whose run is next, and when: one run a person under way, then round robin over those who wait. Pure functions.
+"""Whose run is next, and when: one job a person at a time, then round robin over those who wait. Pure functions.
 
 The claim, the positions on the pages and the simulated course all come here, so they cannot disagree.
 """
@@ -26,7 +26,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class UnderWay:
-    """A run that keeps a seat busy."""
+    """A run that keeps a slot busy."""
 
     person: str
     seconds: float  # until it is expected to end
@@ -48,10 +48,10 @@ def next_of(
     a_person: int,
     jobs: Collection[str] = (),
 ) -> Waiting | None:
-    """The run to start now; None where all who wait have as many under way as a person may.
+    """The run to start now; None where all who wait have as many running as a person may.
 
-    `busy`: jobs under way, by person: a run, or a group of seeds. `served`: when each person's last run was started;
-    who is not in it comes first. `jobs`: those under way; a further seed of one of them is not one more job.
+    `busy`: running jobs, by person: a run, or a group of seeds. `served`: when each person's last run was started;
+    who is not in it comes first. `jobs`: those that run; a further seed of one of them is not one more job.
     """
     queue = list(waiting)
     if urgent := [run for run in queue if run.urgent]:
@@ -65,7 +65,7 @@ def turns(
     under_way: Sequence[UnderWay],
     served: Mapping[str, float],
     a_person: int,
-    seats: int,
+    slots: int,
     now: float = 0.0,
 ) -> list[Turn]:
     """In which order the waiting runs start, and when, if each takes as long as expected and nobody else comes.
@@ -74,14 +74,14 @@ def turns(
     """
     left, last = list(waiting), dict(served)
     busy: dict[str, int] = {}
-    ends: list[tuple[float, str]] = []  # a heap: when a seat becomes free, and whose run had it
+    ends: list[tuple[float, str]] = []  # a heap: when a slot becomes free, and whose run had it
     for each in under_way:
         busy[each.person] = busy.get(each.person, 0) + 1
         heapq.heappush(ends, (max(0.0, each.seconds), each.person))
     order: list[Turn] = []
     clock = 0.0
     while left:
-        run = next_of(left, busy, last, a_person) if len(ends) < max(1, seats) else None
+        run = next_of(left, busy, last, a_person) if len(ends) < max(1, slots) else None
         if run is None:  # wait for the next one to end; somebody is busy, else there would have been one
             clock, person = heapq.heappop(ends)
             busy[person] -= 1

@@ -39,7 +39,7 @@ class Leases(Database):
     # --- the queue
 
     def queue(self, device_kinds: Collection[str] = ()) -> Queue:
-        """Who waits and who is under way for one of these devices, or for any, at one moment."""
+        """Which runs wait and which are running on one of these devices, or for any, at one moment."""
         with self.reading() as connection:
             return _queue(connection, device_kinds)
 
@@ -53,8 +53,8 @@ class Leases(Database):
     ) -> Run | None:
         """Gives the worker the run whose turn it is on one of these devices; None when none waits, or none may start.
 
-        Of one person at most `a_person` jobs are under way at a time: see `lab.runs.fair_queue`. None, too, while the
-        teacher holds the queue. Further seeds of a group that is under way are claimed here with `spread` only; else
+        Of one person at most `a_person` jobs run at a time: see `lab.runs.fair_queue`. None, too, while the
+        teacher holds the queue. Further seeds of a group that is running are claimed here with `spread` only; else
         they are left to the worker that has the group: see `claim_seed`.
         """
         if not self.is_waited_for(device_kinds):  # a look that takes no lock: idle workers do it ten times a second
@@ -216,7 +216,7 @@ class Leases(Database):
         return Control(bool(row["stop_requested"]), row["pause"], row["rate_factor"])
 
     def hold(self, run_id: str, worker: str, asked: Pause) -> bool:
-        """Says that the run is held, from now until it is told to go on. A heartbeat too; False: no longer its run.
+        """Says that the run is held, from now until it may continue. A heartbeat too; False: no longer its run.
 
         `asked` is the pause that the worker was asked for. Where something else has been asked since, that stands.
         """

@@ -1,4 +1,4 @@
-"""Who asks for something: a browser, known by its token's hash, the teacher, or whoever has the command line."""
+"""Who asks for something: a browser, known by its token's hash, the teacher, or the command line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Person:
     teacher: bool = False
 
 
-MACHINE = Person(teacher=True)  # whoever has the command line has the files too
+MACHINE = Person(teacher=True)  # a person with the command line has the files too
 
 
 def owns(person: Person, owner_key: str) -> bool:

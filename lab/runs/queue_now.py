@@ -1,4 +1,4 @@
-"""The queue as everybody sees it: who is under way and how far, who waits and until when. No Streamlit."""
+"""The queue as everybody sees it: which runs are training and how far, which wait and until when. No Streamlit."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class InLine:
     place: int  # from 1, in the order of their starts
     expected: Expected
     takes: float | None  # seconds; None while no run has been measured
-    own_before: int  # jobs of the same person that are under way or start before it
+    own_before: int  # jobs of the same person that are running or start before it
 
     @property
     def run(self) -> Run:
@@ -69,7 +69,7 @@ class QueueNow:
 
     under_way: tuple[UnderWay, ...]
     waiting: tuple[InLine, ...]
-    seats: int  # runs at a time on the lab's first device
+    slots: int  # runs at a time on the lab's first device
     device: str  # its name, "" while it is not known
     paused: bool  # the teacher holds the queue
     lifted: bool  # the teacher has lifted the bounds

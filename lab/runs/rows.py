@@ -52,7 +52,7 @@ class NewRun:
     seed: int
     epochs: int  # 0 of a range test
     device: str = "auto"  # or "cpu", "cuda", "mps"
-    slug: str = ""  # the step of the ladder, or "" for a design of one's own
+    slug: str = ""  # the step of the ladder, or "" for an own design
     owner: str = ""  # a nickname
     owner_key: str = ""  # of the browser that it came from, a hash; "" where it came from none
     parent: str = ""  # the run that this one retries, or ""
@@ -226,12 +226,12 @@ class Queue:
 
     @property
     def busy(self) -> dict[str, int]:
-        """Jobs under way by owner: the runs of a group of seeds are one."""
+        """Running jobs by owner: the runs of a group of seeds are one."""
         return dict(Counter(owner for owner, _ in {(run.owner_key, run.job) for run in self.running}))
 
     @property
     def jobs(self) -> set[str]:
-        """The jobs of which a run is under way."""
+        """The jobs of which at least one run is running."""
         return {run.job for run in self.running}
 
 

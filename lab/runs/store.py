@@ -68,7 +68,7 @@ class RunStore(Leases):
     def retry(self, job: str, owner: str = "", owner_key: str = "", bounded: bool = True) -> list[Run]:
         """Submits the same job anew, from its beginning; each new run names the old one as its parent.
 
-        It is the run of whoever asks for it; without a nickname of theirs it keeps the old one.
+        It belongs to the person who asks for it; without a nickname of theirs it keeps the old one.
         """
         old = self.job(job)
         group = secrets.token_hex(8) if len(old) > 1 else ""
@@ -115,7 +115,7 @@ class RunStore(Leases):
         return int(count)
 
     def put_first(self, run_id: str) -> Run:
-        """Puts a waiting run before all others, whoever's turn it would be."""
+        """Puts a waiting run before all others, out of turn."""
         return self._set(run_id, "urgent = 1, place = (SELECT min(place) - 1 FROM runs)", where="status = 'queued'")
 
     def put_last(self, run_id: str) -> Run:
@@ -172,7 +172,7 @@ class RunStore(Leases):
             connection.execute(f"UPDATE runs SET {columns} WHERE id = ? AND {where}", (*values, _text(run_id)))
         return self.get(run_id)
 
-    # ------------------------------------------------------------------------------------------ a run that is under way
+    # ------------------------------------------------------------------------------------------ a running run
 
     def set_pause(self, run_id: str, pause: Pause) -> Run:
         """Asks for the run to be held, now or at the end of its epoch, or, with "", to go on. An ended one stays so."""

@@ -1,4 +1,4 @@
-"""Starts workers, and cares for the runs of those that died."""
+"""Starts workers, and gives the runs of dead workers back to the queue."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from lab.settings import ROOT, settings
 
 STALE_SECONDS = 15.0  # without a heartbeat for this long, a worker counts as dead
 GONE_SECONDS = 3.0  # and for this long, where its process is not there any more
-STARTING_SECONDS = 20.0  # within which a started worker is given the time to take its seat
+STARTING_SECONDS = 20.0  # within which a started worker is given the time to take its slot
 TENDING_SECONDS = 1.0  # between two looks at the workers
 PRUNING_SECONDS = 3600.0  # and at runs that are old enough to go
-CLUSTER = "ray"  # the device, as a seat names it, of the driver of a cluster
+CLUSTER = "ray"  # the device, as a slot names it, of the driver of a cluster
 
 log = logging.getLogger("lab.runs.supervisor")
 
@@ -38,7 +38,7 @@ _tended: dict[tuple[Path, str], float] = {}  # when, by store and what was tende
 
 
 def slots_of(store: RunStore, device: str = "auto") -> int:
-    """How many runs are under way on a device at a time: as set, or else as measured there, or else one.
+    """How many runs train on a device at a time: as set, or else as measured there, or else one.
 
     On a cluster, as many as its driver last found room for.
     """
@@ -49,20 +49,20 @@ def slots_of(store: RunStore, device: str = "auto") -> int:
 
 
 def ensure_workers(store: RunStore, device: str = "auto") -> None:
-    """Start as many workers as the device has seats and runs to do. Raises RunError as `ensure_worker` does."""
-    if settings().ray_address:  # one driver, however many runs it sees to
+    """Start as many workers as the device has slots and runs to do. Raises RunError as `ensure_worker` does."""
+    if settings().ray_address:  # one driver, however many runs it trains
         ensure_worker(store)
         return
     queue = store.queue()
     kind = device_of(store, device)
     waiting = sum(device_of(store, run.device) == kind for run in queue.waiting)
-    busy = sum(seat.device == kind and bool(seat.run) for seat in store.slots())
+    busy = sum(slot.device == kind and bool(slot.run) for slot in store.slots())
     for slot in range(max(1, min(slots_of(store, device), waiting + busy))):
         ensure_worker(store, device, slot)
 
 
 def ensure_worker(store: RunStore, device: str = "auto", slot: int = 0) -> None:
-    """Start a worker for the device's seat unless one lives or is starting. Cheap: call it whenever a run waits.
+    """Start a worker for the device's slot unless one lives or is starting. Cheap: call it whenever a run waits.
 
     Raises RunError for a worker that cannot be started, or that has just ended with an error, which it quotes.
     """
@@ -116,7 +116,7 @@ def _last_words(store: RunStore, device: str, slot: int = 0) -> str:
 
 
 def device_of(store: RunStore, device: str) -> str:
-    """The device as a seat names it; "auto" while none is known."""
+    """The device as a slot names it; "auto" while none is known."""
     if settings().ray_address:
         return CLUSTER
     machine = read_machine(store.folder)
@@ -124,21 +124,21 @@ def device_of(store: RunStore, device: str) -> str:
 
 
 def is_alive(store: RunStore, device: str = "auto", slot: int = 0) -> bool:
-    """Whether a worker sits on the device's seat and has a fresh heartbeat."""
-    seat = store.slot(device_of(store, device), slot)
-    return seat is not None and not is_gone(seat)
+    """Whether a worker is on the device's slot and has a fresh heartbeat."""
+    found = store.slot(device_of(store, device), slot)
+    return found is not None and not is_gone(found)
 
 
-def is_gone(seat: Slot, now: float | None = None) -> bool:
+def is_gone(slot: Slot, now: float | None = None) -> bool:
     """Whether a worker has died: it was silent for long, or its process is not there any more."""
-    quiet = silent_for(seat.heartbeat, time.time() if now is None else now)
+    quiet = silent_for(slot.heartbeat, time.time() if now is None else now)
     if quiet > STALE_SECONDS:
         return True
-    if seat.host != socket.gethostname():
+    if slot.host != socket.gethostname():
         return False
-    if any(process.pid == seat.pid and process.poll() is not None for process, _ in list(_started.values())):
+    if any(process.pid == slot.pid and process.poll() is not None for process, _ in list(_started.values())):
         return True  # a child of ours, which we have seen end
-    return quiet > GONE_SECONDS and not _is_running(seat.pid)
+    return quiet > GONE_SECONDS and not _is_running(slot.pid)
 
 
 def _is_running(pid: int) -> bool:
@@ -163,15 +163,15 @@ def reap_dead_workers(store: RunStore) -> None:
     """Find the workers that have died, and give their runs back to the queue. Does it at most once a second."""
     if not _is_due(store, ""):
         return
-    dead = [seat for seat in store.slots() if is_gone(seat)]
-    for run in store.recover(STALE_SECONDS, dead=[seat.worker for seat in dead]):
+    dead = [slot for slot in store.slots() if is_gone(slot)]
+    for run in store.recover(STALE_SECONDS, dead=[slot.worker for slot in dead]):
         log.warning("run %s lost its worker and is %s", run.id, run.status)
-    for seat in dead:
-        store.leave_slot(seat.device, seat.worker, seat.slot)
+    for slot in dead:
+        store.leave_slot(slot.device, slot.worker, slot.slot)
 
 
 def _is_due(store: RunStore, what: str) -> bool:
-    """Whether that has not been done within the last second; then whoever asks is to do it."""
+    """Whether that has not been done within the last second; if so, the caller does it."""
     with _tending:
         now, key = time.monotonic(), (store.folder, what)
         if now - _tended.get(key, float("-inf")) < TENDING_SECONDS:
@@ -181,7 +181,7 @@ def _is_due(store: RunStore, what: str) -> bool:
 
 
 def watch(store: RunStore, run: Run) -> None:
-    """Called by whoever looks at an unfinished run: sees to dead workers, and to a worker for one that waits.
+    """Call it while looking at an unfinished run: it finds dead workers, and starts a worker for a run that waits.
 
     Where no worker can be had, the run fails with the reason: it must not wait for ever. Looks for one at most once a
     second for each device, however many look on.
@@ -195,7 +195,7 @@ def watch(store: RunStore, run: Run) -> None:
 
 
 def supervise(store: RunStore, leaving: threading.Event) -> None:
-    """See to all runs, once a second, whether or not anybody looks at them, until it is time to leave.
+    """Look after all runs once a second, whether or not anybody looks at a page, until `leaving` is set.
 
     Where it is set, old runs are deleted, once an hour.
     """
@@ -217,7 +217,7 @@ def supervise(store: RunStore, leaving: threading.Event) -> None:
 
 def end_workers(store: RunStore) -> None:
     """Ask all workers on this machine to end; their runs wait until there are workers again."""
-    for seat in store.slots():
-        if seat.host == socket.gethostname() and _is_running(seat.pid):
+    for slot in store.slots():
+        if slot.host == socket.gethostname() and _is_running(slot.pid):
             with suppress(OSError):
-                os.kill(seat.pid, signal.SIGTERM)
+                os.kill(slot.pid, signal.SIGTERM)

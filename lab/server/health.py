@@ -141,7 +141,7 @@ class Seen:
     running: int = 0
     queued_since: float | None = None  # of the run that has waited longest
     oldest_heartbeat: float | None = None  # of the running runs
-    seats: tuple[tuple[str, float], ...] = ()  # device and heartbeat of each worker
+    slots: tuple[tuple[str, float], ...] = ()  # device and heartbeat of each worker
     paused: bool = False  # the teacher holds the queue
 
 
@@ -195,11 +195,11 @@ def _read(file: Path) -> tuple[int, int, Seen]:
             raise sqlite3.DatabaseError("this is not a store of runs")
         connection.execute("BEGIN IMMEDIATE")  # the write lock, for a moment: is it to be had?
         runs, queued, running, since, beat = connection.execute(RUNS).fetchone()
-        seats = connection.execute("SELECT device, heartbeat FROM workers ORDER BY heartbeat DESC").fetchall()
+        slots = connection.execute("SELECT device, heartbeat FROM workers ORDER BY heartbeat DESC").fetchall()
         has_class = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'class'").fetchone()  # version 4
         held = has_class and connection.execute("SELECT value FROM class WHERE name = 'queue_paused'").fetchone()
         connection.execute("ROLLBACK")
-    return version, runs, Seen(int(queued), int(running), since, beat, tuple(seats), bool(held and held[0]))
+    return version, runs, Seen(int(queued), int(running), since, beat, tuple(slots), bool(held and held[0]))
 
 
 # -------------------------------------------------------------------------------------------------------------- worker
@@ -216,18 +216,18 @@ def look_at_worker(seen: Seen | None, now: float) -> Finding:
             f"a running run was last heard of {_span(now, seen.oldest_heartbeat)} ago, "
             f"at most {STALE_SECONDS:.0f} s are usual",
         )
-    alive = [(device, beat) for device, beat in seen.seats if silent_for(beat, now) <= STALE_SECONDS]
+    alive = [(device, beat) for device, beat in seen.slots if silent_for(beat, now) <= STALE_SECONDS]
     if alive:
         devices = ", ".join(f"{device} (heartbeat {_span(now, beat)} ago)" for device, beat in alive)
         return Finding("worker", True, f"{'busy' if seen.running else 'ready'} on {devices}")
-    if seen.running:  # trained from the command line, by a process without a seat
+    if seen.running:  # trained from the command line, by a process without a slot
         return Finding("worker", True, f"{seen.running} running, each heard of within {STALE_SECONDS:.0f} s")
     if not seen.queued:
         return Finding("worker", True, "none is needed: nothing waits")
     if seen.paused:
         return Finding("worker", True, f"none is needed: the teacher holds the queue of {seen.queued}")
     waited = 0.0 if seen.queued_since is None else silent_for(seen.queued_since, now)
-    last = f", the last heartbeat was {_span(now, seen.seats[0][1])} ago" if seen.seats else ""
+    last = f", the last heartbeat was {_span(now, seen.slots[0][1])} ago" if seen.slots else ""
     if waited < STARTING_SECONDS:
         return Finding("worker", True, f"{seen.queued} queued, and a worker is given {STARTING_SECONDS:.0f} s to start")
     return Finding("worker", False, f"{seen.queued} queued, the first for {waited:,.0f} s, and no worker lives{last}")

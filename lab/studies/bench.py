@@ -2,7 +2,7 @@
 
 Three loops train the same networks with the same augmentation, in turns, so that a machine that slows down slows all of
 them: the write-ups' own (torchvision's MNIST, PIL transforms, a DataLoader), a plain loop over resident data with
-nn.Dropout, and the lab's `train`. A figure is the minimum over rounds; the median stands beside it.
+nn.Dropout, and the lab's `train`. A figure is the minimum over rounds; the median is beside it.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ def find(store: RunStore, key: str) -> Entry:
 
 
 def key_of(members: Sequence[Run]) -> str:
-    """What a URL calls the runs that stand in one row of a table: their group, or the single run's id."""
+    """What a URL calls the runs in one row of a table: their group, or the single run's id."""
     return members[0].job
 
 

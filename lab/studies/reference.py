@@ -26,7 +26,7 @@ class Reference:
     step: Step
     accuracies: tuple[float, ...]  # test, after the last epoch; of a study, a seed each
     epochs: int
-    from_claim: bool  # no measured run: the write-up's best epoch stands in
+    from_claim: bool  # no measured run: the write-up's best epoch is used
 
     @property
     def name(self) -> str:

@@ -44,7 +44,7 @@ def _read(path: Path, modified: int) -> tuple[Robustness, ...]:
 def measure_shipped(say: Callable[[str], None]) -> None:
     """Measure every shipped checkpoint whose entry is missing or stale; the file is rewritten after each.
 
-    `say` is told a line for each, and that a damaged file is measured anew. What is no longer shipped leaves the file.
+    `say` gets a line for each, and one when a damaged file is measured again. What is no longer shipped is removed.
     Raises DataError without MNIST, and CheckpointError for a checkpoint that cannot be loaded or a file not written.
     """
     from core.analysis.distortion import measure, subset

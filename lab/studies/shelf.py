@@ -112,7 +112,7 @@ def _all_own() -> list[Shelved | Unreadable]:
 
 def in_folder(folder: Path, shipped: bool = False) -> list[Shelved | Unreadable]:
     """The checkpoints in a folder: a pair of files each, or what there is of one."""
-    is_root = folder in (SHIPPED, lab_home())  # where other files stand beside the pairs
+    is_root = folder in (SHIPPED, lab_home())  # where other files are beside the pairs
     try:
         names = {path.name for path in folder.iterdir()} - {MACHINE_FILE, SIDE_BY_SIDE}
     except FileNotFoundError:  # deleted just now
@@ -140,7 +140,7 @@ def in_folder(folder: Path, shipped: bool = False) -> list[Shelved | Unreadable]
 
 
 def _wrong_weights(path: Path) -> str:
-    """What a look at the file's header and size finds wrong; its hash is for whoever opens it."""
+    """What a look at the file's header and size finds wrong; its hash is checked when it is opened."""
     try:
         status = path.stat()
         return "" if _is_whole(path, status.st_mtime_ns, status.st_size) else "were cut short"

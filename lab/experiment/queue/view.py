@@ -1,4 +1,4 @@
-"""The queue on the wall: the figures above, who is under way, who waits, and the rules by which it goes."""
+"""The queue on the wall: its figures, what is running, what waits, and the rules."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FINISHED: tuple[Status, ...] = ("finished",)
 
 
 def queue() -> None:
-    """All of it; it looks again every two seconds, less often while nothing is under way or waits."""
+    """All of it; it updates every two seconds, less often while nothing runs or waits."""
     clock = SOON if the_queue().unfinished else LATE
 
     def panel() -> None:
@@ -47,7 +47,7 @@ def _queue(now: QueueNow, person: Person) -> None:
         _nothing(now)
         return
     if now.under_way:
-        st.markdown("#### Under way")
+        st.markdown("#### Running")
         places = [column for _ in range(-(-len(now.under_way) // 2)) for column in st.columns(2)]
         for place, each in zip(places, now.under_way, strict=False):
             with place.container(border=True, height="stretch"):
@@ -70,7 +70,11 @@ def _headline(now: QueueNow, person: Person) -> None:
     mine = [each for each in now.waiting if _is_own(each.run, person)]
     own_running = sum(_is_own(each.run, person) for each in now.under_way)
     figures = (
-        ("Under way", f"{len(now.under_way)}", f"{plural(now.seats, 'seat')}{' on ' * bool(now.device)}{now.device}"),
+        (
+            "Running",
+            f"{len(now.under_way)}",
+            f"{plural(now.slots, 'run')} at a time{' on ' * bool(now.device)}{now.device}",
+        ),
         ("Waiting", f"{len(now.waiting)}", "held by the teacher" if now.paused else "in turn, one a person"),
         ("The last one starts in", *_last_start(now)),
         ("Yours", *_yours(mine, own_running)),
@@ -95,20 +99,20 @@ def _yours(mine: list[InLine], running: int) -> tuple[str, str]:
         value = "next" if first.place == 1 else f"{first.place - 1} before"
         more = f", and {plural(len(mine) - 1, 'more run')}" if len(mine) > 1 else ""
         return value, (f"starts in {about(first.starts)}" if first.starts is not None else "waits") + more
-    return ("under way", plural(running, "run")) if running else (UNKNOWN, "none of this browser")
+    return ("running", plural(running, "run")) if running else (UNKNOWN, "none of this browser")
 
 
 def _notices(now: QueueNow) -> None:
     if now.paused:
         st.warning(
-            "**The teacher holds the queue.** What is under way goes on; no other starts until it is let go on.",
+            "**The teacher holds the queue.** Running runs go on. New runs wait until the teacher resumes the queue.",
             icon=":material/pause_circle:",
         )
     if now.lifted:
         st.info("**The teacher has lifted the bounds:** a run may be of any size now.", icon=":material/lock_open:")
 
 
-# -------------------------------------------------------------------------------------------------------- under way
+# -------------------------------------------------------------------------------------------------------- running
 
 
 def _card(each: UnderWay, person: Person) -> None:
@@ -250,12 +254,14 @@ def rules() -> None:
     """By which rules it goes, and the bounds of a run, as they are set on this server."""
     held, now = settings(), the_queue()
     st.markdown(
-        f"At most **{plural(held.runs_a_person, 'run')} a person** under way at a time. The next one is of whoever has "
+        f"At most **{plural(held.runs_a_person, 'run')} a person** at a time. Next comes the person who has "
         "waited longest for a turn."
     )
     st.markdown("**Bounds of a run**" + (" :orange-badge[lifted]" if now.lifted else ""))
     st.table(bounds_table(held), border="horizontal", hide_header=True, alt="The bounds of a run.")
-    st.caption("Bounds are checked when a run is started. A run that comes to its minutes is stopped and can go on.")
+    st.caption(
+        "Bounds are checked when a run is started. A run that reaches its time limit is stopped; it can go on later."
+    )
 
 
 def bounds_table(held: Settings) -> pd.DataFrame:

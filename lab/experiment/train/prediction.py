@@ -58,7 +58,7 @@ def _predicted(run: Run) -> Prediction | None:
 
 
 def said_before(run: Run) -> None:
-    """While a run is under way: what was predicted of it."""
+    """What was predicted, while the run is not finished."""
     prediction = _predicted(run)
     if prediction is None:
         return

@@ -114,7 +114,7 @@ def snapshots_toggle(parameters: int, key: str) -> bool:
 def _folded(title: str, key: str, icon: str) -> DeltaGenerator:
     """An expander whose title tells what is chosen by the widget of that key inside it.
 
-    A browser folds an expander whose title changes, in the hand that changed it, unless it is told to be open.
+    A browser folds an expander when its title changes, unless `expanded` is set.
     """
     return st.expander(title, expanded=st.session_state.get(f"{key}-touched", False), icon=icon)
 

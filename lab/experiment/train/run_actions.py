@@ -35,7 +35,7 @@ def run_actions(entries: Sequence[Entry]) -> None:
 
 
 def all_mine(runs: Sequence[Run]) -> bool:
-    """Whether whoever looks may change all of these runs."""
+    """Whether the viewer may change all of these runs."""
     person = me()
     return all(may_change(person, run) for run in runs)
 

@@ -1,4 +1,4 @@
-"""What can be done to a run that is under way: hold it, let it go on for an epoch, change its rate, stop it."""
+"""What can be done to a running run: pause it, train one epoch, change its rate, stop it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _rate(run: Run, batches: list[BatchRow]) -> None:
 
 
 def rate_asked_for(run: Run, batches: list[BatchRow]) -> float | None:
-    """The last batch's rate, under the factor that is asked for now: the worker may not have come to it yet."""
+    """The last batch's rate, times the factor that is asked for now: the worker may not have applied it yet."""
     if not batches:
         return None
     last = batches[-1]

@@ -80,7 +80,7 @@ def form_of(run_id: str, step: Step) -> tuple[Recipe, str]:
 
 
 def run_panel(run_id: str) -> None:
-    """The panel of a run or a group; it ticks while one is under way or waits. An error is said in its place."""
+    """The panel of a run or a group; it updates itself while one runs or waits. An error is said in its place."""
     try:
         clock = _clock(store().job(run_id))
     except LabError as error:

@@ -134,7 +134,7 @@ class Cluster:
     def _converse(
         self, work: Work, method: str, given: tuple[object, ...], rate_factor: Callable[[], float] = lambda: 1.0
     ) -> Generator[Message | Idle, None, None]:
-        """What a trainer of its own says, from where there is room for it to its end; it is told to go on each time."""
+        """What a trainer of its own says, once there is room for it; after each message it waits for `go_on`."""
         gpus = self.gpus if work.device == "cuda" else 0
         trainer = self._trainer.options(
             num_cpus=self.cpus, num_gpus=gpus, max_concurrency=2, scheduling_strategy="SPREAD"
@@ -170,7 +170,7 @@ class Cluster:
         while time.monotonic() < deadline:
             try:
                 self._ray.get(trainer.go_on.remote(1.0), timeout=SILENCE_SECONDS)
-                return  # only the connection was lost; whoever waits for it has given it up
+                return  # only the connection was lost; its caller has given it up
             except self._ray.exceptions.ActorDiedError:
                 return
             except self._ray.exceptions.RayError:

@@ -37,7 +37,7 @@ log = logging.getLogger("lab.runs.cluster")
 
 
 class Driver:
-    """One process for one cluster: guards its slot, and the threads that each see to a run."""
+    """One process for one cluster: guards its slot, and a thread for each run."""
 
     def __init__(self, store: RunStore, cluster: Cluster) -> None:
         self.store = store

@@ -52,7 +52,7 @@ Message = Surroundings | Event | RangePoints | Failed
 
 
 class Trainer:
-    """The actor: guards what it is told while it trains. To stop it, kill it: there is nothing here to be lost.
+    """The actor: guards the answers that it gets while it trains. To stop it, kill it: nothing is lost.
 
     After each message it waits for `go_on`. So a run is held by not telling it anything, and a new rate is in force
     from the next iteration on, just as where the run trains in the process that asks.
@@ -101,7 +101,7 @@ class Trainer:
 
 
 def portable(event: Event) -> Event:
-    """The event with its tensors on the CPU: where it goes there may be no other device."""
+    """The event with its tensors on the CPU: the other machine may have no other device."""
     if not isinstance(event, EpochEnd):
         return event
     return EpochEnd(event.record, _on_cpu(event.weights), cast(State, _on_cpu(event.state)))
