@@ -262,3 +262,41 @@ def test_arbitrary_json_is_a_recipe_or_a_recipe_error(data: dict[str, object]) -
         return
     assert recipe_from_json(json.dumps(recipe_to_dict(recipe))) == recipe
     assert math.isfinite(recipe.learning_rate)
+
+
+# What a file of a recipe leaves out has the default. So a default that changes would change every run, card and link
+# that was ever saved without it: these figures are a promise.
+DEFAULTS: dict[object, dict[str, object]] = {
+    SGD: {"momentum": 0.9, "nesterov": False, "weight_decay": 0.0},
+    Adam: {"beta1": 0.9, "beta2": 0.999, "weight_decay": 0.0},
+    AdamW: {"beta1": 0.9, "beta2": 0.999, "weight_decay": 0.01},
+    StepLR: {"gamma": 0.1},
+    ReduceLROnPlateau: {
+        "factor": 0.1, "patience": 2, "threshold": 0.01, "min_lr": 0.0001, "monitor": "validation"
+    },
+    OneCycle: {"warm_up": 0.3, "start_divisor": 25.0, "end_divisor": 1e4},
+    Constant: {},
+    Cosine: {},
+    LinearToZero: {},
+    Jitter: {"strength": 0.0, "probability": 1.0},
+    Augmentation: {
+        **dict.fromkeys(
+            ("rotation", "translation", "scale", "shear", "perspective", "brightness", "contrast"), Jitter(0.0, 1.0)
+        ),
+        "fill": 0.0, "interpolation": "bilinear", "rule": "composed",
+    },
+    RangeTest: {"start": 1e-5, "end": 1.0, "iterations": 100, "pick": "valley"},
+    Recipe: {
+        "epochs": 15, "batch_size": 128, "learning_rate": 0.01, "range_test": None, "optimizer": SGD(0.9, False, 0.0),
+        "schedule": Constant(), "loss": "cross_entropy", "label_smoothing": 0.0, "ema_decay": 0.0,
+        "ema_warm_up": False, "normalisation": "mnist", "validation_size": 0, "augmentation": Augmentation(),
+        "precision": "fp32", "target_accuracy": 0.994, "seed": 1,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", DEFAULTS)
+def test_what_a_saved_recipe_leaves_out_means_what_it_always_has(kind: type) -> None:
+    made = kind(step_size=1) if kind is StepLR else kind()
+    fields = {name: value for name, value in vars(made).items() if name != "step_size"}
+    assert fields == DEFAULTS[kind]
