@@ -1,6 +1,6 @@
 """A simulated course: how long 300 students wait for 8 GPUs, with the lab's own order and its measured run times.
 
-`python -m tests.course` prints a row of the README's table for each speed of a GPU and draws docs/images/course.png.
+`python -m tests.course` prints a row of docs/cluster.md for each speed of a GPU and draws docs/images/course.png.
 What is simulated is what runs: the next run is chosen by `lab.runs.fair_queue.next_of`. First come, first served stands
 beside it. The same seed gives the same course.
 """
@@ -155,7 +155,7 @@ def duration(seconds: float) -> str:
 
 
 def row(speed_up: float, ours: Sequence[Wait], theirs: Sequence[Wait]) -> str:
-    """A row of the README's table."""
+    """A row of the table in docs/cluster.md."""
     cells = [
         f"{speed_up:g}",
         f"{duration(percentile(ours, 0.5, is_first))} / {duration(percentile(ours, 0.95, is_first))}",

@@ -870,7 +870,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def in_one_row(tallies: list[Tally], first_seed: int) -> str:
-    """All doors as one row for the README, with versions and machine."""
+    """All doors as one row for docs/measurements.md, with versions and machine."""
     import hypothesis
     import streamlit
     import torch

@@ -67,7 +67,7 @@ class Report:
         return self.lost == self.corrupt == self.different == 0
 
     def row(self) -> str:
-        """A row of the README's table."""
+        """A row of the table in docs/measurements.md."""
         return (
             f"| {self.worker_kills + self.app_kills} random kills, {self.worker_kills} of the worker and "
             f"{self.app_kills} of the app, during {self.runs} runs | no run lost, no corrupt file, equal final weights "

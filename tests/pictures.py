@@ -2,7 +2,7 @@
 
 They go to tests/screenshots/pages/, named PAGE-light.png and so on; a run of two epochs is trained first, so that no
 page is empty. Besides, it says how many bytes each page brought for its first view, beyond the app's own files.
-With --readme it takes the README's instead, of a whole run.
+With --docs it takes those of docs/images instead, of a whole run.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ PAGES = {
 }
 
 # Name, where it is opened, and how high the picture is.
-README = {
+DOCS = {
     "ladder": ("/ladder", 720),
     "lesson": ("/?lesson=dilation&scene=4&present=1", 720),
     "field": ("/field?step=a3-dilation-5340", 720),
@@ -65,12 +65,12 @@ README = {
 SEVEN = ((70, 60), (205, 60), (130, 235))
 
 
-def readme(wanted: list[str]) -> None:
-    """Take the README's pictures that are asked for, or all."""
+def for_the_docs(wanted: list[str]) -> None:
+    """Take the pictures in docs/images that are asked for, or all."""
     with tempfile.TemporaryDirectory() as home, serving(Path(home)) as server:
-        run = _a_run(Path(home), epochs=15) if "explained" in (wanted or README) else ""
-        for name in wanted or README:
-            place, height = README[name]
+        run = _a_run(Path(home), epochs=15) if "explained" in (wanted or DOCS) else ""
+        for name in wanted or DOCS:
+            place, height = DOCS[name]
             with browsing(browser(), 1280, height) as page:
                 page.goto(server.address + place.format(run=run))
                 settled(page)
@@ -141,6 +141,6 @@ if __name__ == "__main__":
     expect.set_options(timeout=60_000)
     parser = argparse.ArgumentParser(prog="python -m tests.pictures", description="Pictures of the pages.")
     parser.add_argument("pages", nargs="*", metavar="PAGE")
-    parser.add_argument("--readme", action="store_true", help="the README's")
+    parser.add_argument("--docs", action="store_true", help="those in docs/images")
     asked = parser.parse_args()
-    (readme if asked.readme else every_page)(asked.pages)
+    (for_the_docs if asked.docs else every_page)(asked.pages)

@@ -1,4 +1,4 @@
-"""Sentences hold to the data: each figure in the catalogue's words and in the README is accounted for.
+"""Sentences hold to the data: each figure in the catalogue's words, in the README and in docs/ is accounted for.
 
 What our own runs and tries gave is never typed into a sentence: it is worked out where it is shown.
 """
@@ -34,7 +34,8 @@ from core.training.recipe_difference import recipe_differences
 from lab.learn.lessons import LESSONS
 from lab.studies.results import studies
 from lab.studies.shelf import SHIPPED
-from lab.studies.tables import END, README, START
+from lab.studies.tables import END, PAGE, START
+from tests.test_docs import TEXTS
 
 LOG = json.loads((SHIPPED / "choices" / "log.json").read_text(encoding="utf-8"))
 EVERYTHING = (*LADDER, *EXTRAS)
@@ -289,11 +290,10 @@ def test_whether_a_target_was_reached_is_worked_out(step: Step) -> None:
     assert goal_words(replace(step, goal=None), runs) == goal_words(step, ()) == ""
 
 
-# ----------------------------------------------------------------------------------------------------------- the README
+# ------------------------------------------------------------------------------------------------- the README and docs/
 
-PROSE = re.sub(r"```.*?```", "", README.read_text(encoding="utf-8"), flags=re.DOTALL)
-PROSE = PROSE[: PROSE.index(START)] + PROSE[PROSE.index(END) :]
-MEASURED_ELSEWHERE = {  # figures of the README that no study and no try has, with the script that gives them
+PROSE = re.sub(rf"```.*?```|{START}.*?{END}", "", " ".join("\n".join(TEXTS.values()).split()))
+MEASURED_ELSEWHERE = {  # figures of the pages that no study and no try has, with the script that gives them
     "99.4": "the challenge; also tests.measure's pasted digits",
     "98.90": "LAB_FULL_STUDY=1 pytest tests/test_same_accuracy.py",
     "98.86": "LAB_FULL_STUDY=1 pytest tests/test_same_accuracy.py",
@@ -302,14 +302,14 @@ MEASURED_ELSEWHERE = {  # figures of the README that no study and no try has, wi
 }
 
 
-def test_every_figure_in_the_readmes_prose_is_accounted_for() -> None:
+def test_every_figure_in_the_pages_prose_is_accounted_for() -> None:
     assert set(FIGURE.findall(PROSE)) <= set(MEASURED_ELSEWHERE)
     assert WEASELS.search(PROSE) is None
 
 
-def test_the_readmes_words_about_the_tries_come_from_the_log() -> None:
+def test_the_pages_words_about_the_tries_come_from_the_log() -> None:
     words = log_words(attempts(), OURS)
-    assert words in README.read_text(encoding="utf-8")
+    assert words in PAGE.read_text(encoding="utf-8")
     losses = [row["validation_loss"] for row in LOG]
     assert f"{min(losses):#.4g}" in words
     first = [each.loss for each in choices.of_its_network(OURS[0], attempts())]
@@ -318,7 +318,7 @@ def test_the_readmes_words_about_the_tries_come_from_the_log() -> None:
     assert "Not tried as they stand: D2, D8" in words
 
 
-def test_the_counts_in_the_readme_are_those_of_the_lab() -> None:
+def test_the_counts_in_the_pages_are_those_of_the_lab() -> None:
     counts = [classifier(step.architecture).parameters for step in STEPS]
     assert f"in {len(STEPS)} networks of {min(counts):,} to {max(counts) / 1e6:.1f} million parameters" in PROSE
     numbers = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")

@@ -134,13 +134,13 @@ def test_what_is_left_is_told(shelf: Path) -> None:
 
 
 def test_the_tables_are_put_between_their_marks(tmp_path: Path) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text(f"before {START} old {END} after")
-    rewrite(studies(), readme)
-    assert readme.read_text() == f"before {written(studies())} after"
-    readme.write_text("nothing")
-    with pytest.raises(CheckpointError, match=r"README\.md: the marks"):
-        rewrite(studies(), readme)
+    page = tmp_path / "ladder.md"
+    page.write_text(f"before {START} old {END} after")
+    rewrite(studies(), page)
+    assert page.read_text() == f"before {written(studies())} after"
+    page.write_text("nothing")
+    with pytest.raises(CheckpointError, match=r"ladder\.md: the marks"):
+        rewrite(studies(), page)
 
 
 @pytest.mark.slow

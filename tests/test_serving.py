@@ -27,9 +27,11 @@ from lab.server.headers import SAFE, is_own_name, is_own_page
 from lab.settings import PREFIX, Settings
 from tests.app_server import ROOT, Server, serving
 from tests.patience import patient, wait
+from tests.test_docs import TEXTS
 
 SERVING = ROOT / "lab" / "server" / "serving"
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+SERVED = {path.name: path.read_text(encoding="utf-8") for path in SERVING.iterdir()}
+PLACES = {"LAB_DATA", "LAB_HOME", "LAB_OFFLINE", "LAB_WORKER_IDLE"}  # they are no fields of Settings
 
 
 @pytest.fixture(scope="module")
@@ -247,26 +249,27 @@ def test_what_is_safe_is_set_and_in_force() -> None:
 # ------------------------------------------------------------------------------------------------- the page on serving
 
 
-def test_every_option_and_setting_that_is_named_for_serving_exists() -> None:
+def test_every_option_of_streamlits_that_is_named_for_serving_exists() -> None:
     known = {option.env_var: key for key, option in config.get_config_options().items()}
-    ours = {f"{PREFIX}{field.name.upper()}" for field in fields(Settings)}
-    ours |= {"LAB_HOME", "LAB_DATA", "LAB_OFFLINE", "LAB_WORKER_IDLE"}
-    texts = [README, *(path.read_text(encoding="utf-8") for path in SERVING.iterdir())]
-    for text in texts:
+    for text in (*TEXTS.values(), *SERVED.values()):
         for name in re.findall(r"\bSTREAMLIT_[A-Z_]+\b", text):
             assert name in known
         for name in re.findall(r"--((?:server|browser|client)\.\w+)|`((?:server|browser|client)\.[a-z]\w+)`", text):
             config.get_option(name[0] or name[1])  # raises for one that there is not
-        for name in re.findall(r"\bLAB_[A-Z_]+\b", text):
-            assert name in ours | {"LAB_FULL_STUDY", "LAB_TESTS_REQUIRE"}
 
 
-def test_the_readme_has_every_setting_with_its_default() -> None:
-    rows = dict(re.findall(r"^\| `(LAB_[A-Z_]+)` \| ([^|]+) \|", README, re.MULTILINE))
+def test_every_setting_that_is_named_exists() -> None:
+    ours = {f"{PREFIX}{field.name.upper()}" for field in fields(Settings)} | PLACES
+    for path, text in (TEXTS | SERVED).items():
+        assert set(re.findall(r"\bLAB_[A-Z_]+\b", text)) <= ours | {"LAB_FULL_STUDY", "LAB_TESTS_REQUIRE"}, path
+
+
+def test_the_page_of_settings_has_each_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| `(LAB_[A-Z_]+)` \| ([^|]+) \|", TEXTS["docs/settings.md"], re.MULTILINE))
     for field in fields(Settings):
         default = field.default
         assert rows.pop(f"{PREFIX}{field.name.upper()}") == (f"{default:,}" if default != "" else "unset")
-    assert rows.keys() == {"LAB_DATA", "LAB_HOME", "LAB_OFFLINE", "LAB_WORKER_IDLE"}
+    assert rows.keys() == PLACES
 
 
 def test_the_service_ends_the_app_alone_and_keeps_the_proxies_names() -> None:

@@ -233,7 +233,7 @@ def goal_words(step: Step, runs: Sequence[SeedRun]) -> str:
 
 
 def log_words(log: Sequence[Attempt], steps: Sequence[Step]) -> str:
-    """The log in a paragraph, for the README."""
+    """The log in a paragraph, for docs/ladder-measured.md."""
     count = sum(len(each.tries) for each in log)
     single = sum(len(each.tries) == 1 for each in log)
     best = log[0]

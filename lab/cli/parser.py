@@ -120,7 +120,7 @@ def _parser() -> Parser:
     again.add_argument("--seeds", metavar="SEEDS", help="such as 1-5; by default as many as the device affords")
     again.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
     again.add_argument("--side-by-side", type=int, metavar="N", help="runs in training at a time")
-    again.add_argument("--tables", action="store_true", help="train nothing: only write the README's tables anew")
+    again.add_argument("--tables", action="store_true", help="train nothing: write the tables of docs/ anew")
 
     checking = add(
         "health", health_command, "Whether app, store, worker, device and data are well; exits with 1 if not."

@@ -1,7 +1,7 @@
 """The study of the ladder: every step trained with several seeds, its figures kept, its median seed's weights shipped.
 
 `python -m lab reproduce` goes on where it stopped, at the very epoch; what it finds done it leaves alone. A study holds
-the histories of all its runs (`core.analysis.study`); the tables in the README are written from those, never by hand.
+the histories of all its runs (`core.analysis.study`); the tables in docs/ladder-measured.md are written from those.
 """
 
 from __future__ import annotations
