@@ -212,7 +212,7 @@ def test_a_folder_gets_a_file_named_by_the_moment_that_its_owner_alone_can_read(
 
 
 def test_a_backup_replaces_no_file_and_an_empty_home_has_none(home: Path, tmp_path: Path) -> None:
-    with pytest.raises(BackupError, match="there is nothing to keep yet"):
+    with pytest.raises(BackupError, match="there is nothing to back up yet"):
         backup(home, tmp_path / "lab.zip")
     RunStore(home).close()
     (tmp_path / "lab.zip").write_text("important")

@@ -351,7 +351,7 @@ def test_a_student_follows_the_teacher_until_letting_go() -> None:
     student.switch_page("pages/learn/walkthroughs.py")  # a browser knows where it has been taken; AppTest does not
     pressed(teacher, "Next")
     assert student.run().query_params["scene"] == "3"
-    pressed(student, ":primary[Let go]")
+    pressed(student, ":primary[Stop following]")
     pressed(teacher, "Next")
     assert student.run().query_params["scene"] == "3"
     assert ":primary[Follow the teacher]" in labels(student)

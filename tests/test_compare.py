@@ -383,7 +383,7 @@ def test_of_single_runs_the_images_speak_and_the_seeds_are_said_to_be_missing(st
     first, second = answers(3), answers(4)
     fixed = int(((first.predicted != first.labels) & (second.predicted == second.labels)).sum())
     broken = int(((first.predicted == first.labels) & (second.predicted != second.labels)).sum())
-    assert f"mends {fixed} images that A reads wrongly and breaks {broken}" in words
+    assert f"corrects {fixed} images that A gets wrong, and gets {broken} wrong" in words
     assert f"p = {mcnemar(fixed, broken):.3f}" in words or "p < 0.001" in words
 
 

@@ -1,6 +1,6 @@
-"""What the teacher decides for the class: whose run is first, what is stopped, whether the queue moves, and its bounds.
+"""What the teacher decides for the class: which run is first, what is stopped, whether the queue moves, and its limits.
 
-The pages come here, and each act is refused again for whoever is not the teacher, whatever a page has shown them.
+The pages call these; each checks for itself that the person is the teacher, whatever a page has shown.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _waiting(store: RunStore, job: str) -> list[Run]:
 
 
 def stop_all(store: RunStore, by: Person) -> int:
-    """Stop all that wait and all that are under way; returns how many. Raises ClassError."""
+    """Stop all runs that wait or train; returns how many. Raises ClassError."""
     _check_teacher(by, "stop all runs")
     queue = store.queue()
     runs = (*queue.waiting, *queue.running)
@@ -44,17 +44,17 @@ def stop_all(store: RunStore, by: Person) -> int:
 
 
 def hold_queue(store: RunStore, on: bool, by: Person) -> None:
-    """Let no run start, or let them start again; what is under way goes on. Raises ClassError."""
+    """Let no run start, or let them start again; runs that are training continue. Raises ClassError."""
     _check_teacher(by, "hold the queue")
     store.set_class("queue_paused", on)
 
 
 def lift_bounds(store: RunStore, on: bool, by: Person) -> None:
-    """Let runs that are submitted from now on be of any size, or bound them again. Raises ClassError."""
-    _check_teacher(by, "lift the bounds")
+    """Let runs that are submitted from now on be of any size, or limit them again. Raises ClassError."""
+    _check_teacher(by, "lift the limits")
     store.set_class("bounds_lifted", on)
 
 
 def _check_teacher(by: Person, what: str) -> None:
     if not by.teacher:
-        raise ClassError(f"only the teacher can {what}; unlock it on the Queue page")
+        raise ClassError(f"only the teacher can {what}; enter the passphrase on the Queue page")

@@ -1,4 +1,4 @@
-"""The class lock: a passphrase makes a browser the teacher's. Its hash is a setting; the passphrase stands nowhere."""
+"""The class lock: a passphrase makes a browser the teacher's. Only its hash is kept, as a setting."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from core.words import plural
 
 COST = {"n": 2**14, "r": 8, "p": 1}  # scrypt's (RFC 7914): 16 MB and some 50 ms for each guess
 LEAST_CHARACTERS, MOST_CHARACTERS = 8, 200
-ATTEMPTS = 5  # wrong ones in a window, of one browser
-ATTEMPTS_OF_ALL = 30  # and of all together: a browser can throw its cookie away
+ATTEMPTS = 5  # wrong passphrases in a window, from one browser
+ATTEMPTS_OF_ALL = 30  # and from all together: a browser can delete its cookie
 WINDOW_SECONDS = 300.0
 UNLOCKED_SECONDS = 12 * 3600.0  # a teaching day
 
@@ -32,7 +32,7 @@ def hash_of(passphrase: str, salt: bytes | None = None) -> str:
 
 
 def fits(passphrase: str, kept: str) -> bool:
-    """Whether it is the passphrase of that hash; it takes as long wherever they differ."""
+    """Whether it is the passphrase of that hash; the time does not depend on where they differ."""
     if not LEAST_CHARACTERS <= len(passphrase) <= MOST_CHARACTERS:
         return False
     salt = bytes.fromhex(kept.split(":")[1])
@@ -50,13 +50,13 @@ class ClassLock:
         self._unlocked: dict[str, float] = {}  # until when, by the browser's key
 
     def unlock(self, key: str, passphrase: str, now: float | None = None) -> None:
-        """Makes this browser the teacher's. Raises ClassError for a wrong passphrase, and for too many of them."""
+        """Make this browser the teacher's. Raises ClassError for a wrong passphrase, and for too many of them."""
         now = time.monotonic() if now is None else now
         if not self.kept:
-            raise ClassError("this lab has no passphrase: whoever runs it sets one with `python -m lab passphrase`")
+            raise ClassError("this lab has no passphrase: to set one, run `python -m lab passphrase` on the server")
         if not key:
             raise ClassError("this browser keeps no cookies, so it cannot be known again")
-        with self._lock:  # one at a time: guesses side by side would outrun the count
+        with self._lock:  # one at a time: guesses at the same moment would escape the count
             while self._wrong and now - self._wrong[0][0] > WINDOW_SECONDS:
                 self._wrong.popleft()
             mine = sum(whose == key for _, whose in self._wrong)
@@ -80,6 +80,6 @@ class ClassLock:
             return bool(key) and self._unlocked.get(key, float("-inf")) > now
 
     def lock(self, key: str) -> None:
-        """Makes this browser a student's again."""
+        """Make this browser a student's again."""
         with self._lock:
             self._unlocked.pop(key, None)

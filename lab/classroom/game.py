@@ -1,6 +1,6 @@
-"""The class game: one image at a time everybody says what they read; then label, network and votes are shown.
+"""The class game: everybody votes on what an image shows; then label, the network's answer and votes are shown.
 
-No Streamlit: a room is shared by all sessions that know its code, a room of one's own by nobody.
+No Streamlit: a room is shared by all sessions that know its code, a private room by nobody.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from core.errors import VoteError
 
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"  # of a room's code; I and O are read as digits
 CODE_LENGTH = 4
-MOST_ROOMS = 32  # at once on a server; the one that was silent for longest makes room
+MOST_ROOMS = 32  # at once on a server; the one without a vote for longest is removed
 MOST_VOTERS = 400  # in a room
 MOST_ROUNDS = 200  # that a room remembers
 
@@ -80,7 +80,7 @@ class Room:
         self._forgotten = 0  # rounds that were dropped
 
     def ask(self, question: Question) -> None:
-        """Begin the next round. One that nobody voted in and that was not revealed is replaced."""
+        """Begin the next round. A round without a vote that was not revealed is replaced."""
         with self._lock:
             if self._rounds and not self._rounds[-1].revealed and not self._rounds[-1].votes:
                 self._rounds.pop()
@@ -90,7 +90,7 @@ class Room:
                 self._forgotten += 1
 
     def vote(self, voter: str, digit: int) -> None:
-        """Count a voter's digit in place of the one before; once revealed, none is counted. Raises VoteError."""
+        """Count a voter's digit in place of the one before; after the reveal none is counted. Raises VoteError."""
         if not 0 <= digit <= 9:
             raise VoteError(f"a vote is a digit from 0 to 9, got {digit}")
         with self._lock:
@@ -108,7 +108,7 @@ class Room:
                 self._rounds[-1].revealed = True
 
     def now(self) -> Round | None:
-        """The round that is on; None before the first."""
+        """The current round; None before the first."""
         with self._lock:
             return self._told(len(self._rounds) - 1) if self._rounds else None
 
@@ -119,7 +119,7 @@ class Room:
         return frozenset((each.dataset, each.split, each.index) for each in questions)
 
     def vote_of(self, voter: str) -> int | None:
-        """What the voter says in this round."""
+        """The voter's digit in this round."""
         with self._lock:
             return self._rounds[-1].votes.get(voter) if self._rounds else None
 
@@ -130,7 +130,7 @@ class Room:
         return _score(pairs)
 
     def score(self) -> Score:
-        """Of the class: its answer is what most read; a tie is nobody's."""
+        """Of the class: its answer is the digit with most votes; a tie counts for nobody."""
         with self._lock:
             told = [self._told(place) for place, each in enumerate(self._rounds) if each.revealed]
         return _score([(each.question, each.majority) for each in told if each.voters])

@@ -79,7 +79,7 @@ class Handwriting:
             connection.execute("BEGIN IMMEDIATE")
             there = connection.execute("SELECT number FROM drawings WHERE fingerprint = ?", (print_of,)).fetchone()
             if there:
-                raise HandwritingError(f"this very drawing is kept already, as number {there[0]:,}")
+                raise HandwritingError(f"this drawing is kept already, as number {there[0]:,}")
             count = connection.execute("SELECT count(*) FROM drawings").fetchone()[0]
             if count >= MOST:
                 raise HandwritingError(f"our handwriting is full: it has {count:,} drawings, at most {MOST:,} are kept")
@@ -92,7 +92,7 @@ class Handwriting:
         return int(number)
 
     def delete(self, number: int, by: Person) -> None:
-        """Take a drawing out: one's own, or, for the teacher, anybody's. Raises HandwritingError for another's."""
+        """Remove a drawing: the person's own, or, for the teacher, anybody's. Raises HandwritingError for another's."""
         with self._connected() as connection:
             done = connection.execute(
                 "DELETE FROM drawings WHERE number = ?1 AND (?3 OR (author = ?2 AND ?2 <> ''))",

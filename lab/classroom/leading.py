@@ -1,4 +1,4 @@
-"""Following the teacher: where the one who leads the class is, for all sessions that have joined. No Streamlit."""
+"""Following the teacher: the leader's place, for all sessions that have joined. No Streamlit."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from core.errors import ClassError
 from lab.runs.person import Person
 
-QUIET_SECONDS = 2 * 3600.0  # without a sign of whoever leads, the class is led no more
-HERE_SECONDS = 5.0  # a follower was heard of within these, or is not counted
+QUIET_SECONDS = 2 * 3600.0  # without a sign from the leader, nobody leads the class any more
+HERE_SECONDS = 5.0  # a follower with no sign for longer is not counted
 MOST_FOLLOWERS = 2000  # that are counted
 MOST_CHARACTERS = 16_000  # of all parameters together; a design has some hundred, a large one some thousand
 
@@ -28,7 +28,7 @@ class Shared:
 
 KNOBS = ("width", "dropout", "bn")
 NETWORK = ("step", "design", "from", *KNOBS)
-# Every page that the class is led to. What is in no list stays the teacher's own: a nickname (me), the key to a game
+# Every page that the class can follow to. What is in no list stays the teacher's own: nickname (me), the key to a game
 # (lead), the projector's large print (present). The queue is not here: it is where the teacher works.
 PAGES: Mapping[str, Shared] = {
     "pages/learn/walkthroughs.py": Shared(("lesson", "scene", "hide", "lock")),
@@ -61,7 +61,7 @@ class Place:
 
 
 def place_of(page: str, parameters: Mapping[str, tuple[str, ...]], widgets: Mapping[str, object]) -> Place | None:
-    """The place, with nothing in it but what that page's list names; None for a page that the class is not led to."""
+    """The place, with only what that page's list names; None for a page that the class cannot follow to."""
     shared = PAGES.get(page)
     if shared is None:
         return None
@@ -80,11 +80,11 @@ def _value(given: object) -> Value | None:
 
 @dataclass(frozen=True)
 class Lead:
-    """What followers are told."""
+    """What followers get."""
 
-    version: int  # another one: something has changed
+    version: int  # a new one: something has changed
     on: bool  # whether anybody leads
-    place: Place | None  # None until whoever leads has opened a page that the class is led to
+    place: Place | None  # None until the leader has opened a page that the class can follow to
 
 
 @dataclass
@@ -109,9 +109,9 @@ class Leading:
         self._followers: dict[str, float] = {}  # when they were last heard of
 
     def begin(self, by: Person, now: float | None = None) -> None:
-        """From now on this teacher leads, instead of whoever did. Raises ClassError for anybody else."""
+        """This teacher leads from now on. Raises ClassError for anybody else."""
         if not by.teacher:
-            raise ClassError("only the teacher leads the class; unlock it first, on the Queue page")
+            raise ClassError("only the teacher can lead the class; enter the passphrase on the Queue page first")
         with self._lock:
             self._leader = _Leader(by.key, time.monotonic() if now is None else now)
             self._version += 1
@@ -124,7 +124,7 @@ class Leading:
             self._end()
 
     def move(self, by: Person, place: Place | None, now: float | None = None) -> None:
-        """Where a browser has got to: it counts only if it is the one that leads; None is nowhere to follow to."""
+        """The new place of a browser: it counts only if it is the leader's; None is no place to follow to."""
         with self._lock:
             if self._leader is None or self._leader.key != by.key:
                 return
@@ -134,7 +134,7 @@ class Leading:
                 self._version += 1
 
     def now(self, now: float | None = None) -> Lead:
-        """Where the class is led to."""
+        """The place that the class follows to."""
         with self._lock:
             self._see_to_end(time.monotonic() if now is None else now)
             return Lead(self._version, self._leader is not None, self._leader.place if self._leader else None)
@@ -149,7 +149,7 @@ class Leading:
             return self._version
 
     def leave(self, follower: str) -> None:
-        """Counts a follower no more."""
+        """Stop counting a follower."""
         with self._lock:
             self._followers.pop(follower, None)
 

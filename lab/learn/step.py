@@ -34,7 +34,7 @@ def story(step: Step, runs: Sequence[SeedRun]) -> None:
     claim, measured = step.claim, summarised(runs)
     study = study_of(step.slug)
     if study and (earlier := outdated_words(study)):
-        st.info(f"{earlier} They stay until its runs are trained anew.", icon=":material/history:")
+        st.info(f"{earlier} They stay until its runs are trained again.", icon=":material/history:")
     st.markdown(measured_sentence(step, measured) if measured else "**Measured here.** Not yet.")
     if measured or (claim and claim.test_log):
         live_plot(
@@ -94,7 +94,7 @@ def verdict_sentence(step: Step, measured: Summary) -> str:
 
 
 def provenance(runs: Sequence[SeedRun], precision: str = "fp32") -> str:
-    """By which seeds, on what, in which precision and with which torch the runs came about."""
+    """The runs' seeds, devices, precision and torch."""
     seeds = ", ".join(str(run.seed) for run in runs)
     devices, versions = ", ".join(sorted({run.device for run in runs})), ", ".join(sorted({run.torch for run in runs}))
     computed = "" if precision == "fp32" else f" in {precision}, where its write-up had float32"

@@ -1,7 +1,7 @@
-"""The lab's home in one ZIP file, taken while the app and its workers write, and put back on this or another machine.
+"""Backup and restore: the lab's home in one ZIP file, made while the app and its workers write, and put back anywhere.
 
-Kept are the store of runs, the class's handwriting, designs and checkpoints; logs, and what a worker found out about
-this machine, are not. A manifest holds each file's length and SHA-256, and nothing is put back that it does not name.
+It keeps the store of runs, the class's handwriting, designs and checkpoints, but no logs, and not what a worker found
+out about this machine. A manifest holds each file's length and SHA-256; a file that it does not name is not put back.
 """
 
 from __future__ import annotations
@@ -81,15 +81,15 @@ class Manifest:
 def backup(home: Path, target: Path, weights: bool = True, now: float | None = None) -> tuple[Path, Manifest]:
     """Write a backup of the home; returns its file. `target`: a new file that ends in .zip, or a folder for it.
 
-    Workers may go on: the store is copied as it is at one moment, and files that are newer than it are what a run
-    goes on from. Raises BackupError.
+    Workers may continue: the store is copied at one moment, and files that are newer than it are what a run
+    resumes from. Raises BackupError.
     """
     moment = datetime.fromtimestamp(time.time() if now is None else now, UTC)
     file = target if target.suffix.lower() == ".zip" else target / f"lab-{moment:%Y%m%d-%H%M%S}.zip"
     if not home.is_dir() or not any(home.iterdir()):
-        raise BackupError(f"{home}: there is nothing to keep yet")
+        raise BackupError(f"{home}: there is nothing to back up yet")
     if file.exists():
-        raise BackupError(f"{file}: this file is there already; a backup replaces none")
+        raise BackupError(f"{file}: this file exists already; a backup replaces no file")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".lab-backup-", dir=file.parent) as name:  # for its owner alone
@@ -161,9 +161,9 @@ def _names(home: Path, runs: set[str], weights: bool) -> Iterator[str]:
 
 
 def _wait_for_pair(weights: Path) -> None:
-    """Give a worker that is just replacing a pair the moment it needs; one that was killed then needs no waiting for.
+    """Wait a moment for a worker that is replacing a pair; after that it was probably killed, and the pair is kept.
 
-    Such a pair is kept as it stands: its weights carry their own card.
+    Such a pair is still complete: its weights carry their own card.
     """
     card = weights.with_suffix(".json")
     for _ in range(PAIR_TRIES):
@@ -208,10 +208,10 @@ def _copy(source: BinaryIO, target: BinaryIO, most: int | None = None) -> tuple[
 def restore(
     file: Path, home: Path, replace_old: bool = False, now: float | None = None
 ) -> tuple[Manifest, Path | None]:
-    """Put a backup back into the home; returns what it held, and where that which was there has been put.
+    """Put a backup back into the home; returns what it held, and where the old files have been put.
 
-    Everything is unpacked and checked beside what is there before anything is touched. A run that was running goes on,
-    or is interrupted, as one whose worker died. Raises BackupError.
+    Everything is unpacked and checked before anything that is there is touched. A run that was running is resumed, or
+    interrupted, like one whose worker died. Raises BackupError.
     """
     old = sorted(path for path in home.iterdir() if path.name not in (REPLACED, MOUNTED)) if home.is_dir() else []
     if old and not replace_old:
@@ -240,7 +240,7 @@ def restore(
 
 @contextmanager
 def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
-    """The archive; whatever is wrong with it is said with its name."""
+    """The archive; an error about it has its name."""
     try:
         with zipfile.ZipFile(file) as archive:
             yield archive
@@ -360,6 +360,6 @@ def _put_aside(old: list[Path], home: Path, now: float) -> Path:
 
 
 def _move_in(unpacked: Path, home: Path) -> None:
-    """The store last: without it, nothing of what has come so far is shown as a run."""
+    """The store comes last: without it, no page shows a half-restored run."""
     for path in sorted(unpacked.iterdir(), key=lambda path: path.name == STORE):
         path.replace(home / path.name)

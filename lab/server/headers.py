@@ -1,4 +1,4 @@
-"""What the server makes of a request's headers before Streamlit sees it, and adds to those of every answer.
+"""What the server checks in a request's headers before Streamlit sees it, and adds to those of every answer.
 
 Two small ASGI middlewares for `st.App`. Streamlit itself checks where a websocket comes from, but answers to any host
 name unless told otherwise, and asks the internet for its own address when a stranger calls; see `KnownCallers`.
@@ -83,10 +83,10 @@ class SafeAnswers:
 
 
 class KnownCallers:
-    """Turns away who calls this server by a name that is not its own, and who calls from another site's page.
+    """Refuses requests to a name that is not this server's, and requests from another site's page.
 
     The first is how a site on the internet reaches a server that listens on loopback: its name comes to stand for
-    127.0.0.1 (DNS rebinding). The second could start runs in the name of whoever looks at that site.
+    127.0.0.1 (DNS rebinding). The second could start runs in the name of anybody who visits that site.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -100,13 +100,13 @@ class KnownCallers:
         host, origin = headers.get("host", ""), headers.get("origin")
         allowed = st.get_option("server.allowedHosts")
         if not is_own_name(host, allowed, st.get_option("server.address")):
-            log.warning("turned away a request for the host %s", short(host))
+            log.warning("refused a request for the host %s", short(host))
             text = f"This lab does not answer to the name {short(host)}. server.allowedHosts says to which it does.\n"
             await _refuse(scope, receive, send, 421, text)
             return
         changes = scope["type"] == "websocket" or scope["method"] not in READING
         if changes and origin is not None and not is_own_page(origin, host, _other_origins()):
-            log.warning("turned away a request for %s from a page of %s", short(host), short(origin))
+            log.warning("refused a request for %s from a page of %s", short(host), short(origin))
             await _refuse(scope, receive, send, 403, "This lab is not used from another site's pages.\n")
             return
         await self.app(scope, receive, send)
@@ -139,7 +139,7 @@ def is_own_page(origin: str, host: str, others: Collection[str]) -> bool:
 
 
 def _other_origins() -> Collection[str]:
-    if not st.get_option("server.enableCORS"):  # whoever has switched the check off
+    if not st.get_option("server.enableCORS"):  # the check is switched off
         return ("*",)
     return tuple(origin.strip().rstrip("/") for origin in st.get_option("server.corsAllowedOrigins"))
 

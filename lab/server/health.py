@@ -1,6 +1,6 @@
-"""Whether the app, the store of runs, its workers, the device and the data are well: for people, and for a monitor.
+"""Whether the app, the store of runs, its workers, the device and the data work: for people, and for a monitor.
 
-Each part is looked at without changing anything: no store is made or brought up to date, no worker started, no torch
+Each part is examined without changing anything: no store is made or brought up to date, no worker started, no torch
 imported. `python -m lab health` says what was found; the app's /health says only which part is well and which is not.
 """
 
@@ -74,7 +74,7 @@ class Health:
         return all(finding.well for finding in self.findings)
 
     def to_json(self) -> dict[str, Json]:
-        """Everything that was found, for whoever has the command line."""
+        """Everything that was found, for the command line."""
         parts: dict[str, Json] = {}
         for finding in self.findings:
             found = dict[str, Json](asdict(finding))
@@ -83,12 +83,12 @@ class Health:
         return {"well": self.well, "parts": parts}
 
     def verdicts(self) -> dict[str, bool]:
-        """Which part is well and which is not, and nothing else: for whoever can reach the server."""
+        """Which part is well and which is not, and nothing else: for anybody who can reach the server."""
         return {"well": self.well} | {finding.part: finding.well for finding in self.findings}
 
 
 def examine(app: Finding, home: Path, now: float) -> Health:
-    """The health of all parts; the app's own is found by who asks. `now`: seconds since 1970."""
+    """The health of all parts; the caller gives the app's own. `now`: seconds since 1970."""
     store, seen = look_at_store(home, now)
     findings = [app, store, look_at_worker(seen, now), look_at_device(home, now), look_at_data()]
     try:
@@ -193,7 +193,7 @@ def _read(file: Path) -> tuple[int, int, Seen]:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if application != APPLICATION_ID:
             raise sqlite3.DatabaseError("this is not a store of runs")
-        connection.execute("BEGIN IMMEDIATE")  # the write lock, for a moment: is it to be had?
+        connection.execute("BEGIN IMMEDIATE")  # take the write lock for a moment, to see that it can be taken
         runs, queued, running, since, beat = connection.execute(RUNS).fetchone()
         slots = connection.execute("SELECT device, heartbeat FROM workers ORDER BY heartbeat DESC").fetchall()
         has_class = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'class'").fetchone()  # version 4
@@ -259,7 +259,7 @@ def look_at_data() -> Finding:
         return Finding(
             "data",
             False,
-            f"MNIST is not in {data_root()}, the {EMBEDDED} stand in for it: python -m lab data --download",
+            f"MNIST is not in {data_root()}, the {EMBEDDED} are used instead: python -m lab data --download",
         )
     try:
         files = tuple(sorted((path.name, *_stamp(path)) for path in folder.iterdir()))

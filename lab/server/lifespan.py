@@ -1,4 +1,4 @@
-"""What the app's server does besides Streamlit's own: knows browsers again, says whether it is well, sees to runs."""
+"""What runs for as long as the app's server is up: the supervisor of runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = logging.getLogger("lab.server.lifespan")
 
 @asynccontextmanager
 async def supervised(app: object) -> AsyncIterator[None]:
-    """For as long as the app is up, runs go on whether or not anybody looks at them."""
+    """While the app is up, runs continue whether or not anybody looks at them."""
     # Meanwhile, import what the first page will need: pandas and plotly take a second.
     threading.Thread(target=importlib.import_module, args=("lab.learn.ladder",), daemon=True).start()
     leaving = threading.Event()
@@ -33,7 +33,7 @@ def _supervise(leaving: threading.Event) -> None:
     while not leaving.is_set():
         try:
             store = RunStore(lab_home())
-        except LabError as error:  # the pages say so too; it may be mended while we are up
+        except LabError as error:  # the pages show it too; somebody may fix it while the app is up
             log.error("%s", error)
             leaving.wait(10.0)
             continue

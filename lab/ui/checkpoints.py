@@ -1,4 +1,4 @@
-"""Which checkpoint a page reads, and what it is read on."""
+"""Which checkpoint a page uses, and on which data."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def dataset_for(shelved: Shelved) -> str:
         return wanted
     if wanted == "MNIST":
         return EMBEDDED
-    raise DataError(f"{shelved.reference} was trained on {wanted}, which is not here; nothing else can stand in for it")
+    raise DataError(f"{shelved.reference} was trained on {wanted}, which is not here, and it has no substitute")
 
 
 def on_hand() -> tuple[Shelved, ...]:
@@ -38,8 +38,8 @@ def on_hand() -> tuple[Shelved, ...]:
 
 
 def stop_without_checkpoint(then: str) -> NoReturn:
-    """Say that there is nothing to ask yet, and end the page. `then`: what a trained network would bring here."""
-    st.info(f"There is no checkpoint yet: train a network, and {then}.", icon=":material/info:")
+    """Say that there is no checkpoint yet, and end the page. `then`: what this page will show of a trained network."""
+    st.info(f"There is no checkpoint yet. Train a network, and {then}.", icon=":material/info:")
     list_checkpoints()
     link("experiment/train", "Train a network")
     st.stop()

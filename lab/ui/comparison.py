@@ -1,4 +1,4 @@
-"""What can be said about two entries, in words: what differs, whether it is real, what the images say."""
+"""Two entries in words: what differs, whether the difference is real, and what the images show."""
 
 from __future__ import annotations
 
@@ -93,16 +93,16 @@ def evidence_words(found: Evidence, a: str, b: str) -> str:
         "unpaired": f"No two seeds are shared, so whole groups are compared: the mean of {found.second} runs of "
         f"**{b} is {size}** than that of {found.first} runs of {a}",
         "one run against several": f"One run against {max(found.first, found.second)}: **{b} is {size}** than {a}, "
-        "held against how far single runs of the larger group lie apart",
+        "compared with how far single runs of the larger group lie apart",
     }[found.test]
     interval = ""
     if found.interval:
         interval = f" (95% interval {interval_in_points(found.interval)} points)"
     if found.p is None:
-        return f"{how}. The runs do not differ among themselves, so there is no p to be had."
+        return f"{how}. The runs of each group are all equal, so no p can be computed."
     name = {"paired": "paired t-test", "unpaired": "Welch's t-test"}.get(found.test, "t-test of one more run")
     chance = (
-        f"If there were no difference, one at least this large, up or down, would come about with "
+        f"If there were no difference, one at least this large, up or down, would occur with "
         f"**{p_stated(found.p)}** (two-sided, {name})."
     )
     more = ""
@@ -110,7 +110,7 @@ def evidence_words(found: Evidence, a: str, b: str) -> str:
         more = f" To show a difference of this size, four times in five, it would take about {needed:,} seeds each."
     if found.pairs and (least := least_exact_p(found.pairs)) > LEVEL:
         more += (
-            f" The test takes the differences to be spread normally: one that does not could not get below "
+            f" The test assumes normally distributed differences; a test without that assumption could not get below "
             f"p = {least:.4g} with {found.pairs} pairs."
         )
     return f"{how}{interval}. {chance} **Reading: {reading(found)}.**{more}"
@@ -146,9 +146,9 @@ def image_words(found: Pair, a: str, b: str) -> str:
     fixed, broken = len(found.fixed), len(found.broken)
     error = paired_standard_error(fixed, broken, found.images)
     return (
-        f"**On the images.** {b} mends {plural(fixed, 'image')} that {a} reads wrongly and breaks {broken} it reads "
-        "rightly: "
-        f"{in_points(found.difference)} ± {100 * error:.2f} points. Were each change as likely to mend as to break, a "
-        f"split this uneven would come about with **{p_stated(mcnemar(fixed, broken))}** (two-sided, McNemar's "
+        f"**On the images.** {b} corrects {plural(fixed, 'image')} that {a} gets wrong, and gets {broken} wrong that "
+        f"{a} gets right: "
+        f"{in_points(found.difference)} ± {100 * error:.2f} points. If each change were as likely to correct as to "
+        f"break, a split this uneven would occur with **{p_stated(mcnemar(fixed, broken))}** (two-sided, McNemar's "
         "exact test). This is about these two sets of weights on such images, not about other seeds."
     )

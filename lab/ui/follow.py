@@ -1,7 +1,7 @@
-"""Following the teacher, as the browser sees it: the line under the menu, joining, moving, letting go.
+"""Following the teacher, as the browser sees it: the line under the menu, joining, moving, leaving.
 
-?follow=1 joins at once. What is shared of a page is `leading.PAGES`; it is told when a page has been drawn, for
-only then do the widgets have their values. Whoever follows is moved in two steps, for what goes into the URL may not
+?follow=1 joins at once. `leading.PAGES` lists what is shared of a page. It is shared when a page has been drawn:
+only then do its widgets have their values. A follower is moved in two steps, because what goes into the URL may not
 be touched while a widget of the page that is left is bound to it: first to the page, then its parameters are set.
 """
 
@@ -33,10 +33,10 @@ COMING = "followed_coming"  # the same until it has got there
 MOVED = "followed_since"  # when it was sent there, on the clock of time.monotonic()
 HERE = "followed_here"  # the page that was drawn last
 FOLLOWER = "follower"  # its mark among the followers
-LOST_SECONDS = 3.0  # within which nobody leaves the page that they were taken to: see `_move`
-TICK = 1.0  # seconds between two looks of one who follows
-OFFER_TICK = 5.0  # and of one who may: nobody waits for it
-LEADER_TICK = 3.0  # and of the teacher, at how many follow
+LOST_SECONDS = 3.0  # within which nobody can leave the page that they were moved to: see `_move`
+TICK = 1.0  # seconds between two refreshes of a follower
+OFFER_TICK = 5.0  # and of a student who could follow; it is not urgent
+LEADER_TICK = 3.0  # and of the teacher, at the number of followers
 
 
 def script_of(page: StreamlitPage) -> str:
@@ -96,7 +96,7 @@ def _line(page: StreamlitPage) -> None:
     if st.session_state.get(FOLLOWING) and st.session_state.get(SENT) and st.session_state[SENT].page != script:
         if time.monotonic() - st.session_state[MOVED] < LOST_SECONDS:
             _move(st.session_state[SENT])
-        let_go()  # they went to another page by themselves
+        stop_following()  # they went to another page by themselves
     if st.session_state.get(FOLLOWING):
         _go_where_it_leads()
         _follower_line()
@@ -130,8 +130,8 @@ def join() -> None:
         st.session_state.pop(name, None)
 
 
-def let_go() -> None:
-    """Follow no more."""
+def stop_following() -> None:
+    """Stop following."""
     st.session_state[FOLLOWING] = False
     st.session_state.pop(COMING, None)
     leading().leave(_mark())
@@ -156,9 +156,9 @@ def _go_where_it_leads() -> None:
 def _move(place: Place) -> NoReturn:
     """The first step of a move.
 
-    A tick of the page that is left may be on its way from the browser meanwhile. Streamlit then takes the browser to be
-    there still: now, after which the next full run is of that page, or once the other has been drawn, after which the
-    next ticks are. Whoever finds that moves again.
+    A refresh of the old page may be on its way from the browser meanwhile. Streamlit then takes the browser to be still
+    there: now, after which the next full run is of that page, or once the new one has been drawn, after which the next
+    refreshes are. A session that notices this moves again.
     """
     st.session_state[COMING] = st.session_state[SENT] = place
     st.session_state[MOVED] = time.monotonic()
@@ -172,7 +172,7 @@ def _page_hash() -> str:
 
 
 def _own() -> dict[str, str]:
-    """What of the URL is one's own, and stays."""
+    """The part of the URL that stays the follower's own."""
     return {NAME: st.query_params[NAME]} if NAME in st.query_params else {}
 
 
@@ -188,10 +188,16 @@ def _follower_line() -> None:
     on = leading().now().on
     with _row():
         st.markdown(
-            ":material/co_present: **Following the teacher**" + ("" if on else " · nobody leads just now"),
+            ":material/co_present: **Following the teacher**" + ("" if on else " · nobody is leading at the moment"),
             width="content",
         )
-        st.button(":primary[Let go]", key="let_go", on_click=let_go, type="tertiary", icon=":material/link_off:")
+        st.button(
+            ":primary[Stop following]",
+            key="stop_following",
+            on_click=stop_following,
+            type="tertiary",
+            icon=":material/link_off:",
+        )
     st.fragment(_follow, run_every=TICK)(on)
 
 
@@ -239,6 +245,6 @@ def _leader_line() -> None:
 
 
 def stop_leading() -> None:
-    """Let the class go; whoever is not the teacher any more leads nobody as it is."""
+    """Stop leading; somebody who is no longer the teacher leads nobody anyway."""
     with suppress(ClassError):
         leading().end(me())

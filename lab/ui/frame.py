@@ -19,7 +19,7 @@ from lab.ui.caches import downloads, store
 from lab.ui.words import escaped, show_error
 
 STYLES = Path(__file__).with_name("page.css")
-TICK = 5.0  # seconds between two looks of every session at what is running
+TICK = 5.0  # seconds between two refreshes of what is running
 
 
 def presenting() -> bool:
@@ -35,7 +35,7 @@ def heading(title: str, sentence: str) -> None:
 
 
 def data_notice(dataset: str = "MNIST") -> None:
-    """Where a data set is not there, say so and what stands in for it, and offer to fetch it."""
+    """Where a data set is missing, say so, name its substitute, and offer to download it."""
     if is_present(dataset):
         return
     st.fragment(lambda: _notice(dataset), run_every=1.0 if _is_fetching(dataset) else None)()
@@ -43,14 +43,14 @@ def data_notice(dataset: str = "MNIST") -> None:
 
 def _notice(dataset: str) -> None:
     if is_present(dataset):
-        st.rerun()  # it has just been fetched: the whole page turns to it
+        st.rerun()  # it has just been downloaded: the whole page uses it now
     say, fetch = st.columns([3, 1], vertical_alignment="center")
     process = downloads().get(dataset)
     status = process.poll() if process else None
     failed = f" The download failed: {escaped(_last_line(dataset))}" if status else ""
     say.info(
-        f"{dataset} is not in `{data_root()}`. Until it is, the **{EMBEDDED}** stand in: 1,797 real 8 x 8 digits, "
-        f"enlarged. Figures from them are not {dataset}'s, and say so.{failed}",
+        f"{dataset} is not in `{data_root()}`. Until then the **{EMBEDDED}** are used: 1,797 real 8 x 8 digits, "
+        f"enlarged. Figures from them are marked, because they are not {dataset}'s.{failed}",
         icon=":material/database:",
     )
     size = DOWNLOAD_BYTES[dataset]
@@ -66,7 +66,7 @@ def _notice(dataset: str) -> None:
 
 
 def sidebar() -> None:
-    """Draw it; it ticks only while something is running."""
+    """Draw it; it refreshes only while something is running."""
     with st.sidebar:
         try:
             teacher.sidebar()
@@ -125,7 +125,7 @@ def _download_log(dataset: str) -> Path:
 
 
 def _last_line(dataset: str) -> str:
-    """The command line's error, its last word in the log."""
+    """The last line of the log, which has the command line's error."""
     lines = _download_log(dataset).read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return lines[-1] if lines else ""
 

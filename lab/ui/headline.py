@@ -36,13 +36,13 @@ def headline(walked: Trace, accuracy: float | None, accuracy_from: str) -> None:
     measured.metric(
         "Test accuracy", "—" if accuracy is None else f"{accuracy:.2%}", accuracy_from, border=True,
         delta_color="green" if passed else "off", delta_arrow="off",
-        help=f"The share of the test digits that are read rightly, after the last epoch. The challenge asks for "
+        help=f"The share of test digits that are classified correctly after the last epoch. The challenge asks for "
         f"{TARGET_ACCURACY:.1%} in each of the last three epochs.",
     )  # fmt: skip
 
 
 def why_parameters(walked: Trace) -> str:
-    """How the count comes about: the largest layer's product, and how many layers share the rest."""
+    """How the parameters are counted: the largest layer's product, and how many layers share the rest."""
     owners = [layer for layer in walked.layers if layer.parameters]
     if not owners:
         return "No layer has parameters."
@@ -54,14 +54,14 @@ def why_parameters(walked: Trace) -> str:
 
 
 def why_field(walked: Trace) -> str:
-    """How the field comes about: what each layer adds to the one pixel of the input."""
+    """How the field grows: what each layer adds to the one pixel of the input."""
     grown = [layer.field.size - layer.before.size for layer in walked.layers]
     terms = " + ".join(["1", *(str(each) for each in grown if each)])
     return f"Each op adds (k − 1) · dilation · jump, in input pixels: {terms} = {walked.field.size}."
 
 
 def why_macs(walked: Trace) -> str:
-    """How the multiply-adds come about, by the layer with most of them."""
+    """How the multiply-adds are counted, by the layer with most of them."""
     largest = max(walked.layers, key=lambda layer: layer.macs)
     if not largest.macs:
         return "No layer multiplies."

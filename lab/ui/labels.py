@@ -27,7 +27,7 @@ CROSSES = 60.0  # another's line or name
 
 @dataclass(frozen=True)
 class Mark:
-    """A mark that wants a name: its place as shares of the plot, and how many pixels the name is wide."""
+    """A mark that needs a name: its place as shares of the plot, and how many pixels the name is wide."""
 
     x: float
     y: float

@@ -49,9 +49,8 @@ def ladder(points: Sequence[LadderPoint], ink: str, height: int = 520) -> go.Fig
     """Parameters against test accuracy: claims hollow, ours filled with their deviation, the challenge, the front.
 
     Two panels share the accuracy: the small networks on a linear axis, where the challenge is decided, and the large
-    ones, which would squeeze them into a tenth of the width. Every mark has its true place; names make way. `ink` is
-    the colour of the steps' names. The same points give the same figure, drawn once for everybody: show it, and leave
-    it as it is.
+    ones, which would squeeze them into a tenth of the width. Every mark has its true place; names move aside. `ink` is
+    the colour of the steps' names. The same points give the same figure, drawn once for everybody: do not change it.
     """
     return _drawn_ladder(tuple(points), ink, height)
 

@@ -66,7 +66,9 @@ def range_result(run: Run, batches: list[BatchRow]) -> None:
     )  # fmt: skip
     best = recommended(suggestions)
     if suggestions and best is None:
-        st.markdown(":orange[:material/warning: **None of these can be trusted**; each says why. Try another range.]")
+        st.markdown(
+            ":orange[:material/warning: **None of these can be trusted**; each line says why. Try another range.]"
+        )
     for each in suggestions:
         _suggestion(run, each, each == best)
     if result["reason"]:

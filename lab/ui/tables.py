@@ -46,14 +46,14 @@ def outdated_captions(names: Sequence[str]) -> None:
 
 
 def layer_table(walked: Trace) -> None:
-    """The network as torch prints it: op, output shape, parameters and how they come about, share of the whole."""
+    """The network as torch prints it: op, output shape, parameters and how they are counted, share of the whole."""
     frame = pd.DataFrame(
         {
             "": range(len(walked.layers)),
             "layer": [describe(layer.op) for layer in walked.layers],
             "output": [spell(layer.output) for layer in walked.layers],
             "parameters": [layer.parameters for layer in walked.layers],
-            "how they come about": [layer.arithmetic for layer in walked.layers],
+            "how they are counted": [layer.arithmetic for layer in walked.layers],
             "share": [100 * layer.parameters / max(1, walked.parameters) for layer in walked.layers],
             "MACs": [layer.macs for layer in walked.layers],
         }
@@ -63,7 +63,7 @@ def layer_table(walked: Trace) -> None:
         "Every op with its output shape, parameters and multiply-adds.",
         {
             "": st.column_config.NumberColumn(width=32),
-            **{name: text_column(frame[name]) for name in ("layer", "output", "how they come about")},
+            **{name: text_column(frame[name]) for name in ("layer", "output", "how they are counted")},
             "parameters": st.column_config.NumberColumn(format="localized", width=80),
             "share": st.column_config.NumberColumn("%", format="%.1f", width=44, help="Of all parameters."),
             "MACs": st.column_config.NumberColumn(format="localized", width=70),

@@ -18,22 +18,22 @@ from lab.ui.follow import JOIN
 from lab.ui.owner import me
 from lab.ui.words import show_error
 
-REFUSED = "class_refused"  # in the session: why the last act was refused, said where `show_refusal` stands
+REFUSED = "class_refused"  # in the session: why the last act was refused; `show_refusal` shows it
 QUEUE = "pages/experiment/queue.py"
 
 
 def attempt(act: Callable[[Person], object]) -> None:
-    """Do something in the name of whoever looks, in a callback; why it was refused is kept, to be said on the page."""
+    """Act in the name of this browser's person, in a callback; a refusal is kept, so that the page can show it."""
     try:
         act(me())
         for kept in (expectations, the_queue):
-            kept.clear()  # they see what they have done at once, and so does everybody
+            kept.clear()  # everybody sees the result at once
     except LabError as error:
         st.session_state[REFUSED] = error
 
 
 def show_refusal() -> None:
-    """Says why the last act was refused, once."""
+    """Show once why the last act was refused."""
     if refused := st.session_state.pop(REFUSED, None):
         show_error(refused)
 
@@ -42,7 +42,7 @@ def show_refusal() -> None:
 
 
 def sidebar() -> None:
-    """A badge, and the switch to lead the class; nothing for whoever is not the teacher."""
+    """A badge, and the switch to lead the class; for the teacher only."""
     if not me().teacher:
         return
     st.badge("You are the teacher", icon=":material/school:", color="green")
@@ -59,7 +59,7 @@ def lead_switch(key: str) -> None:
 
     st.toggle(
         "Lead the class", key=key, on_change=turn,
-        help="Those who follow see the page that you are on, and its scene, step or run, until they let go.",
+        help="Students who follow see the page that you are on, and its scene, step or run, until they stop following.",
     )  # fmt: skip
 
 
@@ -76,8 +76,8 @@ def panel() -> None:
             _unlock_form()
         else:
             st.markdown(
-                "This lab has no passphrase yet, so nobody is the teacher, and runs that came from no browser are "
-                "everybody's to stop. Whoever has its command line sets one, and starts the app again:"
+                "This lab has no passphrase yet, so nobody is the teacher, and anybody can stop runs that were started "
+                "without a browser. To set one, use this command on the server and start the app again:"
             )
             st.code("python -m lab passphrase", language="sh")
     show_refusal()
@@ -90,7 +90,7 @@ def _unlock_form() -> None:
             autocomplete="current-password",
         )  # fmt: skip
         st.form_submit_button("Unlock", icon=":material/lock_open:", width="stretch", on_click=_unlock)
-    st.caption("It makes this browser the teacher's for a teaching day, or until you leave.")
+    st.caption("This browser is then the teacher's for 12 hours, or until you leave.")
 
 
 def _unlock() -> None:
@@ -101,10 +101,10 @@ def _desk() -> None:
     with st.container(border=True, key="teacher_desk"):
         st.badge("You are the teacher", icon=":material/school:", color="green")
         lead_switch("lead_class")
-        _switch("Hold the queue", "queue_paused", class_acts.hold_queue, "None starts; what is under way goes on.")
+        _switch("Hold the queue", "queue_paused", class_acts.hold_queue, "No new run starts; training runs continue.")
         _switch(
-            "Lift the bounds", "bounds_lifted", class_acts.lift_bounds,
-            "Runs submitted from now on may be of any size. Yours always may.",
+            "Lift the limits", "bounds_lifted", class_acts.lift_bounds,
+            "Runs submitted from now on may be of any size. Yours always can.",
         )  # fmt: skip
         if st.button("Stop all", icon=":material/stop_circle:", width="stretch", disabled=not the_queue().unfinished):
             _confirm_stop_all()
@@ -113,14 +113,14 @@ def _desk() -> None:
 
 
 def invitation() -> None:
-    """How to follow, for the wall: while the teacher leads, and only in the teacher's own window."""
+    """How to follow, for the projector: while the teacher leads, and only in the teacher's own window."""
     if not leading().leads(me()):
         return
     with st.container(border=True, key="invitation", gap="small"):
         st.code(join_address(), language=None, wrap_lines=True)
         st.caption(
-            "Whoever opens this follows you from page to page and from scene to scene, until they let go. This page "
-            "is where you work: nobody is taken to it."
+            "Students who open this address follow you from page to page and from scene to scene, until they stop. "
+            "They do not follow you to this page."
         )
 
 
@@ -144,7 +144,7 @@ def _leave() -> None:
 
 
 def join_address() -> str:
-    """The first page's address, with the word that makes whoever opens it a follower."""
+    """The first page's address, with the parameter that makes a browser follow the teacher."""
     address = (st.context.url or "").split("?")[0]
     return f"{address.removesuffix('/').removesuffix('/queue')}/?{JOIN}=1"
 
@@ -153,8 +153,8 @@ def join_address() -> str:
 def _confirm_stop_all() -> None:
     now = the_queue()
     st.markdown(
-        f"**{len(now.under_way)} under way** and **{len(now.waiting)} waiting**. Those under way keep their epochs, "
-        "and their owners can let them go on."
+        f"**{len(now.under_way)} training** and **{len(now.waiting)} waiting**. Those that are training keep their "
+        "epochs, and their owners can resume them."
     )
     if st.button("Stop them all", type="primary", icon=":material/stop_circle:", key="stop_all"):
         attempt(lambda person: class_acts.stop_all(store(), person))
@@ -162,7 +162,7 @@ def _confirm_stop_all() -> None:
 
 
 def buttons(run: Run, waiting: bool, first: bool = False) -> None:
-    """What the teacher can do with a run; each is checked again where it is done."""
+    """What the teacher can do with a run; the permission is checked again when it is done."""
     if waiting:
         st.button(
             "First", key=f"first-{run.id}", icon=":material/vertical_align_top:", type="tertiary", disabled=first,
@@ -171,7 +171,7 @@ def buttons(run: Run, waiting: bool, first: bool = False) -> None:
         st.button(
             "Last", key=f"last-{run.id}", icon=":material/vertical_align_bottom:", type="tertiary",
             on_click=_last, args=(run.job,),
-            help="Behind its owner's other runs, and behind those whose turn came as long ago.",
+            help="Starts after its owner's other runs, and after those of people whose last turn is as long ago.",
         )  # fmt: skip
     stop_button(run)
 

@@ -13,7 +13,7 @@ from lab.ui.words import show_error
 frame.heading(
     "The challenge board",
     f"Hold **{TARGET_ACCURACY:.1%}** on MNIST's test digits in the last three epochs, with at most "
-    f"**{MAX_PARAMETERS:,} parameters**, in at most **{MAX_EPOCHS} epochs**: every finished run stands here.",
+    f"**{MAX_PARAMETERS:,} parameters**, in at most **{MAX_EPOCHS} epochs**: every finished run is listed here.",
 )
 narrow, wide = st.columns([1, 4], gap="large")
 try:

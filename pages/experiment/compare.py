@@ -14,7 +14,7 @@ from lab.ui.words import show_error
 VIEWS = ["Curves", "Differences", "Is it real?", "Images"]
 
 frame.heading(
-    "Compare runs", "Lay runs over each other: how they learnt, what was done differently, and whether it mattered."
+    "Compare runs", "Put runs side by side: how they learned, what was done differently, and whether it mattered."
 )
 narrow, wide = st.columns([1, 3], gap="large")
 

@@ -1,4 +1,4 @@
-"""Design: a network of one's own, from a step, from nothing or from a bad one, with advice at each change."""
+"""Design: your own network, from a step, from nothing or from a bad one, with advice at each change."""
 
 import streamlit as st
 
@@ -10,7 +10,10 @@ from lab.ui import frame
 from lab.ui.step import DESIGN, FROM
 from lab.ui.words import escaped
 
-frame.heading("Design a network", "Start from a step, change it op by op, and see at once what it costs and sees.")
+frame.heading(
+    "Design a network",
+    "Start from a step, change it op by op, and see at once what it costs and how much of the image it sees.",
+)
 narrow, wide = st.columns([1, 3], gap="large")
 
 with wide:

@@ -1,4 +1,4 @@
-"""Learning rate: a range test with its curve live, what it suggests, and the schedules that make something of it."""
+"""Learning rate: a range test with its curve live, what it suggests, and the schedules that start from it."""
 
 from dataclasses import replace
 
@@ -19,7 +19,9 @@ from lab.ui.owner import me
 from lab.ui.words import show_error
 
 frame.heading(
-    "Learning rate", "Raise the rate batch by batch, see where the loss falls and where it breaks, and take one along."
+    "Learning rate",
+    "Raise the rate batch by batch, see where the loss falls and where it explodes, and use one of these rates in "
+    "Train.",
 )
 narrow, wide = st.columns([1, 3], gap="large")
 run_id = st.query_params.get("run", "")

@@ -1,4 +1,4 @@
-"""Look inside: what each layer of a trained network makes of a digit, and what its answer rests on."""
+"""Look inside: what each layer of a trained network computes from a digit, and what its answer depends on."""
 
 import streamlit as st
 
@@ -29,12 +29,12 @@ OF_ONE_LAYER = ("One pixel", "Filters", "Over the epochs")
 
 frame.heading(
     "Look inside",
-    "See what every layer makes of a digit, work out one of its values, and find out what the answer rests on.",
+    "See what every layer computes from a digit, check one of its values, and find out what the answer depends on.",
 )
 frame.data_notice()
 shelf = checkpoints.on_hand()
 if not shelf:
-    checkpoints.stop_without_checkpoint("its feature maps will stand here")
+    checkpoints.stop_without_checkpoint("its feature maps appear here")
 torch_warming()
 narrow, wide = st.columns([1, 3.6], gap="large")
 
@@ -53,7 +53,7 @@ try:
         headline(walked, chosen.card.record.test_accuracy, f"{chosen.card.dataset}, after {epochs}")
         show = url.switch("Show", VIEWS, "show")
         if subject is None:
-            st.info("Draw a digit on the left; its way through the network appears here.", icon=":material/draw:")
+            st.info("Draw a digit on the left; its feature maps appear here.", icon=":material/draw:")
             st.stop()
     network, maps, probabilities = inside_of(chosen, subject.digit)
     with narrow:

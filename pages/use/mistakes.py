@@ -22,7 +22,7 @@ frame.heading(
 frame.data_notice()
 shelf = checkpoints.on_hand()
 if not shelf:
-    checkpoints.stop_without_checkpoint("its mistakes will stand here")
+    checkpoints.stop_without_checkpoint("its mistakes appear here")
 show = gallery.view_in_url()
 narrow, wide = st.columns([1, 3], gap="large")
 

@@ -29,7 +29,7 @@ if not vote_view.leads(room):
 frame.data_notice()
 shelf = checkpoints.on_hand()
 if not shelf:
-    checkpoints.stop_without_checkpoint("you will be asked what it could not read")
+    checkpoints.stop_without_checkpoint("you can read the digits that it got wrong")
 narrow, wide = st.columns([1, 3], gap="large")
 with narrow:
     vote_view.class_controls(room)

@@ -34,7 +34,7 @@ NAME, PALE_NAME = 14, 11  # the sizes of a run's and of a step's name, in pixels
 
 @lru_cache(maxsize=16)  # a class looks at the same board, and looks again every few seconds
 def board(ranked: tuple[Standing, ...], ladder: tuple[Standing, ...], ink: str, height: int = 440) -> go.Figure:
-    """Who meets the challenge is a filled green circle, who does not a hollow one; the axes keep their place.
+    """A run that meets the challenge is a filled green circle, another one a hollow circle; the axes keep their place.
 
     `ink` is the colour of the names.
     """

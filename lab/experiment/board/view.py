@@ -1,4 +1,4 @@
-"""The board's page: who is shown, the headline, the picture and the table, ticking while something runs."""
+"""The board's page: who is shown, the headline, the picture and the table, refreshed while something runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lab.ui.tables import text_width, without_empty
 from lab.ui.words import escaped, show_error
 
 ALL = "all"
-SOON, LATE = 2.5, 12.0  # seconds between two looks: while something runs, and otherwise
+SOON, LATE = 2.5, 12.0  # seconds between two refreshes: while something runs, and otherwise
 YES, NO = "✓", "✗"
 
 
@@ -41,13 +41,13 @@ def _filter(name: str, label: str, there: Sequence[str]) -> str:
 
 
 def board(nickname: str, tag: str, with_ladder: bool) -> None:
-    """The board; it looks again every few seconds, sooner while something runs."""
+    """The board; it refreshes every few seconds, sooner while something runs."""
     clock = SOON if _running() else LATE
 
     def panel() -> None:
         try:
             if (SOON if _running() else LATE) != clock:
-                st.rerun()  # only the full run can change the board's clock
+                st.rerun()  # only a full run of the page can change how often the board refreshes
             _board(chosen(ranking(), nickname, tag), with_ladder)
         except LabError as error:
             show_error(error)
@@ -72,12 +72,12 @@ def _board(everyone: Sequence[Standing], with_ladder: bool) -> None:
         _table(here, "board")
     else:
         st.info(
-            "Nobody has finished a run on MNIST yet. Train a network, give it your nickname, and it stands here.",
+            "Nobody has finished a run on MNIST yet. Train a network under your nickname, and it appears here.",
             icon=":material/flag:",
         )
     if elsewhere:
         st.subheader("On other data", anchor=False)
-        st.caption(f"The challenge is set on {CHALLENGE_DATA}: these figures are not its, and do not count.")
+        st.caption(f"The challenge is about {CHALLENGE_DATA}: these figures do not count for it.")
         _table(elsewhere, "elsewhere")
 
 
@@ -98,7 +98,7 @@ def _headline(here: Sequence[Standing]) -> None:
             escaped(passed[0].who) if passed else "nobody yet",
         ),
         (
-            "Held most, within both limits",
+            "Highest held, within both limits",
             f"{fitting[0].figures.held:.2%}" if fitting else "—",
             escaped(fitting[0].who) if fitting else "nobody yet",
         ),
@@ -156,7 +156,7 @@ def _condition(met: bool, figure: str) -> str:
 
 
 def explanation() -> None:
-    """How the board reads."""
+    """How to read the board."""
     st.caption(
         f"A run **holds** {TARGET_ACCURACY:.1%} when all of its last {LAST} epochs reach it; a run of fewer epochs "
         "holds nothing yet. Several seeds in one row count as passed when more than half of their runs are; the figure "

@@ -1,4 +1,4 @@
-"""Two entries held against each other: what differs, whether the difference is real, and on which images."""
+"""Two entries compared: what differs, whether the difference is real, and on which images."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def differences(first: Shown, second: Shown) -> None:
     found = comparison.differences(first, second)
     ops, fields = found.ops, found.fields
     if not ops and not fields:
-        st.success("The same network and the same recipe: they differ in their seeds and in chance only.")
+        st.success("The same network and the same recipe: only seeds and chance differ.")
     else:
         st.markdown(f"**{plural(len(ops), 'op')}** and **{plural(len(fields), 'field')}** of the recipe are different.")
     for note in found.notes:
@@ -46,13 +46,13 @@ def differences(first: Shown, second: Shown) -> None:
     if ops:
         difference_table(first.entry.architecture, second.entry.architecture, (first.letter, second.letter))
     else:
-        st.caption("Op by op the same.")
+        st.caption("The same, op by op.")
     st.markdown("**Recipe**")
     if fields:
         rows = [{"field": row.field, first.letter: row.before, second.letter: row.after} for row in fields]
         st.table(pd.DataFrame(rows).set_index("field"))
     else:
-        st.caption("Field by field the same, but for the seed.")
+        st.caption("The same, field by field, except for the seed.")
 
 
 # ---------------------------------------------------------------------------------------------------------- is it real
@@ -61,11 +61,11 @@ def differences(first: Shown, second: Shown) -> None:
 def is_it_real(first: Shown, second: Shown, shown: Sequence[Shown]) -> None:
     """What the runs can say about the difference, in words, a picture of the seeds, and a table."""
     if first.entry.dataset != second.entry.dataset:
-        st.warning("They were tested on different data: the two figures cannot be held against each other.")
+        st.warning("They were tested on different data: the two figures cannot be compared.")
         return
     waiting = [each.letter for each in (first, second) if not each.entry.ended]
     if waiting:
-        st.info(f"{' and '.join(waiting)} has no run that has ended yet: the last epoch is what counts.")
+        st.info(f"{' and '.join(waiting)} has no run that has ended yet; the last epoch is what counts.")
         return
     found = evidence(first.entry.ended, second.entry.ended)
     for sentence in comparison.verdict(first, second):
@@ -77,7 +77,7 @@ def is_it_real(first: Shown, second: Shown, shown: Sequence[Shown]) -> None:
         if by_images is not None:
             st.markdown(image_words(by_images, first.letter, second.letter))
             if not is_present(first.entry.dataset):
-                st.caption(f"These images are the {best_present()}, which stand in for {first.entry.dataset}.")
+                st.caption(f"These images are the {best_present()}, used in place of {first.entry.dataset}.")
     seeds_shown = [each for each in shown if each.entry.ended and each.entry.dataset == first.entry.dataset]
     live_plot(
         compare_figures.seeds([_dots(each) for each in seeds_shown]), key="compare-seeds",
@@ -149,7 +149,7 @@ def answers(each: Shown) -> tuple[Shelved, Predictions, str]:
 
 
 def changed_images(first: Shown, second: Shown) -> Pair | None:
-    """The images by who reads them rightly; None where weights or images are not here."""
+    """The images by which entry classifies them correctly; None where weights or images are missing."""
     try:
         return pair(answers(first)[1], answers(second)[1])
     except LabError:

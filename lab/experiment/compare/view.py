@@ -36,7 +36,7 @@ BATCHES = 300  # points of a run's line
 
 
 def run_picker() -> list[Shown]:
-    """Choose runs; the choice is ?runs=A,B,C in the URL. What cannot be found is said, and left out."""
+    """Choose runs; the choice is ?runs=A,B,C in the URL. What cannot be found is reported, and left out."""
     keys, options = list[str](), dict[str, str]()
     try:
         keys = keys_in(url.given("runs"))
@@ -57,7 +57,7 @@ def run_picker() -> list[Shown]:
 
 
 def found(keys: Sequence[str]) -> list[Shown]:
-    """The entries of those keys with their letters and looks; an error is said in an entry's place."""
+    """The entries of those keys with their letters and looks; an error is shown in place of an entry."""
     entries: list[Entry] = []
     for key in keys:
         try:
@@ -167,16 +167,16 @@ def curve_knobs() -> tuple[str, float]:
 
 
 def curves(now: Sequence[Shown], name: str, weight: float) -> None:
-    """The curves and the table of these runs; they tick while one of the runs is under way."""
+    """The curves and the table of these runs; they refresh while one of the runs is training."""
     keys = [each.entry.key for each in now]
     clock = SECONDS if any(each.entry.unfinished for each in now) else None
 
     def panel() -> None:
         shown = found(keys)
         if clock and not any(each.entry.unfinished for each in shown):
-            st.rerun()  # only the full run can stop the clock
+            st.rerun()  # only a full run of the page can stop the refreshes
         try:
-            if shown:  # else all were deleted meanwhile, which has been said
+            if shown:  # else all were deleted meanwhile, which has been reported
                 _curves(shown, name, weight)
         except LabError as error:
             show_error(error)

@@ -1,4 +1,4 @@
-"""The designer's working parts: the list of ops, the panel of the selected one, the advice, the headline."""
+"""The designer's inputs and first view: the list of ops, the panel of the selected one, the advice, the headline."""
 
 from __future__ import annotations
 
@@ -81,14 +81,14 @@ def _files(now: Opened) -> None:
     st.button(
         "Replace the saved one" if now.architecture.name in names else "Save", key="design-save", on_click=save,
         icon=":material/save:", width="stretch", disabled=not now.architecture.ops,
-        help="All who use this lab see it, under Start from.",
+        help="Everybody who uses this lab sees it, under Start from.",
     )  # fmt: skip
     if names:
         chosen = st.selectbox("Saved", names, key="design-saved")
         mine = owns(me(), owner_of(chosen))
         st.button(
             "Delete it", key="design-delete", icon=":material/delete:", on_click=forget, args=(chosen,),
-            disabled=not mine, help=None if mine else "Its owner, in the same browser, or the teacher can.",
+            disabled=not mine, help=None if mine else "Only its owner's browser, or the teacher, can delete it.",
         )  # fmt: skip
     st.file_uploader("Open a JSON file", "json", key="design-upload", on_change=upload)
 
@@ -112,7 +112,7 @@ def _op_buttons(now: Opened) -> None:
         ("up", "arrow_upward", "Move it up", at > 0, Asked("move", at, at - 1)),
         ("down", "arrow_downward", "Move it down", 0 <= at < last, Asked("move", at, at + 1)),
         ("copy", "content_copy", "Duplicate it", at >= 0, Asked("duplicate", at)),
-        ("remove", "delete", "Take it out", at >= 0, Asked("remove", at)),
+        ("remove", "delete", "Remove it", at >= 0, Asked("remove", at)),
     )
     row = st.container(horizontal=True, wrap=False, gap="xxsmall")
     for key, icon, words, possible, asked in buttons:
@@ -122,7 +122,7 @@ def _op_buttons(now: Opened) -> None:
         )  # fmt: skip
     row.menu_button(
         "Add", [*BLOCKS, *OPS], key="op-add", on_click=_add_chosen, args=(at,), width="stretch",
-        type="primary", help="Behind the selected op.",
+        type="primary", help="After the selected op.",
     )  # fmt: skip
 
 
@@ -157,12 +157,12 @@ def _op_fields(op: Op, index: int) -> None:
 
 
 def _op_numbers(now: Opened) -> None:
-    """How the selected op's numbers come about."""
+    """How the selected op's numbers are computed."""
     if now.selected == INPUT:
-        st.caption(f"{spell(now.architecture.input)}: one grey image. What is added here comes first.")
+        st.caption(f"{spell(now.architecture.input)}: one grey image. An op that is added here comes first.")
         return
     if now.selected >= len(now.layers):
-        st.caption("It has no numbers: the network does not fit so far.")
+        st.caption("It has no numbers, because the network does not fit up to here.")
         return
     layer = now.layers[now.selected]
     lines = [f"{layer.name}: {spell(layer.input)} → {spell(layer.output)}"]
@@ -218,7 +218,7 @@ def layers_view(now: Opened) -> None:
             for number, each in enumerate(errors):
                 _advice_box(each, number)
             if not what_is_wrong(now, said[len(errors) :], len(errors)):
-                said = errors  # the list's marks would give it away
+                said = errors  # the marks in the list would show the answer
         else:
             advice_list(now, said)
     with ops:
@@ -230,15 +230,15 @@ def layers_view(now: Opened) -> None:
 
 def _rows(now: Opened, said: tuple[Advice, ...]) -> list[Row]:
     """The input's row, and one for each op."""
-    gravest: dict[int, Advice] = {}
-    for each in said:  # the gravest comes first
+    most_serious: dict[int, Advice] = {}
+    for each in said:  # the most serious comes first
         for index in each.ops:
-            gravest.setdefault(index, each)
+            most_serious.setdefault(index, each)
     rows = [Row("input", spell(now.architecture.input), "", 0.0, "", "", "1", "", "")]
     total = max(1, now.walked.parameters)
     for index, op in enumerate(now.architecture.ops):
         layer = now.layers[index] if index < len(now.layers) else None
-        about = gravest.get(index)
+        about = most_serious.get(index)
         rows.append(
             Row(
                 op=_brief(op),
@@ -274,7 +274,7 @@ def what_is_wrong(now: Opened, said: tuple[Advice, ...] | None = None, first: in
 
 
 def advice_list(now: Opened, said: tuple[Advice, ...], first: int = 0) -> None:
-    """Each thing to fix or weigh, its remedy one click away; the buttons' keys count from `first`."""
+    """Each thing to fix or consider, its remedy one click away; the buttons' keys count from `first`."""
     if not said and now.trains:
         st.success(_nothing_to_fix(now), icon=":material/check_circle:")
     hints = sum(each.level == "hint" for each in said)
@@ -282,13 +282,13 @@ def advice_list(now: Opened, said: tuple[Advice, ...], first: int = 0) -> None:
     for number, each in enumerate(said[: len(said) - folded], first):
         _advice_box(each, number)
     if folded:
-        with st.expander(f"{folded} more to weigh", icon=LEVEL_ICONS["hint"], key="more-advice"):
+        with st.expander(f"{folded} more to consider", icon=LEVEL_ICONS["hint"], key="more-advice"):
             for number, each in enumerate(said[-folded:], first + len(said) - folded):
                 _advice_box(each, number)
 
 
 def _nothing_to_fix(now: Opened) -> str:
-    """Said of a network with no fault: what that rests on, and that it is no promise."""
+    """The words for a network without a fault: what that means, and that it is no promise."""
     walked = now.walked
     return (
         f"Nothing to fix: {walked.parameters:,} of {MAX_PARAMETERS:,} parameters, and an output sees the whole image. "

@@ -150,7 +150,7 @@ def _faded(colour: str, opacity: float) -> str:
 
 
 def _labels(figure: go.Figure, boxes: Sequence[tuple[FeatureMap, float, float]], size: int) -> None:
-    """Name and shape under each box, aslant where there are too many to stand beside each other."""
+    """Name and shape under each box, slanted where there are too many to stand beside each other."""
     crowded = len(boxes) > MOST_UPRIGHT
     figure.update_layout(
         annotations=[

@@ -37,16 +37,16 @@ LETTERS = {
 
 @dataclass(frozen=True)
 class Row:
-    """One op as the list shows it; the numbers are empty where the network does not fit so far."""
+    """One op as the list shows it; the numbers are empty where the network does not fit up to here."""
 
     op: str
     output: str
     parameters: str
     share: float  # of the network's parameters, 0 to 1
-    arithmetic: str  # how the parameters come about
+    arithmetic: str  # how the parameters are counted
     macs: str
     field: str
-    level: str  # the gravest advice on it: error, warning, hint, or none
+    level: str  # the most serious advice on it: error, warning, hint, or none
     words: str  # that advice
 
 

@@ -1,4 +1,4 @@
-"""Where a design comes from: what it started from, and the design itself, both out of the URL."""
+"""What a design started from, by the URL."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Start:
     key: str  # in the URL
     title: str
     architecture: Architecture
-    fault: str = ""  # of one of the shelf of bad designs: what is wrong with it, in a few words
+    fault: str = ""  # of a bad design: what is wrong with it, in a few words
     wrong: str = ""  # and in more
 
 

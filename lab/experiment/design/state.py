@@ -1,4 +1,4 @@
-"""The design at hand: in the URL (?design=CODE), with what it started from (?from=SLUG), and the edits of it.
+"""The current design: in the URL (?design=CODE), with what it started from (?from=SLUG), and its edits.
 
 The session keeps its history and which op is selected. Edits are callbacks: they run before the page does.
 """
@@ -42,7 +42,7 @@ HISTORY, SELECTED, PROBLEM = "design-history", "design-selected", "design-proble
 
 @dataclass(frozen=True)
 class Opened:
-    """The design as it is at this run of the page."""
+    """The design at this run of the page."""
 
     start: Start
     history: History
@@ -58,9 +58,9 @@ class Opened:
 
     @property
     def walked(self) -> Trace:
-        """As far as it fits; of a network without a fitting op, what hands the image on.
+        """The network as far as it fits; where no op fits, one that only passes the image on.
 
-        Where its own image cannot be, as it is not square, one of MNIST's.
+        Where its own image is not possible, because it is not square, one of MNIST's.
         """
         alone = replace(self.architecture, ops=(ReLU(),))
         return self.fit.trace or fit(alone).trace or trace(replace(alone, input=(1, 28, 28)))
@@ -75,13 +75,13 @@ class Opened:
 
 
 def opened() -> Opened:
-    """The design in the URL, the session's where the URL has none; what is wrong with the URL is said."""
+    """The design in the URL, or else the session's; a wrong URL is reported."""
     start = start_in_url()
     history: History | None = st.session_state.get(HISTORY)
     present = start.architecture
     if url.given(DESIGN):
         present = url.read(DESIGN, from_code, present)
-    elif history and FROM not in st.query_params:  # back from another page: what was at hand still is
+    elif history and FROM not in st.query_params:  # back from another page: the design is still there
         present = history.present
     history = arrived(history, present)
     st.session_state[HISTORY] = history
@@ -111,7 +111,7 @@ def _keep(history: History, selected: int) -> None:
 
 
 def attempt(change: Callable[[Architecture], Architecture], selected: int) -> None:
-    """Edit the design and select an op of the new one; an edit that cannot be is said on the page to come."""
+    """Edit the design and select an op of the new one; an impossible edit is reported on the next page."""
     history: History = st.session_state[HISTORY]
     try:
         changed = change(history.present)
@@ -164,7 +164,7 @@ def act_on(asked: Asked) -> None:
 
 
 def begin() -> None:
-    """Start from what was picked; the design that was at hand is one undo away."""
+    """Start from what was picked; the design before it is one undo away."""
     key = st.session_state["design-start"]
     try:
         start = start_named(key)

@@ -51,7 +51,7 @@ def changed(now: Opened) -> None:
     """Op by op against the start, with the difference in parameters, multiply-adds and field."""
     before, after = now.start.architecture, now.architecture
     if all(row.kind == "same" for row in difference(before, after)):
-        st.info(f"Nothing yet: it is {escaped(now.start.title)} as it stands.", icon=":material/equal:")
+        st.info(f"Nothing yet: it is {escaped(now.start.title)}, unchanged.", icon=":material/equal:")
         return
     _totals(now)
     difference_table(before, after, ("before", "now"))
@@ -76,11 +76,11 @@ def signed(value: int) -> str:
 
 
 def code(now: Opened) -> None:
-    """The design as PyTorch code, as JSON and as an ONNX file, each to be taken along."""
+    """The design as PyTorch code, as JSON and as an ONNX file, each to download."""
     form = url.switch("Form", FORMS, "form")
     name = file_name(now.architecture)
     if form == "JSON":
-        st.caption("What File → Open a JSON file reads, and `python -m lab trace FILE`.")
+        st.caption("For File → Open a JSON file, and for `python -m lab trace FILE`.")
         text = pretty(now.architecture)
         st.download_button(
             "Download the JSON", text, f"{name}.json", "application/json", icon=":material/download:", on_click="ignore"
@@ -90,7 +90,7 @@ def code(now: Opened) -> None:
         st.info("There is no code for a network that does not fit: see the advice under Layers.")
     elif form == "ONNX":
         st.markdown(
-            "One node for each op, under the layers' names, for any batch size: to be looked at in Netron, or run by "
+            "One node for each op, under the layers' names, for any batch size. Look at it in Netron, or run it with "
             f"any ONNX runtime. Its weights are the untrained ones of seed {ONNX_SEED}."
         )
         try:

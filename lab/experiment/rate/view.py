@@ -73,11 +73,11 @@ def range_inputs() -> RangeTest:
     left, right = st.columns(2)
     start = left.number_input(
         "From", 1e-9, 10.0, step=None, format="%.4g", key=ENDS[0], persist_state="session",
-        help="So low that nothing is learnt yet.",
+        help="So low that the network does not learn yet.",
     )  # fmt: skip
     end = right.number_input(
         "To", 1e-8, 100.0, step=None, format="%.4g", key=ENDS[1], persist_state="session",
-        help="So high that the loss breaks away.",
+        help="So high that the loss explodes.",
     )  # fmt: skip
     iterations = st.number_input(
         "Batches", 20, 5000, step=10, key=ENDS[2], persist_state="session",
@@ -119,8 +119,8 @@ def edge_warning(settings: RangeTest, run_id: str) -> None:
     if found is None:
         return
     st.warning(
-        "A suggestion lies at the edge of the range, or the curve goes on beyond it. There the range decides, not the "
-        "network: a wider one may move it."
+        "A suggestion lies at the edge of the range, or the curve continues beyond it. Then the range decides, not the "
+        "network: a wider range may move it."
     )
     st.button(
         f"Widen to {rate_words(found.start)} – {rate_words(found.end)}", icon=":material/open_in_full:",
@@ -133,7 +133,7 @@ def edge_warning(settings: RangeTest, run_id: str) -> None:
 
 def schedule_view(network: Network, dataset: str) -> None:
     """Every schedule over the epochs with the chosen rate; one click takes rate and schedule to Train."""
-    st.markdown("**What a schedule makes of the rate**")
+    st.markdown("**How a schedule changes the rate**")
     own, kinds = type(network.recipe.schedule).__name__, kinds_of(network.recipe)
     chosen = st.segmented_control(
         "Schedule", list(kinds), default=own, required=True, key="schedule-shown", label_visibility="collapsed"
@@ -172,7 +172,7 @@ SAID = {
 
 
 def their_mistake() -> None:
-    """What A2's and A3's write-ups did with their finder, with its arithmetic, and the way to repeat it."""
+    """What A2's and A3's write-ups did with their range test, with the arithmetic, and a way to repeat it."""
     with st.expander("A suggestion to doubt: the write-ups' own", icon=":material/report:"):
         st.markdown(f"“{FINDER_AT_ITS_START.said}” {FINDER_AT_ITS_START.right}")
         for slug, (iterations, index) in THEIR_PICKS.items():
@@ -190,11 +190,11 @@ def their_mistake() -> None:
 
 
 def before_a_test(network: Network, settings: RangeTest) -> None:
-    """What the page shows before there is a test: what to press, and what will come."""
+    """What the page shows before a test: what to press, and what will happen."""
     st.info(
         f"Press **Start the range test**: {settings.iterations} batches, one at each rate from "
         f"{rate_words(settings.start)} to {rate_words(settings.end)}, on a copy of the network. The loss "
-        "first stays, then falls, then breaks away; a good rate lies in the fall.",
+        "first stays, then falls, then explodes; a good rate lies in the fall.",
         icon=":material/speed:",
     )
     st.caption(

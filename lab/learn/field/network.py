@@ -32,7 +32,7 @@ class Viewed:
     """The network that the page is about."""
 
     walked: Trace
-    step: Step | None  # None for a design of one's own
+    step: Step | None  # None for a student's own design
     stages: tuple[Stage, ...]
     layers: tuple[Layer, ...]  # those of the stages after the first, which is the image itself
 
@@ -80,7 +80,7 @@ def field_of(stage: Stage) -> ReceptiveField:
 def place_in_url(network: Viewed) -> Place:
     """The unit that ?op=NAME&unit=ROW,COLUMN asks for; by default the middle one of a middle layer.
 
-    What is not there is said. After another step was chosen, an op that this one lacks is no error.
+    After another step was chosen, an op that this step does not have is no error.
     """
     stages = network.stages
     fresh = st.session_state.get("field_of") not in (None, network.key)
@@ -158,7 +158,7 @@ def _left_out(network: Viewed, place: Place) -> str:
 
 
 def trained_weights(architecture: Architecture) -> Shelved | None:
-    """The first checkpoint at hand of a network with the same ops."""
+    """The first checkpoint that is present of a network with the same ops."""
     same = (each for each in checkpoints.on_hand() if each.card.architecture.ops == architecture.ops)
     return next(same, None)
 

@@ -20,8 +20,8 @@ def wrong_tables(network: Viewed) -> None:
     """The write-up's own table beside the right one, why each number is wrong, and which was not carried on."""
     step = network.step
     if step is None or not step.field_claims:
-        whose = f"{label(step)}'s write-up" if step else "A design of your own"
-        st.info(f"{whose} has no wrong table of fields. These have:", icon=":material/fact_check:")
+        whose = f"{label(step)}'s write-up" if step else "Your own design"
+        st.info(f"{whose} has no wrong table of fields. These steps have one:", icon=":material/fact_check:")
         for each in catalogue.LADDER:
             if each.field_claims:
                 link("learn/field", label(each), {"step": each.slug, "show": VIEWS[-1]})
@@ -40,13 +40,13 @@ def wrong_tables(network: Viewed) -> None:
             "the write-up": _claimed_words(row.claim),
             "right": f"field {row.layer.field.size}, jump {row.layer.field.jump}",
             "map": f"{units_of(row.layer)} wide",
-            "how the difference came about": row.why,
+            "reason for the difference": row.why,
         }
         for row in rows
     ]
     st.table(pd.DataFrame(told).set_index("layer"))
     if network.walked.architecture != step.architecture:
-        st.caption("The table is of the step as it was written up, without your changes.")
+        st.caption("The table is about the step of the write-up, without your changes.")
     link("learn/step", "What else its write-up got wrong", {"step": step.slug, "view": "Result"})
 
 

@@ -160,7 +160,7 @@ LESSON = Lesson(
                 lambda: (
                     f"{layer(A3, 'conv7').field.size} + ({layer(A3, 'conv7').output[-1]} − 1) · "
                     f"{layer(A3, 'conv7').field.jump} = {walked(A3).field.size}; the write-up says "
-                    f"{_claimed('globalavgpool1')}. It is larger than the image: its rim lies in the padding and "
+                    f"{_claimed('globalavgpool1')}. It is larger than the image: its edge lies in the padding and "
                     f"outside."
                 ),
                 hint="The average is a window as wide as the map.",

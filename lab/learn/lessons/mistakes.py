@@ -148,8 +148,8 @@ LESSON = Lesson(
             "explain",
             "The best epoch flatters",
             lambda: (
-                "Fifteen epochs are fifteen tries. Whoever reports the best of them, by the test set, reports its luck "
-                f"too. {_flattered()} The lab's figure is always the **last** epoch's, and the best stands apart, "
+                "Fifteen epochs are fifteen tries. A report of the best one, chosen on the test set, also reports its "
+                f"luck. {_flattered()} The lab's figure is always the **last** epoch's, and the best stands apart, "
                 "labelled so."
             ),
             (Way("pages/learn/ladder.py", "Claims and means, side by side"),),

@@ -134,7 +134,7 @@ Answer = float | str
 
 @dataclass(frozen=True)
 class Slip:
-    """A wrong answer that tells what went wrong on the way."""
+    """A wrong answer that shows what went wrong."""
 
     answer: Callable[[], float]
     words: str
@@ -155,7 +155,7 @@ class Check:
 
     question: str
     answer: Callable[[], Answer]
-    why: Callable[[], str]  # how the answer comes about, with its numbers
+    why: Callable[[], str]  # how the answer is computed, with its numbers
     choices: tuple[str, ...] | Callable[[], tuple[str, ...]] = ()  # none: a number is asked for
     tolerance: float = 0.0  # of a number, either way
     hint: str = ""
@@ -176,7 +176,7 @@ class Check:
         return abs(given - answer) <= self.tolerance + 1e-9
 
     def slip(self, given: Answer) -> str:
-        """What a wrong number tells about how it came about; "" where nothing is known."""
+        """What a wrong number shows about its cause; "" where nothing is known."""
         if isinstance(given, str):
             return ""
         return next((slip.words for slip in self.slips if abs(given - slip.answer()) < 0.5), "")

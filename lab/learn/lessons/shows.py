@@ -201,7 +201,7 @@ def _worst(slug: str, key: str, answers: bool) -> None:
     found = predictions(str(shelved.stem), shelved.card.weights_sha256, dataset, "test")
     digits = split(dataset, "test")
     if dataset != shelved.card.dataset:
-        st.caption(f"{best_present().capitalize()}, which stand in for {shelved.card.dataset}.")
+        st.caption(f"{best_present().capitalize()}, used in place of {shelved.card.dataset}.")
     told = st.toggle("Show the labels and what the network read", key=f"{key}-told") if answers else False
     shown = mistakes(found, "least confident")[:6]
     for number, (column, index) in enumerate(zip(st.columns(6), shown, strict=False), 1):

@@ -24,7 +24,7 @@ STAGE_WORDS = {
     "centre": ("Centre of mass", "the middle of its outline is centred instead"),
     "white": ("White on black", "black ink on white, as on paper"),
 }
-SLIDERS: dict[str, tuple[str, float, float, float, float, str]] = {  # label, least, most, as it is, step, help
+SLIDERS: dict[str, tuple[str, float, float, float, float, str]] = {  # label, least, most, neutral, step, help
     "right": ("Shift right, pixels", -10, 10, 0, 0.5, "Below 0: to the left."),
     "down": ("Shift down, pixels", -10, 10, 0, 0.5, "Below 0: up."),
     "turn": ("Turn, degrees", -180, 180, 0, 5, "Anticlockwise."),
@@ -44,7 +44,7 @@ class Extras:
     altering: ExpanderContainer
     keeping: ExpanderContainer
     stages: Stages
-    alteration: Mapping[str, float]  # by the name of a slider; of those alone that differ from as it is
+    alteration: Mapping[str, float]  # by the name of a slider; only of those that change the digit
 
 
 def extras() -> Extras:
@@ -103,10 +103,11 @@ def fill_preparing(shown: Extras, picture: Grey | None, networks: Sequence[Shelv
         return
     with shown.preparing:
         if picture is None:
-            st.caption("Draw a digit or give a picture: test digits have been prepared already.")
+            st.caption("Draw a digit or upload a picture: test digits have been prepared already.")
             return
         st.caption(
-            "Below, one stage at a time is left out. Above, the networks are given what the stages switched on make."
+            "Below, one stage at a time is left out. Above, the networks get the result of the stages that are "
+            "switched on."
         )
         digits = np.stack([prepare(picture, without(stage)).digit for stage in STAGES])
         found = [(each, read(each, digits)) for each in networks]
@@ -125,15 +126,15 @@ def fill_preparing(shown: Extras, picture: Grey | None, networks: Sequence[Shelv
 
 
 def fill_altering(shown: Extras, digit: Grey | None) -> None:
-    """What the sliders have made of the digit, and the way back."""
+    """The digit as the sliders have changed it, and the way back."""
     if not shown.altering.open:
         return
     picture, words = shown.altering.columns([1, 3], gap="medium")
     given = np.zeros((SIDE, SIDE), np.uint8) if digit is None else digit
     picture.image(enlarged(given), width=140, output_format="PNG", alt="The digit as the networks are given it.")
     words.caption(
-        "This is what the networks are given. It is altered after the preparation, which would undo a shift and a "
-        "change of size; a test digit is altered as it is."
+        "This is what the networks get. It is altered after the preparation, which would undo a shift and a "
+        "change of size; a test digit is altered without preparation."
     )
     words.button("Back to how it was", on_click=_as_it_was, icon=":material/undo:", disabled=not shown.alteration)
 
@@ -149,6 +150,6 @@ def fill_keeping(shown: Extras, picture: Grey | None) -> None:
         return
     with shown.keeping:
         if picture is None:
-            st.caption("Draw a digit or give a picture first; test digits are not ours.")
+            st.caption("Draw a digit or upload a picture first; test digits are not ours.")
             return
         keep_form(picture)

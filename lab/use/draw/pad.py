@@ -39,7 +39,7 @@ FRAME = 96  # the grey around what does not fill its square
 
 @dataclass(frozen=True)
 class Offered:
-    """What is to be read: a picture that must be prepared, or a digit of the test split as it is."""
+    """The input: a picture that must be prepared, or a digit of the test split, unchanged."""
 
     picture: Grey | None = None  # (H, W)
     test_digit: Grey | None = None  # (28, 28)
@@ -48,7 +48,7 @@ class Offered:
 
 @dataclass(frozen=True)
 class Given:
-    """What the networks are given, and how it came about."""
+    """What the networks are given, and how it was made."""
 
     digit: Grey  # (28, 28)
     picture: Grey | None = None
@@ -107,7 +107,7 @@ def _given(offered: Offered, more: Extras) -> Given | None:
 
 
 def _drawn() -> Offered:
-    """What is on the canvas; too faint a trace is nothing yet."""
+    """The drawing on the canvas; a trace that is too faint counts as nothing."""
     canvas("pad", PAD, STROKE, shortcut="Ctrl+Delete")
     st.caption("From the keyboard: *Picture* or *Test digit*.")
     picture: Grey | None = st.session_state.get("pad_picture")
@@ -133,7 +133,7 @@ def _test_digit() -> Offered:
         return Offered()
     true = int(digits.labels[index])
     st.image(enlarged(digits.images[index], 20), width=PAD, output_format="PNG", alt=f"Test digit {index}, a {true}.")
-    st.caption(f"Image {index:,} of the {dataset} test split, a **{true}**. It is given to the networks as it is.")
+    st.caption(f"Image {index:,} of the {dataset} test split, a **{true}**. The networks get it unchanged.")
     return Offered(test_digit=digits.images[index], true=true)
 
 
@@ -142,7 +142,7 @@ def _another(size: int) -> None:
 
 
 def _networks(shelf: Sequence[Shelved]) -> list[Shelved]:
-    """Choose up to five; they are ?checkpoint=A&checkpoint=B in the URL. Those that are not there are said, once."""
+    """Choose up to five; they are ?checkpoint=A&checkpoint=B in the URL. Missing ones are reported, once."""
     there = {shelved.reference: shelved for shelved in shelf}
     chosen = []
     for reference in dict.fromkeys(st.query_params.get_all("checkpoint")[:MOST]):
@@ -162,7 +162,7 @@ def _networks(shelf: Sequence[Shelved]) -> list[Shelved]:
 
 
 def make_ready(shelf: Sequence[Shelved]) -> None:
-    """Once the page stands: import torch and let the chosen networks read black, so that no stroke waits for that."""
+    """Once the page is drawn: import torch and run the chosen networks once, so that no stroke waits for that."""
     torch_warming().join()
     for shelved in shelf:
         if shelved.reference in st.session_state.get("checkpoint_picker", ()):
@@ -212,7 +212,7 @@ def _answer(shelved: Shelved, values: NDArray[np.float32] | None, given: Given |
 
 
 def _bars(shelved: Shelved, values: NDArray[np.float32] | None, given: Given | None, small: bool) -> None:
-    """The probabilities as a chart that is updated in place; a small one leaves out the axis it shares."""
+    """The probabilities as a chart that is updated in place; a small one has no axis of its own."""
     shown = np.zeros(10, np.float32) if values is None else values
     figure = figures.probabilities(shown, given.true if given else None, BARS)
     if small:
@@ -222,7 +222,7 @@ def _bars(shelved: Shelved, values: NDArray[np.float32] | None, given: Given | N
 
 
 def _stages(given: Given | None) -> None:
-    """What becomes of the drawing on its way into the network, pixel by pixel."""
+    """The stages of the preparation, pixel by pixel."""
     if given and given.preparation and given.picture is not None:
         ink, scaled = given.preparation.ink, given.preparation.scaled
         stages = [

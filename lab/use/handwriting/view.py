@@ -29,7 +29,7 @@ from lab.ui.tables import data_table
 from lab.ui.words import escaped, plotted, show_error
 
 PER_PAGE = 48
-MOST_OWN = 12  # of one's own checkpoints, the newest, are scored beside the shipped ones
+MOST_OWN = 12  # of this lab's own checkpoints, the newest, are scored beside the shipped ones
 READ_AS_DIGITS = ("MNIST", EMBEDDED)  # of what data set a checkpoint must be
 
 
@@ -48,7 +48,7 @@ class Score:
 
 
 def scored(drawings: Sequence[Drawing], shelf: Sequence[Shelved]) -> list[Score]:
-    """Every shipped checkpoint and the newest of one's own, best first. One that cannot be opened is said."""
+    """Every shipped checkpoint and the newest of this lab's own, best first. One that cannot be opened is reported."""
     split, numbers = as_split(drawings), tuple(each.number for each in drawings)
     measured = beyond_the_test_set()
     fit = [each for each in shelf if each.card.dataset in READ_AS_DIGITS]
@@ -72,7 +72,7 @@ def scores_view(scores: Sequence[Score]) -> None:
     low, high = wilson(best.right, best.n)
     name = escaped(best.shelved.card.name)
     st.markdown(
-        f"**{name}** reads most: **{best.right:,} of {best.n:,}**, {best.right / best.n:.1%} "
+        f"**{name}** classifies the most correctly: **{best.right:,} of {best.n:,}**, {best.right / best.n:.1%} "
         f"(95% interval {low:.1%} to {high:.1%}); of MNIST's test set {best.shelved.card.record.test_accuracy:.2%}."
     )
     shown = url.switch("Figures as", ["Table", "Chart"], "scores_as")
@@ -146,7 +146,7 @@ def score_chart(scores: Sequence[Score]) -> go.Figure:
         marker={"color": TEST, "size": 9, "symbol": "line-ns", "line": {"width": 3, "color": TEST}},
         hovertemplate="%{x:.2f}% of the test set<extra></extra>",
     )  # fmt: skip
-    figure.update_xaxes(title="read rightly, %", range=[None, 100.8], ticksuffix="")
+    figure.update_xaxes(title="classified correctly, %", range=[None, 100.8], ticksuffix="")
     figure.update_yaxes(autorange="reversed", title=None, automargin=True)
     return laid_out(figure, 110 + 30 * len(scores))
 

@@ -24,9 +24,13 @@ MOST_EPOCHS = 12  # side by side
 def epochs_view(shelved: Shelved, kept: Sequence[Weights], subject: Subject, layer: Layer) -> None:
     """One layer's maps or filters after each epoch of the run, side by side, with what the network then read."""
     if len(kept) < 2:
-        whose = "A shipped checkpoint has its last weights only." if shelved.shipped else "This run kept only its last."
+        whose = (
+            "A shipped checkpoint has only its last weights."
+            if shelved.shipped
+            else "This run kept only its last weights."
+        )
         st.info(
-            f"{whose} Train a network with *Keep the weights of every epoch* switched on, and its epochs stand here.",
+            f"{whose} Train a network with *Keep the weights of every epoch* switched on, and its epochs appear here.",
             icon=":material/movie:",
         )
         return

@@ -23,7 +23,7 @@ SIDES = (3, 5, 7, 9)  # of the square that covers
 
 
 def counts_view(network: nn.Sequential, chosen: Weights, subject: Subject, probabilities: NDArray[np.float64]) -> None:
-    """Occlusion and gradient: which parts of the digit the answer rests on."""
+    """Occlusion and gradient: which parts of the digit the answer depends on."""
     from core.analysis.inside import gradient_map
     from core.checkpoints.checkpoint import normalisation_of
 
@@ -63,6 +63,8 @@ def counts_view(network: nn.Sequential, chosen: Weights, subject: Subject, proba
         )  # fmt: skip
         st.markdown(
             f"The pixel at row {top}, column {left} counts most: white in place of black would change the log-odds by "
-            f"about {signed(gradient[top, left])}, if it went on as it begins."
+            f"about {signed(gradient[top, left])}, if the effect stayed linear."
         )
-        st.caption("Orange: more ink here speaks for the digit; blue: against it. The line is the digit's outline.")
+        st.caption(
+            "Orange: more ink here is evidence for the digit; blue: against it. The line is the digit's outline."
+        )

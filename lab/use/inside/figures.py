@@ -180,7 +180,7 @@ def gradients(gradient: Values, digit: Pixels) -> go.Figure:
 
 
 def answering(found: Sequence[Activity], height: int = 320) -> go.Figure:
-    """Each channel's share of digits that it answers, a row of points for each ReLU; the dead ones stand at 0."""
+    """The share of digits on which each channel is active, a row of points for each ReLU; dead ones are at 0."""
     figure = go.Figure()
     names = [each.layer.name for each in found]
     for each in found:
@@ -192,8 +192,8 @@ def answering(found: Sequence[Activity], height: int = 320) -> go.Figure:
                 "size": 11, "opacity": 0.75, "color": [TEST if gone else "#0072B2" for gone in dead],
                 "symbol": ["x" if gone else "circle" for gone in dead],
             },
-            hovertemplate="%{y}, channel %{customdata}: answers %{x:.1f}% of the digits<extra></extra>",
+            hovertemplate="%{y}, channel %{customdata}: active on %{x:.1f}% of the digits<extra></extra>",
         )  # fmt: skip
-    figure.update_xaxes(title="digits that the channel answers, %", range=[-3, 103], fixedrange=True)
+    figure.update_xaxes(title="digits on which the channel is active, %", range=[-3, 103], fixedrange=True)
     figure.update_yaxes(categoryorder="array", categoryarray=names[::-1], fixedrange=True)
     return laid_out(figure, height).update_layout(showlegend=False, margin={"l": 80, "t": 8})

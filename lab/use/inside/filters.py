@@ -48,7 +48,7 @@ def filters_view(layer: Layer, kernels: NDArray[np.float32]) -> None:
 
 
 def dead_view(chosen: Weights, dataset: str) -> None:
-    """Which channels of each ReLU never answer, and how rarely the others do."""
+    """Which channels of each ReLU are never active, and how rarely the others are."""
     found = activity_of(chosen.stem, chosen.sha256, dataset)
     if not found:
         st.info(
@@ -60,19 +60,19 @@ def dead_view(chosen: Weights, dataset: str) -> None:
     st.markdown(
         f"**{dead} of {plural(channels, 'filter')} {'is' if dead == 1 else 'are'} dead**: 0 after the ReLU at every "
         f"place of all of the first {images:,} test digits of {dataset} (n {images:,}). A dead filter costs parameters "
-        f"and says nothing; as its gradient is 0 too, it will not come back by itself."
+        f"and contributes nothing. Its gradient is 0 too, so it does not recover by itself."
     )
     live_plot(
         inside_figures.answering(found), key="inside-dead", height=320,
-        alt="For each ReLU, the share of the digits that each of its channels answers. The table has the figures.",
+        alt="For each ReLU, the share of digits on which each channel is active. The table has the figures.",
     )  # fmt: skip
     rows = [
         {
             "after": each.layer.name,
             "channels": len(each.answers),
             "dead": ", ".join(map(str, each.dead)) or "none",
-            "answer under 1% of the digits": int((each.answers < 0.01).sum()),
-            "the rarest answers": f"{each.answers.min():.1%}",
+            "active on under 1% of the digits": int((each.answers < 0.01).sum()),
+            "the rarest is active on": f"{each.answers.min():.1%}",
             "values that are 0": f"{each.zeros:.0%}",
         }
         for each in found

@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # torch takes two seconds to import
 def pixel_view(
     walked: Trace, digit: Pixels, maps: Sequence[NDArray[np.float32]], found: PixelArithmetic, card: Card
 ) -> None:
-    """Where the value stands and what it sees, and how it comes about, number by number."""
+    """Where the value lies, what it sees, and how it is computed, number by number."""
     layer = found.layer
     stage = replace(
         stage_of(layer, seen_pixels(walked)[layer.index]),
@@ -54,7 +54,7 @@ def _arithmetic_view(found: PixelArithmetic, card: Card) -> None:
         which = int(order[0])
         if len(order) > 1:
             which = st.selectbox(
-                "Input channel, the weightiest first", [int(each) for each in order],
+                "Input channel, the largest contribution first", [int(each) for each in order],
                 format_func=lambda each: f"{found.inputs[each]}, adds {signed(float(found.sums[each]))}",
                 key=f"inside-input-{found.layer.name}-{found.channel}",
             )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The Mistakes page's view of calibration: is a network that says 90% right nine times of ten?"""
+"""The Mistakes page's view of calibration: is a network that is 90% sure correct nine times out of ten?"""
 
 from __future__ import annotations
 

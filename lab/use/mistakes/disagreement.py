@@ -1,4 +1,4 @@
-"""The Mistakes page's view of two networks: who reads which images rightly, and the images they read differently."""
+"""The Mistakes page's view of two networks: which images each classifies correctly, and those on which they differ."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def disagreement(
     groups = grouped(found, other)
     told = pair(found, other)
     left, right = st.columns([2, 3], gap="medium", vertical_alignment="center")
-    left.table(quadrants(told, one, two), alt="How many images both, one or neither of the networks reads rightly.")
+    left.table(
+        quadrants(told, one, two), alt="How many images both, one or neither of the networks classifies correctly."
+    )
     right.markdown(_judged(told, one, two))
     group = _group_picker(groups, one, two)
     chosen = ordered(found, groups[group], order)
@@ -70,7 +72,7 @@ def grouped(found: Predictions, other: Predictions) -> dict[str, NDArray[np.int6
 
 
 def quadrants(told: Pair, one: str, two: str) -> pd.DataFrame:
-    """The images by who reads them rightly, two rows and two columns."""
+    """Counts of images by which network classifies them correctly, two rows and two columns."""
     counts = [[told.right_in_both, len(told.broken)], [len(told.fixed), len(told.wrong_in_both)]]
     return pd.DataFrame(
         [[f"{count:,}" for count in row] for row in counts],
@@ -79,20 +81,22 @@ def quadrants(told: Pair, one: str, two: str) -> pd.DataFrame:
 
 
 def _judged(told: Pair, one: str, two: str) -> str:
-    """What one reads more than the other, and whether a toss of coins would come to it."""
+    """How many more images one classifies correctly, and whether chance alone would explain it."""
     lead = len(told.broken) - len(told.fixed)
     ahead, behind = (one, two) if lead >= 0 else (two, one)
     uneven, p = len(told.broken) + len(told.fixed), mcnemar(len(told.fixed), len(told.broken))
     if not uneven:
-        return f"**{one}** and **{two}** read the very same images rightly."
+        return f"**{one}** and **{two}** classify exactly the same images correctly."
     if not lead:
-        return f"{plural(uneven, 'image')} only one of them reads rightly, each as many as the other: no difference."
-    verdict = "hardly chance" if p < 0.05 else "it may well be chance"
+        return (
+            f"{plural(uneven, 'image')} classified correctly by only one of them, equally many by each: no difference."
+        )
+    verdict = "chance alone rarely does this" if p < 0.05 else "this may be chance"
     return (
-        f"{plural(uneven, 'image')} only one of them reads rightly; **{ahead}** reads {abs(lead):,} more than "
-        f"{behind}. Were each of the {uneven:,} a toss of a coin, **{p_stated(p)}** for a split at least so uneven: "
+        f"{plural(uneven, 'image')} classified correctly by only one of them; **{ahead}** has {abs(lead):,} more than "
+        f"{behind}. If each of the {uneven:,} were a coin toss, a split at least this uneven has **{p_stated(p)}**: "
         f"{verdict}.\n\n"
-        ":small[McNemar's exact test, two-sided; it says nothing of other seeds.]"
+        ":small[McNemar's exact test, two-sided; it says nothing about other seeds.]"
     )
 
 

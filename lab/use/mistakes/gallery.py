@@ -26,10 +26,11 @@ VIEWS = {"Gallery": GALLERY, "Confusion matrix": "matrix", "Disagree": "disagree
 ORDERS: dict[MistakeOrder, str] = {
     "least confident": "The network hesitated: the probability of its own answer, smallest first.",
     "most confident": "The network was sure, and wrong: the probability of its own answer, largest first.",
-    "smallest margin": "It could hardly tell two digits apart: the likeliest less the next likeliest, smallest first.",
+    "smallest margin": "It could hardly tell two digits apart: the highest probability minus the second, smallest "
+    "first.",
     "highest entropy": "It was in doubt between several digits: the entropy −Σ p log₂ p in bits, 1 between two equal "
     "ones, at most 3.32; largest first.",
-    "true class least likely": "How little it believed in the truth: the probability p of the true digit, smallest "
+    "true class least likely": "How little it believed in the true digit: its probability p, smallest "
     "first. The same order as the largest loss, shown as p.",
     "largest loss": "What hurts most in training: the cross-entropy loss, −log p of the true digit, largest first. The "
     "same order as true class least likely, shown as the loss.",
@@ -109,7 +110,7 @@ def as_csv(view: InView, predictions: Predictions, indices: NDArray[np.int64]) -
 
 def counted(view: InView, trained_on: str, predictions: Predictions, wrong: NDArray[np.int64]) -> None:
     """How many are wrong, of what, and how many of those have a label that people dispute."""
-    instead = f", which stands in for {trained_on}" if view.dataset != trained_on else ""
+    instead = f", used in place of {trained_on}" if view.dataset != trained_on else ""
     st.markdown(
         f"#### {len(wrong):,} of {len(view.digits):,} wrong, {predictions.accuracy:.2%} right\n"
         f"{view.dataset}, {view.name} split{instead}, evaluated without augmentation. "
@@ -125,7 +126,7 @@ def gallery(
     if cell != Cell():
         st.markdown(f"{len(chosen):,} of them: {cell.words}")
     elif not len(chosen):
-        st.success("Not one mistake on this split.", icon=":material/check_circle:")
+        st.success("There is no mistake on this split.", icon=":material/check_circle:")
         return
     figure_of = figures_by(predictions, order)
 
@@ -187,4 +188,4 @@ def matrix(counts: NDArray[np.int64]) -> None:
         confusion(counts, ink()), key="confusion", on_select=choose, selection_mode="points",
         config={"displayModeBar": False}, alt="Counts by true digit (row) and answer (column); the table has them too.",
     )  # fmt: skip
-    st.caption("Rows are true digits, columns answers; the grey diagonal was read rightly. Click a cell to see it.")
+    st.caption("Rows are true digits, columns answers; the grey diagonal is correct. Click a cell to see its images.")

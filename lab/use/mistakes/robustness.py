@@ -1,4 +1,4 @@
-"""Beyond the test set: how a shipped network reads other people's digits, and test digits moved, turned and scaled."""
+"""Beyond the test set: a shipped network on other people's digits, and on test digits moved, turned and scaled."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def beyond(shelved: Shelved) -> None:
             return
         if shelved.reference not in measured:
             st.info(
-                f"{shelved.reference} is not measured beyond the test set yet; `python -m lab reproduce` does it.",
+                f"{shelved.reference} is not measured beyond the test set yet; `python -m lab reproduce` measures it.",
                 icon=":material/info:",
             )
             return
@@ -62,9 +62,10 @@ def _show(shelved: Shelved, measured: dict[str, Robustness]) -> None:
     others = [measured[reference] for reference in beside if reference != shelved.reference]
     seen = seen_in_training(card.recipe.augmentation)
     st.markdown(
-        f"Of the {chosen.embedded_images:,} {EMBEDDED} it reads **{chosen.embedded_accuracy:.2%}** rightly, of MNIST's "
+        f"It classifies **{chosen.embedded_accuracy:.2%}** of the {chosen.embedded_images:,} {EMBEDDED} correctly, "
+        "and of MNIST's "
         f"test set {card.record.test_accuracy:.2%}. They are real digits written by other people, 8 x 8 pixels from "
-        "the UCI repository, brought to 28 x 28 the MNIST way; its training saw none of them."
+        "the UCI repository, scaled to 28 x 28 as MNIST was; the network never saw them in training."
     )
     view = url.switch("Figures as", ["Curves", "Table"], "beyond_view", bind=None)
     if view == "Table":
@@ -85,9 +86,9 @@ def _show(shelved: Shelved, measured: dict[str, Robustness]) -> None:
         )  # fmt: skip
     at_99, at_80 = (100 * standard_error(share, chosen.images) for share in (0.99, 0.8))
     st.caption(
-        f"Every point: the same {chosen.images:,} test images, every fifth, resampled bilinearly, black beyond the "
-        f"rim. One standard error is {at_99:.1f} points at 99%, {at_80:.1f} at 80%. A shift is the mean over right, "
-        "left, down and up. What is moved or enlarged far loses ink at the rim."
+        f"Every point: the same {chosen.images:,} test images, every fifth, resampled bilinearly, black outside the "
+        f"edge. One standard error is {at_99:.1f} points at 99%, {at_80:.1f} at 80%. A shift is the mean over right, "
+        "left, down and up. A digit that is moved or enlarged far loses ink at the edge."
         + (" Green: how far its own training had distorted the digits." if seen and view == "Curves" else "")
     )
 

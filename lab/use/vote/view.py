@@ -1,4 +1,4 @@
-"""What do you read? The class game as it stands on a projector and on a phone."""
+"""What do you read? The class game, on a projector and on a phone."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from lab.ui.live_plot import live_plot
 from lab.ui.words import escaped, show_error
 from lab.use.vote.figures import votes
 
-TICK = 1.5  # seconds between two looks at a room that others vote in
+TICK = 1.5  # seconds between two refreshes of a room that others vote in
 IMAGE = 308  # pixels, eleven for each of the digit's 28: it fits a phone
 
 Next = Callable[[], Question | None]
 
 
 def room_in_url() -> Room:
-    """The room of ?room=CODE, or one's own, which no one else can enter. Raises VoteError."""
+    """The room of ?room=CODE, or a private one, which nobody else can enter. Raises VoteError."""
     code = st.query_params.get("room", "")
     if code:
         return rooms().find(code)
@@ -38,13 +38,13 @@ def room_in_url() -> Room:
 
 
 def leads(room: Room) -> bool:
-    """Whether this session may reveal and go on: alone it may, in a class whoever has ?lead=."""
+    """Whether this session may reveal and go on: in a private room always, in a class with the key in ?lead=."""
     given = st.query_params.get("lead", "")
     return not st.query_params.get("room", "") or secrets.compare_digest(given.encode(), room.lead.encode())
 
 
 def voter() -> str:
-    """This session's mark among the voters."""
+    """This session's key among the voters."""
     mark: str = st.session_state.setdefault("voter", secrets.token_hex(8))
     return mark
 
@@ -101,9 +101,9 @@ def _leave() -> None:
 
 
 def game(room: Room, following: Next | None) -> None:
-    """The image, ten digits to press, and what has been said of it. `following` is for who leads.
+    """The image, ten digits to press, and the votes. `following` is for the leader.
 
-    In a room it looks every 1.5 s for other votes and for the next image.
+    In a room it checks every 1.5 s for other votes and for the next image.
     """
     if following is not None and room.now() is None and (first := following()):
         room.ask(first)
@@ -114,7 +114,7 @@ def game(room: Room, following: Next | None) -> None:
 def _round(room: Room, following: Next | None, shared: bool) -> None:
     now = room.now()
     if now is None:
-        st.info("Nothing to read yet: whoever leads has not begun.", icon=":material/hourglass_empty:")
+        st.info("Nothing to read yet: the leader has not started.", icon=":material/hourglass_empty:")
         return
     question = now.question
     picture, voting = st.columns([2, 3], gap="large")
@@ -177,7 +177,9 @@ def _lead(room: Room, now: Round, following: Next) -> None:
         type="primary" if now.revealed else "secondary",
     )  # fmt: skip
     if st.query_params.get("room", ""):
-        st.toggle("Show the votes as they come in", key="votes_live", help="Those who vote late then see the others'.")
+        st.toggle(
+            "Show the votes as they come in", key="votes_live", help="Late voters then see the votes of the others."
+        )
     if st.session_state.pop("votes_end", False):
         st.info("That was the last of these images; choose another order or network.", icon=":material/done_all:")
 
@@ -185,7 +187,7 @@ def _lead(room: Room, now: Round, following: Next) -> None:
 def _reveal(now: Round, shared: bool) -> None:
     question = now.question
     said = "" if not now.voters else f" {now.counts[question.label]} of {now.voters} voted for the label." * shared
-    agreed = "read it as labelled" if question.answer == question.label else "was wrong"
+    agreed = "agrees with the label" if question.answer == question.label else "was wrong"
     st.markdown(
         f"The label is **{question.label}**. The network *{escaped(question.network)}* read **{question.answer}** with "
         f"{percent(question.confidence)} and {agreed}.{said}"
