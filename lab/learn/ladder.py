@@ -40,8 +40,9 @@ def ladder_rows(steps: list[Step], measured: dict[str, Summary]) -> None:
         "step", "parameters", "field", "claimed", "ours, last epoch", "best epoch, chosen on the test set", "verdict",
         "what changed",
     )  # fmt: skip
-    with st.container(border=True):
-        for column, title in zip(st.columns(widths, gap="small", vertical_alignment="bottom"), titles, strict=True):
+    with st.container(border=True, key=f"ladder-{steps[0].lineage}"):
+        heads = st.container(key=f"heads-{steps[0].lineage}")
+        for column, title in zip(heads.columns(widths, gap="small", vertical_alignment="bottom"), titles, strict=True):
             column.caption(title)
         for step in steps:
             walked = classifier(step.architecture)
@@ -57,8 +58,8 @@ def ladder_rows(steps: list[Step], measured: dict[str, Summary]) -> None:
                 f"{judged(step, ours)}{outdated_mark(study_of(step.slug))}" if ours else ":gray[not measured]",
                 f":small[{step.change or 'The start.'}]",
             )
-            for column, text in zip(figures_of, texts, strict=True):
-                column.markdown(text)
+            for column, title, text in zip(figures_of, titles[1:], texts, strict=True):
+                column.markdown(f"*{title}* {text}")  # the title is seen on a phone only: see page.css
         outdated_captions([step.slug for step in steps])
 
 

@@ -255,7 +255,7 @@ def _ends(
     bounds: tuple[float, float],
     height: int,
 ) -> list[Part]:
-    """Each line's letter and last figure at its end, moved apart where they would touch; an arrow to one beyond."""
+    """Each line's letter and last figure at the right, at the height of its end, moved apart where they would touch."""
     ends: list[tuple[float, float, float, Line]] = []
     for each in lines:
         values = smoothed(each.mean, weight) if weight else each.mean
@@ -264,17 +264,18 @@ def _ends(
             x, value = there[-1]
             ends.append((scale.place(value), value, x, each))
     ends.sort(key=lambda end: end[0])
+    beyond = max((x for _, _, x, _ in ends), default=0.0)  # beside a shorter line's end others may pass
     gap = (bounds[1] - bounds[0]) * LABEL_PIXELS / (height - 60)
     half = gap / 2
     inside = (bounds[0] + half, bounds[1] - half)
     places = apart([min(max(end[0], inside[0]), inside[1]) for end in ends], gap, inside)
     return [
         {
-            "x": x, "y": place, "text": f"<b>{each.letter}</b> {value:{quantity.shown}}"
+            "x": beyond, "y": place, "text": f"<b>{each.letter}</b> {value:{quantity.shown}}"
             + (" ↓" if there < bounds[0] else ""),
             "showarrow": False, "xanchor": "left", "xshift": 6, "font": {"color": each.look.colour, "size": 14},
         }
-        for (there, value, x, each), place in zip(ends, places, strict=True)
+        for (there, value, _, each), place in zip(ends, places, strict=True)
     ]  # fmt: skip
 
 

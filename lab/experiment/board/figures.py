@@ -5,20 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import pairwise
 
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from core.challenge import MAX_PARAMETERS, TARGET_ACCURACY
 from core.words import plural
 from lab.studies.ranking import Standing, front
 from lab.studies.results import in_words
 from lab.ui.axes import CLOSE, WHOLE, Part, accuracy_at, zoom
-from lab.ui.colours import CLAIM, FRONT, PASS, TEST
-from lab.ui.figures import laid_out
+from lab.ui.colours import CLAIM, PASS, TEST
 from lab.ui.labels import Box, Mark, Screen, box, name_places
-from lab.ui.ladder_figure import COLUMNS, PARTED, Plot, deviation_bars, led_to, stairs
+from lab.ui.panels import (
+    Plot,
+    Stair,
+    corner,
+    deviation_bars,
+    front_boxes,
+    front_line,
+    led_to,
+    panel,
+    stairs,
+    two_panels,
+)
 from lab.ui.words import plotted
 
 SMALL = (-200.0, 12_000.0)  # parameters on the linear panel, where the challenge is decided
@@ -38,20 +46,16 @@ def board(ranked: tuple[Standing, ...], ladder: tuple[Standing, ...], ink: str, 
 
     `ink` is the colour of the names.
     """
-    figure = make_subplots(1, 2, shared_yaxes=True, column_widths=list(COLUMNS), horizontal_spacing=PARTED)
     kinds = ((False, "misses it", "circle-open", TEST), (True, "meets it", "circle", PASS))
     large = (LARGE[0], max([LARGE[1], *(1.5 * each.parameters for each in (*ranked, *ladder))]))
-    _front_line(figure, ranked, large)
+    plot = Plot(SMALL, large, WHOLE)
+    figure = two_panels(plot, height, "held, % (stretched)")
+    front_line(figure, _stairs(ranked, plot), "Pareto front")
     for column in (1, 2):
         _pale(figure, [each for each in ladder if _column(each) == column], column)
         for passed, name, symbol, colour in kinds:
             some = [each for each in ranked if each.passed == passed and _column(each) == column]
             _marks(figure, some, name, symbol, colour, column)
-    corner = {
-        "type": "rect", "xref": "x", "yref": "y", "x0": SMALL[0], "x1": MAX_PARAMETERS,
-        "y0": accuracy_at(100 * TARGET_ACCURACY), "y1": WHOLE.range[1], "fillcolor": PASS, "opacity": 0.12,
-        "line": {"width": 0}, "layer": "below",
-    }  # fmt: skip
     words, narrow = (
         [
             [_corner_words(), *_names(ranked, ladder, Plot(SMALL, large, view), ink, _screens(some, height))]
@@ -59,18 +63,11 @@ def board(ranked: tuple[Standing, ...], ladder: tuple[Standing, ...], ink: str, 
         ]
         for some in (WIDE, NARROW)
     )
-    figure.update_layout(shapes=[corner], annotations=words[0])
+    figure.update_layout(shapes=[corner(plot)], annotations=words[0])
     figure.update_layout(zoom(height - 80.0, ("yaxis", "yaxis2"), annotations=words))
     figure.update_layout(meta={"narrow": {"below": NARROW_BELOW, "views": [{"annotations": some} for some in narrow]}})
-    figure.update_xaxes(title="parameters", range=SMALL, tickvals=[0, 4_000, 8_000], tickformat=",", row=1, col=1)
-    figure.update_xaxes(
-        type="log", range=[math.log10(each) for each in large], tickvals=[1e5, 1e7], ticktext=["0.1M", "10M"],
-        tickangle=0, row=1, col=2,
-    )  # fmt: skip
-    figure.update_yaxes(**WHOLE.axis(height - 80.0))
-    figure.update_yaxes(title="held, % (stretched)", row=1, col=1)
-    figure.update_xaxes(tickfont_size=14, title_font_size=15).update_yaxes(tickfont_size=14, title_font_size=15)
-    return laid_out(figure, height).update_layout(legend_font_size=14, xaxis2_tickfont_size=11)
+    figure.update_xaxes(tickvals=[0, 4_000, 8_000], row=1, col=1)
+    return figure.update_xaxes(tickvals=[1e5, 1e7], ticktext=["0.1M", "10M"], row=1, col=2)
 
 
 def _column(each: Standing) -> int:
@@ -98,18 +95,8 @@ def _pale(figure: go.Figure, ladder: Sequence[Standing], column: int) -> None:
     )  # fmt: skip
 
 
-def _front_line(figure: go.Figure, ranked: Sequence[Standing], large: tuple[float, float]) -> None:
-    """A stair on each panel: the most that so many parameters hold, on to the panel's right edge."""
-    for column, stair in enumerate(_stairs(ranked, large), 1):
-        figure.add_scatter(
-            x=[x for x, _ in stair], y=[accuracy_at(y) for _, y in stair], mode="lines", name="Pareto front",
-            line={"color": FRONT, "width": 2, "shape": "hv"}, showlegend=column == 1, legendgroup="front",
-            hoverinfo="skip", row=1, col=column,
-        )  # fmt: skip
-
-
-def _stairs(ranked: Sequence[Standing], large: tuple[float, float]) -> list[list[tuple[float, float]]]:
-    return stairs([(float(each.parameters), _percent(each)) for each in front(ranked)], SMALL, large)
+def _stairs(ranked: Sequence[Standing], plot: Plot) -> list[Stair]:
+    return stairs([(float(each.parameters), _percent(each)) for each in front(ranked)], plot)
 
 
 def _marks(figure: go.Figure, some: Sequence[Standing], name: str, symbol: str, colour: str, column: int) -> None:
@@ -167,11 +154,11 @@ def _names(
     pale = [_mark(each, each.name, PALE_NAME, plot) for each in behind]
     ends = name_places(pale, PALE_NAME + 2, screens, marks_on, words_on, furthest=30.0)
     return [
-        _name(each, text, mark, place, {"size": NAME, "color": ink})
+        _name(each, text, mark, place, {"size": NAME, "color": ink}, plot)
         for each, text, mark, place in zip(best, texts, marks, places, strict=True)
         if place
     ] + [
-        _name(each, each.name, mark, place, {"size": PALE_NAME, "color": CLAIM})
+        _name(each, each.name, mark, place, {"size": PALE_NAME, "color": CLAIM}, plot)
         for each, mark, place in zip(behind, pale, ends, strict=True)
         if place
     ]
@@ -190,20 +177,17 @@ def _marks_on(
         x, y = plot.share(parameters, percent)
         return x * screen[0], y * screen[1]
 
-    taken: list[Box] = []
-    for stair in _stairs(ranked, plot.large):
-        for (x0, y0), (x1, y1) in pairwise(pixels(*corner) for corner in stair):
-            taken += [(x0, x1, y0 - 2, y0 + 2), (x1 - 2, x1 + 2, min(y0, y1), max(y0, y1))]
+    taken = front_boxes(_stairs(ranked, plot), pixels)
     for some, radius in ((seen, 8.0), (behind, 5.0)):
         for x, y in (pixels(each.parameters, _percent(each)) for each in some):
             taken.append((x - radius, x + radius, y - radius, y + radius))
     return taken
 
 
-def _name(each: Standing, text: str, mark: Mark, place: tuple[float, float], font: Part) -> Part:
+def _name(each: Standing, text: str, mark: Mark, place: tuple[float, float], font: Part, plot: Plot) -> Part:
     large = _column(each) == 2
     return {
-        "xref": "x2" if large else "x", "yref": "y2" if large else "y",
+        **panel(each.parameters, plot),
         "x": math.log10(each.parameters) if large else each.parameters, "y": accuracy_at(_percent(each)),
         "text": plotted(text), "font": font, **led_to(place, mark.wide, 16.0),
     }  # fmt: skip

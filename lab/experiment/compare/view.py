@@ -27,7 +27,7 @@ from lab.ui.formats import millions
 from lab.ui.headline import headline
 from lab.ui.links import link
 from lab.ui.live_plot import live_plot
-from lab.ui.tables import without_empty
+from lab.ui.tables import text_column, without_empty
 from lab.ui.unreadable import list_studies
 from lab.ui.words import escaped, show_error
 
@@ -227,24 +227,28 @@ def _line(each: Shown, name: str) -> Line:
 def figures_table(shown: Sequence[Shown]) -> None:
     """A row for each entry: what the curves come to, with what it cost."""
     frame = without_empty(pd.DataFrame([_row(each) for each in shown]), ("nickname", "tags", "±"))
+    if frame["data"].eq("MNIST").all():
+        frame = frame.drop(columns="data")
     colours = {f"{each.look.stroke} {each.letter}": each.look.colour for each in shown}
     number = st.column_config.NumberColumn
+    texts = [name for name in ("run", "nickname", "epochs", "data", "status", "tags") if name in frame]
     st.dataframe(
         frame.style.map(lambda mark: f"color: {colours[mark]}; font-weight: bold", subset=["line"]),
         hide_index=True,
         height=38 + 35 * len(frame),
         placeholder="",
         column_config={
-            "line": st.column_config.TextColumn(width=64),
-            "parameters": number(format="localized", width=90),
-            "MACs, M": number(format="%.2f", width=70),
-            "field": number(width=50),
-            "n": number(width=40, help="Runs, each with its own seed."),
-            "last, %": number(format="%.2f", width=65, help="Test accuracy after the last epoch; of seeds, the mean."),
-            "±": number(format="%.2f", width=50, help="Standard deviation over the seeds, percentage points."),
-            "held, %": number(format="%.2f", width=65, help="The least of the last three epochs' means."),
-            "best, %": number(format="%.2f", width=65, help="The best epoch's, chosen on the test set: it flatters."),
-            "s/epoch": number(format="%.1f", width=65, help="Seconds an epoch, training and evaluation."),
+            "line": st.column_config.TextColumn(width=56),
+            **{name: text_column(frame[name]) for name in texts},
+            "parameters": number(format="localized", width=80),
+            "MACs, M": number(format="%.2f", width=64),
+            "field": number(width=40),
+            "n": number(width=28, help="Runs, each with its own seed."),
+            "last, %": number(format="%.2f", width=58, help="Test accuracy after the last epoch; of seeds, the mean."),
+            "±": number(format="%.2f", width=44, help="Standard deviation over the seeds, percentage points."),
+            "held, %": number(format="%.2f", width=60, help="The lowest of the last three epochs' means."),
+            "best, %": number(format="%.2f", width=60, help="The best epoch's, chosen on the test set: it flatters."),
+            "s/epoch": number(format="%.1f", width=60, help="Seconds for an epoch, training and evaluation."),
         },
         alt="Every run's figures: parameters, multiply-adds, field, epochs, last, held and best test accuracy.",
     )
