@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from core.analysis.study import Summary
-from core.ladder.challenge import MAX_PARAMETERS, TARGET_ACCURACY
+from core.challenge import MAX_PARAMETERS, TARGET_ACCURACY
 from lab.ui.axes import Part, View, accuracy_at
 from lab.ui.colours import CLAIM, FRONT, PASS
 from lab.ui.figures import laid_out
