@@ -11,6 +11,12 @@ LINEAGE = {"a": "#0072B2", "b": "#D55E00", "c": "#CC79A7", "d": "#E69F00"}
 SYMBOL = {"a": "circle", "b": "square", "c": "diamond", "d": "star"}  # a lineage is told by its form too
 
 
+def faded(colour: str, opacity: float) -> str:
+    """A colour such as #0072B2, as Plotly reads one that lets others through."""
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"
+
+
 def ink() -> str:
     """The colour of the theme's words, for those within a figure: Plotly's own is pale on one of the themes."""
     return "#E8ECF0" if st.context.theme.type == "dark" else "#1B1F24"  # as in config.toml

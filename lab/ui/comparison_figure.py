@@ -16,7 +16,7 @@ from core.challenge import TARGET_ACCURACY
 from core.training.history import EpochRecord
 from lab.studies.entries import Entry
 from lab.ui.axes import CLOSE, WHOLE, Part, accuracy_at, accuracy_axis, decades, epoch_step, epochs_axis, zoom
-from lab.ui.colours import PASS
+from lab.ui.colours import PASS, faded
 from lab.ui.curves import target_line, target_words
 from lab.ui.figures import laid_out
 from lab.ui.words import plotted
@@ -221,13 +221,13 @@ def _band(figure: go.Figure, each: Line, scale: Scale) -> None:
     if len(each.x) == 1:
         figure.add_scatter(
             x=[each.x[0]] * 2, y=[low[0], high[0]], mode="lines", hoverinfo="skip",
-            line={"width": 10, "color": _pale(each.look.colour, 0.3)},
+            line={"width": 10, "color": faded(each.look.colour, 0.3)},
         )  # fmt: skip
         return
     for bound, fill in ((low, None), (high, "tonexty")):
         figure.add_scatter(
             x=each.x, y=bound, mode="lines", line={"width": 0}, hoverinfo="skip", fill=fill,
-            fillcolor=_pale(each.look.colour, 0.18),
+            fillcolor=faded(each.look.colour, 0.18),
         )  # fmt: skip
 
 
@@ -290,11 +290,6 @@ def apart(places: Sequence[float], gap: float, bounds: tuple[float, float]) -> l
     bases = [fmean(pool) for pool in pools for _ in pool]
     top = bounds[1] - gap * (len(bases) - 1)
     return [min(max(base, bounds[0]), max(top, bounds[0])) + gap * rank for rank, base in enumerate(bases)]
-
-
-def _pale(colour: str, opacity: float) -> str:
-    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{opacity})"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
@@ -166,11 +167,11 @@ def buttons(run: Run, waiting: bool, first: bool = False) -> None:
     if waiting:
         st.button(
             "First", key=f"first-{run.id}", icon=":material/vertical_align_top:", type="tertiary", disabled=first,
-            on_click=_first, args=(run.job,), help="Starts before all others.",
+            on_click=attempt, args=(partial(class_acts.put_first, store(), run.job),), help="Starts before all others.",
         )  # fmt: skip
         st.button(
             "Last", key=f"last-{run.id}", icon=":material/vertical_align_bottom:", type="tertiary",
-            on_click=_last, args=(run.job,),
+            on_click=attempt, args=(partial(class_acts.put_last, store(), run.job),),
             help="Starts after its owner's other runs, and after those of people whose last turn is as long ago.",
         )  # fmt: skip
     stop_button(run)
@@ -180,17 +181,5 @@ def stop_button(run: Run) -> None:
     """The owner's and the teacher's."""
     st.button(
         "Stopping" if run.stop_requested else "Stop", key=f"stop-{run.id}", icon=":material/stop:", type="tertiary",
-        on_click=_stop, args=(run.job,), disabled=run.stop_requested,
+        on_click=attempt, args=(partial(actions.stop, store(), run.job),), disabled=run.stop_requested,
     )  # fmt: skip
-
-
-def _first(job: str) -> None:
-    attempt(lambda person: class_acts.put_first(store(), job, person))
-
-
-def _last(job: str) -> None:
-    attempt(lambda person: class_acts.put_last(store(), job, person))
-
-
-def _stop(job: str) -> None:
-    attempt(lambda person: actions.stop(store(), job, person))

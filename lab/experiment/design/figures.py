@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from core.architecture.spec import AvgPool, Conv, Flatten, GlobalAvgPool, Linear, MaxPool, Op, Shape, describe
 from core.architecture.trace import Trace, spell
-from lab.ui.colours import CLAIM, PASS, TEST, TRAIN, VALIDATION
+from lab.ui.colours import CLAIM, PASS, TEST, TRAIN, VALIDATION, faded
 from lab.ui.figures import laid_out
 
 SLANT = 0.3  # of a pixel, right and up, that a pixel of width is drawn as: the third axis
@@ -84,7 +84,7 @@ def diagram(walked: Trace, selected: int, height: int = 370) -> go.Figure:
         for face in FACES if own else ():
             corners = [_face(face, left, wide, _side(each.shape)) for each, left, wide in own]
             figure.add_scatter(
-                **_outlines(corners), mode="lines", fill="toself", fillcolor=_faded(colour, SHADES[face]),
+                **_outlines(corners), mode="lines", fill="toself", fillcolor=faded(colour, SHADES[face]),
                 line={"color": colour, "width": 1}, name=kind, legendgroup=kind, showlegend=face == "front",
                 hoverinfo="skip",
             )  # fmt: skip
@@ -142,11 +142,6 @@ def _outlines(faces: Sequence[Corners]) -> dict[str, list[float | None]]:
     """Closed outlines in one trace, parted by gaps."""
     points = list(chain.from_iterable((*corners, corners[0], (None, None)) for corners in faces))
     return {"x": [x for x, _ in points], "y": [y for _, y in points]}
-
-
-def _faded(colour: str, opacity: float) -> str:
-    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
-    return f"rgba({red}, {green}, {blue}, {opacity})"
 
 
 def _labels(figure: go.Figure, boxes: Sequence[tuple[FeatureMap, float, float]], size: int) -> None:
