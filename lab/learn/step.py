@@ -58,7 +58,7 @@ def story(step: Step, runs: Sequence[SeedRun]) -> None:
     )
     st.caption(f"Recipe: {recipe_words(step.recipe)}. Source: {step.source}.{counted}")
     if step.recipe.watches_test:
-        st.caption("This recipe lowers its rate by the **test** loss: the test set has a say in the training.")
+        st.caption("This recipe lowers its rate by the **test** loss: the test set influences the training.")
     if claim and claim.note:
         st.caption(f"Claim: {claim.note}")
     errata_table("What the write-up got wrong", (*step.errata, *catalogue.lineage_of(step).errata))

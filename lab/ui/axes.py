@@ -1,6 +1,6 @@
-"""Axes on which every value has its true place: accuracies, stretched towards 100%; losses by decades; planned epochs.
+"""Axes on which every value has its true place: accuracies, stretched towards 100%; losses by powers of ten; epochs.
 
-A linear accuracy axis that shows 10% squeezes all that tells two networks apart into a line's width. So the axis is
+A linear axis that shows 10% squeezes the difference between two good networks into a line's width. So the axis is
 the logarithm of the error: from 90 to 99% is about as far as from 99 to 100%.
 """
 
@@ -110,7 +110,7 @@ class Decades:
     high: int
 
     def at(self, value: float) -> float:
-        """Where a value stands: at itself; one of 0, which has no logarithm, at the axis' foot."""
+        """Where a value stands: at itself; 0, which has no logarithm, at the lower end of the axis."""
         return max(value, 10.0**self.low)
 
     @property

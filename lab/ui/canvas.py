@@ -1,4 +1,4 @@
-"""A canvas for one digit, whose drawing outlives a visit to another page."""
+"""A canvas for one digit, whose drawing is kept when the user visits another page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from core.data.drawn_digit import from_rgba
 
 
 def canvas(name: str, side: int, stroke: int, shortcut: str | None = None) -> None:
-    """Draw on `side` x `side` pixels; what is drawn stands in the session as NAME_picture, grey, or None.
+    """Draw on `side` x `side` pixels; the drawing is in the session as NAME_picture, grey, or None.
 
     The canvas forgets its strokes with each visit to another page, so they are kept and given back once.
     """

@@ -1,4 +1,4 @@
-"""The colours and symbols of all figures, from Okabe and Ito: the same for the same thing on every page."""
+"""The colours and symbols of all figures, from Okabe and Ito: one thing has one colour on every page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The curves of several runs over each other: a colour for each run, its letter at the line's end, smoothing on top."""
+"""The curves of several runs in one figure: a colour for each run, its letter at the right, smoothing on request."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Look:
 
 
 def looks(keys: Sequence[str]) -> dict[str, Look]:
-    """A look for each key: the colour that its name stands for, or where an earlier key has that, the next free one.
+    """A look for each key: the colour that follows from its name, or the next free one where an earlier key has it.
 
     So a run keeps its colour from view to view. Past the last colour the dashes change.
     """
@@ -148,7 +148,7 @@ def finite(value: float | None) -> float | None:
 
 
 def smoothed(values: Sequence[float | None], weight: float) -> list[float | None]:
-    """The moving average that gives all before it `weight` and the value itself the rest, without the start's bias.
+    """The moving average in which the past has `weight` and the value itself the rest, without the bias of the start.
 
     The bias is divided out as Kingma & Ba 2015 do (arXiv:1412.6980). A gap stays a gap and does not count.
     """

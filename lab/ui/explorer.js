@@ -1,5 +1,5 @@
-const STEP = 1000;  // milliseconds an op is looked at while playing
-const REST = 500;  // before the server is told of a place that was reached by keys
+const STEP = 1000;  // milliseconds for each op while playing
+const REST = 500;  // before the server gets a place that was reached by keys
 
 function span(stage, unit) {  // the first and the last pixel that the unit sees, as receptive_field.extent
   const centre = stage.start + unit * stage.jump;
@@ -9,7 +9,7 @@ function span(stage, unit) {  // the first and the last pixel that the unit sees
 const clamped = (value, most) => Math.max(0, Math.min(most, value));
 const near = (stage, pixel) => clamped(Math.round((pixel - stage.start) / stage.jump), stage.units - 1);
 
-function put(rect, x, y, width, height = width) {  // as style, not as attributes: only what is style moves smoothly
+function put(rect, x, y, width, height = width) {  // as style, not as attributes: only a style can move smoothly
   Object.assign(rect.style, { x: x + "px", y: y + "px", width: width + "px", height: height + "px" });
 }
 
@@ -51,7 +51,7 @@ class Explorer {
     this.data = data;
     const place = data.place.join();
     if (anew) this.furnish();
-    // What comes back from the server is mostly what was sent to it a moment ago, and the walk has gone on since.
+    // The server mostly sends back what it got a moment ago, and the user has moved on since.
     if (anew || (place !== this.known && !this.sent.has(place))) this.adopt(data.place);
     if (place === this.told) this.sent.clear();
     this.known = place;

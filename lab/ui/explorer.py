@@ -1,7 +1,7 @@
 """A digit beside a map of units: choose a unit and see its square, or let the square grow op by op.
 
-It all happens in the browser, from each op's size, jump and start alone, so that nothing waits for the server and
-nothing jumps; the server is told where the walk has come to rest. The slider is the browser's own and the units answer
+It all happens in the browser, from each op's size, jump and start, so that nothing waits for the server and
+nothing jumps; the server gets the place where the user stops. The slider is the browser's own, and the units react
 to the arrow keys, so it works without a pointer. `lab.ui.live_plot` is the other component of this kind.
 """
 
@@ -24,10 +24,10 @@ from lab.ui.component import component
 
 @dataclass(frozen=True)
 class Stage:
-    """What the explorer knows of one op: where its units' fields lie, and what is told of it."""
+    """What the explorer knows about one op: where its units' fields lie, and what it says about the op."""
 
     name: str
-    says: str  # how the field comes about, with the op's numbers
+    says: str  # how the field is computed, with the op's numbers
     size: int
     jump: int
     start: float
@@ -51,9 +51,9 @@ _component = component(__file__)
 def field_explorer(
     stages: Sequence[Stage], image: Pixels, place: Place, arrived: Callable[[Place], None], key: str
 ) -> None:
-    """Show it at that place; `arrived` is called when the user has come to rest at another one.
+    """Show it at that place; `arrived` is called when the user has stopped at another one.
 
-    `image`: (H, H), the digit. A place that comes from here, from the URL or another widget, moves the walk.
+    `image`: (H, H), the digit. A place that comes from the server, from the URL or another widget, moves the explorer.
     """
 
     def told() -> None:
@@ -74,7 +74,7 @@ def field_explorer(
 
 
 def read_place(text: object, stages: Sequence[Stage]) -> Place | None:
-    """What the browser says, `stage,row,column`; None for what is no place here."""
+    """The place in the browser's message, `stage,row,column`; None for a message that is no place here."""
     parts = text.split(",") if isinstance(text, str) else []
     if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) < 6 for part in parts):
         return None

@@ -1,4 +1,4 @@
-"""Where the names of a figure's marks stand: beside their marks, or further off, at the end of a line to them."""
+"""Where to put the names of a figure's marks: beside the marks, or further away, at the end of a line."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Floats = NDArray[np.float64]
 
 AWAY = (10, 15, 22, 30, 40, 52, 66, 82, 100, 120, 142)  # pixels from a mark to its name
 WAYS = 16  # directions
-SWEEPS = 8  # times that each name looks for its place, as the others stand by then
-STEPS = np.linspace(0.3, 0.9, 5)  # places on a line at which it is asked what it passes over
+SWEEPS = 8  # times that each name looks for its place, given the places of the others
+STEPS = np.linspace(0.3, 0.9, 5)  # points of a line that are checked for what lies below them
 
 # What a place costs; a pixel of distance costs 1.
 COVERS_NAME = 3_000.0  # so much and its share of the name
@@ -66,8 +66,8 @@ def name_places(
     """How far from its mark each name stands, the same on a plot of any of those sizes; None: there is no room.
 
     Names cover each other on none of them. `marks_on`: on a plot of that size, the boxes where a name should not stand;
-    it may where there is no other place. `words_on`: those where it never does. Of two names that want one place, the
-    first mark's has it. `furthest`: pixels from a mark to its name.
+    it may where there is no other place. `words_on`: those where it never does. If two names need the same place, the
+    first one gets it. `furthest`: pixels from a mark to its name.
     """
     there = [_places(mark, high, screens, furthest) for mark in marks]
     boxes = [tuple(np.array(some(on)).reshape(-1, 4) for some in (marks_on, words_on)) for on in screens]
@@ -108,7 +108,7 @@ def _places(mark: Mark, high: float, screens: Sequence[Screen], furthest: float)
 
 
 def _cost_alone(each: _Places, screens: Sequence[Screen], boxes: Sequence[tuple[Floats, ...]]) -> Floats:
-    """What the places cost whatever the others do: distance, the plot's edge, the marks under the name and its line."""
+    """What the places cost by themselves: distance, the plot's edge, the marks under the name and its line."""
     cost: Floats = np.hypot(each.shifts[:, 0], each.shifts[:, 1])
     for number, ((wide, tall), (marks, words)) in enumerate(zip(screens, boxes, strict=True)):
         here = each.boxes[:, number, None]  # (places, 1, 4)
@@ -123,7 +123,7 @@ def _cost_alone(each: _Places, screens: Sequence[Screen], boxes: Sequence[tuple[
 
 
 def _cost_beside(each: _Places, others: Sequence[tuple[_Places, int]]) -> Floats:
-    """What the places cost beside the others' names and lines."""
+    """What the places cost because of the other names and lines."""
     if not others:
         return np.zeros(len(each.shifts))
     boxes = np.stack([other.boxes[choice] for other, choice in others])  # (others, screens, 4)

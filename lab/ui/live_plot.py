@@ -1,4 +1,4 @@
-"""A Plotly chart that is redrawn in place, so that one updated each second keeps its zoom, its legend and its spot.
+"""A Plotly chart that is redrawn in place: one that is updated each second keeps its zoom, its legend and its place.
 
 st.plotly_chart mounts a new chart whenever its data change, even with a key. This one is a component that hands each
 new figure to Plotly.react. plotly.js comes from the installed plotly wheel and is served by the app itself, so it

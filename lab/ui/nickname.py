@@ -1,4 +1,4 @@
-"""Who is at the keyboard, as far as the lab wants to know: a nickname, kept for the session and in the URL, ?me=."""
+"""The person's nickname, kept for the session and in the URL, ?me=."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def nickname_field() -> str:
     st.session_state[FIELD] = nickname()
     st.text_input(
         "Your nickname", key=FIELD, max_chars=MAX_NICKNAME, on_change=_keep, placeholder="none",
-        help="Stands beside your runs on the challenge board. Nothing else is kept of you.",
+        help="Shown beside your runs on the challenge board. The lab keeps nothing else about you.",
     )  # fmt: skip
     return nickname()
 

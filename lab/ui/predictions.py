@@ -1,4 +1,4 @@
-"""What checkpoints answer, each computed once for everybody."""
+"""What checkpoints answer to digits, each computed once for everybody."""
 
 from __future__ import annotations
 

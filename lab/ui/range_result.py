@@ -1,4 +1,4 @@
-"""What a range test found, and the rate that is taken from it."""
+"""What a range test found, and a button that puts a rate into the form on Train."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the fields of a recipe are named where several pages fill them."""
+"""The names of a recipe's fields, where several pages fill them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tables of runs share: what a click opens, and what ticks compare."""
+"""What the tables of runs share: a click opens a run, ticks choose runs to compare."""
 
 from __future__ import annotations
 

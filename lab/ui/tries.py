@@ -1,4 +1,4 @@
-"""What was tried on the held-out images beside a step of our own: whether it was chosen there, and a table."""
+"""The other networks that were tried on the held-out images for a step of our own: how it was chosen, and a table."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def how_it_was_chosen(step: Step, runs: Sequence[SeedRun]) -> None:
         return
     st.markdown(f"**How it was chosen.** {choice_words(step, log)}")
     if step.test_had_a_say:
-        st.warning(f"The test digits had a say: {step.test_had_a_say}", icon=":material/visibility:")
+        st.warning(f"The test digits influenced the choice: {step.test_had_a_say}", icon=":material/visibility:")
     rows = beside(step, log, classifier(step.architecture).parameters)
     if not rows:
         return
-    panel = st.expander(f"What was tried beside it ({len(rows)})", icon=":material/science:")
+    panel = st.expander(f"What else was tried ({len(rows)})", icon=":material/science:")
     with panel:
         st.table(pd.DataFrame([_row(step, each, tried(step, log)) for each in rows]).set_index("network"))
         st.caption(

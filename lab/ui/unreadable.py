@@ -1,4 +1,4 @@
-"""What cannot be read is listed too, with the reason, on the pages that show the rest."""
+"""Files that cannot be read are listed with the reason, on the pages that show the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words that come from outside, shown as they are: nothing a URL, a file or a student says becomes markup."""
+"""Words from outside, shown unchanged: nothing in a URL, a file or a student's text becomes markup."""
 
 from __future__ import annotations
 

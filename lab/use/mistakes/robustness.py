@@ -34,7 +34,7 @@ Seen = Mapping[Kind, tuple[float, float]]
 
 
 def beyond(shelved: Shelved) -> None:
-    """The expander, which computes only when it is open; ?beyond=true in the URL opens it. For a shipped network."""
+    """The expander, which computes only when it is open; ?beyond=true in the URL opens it. For shipped networks."""
     if not shelved.shipped:
         return
     expander = st.expander("Beyond the test set", icon=":material/explore:", key=NAME, bind="query-params")
