@@ -153,6 +153,7 @@ def test_a_run_that_was_running_waits_again_by_the_ordinary_rules(
     assert there.get(queued.id).status == "queued"
 
 
+@pytest.mark.slow
 def test_a_run_that_was_backed_up_while_it_trained_comes_to_the_same_weights_on_another_machine(
     home: Path, store: RunStore, tmp_path: Path, other: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -213,6 +213,7 @@ def test_a_held_run_is_stopped_at_once_and_resumed_keeps_its_rate(store: RunStor
     assert checkpoint.load(store.folder / run.id / "last")[1].rate_changes == (RateChange(0, 0.5),)
 
 
+@pytest.mark.slow
 def test_a_held_run_makes_room_when_others_have_waited_long_enough(
     store: RunStore, working: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -208,6 +208,7 @@ def test_a_loss_that_still_falls_in_a_line_tells_of_a_rate_that_is_too_low() -> 
     assert not {"underfits", "still improving"} & set(kinds(found)), "it would be said twice"
 
 
+@pytest.mark.slow
 def test_a_deep_network_without_a_bend_learns_nothing_at_a_tiny_rate() -> None:
     recipe = Recipe(epochs=3, batch_size=64, learning_rate=1e-4)
     assert "learns nothing" in kinds(diagnose(trained(LINEAR, recipe, embedded(recipe))))

@@ -146,6 +146,7 @@ def test_so_many_seeds_as_the_noncentral_t_asks_for() -> None:
     assert [seeds_for(effect) for effect in effects] == [4, 5, 6, 8, 10], "two-sided, as the lab tests"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("effect", [3.0, 1.5, 1.0])
 def test_with_so_many_seeds_a_difference_is_found_four_times_in_five_and_with_one_fewer_it_is_not(
     effect: float,

@@ -44,6 +44,7 @@ def test_bad_input_gives_a_sentence_soon_and_in_little_memory(name: str, home: P
 # ------------------------------------------------------------------------------------------- what a search rarely finds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "mode", "options"),
     [

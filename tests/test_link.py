@@ -25,6 +25,7 @@ pytestmark = pytest.mark.own_data
 names = st.text(min_size=1, max_size=100).filter(lambda name: name == " ".join(name.split()))
 
 
+@pytest.mark.slow
 @given(architectures(), names)
 def test_a_design_survives_its_link_and_its_json(architecture: Architecture, name: str) -> None:
     named = Architecture(name, architecture.ops, architecture.input)

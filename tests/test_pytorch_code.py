@@ -80,6 +80,7 @@ def test_every_layer_says_its_output_shape() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_copied_file_runs_on_its_own(tmp_path: Path) -> None:
     file = tmp_path / "copied.py"
     file.write_text(pytorch_code(by_slug("a2-final-7758").architecture), encoding="utf-8")

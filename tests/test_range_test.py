@@ -213,6 +213,7 @@ def test_the_minimum_is_the_lowest_drawn_point_that_is_used_or_says_that_there_i
         assert minimum.doubt
 
 
+@pytest.mark.slow
 @given(wild, st.booleans())
 @example([1.0] * SKIPPED + [1.0, 0.5, 0.5, 1.0, 1.0, 0.5, 0.5] + [1.0] * 8, False)  # a fall of the first two points
 def test_the_valley_is_fastais_and_lies_within_the_longest_fall(losses: list[float], smooth: bool) -> None:

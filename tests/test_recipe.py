@@ -67,6 +67,7 @@ def test_step_lr_is_torchs(step_size: int, gamma: float, epochs: int) -> None:
     assert [rate_factor(StepLR(step_size, gamma), 0.5, epoch) for epoch in range(epochs)] == pytest.approx(theirs)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(iterations)
 def test_cosine_is_torchs_from_the_first_iteration_to_the_last(count: int) -> None:
@@ -75,6 +76,7 @@ def test_cosine_is_torchs_from_the_first_iteration_to_the_last(count: int) -> No
     assert ours(Cosine(), count) == pytest.approx(theirs, abs=1e-9)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(iterations)
 def test_linear_to_zero_is_torchs_from_the_first_iteration_to_the_last(count: int) -> None:

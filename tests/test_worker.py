@@ -419,6 +419,7 @@ def test_what_is_nobodys_is_anybodys_unless_there_is_a_teacher(
     assert may_change(MACHINE, run)
 
 
+@pytest.mark.slow
 def test_a_store_that_is_locked_for_longer_than_its_patience_fails_no_run(home: Path, store: RunStore) -> None:
     hasty = Worker(RunStore(home, patience=0.05), "cpu")
     run = queued(store, replace(RECIPE, epochs=30))
