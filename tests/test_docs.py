@@ -17,6 +17,7 @@ from lab.cli.parser import main
 from lab.learn.lessons import LESSONS, lesson_of
 from lab.learn.lessons.player import HIDE, LOCK
 from lab.learn.lessons.scene import scene_number
+from tests.patience import patient
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = [ROOT / "README.md", *ROOT.glob("CONTRIBUTING.md"), *sorted((ROOT / "docs").glob("*.md"))]
@@ -205,7 +206,7 @@ def test_the_time_that_a_class_needs_follows_from_the_measured_epoch() -> None:
 def test_the_site_builds_without_a_warning_and_asks_nothing_of_the_network(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
     quiet = os.environ | {"NO_MKDOCS_2_WARNING": "1"}  # an advertisement for its successor
-    built = subprocess.run(command, cwd=ROOT, env=quiet, capture_output=True, text=True, timeout=300)
+    built = subprocess.run(command, cwd=ROOT, env=quiet, capture_output=True, text=True, timeout=patient(100))
     assert built.returncode == 0, built.stdout + built.stderr
     for page in TEXTS.keys() - {"README.md", "CONTRIBUTING.md"}:
         html = (tmp_path / page.removeprefix("docs/")).with_suffix(".html").read_text(encoding="utf-8")

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import patient
+
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r'^```(diff|python) title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 FOLDERS = ("core", "lab", "pages", "tests", ".streamlit")
@@ -64,7 +66,7 @@ def run(folder: Path, module: str, *arguments: str) -> str:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=patient(300),
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
