@@ -396,7 +396,7 @@ def test_what_the_images_say_names_the_digits_that_stand_in_for_mnist(
         save_weights(run, [0.9, 0.95], weights_seed)
     words = said(opened(COMPARE, runs=",".join(run.id for run in runs), view="Is it real?"))
     assert "**On the images.**" in words
-    assert f"{EMBEDDED}, which stand in for MNIST" in words
+    assert f"{EMBEDDED}, used in place of MNIST" in words
 
 
 def test_runs_on_other_data_are_not_held_against_each_other(store: RunStore) -> None:

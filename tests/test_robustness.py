@@ -236,7 +236,7 @@ def test_the_page_shows_what_lies_beyond_the_test_set_below_the_mistakes() -> No
     assert not app.exception
     assert not app.error
     found = table()[REMEASURED]
-    assert f"Of the 1,797 embedded digits it reads **{found.embedded_accuracy:.2%}** rightly" in said(app)
+    assert f"It classifies **{found.embedded_accuracy:.2%}** of the 1,797 embedded digits correctly" in said(app)
     (chart,) = app.get("plotly_chart")
     drawn = json.loads(chart.proto.spec)["data"]
     thick = [trace for trace in drawn if trace["line"]["width"] == 3]

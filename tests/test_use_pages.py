@@ -273,7 +273,7 @@ def test_a_stale_link_to_mistakes_is_one_sentence(tiny: str, name: str, value: s
 def test_an_mnist_network_is_evaluated_on_the_embedded_digits_where_mnist_is_not(tiny: str, home: Path) -> None:
     save(home, "from-mnist", "MNIST")
     words = said(opened(MISTAKES, checkpoint="from-mnist"))
-    assert f"{EMBEDDED}, test split, which stands in for MNIST" in words
+    assert f"{EMBEDDED}, test split, used in place of MNIST" in words
 
 
 def test_nothing_stands_in_for_fashion(tiny: str, home: Path) -> None:

@@ -98,7 +98,7 @@ def _headline(here: Sequence[Standing]) -> None:
             escaped(passed[0].who) if passed else "nobody yet",
         ),
         (
-            "Highest held, within both limits",
+            "Highest within limits",
             f"{fitting[0].figures.held:.2%}" if fitting else "—",
             escaped(fitting[0].who) if fitting else "nobody yet",
         ),
