@@ -10,14 +10,15 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, cast, get_args, get_type_hints
 
 from core.errors import SettingsError
 from core.places import APP, IS_CHECKOUT, OWN
-from core.record import Range, short, short_number
+from core.record import Json, Range, read_value, short
 
 ROOT = APP
 SECRETS = OWN / ".streamlit" / "secrets.toml"
@@ -79,9 +80,9 @@ def read_settings(environment: Mapping[str, str], table: Mapping[str, object]) -
     for name in names:
         variable = PREFIX + name.upper()
         if given := environment.get(variable, "").strip():
-            values[name] = _value(hints[name], given, variable)
+            values[name] = read_value(hints[name], _number(hints[name], given), variable, SettingsError)
         elif name in table:
-            values[name] = _value(hints[name], table[name], f"[{TABLE}] {name}")
+            values[name] = read_value(hints[name], cast(Json, table[name]), f"[{TABLE}] {name}", SettingsError)
     found = Settings(**values)
     if found.class_passphrase and not HASH.fullmatch(found.class_passphrase):
         raise SettingsError(
@@ -91,21 +92,13 @@ def read_settings(environment: Mapping[str, str], table: Mapping[str, object]) -
     return found
 
 
-def _value(hint: Any, given: object, place: str) -> object:  # Any: typing's own forms have no common type
-    if hint is str:
-        if isinstance(given, str):
-            return given
-        raise SettingsError(f"{place}: expected a text, got {short(given)}")
-    kind, bounds = get_args(hint)
-    try:
-        number = kind(given) if isinstance(given, str | int | float) and not isinstance(given, bool) else None
-    except (ValueError, OverflowError):
-        number = None
-    if number is None or (isinstance(given, float) and number != given):
-        raise SettingsError(f"{place}: expected a {'whole ' if kind is int else ''}number, got {short(given)}")
-    if not bounds.least <= number <= bounds.most:
-        raise SettingsError(f"{place}: {short_number(number)} is outside {bounds.least:,} to {bounds.most:,}")
-    return number
+def _number(hint: object, text: str) -> Json:
+    """A number given as text, for a setting that is one; else the text itself, which the reader judges."""
+    for kind in (int, float):
+        if kind in get_args(hint):
+            with suppress(ValueError):
+                return kind(text)
+    return text
 
 
 def lab_home() -> Path:

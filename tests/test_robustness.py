@@ -17,7 +17,7 @@ from core.analysis.robustness import (
     DISTORTIONS,
     IMAGES,
     NEUTRAL,
-    Kind,
+    Distortion,
     Robustness,
     is_current,
     read_robustness,
@@ -67,7 +67,7 @@ def entry(name: str = "a", **changes: object) -> Robustness:
 
 
 @pytest.mark.parametrize("kind", DISTORTIONS)
-def test_a_distortion_by_nothing_gives_the_same_bytes(kind: Kind) -> None:
+def test_a_distortion_by_nothing_gives_the_same_bytes(kind: Distortion) -> None:
     for homography in homographies(kind, NEUTRAL[kind]):
         assert torch.equal(distorted(digits(), homography), digits())
 

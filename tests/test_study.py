@@ -107,8 +107,8 @@ def test_a_run_is_added_or_replaced_by_its_seed() -> None:
     ("damage", "said"),
     [
         (lambda data: data.update(version=9), "version is 9"),
-        (lambda data: data.pop("runs"), "KeyError"),
-        (lambda data: data["runs"][0].update(seed=-1), "run 0: seed: -1 is outside"),
+        (lambda data: data.pop("train_images"), "train_images is missing"),
+        (lambda data: data["runs"][0].update(seed=-1), "runs[0]: seed: -1 is outside"),
         (
             lambda data: data["runs"][1]["history"].update(test_accuracy=[2, 0, 0, 0]),
             "test_accuracy: 2 is outside 0 to 1",

@@ -11,7 +11,7 @@ import statistics
 import torch
 from torch import Tensor, nn
 
-from core.analysis.robustness import DISTORTIONS, EVERY, Curve, Kind, Robustness
+from core.analysis.robustness import DISTORTIONS, EVERY, Curve, Distortion, Robustness
 from core.data.embedded_digits import embedded_digits
 from core.data.mnist import Split
 from core.training.augment import rotation, scaling, translation, warp
@@ -26,7 +26,7 @@ def subset(test: Split) -> Split:
     return Split(test.images[::EVERY], test.labels[::EVERY])
 
 
-def homographies(kind: Kind, amount: float) -> list[Tensor]:
+def homographies(kind: Distortion, amount: float) -> list[Tensor]:
     """The homographies (1, 3, 3) that one amount of a distortion stands for: four of a shift, one of the others."""
     if kind == "shift":
         moves = [(torch.tensor([amount * right]), torch.tensor([amount * down])) for right, down in DIRECTIONS]
@@ -41,7 +41,9 @@ def distorted(images: Tensor, homography: Tensor) -> Tensor:
     return warped.squeeze(1).mul_(255).round_().to(torch.uint8)
 
 
-def accuracy(network: nn.Module, normalisation: Normalisation, given: Examples, kind: Kind, amount: float) -> float:
+def accuracy(
+    network: nn.Module, normalisation: Normalisation, given: Examples, kind: Distortion, amount: float
+) -> float:
     """Of the examples distorted by that amount; for a shift the mean over its four directions."""
     parts = [Examples(distorted(given.images, each), given.labels) for each in homographies(kind, amount)]
     return statistics.mean(evaluate(network, part, normalisation)[1] for part in parts)
@@ -61,7 +63,7 @@ def measure(
     given = examples(test, torch.device("cpu"))
     found, count = embedded_accuracy(network, normalisation)
 
-    def curve(kind: Kind) -> Curve:
+    def curve(kind: Distortion) -> Curve:
         return tuple((amount, accuracy(network, normalisation, given, kind, amount)) for amount in DISTORTIONS[kind])
 
     return Robustness(

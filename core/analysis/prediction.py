@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -10,7 +9,7 @@ from typing import Annotated, Literal
 from core.analysis.diagnosis.finding import FindingKind
 from core.analysis.proportion import ERRORS_OF_NOISE, standard_error
 from core.errors import PredictionError
-from core.record import Range, check, read, write
+from core.record import Range, check, parse, read, to_json, write
 
 Fit = Literal["overfits", "underfits", "neither"]
 Against = Literal["better", "worse", "no difference"]
@@ -44,16 +43,12 @@ def check_prediction(prediction: Prediction) -> Prediction:
 
 def prediction_to_json(prediction: Prediction) -> str:
     """One line."""
-    return json.dumps(write(check_prediction(prediction)), separators=(",", ":"))
+    return to_json(write(check_prediction(prediction)))
 
 
 def prediction_from_json(text: str) -> Prediction:
     """The inverse of `prediction_to_json`. Raises PredictionError."""
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise PredictionError(f"the prediction is not JSON: {error}") from None
-    return read(Prediction, data, "the prediction", PredictionError)
+    return read(Prediction, parse(text, "the prediction", PredictionError), "the prediction", PredictionError)
 
 
 def answers(

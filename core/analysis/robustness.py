@@ -8,26 +8,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
-from core.checkpoints.files import read_json, replace_text
+from core.checkpoints.files import checked_version, read_json, replace_text
 from core.errors import CheckpointError
-from core.record import Json, Range, read, short
+from core.record import Json, Length, Range, read, short, write
 
 VERSION = 1
 DIGITS = 5  # after the point, of stored accuracies
 
-Kind = Literal["shift", "rotation", "scale"]
-Curve = tuple[tuple[float, float], ...]  # (distortion, accuracy), by rising distortion
+Distortion = Literal["shift", "rotation", "scale"]
+Share = Annotated[float, Range(0, 1)]
+Count = Annotated[int, Range(1, 1_000_000)]
+# (distortion, accuracy), by rising distortion
+Curve = Annotated[tuple[tuple[Annotated[float, Range(-1000, 1000)], Share], ...], Length(1, 1000)]
 
-DISTORTIONS: dict[Kind, tuple[float, ...]] = {
+DISTORTIONS: dict[Distortion, tuple[float, ...]] = {
     "shift": (0, 1, 2, 3, 4, 5, 6),  # pixels; the mean accuracy over right, left, down and up
     "rotation": (-45, -37.5, -30, -22.5, -15, -7.5, 0, 7.5, 15, 22.5, 30, 37.5, 45),  # degrees, anticlockwise
     "scale": (0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.4, 1.5),  # factor; above 1 enlarges
 }
-NEUTRAL: dict[Kind, float] = {"shift": 0, "rotation": 0, "scale": 1}  # where nothing is distorted
+NEUTRAL: dict[Distortion, float] = {"shift": 0, "rotation": 0, "scale": 1}  # where nothing is distorted
 EVERY = 5  # of MNIST's test images every fifth is distorted, 2,000 of its 10,000: seconds instead of minutes
 IMAGES = 2_000
 
@@ -40,14 +43,14 @@ class Robustness:
     weights_sha256: str  # of the weights that were measured
     device: str  # as a card names it
     torch: str  # its version
-    images: int  # of MNIST's test set, the same for every point of every curve
-    embedded_accuracy: float
-    embedded_images: int
+    images: Count  # of MNIST's test set, the same for every point of every curve
+    embedded_accuracy: Share
+    embedded_images: Count
     shift: Curve
     rotation: Curve
     scale: Curve
 
-    def curve(self, kind: Kind) -> Curve:
+    def curve(self, kind: Distortion) -> Curve:
         """The curve of that distortion."""
         return {"shift": self.shift, "rotation": self.rotation, "scale": self.scale}[kind]
 
@@ -61,81 +64,37 @@ def is_current(measured: Robustness, weights_sha256: str) -> bool:
 # ---------------------------------------------------------------------------------------------------------------- files
 
 
-@dataclass(frozen=True)
-class _Numbers:
-    images: Annotated[int, Range(1, 1_000_000)]
-    embedded_accuracy: Annotated[float, Range(0, 1)]
-    embedded_images: Annotated[int, Range(1, 1_000_000)]
-
-
-@dataclass(frozen=True)
-class _Point:
-    distortion: Annotated[float, Range(-1000, 1000)]
-    accuracy: Annotated[float, Range(0, 1)]
-
-
-_TEXTS = ("weights_sha256", "device", "torch")
-
-
 def robustness_to_dict(measured: Robustness) -> dict[str, Json]:
-    """The entry's JSON form, without the checkpoint's name, which is its key in the file; accuracies rounded."""
-    curves = {
-        kind: [[float(amount), round(accuracy, DIGITS)] for amount, accuracy in measured.curve(kind)]
-        for kind in DISTORTIONS
-    }
-    return {
-        **{name: getattr(measured, name) for name in _TEXTS},
-        "images": measured.images,
-        "embedded_accuracy": round(measured.embedded_accuracy, DIGITS),
-        "embedded_images": measured.embedded_images,
-        **cast(dict[str, Json], curves),
-    }
+    """The entry's JSON form, with rounded accuracies; without the checkpoint's name, which is its key in the file."""
+
+    def rounded(curve: Curve) -> Curve:
+        return tuple((float(amount), round(accuracy, DIGITS)) for amount, accuracy in curve)
+
+    stored = replace(
+        measured,
+        embedded_accuracy=round(measured.embedded_accuracy, DIGITS),
+        shift=rounded(measured.shift),
+        rotation=rounded(measured.rotation),
+        scale=rounded(measured.scale),
+    )
+    return {name: value for name, value in write(stored).items() if name != "checkpoint"}
 
 
 def robustness_from_dict(checkpoint: str, data: Json, place: str) -> Robustness:
     """The entry that a JSON object describes. Raises CheckpointError, its message beginning with `place`."""
-    names = [field.name for field in fields(Robustness) if field.name != "checkpoint"]
-    if not isinstance(data, dict) or sorted(data) != sorted(names):
-        raise CheckpointError(f"{place}: expected an object of {', '.join(names)}, got {short(data)}")
-    texts = [data[name] for name in _TEXTS]
-    if not all(isinstance(text, str) for text in texts):
-        raise CheckpointError(f"{place}: {', '.join(_TEXTS)}: expected texts, got {short(texts)}")
-    numbers = {field.name: data[field.name] for field in fields(_Numbers)}
-    weights_sha256, device, torch = cast(list[str], texts)
-    return Robustness(
-        checkpoint=checkpoint,
-        weights_sha256=weights_sha256,
-        device=device,
-        torch=torch,
-        **vars(read(_Numbers, numbers, place, CheckpointError)),
-        shift=_curve(data["shift"], f"{place}: shift"),
-        rotation=_curve(data["rotation"], f"{place}: rotation"),
-        scale=_curve(data["scale"], f"{place}: scale"),
-    )
-
-
-def _curve(data: Json, place: str) -> Curve:
-    if not isinstance(data, list) or not data:
-        raise CheckpointError(f"{place}: expected pairs of distortion and accuracy, got {short(data)}")
-    points = []
-    for number, pair in enumerate(data):
-        if not isinstance(pair, list) or len(pair) != 2:
-            raise CheckpointError(f"{place}[{number}]: expected a distortion and an accuracy, got {short(pair)}")
-        point = read(_Point, {"distortion": pair[0], "accuracy": pair[1]}, f"{place}[{number}]", CheckpointError)
-        points.append((point.distortion, point.accuracy))
-    amounts = [amount for amount, _ in points]
-    if amounts != sorted(set(amounts)):
-        raise CheckpointError(f"{place}: the distortions do not rise: {short(amounts)}")
-    return tuple(points)
+    entry: Json = {"checkpoint": checkpoint, **data} if isinstance(data, dict) else data
+    measured = read(Robustness, entry, place, CheckpointError)
+    for kind in DISTORTIONS:
+        amounts = [amount for amount, _ in measured.curve(kind)]
+        if amounts != sorted(set(amounts)):
+            raise CheckpointError(f"{place}: {kind}: the distortions do not rise: {short(amounts)}")
+    return measured
 
 
 def read_robustness(path: Path) -> tuple[Robustness, ...]:
     """All entries of a file, by checkpoint. Raises CheckpointError for one that is missing or damaged."""
     data = read_json(path, "there is no such file of figures", "the figures cannot be read")
-    if not isinstance(data, dict) or data.get("version") != VERSION:
-        found = data.get("version") if isinstance(data, dict) else None
-        raise CheckpointError(f"{path}: the figures' version is {short(found)}, this lab reads version {VERSION}")
-    entries = data.get("checkpoints")
+    entries = checked_version(data, VERSION, "the figures'", str(path)).get("checkpoints")
     if not isinstance(entries, dict):
         raise CheckpointError(f"{path}: checkpoints: expected an object with an entry for each, got {short(entries)}")
     return tuple(robustness_from_dict(name, entries[name], f"{path}: {name}") for name in sorted(entries))

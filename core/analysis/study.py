@@ -18,9 +18,9 @@ from typing import Annotated, cast
 
 from core.architecture.spec import Architecture, architecture_from_dict, architecture_to_dict
 from core.challenge import DIGITS, LAST, TARGET_ACCURACY, holds
-from core.checkpoints.files import read_json, replace_text
+from core.checkpoints.files import checked_version, read_json, replace_text
 from core.errors import CheckpointError
-from core.record import Json, Range, read, short
+from core.record import By, Json, Range, read, write
 from core.training.history import EpochRecord
 from core.training.recipe import Recipe, recipe_from_dict, recipe_to_dict
 from core.words import plural
@@ -28,12 +28,49 @@ from core.words import plural
 VERSION = 1  # figures are stored with challenge.DIGITS digits after the point
 
 
+NAMES = tuple(field.name for field in fields(EpochRecord) if field.name != "epoch")
+
+
+def _columns(history: Sequence[EpochRecord]) -> Json:
+    """A list for each field, a third as long as a list of records; one that is None throughout is left out."""
+    columns = {name: [_rounded(getattr(record, name)) for record in history] for name in NAMES}
+    return {name: [*column] for name, column in columns.items() if any(value is not None for value in column)}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, DIGITS)
+
+
+def _records(columns: Json) -> tuple[EpochRecord, ...]:
+    """The inverse of `_columns`. Raises CheckpointError."""
+    accuracies = columns.get("test_accuracy") if isinstance(columns, dict) else None
+    epochs = len(accuracies) if isinstance(accuracies, list) else 0
+    if (
+        not isinstance(columns, dict)
+        or not epochs
+        or not all(
+            name in NAMES and isinstance(column, list) and len(column) == epochs for name, column in columns.items()
+        )
+    ):
+        raise CheckpointError(f"columns of {plural(epochs, 'epoch')} expected, of the fields {', '.join(NAMES)}")
+    empty: dict[str, list[Json]] = dict.fromkeys(NAMES, [None] * epochs)
+    rows = zip(*(empty | cast(dict[str, list[Json]], columns)).values(), strict=True)
+    return tuple(
+        read(EpochRecord, {"epoch": epoch, **dict(zip(NAMES, row, strict=True))}, f"[{epoch}]", CheckpointError)
+        for epoch, row in enumerate(rows)
+    )
+
+
+def _without_seed(recipe: Recipe) -> dict[str, Json]:
+    return recipe_to_dict(replace(recipe, seed=Recipe.seed))
+
+
 @dataclass(frozen=True)
 class SeedRun:
     """One run of a study."""
 
-    seed: int
-    history: tuple[EpochRecord, ...]
+    seed: Annotated[int, Range(0, 2**31 - 1)]
+    history: Annotated[tuple[EpochRecord, ...], By(_records, _columns)]
     device: str
     torch: str  # its version
     created: str  # UTC, ISO 8601
@@ -59,10 +96,10 @@ class Study:
     """The runs of one network and one recipe that differ in their seed only."""
 
     name: str  # a step's slug, or the name of a variant of one
-    architecture: Architecture
-    recipe: Recipe  # its own seed does not count
+    architecture: Annotated[Architecture, By(architecture_from_dict, architecture_to_dict)]
+    recipe: Annotated[Recipe, By(recipe_from_dict, _without_seed)]  # its own seed does not count
     dataset: str
-    train_images: int
+    train_images: Annotated[int, Range(0, 10**9)]
     runs: tuple[SeedRun, ...] = ()
 
     def with_run(self, run: SeedRun) -> Study:
@@ -136,44 +173,13 @@ def _sd(values: Sequence[float]) -> float | None:
 
 
 def study_to_dict(study: Study) -> dict[str, Json]:
-    """The study's JSON form; histories as columns, which are a third as long."""
-    return {
-        "version": VERSION,
-        "name": study.name,
-        "architecture": architecture_to_dict(study.architecture),
-        "recipe": recipe_to_dict(replace(study.recipe, seed=Recipe.seed)),
-        "dataset": study.dataset,
-        "train_images": study.train_images,
-        "runs": [
-            {
-                "seed": run.seed,
-                "device": run.device,
-                "torch": run.torch,
-                "created": run.created,
-                "history": cast(Json, _columns(run.history)),
-            }
-            for run in study.runs
-        ],
-    }
+    """The study's JSON form."""
+    return {"version": VERSION, **write(study)}
 
 
 def study_from_dict(data: Json, place: str) -> Study:
     """The study that a JSON object describes. Raises CheckpointError, its message beginning with `place`."""
-    if not isinstance(data, dict) or data.get("version") != VERSION:
-        found = data.get("version") if isinstance(data, dict) else None
-        raise CheckpointError(f"{place}: the study's version is {short(found)}, this lab reads version {VERSION}")
-    try:
-        runs = cast(list[dict[str, Json]], data["runs"])
-        return Study(
-            name=str(data["name"]),
-            architecture=architecture_from_dict(data["architecture"]),
-            recipe=recipe_from_dict(data["recipe"]),
-            dataset=str(data["dataset"]),
-            train_images=int(cast(int, data["train_images"])),
-            runs=tuple(_run(run, f"{place}: run {number}") for number, run in enumerate(runs)),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{place}: this is no study: {type(error).__name__}: {error}") from None
+    return read(Study, checked_version(data, VERSION, "the study's", place), place, CheckpointError)
 
 
 def read_study(path: Path) -> Study:
@@ -185,46 +191,3 @@ def write_study(study: Study, path: Path) -> None:
     """Replace the study in a file. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_text(path, json.dumps(study_to_dict(study), separators=(",", ":")) + "\n")
-
-
-def _columns(history: Sequence[EpochRecord]) -> dict[str, list[float | None]]:
-    """A list for each field; one that is None throughout is left out, and so are the epochs' numbers."""
-    columns: dict[str, list[float | None]] = {
-        field.name: [_rounded(getattr(record, field.name)) for record in history]
-        for field in fields(EpochRecord)
-        if field.name != "epoch"
-    }
-    return {name: column for name, column in columns.items() if any(value is not None for value in column)}
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, DIGITS)
-
-
-@dataclass(frozen=True)
-class _Seed:
-    seed: Annotated[int, Range(0, 2**31 - 1)]
-
-
-def _run(data: dict[str, Json], place: str) -> SeedRun:
-    columns = cast(dict[str, list[Json]], data["history"])
-    epochs = len(columns["test_accuracy"])
-    names = [field.name for field in fields(EpochRecord) if field.name != "epoch"]
-    if any(name not in names or len(column) != epochs for name, column in columns.items()) or not epochs:
-        raise CheckpointError(
-            f"{place}: history: columns of {plural(epochs, 'epoch')} expected, of the fields {', '.join(names)}"
-        )
-    records = [
-        {"epoch": epoch, **{name: columns[name][epoch] if name in columns else None for name in names}}
-        for epoch in range(epochs)
-    ]
-    return SeedRun(
-        seed=read(_Seed, {"seed": data["seed"]}, place, CheckpointError).seed,
-        history=tuple(
-            read(EpochRecord, cast(Json, record), f"{place}: history[{record['epoch']}]", CheckpointError)
-            for record in records
-        ),
-        device=str(data["device"]),
-        torch=str(data["torch"]),
-        created=str(data["created"]),
-    )

@@ -7,13 +7,12 @@ fields that hold their default may be left out and are left out when written.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, get_args
 
 from core.errors import SpecError
-from core.record import Json, Range, read_tagged, short, short_number, write
+from core.record import Json, Range, parse, read_tagged, short, short_number, to_json, write
 
 MAX_OPS = 256
 MAX_CHANNELS = 4096  # the widest layer of the ladder has 1,024
@@ -180,13 +179,9 @@ def _ops(ops: Json) -> tuple[Op, ...]:
 
 def architecture_to_json(architecture: Architecture) -> str:
     """One line of JSON, the same for equal architectures: a key for caches and URLs."""
-    return json.dumps(architecture_to_dict(architecture), separators=(",", ":"))
+    return to_json(architecture_to_dict(architecture))
 
 
 def architecture_from_json(text: str) -> Architecture:
     """The inverse of `architecture_to_json`; fields may be left out. Raises SpecError."""
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise SpecError(f"the architecture is not JSON: {error}") from None
-    return architecture_from_dict(data)
+    return architecture_from_dict(parse(text, "the architecture", SpecError))

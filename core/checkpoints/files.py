@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.errors import CheckpointError
-from core.record import Json
+from core.record import Json, short
 
 
 def read_json(path: Path, missing: str, damaged: str) -> Json:
@@ -25,6 +25,14 @@ def read_json(path: Path, missing: str, damaged: str) -> Json:
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: {damaged}: {error}") from None
     return data
+
+
+def checked_version(data: Json, version: int, what: str, place: str) -> dict[str, Json]:
+    """The object without its `version`. Raises CheckpointError for no object, or for another version."""
+    found = data.get("version") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or isinstance(found, bool) or found != version:
+        raise CheckpointError(f"{place}: {what} version is {short(found)}, this lab reads version {version}")
+    return {name: value for name, value in data.items() if name != "version"}
 
 
 def replace_text(path: Path, text: str) -> None:

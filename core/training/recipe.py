@@ -6,14 +6,13 @@ pages draw a schedule with the very functions that the training loop calls.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from core.errors import RecipeError
-from core.record import Json, Range, check, read, write
+from core.record import Json, Range, check, parse, read, to_json, write
 
 Share = Annotated[float, Range(0, 1)]
 Rate = Annotated[float, Range(0, 100)]
@@ -302,13 +301,9 @@ def recipe_from_dict(data: Json) -> Recipe:
 
 def recipe_to_json(recipe: Recipe) -> str:
     """One line of JSON, the same for equal recipes."""
-    return json.dumps(recipe_to_dict(recipe), separators=(",", ":"))
+    return to_json(recipe_to_dict(recipe))
 
 
 def recipe_from_json(text: str) -> Recipe:
     """The inverse of `recipe_to_json`. Raises RecipeError."""
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise RecipeError(f"the recipe is not JSON: {error}") from None
-    return recipe_from_dict(data)
+    return recipe_from_dict(parse(text, "the recipe", RecipeError))

@@ -10,7 +10,7 @@ import streamlit as st
 from plotly.subplots import make_subplots
 
 from core.analysis.proportion import standard_error
-from core.analysis.robustness import DISTORTIONS, NEUTRAL, Kind, Robustness
+from core.analysis.robustness import DISTORTIONS, NEUTRAL, Distortion, Robustness
 from core.data.mnist import EMBEDDED
 from core.errors import LabError
 from core.training.recipe import Augmentation
@@ -22,7 +22,7 @@ from lab.ui.figures import laid_out
 from lab.ui.formats import short_name
 from lab.ui.words import plotted, show_error
 
-AXES: dict[Kind, tuple[str, str]] = {  # the axis's title, and a distortion as hover and table name it
+AXES: dict[Distortion, tuple[str, str]] = {  # the axis's title, and a distortion as hover and table name it
     "shift": ("shift, pixels", "shift {:g} px"),
     "rotation": ("rotation, ° anticlockwise", "rotation {:+g}°"),
     "scale": ("size, times", "size × {:g}"),
@@ -30,7 +30,7 @@ AXES: dict[Kind, tuple[str, str]] = {  # the axis's title, and a distortion as h
 SIDE = 28  # pixels
 NAME = "beyond"  # of the expander, in the URL
 
-Seen = Mapping[Kind, tuple[float, float]]
+Seen = Mapping[Distortion, tuple[float, float]]
 
 
 def beyond(shelved: Shelved) -> None:
@@ -93,14 +93,14 @@ def _show(shelved: Shelved, measured: dict[str, Robustness]) -> None:
     )
 
 
-def seen_in_training(augmentation: Augmentation) -> dict[Kind, tuple[float, float]]:
+def seen_in_training(augmentation: Augmentation) -> dict[Distortion, tuple[float, float]]:
     """Between which distortions the training images were: least and most, of those kinds that were switched on."""
     jitters = {
         "shift": (augmentation.translation, SIDE),
         "rotation": (augmentation.rotation, 1),
         "scale": (augmentation.scale, 1),
     }
-    seen: dict[Kind, tuple[float, float]] = {}
+    seen: dict[Distortion, tuple[float, float]] = {}
     for kind in DISTORTIONS:
         jitter, unit = jitters[kind]
         if jitter.strength and jitter.probability:

@@ -1,0 +1,86 @@
+"""Dataclasses to JSON and back: what is read is what was written, and what cannot be read is named with its place."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Annotated
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import LabError
+from core.record import By, Json, Length, Range, read, write
+
+pytestmark = pytest.mark.own_data
+
+
+@dataclass(frozen=True)
+class Point:
+    x: Annotated[float, Range(-10, 10)]
+    y: Annotated[float, Range(-10, 10)] = 0.0
+
+
+def from_hexadecimal(data: Json) -> int:
+    try:
+        return int(str(data), 16)
+    except ValueError:
+        raise LabError(f"{data} is no hexadecimal number") from None
+
+
+@dataclass(frozen=True)
+class Everything:
+    name: Annotated[str, Length(1, 5)]
+    number: Annotated[int, By(from_hexadecimal, hex)]
+    points: tuple[Point, ...] = ()
+    pairs: Annotated[tuple[tuple[bool, Annotated[int, Range(0, 9)]], ...], Length(0, 2)] = ()
+    versions: dict[str, str] | None = None
+    note: str = ""
+
+
+COORDINATES = st.floats(-10, 10)
+RECORDS = st.builds(
+    Everything,
+    st.text("abcé", min_size=1, max_size=5),
+    st.integers(0, 10**6),
+    st.lists(st.builds(Point, COORDINATES, COORDINATES), max_size=3).map(tuple),
+    st.lists(st.tuples(st.booleans(), st.integers(0, 9)), max_size=2).map(tuple),
+    st.none() | st.dictionaries(st.text("xyz", max_size=3), st.text("12.", max_size=4), max_size=2),
+    st.text("abc ", max_size=9),
+)
+
+
+@given(RECORDS)
+def test_a_record_is_read_as_it_was_written(record: Everything) -> None:
+    assert read(Everything, json.loads(json.dumps(write(record))), "here", LabError) == record
+
+
+def test_defaults_are_left_out() -> None:
+    assert write(Everything("a", 255, (Point(1),))) == {"name": "a", "number": "0xff", "points": [{"x": 1}]}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": 5}, "here: name: expected a text, got 5"),
+        ({"name": ""}, "here: name: 0 characters, at least 1 are needed"),
+        ({"name": "abcdef"}, "here: name: 6 characters, at most 5 are allowed"),
+        ({"name": "\ud800"}, "here: name: '\\ud800' is not valid Unicode text"),
+        ({"note": "a" * 201}, "here: note: 201 characters, at most 200 are allowed"),
+        ({"number": "xyz"}, "here: number: xyz is no hexadecimal number"),
+        ({"points": {"x": 1}}, 'here: points: expected a list, got {"x": 1}'),
+        ({"points": [{"x": 1}, {"x": 11}]}, "here: points[1]: x: 11 is outside -10 to 10"),
+        ({"points": [{"z": 1}]}, "here: points[0]: unknown field 'z'; Point takes x, y"),
+        ({"pairs": [[True, 1]] * 3}, "here: pairs: 3 elements, outside 0 to 2"),
+        ({"pairs": [[True]]}, "here: pairs[0]: expected a list of 2, got [true]"),
+        ({"pairs": [[True, 10]]}, "here: pairs[0][1]: 10 is outside 0 to 9"),
+        ({"versions": ["x"]}, 'here: versions: expected names and texts, got ["x"]'),
+        ({"versions": {"torch": 2}}, "here: versions: 'torch': expected a text, got 2"),
+    ],
+)
+def test_what_cannot_be_read_is_named_with_its_place(change: dict[str, object], message: str) -> None:
+    data = {"name": "a", "number": "0x1", **change}
+    with pytest.raises(LabError) as caught:
+        read(Everything, data, "here", LabError)  # type: ignore[arg-type]
+    assert str(caught.value) == message
