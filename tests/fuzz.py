@@ -165,8 +165,8 @@ def take_architecture(text: str) -> None:
     from core.architecture.fit import fit
     from core.architecture.link import from_code, to_code
     from core.architecture.pytorch_code import pytorch_code
-    from core.architecture.spec import architecture_from_json, architecture_to_json, describe
-    from core.architecture.trace import spell
+    from core.architecture.spec import architecture_from_json, architecture_to_json, op_words
+    from core.architecture.trace import shape_words
 
     architecture = architecture_from_json(text)
     sendable(architecture.name)
@@ -180,9 +180,9 @@ def take_architecture(text: str) -> None:
     for each in advice(architecture):
         sendable(each.words)
     for op in architecture.ops:
-        describe(op)
+        op_words(op)
     if found.trace:
-        spell(found.trace.output)
+        shape_words(found.trace.output)
     if not found.error:
         compile(pytorch_code(architecture), "code", "exec")
 

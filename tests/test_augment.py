@@ -32,7 +32,7 @@ from core.training.augment import (
     translation,
     warp,
 )
-from core.training.recipe import MOST_STRENGTH, Augmentation, Jitter
+from core.training.recipe import MAX_STRENGTH, Augmentation, Jitter
 
 F = torchvision.transforms.functional
 MODES = {
@@ -355,7 +355,7 @@ def test_what_is_switched_off_is_not_drawn_and_takes_no_number() -> None:
 @pytest.mark.parametrize("change", CHANGES)
 def test_probability_0_leaves_images_bit_identical(change: str) -> None:
     images = noise()
-    augmentation = Augmentation(**{change: Jitter(MOST_STRENGTH[change], 0.0)}, fill=0.6)
+    augmentation = Augmentation(**{change: Jitter(MAX_STRENGTH[change], 0.0)}, fill=0.6)
     assert torch.equal(augment(images, augmentation, seeded()), images)
 
 
@@ -364,7 +364,7 @@ def test_images_whose_coin_says_no_keep_their_grey_levels(change: str) -> None:
     images = noise(64)
     for interpolation in MODES:
         augmentation = Augmentation(
-            **{change: Jitter(MOST_STRENGTH[change] / 3, 0.5)}, fill=0.6, interpolation=interpolation
+            **{change: Jitter(MAX_STRENGTH[change] / 3, 0.5)}, fill=0.6, interpolation=interpolation
         )
         drawn = getattr(draw(augmentation, 64, seeded(15)), change)
         neutral = 1.0 if change in ("scale", *PHOTOMETRIC) else 0.0
@@ -401,7 +401,7 @@ def test_the_coins_of_different_changes_are_thrown_separately() -> None:
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_draws_are_uniform_over_exactly_their_range(change: str) -> None:
-    count, strength = 20_000, MOST_STRENGTH[change] * 0.9
+    count, strength = 20_000, MAX_STRENGTH[change] * 0.9
     drawn = getattr(draw(Augmentation(**{change: Jitter(strength)}), count, seeded(18)), change).double().numpy()
     neutral = 1.0 if change in ("scale", *PHOTOMETRIC) else 0.0
     low, high = (0.0, strength) if change == "perspective" else (neutral - strength, neutral + strength)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.advice.bad_designs import BAD_DESIGNS
 from core.architecture.edit import (
-    MOST_STEPS_BACK,
+    MAX_UNDO,
     History,
     duplicate,
     insert,
@@ -80,10 +80,10 @@ def test_undo_and_redo_walk_a_pile_of_designs(architecture: Architecture, done: 
 
 def test_a_history_keeps_so_many_steps_and_no_more() -> None:
     history = History(Architecture("0", (ReLU(),)))
-    for number in range(1, MOST_STEPS_BACK + 50):
+    for number in range(1, MAX_UNDO + 50):
         history = record(history, renamed(history.present, str(number)))
-    assert len(history.past) == MOST_STEPS_BACK
-    for _ in range(MOST_STEPS_BACK + 1):
+    assert len(history.past) == MAX_UNDO
+    for _ in range(MAX_UNDO + 1):
         history = undo(history)
     assert history.present.name == "49"
 

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from core.analysis.mistakes import ORDERS, confusion_matrix, mistakes
 from core.architecture.spec import Architecture, Conv, GlobalAvgPool, Linear, LogSoftmax, ReLU
-from core.training.evaluation import BATCH, MOST_BYTES, evaluate, images_at_once, log_probabilities, predict
+from core.training.evaluation import BATCH, MAX_BYTES, evaluate, images_at_once, log_probabilities, predict
 from core.training.network import build
 from core.training.predictions import Predictions
 from core.training.resident import Normalisation
@@ -124,7 +124,7 @@ def test_of_a_network_with_wide_maps_fewer_images_go_at_once_and_come_to_the_sam
     wide = build(Architecture("wide", (Conv(2_000, 1), ReLU(), GlobalAvgPool(), Linear(10))), 0).eval()
     images = torch.randint(0, 256, (40, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     at_once = images_at_once(wide, images)
-    assert 4 * at_once * 2_000 * 28 * 28 <= MOST_BYTES < 4 * (at_once + 1) * 2_000 * 28 * 28
+    assert 4 * at_once * 2_000 * 28 * 28 <= MAX_BYTES < 4 * (at_once + 1) * 2_000 * 28 * 28
     whole = wide((images.unsqueeze(1) / 255 - 0.1307) / 0.3081).log_softmax(1)
     torch.testing.assert_close(log_probabilities(wide, images, Normalisation()), whole, atol=1e-5, rtol=1e-4)
     assert images_at_once(build(TINY, 0), images) == BATCH

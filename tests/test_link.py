@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from core.advice.bad_designs import BAD_DESIGNS
 from core.architecture.edit import renamed
-from core.architecture.link import LONGEST_CODE, MOST_BYTES, from_code, to_code
+from core.architecture.link import MAX_BYTES, MAX_CODE, from_code, to_code
 from core.architecture.spec import Architecture, Conv, Dropout, ReLU, architecture_from_json, architecture_to_json
 from core.errors import SpecError
 from core.ladder.catalogue import LADDER
@@ -90,20 +90,20 @@ def test_what_is_no_design_is_said_in_a_sentence(code: str, words: str) -> None:
 
 def test_a_code_that_unpacks_to_too_much_is_refused_before_it_does() -> None:
     bomb = code_of(b" " * 20_000_000 + b"{}")
-    assert len(bomb) < LONGEST_CODE
+    assert len(bomb) < MAX_CODE
     with pytest.raises(SpecError, match="unpacks to more than 65,536 bytes"):
         from_code(bomb)
 
 
 def test_a_code_that_is_too_long_is_refused_unread() -> None:
     with pytest.raises(SpecError, match="at most 32,768"):
-        from_code("A" * (LONGEST_CODE + 1))
+        from_code("A" * (MAX_CODE + 1))
 
 
 def test_the_bounds_leave_room_for_every_design() -> None:
     longest = {"op": "Conv", "out_channels": 4096, "kernel_size": 512, "stride": 512, "padding": 512, "dilation": 512}
     text = json.dumps({"name": "\\u1234" * 100, "ops": [{**longest, "groups": 4096, "bias": False}] * 256})
-    assert len(text) < MOST_BYTES
+    assert len(text) < MAX_BYTES
 
 
 def test_a_design_is_given_back_as_it_was_drawn_even_where_it_does_not_fit() -> None:

@@ -22,7 +22,7 @@ from core.checkpoints.files import replace_text
 from core.data.mnist import EMBEDDED
 from core.errors import CheckpointError, TrainingError
 from core.record import range_of
-from core.training.history import MOST_LOSS, EpochRecord, RateChange
+from core.training.history import MAX_LOSS, EpochRecord, RateChange
 from core.training.loop import EpochEnd, RateFound, train
 from core.training.network import build
 from core.training.range_test import RangeTestResult, Suggestion
@@ -57,7 +57,7 @@ TEN = recipe_from_dict({"epochs": 2, "learning_rate": 10.0, "optimizer": {"name"
 RATES = range_of(Recipe, "learning_rate")
 LARGEST = RATES.most * MAX_RATE_FACTOR  # of a recipe, and multiplied by hand
 
-losses = st.floats(0, MOST_LOSS)
+losses = st.floats(0, MAX_LOSS)
 shares = st.floats(0, 1)
 held_out = st.one_of(st.just((None, None)), st.tuples(losses, shares))
 

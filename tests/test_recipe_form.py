@@ -11,7 +11,7 @@ from core.ladder import catalogue
 from core.ladder.model import Step
 from core.ladder.relatives import EXTRAS
 from core.record import Range, range_of
-from core.training.recipe import MOST_STRENGTH, Augmentation, Jitter, Recipe, check_recipe
+from core.training.recipe import MAX_STRENGTH, Augmentation, Jitter, Recipe, check_recipe
 from lab.experiment.train.recipe_form import TO_BEGIN_WITH
 from tests.patience import patient
 
@@ -83,11 +83,11 @@ def test_what_is_chosen_in_does_not_fold_as_its_title_changes() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", MOST_STRENGTH)
+@pytest.mark.parametrize("name", MAX_STRENGTH)
 def test_each_change_begins_within_its_bounds(name: str) -> None:
     bounds = range_of(Jitter, "strength")
     assert isinstance(bounds, Range)
-    assert bounds.least < TO_BEGIN_WITH[name] <= min(bounds.most, MOST_STRENGTH[name])
+    assert bounds.least < TO_BEGIN_WITH[name] <= min(bounds.most, MAX_STRENGTH[name])
     check_recipe(Recipe(augmentation=Augmentation(**{name: Jitter(TO_BEGIN_WITH[name])})))
 
 

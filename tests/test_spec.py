@@ -22,7 +22,7 @@ from core.architecture.spec import (
     architecture_from_json,
     architecture_to_dict,
     architecture_to_json,
-    describe,
+    op_words,
 )
 from core.architecture.trace import classifier
 from core.errors import LabError, RecipeError, SpecError
@@ -85,9 +85,9 @@ def test_a_pools_stride_is_its_kernel_unless_given() -> None:
 
 
 def test_an_op_is_described_without_its_defaults() -> None:
-    assert describe(Conv(8, 3)) == "Conv(8, kernel_size=3)"
-    assert describe(Conv(8, 3, padding=1, bias=False)) == "Conv(8, kernel_size=3, padding=1, bias=False)"
-    assert (describe(MaxPool(2)), describe(Dropout(0.1)), describe(ReLU())) == (
+    assert op_words(Conv(8, 3)) == "Conv(8, kernel_size=3)"
+    assert op_words(Conv(8, 3, padding=1, bias=False)) == "Conv(8, kernel_size=3, padding=1, bias=False)"
+    assert (op_words(MaxPool(2)), op_words(Dropout(0.1)), op_words(ReLU())) == (
         "MaxPool(kernel_size=2)",
         "Dropout(0.1)",
         "ReLU",

@@ -19,11 +19,11 @@ from core.advice.remedies.fit import ways_to_fit, ways_to_ten
 from core.advice.remedies.ops import Remedy
 from core.architecture.fit import Fit, fit
 from core.architecture.spec import Architecture, Op, Shape
-from core.architecture.trace import CLASSES, Trace, classifier, spell
+from core.architecture.trace import CLASSES, Trace, classifier, shape_words
 from core.challenge import MAX_PARAMETERS
 from core.errors import SpecError
 
-MOST_REMEDIES = 40  # that are tried for one fault: each costs a walk, and a look for faults
+MAX_REMEDIES = 40  # that are tried for one fault: each costs a walk, and a look for faults
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,8 @@ def _outputs(walked: Trace) -> Advice:
     def ends_in_ten(changed: Architecture) -> bool:
         return _trained(changed) is not None and _affordable(changed, walked.architecture)
 
-    words = f"The network ends in {spell(walked.output)}; to be trained it needs {CLASSES} outputs, one for each digit."
+    ends = shape_words(walked.output)
+    words = f"The network ends in {ends}; to be trained it needs {CLASSES} outputs, one for each digit."
     remedy, label = _first(ways_to_ten(walked), ends_in_ten)
     return Advice("outputs", "error", (walked.layers[-1].index,), words, remedy, label)
 
@@ -124,7 +125,7 @@ def _advised(fault: Fault, walked: Trace, rest: tuple[Op, ...]) -> Advice:
     found: dict[bool, tuple[float, Architecture, str]] = {}  # by whether it brings a fault
     least = _measured(fault, walked)
     with suppress(SpecError):  # there is no room for as many ops
-        for name, changed in islice(fault.remedies(), MOST_REMEDIES):
+        for name, changed in islice(fault.remedies(), MAX_REMEDIES):
             after = _kept_sound(walked, changed, rest)
             if after is None:
                 continue

@@ -19,7 +19,7 @@ from core.architecture.spec import Architecture
 from core.architecture.trace import trace
 from core.training.resident import Normalisation, grey, normalised
 
-MOST_CHANNELS = 16  # of a wider map as many are taken, evenly spaced; each costs a backward pass
+MAX_CHANNELS = 16  # of a wider map as many are taken, evenly spaced; each costs a backward pass
 
 Effects = NDArray[np.float64]
 
@@ -108,7 +108,7 @@ def effective_field(
     layer = trace(architecture).layers[index]
     units = layer.output[1] if len(layer.output) == 3 else 1
     unit = units // 2
-    wanted = np.linspace(0, layer.output[0] - 1, min(layer.output[0], MOST_CHANNELS)).round().astype(int)
+    wanted = np.linspace(0, layer.output[0] - 1, min(layer.output[0], MAX_CHANNELS)).round().astype(int)
     was_training = network.training
     network.eval()
     given = normalised(grey(torch.tensor(images)), normalisation).requires_grad_()  # (N, 1, H, W)

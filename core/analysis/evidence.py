@@ -24,7 +24,7 @@ OfClaim = Literal[
 
 LEVEL = 0.05  # the error that is accepted, both sides together
 POWER = 0.8  # the chance of seeing a difference that is there, for which seeds are counted
-MOST_SEEDS = 100_000  # where the search for a number of seeds ends
+MAX_SEEDS = 100_000  # where the search for a number of seeds ends
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def seeds_for(effect: float, level: float = LEVEL / 2, paired: bool = True) -> i
     would ask for too few. Unpaired, n is of each group, and has twice the degrees of freedom.
     """
     most = 2
-    while most < MOST_SEEDS and _power(effect, most, level, paired) < POWER:
+    while most < MAX_SEEDS and _power(effect, most, level, paired) < POWER:
         most *= 2
     least = max(2, most // 2)
     while least < most:  # the power rises with n

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core.architecture.spec import Architecture, Conv, ReLU, describe
+from core.architecture.spec import Architecture, Conv, ReLU, op_words
 from core.architecture.trace import Layer, trace
 from core.errors import SpecError
 from core.training.evaluation import images_at_once, log_probabilities
@@ -19,7 +19,7 @@ Pixels = NDArray[np.uint8]
 Values = NDArray[np.float32]
 Exact = NDArray[np.float64]
 
-MOST_OCCLUDED = 5e9  # multiply-adds of one occlusion map: about two seconds of a CPU
+MAX_OCCLUDED = 5e9  # multiply-adds of one occlusion map: about two seconds of a CPU
 STRIDES = (1, 2, 4)  # pixels between neighbouring squares, the finest first
 
 
@@ -102,11 +102,11 @@ def pixel_arithmetic(
     layer = trace(architecture).layers[index]
     op, module = layer.op, network[index]
     if not isinstance(op, Conv) or not isinstance(module, nn.Conv2d):
-        raise SpecError(f"op {index} {describe(op)}: only a convolution multiplies a patch by a kernel")
+        raise SpecError(f"op {index} {op_words(op)}: only a convolution multiplies a patch by a kernel")
     channels, height, width = layer.output
     for name, value, count in (("channel", channel, channels), ("row", row, height), ("column", column, width)):
         if not 0 <= value < count:
-            raise SpecError(f"op {index} {describe(op)}: there is no {name} {value}; they are 0 to {count - 1:,}")
+            raise SpecError(f"op {index} {op_words(op)}: there is no {name} {value}; they are 0 to {count - 1:,}")
     per_group = layer.input[0] // op.groups
     first = channel // (op.out_channels // op.groups) * per_group
     inputs = tuple(range(first, first + per_group))
@@ -159,7 +159,7 @@ def occlusion(
     """
     size = digit.shape[0]
     macs = trace(architecture).macs
-    stride = next((s for s in STRIDES if macs * len(range(0, size, s)) ** 2 <= MOST_OCCLUDED), STRIDES[-1])
+    stride = next((s for s in STRIDES if macs * len(range(0, size, s)) ** 2 <= MAX_OCCLUDED), STRIDES[-1])
     centres = range(0, size, stride)
     covered = np.repeat(digit[None], len(centres) ** 2 + 1, axis=0)  # the last one stays as it is
     for number, (row, column) in enumerate((row, column) for row in centres for column in centres):

@@ -10,11 +10,11 @@ from core.architecture.fit import fit
 from core.architecture.spec import Architecture, Op
 from core.architecture.trace import Layer
 
-Kind = Literal["same", "changed", "added", "removed"]
+ChangeKind = Literal["same", "changed", "added", "removed"]
 
 
 @dataclass(frozen=True)
-class Place:
+class PlacedOp:
     """An op where it stands in one of the two; without a layer where the network does not fit so far."""
 
     index: int
@@ -26,11 +26,11 @@ class Place:
 class Change:
     """One row: what stood before, and what stands now. An op that stayed may cost another number than it did."""
 
-    before: Place | None
-    after: Place | None
+    before: PlacedOp | None
+    after: PlacedOp | None
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ChangeKind:
         if self.before is None:
             return "added"
         if self.after is None:
@@ -72,7 +72,7 @@ def difference(before: Architecture, after: Architecture) -> tuple[Change, ...]:
     return tuple(rows)
 
 
-def _paired(old: list[Place], new: list[Place]) -> list[Change]:
+def _paired(old: list[PlacedOp], new: list[PlacedOp]) -> list[Change]:
     """The rows of a stretch in which no op is equal: matched in order by the kind of op."""
     rows: list[Change] = []
     kinds = SequenceMatcher(None, [type(each.op) for each in old], [type(each.op) for each in new], autojunk=False)
@@ -84,13 +84,13 @@ def _paired(old: list[Place], new: list[Place]) -> list[Change]:
     return rows
 
 
-def _places(architecture: Architecture) -> list[Place]:
+def _places(architecture: Architecture) -> list[PlacedOp]:
     walked = fit(architecture).trace
     layers = walked.layers if walked else ()
     return [
-        Place(index, op, layers[index] if index < len(layers) else None) for index, op in enumerate(architecture.ops)
+        PlacedOp(index, op, layers[index] if index < len(layers) else None) for index, op in enumerate(architecture.ops)
     ]
 
 
-def _known(side: Place | None, value: int) -> int | None:
+def _known(side: PlacedOp | None, value: int) -> int | None:
     return None if side is not None and side.layer is None else value

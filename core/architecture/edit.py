@@ -28,12 +28,12 @@ from core.architecture.spec import (
 from core.errors import SpecError
 from core.record import Json, check, read
 
-MOST_STEPS_BACK = 100
+MAX_UNDO = 100
 
 
 @dataclass(frozen=True)
 class History:
-    """The design at hand, the ones before it, and those that were undone. At most MOST_STEPS_BACK are kept."""
+    """The design at hand, the ones before it, and those that were undone. At most MAX_UNDO are kept."""
 
     present: Architecture
     past: tuple[Architecture, ...] = ()  # oldest first
@@ -44,7 +44,7 @@ def record(history: History, architecture: Architecture) -> History:
     """The history after an edit: what had been undone is forgotten. An edit that changes nothing leaves no trace."""
     if architecture == history.present:
         return history
-    return History(architecture, (*history.past, history.present)[-MOST_STEPS_BACK:])
+    return History(architecture, (*history.past, history.present)[-MAX_UNDO:])
 
 
 def undo(history: History) -> History:

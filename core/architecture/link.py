@@ -14,8 +14,8 @@ from dataclasses import replace
 from core.architecture.spec import Architecture, architecture_from_dict, architecture_to_json
 from core.errors import SpecError
 
-LONGEST_CODE = 32_768  # characters; the longest of the ladder has 296
-MOST_BYTES = 65_536  # of the JSON; of the ladder's at most 1,179
+MAX_CODE = 32_768  # characters; the longest of the ladder has 296
+MAX_BYTES = 65_536  # of the JSON; of the ladder's at most 1,179
 
 
 def to_code(architecture: Architecture) -> str:
@@ -26,8 +26,8 @@ def to_code(architecture: Architecture) -> str:
 
 def from_code(code: str) -> Architecture:
     """The inverse of `to_code`. The ops are checked each, whether they fit is not. Raises SpecError."""
-    if len(code) > LONGEST_CODE:
-        raise SpecError(f"the design in the link has {len(code):,} characters, at most {LONGEST_CODE:,} are allowed")
+    if len(code) > MAX_CODE:
+        raise SpecError(f"the design in the link has {len(code):,} characters, at most {MAX_CODE:,} are allowed")
     try:
         data = json.loads(_inflated(code))
     except SpecError:
@@ -40,12 +40,12 @@ def from_code(code: str) -> Architecture:
 
 
 def _inflated(code: str) -> bytes:
-    """What the code holds. Raises SpecError before more than MOST_BYTES are unpacked, zlib.error or ValueError."""
+    """What the code holds. Raises SpecError before more than MAX_BYTES are unpacked, zlib.error or ValueError."""
     deflated = base64.b64decode(code.encode("ascii") + b"=" * (-len(code) % 4), altchars=b"-_", validate=True)
     inflater = zlib.decompressobj()
-    inflated = inflater.decompress(deflated, MOST_BYTES + 1)
-    if len(inflated) > MOST_BYTES:
-        raise SpecError(f"the design in the link unpacks to more than {MOST_BYTES:,} bytes")
+    inflated = inflater.decompress(deflated, MAX_BYTES + 1)
+    if len(inflated) > MAX_BYTES:
+        raise SpecError(f"the design in the link unpacks to more than {MAX_BYTES:,} bytes")
     if not inflater.eof:
         raise ValueError("cut short")
     return inflated

@@ -119,7 +119,7 @@ class Architecture:
 
 
 @lru_cache(maxsize=4096)
-def describe(op: Op) -> str:
+def op_words(op: Op) -> str:
     """The op as one would write it, without what is default: `Conv(8, kernel_size=3)`."""
     first = {"Conv": "out_channels", "Linear": "out_features", "Dropout": "p"}.get(type(op).__name__)
     arguments = [str(value) if key == first else f"{key}={value}" for key, value in write(op).items()]

@@ -25,13 +25,13 @@ from core.architecture.spec import (
     Op,
     ReLU,
     Shape,
-    describe,
+    op_words,
 )
 from core.errors import SpecError
 from core.words import plural
 
 CLASSES = 10
-MAX_PARAMETERS = 20_000_000  # three times the largest network of the ladder
+MAX_NETWORK_PARAMETERS = 20_000_000  # that the lab builds: three times the largest network of the ladder
 MAX_ACTIVATIONS = 4_000_000  # values of one image over all maps; the largest of the catalogue holds 0.55 million
 MAX_JUMP = 2**31  # pixels between neighbouring units: far beyond any image, and where floats still count exactly
 BYTES_PER_VALUE = 4  # float32
@@ -118,7 +118,7 @@ def trace(architecture: Architecture) -> Trace:
     flattened = 1  # width of the map that was flattened into the vector at hand: a linear layer sees all of it
     counts: dict[str, int] = {}
     for index, op in enumerate(architecture.ops):
-        place = f"op {index} {describe(op)}"
+        place = f"op {index} {op_words(op)}"
         kind = type(op).__name__.lower()
         counts[kind] = counts.get(kind, 0) + 1
         if isinstance(op, Flatten) and len(shape) == 3:
@@ -160,23 +160,23 @@ def classifier(architecture: Architecture) -> Trace:
         last = walked.layers[-1]
         hint = "; put Flatten at the end" if walked.output == (CLASSES, 1, 1) else ""
         raise SpecError(
-            f"op {last.index} {describe(last.op)}: the network ends in {spell(walked.output)}, "
+            f"op {last.index} {op_words(last.op)}: the network ends in {shape_words(walked.output)}, "
             f"not in {CLASSES} outputs{hint}"
         )
     return walked
 
 
-def spell(shape: Shape) -> str:
+def shape_words(shape: Shape) -> str:
     """A shape in words: `8 x 26 x 26`, or `10 values` for a vector."""
     return " x ".join(f"{size:,}" for size in shape) if len(shape) == 3 else plural(shape[0], "value")
 
 
 def _within_bounds(walked: Trace) -> None:
-    if walked.parameters > MAX_PARAMETERS:
+    if walked.parameters > MAX_NETWORK_PARAMETERS:
         largest = max(walked.layers, key=lambda layer: layer.parameters)
         raise SpecError(
-            f"the network has {walked.parameters:,} parameters, at most {MAX_PARAMETERS:,} are allowed; "
-            f"op {largest.index} {describe(largest.op)} alone has {largest.parameters:,}"
+            f"the network has {walked.parameters:,} parameters, at most {MAX_NETWORK_PARAMETERS:,} are allowed; "
+            f"op {largest.index} {op_words(largest.op)} alone has {largest.parameters:,}"
         )
     activations = sum(prod(layer.output) for layer in walked.layers)
     if activations > MAX_ACTIVATIONS:
@@ -205,7 +205,7 @@ def _output(op: Op, shape: Shape, window: Window, place: str) -> Shape:
     if isinstance(op, Linear):
         if len(shape) == 3 and shape[1:] != (1, 1):
             raise SpecError(
-                f"{place}: the input is a map of {spell(shape)}, not a vector; put Flatten "
+                f"{place}: the input is a map of {shape_words(shape)}, not a vector; put Flatten "
                 f"({plural(prod(shape), 'value')}) or GlobalAvgPool ({plural(shape[0], 'value')}) before it"
             )
         return (op.out_features,)
@@ -213,11 +213,11 @@ def _output(op: Op, shape: Shape, window: Window, place: str) -> Shape:
         return (prod(shape),)
     if isinstance(op, ReLU | Dropout | LogSoftmax):
         if isinstance(op, LogSoftmax) and len(shape) == 3:
-            raise SpecError(f"{place}: the input is a map of {spell(shape)}, not a vector; put Flatten before it")
+            raise SpecError(f"{place}: the input is a map of {shape_words(shape)}, not a vector; put Flatten before it")
         return shape
     if len(shape) != 3:
         raise SpecError(
-            f"{place}: needs a map of channels x height x width, got {spell(shape)}; it stands after Flatten"
+            f"{place}: needs a map of channels x height x width, got {shape_words(shape)}; it stands after Flatten"
         )
     channels, size, _ = shape
     if isinstance(op, BatchNorm):

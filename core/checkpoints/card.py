@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from core.architecture.spec import Architecture, architecture_from_dict, architecture_to_dict
-from core.architecture.trace import classifier, spell
+from core.architecture.trace import classifier, shape_words
 from core.challenge import first_reached, held_from
 from core.checkpoints.files import checked_version, read_json, replace_text
 from core.errors import CheckpointError, LabError
@@ -94,7 +94,9 @@ def card_from_dict(data: Json, place: str) -> Card:
 def _check_network(card: Card, place: str) -> None:
     """Raises CheckpointError for an architecture that reads no digits, or has not the card's count of parameters."""
     if card.architecture.input != DIGITS_INPUT:
-        raise CheckpointError(f"{place}: the network takes {spell(card.architecture.input)}, digits are 1 x 28 x 28")
+        raise CheckpointError(
+            f"{place}: the network takes {shape_words(card.architecture.input)}, digits are 1 x 28 x 28"
+        )
     try:
         walked = classifier(card.architecture)
     except LabError as error:

@@ -11,7 +11,7 @@ from core.training.predictions import Predictions
 from core.training.resident import Examples, Normalisation, grey, normalised
 
 BATCH = 1_000  # images evaluated at once: large enough to be fast, small enough for a laptop
-MOST_BYTES = 80e6  # of one op's output for all of them; of a network with wide maps, fewer images go at once
+MAX_BYTES = 80e6  # of one op's output for all of them; of a network with wide maps, fewer images go at once
 
 
 @torch.no_grad()
@@ -45,7 +45,7 @@ def images_at_once(network: nn.Module, images: Tensor) -> int:
     finally:
         for handle in handles:
             handle.remove()
-    return max(1, min(BATCH, int(MOST_BYTES / (4 * widest))))
+    return max(1, min(BATCH, int(MAX_BYTES / (4 * widest))))
 
 
 def evaluate(network: nn.Module, examples: Examples, normalisation: Normalisation) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from typing import Annotated
 from core.record import Range
 from core.spreadsheet import Cell
 
-MOST_LOSS = 1e19  # of a run: the square of a greater one is no float32 any more, and the run has diverged
+MAX_LOSS = 1e19  # of a run: the square of a greater one is no float32 any more, and the run has diverged
 
 # Wider than what a run may come to now: earlier ones were allowed every float32, and a hand-changed rate times 1e6.
 Loss = Annotated[float, Range(0, 3.5e38)]

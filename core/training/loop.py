@@ -24,7 +24,7 @@ from core.training.augment import augment
 from core.training.averaging import Average
 from core.training.dropout import draw_from
 from core.training.evaluation import evaluate
-from core.training.history import MOST_LOSS, PLAIN_SAMPLE, EpochRecord
+from core.training.history import MAX_LOSS, PLAIN_SAMPLE, EpochRecord
 from core.training.network import lay_out
 from core.training.range_test import RangeTestResult, range_test
 from core.training.recipe import Recipe, ReduceLROnPlateau, plateau_rate, rate_at
@@ -89,7 +89,7 @@ def train(
 
     Given the `state` of an earlier EpochEnd, goes on as if it had never stopped. `rate_factor` is asked before each
     iteration what to multiply the schedule's rate by; to hold the run, hold the iterator. Raises TrainingError when
-    the loss is no longer a number, or greater than MOST_LOSS.
+    the loss is no longer a number, or greater than MAX_LOSS.
     """
     check_smallest_batch(network, data, recipe)
     lay_out(network, data.device)
@@ -205,7 +205,7 @@ def _diverged(loss: float) -> str:
     """What to say of a loss that has diverged; "" of one that has not."""
     if not math.isfinite(loss):
         return str(loss)
-    return f"{loss:.2g} (more than {MOST_LOSS:g})" if loss > MOST_LOSS else ""
+    return f"{loss:.2g} (more than {MAX_LOSS:g})" if loss > MAX_LOSS else ""
 
 
 def _epoch_record(

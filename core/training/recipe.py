@@ -202,7 +202,7 @@ class Augmentation:
 
 
 # The most each strength may be: beyond, images turn inside out or vanish.
-MOST_STRENGTH = {
+MAX_STRENGTH = {
     "rotation": 180.0,
     "translation": 0.5,
     "scale": 0.9,
@@ -266,7 +266,7 @@ class Recipe:
 def check_recipe(recipe: Recipe) -> Recipe:
     """The recipe itself, if it can be followed. Raises RecipeError naming the field and both numbers."""
     check(recipe, "recipe", RecipeError)
-    for name, most in MOST_STRENGTH.items():
+    for name, most in MAX_STRENGTH.items():
         strength = getattr(recipe.augmentation, name).strength
         if strength > most:
             raise RecipeError(f"recipe: augmentation: {name}: strength {strength:g} is more than {most:g}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.analysis.study import summary
 from core.architecture.spec import Architecture, architecture_from_json
-from core.architecture.trace import Trace, classifier, spell
+from core.architecture.trace import Trace, classifier, shape_words
 from core.errors import LabError, SpecError
 from core.ladder import catalogue
 from core.record import Json
@@ -84,7 +84,7 @@ def _print_trace(walked: Trace) -> None:
     for layer in walked.layers:
         field = layer.field
         print(
-            f"{layer.index:>3} {layer.name:<16}{spell(layer.output):<16}{layer.parameters:>11,}{layer.macs:>12,}"
+            f"{layer.index:>3} {layer.name:<16}{shape_words(layer.output):<16}{layer.parameters:>11,}{layer.macs:>12,}"
             f"{field.size:>6}{field.jump:>5}{field.start:>7g}"
         )
     print(f"{'':>3} {'total':<32}{walked.parameters:>11,}{walked.macs:>12,}{walked.field.size:>6}")
@@ -102,7 +102,9 @@ def with_recipe(options: argparse.Namespace) -> tuple[Architecture, Recipe, str]
     """The network that is named, the recipe that --recipe and --seed make of its own, and its slug. Raises LabError."""
     architecture, recipe, slug = network(options.network)
     if architecture.input != (1, 28, 28):
-        raise SpecError(f"input: the data sets have 1 x 28 x 28 images, the network takes {spell(architecture.input)}")
+        raise SpecError(
+            f"input: the data sets have 1 x 28 x 28 images, the network takes {shape_words(architecture.input)}"
+        )
     if options.recipe:
         recipe = recipe_from_json(_text(options.recipe, LabError))
     if options.seed is not None:

@@ -12,8 +12,8 @@ from core.analysis.evidence import Evidence, in_points, interval_in_points, p_in
 from core.analysis.study import Study
 from core.architecture.difference import difference
 from core.architecture.receptive_field import pixels_inside
-from core.architecture.spec import Architecture, describe
-from core.architecture.trace import Layer, Trace, spell
+from core.architecture.spec import Architecture, op_words
+from core.architecture.trace import Layer, Trace, shape_words
 from core.ladder.field_claims import moves_field
 from core.ladder.model import Step
 from core.words import plural
@@ -50,8 +50,8 @@ def layer_table(walked: Trace) -> None:
     frame = pd.DataFrame(
         {
             "": range(len(walked.layers)),
-            "layer": [describe(layer.op) for layer in walked.layers],
-            "output": [spell(layer.output) for layer in walked.layers],
+            "layer": [op_words(layer.op) for layer in walked.layers],
+            "output": [shape_words(layer.output) for layer in walked.layers],
             "parameters": [layer.parameters for layer in walked.layers],
             "how they are counted": [layer.arithmetic for layer in walked.layers],
             "share": [100 * layer.parameters / max(1, walked.parameters) for layer in walked.layers],
@@ -96,8 +96,8 @@ def difference_table(before: Architecture, after: Architecture, names: tuple[str
         [
             {
                 "op": str(row.after.index) if row.after else "",
-                names[0]: describe(row.before.op) if row.before else "",
-                names[1]: describe(row.after.op) if row.after else "",
+                names[0]: op_words(row.before.op) if row.before else "",
+                names[1]: op_words(row.after.op) if row.after else "",
                 "what": row.kind,
                 "parameters": row.parameters,
                 "MACs": row.macs,

@@ -26,7 +26,7 @@ from core.advice.remedies.cost import averaged, lighter, narrower, wider, withou
 from core.advice.remedies.ops import listed, outputs_of, with_outputs
 from core.advice.remedies.sight import deeper
 from core.architecture.spec import AvgPool, BatchNorm, Conv, Dropout, GlobalAvgPool, MaxPool
-from core.architecture.trace import Layer, Trace, spell
+from core.architecture.trace import Layer, Trace, shape_words
 from core.challenge import MAX_PARAMETERS
 
 MNIST_INPUT = (1, 28, 28)
@@ -42,10 +42,10 @@ def input_size(walked: Trace) -> list[Fault]:
     if architecture.input == MNIST_INPUT:
         return []
     words = (
-        f"The design takes images of {spell(architecture.input)}. MNIST has {spell(MNIST_INPUT)}, and the lab trains "
-        "on no other size."
+        f"The design takes images of {shape_words(architecture.input)}. MNIST has {shape_words(MNIST_INPUT)}, and the "
+        "lab trains on no other size."
     )
-    remedies = single(f"Set the input to {spell(MNIST_INPUT)}", replace, architecture, input=MNIST_INPUT)
+    remedies = single(f"Set the input to {shape_words(MNIST_INPUT)}", replace, architecture, input=MNIST_INPUT)
     return [Fault("input", "warning", (), words, remedies)]
 
 

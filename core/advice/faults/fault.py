@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, ParamSpec, get_args
 
 from core.advice.remedies.ops import Remedy
-from core.architecture.spec import Architecture, AvgPool, Conv, GlobalAvgPool, Linear, MaxPool, describe
+from core.architecture.spec import Architecture, AvgPool, Conv, GlobalAvgPool, Linear, MaxPool, op_words
 from core.architecture.trace import Layer, Trace
 from core.challenge import MAX_PARAMETERS
 
@@ -67,7 +67,7 @@ def untold(_before: Trace, _after: Trace) -> str:
 def named(layer: Layer) -> str:
     """`op 7 Conv(16, kernel_size=3)`: without its bias, which no sentence is about."""
     op = replace(layer.op, bias=True) if isinstance(layer.op, Conv | Linear) else layer.op
-    return f"op {layer.index} {describe(op)}"
+    return f"op {layer.index} {op_words(op)}"
 
 
 def begun(words: str) -> str:

@@ -36,7 +36,7 @@ from core.architecture.trace import Layer, Trace
 
 DIGIT = 20  # pixels: the longer side of an MNIST digit, in an image of 28
 LARGE_KERNEL = 7
-MOST_FIELD = 4096  # pixels: a larger field is not looked through pixel by pixel
+MAX_FIELD = 4096  # pixels: a larger field is not looked through pixel by pixel
 
 
 def field(walked: Trace) -> list[Fault]:
@@ -69,7 +69,7 @@ def field(walked: Trace) -> list[Fault]:
 def _pixels_seen(walked: Trace) -> int:
     """How many of the image's pixels, along a side, an output's field spans."""
     size = walked.architecture.input[1]
-    return size if walked.field.size > MOST_FIELD else pixels_inside(walked.field, 0, size)
+    return size if walked.field.size > MAX_FIELD else pixels_inside(walked.field, 0, size)
 
 
 def least_seen(walked: Trace) -> int:
@@ -117,7 +117,7 @@ def _middle_sees_all(layer: Layer, size: int) -> bool:
     """Whether the middle unit of what comes in sees every pixel."""
     if layer.before.size < size:
         return False
-    return layer.before.size > MOST_FIELD or pixels_inside(layer.before, (layer.input[1] - 1) // 2, size) == size
+    return layer.before.size > MAX_FIELD or pixels_inside(layer.before, (layer.input[1] - 1) // 2, size) == size
 
 
 def early_pool(walked: Trace) -> list[Fault]:
@@ -186,7 +186,7 @@ def holes(walked: Trace) -> list[Fault]:
     last = average.index if average else len(walked.layers)
     pixels, size = 1, 1  # a bit for each pixel that a unit reads, and how far they lie apart
     for layer in walked.layers[:last]:
-        if layer.field.size > MOST_FIELD:
+        if layer.field.size > MAX_FIELD:
             return []
         apart, narrow = layer.window.dilation * layer.before.jump, pixels
         for _ in range(1, layer.window.kernel_size):

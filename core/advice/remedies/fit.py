@@ -22,11 +22,11 @@ from core.architecture.spec import (
     Op,
     ReLU,
     Shape,
-    describe,
+    op_words,
 )
 from core.architecture.trace import CLASSES, Trace
 
-MOST_FLATTENS = 4  # tried at most, the nearest first: each try walks through the whole design
+MAX_FLATTENS = 4  # tried at most, the nearest first: each try walks through the whole design
 
 
 def ways_to_fit(architecture: Architecture, index: int, shape: Shape) -> Iterator[Remedy]:
@@ -36,9 +36,9 @@ def ways_to_fit(architecture: Architecture, index: int, shape: Shape) -> Iterato
         yield "Put GlobalAvgPool before it", insert(architecture, index, GlobalAvgPool())
     elif len(shape) == 3 and isinstance(op, LogSoftmax):
         added: tuple[Op, ...] = (Flatten(),) if shape[1] == 1 else (GlobalAvgPool(), Flatten())
-        yield f"Put {' and '.join(map(describe, added))} before it", insert(architecture, index, *added)
+        yield f"Put {' and '.join(map(op_words, added))} before it", insert(architecture, index, *added)
     elif len(shape) != 3:
-        for flatten in islice((i for i in range(index - 1, -1, -1) if isinstance(ops[i], Flatten)), MOST_FLATTENS):
+        for flatten in islice((i for i in range(index - 1, -1, -1) if isinstance(ops[i], Flatten)), MAX_FLATTENS):
             yield f"Take the Flatten at op {flatten} out", remove(architecture, flatten)
     else:
         yield from _smaller(architecture, index, shape)
@@ -89,5 +89,5 @@ def ways_to_ten(walked: Trace) -> Iterator[Remedy]:
 
 
 def _and(ops: list[Op]) -> str:
-    names = [describe(op) for op in ops]
+    names = [op_words(op) for op in ops]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -14,7 +14,7 @@ from core.architecture.spec import Architecture, AvgPool, BatchNorm, Conv, Dropo
 from core.architecture.trace import Layer, Trace
 
 EARLY = 5  # pixels: a unit that sees less can find edges, but not corners and crossings
-MOST_BLOCKS = 5  # that are added at once
+MAX_BLOCKS = 5  # that are added at once
 
 
 def wider_views(walked: Trace) -> Iterator[Remedy]:
@@ -40,7 +40,7 @@ def deeper(walked: Trace) -> Iterator[Remedy]:
     end = block_end(ops, index)
     dropout = tuple(each for each in ops[index : end + 1] if isinstance(each, Dropout))
     block: tuple[Op, ...] = (Conv(outputs_of(op), 3, bias=False), BatchNorm(), ReLU(), *dropout[:1])
-    for count in range(1, MOST_BLOCKS + 1):
+    for count in range(1, MAX_BLOCKS + 1):
         label = f"Add {'a block' if count == 1 else f'{count} blocks'} after op {end}"
         yield label, insert(walked.architecture, end + 1, *(block * count))
 

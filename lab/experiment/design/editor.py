@@ -10,8 +10,8 @@ from streamlit.delta_generator import DeltaGenerator
 from core.advice.advice import Advice, advice
 from core.architecture.edit import redo, undo
 from core.architecture.link import to_code
-from core.architecture.spec import OPS, BatchNorm, Conv, Dropout, Op, ReLU, describe
-from core.architecture.trace import spell
+from core.architecture.spec import OPS, BatchNorm, Conv, Dropout, Op, ReLU, op_words
+from core.architecture.trace import shape_words
 from core.challenge import MAX_PARAMETERS
 from core.ladder import catalogue
 from core.record import range_of
@@ -159,13 +159,13 @@ def _op_fields(op: Op, index: int) -> None:
 def _op_numbers(now: Opened) -> None:
     """How the selected op's numbers are computed."""
     if now.selected == INPUT:
-        st.caption(f"{spell(now.architecture.input)}: one grey image. An op that is added here comes first.")
+        st.caption(f"{shape_words(now.architecture.input)}: one grey image. An op that is added here comes first.")
         return
     if now.selected >= len(now.layers):
         st.caption("It has no numbers, because the network does not fit up to here.")
         return
     layer = now.layers[now.selected]
-    lines = [f"{layer.name}: {spell(layer.input)} → {spell(layer.output)}"]
+    lines = [f"{layer.name}: {shape_words(layer.input)} → {shape_words(layer.output)}"]
     if layer.arithmetic:
         lines.append(f"parameters: {layer.arithmetic}")
     if layer.macs:
@@ -234,7 +234,7 @@ def _rows(now: Opened, said: tuple[Advice, ...]) -> list[Row]:
     for each in said:  # the most serious comes first
         for index in each.ops:
             most_serious.setdefault(index, each)
-    rows = [Row("input", spell(now.architecture.input), "", 0.0, "", "", "1", "", "")]
+    rows = [Row("input", shape_words(now.architecture.input), "", 0.0, "", "", "1", "", "")]
     total = max(1, now.walked.parameters)
     for index, op in enumerate(now.architecture.ops):
         layer = now.layers[index] if index < len(now.layers) else None
@@ -242,7 +242,7 @@ def _rows(now: Opened, said: tuple[Advice, ...]) -> list[Row]:
         rows.append(
             Row(
                 op=_brief(op),
-                output=spell(layer.output) if layer else "",
+                output=shape_words(layer.output) if layer else "",
                 parameters=f"{layer.parameters:,}" if layer and layer.parameters else "",
                 share=layer.parameters / total if layer else 0.0,
                 arithmetic=layer.arithmetic if layer else "",
@@ -257,7 +257,7 @@ def _rows(now: Opened, said: tuple[Advice, ...]) -> list[Row]:
 
 def _brief(op: Op) -> str:
     """The op in as few letters as keep it clear: `Conv(8, 3, bias=False)`."""
-    return f"Dropout({op.p:g})" if isinstance(op, Dropout) else describe(op).replace("kernel_size=", "")
+    return f"Dropout({op.p:g})" if isinstance(op, Dropout) else op_words(op).replace("kernel_size=", "")
 
 
 def what_is_wrong(now: Opened, said: tuple[Advice, ...] | None = None, first: int = 0) -> bool:

@@ -8,8 +8,8 @@ from itertools import chain
 
 import plotly.graph_objects as go
 
-from core.architecture.spec import AvgPool, Conv, Flatten, GlobalAvgPool, Linear, MaxPool, Op, Shape, describe
-from core.architecture.trace import Trace, spell
+from core.architecture.spec import AvgPool, Conv, Flatten, GlobalAvgPool, Linear, MaxPool, Op, Shape, op_words
+from core.architecture.trace import Trace, shape_words
 from lab.ui.colours import CLAIM, PASS, TEST, TRAIN, VALIDATION, faded
 from lab.ui.figures import laid_out
 
@@ -51,7 +51,7 @@ def feature_maps(walked: Trace) -> list[FeatureMap]:
     for layer in walked.layers:
         kind = _kind(layer.op)
         if kind and not (isinstance(layer.op, Flatten) and layer.input[1:] in ((1, 1), ())):
-            words = f"{describe(layer.op)}, field {layer.field.size}"
+            words = f"{op_words(layer.op)}, field {layer.field.size}"
             maps.append(FeatureMap(layer.index, layer.name, kind, layer.output, words))
     return maps
 
@@ -96,7 +96,7 @@ def diagram(walked: Trace, selected: int, height: int = 370) -> go.Figure:
     )  # fmt: skip
     figure.add_scatter(
         x=[left + wide / 2 for _, left, wide in boxes], y=[0.0] * len(boxes), mode="markers", showlegend=False,
-        marker={"size": 24, "opacity": 0}, customdata=[[m.name, spell(m.shape), m.words] for m, _, _ in boxes],
+        marker={"size": 24, "opacity": 0}, customdata=[[m.name, shape_words(m.shape), m.words] for m, _, _ in boxes],
         hovertemplate="<b>%{customdata[0]}</b>: %{customdata[1]}<br>%{customdata[2]}<extra></extra>",
     )  # fmt: skip
     _labels(figure, boxes, walked.architecture.input[1])
@@ -117,7 +117,7 @@ def is_cut(each: FeatureMap, scale: float) -> bool:
 
 def in_words(walked: Trace) -> str:
     """The diagram as a sentence."""
-    return " → ".join(f"{each.name} {spell(each.shape)}" for each in feature_maps(walked))
+    return " → ".join(f"{each.name} {shape_words(each.shape)}" for each in feature_maps(walked))
 
 
 def _side(shape: Shape) -> int:

@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.record import range_of
 from core.training import recipe as recipes
-from core.training.recipe import MOST_STRENGTH, Augmentation, Jitter, Optimizer, Recipe, Schedule
+from core.training.recipe import MAX_STRENGTH, Augmentation, Jitter, Optimizer, Recipe, Schedule
 from core.training.recipe_words import field_words, value_words
 from lab.runs.actions import MAX_SNAPSHOT_PARAMETERS
 from lab.ui.recipe_keys import SCHEDULES, plain, rate_key
@@ -58,7 +58,7 @@ def recipe_form(written: Recipe, key: str) -> Recipe:
     with _folded(f"Schedule: {chosen}", f"{key}-schedule", ":material/timeline:"):
         schedule = _choice("Schedule", SCHEDULES, written.schedule, f"{key}-schedule")
     changes = st.session_state.get(f"{key}-augmentation", _in_use(written.augmentation))
-    in_order = ", ".join(kind for kind in MOST_STRENGTH if kind in changes)
+    in_order = ", ".join(kind for kind in MAX_STRENGTH if kind in changes)
     with _folded(f"Augmentation: {in_order or 'none'}", f"{key}-augmentation", ":material/auto_fix_high:"):
         augmentation = _augmentation(written.augmentation, f"{key}-augmentation")
     with st.expander("Split, loss, averaging, precision", icon=":material/tune:"):
@@ -180,13 +180,13 @@ CHOICES = {
 def _augmentation(written: Augmentation, key: str) -> Augmentation:
     """The kinds of change as pills, and fields for those that are chosen: most recipes have one or two of the seven."""
     chosen = st.pills(
-        "Changes of an image", list(MOST_STRENGTH), selection_mode="multi", default=_in_use(written),
+        "Changes of an image", list(MAX_STRENGTH), selection_mode="multi", default=_in_use(written),
         format_func=str.capitalize, key=key, on_change=_touch, args=(key,), persist_state="session",
     )  # fmt: skip
     jitters = {name: Jitter() for name in _in_use(written)}  # what is not chosen again is taken out
-    for name in (kind for kind in MOST_STRENGTH if kind in chosen):
+    for name in (kind for kind in MAX_STRENGTH if kind in chosen):
         own: Jitter = getattr(written, name)
-        most = MOST_STRENGTH[name]
+        most = MAX_STRENGTH[name]
         left, right = st.columns(2)
         strength = left.number_input(
             name.capitalize(), 0.0, most, float(own.strength) or TO_BEGIN_WITH[name],
@@ -217,4 +217,4 @@ def _augmentation(written: Augmentation, key: str) -> Augmentation:
 
 
 def _in_use(written: Augmentation) -> list[str]:
-    return [name for name in MOST_STRENGTH if getattr(written, name).strength > 0]
+    return [name for name in MAX_STRENGTH if getattr(written, name).strength > 0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.architecture.spec import BatchNorm, Conv, describe
+from core.architecture.spec import BatchNorm, Conv, op_words
 from core.architecture.trace import classifier
 from core.architecture.vary import vary
 from core.challenge import MAX_PARAMETERS
@@ -138,7 +138,7 @@ LESSON = Lesson(
                     f"{layer(B1, 'conv8').parameters / walked(B1).parameters:.0%} of the network in one layer. An "
                     "average over the last map has no parameters at all: B3 ends in one, and a small convolution."
                 ),
-                hint=f"The row {describe(layer(B1, 'conv8').op)}.",
+                hint=f"The row {op_words(layer(B1, 'conv8').op)}.",
                 slips=(Slip(lambda: 490, "Ten channels in **and** ten channels out."),),
             ),
         ),

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from core.architecture.spec import describe
-from core.architecture.trace import spell
+from core.architecture.spec import op_words
+from core.architecture.trace import shape_words
 from core.words import loss_words
 from lab.studies.results import held_in_words, in_words
 
@@ -25,8 +25,8 @@ def templates() -> Environment:
         "count": "{:,}".format,
         "signed": lambda value: f"{value:+,}".replace("-", "−") if value else "",
         "loss": loss_words,
-        "op": describe,
-        "shape": spell,
+        "op": op_words,
+        "shape": shape_words,
         "summary": in_words,
         "held": held_in_words,
         "plain": lambda words: words.replace("**", ""),

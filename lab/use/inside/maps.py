@@ -19,9 +19,9 @@ from core.architecture.spec import (
     MaxPool,
     Op,
     ReLU,
-    describe,
+    op_words,
 )
-from core.architecture.trace import Layer, Trace, spell
+from core.architecture.trace import Layer, Trace, shape_words
 from core.data.mnist import Pixels
 from lab.ui.predictions import one_thread, opened
 from lab.ui.words import escaped
@@ -80,7 +80,7 @@ def maps_view(walked: Trace, maps: Sequence[NDArray[np.float32]]) -> None:
 
 def _layer_words(layer: Layer, values: NDArray[np.float32]) -> None:
     st.markdown(
-        f"**{layer.name}** :small[{escaped(describe(layer.op))}]  \n:small[{spell(layer.output)}, field "
+        f"**{layer.name}** :small[{escaped(op_words(layer.op))}]  \n:small[{shape_words(layer.output)}, field "
         f"{layer.field.size}]  \n:small[:gray[{signed(values.min())} to {signed(values.max())}"
         f"{', as probabilities' if isinstance(layer.op, LogSoftmax) else ''}]]"
     )
