@@ -20,9 +20,9 @@ def rotation_and_steps(rate: float, step_size: int, gamma: float, batch_size: in
     )
 
 
-def fractions(*percentages: float) -> tuple[float, ...]:
-    """99.45 as the logs print it becomes 0.9945."""
-    return tuple(round(percentage / 100, 4) for percentage in percentages)
+def fractions(percentages: str) -> tuple[float, ...]:
+    """The accuracies of a log, `99.45 99.50`, as fractions, 0.9945 and 0.995."""
+    return tuple(round(float(percentage) / 100, 4) for percentage in percentages.split())
 
 
 BEST_ON_TEST = Erratum(

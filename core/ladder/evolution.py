@@ -7,7 +7,7 @@ from functools import partial
 from core.architecture.spec import Architecture, AvgPool, Conv, GlobalAvgPool, MaxPool, Op
 from core.ladder.blocks import END, Block, conv_bn_dropout_relu, conv_bn_relu_dropout, conv_relu, stack
 from core.ladder.common import EVOLUTION_REPO, MNIST_OPS_REPO, fractions
-from core.ladder.model import Claim, Erratum, FieldClaim, Lineage, Step
+from core.ladder.model import Claim, Erratum, FieldClaim, Lineage, Step, in_order
 from core.training.recipe import Augmentation, Jitter, Recipe, ReduceLROnPlateau
 
 
@@ -78,12 +78,8 @@ FINDER_AT_ITS_START = Erratum(
 
 
 # The log that A2's write-up prints. It belongs to x-evolution-step4-7840.
-STEP4_TRAIN = fractions(
-    92.77, 96.95, 97.26, 97.59, 97.78, 97.84, 97.96, 98.06, 98.02, 98.44, 98.52, 98.66, 98.56, 98.61, 98.56
-)
-STEP4_TEST = fractions(
-    98.22, 98.58, 98.89, 98.97, 98.95, 99.18, 98.96, 99.20, 99.25, 99.36, 99.39, 99.48, 99.43, 99.41, 99.38
-)
+STEP4_TRAIN = fractions("92.77 96.95 97.26 97.59 97.78 97.84 97.96 98.06 98.02 98.44 98.52 98.66 98.56 98.61 98.56")
+STEP4_TEST = fractions("98.22 98.58 98.89 98.97 98.95 99.18 98.96 99.20 99.25 99.36 99.39 99.48 99.43 99.41 99.38")
 
 LINEAGE = Lineage(
     "a",
@@ -112,11 +108,10 @@ LINEAGE = Lineage(
     ),
 )
 
-STEPS: tuple[Step, ...] = (
+STEPS: tuple[Step, ...] = in_order(
+    LINEAGE,
     Step(
         slug="a1-skeleton-509946",
-        lineage="a",
-        order=1,
         title="Skeleton",
         architecture=Architecture("A1 skeleton", evolution_skeleton(partial(conv_relu, bias=True))),
         recipe=EVOLUTION,
@@ -124,12 +119,8 @@ STEPS: tuple[Step, ...] = (
             0.9987,
             0.9912,
             12,
-            fractions(
-                66.11, 97.69, 98.47, 98.87, 99.18, 99.35, 99.49, 99.52, 99.61, 99.68, 99.72, 99.81, 99.77, 99.87, 99.87
-            ),
-            fractions(
-                97.42, 98.46, 98.70, 98.87, 98.90, 98.66, 98.79, 98.99, 99.09, 99.08, 98.84, 98.95, 99.12, 99.01, 99.10
-            ),
+            fractions("66.11 97.69 98.47 98.87 99.18 99.35 99.49 99.52 99.61 99.68 99.72 99.81 99.77 99.87 99.87"),
+            fractions("97.42 98.46 98.70 98.87 98.90 98.66 98.79 98.99 99.09 99.08 98.84 98.95 99.12 99.01 99.10"),
         ),
         source=f"{EVOLUTION_REPO}, Best_way_model_building/Step1_Make_setup_correct",
         target="Make everything run from image to loss, with shapes that fit and a last unit that sees the whole "
@@ -153,8 +144,6 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         slug="a2-final-7758",
-        lineage="a",
-        order=2,
         title="Batch norm, dropout, plateau",
         architecture=Architecture("A2 final", evolution_final()),
         recipe=EVOLUTION_PLATEAU,
@@ -223,8 +212,6 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         slug="a3-dilation-5340",
-        lineage="a",
-        order=3,
         title="Dilation",
         architecture=Architecture("A3 dilation", evolution_dilation()),
         recipe=EVOLUTION_IMPATIENT,
@@ -232,12 +219,8 @@ STEPS: tuple[Step, ...] = (
             0.9862,
             0.9955,
             12,
-            fractions(
-                93.73, 97.16, 97.56, 97.83, 97.93, 98.07, 98.09, 98.23, 98.25, 98.48, 98.57, 98.59, 98.57, 98.61, 98.62
-            ),
-            fractions(
-                98.44, 98.68, 98.84, 99.13, 99.30, 99.34, 99.32, 99.29, 99.27, 99.46, 99.47, 99.53, 99.55, 99.55, 99.55
-            ),
+            fractions("93.73 97.16 97.56 97.83 97.93 98.07 98.09 98.23 98.25 98.48 98.57 98.59 98.57 98.61 98.62"),
+            fractions("98.44 98.68 98.84 99.13 99.30 99.34 99.32 99.29 99.27 99.46 99.47 99.53 99.55 99.55 99.55"),
             "Two more runs of the same network: 99.51% with patience 2, identical up to epoch 8, and 99.48% on "
             "another machine.",
         ),

@@ -56,13 +56,13 @@ class Step:
     """One rung of the ladder."""
 
     slug: str  # ends in the parameter count
-    lineage: str  # a Lineage's key
-    order: int  # within the lineage, from 1
     title: str
     architecture: Architecture
     recipe: Recipe
-    claim: Claim | None  # None for a step of our own: it is measured, not claimed
-    source: str  # repository, commit, path
+    lineage: str = ""  # a Lineage's key; `in_order` sets it
+    order: int = 0  # within the lineage, from 1; `in_order` sets it
+    claim: Claim | None = None  # of a write-up; a step of our own is measured, and claims nothing
+    source: str = "the lab"  # of a write-up's step: repository, commit, path
     change: str = ""  # what is new since the step before
     target: str = ""
     result: str = ""
@@ -81,6 +81,11 @@ class Step:
         """The recipe as the study trains it."""
         warm_up = self.recipe.ema_warm_up and self.measured_with_warm_up
         return replace(self.recipe, precision=self.measured_precision, ema_warm_up=warm_up)
+
+
+def in_order(lineage: Lineage, *steps: Step) -> tuple[Step, ...]:
+    """The steps of a lineage, each with the lineage's key and its number."""
+    return tuple(replace(step, lineage=lineage.key, order=number) for number, step in enumerate(steps, 1))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from core.architecture.spec import Architecture, Flatten, GlobalAvgPool, Linear, LogSoftmax, MaxPool, Op
 from core.ladder.blocks import conv_bn_relu, conv_bn_relu_dilated, stack
-from core.ladder.model import Lineage, Step
+from core.ladder.model import Lineage, Step, in_order
 from core.ladder.six_models import six_models_skeleton
 from core.training.recipe import SGD, Adam, Augmentation, Jitter, LinearToZero, Recipe
 
@@ -41,16 +41,13 @@ def then_dilated(before: Sequence[int], after: Sequence[int]) -> tuple[Op, ...]:
     return (*stack(conv_bn_relu, *before), MaxPool(2), *ends)
 
 
-OURS: tuple[Step, ...] = (
+OURS: tuple[Step, ...] = in_order(
+    OWN,
     Step(
         slug="d1-falling-7448",
-        lineage="d",
-        order=1,
         title="A rate that falls to zero",
         architecture=Architecture("D1 falling", six_models_skeleton(conv_bn_relu)),
         recipe=FALLING,
-        claim=None,
-        source="the lab",
         change="C3's network, with a ten times higher rate that falls to zero on a straight line, and Nesterov's "
         "momentum.",
         target="Find out what the recipe alone can do for a network that is known.",
@@ -62,13 +59,9 @@ OURS: tuple[Step, ...] = (
     ),
     Step(
         slug="d2-augmented-7448",
-        lineage="d",
-        order=2,
         title="A little augmentation",
         architecture=Architecture("D2 augmented", six_models_skeleton(conv_bn_relu)),
         recipe=replace(FALLING, augmentation=A_LITTLE),
-        claim=None,
-        source="the lab",
         change="Digits turned by up to 7 degrees, moved by up to 5% of the side and scaled by up to 7%.",
         target="Close what is left of the gap between training and test.",
         analysis="No digit comes twice the same, so learning images by heart does not help. The training accuracy is "
@@ -76,14 +69,10 @@ OURS: tuple[Step, ...] = (
     ),
     Step(
         slug="d3-averaged-7448",
-        lineage="d",
-        order=3,
         title="Averaged weights",
         architecture=Architecture("D3 averaged", six_models_skeleton(conv_bn_relu)),
         recipe=replace(FALLING, augmentation=A_LITTLE, ema_decay=0.99, ema_warm_up=True),
         measured_with_warm_up=False,
-        claim=None,
-        source="the lab",
         change="What is tested is an exponential moving average of the weights, over about a hundred iterations.",
         target="Take out the noise of the last iterations.",
         analysis="An average takes out what the last iterations still move. With a rate that falls to zero the weights "
@@ -91,14 +80,10 @@ OURS: tuple[Step, ...] = (
     ),
     Step(
         slug="d4-adam-7448",
-        lineage="d",
-        order=4,
         title="Adam",
         architecture=Architecture("D4 Adam", six_models_skeleton(conv_bn_relu)),
         recipe=LIVELIER,
         measured_with_warm_up=False,
-        claim=None,
-        source="the lab",
         change="Adam with a rate of 0.01 in place of SGD with 0.1; it still falls to zero on a straight line.",
         target="See whether steps of a size for each weight get further in 15 epochs.",
         analysis="Adam divides each weight's step by how large its gradients have been, so all weights move at a like "
@@ -106,14 +91,10 @@ OURS: tuple[Step, ...] = (
     ),
     Step(
         slug="d5-dilated-7784",
-        lineage="d",
-        order=5,
         title="Another network, deeper and dilated",
         architecture=Architecture("D5 dilated", then_dilated((10, 10, 12), (12, 12, 12, 14))),
         recipe=LIVELIER,
         measured_with_warm_up=False,
-        claim=None,
-        source="the lab",
         change="Three convolutions, a pool, then four dilated ones, narrow and of nearly one width, with a field of 44 "
         "where C3's is 28. No 1 x 1 convolution.",
         target="99.5%, held, within the challenge's 8,000 parameters.",
@@ -124,14 +105,10 @@ OURS: tuple[Step, ...] = (
     ),
     Step(
         slug="d6-steadier-7784",
-        lineage="d",
-        order=6,
         title="A longer average",
         architecture=Architecture("D6 steadier", then_dilated((10, 10, 12), (12, 12, 12, 14))),
         recipe=STEADIER,
         measured_with_warm_up=False,
-        claim=None,
-        source="the lab",
         change="The moving average of the weights goes over about 500 iterations, an epoch, in place of 100.",
         target="Hold 99.5% in each of the last three epochs, not only in the last.",
         goal=0.995,
@@ -141,14 +118,10 @@ OURS: tuple[Step, ...] = (
     ),
     Step(
         slug="d7-half-3730",
-        lineage="d",
-        order=7,
         title="Half the parameters",
         architecture=Architecture("D7 half", then_dilated((8, 8, 8), (8, 8, 8, 8))),
         recipe=STEADIER,
         measured_with_warm_up=False,
-        claim=None,
-        source="the lab",
         change="D6 with eight channels everywhere.",
         target="99.4% with half of the parameters that the challenge allows.",
         goal=0.994,
@@ -158,14 +131,10 @@ OURS: tuple[Step, ...] = (
     ),
     Step(
         slug="d8-third-2495",
-        lineage="d",
-        order=8,
         title="A third of the parameters",
         architecture=Architecture("D8 third", then_dilated((6, 6), (8, 8, 7, 7))),
         recipe=STEADIER,
         measured_with_warm_up=False,
-        claim=None,
-        source="the lab",
         change="Two convolutions of six channels before the pool, and four dilated ones of eight and seven after it.",
         target="See where it breaks: 99.25% with 2,500 parameters.",
         goal=0.9925,

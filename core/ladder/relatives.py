@@ -28,7 +28,7 @@ from core.ladder.evolution import (
     evolution_step4,
 )
 from core.ladder.four_steps import four_steps_plain, four_steps_rotation, four_steps_setup, four_steps_wide
-from core.ladder.model import Claim, Lineage, Step
+from core.ladder.model import Claim, Lineage, Step, in_order
 from core.training.recipe import Recipe
 
 RELATIVES = Lineage(
@@ -39,11 +39,10 @@ RELATIVES = Lineage(
     "see each network",
 )
 
-EXTRAS: tuple[Step, ...] = (
+EXTRAS: tuple[Step, ...] = in_order(
+    RELATIVES,
     Step(
         slug="x-evolution-step2-511386",
-        lineage="x",
-        order=1,
         title="A1 regularised",
         architecture=Architecture(
             "Evolution step 2", evolution_skeleton(partial(conv_bn_relu_dropout, dropout=0.01, bias=True))
@@ -53,12 +52,8 @@ EXTRAS: tuple[Step, ...] = (
             0.9942,
             0.9964,
             13,
-            fractions(
-                95.24, 98.21, 98.59, 98.80, 98.92, 99.01, 99.11, 99.17, 99.20, 99.25, 99.26, 99.33, 99.29, 99.37, 99.42
-            ),
-            fractions(
-                98.73, 99.34, 99.38, 99.53, 99.44, 99.42, 99.39, 99.48, 99.53, 99.47, 99.43, 99.41, 99.61, 99.64, 99.52
-            ),
+            fractions("95.24 98.21 98.59 98.80 98.92 99.01 99.11 99.17 99.20 99.25 99.26 99.33 99.29 99.37 99.42"),
+            fractions("98.73 99.34 99.38 99.53 99.44 99.42 99.39 99.48 99.53 99.47 99.43 99.41 99.61 99.64 99.52"),
         ),
         source=f"{EVOLUTION_REPO}, Best_way_model_building/Step2_Add_Regularization",
         change="A1 with batch norm, dropout of 0.01, and random perspective and rotation.",
@@ -68,8 +63,6 @@ EXTRAS: tuple[Step, ...] = (
     ),
     Step(
         slug="x-evolution-step3-14010",
-        lineage="x",
-        order=2,
         title="A1 regularised and narrowed",
         architecture=Architecture("Evolution step 3", evolution_narrow()),
         recipe=EVOLUTION_AUGMENTED,
@@ -77,12 +70,8 @@ EXTRAS: tuple[Step, ...] = (
             0.9882,
             0.9945,
             12,
-            fractions(
-                91.95, 97.48, 97.91, 98.24, 98.37, 98.42, 98.55, 98.58, 98.63, 98.71, 98.70, 98.73, 98.82, 98.80, 98.82
-            ),
-            fractions(
-                98.39, 98.88, 99.03, 99.24, 99.21, 99.16, 99.36, 99.38, 99.42, 99.33, 99.43, 99.38, 99.45, 99.45, 99.39
-            ),
+            fractions("91.95 97.48 97.91 98.24 98.37 98.42 98.55 98.58 98.63 98.71 98.70 98.73 98.82 98.80 98.82"),
+            fractions("98.39 98.88 99.03 99.24 99.21 99.16 99.36 99.38 99.42 99.33 99.43 99.38 99.45 99.45 99.39"),
         ),
         source=f"{EVOLUTION_REPO}, Best_way_model_building/Step3_Reduce_parameter",
         change="x-evolution-step2-511386 with narrower layers, and nothing else.",
@@ -91,8 +80,6 @@ EXTRAS: tuple[Step, ...] = (
     ),
     Step(
         slug="x-evolution-step4-7840",
-        lineage="x",
-        order=3,
         title="The network behind A2's log",
         architecture=Architecture("Evolution step 4", evolution_step4()),
         recipe=EVOLUTION_PLATEAU,
@@ -111,8 +98,6 @@ EXTRAS: tuple[Step, ...] = (
     ),
     Step(
         slug="x-eva7-setup-75828",
-        lineage="x",
-        order=4,
         title="B1's forerunner",
         architecture=Architecture("EVA-7 setup", four_steps_wide()),
         recipe=PLAIN,
@@ -129,8 +114,6 @@ EXTRAS: tuple[Step, ...] = (
     ),
     Step(
         slug="x-eva7-plain-6748",
-        lineage="x",
-        order=5,
         title="B2 without batch norm and dropout",
         architecture=Architecture("EVA-7 plain", four_steps_plain()),
         recipe=PLAIN,
@@ -148,8 +131,6 @@ EXTRAS: tuple[Step, ...] = (
     ),
     Step(
         slug="x-eva7-wider-10120",
-        lineage="x",
-        order=6,
         title="B4, wider",
         architecture=Architecture("EVA-7 wider", four_steps_rotation(16, 16, 32, 64)),
         recipe=rotation_and_steps(0.1, 2, 0.6),
@@ -160,8 +141,6 @@ EXTRAS: tuple[Step, ...] = (
     ),
     Step(
         slug="x-eva7-narrower-5308",
-        lineage="x",
-        order=7,
         title="B4, narrower",
         architecture=Architecture("EVA-7 narrower", four_steps_rotation(10, 12, 16, 32)),
         recipe=rotation_and_steps(0.1, 2, 0.5),
@@ -180,8 +159,6 @@ EXTRAS: tuple[Step, ...] = (
     ),
     Step(
         slug="x-eva8-gap-9395",
-        lineage="x",
-        order=8,
         title="Classes straight from the average",
         architecture=Architecture("EVA-8 parts 2 and 3", average_at_the_end(25, 15, 0.1)),
         recipe=rotation_and_steps(0.1, 3, 0.6),
@@ -198,8 +175,6 @@ EXTRAS: tuple[Step, ...] = (
     ),
     Step(
         slug="x-eva8-gap-7027",
-        lineage="x",
-        order=9,
         title="Classes straight from the average, smaller",
         architecture=Architecture("EVA-8 part 4", average_at_the_end(16, 10, 0.05)),
         recipe=rotation_and_steps(0.1, 3, 0.6),
@@ -217,8 +192,6 @@ EXTRAS: tuple[Step, ...] = (
     ),
     Step(
         slug="x-eva8-plain-10790",
-        lineage="x",
-        order=10,
         title="B1 without batch norm",
         architecture=Architecture("EVA-8 setup", four_steps_setup(conv_relu)),
         recipe=Recipe(epochs=20, learning_rate=0.01, seed=1),

@@ -16,7 +16,7 @@ from core.ladder.blocks import (
     stack,
 )
 from core.ladder.common import AVERAGE_POOL_STRIDE, ERA_REPO, FILL_OF_ONE, PLAIN, ROTATED, fractions, rotation_and_steps
-from core.ladder.model import Claim, Erratum, FieldClaim, Lineage, Step
+from core.ladder.model import Claim, Erratum, FieldClaim, Lineage, Step, in_order
 
 
 def six_models_setup() -> tuple[Op, ...]:
@@ -51,11 +51,10 @@ LINEAGE = Lineage(
     f"{ERA_REPO}, Session 7",
 )
 
-STEPS: tuple[Step, ...] = (
+STEPS: tuple[Step, ...] = in_order(
+    LINEAGE,
     Step(
         slug="c1-setup-6379786",
-        lineage="c",
-        order=1,
         title="Setup",
         architecture=Architecture("C1 setup", six_models_setup()),
         recipe=PLAIN,
@@ -64,12 +63,8 @@ STEPS: tuple[Step, ...] = (
             0.9992,
             0.9930,
             12,
-            fractions(
-                88.10, 98.41, 98.92, 99.21, 99.46, 99.55, 99.67, 99.75, 99.75, 99.84, 99.86, 99.88, 99.90, 99.92, 99.87
-            ),
-            fractions(
-                97.94, 98.77, 98.84, 99.07, 99.07, 99.10, 99.13, 99.22, 99.21, 99.24, 99.27, 99.07, 99.30, 99.19, 99.15
-            ),
+            fractions("88.10 98.41 98.92 99.21 99.46 99.55 99.67 99.75 99.75 99.84 99.86 99.88 99.90 99.92 99.87"),
+            fractions("97.94 98.77 98.84 99.07 99.07 99.10 99.13 99.22 99.21 99.24 99.27 99.07 99.30 99.19 99.15"),
         ),
         source=f"{ERA_REPO}, Session 7/model.py (Model1), Session 7/S7_Model1.ipynb",
         target="Transforms, loader and loop that work; size is no concern yet.",
@@ -96,8 +91,6 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         slug="c2-skeleton-7272",
-        lineage="c",
-        order=2,
         title="Skeleton",
         architecture=Architecture("C2 skeleton", six_models_skeleton(conv_alone)),
         recipe=PLAIN,
@@ -105,12 +98,8 @@ STEPS: tuple[Step, ...] = (
             0.9735,
             0.9793,
             14,
-            fractions(
-                68.55, 92.35, 94.79, 96.00, 96.41, 96.67, 96.95, 97.02, 97.09, 97.25, 97.34, 97.31, 97.35, 97.48, 97.59
-            ),
-            fractions(
-                90.89, 95.04, 96.75, 96.73, 96.82, 97.36, 97.77, 97.08, 97.10, 97.50, 97.42, 97.60, 97.84, 97.89, 97.93
-            ),
+            fractions("68.55 92.35 94.79 96.00 96.41 96.67 96.95 97.02 97.09 97.25 97.34 97.31 97.35 97.48 97.59"),
+            fractions("90.89 95.04 96.75 96.73 96.82 97.36 97.77 97.08 97.10 97.50 97.42 97.60 97.84 97.89 97.93"),
             "The log's best on train is 97.59%, at epoch 14; 97.35% is epoch 12.",
         ),
         source=f"{ERA_REPO}, Session 7/model.py (Model2), Session 7/S7_Model2.ipynb",
@@ -133,8 +122,6 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         slug="c3-batchnorm-7448",
-        lineage="c",
-        order=3,
         title="Batch norm and ReLU",
         architecture=Architecture("C3 batch norm and ReLU", six_models_skeleton(conv_bn_relu)),
         recipe=PLAIN,
@@ -142,12 +129,8 @@ STEPS: tuple[Step, ...] = (
             0.9951,
             0.9930,
             13,
-            fractions(
-                88.77, 98.23, 98.56, 98.78, 98.95, 99.03, 99.12, 99.17, 99.24, 99.26, 99.33, 99.37, 99.40, 99.48, 99.51
-            ),
-            fractions(
-                97.43, 98.57, 98.93, 98.76, 99.16, 99.11, 99.07, 99.18, 99.07, 98.98, 99.12, 99.19, 99.22, 99.30, 99.26
-            ),
+            fractions("88.77 98.23 98.56 98.78 98.95 99.03 99.12 99.17 99.24 99.26 99.33 99.37 99.40 99.48 99.51"),
+            fractions("97.43 98.57 98.93 98.76 99.16 99.11 99.07 99.18 99.07 98.98 99.12 99.19 99.22 99.30 99.26"),
         ),
         source=f"{ERA_REPO}, Session 7/model.py (Model3), Session 7/S7_Model3.ipynb",
         change="Batch norm and ReLU after every convolution but the last.",
@@ -173,8 +156,6 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         slug="c4-dropout-7448",
-        lineage="c",
-        order=4,
         title="Dropout",
         architecture=Architecture("C4 dropout", six_models_skeleton(partial(conv_bn_relu_dropout, dropout=0.1))),
         recipe=PLAIN,
@@ -182,12 +163,8 @@ STEPS: tuple[Step, ...] = (
             0.9878,
             0.9901,
             12,
-            fractions(
-                83.75, 96.91, 97.70, 98.06, 98.15, 98.31, 98.53, 98.49, 98.56, 98.64, 98.73, 98.64, 98.67, 98.71, 98.78
-            ),
-            fractions(
-                95.13, 96.59, 98.03, 98.19, 98.17, 98.59, 98.06, 98.73, 98.41, 98.87, 98.87, 98.70, 99.01, 98.89, 98.94
-            ),
+            fractions("83.75 96.91 97.70 98.06 98.15 98.31 98.53 98.49 98.56 98.64 98.73 98.64 98.67 98.71 98.78"),
+            fractions("95.13 96.59 98.03 98.19 98.17 98.59 98.06 98.73 98.41 98.87 98.87 98.70 99.01 98.89 98.94"),
         ),
         source=f"{ERA_REPO}, Session 7/model.py (Model4), Session 7/S7_Model4.ipynb",
         change="Dropout of 0.1 after every ReLU.",
@@ -201,8 +178,6 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         slug="c5-rotation-7448",
-        lineage="c",
-        order=5,
         title="Rotation",
         architecture=Architecture("C5 rotation", six_models_skeleton(partial(conv_bn_relu_dropout, dropout=0.1))),
         recipe=ROTATED,
@@ -210,12 +185,8 @@ STEPS: tuple[Step, ...] = (
             0.9861,
             0.9907,
             14,
-            fractions(
-                82.93, 96.76, 97.41, 97.75, 97.95, 98.15, 98.26, 98.21, 98.41, 98.39, 98.53, 98.47, 98.50, 98.61, 98.60
-            ),
-            fractions(
-                96.52, 97.64, 98.12, 98.28, 98.42, 98.67, 98.76, 98.92, 98.78, 98.66, 99.01, 98.80, 99.00, 98.85, 99.07
-            ),
+            fractions("82.93 96.76 97.41 97.75 97.95 98.15 98.26 98.21 98.41 98.39 98.53 98.47 98.50 98.61 98.60"),
+            fractions("96.52 97.64 98.12 98.28 98.42 98.67 98.76 98.92 98.78 98.66 99.01 98.80 99.00 98.85 99.07"),
         ),
         source=f"{ERA_REPO}, Session 7/model.py (Model5), Session 7/S7_Model5.ipynb",
         change="Training images are rotated by up to 7 degrees; the network stays as it is.",
@@ -229,8 +200,6 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         slug="c6-steplr-7416",
-        lineage="c",
-        order=6,
         title="StepLR",
         architecture=Architecture("C6 StepLR", six_models_steplr()),
         recipe=rotation_and_steps(0.01, 6, 0.1),
@@ -238,12 +207,8 @@ STEPS: tuple[Step, ...] = (
             0.9893,
             0.9945,
             14,
-            fractions(
-                89.96, 97.50, 98.08, 98.26, 98.37, 98.53, 98.72, 98.87, 98.89, 98.87, 98.89, 98.92, 98.89, 98.93, 98.92
-            ),
-            fractions(
-                98.02, 98.65, 99.06, 98.86, 99.15, 99.05, 99.35, 99.42, 99.40, 99.38, 99.43, 99.42, 99.41, 99.42, 99.45
-            ),
+            fractions("89.96 97.50 98.08 98.26 98.37 98.53 98.72 98.87 98.89 98.87 98.89 98.92 98.89 98.93 98.92"),
+            fractions("98.02 98.65 99.06 98.86 99.15 99.05 99.35 99.42 99.40 99.38 99.43 99.42 99.41 99.42 99.45"),
         ),
         source=f"{ERA_REPO}, Session 7/model.py (Model6), Session 7/S7_Model6.ipynb",
         change="The learning rate falls to a tenth every 6 epochs, and the layers change their order.",

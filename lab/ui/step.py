@@ -86,10 +86,7 @@ def design_to_train() -> Step | None:
     architecture = url.read(DESIGN, from_code, None)
     if architecture is None:
         return None
-    return Step(
-        slug="", lineage="", order=0, title=architecture.name, architecture=architecture, recipe=_recipe(), claim=None,
-        source="",
-    )  # fmt: skip
+    return Step(slug="", title=architecture.name, architecture=architecture, recipe=_recipe(), source="")
 
 
 def _recipe() -> Recipe:
