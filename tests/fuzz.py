@@ -272,8 +272,9 @@ def edits(draw: st.DrawFn) -> list[tuple[str, tuple[Any, ...]]]:
             "put": (draw(places), op),
             "with_field": (draw(places), draw(fields), draw(hostile.scalars)),
             "renamed": (draw(hostile.texts),),
-            "undo": (), "redo": (),
-        }  # fmt: skip
+            "undo": (),
+            "redo": (),
+        }
         made.append((name, arguments[name]))
     return made
 
@@ -523,11 +524,12 @@ ACTS_BY_ID = ("put_first", "put_last", "request_stop", "control")
 words_of_runs = st.lists(
     st.tuples(
         st.sampled_from(["rename", "set_owner", "set_tags", "get", "seed_group", *ACTS_BY_ID]),
-        hostile.texts, st.none() | hostile.texts,
+        hostile.texts,
+        st.none() | hostile.texts,
     )
     | st.tuples(st.just("set_rate_factor"), st.floats() | st.integers(), st.none()),
     max_size=6,
-)  # fmt: skip
+)
 
 
 def take_handwriting(given: tuple[Any, ...]) -> None:
@@ -661,7 +663,7 @@ def commands(draw: st.DrawFn) -> tuple[list[str], bytes]:
         "bench": ["--rounds", draw(st.sampled_from(["0", "-1", "101", "x", "9" * 400]))],
         "restore": [draw(words | st.just("FILE"))],
         "data": draw(st.lists(st.sampled_from(["--json", "--nothing", "--download=nothing"]), max_size=2)),
-    }  # fmt: skip
+    }
     arguments = [name, *own.get(name, [draw(words)])]
     if draw(st.integers(0, 4)) == 0:
         arguments.insert(

@@ -287,9 +287,11 @@ def large_picture(form: str, mode: str, width: int, height: int, **options: Any)
 
 claims = st.builds(
     png_claiming,
-    st.sampled_from([0, 1, 5_000, 65_535, 2**31 - 1]), st.sampled_from([0, 1, 4_000, 65_535, 2**31 - 1]),
-    st.sampled_from([1, 8, 16, 3]), st.sampled_from([0, 2, 3, 4, 6, 1]),
-)  # fmt: skip
+    st.sampled_from([0, 1, 5_000, 65_535, 2**31 - 1]),
+    st.sampled_from([0, 1, 4_000, 65_535, 2**31 - 1]),
+    st.sampled_from([1, 8, 16, 3]),
+    st.sampled_from([0, 2, 3, 4, 6, 1]),
+)
 uploads = (
     as_bytes(pictures())
     | pictures()

@@ -53,9 +53,7 @@ def histories(draw: st.DrawFn, least: int = 1, most: int = 100) -> list[EpochRec
     held_out = draw(st.booleans())
     loss = st.lists(losses, min_size=epochs, max_size=epochs)
     accuracy = st.lists(accuracies, min_size=epochs, max_size=epochs)
-    rows = zip(
-        draw(loss), draw(accuracy), draw(loss), draw(accuracy), draw(loss), draw(accuracy), strict=True
-    )  # fmt: skip
+    rows = zip(draw(loss), draw(accuracy), draw(loss), draw(accuracy), draw(loss), draw(accuracy), strict=True)
     return [
         EpochRecord(n, a, b, c if held_out else None, d if held_out else None, e, f, 0.01, 2.0)
         for n, (a, b, c, d, e, f) in enumerate(rows)
@@ -383,10 +381,11 @@ def standing(parameters: int, held: float, sd: float | None = None, who: str = "
 @SOME
 @given(
     st.lists(
-        st.tuples(st.integers(1, 20_000_000), accuracies, st.none() | st.floats(0, 0.3)), max_size=12,
+        st.tuples(st.integers(1, 20_000_000), accuracies, st.none() | st.floats(0, 0.3)),
+        max_size=12,
         unique_by=lambda each: each[:2],
     )
-)  # fmt: skip
+)
 def test_every_run_on_the_board_has_its_true_place(some: list[tuple[int, float, float | None]]) -> None:
     ranked = tuple(standing(*each, who=f"p{number}") for number, each in enumerate(some))
     figure = board_figures.board(ranked, ladder_standings(), "#000")

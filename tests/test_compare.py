@@ -445,8 +445,10 @@ def test_a_name_that_looks_like_markup_stays_text_in_the_hover(store: RunStore) 
     assert not app.exception
     drawn = compare_figures.curves(
         [line("A", "<img src=x>", Look("#0072B2", "solid"), [history(0.9, 0.95)], QUANTITIES["test accuracy"])],
-        QUANTITIES["test accuracy"], 0.0, 2,
-    )  # fmt: skip
+        QUANTITIES["test accuracy"],
+        0.0,
+        2,
+    )
     assert "<img" not in json.dumps(drawn.to_plotly_json(), default=str)
 
 

@@ -13,6 +13,7 @@ from jinja2 import Environment
 from playwright._impl._driver import compute_driver_executable
 
 from lab.ui import colours
+from tests.patience import patient
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("core", "lab", "pages")
@@ -37,7 +38,7 @@ def test_a_script_is_a_module_that_parses_and_exports_what_streamlit_calls(path:
     node, _ = compute_driver_executable()
     script = path.read_text(encoding="utf-8")
     done = subprocess.run(
-        [node, "--check", "--input-type=module", "-"], input=script, capture_output=True, text=True, timeout=60
+        [node, "--check", "--input-type=module", "-"], input=script, capture_output=True, text=True, timeout=patient(60)
     )
     assert done.returncode == 0, done.stderr
     assert "export default function" in script

@@ -82,9 +82,11 @@ def test_the_export_is_the_set_as_pictures_with_safe_names_and_no_formula(tmp_pa
         assert row["file"].endswith(f"-{row['label']}.png")
     assert np.array_equal(read, image)
     assert rows[-1] == {
-        "file": f"{number:05}-{label}.png", "label": str(label), "nickname": "'=2+3 ../../ <b>",
+        "file": f"{number:05}-{label}.png",
+        "label": str(label),
+        "nickname": "'=2+3 ../../ <b>",
         "moment": "1970-01-01T00:00:00+00:00",
-    }  # fmt: skip
+    }
 
 
 def test_only_ones_own_drawing_is_deleted(tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ COMPARED = re.compile(
     r"(?:^|(?<=\. )|(?<=\n))(?P<before>[^.\n]+?): (?P<one>[^:\n]+?)\. (?P<after>[^.\n]+?): (?P<other>[^:\n]+?)\. "
     rf"Difference: (?P<difference>{POINTS}) points, 95% interval (?P<low>{POINTS}) to (?P<high>{POINTS}): "
     r"(?P<reading>[^.]+)\."
-)  # fmt: skip
+)
 
 
 def number(text: str) -> float:
@@ -536,13 +536,17 @@ def test_a_scene_says_what_its_pair_of_steps_changes() -> None:
     """C4 is C3 with dropout; D1 is C3 with three changes of its recipe; A2 and A3 watch the test loss."""
     c3, c4, d1 = (catalogue.by_slug(slug) for slug in ("c3-batchnorm-7448", "c4-dropout-7448", "d1-falling-7448"))
     assert c3.recipe == c4.recipe
-    assert c3.architecture.ops == d1.architecture.ops == tuple(
-        op for op in c4.architecture.ops if type(op).__name__ != "Dropout"
-    )  # fmt: skip
+    assert (
+        c3.architecture.ops
+        == d1.architecture.ops
+        == tuple(op for op in c4.architecture.ops if type(op).__name__ != "Dropout")
+    )
     changed = replace(
-        c3.recipe, learning_rate=10 * c3.recipe.learning_rate, schedule=d1.recipe.schedule,
+        c3.recipe,
+        learning_rate=10 * c3.recipe.learning_rate,
+        schedule=d1.recipe.schedule,
         optimizer=replace(c3.recipe.optimizer, nesterov=True),  # type: ignore[call-arg]
-    )  # fmt: skip
+    )
     assert d1.recipe == changed
     assert [step.slug for step in catalogue.LADDER if step.recipe.watches_test] == ["a2-final-7758", "a3-dilation-5340"]
     assert "99.48% on another machine" in catalogue.by_slug("a3-dilation-5340").claim.note  # type: ignore[union-attr]

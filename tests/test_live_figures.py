@@ -56,8 +56,10 @@ def test_the_accuracy_shows_the_target_and_where_it_was_reached_and_held(epochs:
     assert list(test.y) == [accuracy_at(100 * record.test_accuracy) for record in epochs]
     assert figure.layout.shapes[0].y0 == pytest.approx(accuracy_at(99.4))
     assert {note.text for note in figure.layout.annotations} == {
-        "target 99.4%", "first reached epoch 3", "held from epoch 3",
-    }  # fmt: skip
+        "target 99.4%",
+        "first reached epoch 3",
+        "held from epoch 3",
+    }
 
 
 def test_a_run_that_waits_has_empty_curves(epochs: list[EpochRecord]) -> None:

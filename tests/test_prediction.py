@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core.analysis.diagnosis.finding import FindingKind
 from core.analysis.prediction import Prediction, answers, prediction_from_json, prediction_to_json
 from core.errors import PredictionError
+from tests.patience import patient
 
 FITS = st.sampled_from(["overfits", "underfits", "neither", None])
 SIDES = st.sampled_from(["better", "worse", "no difference", None])
@@ -87,7 +88,7 @@ def _page() -> None:
 
 
 def test_a_nickname_comes_from_the_url_and_goes_back_into_it() -> None:
-    app = AppTest.from_function(_page)
+    app = AppTest.from_function(_page, default_timeout=patient(30))
     app.query_params["me"] = "  Ada   Lovelace "
     app.run()
     assert app.markdown[0].value == "I am 'Ada Lovelace'."
@@ -101,10 +102,10 @@ def test_a_nickname_comes_from_the_url_and_goes_back_into_it() -> None:
 
 
 def test_a_nickname_is_kept_on_a_page_whose_url_has_none_and_a_long_one_is_no_one() -> None:
-    app = AppTest.from_function(_page)
+    app = AppTest.from_function(_page, default_timeout=patient(30))
     app.session_state["me"] = "Ada"
     assert app.run().markdown[0].value == "I am 'Ada'."
-    long = AppTest.from_function(_page)
+    long = AppTest.from_function(_page, default_timeout=patient(30))
     long.query_params["me"] = "A" * 31
     assert long.run().markdown[0].value == "I am ''."
     assert not long.exception

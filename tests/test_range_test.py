@@ -176,9 +176,10 @@ wild = st.one_of(
     st.lists(st.floats(0.01, 10), min_size=20, max_size=100),
     st.builds(
         lambda at, shares: [loss * (1 + share) for loss, share in zip(falling(at), shares, strict=False)],
-        st.floats(0.0003, 0.1), noise,
+        st.floats(0.0003, 0.1),
+        noise,
     ),
-)  # fmt: skip
+)
 
 
 def averaged(losses: list[float]) -> RangeTestResult:

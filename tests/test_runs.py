@@ -397,9 +397,10 @@ def test_a_held_run_says_since_when_until_it_goes_on(store: RunStore) -> None:
     assert (store.get(run.id).pause, store.get(run.id).paused_since) == ("", None)
 
 
-@pytest.mark.parametrize(("asked", "since", "left", "is_held"), [
-    ("now", "", "", False), ("now", "epoch", "epoch", False), ("epoch", "", "", False), ("epoch", "now", "now", True),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("asked", "since", "left", "is_held"),
+    [("now", "", "", False), ("now", "epoch", "epoch", False), ("epoch", "", "", False), ("epoch", "now", "now", True)],
+)
 def test_what_is_asked_while_the_worker_comes_to_a_halt_stands(
     store: RunStore, asked: Pause, since: Pause, left: Pause, is_held: bool
 ) -> None:
@@ -903,8 +904,10 @@ def test_a_device_has_one_live_worker(store: RunStore) -> None:
     assert not store.slot_heartbeat("cpu", "one"), "the first learns of it"
     assert store.take_slot("cpu", "one", 11, stale_after=10, now=now + 11, slot=1), "beside the other"
     assert [(slot.device, slot.slot, slot.worker) for slot in store.slots()] == [
-        ("cpu", 0, "two"), ("cpu", 1, "one"), ("cuda", 0, "two")
-    ]  # fmt: skip
+        ("cpu", 0, "two"),
+        ("cpu", 1, "one"),
+        ("cuda", 0, "two"),
+    ]
     store.leave_slot("cpu", "one")
     slot = store.slot("cpu")
     assert slot is not None

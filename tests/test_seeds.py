@@ -34,12 +34,13 @@ from lab.runs.store import RunStore
 from lab.runs.training_job import TrainingJob, epochs_done, run_training
 from lab.studies.shelf import own
 from tests.made_runs import begun
+from tests.patience import patient, quiet, wait
 from tests.tiny import PLAIN, TINY, same
 
 pytestmark = pytest.mark.own_data
 
 ROOT = Path(__file__).resolve().parents[1]
-PATIENCE = 90.0  # seconds; the machine may be busy with other things
+PATIENCE = patient(90)  # seconds
 CPU = torch.device("cpu")
 RECIPE = Recipe(
     epochs=3,
@@ -98,13 +99,6 @@ def train(store: RunStore, leaving: threading.Event) -> None:
     first = store.claim(["cpu"], "w", "cpu")
     assert first is not None
     train_group(store, "w", leaving, CPU, first)
-
-
-def wait(until: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not until():
-        assert time.monotonic() < deadline, f"waited {PATIENCE:g} s in vain until {what}"
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -212,7 +206,7 @@ def test_a_seed_in_a_process_of_its_own_is_held_and_given_another_rate_as_any_ru
     actions.set_pause(store, runs[0].job, "now", MACHINE)
     wait(lambda: all(run.paused_since is not None for run in store.job(runs[0].job)), "both were held")
     held = [len(store.batches(run.id, at_most=100_000)) for run in runs]
-    time.sleep(0.3)  # in which they would have done many iterations
+    quiet(0.3)  # in which they would have done many iterations
     assert [len(store.batches(run.id, at_most=100_000)) for run in runs] == held
     actions.scale_rate(store, runs[0].job, 0.5, MACHINE)
     actions.set_pause(store, runs[0].job, "", MACHINE)
@@ -311,11 +305,11 @@ def test_ctrl_c_stops_the_runs_and_they_can_go_on(store: RunStore, tmp_path: Pat
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
     )
     try:
-        deadline = time.monotonic() + PATIENCE
-        while not any(store.epochs(run.id) for run in store.runs()):
-            assert time.monotonic() < deadline
-            assert process.poll() is None
-            time.sleep(0.05)
+        wait(
+            lambda: any(store.epochs(run.id) for run in store.runs()) or process.poll() is not None,
+            "an epoch was done, or the command had ended",
+        )
+        assert process.poll() is None
         os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE)
     finally:
@@ -332,7 +326,8 @@ def test_ctrl_c_stops_the_runs_and_they_can_go_on(store: RunStore, tmp_path: Pat
 
 
 def test_a_group_is_one_row_with_mean_and_deviation_and_single_runs_look_as_before(store: RunStore) -> None:
-    table = AppTest.from_string("from lab.experiment.train.run_table import run_table\nrun_table()")
+    page = "from lab.experiment.train.run_table import run_table\nrun_table()"
+    table = AppTest.from_string(page, default_timeout=patient(30))
 
     def submit(seed: int, group: str, accuracies: list[float], status: Ending | None = "finished") -> None:
         run = begun(

@@ -6,7 +6,6 @@ import argparse
 import sys
 import time
 from dataclasses import asdict, replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -354,9 +353,3 @@ def _save_name(name: str) -> str:
     if (SHIPPED / f"{name}.json").exists():
         raise LabError(f"--save: {name!r} is the name of a shipped checkpoint; choose another")
     return name
-
-
-def _free_name(name: str) -> str:
-    """The name, with the time behind it when it is taken."""
-    taken = (lab_home() / f"{name}.json").exists()
-    return f"{name}-{datetime.now():%Y%m%d-%H%M%S}" if taken else name

@@ -72,9 +72,11 @@ def layer_table(walked: Trace) -> None:
 
 
 def data_table(
-    rows: pd.DataFrame | Sequence[Mapping[str, object]], alt: str, columns: Mapping[str, Any] | None = None,
+    rows: pd.DataFrame | Sequence[Mapping[str, object]],
+    alt: str,
+    columns: Mapping[str, Any] | None = None,
     most: int = 1000,
-) -> None:  # fmt: skip
+) -> None:
     """A table as high as its rows, of which at most `most` are shown without scrolling; an absent value is empty."""
     frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
     height = 38 + 35 * min(len(frame), most)
@@ -121,9 +123,6 @@ def difference_table(before: Architecture, after: Architecture, names: tuple[str
         most=14,
     )
     st.caption("An op that stayed may cost more or less than it did: its input may be wider or larger now.")
-
-
-NARROWNARROW = frozenset(" ,.()ijltf:;'|")  # letters half as wide as the others
 
 
 def text_width(texts: Iterable[str]) -> int:
