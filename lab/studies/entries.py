@@ -142,9 +142,7 @@ def _of_shipped(name: str) -> Entry | None:
     if not name or card is None:
         return None
     title = titles().get(name, card.name)
-    return Entry(
-        name, title, name, card.architecture, card.recipe, card.dataset, card.parameters, (run_of(card),)
-    )  # fmt: skip
+    return Entry(name, title, name, card.architecture, card.recipe, card.dataset, card.parameters, (run_of(card),))
 
 
 def _of_study(study: Study) -> Entry:

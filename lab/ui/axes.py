@@ -18,9 +18,7 @@ APART = 15.0  # pixels between the middles of two tick labels, at least
 TITLE = "accuracy, % (stretched)"
 
 # Accuracies in per cent that may have a tick label, the most wanted first.
-MARKS = (
-    100, 99, 90, 0, 98, 99.5, 50, 95, 80, 99.8, 99.2, 99.9, 98.5, 97, 99.4, 99.3, 99.6, 99.7, 99.1, 98.8, 20, 70,
-)  # fmt: skip
+MARKS = (100, 99, 90, 0, 98, 99.5, 50, 95, 80, 99.8, 99.2, 99.9, 98.5, 97, 99.4, 99.3, 99.6, 99.7, 99.1, 98.8, 20, 70)
 
 
 def accuracy_at(percent: float) -> float:
@@ -156,9 +154,7 @@ def spelt(mark: float) -> str:
 def epochs_axis(planned: int, first: float = 0.0) -> Part:
     """From the start of a run to its planned end, so that nothing moves while it goes on."""
     last = max(1, planned)
-    return {
-        "title": {"text": "epochs"}, "range": [first, last + 0.02 * last], "dtick": epoch_step(last), "tick0": 0,
-    }  # fmt: skip
+    return {"title": {"text": "epochs"}, "range": [first, last + 0.02 * last], "dtick": epoch_step(last), "tick0": 0}
 
 
 def epoch_step(epochs: float) -> int:

@@ -238,13 +238,15 @@ def _stroke(
     figure.add_scatter(
         x=np.array(each.x, np.float32),
         y=np.array([None if value is None else scale.at(value) for value in values], np.float32),
-        customdata=np.array(values, np.float32), mode="lines+markers" if len(values) <= DOTTED else "lines",
-        name=f"{each.letter} raw" if pale else each.letter, opacity=0.3 if pale else 1.0,
+        customdata=np.array(values, np.float32),
+        mode="lines+markers" if len(values) <= DOTTED else "lines",
+        name=f"{each.letter} raw" if pale else each.letter,
+        opacity=0.3 if pale else 1.0,
         line={"color": each.look.colour, "dash": each.look.dash, "width": 1.5 if pale else 3},
         marker={"color": each.look.colour, "size": 9 if len(values) == 1 else 6},
         hovertemplate=f"<b>{each.letter}</b> {plotted(each.name)}{many}<br>epoch %{{x:.4~g}}: "
         f"%{{customdata:{quantity.shown}}}<extra>{'raw' if pale else ''}</extra>",
-    )  # fmt: skip
+    )
 
 
 def _ends(

@@ -88,10 +88,12 @@ def _so_far(batches: Sequence[BatchRow], per_epoch: int, done: int) -> list[Part
     if not places:
         return []
     line = _faint(
-        places, [None if mean is None else round(accuracy_at(mean), 4) for mean in means],
-        [None if mean is None else round(mean, 2) for mean in means], "train, so far",
+        places,
+        [None if mean is None else round(accuracy_at(mean), 4) for mean in means],
+        [None if mean is None else round(mean, 2) for mean in means],
+        "train, so far",
         "epoch %{x:.2f}: %{customdata:.2f}%<extra>train, this epoch so far</extra>",
-    )  # fmt: skip
+    )
     return [line | {"showlegend": not done, "line": {"color": "rgba(86,180,233,0.9)", "width": 2}}]
 
 

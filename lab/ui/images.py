@@ -93,9 +93,11 @@ def close_look(
     )
     with bars:
         live_plot(
-            figures.probabilities(values, true), key="close-look", height=260,
+            figures.probabilities(values, true),
+            key="close-look",
+            height=260,
             alt=", ".join(f"{digit}: {value:.1%}" for digit, value in enumerate(values)),
-        )  # fmt: skip
+        )
         st.caption("Green: the true digit." + (" Red: what the network answered." if predicted != true else ""))
     if doubt := view.doubt(index):
         st.warning(f"The label is disputed: {doubt.words} ([{SOURCE_WORDS}]({SOURCE})).", icon=MARK)

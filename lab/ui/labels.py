@@ -148,9 +148,7 @@ def _shared(one: Floats, other: Floats) -> Floats:
 
 def _inside(points: Floats, boxes: Floats) -> NDArray[np.bool_]:
     x, y = points[..., 0], points[..., 1]
-    found: NDArray[np.bool_] = (
-        (boxes[..., 0] < x) & (x < boxes[..., 1]) & (boxes[..., 2] < y) & (y < boxes[..., 3])
-    )  # fmt: skip
+    found: NDArray[np.bool_] = (boxes[..., 0] < x) & (x < boxes[..., 1]) & (boxes[..., 2] < y) & (y < boxes[..., 3])
     return found
 
 

@@ -206,12 +206,14 @@ def _names(points: Sequence[LadderPoint], plot: Plot, ink: str, height: int) -> 
         {
             **panel(point.parameters, plot),
             "x": np.log10(point.parameters) if point.parameters > SPLIT else point.parameters,
-            "y": accuracy_at(percent), "text": point.label, "font": {"size": NAME, "color": ink},
+            "y": accuracy_at(percent),
+            "text": point.label,
+            "font": {"size": NAME, "color": ink},
             **led_to(shift, mark.wide, NAME + 1, LINEAGE.get(point.lineage, CLAIM)),
         }
         for (point, percent), mark, shift in zip(named, marks, places, strict=True)
         if shift is not None
-    ]  # fmt: skip
+    ]
 
 
 def _marks_on(points: Sequence[LadderPoint], plot: Plot, screen: Screen) -> list[Box]:

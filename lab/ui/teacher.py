@@ -59,9 +59,11 @@ def lead_switch(key: str) -> None:
         attempt(leading().begin if st.session_state[key] else leading().end)
 
     st.toggle(
-        "Lead the class", key=key, on_change=turn,
+        "Lead the class",
+        key=key,
+        on_change=turn,
         help="Students who follow see the page that you are on, and its scene, step or run, until they stop following.",
-    )  # fmt: skip
+    )
 
 
 # --------------------------------------------------------------------------------------------- on the queue's page
@@ -87,9 +89,8 @@ def panel() -> None:
 def _unlock_form() -> None:
     with st.form("unlock", border=False, clear_on_submit=True):
         st.text_input(
-            "Passphrase", type="password", key="passphrase", max_chars=MOST_CHARACTERS,
-            autocomplete="current-password",
-        )  # fmt: skip
+            "Passphrase", type="password", key="passphrase", max_chars=MOST_CHARACTERS, autocomplete="current-password"
+        )
         st.form_submit_button("Unlock", icon=":material/lock_open:", width="stretch", on_click=_unlock)
     st.caption("This browser is then the teacher's for 12 hours, or until you leave.")
 
@@ -104,9 +105,11 @@ def _desk() -> None:
         lead_switch("lead_class")
         _switch("Hold the queue", "queue_paused", class_acts.hold_queue, "No new run starts; training runs continue.")
         _switch(
-            "Lift the limits", "bounds_lifted", class_acts.lift_bounds,
+            "Lift the limits",
+            "bounds_lifted",
+            class_acts.lift_bounds,
             "Runs submitted from now on may be of any size. Yours always can.",
-        )  # fmt: skip
+        )
         if st.button("Stop all", icon=":material/stop_circle:", width="stretch", disabled=not the_queue().unfinished):
             _confirm_stop_all()
         st.button("Leave", icon=":material/logout:", width="stretch", on_click=_leave, help="Be a student again.")

@@ -30,8 +30,9 @@ dataset = dataset_here()
 
 with narrow:
     network = rate_page.network_picker()
-    start = st.button("Start the range test", type="primary", width="stretch", icon=":material/speed:",
-                      shortcut="Ctrl+Enter")  # fmt: skip
+    start = st.button(
+        "Start the range test", type="primary", width="stretch", icon=":material/speed:", shortcut="Ctrl+Enter"
+    )
     settings = rate_page.range_inputs()
 
 with wide:
@@ -42,9 +43,8 @@ with wide:
         supervisor.ensure_worker(store())  # warm by the time Start is pressed
         if start:
             (run,) = jobs.submit(
-                store(), network.architecture, recipe, kind="range_test", slug=network.slug, dataset=dataset,
-                by=me(),
-            )  # fmt: skip
+                store(), network.architecture, recipe, kind="range_test", slug=network.slug, dataset=dataset, by=me()
+            )
             run_id = st.query_params.run = run.id
         if not run_id:
             headline(walked, None, "after training")

@@ -48,9 +48,11 @@ with wide:
     elif view == "Receptive field":
         field_view(walked, step)
         link(
-            "learn/field", "Grow it op by op, and see what of it counts", link_parameters(step),
+            "learn/field",
+            "Grow it op by op, and see what of it counts",
+            link_parameters(step),
             icon="center_focus_strong",
-        )  # fmt: skip
+        )
     elif view == "Result":
         if architecture != step.architecture:
             st.warning(

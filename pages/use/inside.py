@@ -78,8 +78,8 @@ try:
         link("use/mistakes", "Find a digit that it gets wrong", {"checkpoint": shelved.reference}, at=wrong)
         if shelved.card.slug:
             link(
-                "learn/field", "Its receptive field", {"step": shelved.card.slug}, icon="center_focus_strong", at=field,
-            )  # fmt: skip
+                "learn/field", "Its receptive field", {"step": shelved.card.slug}, icon="center_focus_strong", at=field
+            )
 except LabError as error:
     with wide:
         show_error(error)

@@ -31,8 +31,8 @@ with narrow:
     unreadable.list_checkpoints()
     other = gallery.other_picker(shelf, shelved) if show == "Disagree" else None
     split_name = url.switch(
-        "Split", ["test", "train"], "split", label_visibility="visible", on_change=gallery.clear_cell,
-    )  # fmt: skip
+        "Split", ["test", "train"], "split", label_visibility="visible", on_change=gallery.clear_cell
+    )
     order = st.selectbox("Order", list(gallery.ORDERS), key="order", bind="query-params")
     st.caption(gallery.ORDERS[order])
     cell = gallery.cell_picker() if show in ("Gallery", "Confusion matrix") else gallery.Cell()

@@ -209,9 +209,10 @@ def high_dropout(walked: Trace) -> list[Fault]:
     most = HIGH_DROPOUT if small else HIGHEST_DROPOUT
     scores = on_scores(walked)
     high = {
-        layer.index: layer.op.p for layer in walked.layers
+        layer.index: layer.op.p
+        for layer in walked.layers
         if isinstance(layer.op, Dropout) and layer.op.p > most and layer not in scores
-    }  # fmt: skip
+    }
     if not high:
         return []
     words = f"{begun(listed(high))} {sets(list(high.values()))} of the values to zero. "

@@ -210,9 +210,10 @@ def late_pool(walked: Trace) -> list[Fault]:
         return []
     looking = [layer.index for layer in weighted(walked) if layer.window.kernel_size > 1 and layer.input[1:] != (1, 1)]
     late = [
-        layer for layer in shrinking(walked)
+        layer
+        for layer in shrinking(walked)
         if isinstance(layer.op, MaxPool) and layer.window.kernel_size > 1 and looking and layer.index > looking[-1]
-    ]  # fmt: skip
+    ]
     if not late:
         return []
     indices = tuple(layer.index for layer in late)

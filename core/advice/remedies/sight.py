@@ -210,10 +210,11 @@ def odd_kernels(walked: Trace, indices: list[int]) -> Iterator[Remedy]:
         kernels = sorted({op.kernel_size for op in changed.values() if isinstance(op, Conv)})
         sizes = " and ".join(f"{kernel} x {kernel}" for kernel in kernels[:2])
         yield (
-            f"Set {'its kernel' if len(convs) == 1 else 'their kernels'} to {sizes}" if len(kernels) < 3 else
-            f"Make {len(convs)} kernels odd",
+            f"Set {'its kernel' if len(convs) == 1 else 'their kernels'} to {sizes}"
+            if len(kernels) < 3
+            else f"Make {len(convs)} kernels odd",
             with_ops(walked.architecture, changed),
-        )  # fmt: skip
+        )
 
 
 def small_kernels(walked: Trace, layer: Layer) -> Iterator[Remedy]:

@@ -65,9 +65,11 @@ def _board(everyone: Sequence[Standing], with_ladder: bool) -> None:
     elsewhere = [each for each in everyone if each.dataset != CHALLENGE_DATA]
     _headline(here)
     live_plot(
-        board_figures.board(here, ladder() if with_ladder else (), ink()), key="board", height=440,
+        board_figures.board(here, ladder() if with_ladder else (), ink()),
+        key="board",
+        height=440,
         alt=f"Parameters against held accuracy of {plural(len(here), 'run')}; the table below has the same figures.",
-    )  # fmt: skip
+    )
     if here:
         _table(here, "board")
     else:

@@ -80,10 +80,11 @@ def is_it_real(first: Shown, second: Shown, shown: Sequence[Shown]) -> None:
                 st.caption(f"These images are the {best_present()}, used in place of {first.entry.dataset}.")
     seeds_shown = [each for each in shown if each.entry.ended and each.entry.dataset == first.entry.dataset]
     live_plot(
-        compare_figures.seeds([_dots(each) for each in seeds_shown]), key="compare-seeds",
+        compare_figures.seeds([_dots(each) for each in seeds_shown]),
+        key="compare-seeds",
         height=compare_figures.seeds_height(len(seeds_shown)),
         alt="The last epoch's test accuracy of every seed, a row for each letter, and the rows' means.",
-    )  # fmt: skip
+    )
     if found.test == "paired":
         _seed_table(first, second)
     if len(shown) > 2:
@@ -101,12 +102,14 @@ def _seed_table(first: Shown, second: Shown) -> None:
     frame = pd.DataFrame(
         [
             {
-                "seed": str(seed), first.letter: f"{one[seed]:.2%}", second.letter: f"{other[seed]:.2%}",
+                "seed": str(seed),
+                first.letter: f"{one[seed]:.2%}",
+                second.letter: f"{other[seed]:.2%}",
                 "difference, points": in_points(other[seed] - one[seed]),
             }
             for seed in sorted(one.keys() & other.keys())
         ]
-    ).set_index("seed")  # fmt: skip
+    ).set_index("seed")
     st.table(frame)
 
 
@@ -177,8 +180,9 @@ def on_the_images(first: Shown, second: Shown) -> None:
     st.markdown(image_words(found, a, b))
     st.caption(
         f"{found.right_in_both:,} of {found.images:,} test images of {dataset} are right in both. "
-        + _which_weights(first, one) + _which_weights(second, other)
-    )  # fmt: skip
+        + _which_weights(first, one)
+        + _which_weights(second, other)
+    )
     chosen = _group_picker({name: f"{words} · {len(indices)}" for name, (words, indices) in groups.items()})
     asked = after if chosen == "broken" else before
     indices = ordered(asked, groups[chosen][1], "most confident")

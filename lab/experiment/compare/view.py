@@ -77,9 +77,11 @@ def pair_picker(shown: Sequence[Shown]) -> tuple[Shown, Shown]:
     if len(shown) > 2:
         for name, label, letter in (("first", "First", first), ("second", "Second, compared with it", second)):
             st.selectbox(
-                label, letters, format_func=lambda each: by_letter[each].mark if each in by_letter else each,
+                label,
+                letters,
+                format_func=lambda each: by_letter[each].mark if each in by_letter else each,
                 **url.bound(name, letter, clears=("image",)),
-            )  # fmt: skip
+            )
     return by_letter[first], by_letter[second]
 
 
@@ -130,9 +132,7 @@ def figures_row(first: Shown, second: Shown | None) -> None:
         ("Test accuracy", _mean_said(after), f"{a}: {_mean_said(before)}{_beside(first.entry, second.entry)}"),
     )
     for column, (label, value, beside) in zip(columns, rows, strict=True):
-        column.metric(
-            f"{label}, {second.letter}", value, beside, delta_color="off", delta_arrow="off", border=True
-        )  # fmt: skip
+        column.metric(f"{label}, {second.letter}", value, beside, delta_color="off", delta_arrow="off", border=True)
 
 
 def _mean_said(figures: Summary | None) -> str:
@@ -191,9 +191,10 @@ def _curves(shown: Sequence[Shown], name: str, weight: float) -> None:
     empty = [each for each, line in zip(shown, lines, strict=True) if all(value is None for value in line.mean)]
     live_plot(
         compare_figures.curves([line for line in lines if line.x], quantity, weight, planned),
-        key="compare-curves", height=380,
+        key="compare-curves",
+        height=380,
         alt=f"{name.capitalize()} of {plural(len(shown), 'run')} by epoch; the table below has the last figures.",
-    )  # fmt: skip
+    )
     if empty:
         why = "shipped ones keep no batches" if name == EACH_BATCH else "none was held out, or there is no epoch yet"
         st.caption(f"No {name} of {', '.join(each.letter for each in empty)}: {why}.")

@@ -263,9 +263,11 @@ def _brief(op: Op) -> str:
 def what_is_wrong(now: Opened, said: tuple[Advice, ...] | None = None, first: int = 0) -> bool:
     """What is wrong with a bad design, folded until asked for, and the advice on it. Whether it is open."""
     panel = st.expander(
-        "What is wrong? Look for yourself first.", icon=":material/visibility:", key=f"wrong-{now.start.key}",
+        "What is wrong? Look for yourself first.",
+        icon=":material/visibility:",
+        key=f"wrong-{now.start.key}",
         on_change="rerun",
-    )  # fmt: skip
+    )
     with panel:
         st.markdown(f"**{escaped(now.start.fault)}.** {escaped(now.start.wrong)}")
         if said is not None:

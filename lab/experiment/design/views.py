@@ -33,9 +33,11 @@ def diagram(now: Opened) -> None:
         st.info("There is nothing to draw yet: add the first op.", icon=":material/add:")
         return
     live_plot(
-        design_figures.diagram(walked, now.selected), key="diagram", height=370,
+        design_figures.diagram(walked, now.selected),
+        key="diagram",
+        height=370,
         alt=f"The feature maps, to scale: {design_figures.in_words(walked)}",
-    )  # fmt: skip
+    )
     maps = design_figures.feature_maps(walked)
     scale = design_figures.channel_scale(maps)
     cut = [each.name for each in maps if design_figures.is_cut(each, scale)]

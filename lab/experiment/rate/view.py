@@ -148,9 +148,11 @@ def schedule_view(network: Network, dataset: str) -> None:
         st.switch_page("pages/experiment/train.py", query_params=network.link)
     recipe = replace(network.recipe, learning_rate=largest)
     st.plotly_chart(
-        rate_figures.schedules(recipe, kinds, iterations_per_epoch(dataset, recipe), chosen), key="schedules",
-        config={"displayModeBar": False}, alt="The learning rate over the epochs, by each schedule.",
-    )  # fmt: skip
+        rate_figures.schedules(recipe, kinds, iterations_per_epoch(dataset, recipe), chosen),
+        key="schedules",
+        config={"displayModeBar": False},
+        alt="The learning rate over the epochs, by each schedule.",
+    )
     st.caption(SAID[chosen])
 
 

@@ -113,9 +113,10 @@ def _curves(members: Sequence[Run], histories: dict[str, list[EpochRecord]]) -> 
         with column:
             live_plot(
                 curves([drawn], QUANTITIES[quantity], 0.0, planned, height=290),
-                key=f"{quantity}-{members[0].job}", height=290,
+                key=f"{quantity}-{members[0].job}",
+                height=290,
                 alt=f"{quantity} by epoch: the mean of the seeds, and the band from the least to the greatest.",
-            )  # fmt: skip
+            )
     st.caption("The line is the mean over the seeds, the band goes from the least to the greatest.")
 
 
@@ -140,9 +141,11 @@ def _ways_on(members: Sequence[Run]) -> None:
     first = members[0]
     compare, go_on, again = st.columns(3, vertical_alignment="center")
     compare.page_link(
-        "pages/experiment/compare.py", label="Compare with another", icon=":material/arrow_forward:",
+        "pages/experiment/compare.py",
+        label="Compare with another",
+        icon=":material/arrow_forward:",
         query_params={"runs": first.job},
-    )  # fmt: skip
+    )
     stopped = any(run.status in RESUMABLE for run in members)
     if (
         stopped
@@ -161,10 +164,12 @@ def more_seeds(members: Sequence[Run]) -> None:
         return
     seeds = next_seeds([run.seed for run in members], MORE)
     if st.button(
-        f"{MORE} more seeds", icon=":material/add:", key=f"more-{first.job}",
+        f"{MORE} more seeds",
+        icon=":material/add:",
+        key=f"more-{first.job}",
         help=f"Trains the same network and recipe with the seeds {seeds_in_words(seeds)} too. With more seeds, smaller "
         "differences can be told from luck.",
-    ):  # fmt: skip
+    ):
         _try(lambda: actions.extend(store(), first.job, seeds, me()))
 
 

@@ -24,16 +24,18 @@ def prediction_form(other: str, key: str) -> Prediction | None:
     """The form, folded away until it is wanted; None where nothing is predicted. `other`: what it is held against."""
     with st.expander("Predict first", icon=":material/psychology:"):
         committed = st.toggle(
-            "I commit to a prediction", key=f"{key}-commit", persist_state="session",
+            "I commit to a prediction",
+            key=f"{key}-commit",
+            persist_state="session",
             help="It is kept with the run and shown beside what the run comes to.",
-        )  # fmt: skip
+        )
         accuracy = st.number_input(
             "Test accuracy after the last epoch, %", 0.0, 100.0, FIRST_GUESS, 0.1, format="%.2f",
             key=f"{key}-predicted-accuracy", persist_state="session", disabled=not committed,
         )  # fmt: skip
         fit = st.segmented_control(
-            "It", get_args(Fit), key=f"{key}-predicted-fit", persist_state="session", disabled=not committed,
-        )  # fmt: skip
+            "It", get_args(Fit), key=f"{key}-predicted-fit", persist_state="session", disabled=not committed
+        )
         against = None
         if other:
             against = st.segmented_control(
@@ -87,5 +89,7 @@ def prediction_and_outcome(run: Run, epochs: list[EpochRecord], findings: tuple[
                 for row in rows
             ]
         ),
-        hide_index=True, key=f"predicted-{run.id}", alt="Each prediction, what came, and whether it was right.",
-    )  # fmt: skip
+        hide_index=True,
+        key=f"predicted-{run.id}",
+        alt="Each prediction, what came, and whether it was right.",
+    )

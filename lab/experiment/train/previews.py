@@ -27,9 +27,11 @@ def before_a_run(walked: Trace, recipe: Recipe, dataset: str) -> None:
     st.caption(recipe_words(recipe))
     st.markdown("**The learning rate to come**")
     live_plot(
-        curves.schedule(recipe, iterations_per_epoch(dataset, recipe)), key="schedule", height=260,
+        curves.schedule(recipe, iterations_per_epoch(dataset, recipe)),
+        key="schedule",
+        height=260,
         alt="The learning rate over the epochs.",
-    )  # fmt: skip
+    )
     st.markdown("**The first images the network will see**")
     augmentation_preview(dataset, recipe)
 

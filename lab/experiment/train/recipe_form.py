@@ -81,10 +81,12 @@ def recipe_form(written: Recipe, key: str) -> Recipe:
             persist_state="session",
         )
         find = st.toggle(
-            "Find the learning rate just before", written.range_test is not None, key=f"{key}-find",
+            "Find the learning rate just before",
+            written.range_test is not None,
+            key=f"{key}-find",
             persist_state="session",
             help="A range test runs on a copy of the network; its valley becomes the learning rate.",
-        )  # fmt: skip
+        )
     return replace(
         written,
         epochs=int(epochs),

@@ -36,9 +36,8 @@ def buttons(run: Run, batches: list[BatchRow]) -> None:
         )  # fmt: skip
         _rate(run, batches)
     st.button(
-        "Stop", icon=":material/stop:", disabled=run.stop_requested, key=f"stop-{run.id}", on_click=stop,
-        args=(run.id,),
-    )  # fmt: skip
+        "Stop", icon=":material/stop:", disabled=run.stop_requested, key=f"stop-{run.id}", on_click=stop, args=(run.id,)
+    )
 
 
 def _rate(run: Run, batches: list[BatchRow]) -> None:

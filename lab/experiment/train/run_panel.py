@@ -146,9 +146,11 @@ def _panel(run: Run) -> None:
         said_before(run)
     if run.seed_group:
         st.page_link(
-            "pages/experiment/train.py", label="All seeds together", icon=":material/stacked_line_chart:",
+            "pages/experiment/train.py",
+            label="All seeds together",
+            icon=":material/stacked_line_chart:",
             query_params={"run": run.seed_group},
-        )  # fmt: skip
+        )
     if run.dataset != "MNIST":
         st.caption(f"Trained on the {run.dataset}: these figures are not MNIST's.")
     per_epoch = iterations_per_epoch(run.dataset, recipe)
@@ -159,13 +161,17 @@ def _panel(run: Run) -> None:
             curves.accuracy_curves(
                 epochs, recipe.epochs, recipe.target_accuracy, claimed, batches=batches, per_epoch=per_epoch
             ),
-            key=f"accuracy-{run.id}", height=290, alt="Accuracy by epoch on training, validation and test images.",
-        )  # fmt: skip
+            key=f"accuracy-{run.id}",
+            height=290,
+            alt="Accuracy by epoch on training, validation and test images.",
+        )
     with loss:
         live_plot(
             run_controls.with_changes(curves.loss_curves(epochs, batches, recipe.epochs, per_epoch), run, per_epoch),
-            key=f"loss-{run.id}", height=290, alt="Loss of each batch and each epoch.",
-        )  # fmt: skip
+            key=f"loss-{run.id}",
+            height=290,
+            alt="Loss of each batch and each epoch.",
+        )
     _figures(run, recipe, epochs, batches)
     run_controls.changes_in_words(run, per_epoch)
     if not run.unfinished:
@@ -254,9 +260,10 @@ def _figures(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[
     held_out.metric("Validation", "—" if last.validation_accuracy is None else f"{last.validation_accuracy:.2%}")
     test.metric("Test, last epoch", f"{last.test_accuracy:.2%}")
     best_test.metric(
-        f"Best test, epoch {best.epoch + 1}", f"{best.test_accuracy:.2%}",
+        f"Best test, epoch {best.epoch + 1}",
+        f"{best.test_accuracy:.2%}",
         help="Chosen on the test set: it flatters. The last epoch's is the honest figure.",
-    )  # fmt: skip
+    )
     st.caption(how_measured(last))
 
 
@@ -268,9 +275,11 @@ def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
     if run.kind == "train" and epochs:
         columns = st.columns(4, vertical_alignment="center")
         columns[0].page_link(
-            "pages/use/mistakes.py", label="See its mistakes", icon=":material/arrow_forward:",
+            "pages/use/mistakes.py",
+            label="See its mistakes",
+            icon=":material/arrow_forward:",
             query_params={"checkpoint": f"{run.id}/last"},
-        )  # fmt: skip
+        )
         columns[1].download_button(
             "Figures as CSV", csv_of(epochs), f"{run.id}.csv", "text/csv", icon=":material/download:",
             on_click="ignore", width="stretch",

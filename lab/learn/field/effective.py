@@ -61,15 +61,19 @@ def effective(network: Viewed, place: Place) -> None:
                 continue
             st.markdown(f"**{title}:** {_share(found)} in the half")
             live_plot(
-                field_figures.effect_map(found, 270), key=f"effect-{key}", height=270,
+                field_figures.effect_map(found, 270),
+                key=f"effect-{key}",
+                height=270,
                 alt=f"{title}: the effect of each pixel on the middle unit of {layer.name}, {_share(found)} of it "
                 f"within the square of half the field's side.",
-            )  # fmt: skip
+            )
     with curve:
         live_plot(
-            field_figures.effect_profile(before, after, 300), key="effect-profile", height=300,
+            field_figures.effect_profile(before, after, 300),
+            key="effect-profile",
+            height=300,
             alt=f"The effect of each column; its standard deviation is {shown.deviation:.1f} pixels.",
-        )  # fmt: skip
+        )
     _effect_table(before, after)
     weights = f"trained: {trained.label}" if trained else "train it to see the other"
     st.caption(

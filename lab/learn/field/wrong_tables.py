@@ -31,9 +31,11 @@ def wrong_tables(network: Viewed) -> None:
     jumps = not any(row.claim and row.claim.size is not None for row in rows)
     st.markdown(not_carried(rows))
     st.plotly_chart(
-        field_figures.claimed_fields(rows, jumps), key="claimed-fields", config={"displayModeBar": False},
+        field_figures.claimed_fields(rows, jumps),
+        key="claimed-fields",
+        config={"displayModeBar": False},
         alt=f"The {'jump' if jumps else 'field'} after each layer: the write-up's beside the right one.",
-    )  # fmt: skip
+    )
     told = [
         {
             "layer": row.layer.name,

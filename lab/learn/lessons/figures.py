@@ -46,9 +46,11 @@ def rates(
         figure.add_scatter(
             x=[each / batches for each in iterations],
             y=[rate_at(recipe, each, batches) or (None if logarithmic else 0.0) for each in iterations],
-            mode="lines", name=name, line={"color": CLAIM if plateau else colour, "width": 2.5},
+            mode="lines",
+            name=name,
+            line={"color": CLAIM if plateau else colour, "width": 2.5},
             hovertemplate=f"epoch %{{x:.2f}}: %{{y:.3g}}<extra>{name}</extra>",
-        )  # fmt: skip
+        )
     figure.update_xaxes(title="epochs", range=[0, max(recipe.epochs for _, recipe in recipes)], dtick=1)
     if logarithmic:
         marks = [1e-4, 1e-3, 1e-2, 1e-1, 1]

@@ -130,9 +130,8 @@ def _check(lesson: Lesson, number: int, scene: Scene, check: Check, allowed: Set
         answer = f"{place}-choice" if check.options else f"{place}-number"
         if check.options:
             st.radio(
-                check.question, check.options, index=None, key=answer, label_visibility="collapsed",
-                horizontal=True,
-            )  # fmt: skip
+                check.question, check.options, index=None, key=answer, label_visibility="collapsed", horizontal=True
+            )
         else:
             st.number_input(
                 check.question + (f", in {check.unit}" if check.unit else ""), value=None, key=answer,

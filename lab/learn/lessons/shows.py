@@ -72,8 +72,10 @@ def show(each: Show, key: str, locked: bool, answers: bool = True) -> None:
             steps = [one for one in catalogue.LADDER if lineage in ("", one.lineage)]
             st.plotly_chart(
                 ladder_figure.ladder(ladder_points(steps, measured_studies()), ink(), 440),
-                key=key, config=QUIET, alt="Parameters against test accuracy of the steps, claimed and measured.",
-            )  # fmt: skip
+                key=key,
+                config=QUIET,
+                alt="Parameters against test accuracy of the steps, claimed and measured.",
+            )
         case Curves(slug):
             _curves(slug, key)
         case TrainAndTest(slugs, ours):
@@ -128,8 +130,10 @@ def _curves(slug: str, key: str) -> None:
         return
     live_plot(
         curves.study_curves(study.runs if study else (), claim.test_log if claim else ()),
-        key=key, height=320, alt=f"Test accuracy of {slug} by epoch: our runs with their band, the write-up's log.",
-    )  # fmt: skip
+        key=key,
+        height=320,
+        alt=f"Test accuracy of {slug} by epoch: our runs with their band, the write-up's log.",
+    )
     if study and (earlier := outdated_words(study)):
         st.caption(earlier)
 
@@ -146,10 +150,12 @@ def _train_and_test(slugs: tuple[str, ...], ours: bool, key: str) -> None:
         with column:
             st.markdown(f"**{label(step(slug))}**, {walked(slug).parameters:,} parameters; {whose}")
             st.plotly_chart(
-                lesson_figures.train_and_test(train, test, least), key=f"{key}-{slug}", config=QUIET,
+                lesson_figures.train_and_test(train, test, least),
+                key=f"{key}-{slug}",
+                config=QUIET,
                 alt=f"Training and test accuracy of {slug} by epoch, {whose}; they end at {percent(train[-1])} and "
                 f"{percent(test[-1])}.",
-            )  # fmt: skip
+            )
     logged = [step(slug) for slug in slugs if not (ours and runs(slug))]
     notes = [f"{mark(each)}: {each.claim.note}" for each in logged if each.claim and each.claim.note]
     st.caption(" ".join(["The axis is stretched towards 100%, so that the gap shows and no epoch is cut off.", *notes]))
@@ -166,9 +172,11 @@ def _rates(slugs: tuple[str, ...], key: str, locked: bool) -> None:
     logarithmic = st.toggle("Logarithmic axis: equal factors, equal distances", key=f"{key}-log", disabled=locked)
     recipes = [(label(step(slug)), step(slug).recipe) for slug in slugs]
     st.plotly_chart(
-        lesson_figures.rates(recipes, BATCHES, logarithmic), key=f"{key}-{logarithmic}", config=QUIET,
+        lesson_figures.rates(recipes, BATCHES, logarithmic),
+        key=f"{key}-{logarithmic}",
+        config=QUIET,
         alt="The learning rate over the epochs of several recipes.",
-    )  # fmt: skip
+    )
 
 
 def _claimed_fields(slug: str) -> None:

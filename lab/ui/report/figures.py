@@ -154,8 +154,10 @@ def _ends(lines: Sequence[Line], x: Axis, y: Axis, shown: str) -> list[End]:
     heights = apart([end[0] for end in found], 16.0, bounds)
     return [
         End(
-            x.across(epoch) + 7, round(height + 4, 1),
-            f"{line.letter} {value:{shown}}{' ↓' if y.share(y.at(value)) < 0 else ''}", line.look.colour,
+            x.across(epoch) + 7,
+            round(height + 4, 1),
+            f"{line.letter} {value:{shown}}{' ↓' if y.share(y.at(value)) < 0 else ''}",
+            line.look.colour,
         )
         for (_, epoch, value, line), height in zip(found, heights, strict=True)
-    ]  # fmt: skip
+    ]

@@ -90,9 +90,11 @@ def scores_view(scores: Sequence[Score]) -> None:
         )
     else:
         st.plotly_chart(
-            score_chart(scores), key="handwriting-scores", config={"displayModeBar": False},
+            score_chart(scores),
+            key="handwriting-scores",
+            config={"displayModeBar": False},
             alt="; ".join(f"{short_name(each.shelved)}: {each.right / each.n:.1%}" for each in scores),
-        )  # fmt: skip
+        )
     st.caption(
         "The 95% interval is Wilson's: what digits like these would give. Two networks whose intervals overlap widely "
         f"may well be equal. The {EMBEDDED} are 1,797 by other people; the test set is the one of the card."

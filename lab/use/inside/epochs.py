@@ -42,9 +42,10 @@ def epochs_view(shelved: Shelved, kept: Sequence[Weights], subject: Subject, lay
     film = maps if what == "Maps" else kernels  # (epochs, channels, height, width)
     st.image(
         inside_figures.sheet(film.transpose(1, 0, 2, 3).reshape(-1, *film.shape[2:]), len(shown), tile=96),
-        width=len(shown) * TILE_SHOWN, output_format="PNG",
+        width=len(shown) * TILE_SHOWN,
+        output_format="PNG",
         alt=f"{what} of {layer.name} after {', '.join(str(each.card.epoch + 1) for each in shown)} epochs.",
-    )  # fmt: skip
+    )
     counts = ", ".join(str(each.card.epoch + 1) for each in shown)
     first = ", of the first input channel" if what == "Filters" else ""
     st.caption(

@@ -43,9 +43,11 @@ def counts_view(network: nn.Sequential, chosen: Weights, subject: Subject, proba
     with cover:
         st.markdown("**Covered by a black square**")
         live_plot(
-            inside_figures.occluded(found, subject.digit), key="inside-occlusion", height=330,
+            inside_figures.occluded(found, subject.digit),
+            key="inside-occlusion",
+            height=330,
             alt=f"How the evidence for {label} falls when a square is covered; most at row {row}, column {column}.",
-        )  # fmt: skip
+        )
         st.markdown(
             f"With the square about row {row}, column {column}, the probability of a {label} goes from "
             f"{images.percent(found.before)} to {images.percent(float(found.probability[row, column]))}, and it "
@@ -58,9 +60,11 @@ def counts_view(network: nn.Sequential, chosen: Weights, subject: Subject, proba
     with slope:
         st.markdown("**A little brighter**")
         live_plot(
-            inside_figures.gradients(gradient, subject.digit), key="inside-gradient", height=330,
+            inside_figures.gradients(gradient, subject.digit),
+            key="inside-gradient",
+            height=330,
             alt=f"The gradient of the evidence for {label}; strongest at row {top}, column {left}.",
-        )  # fmt: skip
+        )
         st.markdown(
             f"The pixel at row {top}, column {left} counts most: white in place of black would change the log-odds by "
             f"about {signed(gradient[top, left])}, if the effect stayed linear."

@@ -155,9 +155,7 @@ def over_digit(values: Values, digit: Pixels, told: Sequence[Sequence[str]], hei
         line={"color": "#FFFFFF", "width": 1.5, "smoothing": 0.6}, hoverinfo="skip",
     )  # fmt: skip
     figure.update_xaxes(range=[-0.5, size - 0.5], visible=False, constrain="domain", fixedrange=True)
-    figure.update_yaxes(
-        range=[size - 0.5, -0.5], visible=False, scaleanchor="x", constrain="domain", fixedrange=True
-    )  # fmt: skip
+    figure.update_yaxes(range=[size - 0.5, -0.5], visible=False, scaleanchor="x", constrain="domain", fixedrange=True)
     return laid_out(figure, height).update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0}, showlegend=False)
 
 

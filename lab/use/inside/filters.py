@@ -63,9 +63,11 @@ def dead_view(chosen: Weights, dataset: str) -> None:
         f"and contributes nothing. Its gradient is 0 too, so it does not recover by itself."
     )
     live_plot(
-        inside_figures.answering(found), key="inside-dead", height=320,
+        inside_figures.answering(found),
+        key="inside-dead",
+        height=320,
         alt="For each ReLU, the share of digits on which each channel is active. The table has the figures.",
-    )  # fmt: skip
+    )
     rows = [
         {
             "after": each.layer.name,

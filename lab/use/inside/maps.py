@@ -96,8 +96,10 @@ def _maps(layer: Layer, values: NDArray[np.float32]) -> None:
     per_row = inside_figures.in_rows(len(shown))
     most = inside_figures.strongest(values)
     st.image(
-        inside_figures.sheet(shown, per_row, most), width=per_row * TILE_SHOWN, output_format="PNG",
+        inside_figures.sheet(shown, per_row, most),
+        width=per_row * TILE_SHOWN,
+        output_format="PNG",
         alt=f"The {len(shown)} maps of {layer.name}, {signed(values.min())} to {signed(values.max())}.",
-    )  # fmt: skip
+    )
     if len(shown) < len(tiles):
         st.caption(f"The first {len(shown)} of {len(tiles):,} channels.")

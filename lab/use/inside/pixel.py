@@ -54,22 +54,27 @@ def _arithmetic_view(found: PixelArithmetic, card: Card) -> None:
         which = int(order[0])
         if len(order) > 1:
             which = st.selectbox(
-                "Input channel, the largest contribution first", [int(each) for each in order],
+                "Input channel, the largest contribution first",
+                [int(each) for each in order],
                 format_func=lambda each: f"{found.inputs[each]}, adds {signed(float(found.sums[each]))}",
                 key=f"inside-input-{found.layer.name}-{found.channel}",
-            )  # fmt: skip
+            )
         rows = [(f"channel {each}", value) for each, value in zip(found.inputs, found.sums, strict=True)]
         rows += [("bias", found.bias), ("together", found.value)]
         data_table(
-            pd.DataFrame(rows, columns=["", "adds"]), "What each input channel and the bias add.",
-            {"adds": st.column_config.NumberColumn(format="%.5f")}, most=6,
-        )  # fmt: skip
+            pd.DataFrame(rows, columns=["", "adds"]),
+            "What each input channel and the bias add.",
+            {"adds": st.column_config.NumberColumn(format="%.5f")},
+            most=6,
+        )
     with grids:
         live_plot(
-            inside_figures.arithmetic(found, which), key="inside-arithmetic", height=250,
+            inside_figures.arithmetic(found, which),
+            key="inside-arithmetic",
+            height=250,
             alt=f"Patch times kernel of input channel {found.inputs[which]}; the products add up to "
             f"{found.sums[which]:.4f}.",
-        )  # fmt: skip
+        )
         many = f"all {len(found.inputs)} input channels" if len(found.inputs) > 1 else "the one input channel"
         total = float(found.sums.sum())
         st.markdown(

@@ -34,11 +34,13 @@ def calibration_view(predictions: Predictions) -> None:
     else:
         worst = found.largest_gap
         st.plotly_chart(
-            reliability(found), key=f"reliability-{binning}", config={"displayModeBar": False},
+            reliability(found),
+            key=f"reliability-{binning}",
+            config={"displayModeBar": False},
             alt=f"Accuracy against confidence in {plural(len(found.bins), 'bin')}; the widest gap is at "
             f"{worst.confidence:.1%} confidence, where {worst.accuracy:.1%} of {plural(worst.count, 'answer')} are "
             "right.",
-        )  # fmt: skip
+        )
     st.caption(
         "Confidence is the probability of the network's own answer. Red: the gap to the dashed line, where a network "
         "is as sure as it is right; below the line it is too sure. A bin of few answers has a long interval: its gap "

@@ -76,8 +76,9 @@ def quadrants(told: Pair, one: str, two: str) -> pd.DataFrame:
     counts = [[told.right_in_both, len(told.broken)], [len(told.fixed), len(told.wrong_in_both)]]
     return pd.DataFrame(
         [[f"{count:,}" for count in row] for row in counts],
-        index=[f"{one} right", f"{one} wrong"], columns=[f"{two} right", f"{two} wrong"],
-    )  # fmt: skip
+        index=[f"{one} right", f"{one} wrong"],
+        columns=[f"{two} right", f"{two} wrong"],
+    )
 
 
 def _judged(told: Pair, one: str, two: str) -> str:

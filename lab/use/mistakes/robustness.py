@@ -72,18 +72,21 @@ def _show(shelved: Shelved, measured: dict[str, Robustness]) -> None:
         on_test = {reference: each.card.record.test_accuracy for reference, each in beside.items()}
         shown = figures_table(chosen, others, names, on_test)
         st.dataframe(
-            shown, height=420,
+            shown,
+            height=420,
             column_config={
                 "_index": st.column_config.TextColumn("accuracy, %", pinned=True, width=130),
                 **{name: st.column_config.NumberColumn(format="%.2f") for name in shown.columns},
             },
             alt="A row for each distortion, a column for each shipped network; the chosen one comes first.",
-        )  # fmt: skip
+        )
     else:
         st.plotly_chart(
-            curves(chosen, others, names, seen), key="beyond_curves", config={"displayModeBar": False},
+            curves(chosen, others, names, seen),
+            key="beyond_curves",
+            config={"displayModeBar": False},
             alt=in_words(chosen),
-        )  # fmt: skip
+        )
     at_99, at_80 = (100 * standard_error(share, chosen.images) for share in (0.99, 0.8))
     st.caption(
         f"Every point: the same {chosen.images:,} test images, every fifth, resampled bilinearly, black outside the "

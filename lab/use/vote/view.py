@@ -120,9 +120,11 @@ def _round(room: Room, following: Next | None, shared: bool) -> None:
     picture, voting = st.columns([2, 3], gap="large")
     digits = split(question.dataset, question.split)
     picture.image(
-        enlarged(digits.images[question.index], 22), width=IMAGE, output_format="PNG",
+        enlarged(digits.images[question.index], 22),
+        width=IMAGE,
+        output_format="PNG",
         alt=f"Image {question.index}" + (f", labelled {question.label}." if now.revealed else "; its label is hidden."),
-    )  # fmt: skip
+    )
     with picture:  # where there is room for it: what is below stays in its place
         if now.revealed:
             _reveal(now, shared)
@@ -137,8 +139,10 @@ def _round(room: Room, following: Next | None, shared: bool) -> None:
         counts = now.counts if shown else (0,) * 10
         live_plot(
             votes(counts, question.label if now.revealed else None, question.answer if now.revealed else None),
-            key="votes", height=220, alt=_counted(counts) if shown else "The votes are shown with the label.",
-        )  # fmt: skip
+            key="votes",
+            height=220,
+            alt=_counted(counts) if shown else "The votes are shown with the label.",
+        )
 
 
 def _buttons(room: Room, now: Round) -> None:
@@ -173,9 +177,8 @@ def _lead(room: Room, now: Round, following: Next) -> None:
         type="secondary" if now.revealed else "primary", shortcut="Enter",
     )  # fmt: skip
     onward.button(
-        "Next image", on_click=go_on, width="stretch", shortcut="Right",
-        type="primary" if now.revealed else "secondary",
-    )  # fmt: skip
+        "Next image", on_click=go_on, width="stretch", shortcut="Right", type="primary" if now.revealed else "secondary"
+    )
     if st.query_params.get("room", ""):
         st.toggle(
             "Show the votes as they come in", key="votes_live", help="Late voters then see the votes of the others."
