@@ -37,8 +37,8 @@ from tests import hostile
 from tests.patience import patient
 
 ROOT = Path(__file__).resolve().parents[1]
-MOST_SECONDS = 2.0  # of the processor, for one input
-MOST_BYTES = 300e6  # by which the process may grow meanwhile
+MAX_SECONDS = 2.0  # of the processor, for one input
+MAX_BYTES = 300e6  # by which the process may grow meanwhile
 HUNG = patient(60)  # seconds by the clock, after which an input counts as hanging
 LONGEST_SENTENCE = 2_000  # characters of an error
 CHUNK = 500  # inputs between which hypothesis forgets what it has tried
@@ -92,10 +92,10 @@ def obey(take: Callable[[Any], None], given: Any, tally: Tally) -> None:
         raise BrokenLaw(f"{type(error).__name__}: {error}"[:2_000]) from error
     seconds, grown = time.process_time() - started, _peak() - before
     tally.seconds, tally.bytes = max(tally.seconds, seconds), max(tally.bytes, grown)
-    if seconds > MOST_SECONDS:
-        raise BrokenLaw(f"took {seconds:.1f} s, at most {MOST_SECONDS:g} s are allowed")
-    if grown > MOST_BYTES:
-        raise BrokenLaw(f"took {grown / 1e6:,.0f} MB, at most {MOST_BYTES / 1e6:g} MB are allowed")
+    if seconds > MAX_SECONDS:
+        raise BrokenLaw(f"took {seconds:.1f} s, at most {MAX_SECONDS:g} s are allowed")
+    if grown > MAX_BYTES:
+        raise BrokenLaw(f"took {grown / 1e6:,.0f} MB, at most {MAX_BYTES / 1e6:g} MB are allowed")
 
 
 def check_sentence(error: LabError) -> None:

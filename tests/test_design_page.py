@@ -307,7 +307,7 @@ def test_no_name_leads_out_of_the_folder(name: str, home: Path) -> None:
 
 
 def test_so_many_designs_are_kept_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(designs, "MOST_DESIGNS", 2)
+    monkeypatch.setattr(designs, "MAX_DESIGNS", 2)
     for name in ("one", "two"):
         designs.save_design(Architecture(name, A2.ops))
     with pytest.raises(SpecError, match="delete one first"):

@@ -115,7 +115,7 @@ def test_the_set_is_bounded_and_keeps_no_drawing_twice(tmp_path: Path, monkeypat
     monkeypatch.setattr(handwriting, "MOST", 2)
     with pytest.raises(HandwritingError, match="it has 2 drawings, at most 2"):
         ours.keep(images[2], images[2], labels[2], "Bo", "other")
-    monkeypatch.setattr(handwriting, "MOST_BYTES", 50)
+    monkeypatch.setattr(handwriting, "MAX_BYTES", 50)
     with pytest.raises(HandwritingError, match="at most 50 are kept"):
         ours.keep(images[2], images[2], labels[2], "Bo", "other")
     assert ours.count() == 2

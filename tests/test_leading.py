@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ClassError
-from lab.classroom.leading import HERE_SECONDS, MOST_CHARACTERS, PAGES, QUIET_SECONDS, Leading, Place, place_of
+from lab.classroom.leading import HERE_SECONDS, MAX_CHARACTERS, PAGES, QUIET_SECONDS, Leading, Place, place_of
 from lab.runs.person import Person
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,7 +60,7 @@ def test_what_is_no_plain_value_or_too_long_is_not_shared() -> None:
     assert place_of(handwriting, {}, {"label": ["1", "2"], "scores_as": object()}) == Place(
         handwriting, (), (("label", ("1", "2")),)
     )
-    assert place_of(STEP, {"step": ("x" * (MOST_CHARACTERS + 1),)}, {}) == Place(STEP)
+    assert place_of(STEP, {"step": ("x" * (MAX_CHARACTERS + 1),)}, {}) == Place(STEP)
 
 
 def test_a_new_place_is_a_new_version_and_the_same_place_is_none() -> None:

@@ -12,7 +12,7 @@ from core.analysis.mistakes import mistakes
 from core.data.disputed import DISPUTED
 from core.data.mnist import EMBEDDED
 from core.errors import VoteError
-from lab.classroom.game import MOST_ROOMS, MOST_ROUNDS, MOST_VOTERS, Question, Room, Rooms
+from lab.classroom.game import MAX_ROOMS, MAX_ROUNDS, MAX_VOTERS, Question, Room, Rooms
 from lab.ui.caches import rooms
 from tests.test_learn_pages import opened, said
 from tests.test_use_pages import answers, save
@@ -74,22 +74,22 @@ def test_a_question_that_nobody_answered_gives_way_to_the_next() -> None:
 
 def test_rooms_rounds_and_voters_are_bounded() -> None:
     some = Rooms()
-    codes = [some.open()[0] for _ in range(MOST_ROOMS + 1)]
+    codes = [some.open()[0] for _ in range(MAX_ROOMS + 1)]
     with pytest.raises(VoteError, match=f"there is no room '{codes[0]}'"):
         some.find(codes[0])
     assert some.find(codes[-1].lower()) is some.find(codes[-1])
     room = Room()
-    for index in range(MOST_ROUNDS + 3):
+    for index in range(MAX_ROUNDS + 3):
         room.ask(question(index))
         room.vote("a", 4)
-    assert room.now().number == MOST_ROUNDS + 3  # type: ignore[union-attr]
-    assert len(room.asked()) == MOST_ROUNDS
+    assert room.now().number == MAX_ROUNDS + 3  # type: ignore[union-attr]
+    assert len(room.asked()) == MAX_ROUNDS
     room = Room()
     room.ask(question())
-    for voter in range(MOST_VOTERS):
+    for voter in range(MAX_VOTERS):
         room.vote(str(voter), 1)
     room.vote("0", 2)
-    with pytest.raises(VoteError, match=f"at most {MOST_VOTERS}"):
+    with pytest.raises(VoteError, match=f"at most {MAX_VOTERS}"):
         room.vote("one more", 1)
     with pytest.raises(VoteError, match="got 10"):
         room.vote("0", 10)

@@ -66,11 +66,7 @@ def run(folder: Path, module: str, *arguments: str) -> str:
         env=environment,
         capture_output=True,
         text=True,
-<<<<<<< HEAD
-        timeout=patient(300),
-=======
         timeout=patient(600),
->>>>>>> b4fed2b (Put the files of SQL and of the front end into the wheel, and keep the new tests patient)
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

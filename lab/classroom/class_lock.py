@@ -13,7 +13,7 @@ from core.errors import ClassError
 from core.words import plural
 
 COST = {"n": 2**14, "r": 8, "p": 1}  # scrypt's (RFC 7914): 16 MB and some 50 ms for each guess
-LEAST_CHARACTERS, MOST_CHARACTERS = 8, 200
+LEAST_CHARACTERS, MAX_CHARACTERS = 8, 200
 ATTEMPTS = 5  # wrong passphrases in a window, from one browser
 ATTEMPTS_OF_ALL = 30  # and from all together: a browser can delete its cookie
 WINDOW_SECONDS = 300.0
@@ -22,9 +22,9 @@ UNLOCKED_SECONDS = 12 * 3600.0  # a teaching day
 
 def hash_of(passphrase: str, salt: bytes | None = None) -> str:
     """What the setting keeps: `scrypt:SALT:HASH`, in hexadecimal digits. Raises ClassError."""
-    if not LEAST_CHARACTERS <= len(passphrase) <= MOST_CHARACTERS:
+    if not LEAST_CHARACTERS <= len(passphrase) <= MAX_CHARACTERS:
         raise ClassError(
-            f"the passphrase has {len(passphrase):,} characters; {LEAST_CHARACTERS} to {MOST_CHARACTERS} are possible"
+            f"the passphrase has {len(passphrase):,} characters; {LEAST_CHARACTERS} to {MAX_CHARACTERS} are possible"
         )
     salt = secrets.token_bytes(16) if salt is None else salt
     found = hashlib.scrypt(passphrase.encode("utf-8", "surrogatepass"), salt=salt, dklen=32, **COST)
@@ -33,7 +33,7 @@ def hash_of(passphrase: str, salt: bytes | None = None) -> str:
 
 def fits(passphrase: str, kept: str) -> bool:
     """Whether it is the passphrase of that hash; the time does not depend on where they differ."""
-    if not LEAST_CHARACTERS <= len(passphrase) <= MOST_CHARACTERS:
+    if not LEAST_CHARACTERS <= len(passphrase) <= MAX_CHARACTERS:
         return False
     salt = bytes.fromhex(kept.split(":")[1])
     return hmac.compare_digest(hash_of(passphrase, salt), kept)

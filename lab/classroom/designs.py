@@ -14,8 +14,8 @@ from lab.settings import lab_home
 
 NAME = re.compile(r"\w[\w ,.()+-]{0,59}")  # no separator of folders, no leading dot
 OWNER = ".owner"  # of the file beside it that holds the owner's key
-MOST_DESIGNS = 200
-MOST_BYTES = 65_536  # of one file; the largest of the ladder has 1,179
+MAX_DESIGNS = 200
+MAX_BYTES = 65_536  # of one file; the largest of the ladder has 1,179
 
 
 def saved_names() -> list[str]:
@@ -32,8 +32,8 @@ def save_design(architecture: Architecture, by: Person = MACHINE) -> str:
     path = _path(name)
     if path.exists():
         _check_owner(name, by)
-    if not path.exists() and len(saved_names()) >= MOST_DESIGNS:
-        raise SpecError(f"{MOST_DESIGNS} designs are saved already; delete one first")
+    if not path.exists() and len(saved_names()) >= MAX_DESIGNS:
+        raise SpecError(f"{MAX_DESIGNS} designs are saved already; delete one first")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_text(path.with_suffix(OWNER), owner_of(name) if path.exists() else by.key)
@@ -48,13 +48,13 @@ def saved_design(name: str) -> Architecture:
     path = _path(name)
     try:
         with path.open(encoding="utf-8") as file:
-            text = file.read(MOST_BYTES + 1)
+            text = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise SpecError(f"there is no saved design {short(name)}") from None
     except (OSError, ValueError) as error:
         raise SpecError(f"the saved design {short(name)} cannot be read: {error}") from None
-    if len(text) > MOST_BYTES:
-        raise SpecError(f"the saved design {short(name)} has more than {MOST_BYTES:,} characters")
+    if len(text) > MAX_BYTES:
+        raise SpecError(f"the saved design {short(name)} has more than {MAX_BYTES:,} characters")
     return architecture_from_json(text)
 
 

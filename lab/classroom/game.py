@@ -16,9 +16,9 @@ from core.errors import VoteError
 
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"  # of a room's code; I and O are read as digits
 CODE_LENGTH = 4
-MOST_ROOMS = 32  # at once on a server; the one without a vote for longest is removed
-MOST_VOTERS = 400  # in a room
-MOST_ROUNDS = 200  # that a room remembers
+MAX_ROOMS = 32  # at once on a server; the one without a vote for longest is removed
+MAX_VOTERS = 400  # in a room
+MAX_ROUNDS = 200  # that a room remembers
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Room:
             if self._rounds and not self._rounds[-1].revealed and not self._rounds[-1].votes:
                 self._rounds.pop()
             self._rounds.append(_Open(question))
-            if len(self._rounds) > MOST_ROUNDS:
+            if len(self._rounds) > MAX_ROUNDS:
                 self._rounds.pop(0)
                 self._forgotten += 1
 
@@ -97,8 +97,8 @@ class Room:
             if not self._rounds or self._rounds[-1].revealed:
                 return
             votes = self._rounds[-1].votes
-            if voter not in votes and len(votes) >= MOST_VOTERS:
-                raise VoteError(f"this room is full: {len(votes)} have voted, at most {MOST_VOTERS} can")
+            if voter not in votes and len(votes) >= MAX_VOTERS:
+                raise VoteError(f"this room is full: {len(votes)} have voted, at most {MAX_VOTERS} can")
             votes[voter] = digit
 
     def reveal(self) -> None:
@@ -165,7 +165,7 @@ class Rooms:
         with self._lock:
             code = self._free_code()
             self._rooms[code] = Room()
-            if len(self._rooms) > MOST_ROOMS:
+            if len(self._rooms) > MAX_ROOMS:
                 self._rooms.popitem(last=False)
             return code, self._rooms[code]
 

@@ -31,7 +31,7 @@ FILE_NAME = "handwriting.sqlite3"
 APPLICATION_ID = 0x48414E44  # "HAND", in the file's header: tells our file from any other SQLite database
 VERSION = 1
 MOST = 5_000  # drawings
-MOST_BYTES = 100_000  # of one drawing as a PNG; a canvas of 280 x 280 has some 3,000, and noise at most 79,000
+MAX_BYTES = 100_000  # of one drawing as a PNG; a canvas of 280 x 280 has some 3,000, and noise at most 79,000
 LONGEST_NAME = 40  # characters of a nickname
 SCHEMA = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
 
@@ -71,8 +71,8 @@ class Handwriting:
         if digit.shape != (SIDE, SIDE) or digit.dtype != np.uint8:
             raise HandwritingError(f"a prepared digit is (28, 28) in uint8, got {digit.shape} in {digit.dtype}")
         picture = png(drawing)
-        if len(picture) > MOST_BYTES:
-            raise HandwritingError(f"the drawing has {len(picture):,} bytes, at most {MOST_BYTES:,} are kept")
+        if len(picture) > MAX_BYTES:
+            raise HandwritingError(f"the drawing has {len(picture):,} bytes, at most {MAX_BYTES:,} are kept")
         name = " ".join("".join(each if each.isprintable() else " " for each in nickname).split())[:LONGEST_NAME]
         print_of = hashlib.sha256(bytes([label]) + digit.tobytes() + picture).hexdigest()
         with self._connected() as connection:

@@ -12,8 +12,8 @@ from lab.runs.person import Person
 
 QUIET_SECONDS = 2 * 3600.0  # without a sign from the leader, nobody leads the class any more
 HERE_SECONDS = 5.0  # a follower with no sign for longer is not counted
-MOST_FOLLOWERS = 2000  # that are counted
-MOST_CHARACTERS = 16_000  # of all parameters together; a design has some hundred, a large one some thousand
+MAX_FOLLOWERS = 2000  # that are counted
+MAX_CHARACTERS = 16_000  # of all parameters together; a design has some hundred, a large one some thousand
 
 Value = str | bool | int | float | tuple[str, ...]
 
@@ -66,7 +66,7 @@ def place_of(page: str, parameters: Mapping[str, tuple[str, ...]], widgets: Mapp
     if shared is None:
         return None
     told = tuple((name, parameters[name]) for name in shared.parameters if parameters.get(name))
-    if sum(len(text) for _, values in told for text in values) > MOST_CHARACTERS:
+    if sum(len(text) for _, values in told for text in values) > MAX_CHARACTERS:
         told = ()
     kept = ((name, _value(widgets[name])) for name in shared.widgets if name in widgets)
     return Place(page, told, tuple((name, value) for name, value in kept if value is not None))
@@ -144,7 +144,7 @@ class Leading:
         now = time.monotonic() if now is None else now
         with self._lock:
             self._see_to_end(now)
-            if follower in self._followers or len(self._followers) < MOST_FOLLOWERS:
+            if follower in self._followers or len(self._followers) < MAX_FOLLOWERS:
                 self._followers[follower] = now
             return self._version
 

@@ -14,8 +14,8 @@ from lab.settings import Settings, settings
 GRADIENT_COST = 30.0  # of the effective field beside a forward pass: up to 16 channels are followed back, at twice that
 THIN = 4.0  # from or to so many channels, a convolution takes twice as long for each MAC as with very many
 MAP_COST = 500.0  # of a value in a map: on each way back it is written and read, and memory is slower than sums
-MOST_FIELD_COST = 2.8e10  # multiply-adds and values read in all: about a second of one idle core
-MOST_FIELD_BYTES = 60e6  # of all maps of all images, which wait for the gradient
+MAX_FIELD_COST = 2.8e10  # multiply-adds and values read in all: about a second of one idle core
+MAX_FIELD_BYTES = 60e6  # of all maps of all images, which wait for the gradient
 FIELD_IMAGES = 100
 
 
@@ -40,12 +40,12 @@ def field_images(walked: Trace) -> int:
     """
     values = max(1.0, walked.activation_bytes / BYTES_PER_VALUE)
     cost = GRADIENT_COST * (sum(map(_sums, walked.layers)) + walked.pool_reads) + MAP_COST * values
-    if cost > MOST_FIELD_COST:
+    if cost > MAX_FIELD_COST:
         raise SpecError(
             f"following a gradient through the network takes the time of {cost:,.0f} MACs for one image, at most "
-            f"{MOST_FIELD_COST:,.0f} are allowed on this server"
+            f"{MAX_FIELD_COST:,.0f} are allowed on this server"
         )
-    fitting = min(MOST_FIELD_COST / cost, MOST_FIELD_BYTES / (BYTES_PER_VALUE * values))
+    fitting = min(MAX_FIELD_COST / cost, MAX_FIELD_BYTES / (BYTES_PER_VALUE * values))
     return max(1, min(FIELD_IMAGES, int(fitting)))
 
 

@@ -45,8 +45,8 @@ WORDS = re.compile(rf"({_RUN}/(snapshots/)?|designs/)?{_NAME}\.json|designs/{_NA
 WEIGHTS = re.compile(rf"({_RUN}/(snapshots/)?)?{_NAME}\.safetensors|{_RUN}/resume\.pt")
 
 PAIR_TRIES, PAIR_SECONDS = 5, 0.05  # a worker replaces weights and card one after the other
-MOST_FILES = 2_000_000
-MOST_MANIFEST_BYTES = 400 * 10**6
+MAX_FILES = 2_000_000
+MAX_MANIFEST_BYTES = 400 * 10**6
 CHUNK = 1 << 20
 
 
@@ -257,8 +257,8 @@ def _manifest(archive: zipfile.ZipFile) -> Manifest:
         entry = archive.getinfo(MANIFEST)
     except KeyError:
         raise BackupError(f"this is no backup of a lab: {MANIFEST} is missing") from None
-    if entry.file_size > MOST_MANIFEST_BYTES:
-        raise BackupError(f"its {MANIFEST} has {entry.file_size:,} bytes, at most {MOST_MANIFEST_BYTES:,} are read")
+    if entry.file_size > MAX_MANIFEST_BYTES:
+        raise BackupError(f"its {MANIFEST} has {entry.file_size:,} bytes, at most {MAX_MANIFEST_BYTES:,} are read")
     with archive.open(entry) as source:
         text = source.read(entry.file_size + 1)
     try:
@@ -281,8 +281,8 @@ def _unpack(archive: zipfile.ZipFile, folder: Path) -> Manifest:
     """Unpack what the manifest names, each file compared with its length and hash. Raises BackupError."""
     manifest = _manifest(archive)
     entries = archive.infolist()
-    if len(entries) > MOST_FILES:
-        raise BackupError(f"{len(entries):,} files, at most {MOST_FILES:,} are unpacked")
+    if len(entries) > MAX_FILES:
+        raise BackupError(f"{len(entries):,} files, at most {MAX_FILES:,} are unpacked")
     named = {kept.name: kept for kept in manifest.files}
     free = shutil.disk_usage(folder).free
     if manifest.size > free:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.errors import LabError
 from lab.classroom import actions as class_acts
-from lab.classroom.class_lock import MOST_CHARACTERS
+from lab.classroom.class_lock import MAX_CHARACTERS
 from lab.runs import actions
 from lab.runs.person import Person
 from lab.runs.rows import Run
@@ -89,7 +89,7 @@ def panel() -> None:
 def _unlock_form() -> None:
     with st.form("unlock", border=False, clear_on_submit=True):
         st.text_input(
-            "Passphrase", type="password", key="passphrase", max_chars=MOST_CHARACTERS, autocomplete="current-password"
+            "Passphrase", type="password", key="passphrase", max_chars=MAX_CHARACTERS, autocomplete="current-password"
         )
         st.form_submit_button("Unlock", icon=":material/lock_open:", width="stretch", on_click=_unlock)
     st.caption("This browser is then the teacher's for 12 hours, or until you leave.")

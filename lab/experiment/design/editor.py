@@ -45,7 +45,7 @@ BLOCKS: dict[str, tuple[type[Op], ...]] = {
     "Conv, BatchNorm, ReLU": (Conv, BatchNorm, ReLU),
     "Conv, BatchNorm, ReLU, Dropout": (Conv, BatchNorm, ReLU, Dropout),
 }
-MOST_ADVICE = 4  # of more, the hints are folded
+MAX_ADVICE = 4  # of more, the hints are folded
 LEVEL_ICONS = {"error": ":material/block:", "warning": ":material/warning:", "hint": ":material/lightbulb:"}
 KEYS = (
     "Keys in the list: ↑ ↓ select · Alt + ↑ ↓ move · Del · Ctrl + D duplicate · Enter edits the fields · "
@@ -280,7 +280,7 @@ def advice_list(now: Opened, said: tuple[Advice, ...], first: int = 0) -> None:
     if not said and now.trains:
         st.success(_nothing_to_fix(now), icon=":material/check_circle:")
     hints = sum(each.level == "hint" for each in said)
-    folded = hints if len(said) > MOST_ADVICE and hints > 1 else 0
+    folded = hints if len(said) > MAX_ADVICE and hints > 1 else 0
     for number, each in enumerate(said[: len(said) - folded], first):
         _advice_box(each, number)
     if folded:

@@ -17,7 +17,7 @@ SLANT = 0.3  # of a pixel, right and up, that a pixel of width is drawn as: the 
 GAP = 2.5  # pixels between boxes
 PITCH = 7.5  # pixels at least from one box to the next: their names must not run into each other
 ROOM = 112.0  # pixels side by side that a figure 900 wide has, where the image's 28 are drawn 8 each
-MOST_UPRIGHT = 14  # boxes whose names can stand upright beside each other
+MAX_UPRIGHT = 14  # boxes whose names can stand upright beside each other
 THINNEST, THICKEST = 0.6, 26.0  # pixels a box is thick, whatever its channels
 FACES = ("front", "top", "side")
 SHADES = {"front": 0.85, "top": 0.5, "side": 0.65}  # opacity
@@ -146,7 +146,7 @@ def _outlines(faces: Sequence[Corners]) -> dict[str, list[float | None]]:
 
 def _labels(figure: go.Figure, boxes: Sequence[tuple[FeatureMap, float, float]], size: int) -> None:
     """Name and shape under each box, slanted where there are too many to stand beside each other."""
-    crowded = len(boxes) > MOST_UPRIGHT
+    crowded = len(boxes) > MAX_UPRIGHT
     figure.update_layout(
         annotations=[
             {

@@ -20,7 +20,7 @@ from lab.ui.caches import store
 from lab.ui.predictions import activity_of
 from lab.ui.words import escaped
 
-MOST_PARAMETERS = 100_000  # of a network whose dead units are counted while the page waits
+MAX_COUNTED_PARAMETERS = 100_000  # of a network whose dead units are counted while the page waits
 GOOD, BAD, SO_SO = ":green[:material/check_circle:]", ":orange[:material/error:]", ":gray[:material/info:]"
 ICONS: dict[FindingKind, str] = {
     "target met": GOOD,
@@ -84,7 +84,7 @@ def _dead(run: Run) -> None:
     architecture = run.architecture
     has_relu = any(isinstance(op, ReLU) for op in architecture.ops)
     stem = store().folder / run.id / "last"
-    if run.parameters > MOST_PARAMETERS or not has_relu:
+    if run.parameters > MAX_COUNTED_PARAMETERS or not has_relu:
         return
     with suppress(LabError):  # no checkpoint: it failed in its first epoch
         card = read_card(stem.with_suffix(".json"))

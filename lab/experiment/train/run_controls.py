@@ -15,7 +15,7 @@ from lab.ui.owner import me
 from lab.ui.words import escaped, show_error
 
 FACTORS = {"÷ 10": 0.1, "÷ 2": 0.5, "× 2": 2.0, "× 10": 10.0}
-LEAST_RATE, MOST_RATE = 1e-9, 100.0  # that can be typed: those of a recipe
+LEAST_RATE, MAX_RATE = 1e-9, 100.0  # that can be typed: those of a recipe
 
 
 def buttons(run: Run, batches: list[BatchRow]) -> None:
@@ -50,10 +50,10 @@ def _rate(run: Run, batches: list[BatchRow]) -> None:
             for name, factor in FACTORS.items():
                 st.button(name, key=f"rate-{run.id}-{factor}", on_click=_scale, args=(run.id, factor))
         with st.form(f"rate-form-{run.id}", border=False):
-            typed = min(max(now, LEAST_RATE), MOST_RATE)  # several factors may have led beyond
+            typed = min(max(now, LEAST_RATE), MAX_RATE)  # several factors may have led beyond
             first = st.session_state.setdefault(f"rate-first-{run.id}", typed)  # a new default would be a new field
             wanted = st.number_input(
-                "Or set it to", LEAST_RATE, MOST_RATE, first, step=None, format="%.4g", key=f"rate-to-{run.id}"
+                "Or set it to", LEAST_RATE, MAX_RATE, first, step=None, format="%.4g", key=f"rate-to-{run.id}"
             )
             if st.form_submit_button("Set"):
                 _scale(run.id, wanted / now)

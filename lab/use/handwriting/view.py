@@ -29,7 +29,7 @@ from lab.ui.tables import data_table
 from lab.ui.words import escaped, plotted, show_error
 
 PER_PAGE = 48
-MOST_OWN = 12  # of this lab's own checkpoints, the newest, are scored beside the shipped ones
+MAX_OWN = 12  # of this lab's own checkpoints, the newest, are scored beside the shipped ones
 READ_AS_DIGITS = ("MNIST", EMBEDDED)  # of what data set a checkpoint must be
 
 
@@ -52,7 +52,7 @@ def scored(drawings: Sequence[Drawing], shelf: Sequence[Shelved]) -> list[Score]
     split, numbers = as_split(drawings), tuple(each.number for each in drawings)
     measured = beyond_the_test_set()
     fit = [each for each in shelf if each.card.dataset in READ_AS_DIGITS]
-    fit = [each for each in fit if each.shipped] + [each for each in fit if not each.shipped][:MOST_OWN]
+    fit = [each for each in fit if each.shipped] + [each for each in fit if not each.shipped][:MAX_OWN]
     found = []
     for shelved in fit:
         try:

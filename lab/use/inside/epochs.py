@@ -18,7 +18,7 @@ from lab.use.inside.inputs import Subject
 from lab.use.inside.maps import TILE_SHOWN
 from lab.use.inside.snapshots import Weights
 
-MOST_EPOCHS = 12  # side by side
+MAX_EPOCHS = 12  # side by side
 
 
 def epochs_view(shelved: Shelved, kept: Sequence[Weights], subject: Subject, layer: Layer) -> None:
@@ -34,7 +34,7 @@ def epochs_view(shelved: Shelved, kept: Sequence[Weights], subject: Subject, lay
             icon=":material/movie:",
         )
         return
-    places = np.unique(np.linspace(0, len(kept) - 1, min(len(kept), MOST_EPOCHS)).round().astype(int))
+    places = np.unique(np.linspace(0, len(kept) - 1, min(len(kept), MAX_EPOCHS)).round().astype(int))
     shown = [kept[place] for place in places]
     pairs = tuple((each.stem, each.sha256) for each in shown)
     maps, kernels, probabilities = through_epochs(pairs, subject.digit.tobytes(), layer.index)

@@ -29,7 +29,7 @@ COLOURS = ((0.0, BELOW[1]), (0.25, BELOW[0]), (0.5, "#000000"), (0.75, ABOVE[0])
 GAP = 255  # the palette's last entry: what lies between tiles, transparent
 STEPS = 127  # of the palette on either side of zero
 TILE = 128  # pixels of a tile's side, about; shown at half of that it is sharp on every screen
-MOST_TILES = 64
+MAX_TILES = 64
 
 
 def _palette() -> list[int]:

@@ -20,13 +20,13 @@ from lab.use.inside.snapshots import Weights
 if TYPE_CHECKING:  # torch takes two seconds to import
     from torch import nn
 
-MOST_KERNELS = 32  # of a layer, rows and columns of the sheet of filters
+MAX_KERNELS = 32  # of a layer, rows and columns of the sheet of filters
 
 
 def filters_view(layer: Layer, kernels: NDArray[np.float32]) -> None:
     """The kernels of a convolution: a row for each output channel, a column for each input channel."""
     out, into, size, _ = kernels.shape
-    shown = kernels[:MOST_KERNELS, :MOST_KERNELS]
+    shown = kernels[:MAX_KERNELS, :MAX_KERNELS]
     st.markdown(
         f"**{layer.name}**: {out} x {plural(into, 'kernel')} of {size} x {size}, {signed(kernels.min())} to "
         f"{signed(kernels.max())}. A row is an output channel, a column an input channel; blue is below zero, orange "

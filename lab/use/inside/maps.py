@@ -92,7 +92,7 @@ def signed(value: float) -> str:
 
 def _maps(layer: Layer, values: NDArray[np.float32]) -> None:
     tiles = values if values.ndim == 3 else values[:, None, None]
-    shown = tiles[: inside_figures.MOST_TILES]
+    shown = tiles[: inside_figures.MAX_TILES]
     per_row = inside_figures.in_rows(len(shown))
     most = inside_figures.strongest(values)
     st.image(
