@@ -217,7 +217,7 @@ def test_a_backup_replaces_no_file_and_an_empty_home_has_none(home: Path, tmp_pa
         backup(home, tmp_path / "lab.zip")
     RunStore(home).close()
     (tmp_path / "lab.zip").write_text("important")
-    with pytest.raises(BackupError, match=r"lab\.zip: this file is there already"):
+    with pytest.raises(BackupError, match=r"lab\.zip: this file exists already"):
         backup(home, tmp_path / "lab.zip")
     assert (tmp_path / "lab.zip").read_text() == "important"
 

@@ -399,7 +399,7 @@ def test_a_move_that_was_lost_on_its_way_is_made_again() -> None:
 
 def test_the_link_joins_at_once_and_before_anybody_leads() -> None:
     student = opened("pages/learn/walkthroughs.py", follow="1")
-    assert "nobody leads just now" in said(student)
+    assert "nobody is leading at the moment" in said(student)
     assert "follow" not in student.query_params
     teacher = unlocked()
     assert not teacher.code
@@ -493,7 +493,7 @@ def test_a_teacher_leads_a_student_who_cannot_stop_their_run(server: Server, bro
     expect(student.get_by_role("button", name="Stop", exact=True)).to_have_count(0)
     expect(teacher.get_by_role("button", name="Stop", exact=True)).to_be_visible()
 
-    student.get_by_role("button", name="Let go").click()
+    student.get_by_role("button", name="Stop following").click()
     expect(student.get_by_role("button", name="Follow the teacher")).to_be_visible()
     teacher.goto(f"{server.address}/?lesson=receptive-field&scene=2")
     expect(teacher.get_by_text("nobody follows yet")).to_be_visible()
@@ -506,5 +506,5 @@ def test_a_teacher_leads_a_student_who_cannot_stop_their_run(server: Server, bro
     teacher.keyboard.press("ArrowRight")
     late.wait_for_url("**/?*scene=3*")
     teacher.get_by_role("button", name="Stop leading").click()
-    expect(late.get_by_text("nobody leads just now")).to_be_visible()
+    expect(late.get_by_text("nobody is leading at the moment")).to_be_visible()
     screenshot(late, "following")

@@ -33,8 +33,13 @@ def test_every_page_of_the_menu_but_the_queue_is_one_that_the_class_is_led_to() 
 def bound_in(*files: Path) -> set[str]:
     """The keys of the widgets that Streamlit keeps in the URL."""
     calls = (node for file in files for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call))
-    named = [{each.arg: each.value for each in call.keywords} for call in calls]
-    keys = [each["key"] for each in named if "bind" in each]
+    keys: list[ast.expr] = []
+    for call in calls:
+        named = {each.arg: each.value for each in call.keywords}
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "switch":  # url.switch(label, options, key)
+            keys += [] if "bind" in named else [call.args[2]]
+        elif "bind" in named and "key" in named:
+            keys.append(named["key"])
     return {key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)}
 
 
@@ -93,7 +98,7 @@ def test_only_the_browser_that_leads_moves_the_class() -> None:
 
 def test_a_student_can_neither_lead_nor_end_it() -> None:
     leading = Leading(everybody)
-    with pytest.raises(ClassError, match="only the teacher leads"):
+    with pytest.raises(ClassError, match="only the teacher can lead"):
         leading.begin(STUDENT)
     leading.begin(ANNA)
     with pytest.raises(ClassError, match="only the teacher can stop"):

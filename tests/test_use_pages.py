@@ -162,7 +162,7 @@ def test_the_images_that_two_networks_disagree_on_are_counted_and_shown(tiny: st
     counts = app.table[0].value.to_numpy().tolist()
     wanted = [[(right & then).sum(), (right & ~then).sum()], [(~right & then).sum(), (~right & ~then).sum()]]
     assert counts == [[f"{count:,}" for count in row] for row in wanted]
-    assert f"{(right != then).sum():,} images only one of them" in said(app)
+    assert f"{(right != then).sum():,} images classified correctly by only one of them" in said(app)
     differ = np.flatnonzero(one.predicted != two.predicted)
     shown = {int(str(button.key).removeprefix("open-")) for button in app.button if str(button.key).startswith("open-")}
     assert len(shown) == images.PER_PAGE
