@@ -1,4 +1,4 @@
-"""Inside a trained network: what each op puts out for a digit, one value worked out, and what the answer rests on."""
+"""Inside a trained network: the output of each op for a digit, the arithmetic of one value, what decides the answer."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from core.architecture.spec import Architecture, Conv, ReLU, op_words
 from core.architecture.trace import Layer, trace
 from core.errors import SpecError
 from core.training.evaluation import images_at_once, log_probabilities
+from core.training.network import evaluating
 from core.training.resident import Normalisation, grey, normalised
 
 Pixels = NDArray[np.uint8]
@@ -28,23 +29,21 @@ STRIDES = (1, 2, 4)  # pixels between neighbouring squares, the finest first
 
 @torch.no_grad()
 def feature_maps(network: nn.Sequential, digit: Pixels, normalisation: Normalisation) -> list[Values]:
-    """What the network is given, (1, H, W), and then each op's output, (C, H, W) or (F,), in evaluation mode.
+    """The normalised input, (1, H, W), and then each op's output, (C, H, W) or (F,), in evaluation mode.
 
-    `digit`: (H, W), so that the output of op number i stands at i + 1.
+    `digit`: (H, W). The output of op number i is element i + 1.
     """
-    was_training = network.training
-    network.eval()
     values = normalised(grey(torch.tensor(digit[None])), normalisation)
     found: list[Values] = [values[0].numpy()]
-    for module in network:
-        values = module(values)
-        found.append(values[0].contiguous().numpy().copy())
-    network.train(was_training)
+    with evaluating(network):
+        for module in network:
+            values = module(values)
+            found.append(values[0].contiguous().numpy().copy())
     return found
 
 
 def filters_of(network: nn.Sequential, index: int) -> Values:
-    """The kernels of op number `index`, (out, in / groups, k, k). Raises SpecError where that is no convolution."""
+    """The kernels of op number `index`, (out, in / groups, k, k). Raises SpecError if it is not a convolution."""
     module = network[index]
     if not isinstance(module, nn.Conv2d):
         raise SpecError(f"op {index} {type(module).__name__}: only a convolution has filters")
@@ -63,12 +62,12 @@ class PixelArithmetic:
     channel: int  # of the output
     row: int
     column: int
-    inputs: tuple[int, ...]  # the input channels that the output channel looks at: all, unless there are groups
-    patches: Exact  # (inputs, k, k), 0 where the window lies in the padding
-    padded: NDArray[np.bool_]  # (k, k), where it does
+    inputs: tuple[int, ...]  # the input channels that the output channel reads: all, unless there are groups
+    patches: Exact  # (inputs, k, k), 0 in the padding
+    padded: NDArray[np.bool_]  # (k, k), where the window lies in the padding
     kernels: Exact  # (inputs, k, k)
     bias: float  # 0 for a convolution without one
-    network_value: float  # what the network itself puts out there
+    network_value: float  # the network's own output there
 
     @property
     def products(self) -> Exact:
@@ -77,12 +76,12 @@ class PixelArithmetic:
 
     @property
     def sums(self) -> Exact:
-        """(inputs,) what each input channel adds."""
+        """(inputs,) the sum for each input channel."""
         return np.asarray(self.products.sum((1, 2)), np.float64)
 
     @property
     def value(self) -> float:
-        """The value as worked out here, in float64."""
+        """The value from this arithmetic, in float64."""
         return float(self.sums.sum()) + self.bias
 
 
@@ -97,7 +96,7 @@ def pixel_arithmetic(
 ) -> PixelArithmetic:
     """The arithmetic behind one value of convolution number `index`. `maps`: of `feature_maps`.
 
-    Raises SpecError for an op that is no convolution, and for a unit that is not there.
+    Raises SpecError for an op that is not a convolution, and for a unit outside its map.
     """
     layer = trace(architecture).layers[index]
     op, module = layer.op, network[index]
@@ -134,11 +133,11 @@ def pixel_arithmetic(
 
 @dataclass(frozen=True)
 class Occlusion:
-    """What becomes of a class when a black square covers part of the digit."""
+    """How the score of a class changes when a black square covers part of the digit."""
 
-    fall: Exact  # (H, W) by how much its log-odds fall with the square about that pixel; below 0 they rise
+    fall: Exact  # (H, W) how much its log-odds fall with the square around that pixel; below 0 they rise
     probability: Exact  # (H, W) its probability then
-    read_as: NDArray[np.int64]  # (H, W) what is read then
+    read_as: NDArray[np.int64]  # (H, W) the digit that the network then answers
     before: float  # its probability on the digit as it is
     side: int  # pixels of the square
     stride: int  # pixels between neighbouring squares; above 1, each result stands for as many pixels
@@ -152,9 +151,9 @@ def occlusion(
     label: int,
     side: int = 5,
 ) -> Occlusion:
-    """Cover the digit (H, W) with a black square about each pixel in turn, and ask for the class `label` each time.
+    """Cover the digit (H, W) with a black square around each pixel in turn, and measure the class `label` each time.
 
-    Zeiler & Fergus 2014, arXiv:1311.2901, section 4.2. Of a large network, every second or fourth pixel. Log-odds,
+    Zeiler & Fergus 2014, arXiv:1311.2901, section 4.2. For a large network only every second or fourth pixel. Log-odds,
     log(p / (1 - p)), because a probability of 99.99% hardly moves before it falls.
     """
     size = digit.shape[0]
@@ -184,16 +183,14 @@ def occlusion(
 
 
 def gradient_map(network: nn.Sequential, digit: Pixels, normalisation: Normalisation, label: int) -> Exact:
-    """(H, W) how the log-odds of the class `label` change with each pixel's grey, 0 to 1.
+    """(H, W) the gradient of the log-odds of the class `label` with respect to each pixel's grey level, 0 to 1.
 
-    Simonyan, Vedaldi & Zisserman 2014, arXiv:1312.6034. In evaluation mode; the network is left as it was.
+    Simonyan, Vedaldi & Zisserman 2014, arXiv:1312.6034. In evaluation mode.
     """
-    was_training = network.training
-    network.eval()
     given = grey(torch.tensor(digit[None])).requires_grad_()
-    scores = network((given - normalisation.mean) / normalisation.sd).log_softmax(1)
+    with evaluating(network):
+        scores = network((given - normalisation.mean) / normalisation.sd).log_softmax(1)
     (gradient,) = torch.autograd.grad(log_odds(scores, label).sum(), given)
-    network.train(was_training)
     return np.asarray(gradient[0, 0].numpy(), np.float64)
 
 
@@ -208,16 +205,16 @@ def log_odds(scores: Tensor, label: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Activity:
-    """How much the channels of one ReLU answer."""
+    """How often the channels of one ReLU are above 0."""
 
     layer: Layer
-    answers: Exact  # (channels,) the share of the images to which the channel puts out anything above 0, anywhere
-    zeros: float  # the share of all its values that are 0
+    answers: Exact  # (channels,) the share of the images for which the channel has any value above 0
+    zeros: float  # the share of all values that are 0
     images: int
 
     @property
     def dead(self) -> list[int]:
-        """The channels that are 0 at every place for every image."""
+        """The channels that are 0 everywhere for every image."""
         return [int(channel) for channel in np.flatnonzero(self.answers == 0)]
 
 
@@ -225,21 +222,19 @@ class Activity:
 def activity(
     network: nn.Sequential, architecture: Architecture, images: Pixels, normalisation: Normalisation
 ) -> list[Activity]:
-    """That of each ReLU over images (N, H, W), in evaluation mode; empty for a network without one."""
-    was_training = network.training
-    network.eval()
+    """The activity of each ReLU over images (N, H, W), in evaluation mode; empty for a network without ReLU."""
     layers = [layer for layer in trace(architecture).layers if isinstance(layer.op, ReLU)]
     answers = {layer.index: torch.zeros(layer.output[0], dtype=torch.float64) for layer in layers}
     zeros = dict.fromkeys(answers, 0.0)
     shown = torch.tensor(images)
-    for part in shown.split(images_at_once(network, shown)):
-        values = normalised(grey(part), normalisation)
-        for index, module in enumerate(network):
-            values = module(values)
-            if index in answers:
-                answers[index] += (values.flatten(2).amax(2) if values.ndim == 4 else values).gt(0).double().sum(0)
-                zeros[index] += values.le(0).double().mean().item() * len(part)
-    network.train(was_training)
+    with evaluating(network):
+        for part in shown.split(images_at_once(network, shown)):
+            values = normalised(grey(part), normalisation)
+            for index, module in enumerate(network):
+                values = module(values)
+                if index in answers:
+                    answers[index] += (values.flatten(2).amax(2) if values.ndim == 4 else values).gt(0).double().sum(0)
+                    zeros[index] += values.le(0).double().mean().item() * len(part)
     count = len(images)
     return [
         Activity(layer, (answers[layer.index] / count).numpy(), zeros[layer.index] / count, count) for layer in layers

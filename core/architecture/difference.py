@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Literal
@@ -15,7 +16,7 @@ ChangeKind = Literal["same", "changed", "added", "removed"]
 
 @dataclass(frozen=True)
 class PlacedOp:
-    """An op where it stands in one of the two; without a layer where the network does not fit so far."""
+    """An op and its index in one of the two; without a layer if the network does not fit up to there."""
 
     index: int
     op: Op
@@ -24,7 +25,7 @@ class PlacedOp:
 
 @dataclass(frozen=True)
 class Change:
-    """One row: what stood before, and what stands now. An op that stayed may cost another number than it did."""
+    """One row: the op before and the op after. An op that is the same may still have another cost."""
 
     before: PlacedOp | None
     after: PlacedOp | None
@@ -39,28 +40,30 @@ class Change:
 
     @property
     def parameters(self) -> int | None:
-        """After less before; None where a side that has the op does not fit so far."""
-        sides = [
-            _known(side, side.layer.parameters if side and side.layer else 0) for side in (self.before, self.after)
-        ]
-        return None if sides[0] is None or sides[1] is None else sides[1] - sides[0]
+        """After minus before; None if the network does not fit up to the op."""
+        return self._added(lambda layer: layer.parameters)
 
     @property
     def macs(self) -> int | None:
-        """As `parameters`, of the multiply-adds for one image."""
-        sides = [_known(side, side.layer.macs if side and side.layer else 0) for side in (self.before, self.after)]
-        return None if sides[0] is None or sides[1] is None else sides[1] - sides[0]
+        """The same for the multiply-adds of one image."""
+        return self._added(lambda layer: layer.macs)
+
+    def _added(self, cost: Callable[[Layer], int]) -> int | None:
+        sides = [side for side in (self.before, self.after) if side]
+        if any(side.layer is None for side in sides):
+            return None
+        return sum((1 if side is self.after else -1) * cost(side.layer) for side in sides if side.layer)
 
     @property
     def field(self) -> int | None:
-        """How many input pixels more a unit sees after the op than it did; None unless it stands in both and fits."""
+        """How many more input pixels a unit sees after the op than before the change; None unless both sides fit."""
         if not (self.before and self.after and self.before.layer and self.after.layer):
             return None
         return self.after.layer.field.size - self.before.layer.field.size
 
 
 def difference(before: Architecture, after: Architecture) -> tuple[Change, ...]:
-    """The rows from top to bottom. Equal ops are matched in order; of what lies between, ops of one kind are paired."""
+    """The rows from top to bottom. Equal ops are matched in order; between them, ops of the same kind are paired."""
     old, new = _places(before), _places(after)
     rows: list[Change] = []
     matcher = SequenceMatcher(None, before.ops, after.ops, autojunk=False)
@@ -73,7 +76,7 @@ def difference(before: Architecture, after: Architecture) -> tuple[Change, ...]:
 
 
 def _paired(old: list[PlacedOp], new: list[PlacedOp]) -> list[Change]:
-    """The rows of a stretch in which no op is equal: matched in order by the kind of op."""
+    """The rows of a part without equal ops, paired in order by the kind of op."""
     rows: list[Change] = []
     kinds = SequenceMatcher(None, [type(each.op) for each in old], [type(each.op) for each in new], autojunk=False)
     for tag, i1, i2, j1, j2 in kinds.get_opcodes():
@@ -90,7 +93,3 @@ def _places(architecture: Architecture) -> list[PlacedOp]:
     return [
         PlacedOp(index, op, layers[index] if index < len(layers) else None) for index, op in enumerate(architecture.ops)
     ]
-
-
-def _known(side: PlacedOp | None, value: int) -> int | None:
-    return None if side is not None and side.layer is None else value

@@ -1,4 +1,4 @@
-"""What a network makes of a split: probabilities, loss and accuracy."""
+"""A network's results on a split: probabilities, loss and accuracy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.training.network import lay_out
+from core.training.network import evaluating, lay_out
 from core.training.predictions import Predictions
 from core.training.resident import Examples, Normalisation, grey, normalised
 
@@ -17,20 +17,18 @@ MAX_BYTES = 80e6  # of one op's output for all of them; of a network with wide m
 @torch.no_grad()
 def log_probabilities(network: nn.Module, images: Tensor, normalisation: Normalisation) -> Tensor:
     """(N, 10) for images (N, 28, 28) uint8, in evaluation mode; the network is left in the mode it was in."""
-    was_training = network.training
     lay_out(network, images.device)
-    network.eval()
-    parts = [
-        F.log_softmax(network(normalised(grey(part), normalisation)), 1)
-        for part in images.split(images_at_once(network, images))
-    ]
-    network.train(was_training)
+    with evaluating(network):
+        parts = [
+            F.log_softmax(network(normalised(grey(part), normalisation)), 1)
+            for part in images.split(images_at_once(network, images))
+        ]
     return torch.cat(parts)
 
 
 @torch.no_grad()
 def images_at_once(network: nn.Module, images: Tensor) -> int:
-    """How many of the images (N, 28, 28) a network in evaluation mode is given at once, by its widest map for one."""
+    """How many of the images (N, 28, 28) to evaluate at once, from the size of the network's largest output."""
     if len(images) <= 1:
         return BATCH
     widest = 1

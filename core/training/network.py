@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
@@ -12,14 +15,14 @@ from core.training.dropout import Dropout
 
 
 class VectorLinear(nn.Linear):
-    """A linear layer that takes a (N, C, 1, 1) map for the (N, C) vector it is."""
+    """A linear layer that takes a (N, C, 1, 1) map as a (N, C) vector."""
 
     def forward(self, input: Tensor) -> Tensor:
         return super().forward(input.flatten(1))
 
 
 def build(architecture: spec.Architecture, seed: int | None = None) -> nn.Sequential:
-    """The network on the CPU, with torch's own initial weights; the same seed gives the same weights.
+    """The network on the CPU, with torch's default initial weights; the same seed gives the same weights.
 
     `network[i]` is `architecture.ops[i]`. Raises SpecError for an architecture that does not fit.
     """
@@ -31,12 +34,23 @@ def build(architecture: spec.Architecture, seed: int | None = None) -> nn.Sequen
 
 
 def lay_out(network: nn.Module, device: torch.device) -> None:
-    """Put the weights into the order in memory that the device's convolutions like best; the maps follow theirs.
+    """Store the weights in the order in memory that is fastest on the device; the maps then have the same order.
 
-    On a CPU that is channels last: see `core.training.batch_norm`. The numbers stay the same.
+    On a CPU that is channels last: see `core.training.batch_norm`. The results stay the same.
     """
     if device.type == "cpu":
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside the block; afterwards the network is in the mode that it was in."""
+    was_training = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(was_training)
 
 
 def _module(op: spec.Op, shape: spec.Shape) -> nn.Module:

@@ -15,7 +15,6 @@ from core.advice.faults.fault import (
     begun,
     hidden,
     named,
-    plural,
     price,
     single,
     untold,
@@ -28,6 +27,7 @@ from core.advice.remedies.sight import deeper
 from core.architecture.spec import AvgPool, BatchNorm, Conv, Dropout, GlobalAvgPool, MaxPool
 from core.architecture.trace import Layer, Trace, shape_words
 from core.challenge import MAX_PARAMETERS
+from core.words import plural
 
 MNIST_INPUT = (1, 28, 28)
 HALF = 0.5  # share of the parameters above which one layer is said to hold most of them

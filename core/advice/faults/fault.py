@@ -75,10 +75,6 @@ def begun(words: str) -> str:
     return words[0].upper() + words[1:]
 
 
-def plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def percent(share: float) -> str:
     return f"{100 * share:.3g}%"
 

@@ -13,7 +13,6 @@ from core.advice.faults.fault import (
     hidden,
     named,
     on_scores,
-    plural,
     sets,
     weighted,
 )
@@ -24,6 +23,7 @@ from core.architecture.spec import BatchNorm, Conv, Dropout, Linear, LogSoftmax,
 from core.architecture.trace import Layer, Trace, trace
 from core.challenge import MAX_PARAMETERS
 from core.ladder.catalogue import LADDER
+from core.words import plural
 
 NARROW = 3  # channels: with as few, little of what a layer found gets through
 HIGH_DROPOUT, HIGHEST_DROPOUT = 0.25, 0.5  # above is too much for a small network, and for any
