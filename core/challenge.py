@@ -1,4 +1,4 @@
-"""The challenge that all three lineages set, and when a run meets it."""
+"""The challenge of all three lineages, and when a run meets it."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from dataclasses import dataclass
 TARGET_ACCURACY = 0.994
 MAX_PARAMETERS = 8_000
 MAX_EPOCHS = 15
-LAST = 3  # epochs, the last of a run, in each of which the target must be held
-DIGITS = 6  # to which accuracies are rounded before they are compared: sums of fractions are off by 1e-16
+LAST = 3  # the last epochs of a run, in which the target must be held
+DIGITS = 6  # of accuracies, rounded before a comparison: sums of fractions are off by 1e-16
 
 
 def first_reached(accuracies: Sequence[float], target: float = TARGET_ACCURACY) -> int | None:
-    """The first epoch, counted from 0, whose accuracy is at least the target."""
+    """The first epoch, counted from 0, with at least the target accuracy."""
     return next((epoch for epoch, accuracy in enumerate(accuracies) if accuracy >= target), None)
 
 
 def held_from(accuracies: Sequence[float], target: float = TARGET_ACCURACY) -> int | None:
-    """The first epoch from which every later one, to the last, is at least the target."""
+    """The first epoch from which all epochs to the end have at least the target accuracy."""
     below = [epoch for epoch, accuracy in enumerate(accuracies) if accuracy < target]
     start = below[-1] + 1 if below else 0
     return start if start < len(accuracies) else None
 
 
 def holds(accuracies: Sequence[float], target: float = TARGET_ACCURACY) -> bool:
-    """Whether one run's last three epochs all reach the target. A run of fewer epochs holds nothing yet."""
+    """Whether each of a run's last three epochs reaches the target. False for a run of fewer epochs."""
     last = accuracies[-LAST:]
     return len(last) == LAST and all(round(accuracy, DIGITS) >= target for accuracy in last)
 
@@ -41,7 +41,7 @@ class Conditions:
 
     @property
     def meeting(self) -> int:
-        """How many of the runs meet the challenge: it is a run that meets it, not a mean."""
+        """How many of the runs meet the challenge: a single run can meet it, a mean cannot."""
         return self.holding if self.small and self.short else 0
 
     @property
@@ -61,5 +61,5 @@ class Conditions:
 
 
 def conditions(parameters: int, epochs: int, holding: int, n: int) -> Conditions:
-    """What the challenge asks, answered for n runs of at most `epochs` epochs, `holding` of which hold the target."""
+    """The conditions for n runs of at most `epochs` epochs, of which `holding` hold the target."""
     return Conditions(parameters <= MAX_PARAMETERS, epochs <= MAX_EPOCHS, holding, n)

@@ -1,11 +1,11 @@
-"""The errors this project raises on bad input: one sentence that names the place and the numbers.
+"""The errors that the lab raises for bad input: one sentence that names the place and the numbers.
 
-Pages turn a LabError into st.error; the command line into one line on standard error and exit status 2.
+Pages show a LabError with st.error; the command line prints it on standard error and exits with status 2.
 """
 
 
 class LabError(ValueError):
-    """Something given to the lab cannot be used; the message says where and why."""
+    """Input that the lab cannot use; the message says where and why."""
 
 
 class SpecError(LabError):
@@ -17,23 +17,23 @@ class RecipeError(LabError):
 
 
 class DataError(LabError):
-    """A data set that is missing, cut short or not what it should be."""
+    """A data set that is missing, incomplete or changed."""
 
 
 class CheckpointError(LabError):
-    """A checkpoint whose weights and card do not agree, or that is not all there."""
+    """A checkpoint that is incomplete, or whose weights do not belong to its card."""
 
 
 class DeviceError(LabError):
-    """A device that was asked for and is not there."""
+    """A device that this machine does not have."""
 
 
 class DrawingError(LabError):
-    """A drawing or picture from which no digit can be prepared."""
+    """A drawing or picture without a digit that the lab can use."""
 
 
 class TrainingError(LabError):
-    """A training run that cannot go on, such as one whose loss is no longer a number."""
+    """A training run that cannot continue, for example because its loss is not a number any more."""
 
 
 class RunError(LabError):
@@ -45,11 +45,11 @@ class HandwritingError(LabError):
 
 
 class VoteError(LabError):
-    """A class game that is not there, or a vote that cannot be counted."""
+    """A class game that does not exist, or a vote that cannot be counted."""
 
 
 class PredictionError(LabError):
-    """What someone said that a run would come to, which cannot be read."""
+    """A prediction about a run that cannot be read."""
 
 
 class SettingsError(LabError):
@@ -57,16 +57,16 @@ class SettingsError(LabError):
 
 
 class ClassError(LabError):
-    """Something that only a run's owner or the teacher may do, or a passphrase that does not fit."""
+    """An action that only the run's owner or the teacher may do, or a wrong passphrase."""
 
 
 class ClusterError(LabError):
-    """A cluster that cannot be reached, or that has no room for what it is asked to do."""
+    """A cluster that cannot be reached, or that has too few resources for a job."""
 
 
 class NodeLostError(ClusterError):
-    """A machine of the cluster that died while it had a run; on another one the run can go on."""
+    """A machine of the cluster that died during a run; the run can continue on another machine."""
 
 
 class BackupError(LabError):
-    """A backup that cannot be written, or one that cannot be put back."""
+    """A backup that cannot be written or restored."""

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 
 Cell = str | int | float | None
 
-# What makes a spreadsheet run a cell that begins with it, also behind blanks; in East Asia the wide forms do too.
+# A spreadsheet runs a cell that begins with one of these, also after blanks; in East Asia also with the wide forms.
 FORMULA = re.compile(r"[\s\x00]*[=+\-@＝＋－＠]|[\t\r\n]")
 
 
 def csv_text(names: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
-    """The table with a line of names above it. Numbers stay numbers, what is missing is empty, words are words."""
+    """The table with a first line of names. Numbers stay numbers, None is empty, texts are made safe."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([safe_cell(name) for name in names])
@@ -23,5 +23,5 @@ def csv_text(names: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
 
 
 def safe_cell(text: str) -> str:
-    """The text, with an apostrophe, which a spreadsheet hides, before what it would take for a formula."""
+    """The text; an apostrophe comes before a text that a spreadsheet would run as a formula. Spreadsheets hide it."""
     return f"'{text}" if FORMULA.match(text) else text

@@ -1,4 +1,4 @@
-"""How a figure is written, the same on every page, in the reports and on the command line. No torch."""
+"""How numbers are written, the same on all pages, in reports and on the command line. No torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from math import floor, log10
 
 
 def plural(count: int, noun: str, several: str = "") -> str:
-    """`1 epoch`, `1,500 epochs`; `several` where the plural is not the noun and an s: `1 try`, `2 tries`."""
+    """`1 epoch`, `1,500 epochs`; `several` is the plural if it is not the noun with an s: `1 try`, `2 tries`."""
     return f"{count:,} {noun if count == 1 else several or noun + 's'}"
 
 
@@ -16,7 +16,7 @@ def percent(share: float) -> str:
 
 
 def loss_words(loss: float) -> str:
-    """A loss with four significant digits, as a person writes it: 2.303, 0.01612, 4,483, 1.0e+19."""
+    """A loss with four significant digits, as people write it: 2.303, 0.01612, 4,483, 1.0e+19."""
     if loss < 999.95:
         return f"{loss:#.4g}"
     return f"{loss:,.0f}" if loss < 1e6 else f"{loss:.1e}"

@@ -793,6 +793,13 @@ def ops_of(said: Sequence[Advice]) -> int:
     return sum(len(each.ops) or 1 for each in said)
 
 
+POOLED_TO_A_POINT = Architecture(  # and padded to a map again
+    "pooled to a point",
+    (
+        *(MaxPool(4), MaxPool(4), Conv(1, 1), Conv(8, 3, padding=3), Conv(8, 9, padding=3)),
+        *(Conv(8, 1), GlobalAvgPool(), Linear(10)),
+    ),
+)
 LESS = ("Narrow", "Halve", "Average", "Put GlobalAvgPool before its Flatten", "ops out", "Set it to")
 MORE = ("Widen", "Add")
 
@@ -800,6 +807,7 @@ MORE = ("Widen", "Add")
 @pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(any_design)
+@example(POOLED_TO_A_POINT)
 def test_no_two_pieces_of_advice_say_opposite_things(architecture: Architecture) -> None:
     said = advice(architecture)
     found = {each.topic for each in said}

@@ -1,8 +1,8 @@
-"""What to fix in a design, and what to weigh: in plain words, each with the change that would help where one would.
+"""Advice on a design: what to fix and what to consider, in plain words, with a change that helps if there is one.
 
-The faults are `faults`' to find. A remedy is tried before it is offered. A network that can be trained still can
-after it, is no further over the budget, has less of the fault, and no new fault but those that the fault allows for. A
-network that does not fit gets further.
+`faults` finds the faults. A remedy is tried before it is offered. After it, a network that can be trained still can,
+is not further over the budget, has less of the fault, and no new fault except those that the fault allows. A network
+that does not fit must fit further than before.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import islice
 
 from core.advice.faults import faults
-from core.advice.faults.fault import LEVELS, Fault, Level, Topic, begun
+from core.advice.faults.fault import LEVELS, Fault, Level, Topic, begin
 from core.advice.remedies.fit import ways_to_fit, ways_to_ten
 from core.advice.remedies.ops import Remedy
 from core.architecture.fit import Fit, fit
@@ -23,26 +23,26 @@ from core.architecture.trace import CLASSES, Trace, classifier, shape_words
 from core.challenge import MAX_PARAMETERS
 from core.errors import SpecError
 
-MAX_REMEDIES = 40  # that are tried for one fault: each costs a walk, and a look for faults
+MAX_REMEDIES = 40  # tried for one fault, at most: each is traced and searched for faults
 
 
 @dataclass(frozen=True)
 class Advice:
-    """One thing to fix or to weigh."""
+    """One thing to fix or to consider."""
 
     topic: Topic
     level: Level
-    ops: tuple[int, ...]  # which ops it is about; empty for the whole network
+    ops: tuple[int, ...]  # the ops that it is about; empty: the whole network
     words: str
     remedy: Architecture | None = None
-    remedy_label: str = ""  # what the remedy does, as a button says it
+    remedy_label: str = ""  # the label of the button that applies the remedy
 
 
 @lru_cache(maxsize=128)
 def advice(architecture: Architecture) -> tuple[Advice, ...]:
-    """All that there is to say, the gravest first; nothing of a network that could meet the challenge as it is.
+    """All advice, the most serious first; a network that could meet the challenge gets none.
 
-    A network that does not fit is advised on as far as it does.
+    For a network that does not fit, the advice is about the part that fits.
     """
     found = fit(architecture)
     said: list[Advice] = []
@@ -69,11 +69,11 @@ def _does_not_fit(architecture: Architecture, found: Fit) -> Advice:
         return _ops_left(changed) < left and _affordable(changed, architecture)
 
     remedy, label = _first(ways_to_fit(architecture, index, shape), further)
-    return Advice("fit", "error", (index,), f"{begun(found.error)}.", remedy, label)
+    return Advice("fit", "error", (index,), f"{begin(found.error)}.", remedy, label)
 
 
 def _outputs(walked: Trace) -> Advice:
-    """The ten digits need ten outputs."""
+    """Ten digits need ten outputs."""
 
     def ends_in_ten(changed: Architecture) -> bool:
         return _trained(changed) is not None and _affordable(changed, walked.architecture)
@@ -85,8 +85,8 @@ def _outputs(walked: Trace) -> Advice:
 
 
 def _first(remedies: Iterable[Remedy], helps: Callable[[Architecture], bool]) -> tuple[Architecture | None, str]:
-    """The first remedy that helps, and its label; nothing where none does."""
-    with suppress(SpecError):  # there is no room for as many ops
+    """The first remedy that helps, and its label; None and "" if none does."""
+    with suppress(SpecError):  # more ops than a network may have
         for label, changed in remedies:
             if helps(changed):
                 return changed, label
@@ -94,13 +94,13 @@ def _first(remedies: Iterable[Remedy], helps: Callable[[Architecture], bool]) ->
 
 
 def _ops_left(architecture: Architecture) -> int:
-    """How many ops there are from the first on that does not fit."""
+    """How many ops there are from the first one that does not fit."""
     found = fit(architecture)
     return len(architecture.ops) - found.broken if found.broken is not None else 0
 
 
 def _trained(architecture: Architecture) -> Trace | None:
-    """Its trace where it fits and ends in ten outputs."""
+    """The trace of a network that fits and ends in ten outputs; else None."""
     try:
         return classifier(architecture)
     except SpecError:
@@ -108,7 +108,7 @@ def _trained(architecture: Architecture) -> Trace | None:
 
 
 def _affordable(after: Architecture, before: Architecture) -> bool:
-    """Whether it is within the budget, or at least no more over it; as far as each fits."""
+    """Whether it is within the budget, or not further over it than before."""
     used, used_before = (found.parameters if (found := fit(each).trace) else 0 for each in (after, before))
     return used <= max(MAX_PARAMETERS, used_before)
 
@@ -117,19 +117,19 @@ def _affordable(after: Architecture, before: Architecture) -> bool:
 
 
 def _advised(fault: Fault, walked: Trace, rest: tuple[Op, ...]) -> Advice:
-    """The fault as advice, with a remedy: one that brings no other fault before one that brings what the fault allows.
+    """The fault as advice, with the best remedy. One without new faults is better than one with faults it may bring.
 
-    Of either the first that is enough, else the one that does most. `rest`: the ops behind the walked ones, of a design
-    that does not fit.
+    Among equals it is the first one that is enough, else the one with the largest effect. `rest`: the ops after the
+    traced ones, of a design that does not fit.
     """
-    found: dict[bool, tuple[float, Architecture, str]] = {}  # by whether it brings a fault
+    found: dict[bool, tuple[float, Architecture, str]] = {}  # key: whether it brings a fault
     least = _measured(fault, walked)
-    with suppress(SpecError):  # there is no room for as many ops
+    with suppress(SpecError):  # more ops than a network may have
         for name, changed in islice(fault.remedies(), MAX_REMEDIES):
-            after = _kept_sound(walked, changed, rest)
+            after = _after_remedy(walked, changed, rest)
             if after is None:
                 continue
-            brought, reached = _brought(walked, after), _measured(fault, after)
+            brought, reached = _new_topics(walked, after), _measured(fault, after)
             dirty = bool(brought - {"left over"})
             so_far = found[dirty][0] if dirty in found else least
             if so_far >= fault.enough or reached <= so_far or not brought <= {*fault.brings}:
@@ -144,14 +144,14 @@ def _advised(fault: Fault, walked: Trace, rest: tuple[Op, ...]) -> Advice:
 
 
 def _measured(fault: Fault, walked: Trace) -> float:
-    """What a remedy must raise: the fault's own measure, or how little of that fault there is."""
+    """What a remedy must increase: the fault's own measure, or minus the number of ops with this fault."""
     if fault.measure:
         return fault.measure(walked)
     return -sum(len(each.ops) or 1 for each in faults(walked.architecture) if each.topic == fault.topic)
 
 
-def _kept_sound(walked: Trace, changed: Architecture, rest: tuple[Op, ...]) -> Trace | None:
-    """The trace of the changed design where it fits as far as before, for no more than it may cost; else nothing."""
+def _after_remedy(walked: Trace, changed: Architecture, rest: tuple[Op, ...]) -> Trace | None:
+    """The trace of the changed design if it fits as far as before and is not too expensive; else None."""
     found = fit(changed)
     after = found.trace
     if after is None or found.error or not _affordable(changed, walked.architecture):
@@ -161,15 +161,15 @@ def _kept_sound(walked: Trace, changed: Architecture, rest: tuple[Op, ...]) -> T
     return None if walked.output == (CLASSES,) and after.output != (CLASSES,) else after
 
 
-def _brought(before: Trace, after: Trace) -> set[Topic]:
-    """What is graver after it than before."""
-    was, now = _gravest(before), _gravest(after)
+def _new_topics(before: Trace, after: Trace) -> set[Topic]:
+    """The topics of faults that are new, or more serious than before."""
+    was, now = _levels(before), _levels(after)
     return {topic for topic, level in now.items() if level < was.get(topic, len(LEVELS))}
 
 
-def _gravest(walked: Trace) -> dict[Topic, int]:
-    """Each topic of the network's faults, with the place in LEVELS of its gravest."""
+def _levels(walked: Trace) -> dict[Topic, int]:
+    """Each topic of the network's faults, with its most serious level as an index into LEVELS."""
     found: dict[Topic, int] = {}
     for each in faults(walked.architecture):
-        found.setdefault(each.topic, LEVELS.index(each.level))  # the gravest comes first
+        found.setdefault(each.topic, LEVELS.index(each.level))  # the most serious comes first
     return found

@@ -1,7 +1,7 @@
-"""A shelf of networks that are each bad in one way, to be found out, fixed and trained against the fixed one.
+"""Networks with one fault each. The student finds it, fixes it, and trains both networks to compare them.
 
-They all run and end in ten outputs. What is wrong with each is the gravest that `advice` finds in it. Their names
-give nothing away: the student looks first.
+They all run and end in ten outputs. The fault is the most serious one that `advice` finds. The names do not tell it:
+the student looks first.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from core.ladder.blocks import END, conv_alone, conv_bn_relu, conv_bn_relu_dropo
 
 @dataclass(frozen=True)
 class BadDesign:
-    """A network with something wrong with it."""
+    """A network with a fault."""
 
     slug: str
-    title: str  # what is wrong, in a few words; not to be shown before one has looked for oneself
-    wrong: str  # what, and why it matters; not before either
-    topic: Topic  # of the advice that finds it
+    title: str  # the fault in a few words; shown only after the student has looked
+    wrong: str  # the fault and why it matters; also shown later
+    topic: Topic  # of the advice about it
     architecture: Architecture
 
 
 def _bad(slug: str, title: str, topic: Topic, wrong: str, *ops: Op) -> BadDesign:
-    """With the network's own numbers put into what is wrong."""
+    """The bad design; `wrong` is a template for the network's own numbers."""
     architecture = Architecture(title, ops)
     parameters = trace(architecture).parameters
     told = wrong.format(parameters=parameters, times=round(parameters / MAX_PARAMETERS), budget=MAX_PARAMETERS)
@@ -49,7 +49,7 @@ def _bad(slug: str, title: str, topic: Topic, wrong: str, *ops: Op) -> BadDesign
 
 
 def _numbered(designs: tuple[BadDesign, ...]) -> tuple[BadDesign, ...]:
-    """With names that give nothing away."""
+    """The designs with names that do not tell the fault."""
     return tuple(
         replace(each, architecture=replace(each.architecture, name=f"Bad design {number}"))
         for number, each in enumerate(designs, 1)

@@ -1,4 +1,4 @@
-"""A digit shifted, turned, scaled, thickened and made noisy by amounts one chooses, to see what a network can take."""
+"""A digit shifted, turned, scaled, thickened and with noise, to see what a network can still recognise."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from core.training.augment import rotation, scaling, translation
 
 @dataclass(frozen=True)
 class Alteration:
-    """By how much; as it stands, by nothing. Turned and scaled about the middle, then shifted, then the rest."""
+    """How much of each change; by default none. First turn and size around the centre, then shift, then the rest."""
 
     right: float = 0.0  # pixels; below 0 to the left
     down: float = 0.0  # pixels
@@ -26,9 +26,9 @@ class Alteration:
 
 
 def altered(digit: Grey, by: Alteration, seed: int = 0) -> Grey:
-    """The digit (28, 28) altered; by nothing it is the very same. `seed` is the noise's.
+    """The changed digit (28, 28); without any change it is the same. `seed` is for the noise.
 
-    One bilinear resample for shift, turn and size, as in `core.analysis.distortion`; black comes in from outside.
+    One bilinear resampling for shift, turn and size, as in `core.analysis.distortion`; black outside the image.
     """
     if (by.right, by.down, by.turn, by.size) != (0, 0, 0, 1):
         shift = translation(torch.tensor([float(by.right)]), torch.tensor([float(by.down)]))
@@ -43,7 +43,7 @@ def altered(digit: Grey, by: Alteration, seed: int = 0) -> Grey:
 
 
 def _thickened(digit: Grey, pixels: float) -> Grey:
-    """Grey dilation by a disc of that radius, or erosion where it is negative; between whole pixels a mean of both."""
+    """Grey dilation by a disc of that radius, erosion for a negative one; between whole pixels a mean of both."""
     from scipy.ndimage import grey_dilation, grey_erosion  # here, as few digits need it
 
     grow = grey_dilation if pixels > 0 else grey_erosion
@@ -57,6 +57,6 @@ def _thickened(digit: Grey, pixels: float) -> Grey:
 
 
 def _disc(radius: int) -> NDArray[np.bool_]:
-    """Pixels no farther than the radius from the middle: for 1 a plus of five."""
+    """The pixels within the radius of the middle: for 1 a plus of five."""
     along = np.arange(-radius, radius + 1)
     return np.hypot(along[:, None], along) <= radius

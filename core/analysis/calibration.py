@@ -1,4 +1,4 @@
-"""Does a network that says 90% have right nine times of ten? Its confidence against its accuracy. No torch.
+"""Is a network that is 90% sure right nine times out of ten? Its confidence against its accuracy. No torch.
 
 Guo, Pleiss, Sun & Weinberger 2017, On calibration of modern neural networks, arXiv:1706.04599; the expected
 calibration error is Naeini, Cooper & Hauskrecht's (2015, AAAI).
@@ -16,12 +16,12 @@ from core.training.predictions import Predictions
 
 Binning = Literal["equal width", "equal count"]
 BINNINGS: tuple[Binning, ...] = get_args(Binning)
-BINS = 15  # as Guo et al. have them
+BINS = 15  # as in Guo et al.
 
 
 @dataclass(frozen=True)
 class Bin:
-    """The answers whose confidence lies within low < confidence <= high; there is at least one."""
+    """The answers with low < confidence <= high; there is at least one."""
 
     low: float
     high: float
@@ -35,7 +35,7 @@ class Bin:
 
     @property
     def gap(self) -> float:
-        """Confidence less accuracy: above 0 where the network is surer than it should be."""
+        """Confidence minus accuracy: above 0 if the network is too sure."""
         return self.confidence - self.accuracy
 
 
@@ -50,20 +50,20 @@ class Calibration:
 
     @property
     def expected_error(self) -> float:
-        """The mean over all images of their bin's gap, without its sign: the expected calibration error, a fraction."""
+        """The expected calibration error: the mean over all images of the size of their bin's gap, a fraction."""
         return sum(each.count * abs(each.gap) for each in self.bins) / self.images
 
     @property
     def largest_gap(self) -> Bin:
-        """The bin whose gap is largest, without its sign."""
+        """The bin with the largest gap, in either direction."""
         return max(self.bins, key=lambda each: abs(each.gap))
 
 
 def calibration(predictions: Predictions, binning: Binning = "equal width", bins: int = BINS) -> Calibration:
-    """Sort the answers into bins by their confidence: of equal width over 0 to 1, or holding equally many answers.
+    """Sort the answers into bins by their confidence: bins of equal width from 0 to 1, or with equally many answers.
 
-    Of equal width, nearly all answers of a good network lie in the last bin; with equally many, the sure ones are told
-    apart and the unsure ones lumped. Bins of equal count differ by one answer where they do not divide.
+    With equal width, nearly all answers of a good network are in the last bin; with equal count, the sure answers are
+    in many bins and the unsure ones in one. Bins of equal count may differ by one answer.
     """
     confidence = predictions.confidence.astype(np.float64)
     right = predictions.predicted == predictions.labels
@@ -84,6 +84,6 @@ def calibration(predictions: Predictions, binning: Binning = "equal width", bins
 
 
 def _between(parts: list[NDArray[np.float64]]) -> list[tuple[float, float]]:
-    """From the confidence that the bin before ends with, 0 for the first, to its own highest."""
+    """The edges of each bin: from the end of the bin before it, or 0, to its own highest confidence."""
     ends = [float(part.max()) for part in parts]
     return list(zip([0.0, *ends[:-1]], ends, strict=True))

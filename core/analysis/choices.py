@@ -1,6 +1,6 @@
-"""What was tried for the lab's own ladder on 5,000 held-out images: checkpoints/choices/log.json, in figures and words.
+"""The tries for the lab's own ladder on 5,000 held-out images: checkpoints/choices/log.json, in numbers and words.
 
-Sentences about these tries are made here from the log, so that none can contradict it. No torch.
+All sentences about these tries come from the log, so that they cannot contradict it. No torch.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from core.words import loss_words, percent, plural
 
 LOG = Path(__file__).resolve().parents[2] / "checkpoints" / "choices" / "log.json"
 ORDINALS = {2: "2nd", 3: "3rd"}
-BESIDE = 0.2  # tries of at most this share more or fewer parameters are shown beside a step
+BESIDE = 0.2  # a step's page shows tries whose parameters differ by at most this share
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Try:
 
 @dataclass(frozen=True)
 class Attempt:
-    """The tries of one network and recipe, which differ in their seeds; by seed."""
+    """The tries of one network and recipe with different seeds, sorted by seed."""
 
     tries: tuple[Try, ...]
 
@@ -58,7 +58,7 @@ class Attempt:
 
     @property
     def recipe(self) -> Recipe:
-        """As a step has it: on all training images, its seed of no account."""
+        """The recipe as in a step: on all training images, with the default seed."""
         return _of_a_step(self.tries[0].recipe)
 
     @property
@@ -75,7 +75,7 @@ class Attempt:
 
 
 def attempts(path: Path = LOG) -> tuple[Attempt, ...]:
-    """Everything that was tried, least loss first. Raises CheckpointError for a log that cannot be read."""
+    """All attempts, the smallest loss first. Raises CheckpointError for a log that cannot be read."""
     try:
         return _read(path, path.stat().st_mtime_ns)
     except OSError as error:
@@ -116,7 +116,7 @@ def _of_a_step(recipe: Recipe) -> Recipe:
 
 
 def _layers(architecture: Architecture) -> tuple[Op, ...]:
-    """The ops without a log-softmax at the end: the loss makes one itself, so with it or without is one network."""
+    """The ops without a log-softmax at the end: the loss contains one, so the network is the same without it."""
     ops = architecture.ops
     return ops[:-1] if ops and isinstance(ops[-1], LogSoftmax) else ops
 
@@ -125,23 +125,23 @@ def _layers(architecture: Architecture) -> tuple[Op, ...]:
 
 
 def tried(step: Step, log: Sequence[Attempt]) -> Attempt | None:
-    """The step's own network and recipe, if it was tried."""
+    """The attempt with the step's own network and recipe, if there is one."""
     recipe = _of_a_step(step.measured_recipe)
     return next((each for each in of_its_network(step, log) if each.recipe == recipe), None)
 
 
 def of_its_network(step: Step, log: Sequence[Attempt]) -> list[Attempt]:
-    """All recipes that were tried for the step's network, least loss first."""
+    """All attempts with the step's network, the smallest loss first."""
     return [each for each in log if _layers(each.architecture) == _layers(step.architecture)]
 
 
 def beside(step: Step, log: Sequence[Attempt], parameters: int) -> list[Attempt]:
-    """What was tried with about as many parameters, least loss first."""
+    """The attempts with about as many parameters, the smallest loss first."""
     return [each for each in log if abs(each.parameters - parameters) <= BESIDE * parameters]
 
 
 def choice_words(step: Step, log: Sequence[Attempt]) -> str:
-    """Whether this network and recipe was tried on the held-out images, and how it did there."""
+    """Whether this network and recipe was tried on the held-out images, and with which result."""
     same = of_its_network(step, log)
     own = tried(step, log)
     if own:
@@ -170,7 +170,7 @@ def _figures(attempt: Attempt) -> str:
 
 
 def _rank(own: Attempt, same: Sequence[Attempt]) -> str:
-    """Where it stands by its mean loss among the recipes tried for its network."""
+    """Its rank by mean loss among the recipes tried for its network."""
     if len(same) == 1:
         return "No other recipe was tried for this network."
     others = [each.loss for each in same if each != own]
@@ -182,13 +182,13 @@ def _rank(own: Attempt, same: Sequence[Attempt]) -> str:
 
 
 def seeds_apart(log: Sequence[Attempt]) -> float | None:
-    """The most by which the losses of two seeds of one attempt differ; None where each has one seed."""
+    """The largest difference between the losses of two seeds of one attempt; None if each has one seed."""
     spans = [max(t.loss for t in each.tries) - min(t.loss for t in each.tries) for each in log if len(each.tries) > 1]
     return max(spans, default=None)
 
 
 def apart_words(log: Sequence[Attempt]) -> str:
-    """What one seed can tell here."""
+    """What a single seed can tell, in words."""
     apart = seeds_apart(log)
     if apart is None:
         return "Each was tried with one seed, so nothing is known of how far two seeds lie apart."
@@ -199,7 +199,7 @@ def apart_words(log: Sequence[Attempt]) -> str:
 
 
 def layout_words(architecture: Architecture) -> str:
-    """The layers with weights in short: `8 8 8 | 8, dilated 2` with `|` for a max pool."""
+    """The layers with weights in short: `8 8 8 | 8 (dilated 2)`, with `|` for a max pool."""
     words = []
     for op in architecture.ops:
         match op:
@@ -218,7 +218,7 @@ def layout_words(architecture: Architecture) -> str:
 
 
 def goal_words(step: Step, runs: Sequence[SeedRun]) -> str:
-    """How many of the runs hold the accuracy that the step set out for; "" for one that set out for none."""
+    """How many of the runs hold the step's goal; "" without a goal."""
     if step.goal is None or not runs:
         return ""
     holding = sum(holds(run.test_accuracies, step.goal) for run in runs)

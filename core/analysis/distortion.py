@@ -1,7 +1,7 @@
-"""A network asked about digits that its test set does not hold: the embedded ones, and test digits distorted.
+"""The accuracy of a network on the embedded digits, and on distorted test digits.
 
 Nothing here is random: the same network and images give the same figures on the same machine. Distorted images are
-rounded to bytes again, as a data set would hold them, so that a distortion by nothing gives the very same images.
+rounded to bytes, as in a data set, so that a distortion of size zero gives the same images.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def subset(test: Split) -> Split:
 
 
 def homographies(kind: Distortion, amount: float) -> list[Tensor]:
-    """The homographies (1, 3, 3) that one amount of a distortion stands for: four of a shift, one of the others."""
+    """The homographies (1, 3, 3) for an amount of a distortion: four for a shift, one for the others."""
     if kind == "shift":
         moves = [(torch.tensor([amount * right]), torch.tensor([amount * down])) for right, down in DIRECTIONS]
         return [translation(right, down) for right, down in moves]
@@ -35,7 +35,7 @@ def homographies(kind: Distortion, amount: float) -> list[Tensor]:
 
 
 def distorted(images: Tensor, homography: Tensor) -> Tensor:
-    """Bytes (N, 28, 28) resampled through one affine homography (1, 3, 3), bilinear, black where nothing was."""
+    """Bytes (N, 28, 28) resampled with one affine homography (1, 3, 3), bilinear, black outside the image."""
     matrices = homography[:, :2].to(images.device).expand(len(images), -1, -1)
     warped = warp(grey(images), matrices, fill=0, interpolation="bilinear")
     return warped.squeeze(1).mul_(255).round_().to(torch.uint8)
@@ -44,13 +44,13 @@ def distorted(images: Tensor, homography: Tensor) -> Tensor:
 def accuracy(
     network: nn.Module, normalisation: Normalisation, given: Examples, kind: Distortion, amount: float
 ) -> float:
-    """Of the examples distorted by that amount; for a shift the mean over its four directions."""
+    """The accuracy on examples distorted by that amount; for a shift the mean over its four directions."""
     parts = [Examples(distorted(given.images, each), given.labels) for each in homographies(kind, amount)]
     return statistics.mean(evaluate(network, part, normalisation)[1] for part in parts)
 
 
 def embedded_accuracy(network: nn.Module, normalisation: Normalisation) -> tuple[float, int]:
-    """Of all embedded digits, and how many they are. Only for a network that was not trained on them."""
+    """The accuracy on all embedded digits, and their number. Only for a network that was not trained on them."""
     images, labels = embedded_digits()
     given = examples(Split(images, labels), torch.device("cpu"))
     return evaluate(network, given, normalisation)[1], len(given)
@@ -59,7 +59,7 @@ def embedded_accuracy(network: nn.Module, normalisation: Normalisation) -> tuple
 def measure(
     network: nn.Module, normalisation: Normalisation, test: Split, *, checkpoint: str, weights_sha256: str
 ) -> Robustness:
-    """The network, on the CPU, asked about the embedded digits and about the test images at every distortion."""
+    """The network's accuracy, on the CPU, on the embedded digits and on the test images at every distortion."""
     given = examples(test, torch.device("cpu"))
     found, count = embedded_accuracy(network, normalisation)
 

@@ -1,8 +1,8 @@
-"""Is one network better than another, or was it luck? What the runs at hand can say, and what they cannot. No torch.
+"""Is one network better than another, or was it luck? What the runs can tell, and what they cannot. No torch.
 
-The only place of the lab that decides whether two things differ. Tests are two-sided, and the words follow the 95%
-interval of the difference: the two agree, as both come from the same t. Where many questions are asked at once, the
-p-values are adjusted for all of them (`holm`).
+Only this module decides whether two things differ. Tests are two-sided, and the words follow the 95% interval of the
+difference, which comes from the same t as the p-value. The p-values of several questions at once are adjusted for all
+of them (`holm`).
 """
 
 from __future__ import annotations
@@ -22,37 +22,37 @@ OfClaim = Literal[
     "consistent with our runs", "above what our runs reach", "below what our runs reach", "cannot be told"
 ]
 
-LEVEL = 0.05  # the error that is accepted, both sides together
-POWER = 0.8  # the chance of seeing a difference that is there, for which seeds are counted
+LEVEL = 0.05  # the accepted error, both sides together
+POWER = 0.8  # the chance to find a real difference, from which the number of seeds follows
 MAX_SEEDS = 100_000  # where the search for a number of seeds ends
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What two groups of runs say about the last epoch's test accuracy, second minus first; fractions."""
+    """What two groups of runs show about the test accuracy of the last epoch, second minus first; fractions."""
 
     test: Test
     first: int  # how many runs of the first there are
     second: int
-    pairs: int  # seeds that both have; 0 unless the test is the paired one
-    difference: float  # of the means over the runs that were used
-    deviation: float | None  # of one difference between two runs; None where one run each has none
+    pairs: int  # seeds that both have; 0 unless the test is paired
+    difference: float  # of the means of the runs in the test
+    deviation: float | None  # of the difference between two runs; None for one run each
     interval: tuple[float, float] | None  # 95%, of the difference; None without a spread
     p: float | None  # two-sided: the chance of a difference at least this large, either way, if there were none
 
     @property
     def told(self) -> Told:
-        """Whether the second is better than the first: only where the interval lies on one side of 0."""
+        """Whether the second is better than the first; only an interval without 0 can tell."""
         if self.interval is None or self.interval[0] <= 0 <= self.interval[1]:
             return "cannot be told"
         return "better" if self.difference > 0 else "worse"
 
 
 def evidence(first: Sequence[SeedRun], second: Sequence[SeedRun]) -> Evidence:
-    """The best test that the runs allow. Raises ValueError where either has none.
+    """The best test for these runs. Raises ValueError if a group is empty.
 
-    Seeds that both have are paired (Student's t); without two of these, two groups are compared by Welch's t
-    (Biometrika 1947, doi:10.1093/biomet/34.1-2.28); a run against several, by whether it could be one more of them.
+    With two or more seeds in both groups: Student's paired t on these seeds. Else Welch's t for two groups (Biometrika
+    1947, doi:10.1093/biomet/34.1-2.28). For one run against several: whether it could be one more of them.
     """
     if not first or not second:
         raise ValueError(f"there are {len(first)} runs of the first and {len(second)} of the second")
@@ -64,7 +64,7 @@ def evidence(first: Sequence[SeedRun], second: Sequence[SeedRun]) -> Evidence:
 
 
 def of_accuracies(one: Sequence[float], other: Sequence[float]) -> Evidence:
-    """The same of accuracies whose seeds are not known, or not shared."""
+    """The same for accuracies without known or shared seeds."""
     if len(one) > 1 and len(other) > 1:
         return _unpaired(one, other)
     if len(one) > 1 or len(other) > 1:
@@ -74,7 +74,7 @@ def of_accuracies(one: Sequence[float], other: Sequence[float]) -> Evidence:
 
 def _paired(differences: Sequence[float], first: int, second: int) -> Evidence:
     n, difference, deviation = len(differences), statistics.mean(differences), statistics.stdev(differences)
-    if max(differences) == min(differences):  # no spread: t would be 0 / 0, or endless however few they are
+    if max(differences) == min(differences):  # no spread: t would be 0 / 0, or infinite for any n
         return Evidence("paired", first, second, n, difference, 0.0, None, None if difference else 1.0)
     return _by_t("paired", first, second, n, difference, deviation, deviation / math.sqrt(n), n - 1)
 
@@ -99,7 +99,7 @@ def _one_against_several(one: Sequence[float], other: Sequence[float]) -> Eviden
     if max(several) == min(several):
         return Evidence("one run against several", len(one), len(other), 0, difference, 0.0, None, None)
     error = spread * math.sqrt(1 + 1 / len(several))
-    deviation = spread * math.sqrt(2)  # as if the single run's kind were spread as widely
+    deviation = spread * math.sqrt(2)  # as if runs like the single one had the same spread
     name: Test = "one run against several"
     return _by_t(name, len(one), len(other), 0, difference, deviation, error, len(several) - 1)
 
@@ -115,8 +115,8 @@ def _by_t(
 def holm(ps: Sequence[float | None]) -> list[float | None]:
     """The p-values of several questions asked at once, each adjusted for all of them, in the order given.
 
-    Holm 1979, Scandinavian Journal of Statistics 6: the chance that any of them is wrongly called a difference stays
-    below the level. Questions without a p do not count.
+    Holm 1979, Scandinavian Journal of Statistics 6: the chance of one or more wrong differences stays
+    below the level. Questions without a p-value do not count.
     """
     ranked = sorted((p, number) for number, p in enumerate(ps) if p is not None)
     adjusted: list[float | None] = [None] * len(ps)
@@ -131,13 +131,13 @@ def holm(ps: Sequence[float | None]) -> list[float | None]:
 
 
 def in_points(difference: float) -> str:
-    """A difference of accuracies, as fractions, in percentage points: +0.06, −0.12; 0.00 whatever its sign."""
+    """A difference of two accuracies in percentage points: +0.06, −0.12; 0.00 without a sign."""
     text = f"{100 * difference:+.2f}".replace("-", "−")
     return text if float(text[1:]) else text[1:]
 
 
 def interval_in_points(interval: tuple[float, float] | None) -> str:
-    """`−0.01 to +0.21`, percentage points, an end near 0 as `+0.003`: its sign counts. A dash where there is none."""
+    """`−0.01 to +0.21` percentage points; an end near 0 as `+0.003`, because its sign matters. A dash for None."""
     return "—" if interval is None else " to ".join(map(_end_in_points, interval))
 
 
@@ -147,7 +147,7 @@ def _end_in_points(end: float) -> str:
 
 
 def p_in_words(p: float) -> str:
-    """0.060, or a bound where more digits would say nothing: < 0.001, > 0.999."""
+    """A p-value: 0.060, or < 0.001, or > 0.999."""
     return "< 0.001" if p < 0.001 else "> 0.999" if p > 0.999 else f"{p:.3f}"
 
 
@@ -161,17 +161,17 @@ def p_stated(p: float) -> str:
 
 
 def seeds_needed(found: Evidence) -> int | None:
-    """How many seeds of each would show a difference of this size, four times in five; None without a spread."""
+    """How many seeds of each would show a difference of this size with the chance POWER; None without a spread."""
     if not found.deviation or not found.difference:
         return None
     return seeds_for(found.difference / found.deviation, paired=found.test == "paired")
 
 
 def seeds_for(effect: float, level: float = LEVEL / 2, paired: bool = True) -> int:
-    """The least n with which Student's t finds `effect` deviations of one difference, with a chance of POWER.
+    """The smallest n with which Student's t finds a difference of `effect` deviations, with the chance POWER.
 
-    `level` is the error on the effect's own side. By the noncentral t distribution, as n is small; the normal one
-    would ask for too few. Unpaired, n is of each group, and has twice the degrees of freedom.
+    `level` is the error on one side. By the noncentral t distribution, because n is small and the normal distribution
+    would give too few. Unpaired, n is the size of each group, with twice the degrees of freedom.
     """
     most = 2
     while most < MAX_SEEDS and _power(effect, most, level, paired) < POWER:
@@ -191,9 +191,9 @@ def _power(effect: float, n: int, level: float, paired: bool) -> float:
 
 
 def least_exact_p(pairs: int) -> float:
-    """The least two-sided p that a test can reach that assumes nothing of how the differences of n pairs are spread.
+    """The smallest two-sided p-value of a test on n pairs that assumes nothing about the distribution.
 
-    All signs alike is one of 2**n equally likely outcomes, and there are two of it.
+    Two of the 2**n equally likely outcomes have all signs equal.
     """
     return 2.0 ** (1 - pairs)
 
@@ -203,17 +203,17 @@ def least_exact_p(pairs: int) -> float:
 
 @dataclass(frozen=True)
 class ClaimVerdict:
-    """What our runs say about the best epoch that someone else's one run reached."""
+    """What our runs show about a claim: the best epoch of someone else's run."""
 
     words: OfClaim
-    interval: tuple[float, float] | None  # in which 95 of 100 further runs of ours would have their best epoch
+    interval: tuple[float, float] | None  # 95 of 100 further runs of ours would have their best epoch in it
     p: float | None  # two-sided: the chance that one more run of ours has a best epoch at least so far from the mean
 
 
 def judge_claim(claim: float, measured: Summary) -> ClaimVerdict:
-    """Could the claim be the best epoch of one more run of ours? By the prediction interval for it.
+    """Could the claim be the best epoch of one more run of ours? By its prediction interval.
 
-    mean +- t * sd * sqrt(1 + 1 / n): an honest claim, made by the same recipe, lies outside it one time in twenty.
+    mean +- t * sd * sqrt(1 + 1 / n): a true claim about the same recipe is outside it one time in twenty.
     """
     if not measured.best_sd:
         return ClaimVerdict("cannot be told", None, None)
@@ -233,7 +233,7 @@ def judge_claim(claim: float, measured: Summary) -> ClaimVerdict:
 
 
 def _outside(t: float, freedom: float) -> float:
-    """The chance of a t at least this far from 0, on either side."""
+    """The chance of a t at least so far from 0, on either side."""
     from scipy.special import stdtr  # here, as importing it takes a while; all of scipy.stats takes five times as long
 
     return 2 * float(stdtr(freedom, -abs(t)))

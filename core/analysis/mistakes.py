@@ -1,4 +1,4 @@
-"""What a network got wrong, in a chosen order, and the confusion matrix that sorts it. No torch: numbers only."""
+"""The mistakes of a network in a chosen order, and the confusion matrix. No torch: numbers only."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def mistakes(predictions: Predictions, order: MistakeOrder = "least confident") 
 
 
 def ordered(predictions: Predictions, indices: NDArray[np.int64], order: MistakeOrder) -> NDArray[np.int64]:
-    """These images in that order; of equals the first in the split comes first, where `indices` rise."""
+    """These images in that order; equal ones stay in the order of `indices`."""
     true_class = predictions.probabilities[indices, predictions.labels[indices]].astype(np.float64)
     confidence = predictions.confidence[indices].astype(np.float64)
     keys = {

@@ -1,4 +1,4 @@
-"""Two networks on the same images: which the second mends, which it breaks, and is that chance? No torch."""
+"""Two networks on the same images: which ones the second fixes, which it breaks, and is that chance? No torch."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from core.words import plural
 
 @dataclass(frozen=True)
 class Pair:
-    """The images by who reads them rightly, as indices into the split, rising."""
+    """The images by which network classifies them correctly, as rising indices into the split."""
 
     fixed: NDArray[np.int64]  # the first network was wrong, the second is right
     broken: NDArray[np.int64]  # the first was right, the second is wrong
     wrong_in_both: NDArray[np.int64]
-    same_answer: int  # of those wrong in both, how many both read as the same digit
+    same_answer: int  # of those wrong in both, how many have the same answer from both
     images: int
 
     @property
@@ -34,7 +34,7 @@ class Pair:
 
 
 def pair(first: Predictions, second: Predictions) -> Pair:
-    """Sort the images of one split by two networks' answers. Raises DataError for answers about different images."""
+    """Sort the images of a split by two networks' answers. Raises DataError for answers about different images."""
     if len(first.labels) != len(second.labels):
         raise DataError(
             f"the two networks answered about {len(first.labels):,} and {plural(len(second.labels), 'image')}; "
@@ -55,7 +55,7 @@ def pair(first: Predictions, second: Predictions) -> Pair:
 
 
 def mcnemar(fixed: int, broken: int) -> float:
-    """The chance of a split at least as uneven as this if each image that changed was as likely mended as broken.
+    """The chance of numbers at least so different, if each changed image was as likely fixed as broken.
 
     The exact, two-sided form of McNemar 1947, doi:10.1007/BF02295996: images on which both agree say nothing.
     """
@@ -67,5 +67,5 @@ def mcnemar(fixed: int, broken: int) -> float:
 
 
 def paired_standard_error(fixed: int, broken: int, images: int) -> float:
-    """Of the difference between two accuracies on the same images, as a fraction: the images taken as a sample."""
+    """The standard error of the difference of two accuracies on the same images, as a fraction."""
     return math.sqrt(max(0.0, fixed + broken - (fixed - broken) ** 2 / images)) / images

@@ -1,4 +1,4 @@
-"""What someone says a run will come to, before it starts, and how near that was. No torch."""
+"""A student's prediction of a run before it starts, compared with the result. No torch."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ HIDES_FIT: tuple[FindingKind, ...] = ("diverged", "learns nothing", "rate too hi
 
 @dataclass(frozen=True)
 class Prediction:
-    """What was said before the run; None of a question that was left open."""
+    """A prediction before the run; None for a question without an answer."""
 
     accuracy: Annotated[float, Range(0, 1)]  # on the test images, after the last epoch
     fit: Fit | None = None
-    against: Against | None = None  # what it is held against: the step before, or the step it was made from
+    against: Against | None = None  # in comparison with the step before, or the step that the design started from
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One question beside its outcome."""
+    """One question, its prediction and its outcome."""
 
     question: str
     predicted: str
     came: str
-    right: bool | None  # None where the run cannot tell
+    right: bool | None  # None if the run cannot tell
 
 
 def check_prediction(prediction: Prediction) -> Prediction:
-    """The prediction itself, if it can be kept. Raises PredictionError."""
+    """The prediction itself, if it is valid. Raises PredictionError."""
     return check(prediction, "the prediction", PredictionError)
 
 
@@ -54,10 +54,10 @@ def prediction_from_json(text: str) -> Prediction:
 def answers(
     prediction: Prediction, accuracy: float, test_images: int, found: Collection[FindingKind], other: str
 ) -> tuple[Answer, ...]:
-    """Prediction beside outcome: the run's last test accuracy, what it was diagnosed as, and whom it is held against.
+    """Predictions and outcomes: the last test accuracy, the diagnosis `found`, and the comparison with `other`.
 
-    An accuracy is right when it is within two standard errors of a test set of that size: nearer, nobody can tell. Of a
-    run that diverged, or whose rate did not fit, it cannot be told whether the network would under- or overfit.
+    A predicted accuracy is right within two standard errors of a test set of that size. For a run that diverged, or
+    with a bad learning rate, nobody can tell whether the network would under- or overfit.
     """
     off = prediction.accuracy - accuracy
     margin = ERRORS_OF_NOISE * standard_error(accuracy, test_images)

@@ -1,4 +1,4 @@
-"""A share of successes and how sure one may be of it."""
+"""A share of successes, and how sure it is."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ ERRORS_OF_NOISE = 2.0  # standard errors within which a difference may be chance
 
 
 def standard_error(share: float, trials: int) -> float:
-    """How far a share that was measured on that many trials may be off by the choice of trials: a binomial share's."""
+    """The standard error of a binomial share, measured on so many trials."""
     return math.sqrt(share * (1 - share) / trials)
 
 
 def wilson(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
-    """The interval, as fractions, that holds the true share with that confidence; (0, 1) of no trials at all.
+    """The confidence interval of the true share, as fractions; (0, 1) without trials.
 
-    Wilson 1927, doi:10.1080/01621459.1927.10502953: right for few trials and for shares near 0 and 1 too.
+    Wilson 1927, doi:10.1080/01621459.1927.10502953: also correct for few trials and for shares near 0 and 1.
     """
     if not trials:
         return 0.0, 1.0

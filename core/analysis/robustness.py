@@ -1,7 +1,7 @@
-"""How a checkpoint reads what MNIST's test set does not hold: other people's digits, and test digits distorted.
+"""The accuracy of a checkpoint beyond MNIST's test set: on other people's digits, and on distorted test digits.
 
-The figures of all shipped checkpoints stand in one JSON file and need no torch; `distortion` measures them. An
-entry carries the hash of the weights that it was measured with, so that one of other weights is known as stale.
+The figures of all shipped checkpoints are in one JSON file and need no torch; `distortion` measures them. An entry has
+the hash of its weights, so that figures of older weights are found.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ DISTORTIONS: dict[Distortion, tuple[float, ...]] = {
     "rotation": (-45, -37.5, -30, -22.5, -15, -7.5, 0, 7.5, 15, 22.5, 30, 37.5, 45),  # degrees, anticlockwise
     "scale": (0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.4, 1.5),  # factor; above 1 enlarges
 }
-NEUTRAL: dict[Distortion, float] = {"shift": 0, "rotation": 0, "scale": 1}  # where nothing is distorted
-EVERY = 5  # of MNIST's test images every fifth is distorted, 2,000 of its 10,000: seconds instead of minutes
+NEUTRAL: dict[Distortion, float] = {"shift": 0, "rotation": 0, "scale": 1}  # no distortion
+EVERY = 5  # only every fifth test image is distorted, 2,000 of 10,000: seconds instead of minutes
 IMAGES = 2_000
 
 
 @dataclass(frozen=True)
 class Robustness:
-    """What one checkpoint reads rightly beyond the test set. Accuracies are fractions."""
+    """The accuracies of one checkpoint beyond the test set, as fractions."""
 
-    checkpoint: str  # its reference
+    checkpoint: str  # its name
     weights_sha256: str  # of the weights that were measured
-    device: str  # as a card names it
+    device: str  # as on a card
     torch: str  # its version
     images: Count  # of MNIST's test set, the same for every point of every curve
     embedded_accuracy: Share
@@ -56,7 +56,7 @@ class Robustness:
 
 
 def is_current(measured: Robustness, weights_sha256: str) -> bool:
-    """Whether these are figures of those weights, at the distortions and on as many images as are asked for today."""
+    """Whether these are figures of those weights, with the current distortions and number of images."""
     asked = all(tuple(amount for amount, _ in measured.curve(kind)) == amounts for kind, amounts in DISTORTIONS.items())
     return asked and measured.images == IMAGES and measured.weights_sha256 == weights_sha256
 
@@ -92,7 +92,7 @@ def robustness_from_dict(checkpoint: str, data: Json, place: str) -> Robustness:
 
 
 def read_robustness(path: Path) -> tuple[Robustness, ...]:
-    """All entries of a file, by checkpoint. Raises CheckpointError for one that is missing or damaged."""
+    """All entries of a file, sorted by checkpoint. Raises CheckpointError for a missing or damaged file."""
     data = read_json(path, "there is no such file of figures", "the figures cannot be read")
     entries = checked_version(data, VERSION, "the figures'", str(path)).get("checkpoints")
     if not isinstance(entries, dict):

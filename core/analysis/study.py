@@ -93,35 +93,35 @@ class SeedRun:
 
 @dataclass(frozen=True)
 class Study:
-    """The runs of one network and one recipe that differ in their seed only."""
+    """The runs of one network and one recipe, which differ only in their seed."""
 
     name: str  # a step's slug, or the name of a variant of one
     architecture: Annotated[Architecture, By(architecture_from_dict, architecture_to_dict)]
-    recipe: Annotated[Recipe, By(recipe_from_dict, _without_seed)]  # its own seed does not count
+    recipe: Annotated[Recipe, By(recipe_from_dict, _without_seed)]  # its seed does not count
     dataset: str
     train_images: Annotated[int, Range(0, 10**9)]
     runs: tuple[SeedRun, ...] = ()
 
     def with_run(self, run: SeedRun) -> Study:
-        """The study with one more run, or with the one of its seed replaced; by seed."""
+        """The study with this run added, or in place of the run with its seed; runs are sorted by seed."""
         others = [each for each in self.runs if each.seed != run.seed]
         return replace(self, runs=tuple(sorted([*others, run], key=lambda each: each.seed)))
 
     def missing(self, seeds: Iterable[int]) -> list[int]:
-        """Those of the seeds that have no run yet."""
+        """The seeds that have no run yet."""
         return sorted(set(seeds) - {run.seed for run in self.runs})
 
 
 @dataclass(frozen=True)
 class Summary:
-    """The figures of n runs that differ in their seed. Standard deviations are a sample's, None for a single run."""
+    """The figures of n runs with different seeds. Standard deviations are of a sample; None for a single run."""
 
     n: int
     epochs: int
     mean: float  # of the last epoch's test accuracy
     sd: float | None
-    held: float  # the least of the last three epochs' means: a point of the mean curve, no run's own figure
-    holding: int  # how many of the n runs hold the target: all of their last three epochs reach it
+    held: float  # the lowest mean of the last three epochs: a point of the mean curve
+    holding: int  # how many runs hold the target: each of their last three epochs reaches it
     best_mean: float  # of each run's best epoch, chosen on the test set
     best_sd: float | None
 
@@ -152,12 +152,12 @@ def epoch_means(runs: Sequence[SeedRun]) -> list[float]:
 
 
 def median_run(runs: Sequence[SeedRun]) -> SeedRun:
-    """The run in the middle, by last test accuracy; of an even number the lower one. Equal ones go by seed."""
+    """The middle run by last test accuracy; for an even number the lower of two. Equal ones are sorted by seed."""
     return sorted(runs, key=lambda run: (run.last, run.seed))[(len(runs) - 1) // 2]
 
 
 def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
-    """Indices of the points (cost, gain) that no other beats: none costs no more and gains more. By rising cost."""
+    """Indices of the points (cost, gain) for which no other costs at most as much and gains more. By rising cost."""
     front: list[int] = []
     for index in sorted(range(len(points)), key=lambda each: (points[each][0], -points[each][1])):
         if not front or points[index][1] > points[front[-1]][1]:
@@ -183,7 +183,7 @@ def study_from_dict(data: Json, place: str) -> Study:
 
 
 def read_study(path: Path) -> Study:
-    """The study in a file. Raises CheckpointError for one that is missing or no study."""
+    """The study in a file. Raises CheckpointError for a file that is missing or not a study."""
     return study_from_dict(read_json(path, "there is no such study", "the study cannot be read"), str(path))
 
 

@@ -1,4 +1,4 @@
-"""Two architectures side by side, op by op: what was added, removed or changed, and what that costs."""
+"""Two architectures compared op by op: what was added, removed or changed, and what that costs."""
 
 from __future__ import annotations
 

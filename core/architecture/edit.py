@@ -1,6 +1,6 @@
-"""Edits of an architecture, each a function to a new one; and a history of them to go back and forth in.
+"""Edits of an architecture: each is a function that returns a new one. And a history of edits, for undo and redo.
 
-An edit need not leave a network that fits: half-way through a change none does. `fit` says how far it does.
+After an edit the network may not fit: in the middle of a change this is normal. `fit` says how far it fits.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ MAX_UNDO = 100
 
 @dataclass(frozen=True)
 class History:
-    """The design at hand, the ones before it, and those that were undone. At most MAX_UNDO are kept."""
+    """The current design, the earlier ones (at most MAX_UNDO), and those that were undone."""
 
     present: Architecture
     past: tuple[Architecture, ...] = ()  # oldest first
-    future: tuple[Architecture, ...] = ()  # the one that was undone last comes first
+    future: tuple[Architecture, ...] = ()  # the last undone one first
 
 
 def record(history: History, architecture: Architecture) -> History:
-    """The history after an edit: what had been undone is forgotten. An edit that changes nothing leaves no trace."""
+    """The history after an edit: undone designs are forgotten. An edit that changes nothing is not recorded."""
     if architecture == history.present:
         return history
     return History(architecture, (*history.past, history.present)[-MAX_UNDO:])
 
 
 def undo(history: History) -> History:
-    """One step back; the same history where there is none."""
+    """One step back, if there is one."""
     if not history.past:
         return history
     *past, present = history.past
@@ -56,7 +56,7 @@ def undo(history: History) -> History:
 
 
 def redo(history: History) -> History:
-    """One step forth again; the same history where nothing was undone."""
+    """One undone step forward, if there is one."""
     if not history.future:
         return history
     present, *future = history.future
@@ -64,7 +64,7 @@ def redo(history: History) -> History:
 
 
 def insert(architecture: Architecture, index: int, *added: Op) -> Architecture:
-    """With ops put in before op `index`, or at the end. Raises SpecError for a place or values out of range."""
+    """The architecture with ops added before op `index`, or at the end. Raises SpecError for values out of range."""
     ops = architecture.ops
     if not 0 <= index <= len(ops):
         raise SpecError(f"an op can stand at places 0 to {len(ops)}, not at {index}")
@@ -76,9 +76,9 @@ def insert(architecture: Architecture, index: int, *added: Op) -> Architecture:
 
 
 def fresh(architecture: Architecture, index: int, kind: type[Op]) -> Op:
-    """A new op of that kind with fields that suit the place before op `index`: as wide as what it is given there.
+    """A new op of that kind with fields that suit its place before op `index`: as many channels as its input.
 
-    Where the network does not fit so far, or the place is behind a Flatten, they are what is usual.
+    After a Flatten, or where the network does not fit, the fields have usual values.
     """
     walked = fit(replace(architecture, ops=architecture.ops[:index])).trace if index else None
     shape: Shape = walked.output if walked else architecture.input
@@ -92,33 +92,33 @@ def fresh(architecture: Architecture, index: int, kind: type[Op]) -> Op:
 
 
 def remove(architecture: Architecture, index: int) -> Architecture:
-    """Without op `index`. Raises SpecError where there is none."""
+    """The architecture without op `index`. Raises SpecError if there is none."""
     _op(architecture, index)
     return replace(architecture, ops=(*architecture.ops[:index], *architecture.ops[index + 1 :]))
 
 
 def move(architecture: Architecture, index: int, to: int) -> Architecture:
-    """With op `index` taken out and put in again so that it is op `to`. Raises SpecError for a place out of range."""
+    """The architecture with op `index` moved, so that it is op `to`. Raises SpecError for an index out of range."""
     op = _op(architecture, index)
     _op(architecture, to)
     return insert(remove(architecture, index), to, op)
 
 
 def duplicate(architecture: Architecture, index: int) -> Architecture:
-    """With a copy of op `index` right after it. Raises SpecError where there is none, or no room for another."""
+    """The architecture with a copy of op `index` after it. Raises SpecError if there is none, or too many ops."""
     return insert(architecture, index + 1, _op(architecture, index))
 
 
 def put(architecture: Architecture, index: int, op: Op) -> Architecture:
-    """With another op in the place of op `index`. Raises SpecError for a place or values out of range."""
+    """The architecture with another op at `index`. Raises SpecError for an index or values out of range."""
     _op(architecture, index)
     return replace(architecture, ops=(*architecture.ops[:index], _checked(op, index), *architecture.ops[index + 1 :]))
 
 
 def with_field(architecture: Architecture, index: int, name: str, value: bool | int | float) -> Architecture:
-    """With one field of op `index` changed. Raises SpecError for a field it lacks, or a value out of range.
+    """The architecture with one field of op `index` changed. Raises SpecError for an unknown field or a bad value.
 
-    A pool whose stride is its kernel's size, as is torch's default, keeps it so when the kernel changes.
+    If the stride of a pool is the size of its kernel, torch's default, it follows when the kernel changes.
     """
     op = _op(architecture, index)
     values: dict[str, Json] = {field.name: getattr(op, field.name) for field in fields(op)}
@@ -129,7 +129,7 @@ def with_field(architecture: Architecture, index: int, name: str, value: bool | 
 
 
 def renamed(architecture: Architecture, name: str) -> Architecture:
-    """Under another name, on one line, with single blanks. Raises SpecError unless 1 to 100 characters are left."""
+    """The architecture with another name, on one line. Raises SpecError unless it has 1 to 100 characters."""
     name = one_line(name)
     if not 1 <= len(name) <= 100:
         raise SpecError(f"name: expected 1 to 100 characters, got {len(name)}")

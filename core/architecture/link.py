@@ -1,7 +1,7 @@
 """An architecture as a short code for a URL, and back: compact JSON, deflated, in the alphabet of URLs.
 
-The code is what a link carries, so it comes from outside: its length, what it inflates to and what that says are all
-bounded and checked.
+The code comes from a link, so it can hold anything: its length, the length of its content, and the content are
+checked.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ MAX_BYTES = 65_536  # of the JSON; of the ladder's at most 1,179
 
 
 def to_code(architecture: Architecture) -> str:
-    """The architecture as letters, digits, - and _; the same for equal ones."""
+    """The architecture as letters, digits, - and _; equal architectures have equal codes."""
     deflated = zlib.compress(architecture_to_json(architecture).encode(), 9)
     return base64.urlsafe_b64encode(deflated).decode().rstrip("=")
 
 
 def from_code(code: str) -> Architecture:
-    """The inverse of `to_code`. The ops are checked each, whether they fit is not. Raises SpecError."""
+    """The inverse of `to_code`. Each op is checked, but not whether the ops fit together. Raises SpecError."""
     if len(code) > MAX_CODE:
         raise SpecError(f"the design in the link has {len(code):,} characters, at most {MAX_CODE:,} are allowed")
     try:
@@ -34,13 +34,13 @@ def from_code(code: str) -> Architecture:
         raise
     except (ValueError, RecursionError, zlib.error):
         raise SpecError("the design in the link cannot be read: it is cut short or was changed") from None
-    if isinstance(data, dict) and data.get("ops") == []:  # an empty design is one to begin with, though no network
+    if isinstance(data, dict) and data.get("ops") == []:  # a new design is empty, which is no network
         return replace(architecture_from_dict({**data, "ops": [{"op": "ReLU"}]}), ops=())
     return architecture_from_dict(data)
 
 
 def _inflated(code: str) -> bytes:
-    """What the code holds. Raises SpecError before more than MAX_BYTES are unpacked, zlib.error or ValueError."""
+    """The content of the code. Raises zlib.error or ValueError, and SpecError for more than MAX_BYTES."""
     deflated = base64.b64decode(code.encode("ascii") + b"=" * (-len(code) % 4), altchars=b"-_", validate=True)
     inflater = zlib.decompressobj()
     inflated = inflater.decompress(deflated, MAX_BYTES + 1)

@@ -1,4 +1,4 @@
-"""An architecture as PyTorch code that runs on its own."""
+"""An architecture as a PyTorch script that runs without the lab."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The receptive field: how much of the input one unit sees, and the recurrence that carries it from op to op.
+"""The receptive field: how much of the input one unit sees, and the formula for the next op.
 
 Araujo, Norris & Sim, "Computing Receptive Fields of Convolutional Neural Networks", Distill 2019,
 doi:10.23915/distill.00021.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Window:
-    """What an op looks at along one axis. An op that looks at single units has the default window."""
+    """The window of an op along one axis. An op that works on single values has the default window."""
 
     kernel_size: int = 1
     stride: int = 1
@@ -34,7 +34,7 @@ class ReceptiveField:
 
 
 def through(field: ReceptiveField, window: Window) -> ReceptiveField:
-    """The field one op further on."""
+    """The field after one more op."""
     return ReceptiveField(
         size=field.size + window.reach * field.jump,
         jump=field.jump * window.stride,
@@ -43,12 +43,12 @@ def through(field: ReceptiveField, window: Window) -> ReceptiveField:
 
 
 def extent(field: ReceptiveField, unit: int) -> tuple[float, float]:
-    """First and last input pixel that unit number `unit` sees; outside 0..n-1 they lie in the padding."""
+    """The first and the last input pixel that unit number `unit` sees; outside 0..n-1 they are in the padding."""
     centre = field.start + unit * field.jump
     return centre - (field.size - 1) / 2, centre + (field.size - 1) / 2
 
 
 def pixels_inside(field: ReceptiveField, unit: int, image: int) -> int:
-    """How many of the pixels that a unit's field spans lie on an image that is `image` pixels wide."""
+    """How many pixels of a unit's field are inside an image that is `image` pixels wide."""
     first, last = extent(field, unit)
     return max(0, int(min(last, image - 1)) - int(max(first, 0)) + 1)

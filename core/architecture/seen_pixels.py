@@ -1,6 +1,6 @@
-"""Which pixels of a receptive field in fact reach a unit: padding on the way, and dilation, leave some out.
+"""Which pixels of a receptive field really reach a unit: padding and dilation leave some out.
 
-The field of `core.architecture.receptive_field` is the span from the first to the last pixel, on a map without borders.
+The field of `core.architecture.receptive_field` goes from the first to the last pixel, on a map without borders.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Reached = NDArray[np.bool_]  # (units, pixels): along one axis, whether the pixe
 
 
 def seen_pixels(walked: Trace) -> list[Reached]:
-    """For each layer, along one axis; a vector counts as one unit. Rows and columns are alike, for all is square."""
+    """For each layer, which pixels reach each unit along one axis. A vector is one unit; both axes are alike."""
     reached: Reached = np.eye(walked.architecture.input[1], dtype=bool)
     found = []
     for layer in walked.layers:

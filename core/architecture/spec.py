@@ -1,6 +1,6 @@
 """An architecture as data: a flat tuple of ops, each a frozen dataclass whose fields are torch's.
 
-Channels are threaded through by `trace`, so an op never repeats what the one before it says, and two ops cannot
+`trace` finds the input channels of each op, so an op does not repeat what the op before it says, and two ops cannot
 disagree. The JSON form is `{"name": ..., "input": [1, 28, 28], "ops": [{"op": "Conv", "out_channels": 8, ...}, ...]}`;
 fields that hold their default may be left out and are left out when written.
 """
@@ -21,7 +21,7 @@ MAX_EXTENT = 512  # pixels along one axis, of an input or of a kernel
 Channels = Annotated[int, Range(1, MAX_CHANNELS)]
 Extent = Annotated[int, Range(1, MAX_EXTENT)]
 Padding = Annotated[int, Range(0, MAX_EXTENT)]
-PoolStride = Annotated[int, Range(0, MAX_EXTENT)]  # 0 stands for the kernel's size, and is replaced by it
+PoolStride = Annotated[int, Range(0, MAX_EXTENT)]  # 0 means the size of the kernel, and is replaced by it
 Probability = Annotated[float, Range(0, 0.99)]  # at 1 a dropout would silence its layer
 
 
@@ -120,7 +120,7 @@ class Architecture:
 
 @lru_cache(maxsize=4096)
 def op_words(op: Op) -> str:
-    """The op as one would write it, without what is default: `Conv(8, kernel_size=3)`."""
+    """The op as one writes it in code, without default values: `Conv(8, kernel_size=3)`."""
     first = {"Conv": "out_channels", "Linear": "out_features", "Dropout": "p"}.get(type(op).__name__)
     arguments = [str(value) if key == first else f"{key}={value}" for key, value in write(op).items()]
     return f"{type(op).__name__}({', '.join(arguments)})" if arguments else type(op).__name__
@@ -150,7 +150,7 @@ def architecture_from_dict(data: Json) -> Architecture:
 
 
 def one_line(name: str) -> str:
-    """The name without line breaks, which would begin a heading or a list where it is shown, and with single blanks."""
+    """The name with single blanks and no line breaks, which could start a heading or a list on a page."""
     return " ".join(name.split())
 
 
@@ -183,5 +183,5 @@ def architecture_to_json(architecture: Architecture) -> str:
 
 
 def architecture_from_json(text: str) -> Architecture:
-    """The inverse of `architecture_to_json`; fields may be left out. Raises SpecError."""
+    """The inverse of `architecture_to_json`; fields with a default may be left out. Raises SpecError."""
     return architecture_from_dict(parse(text, "the architecture", SpecError))

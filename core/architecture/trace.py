@@ -1,7 +1,7 @@
-"""One walk over an architecture: the shape, parameters, multiply-adds and receptive field after each op.
+"""One pass over an architecture: the shape, parameters, multiply-adds and receptive field after each op.
 
-Everything that shows a number about a network reads it from here. No torch: the tests hold these numbers against the
-built network and against where its gradient is.
+Every page that shows a number about a network reads it here. No torch: the tests compare these numbers with the
+network that torch builds, and with its gradients.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ from core.words import plural
 CLASSES = 10
 MAX_NETWORK_PARAMETERS = 20_000_000  # that the lab builds: three times the largest network of the ladder
 MAX_ACTIVATIONS = 4_000_000  # values of one image over all maps; the largest of the catalogue holds 0.55 million
-MAX_JUMP = 2**31  # pixels between neighbouring units: far beyond any image, and where floats still count exactly
+MAX_JUMP = 2**31  # pixels between neighbouring units: far larger than any image, and still exact as a float
 BYTES_PER_VALUE = 4  # float32
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One op in its place: what comes in, what goes out, and what it costs."""
+    """One op in its network: its input, its output and its cost."""
 
     index: int
     op: Op
-    name: str  # such as conv3 or maxpool1; counted from one within its kind
+    name: str  # such as conv3 or maxpool1; each kind of op is counted from 1
     input: Shape
     output: Shape
     parameters: int
-    buffers: int  # values that are stored and not trained: batch norm's running mean and variance
-    arithmetic: str  # how the parameters come about: `8 x 1 x 3 x 3 = 72`; empty where there are none
+    buffers: int  # stored values that are not trained: the running mean and variance of batch norm
+    arithmetic: str  # of the parameters: `8 x 1 x 3 x 3 = 72`; empty for an op without any
     macs: int  # multiply-adds for one image, of convolutions and linear layers
     window: Window
     before: ReceptiveField
@@ -76,7 +76,7 @@ class Trace:
 
     @property
     def pool_reads(self) -> int:
-        """Values under all windows of the pools, for one image: what they cost, although no MAC is in them."""
+        """How many values all pools read for one image: their cost, as they have no MACs."""
         pools = [
             (layer.op.kernel_size, layer.output) for layer in self.layers if isinstance(layer.op, MaxPool | AvgPool)
         ]
@@ -96,7 +96,7 @@ class Trace:
 
     @property
     def activation_bytes(self) -> int:
-        """Memory of every op's output for one image in float32: what training keeps for the backward pass."""
+        """Memory of all outputs for one image in float32, which training keeps for the backward pass."""
         return BYTES_PER_VALUE * sum(prod(layer.output) for layer in self.layers)
 
     @property
@@ -106,7 +106,7 @@ class Trace:
 
 @lru_cache(maxsize=512)
 def trace(architecture: Architecture) -> Trace:
-    """Walk the architecture once. Raises SpecError at the first op that does not fit, naming it and both numbers."""
+    """The trace of an architecture. Raises SpecError for the first op that does not fit, with its name and numbers."""
     _, height, width = architecture.input
     if height != width:
         raise SpecError(f"input: the image must be square, got {height} x {width}")
@@ -115,7 +115,7 @@ def trace(architecture: Architecture) -> Trace:
     layers: list[Layer] = []
     shape: Shape = architecture.input
     field = ReceptiveField()
-    flattened = 1  # width of the map that was flattened into the vector at hand: a linear layer sees all of it
+    flattened = 1  # width of the map before Flatten: a linear layer sees all of it
     counts: dict[str, int] = {}
     for index, op in enumerate(architecture.ops):
         place = f"op {index} {op_words(op)}"
@@ -186,7 +186,7 @@ def _within_bounds(walked: Trace) -> None:
 
 
 def _window(op: Op, shape: Shape, flattened: int) -> Window:
-    """What the op looks at. A global pool's kernel is the map it meets; a linear layer's the map that was flattened."""
+    """The op's window. For a global pool it is the whole input map; for a linear layer the map before Flatten."""
     match op:
         case Conv(kernel_size=k, stride=s, padding=p, dilation=d) | MaxPool(k, s, p, d):
             return Window(k, s, p, d)
@@ -201,7 +201,7 @@ def _window(op: Op, shape: Shape, flattened: int) -> Window:
 
 
 def _output(op: Op, shape: Shape, window: Window, place: str) -> Shape:
-    """The op's output shape. Raises SpecError where it does not fit."""
+    """The shape of the op's output. Raises SpecError if the op does not fit."""
     if isinstance(op, Linear):
         if len(shape) == 3 and shape[1:] != (1, 1):
             raise SpecError(
@@ -266,7 +266,7 @@ def _with_bias(weights: int, factors: str, bias: int) -> tuple[int, str]:
 
 
 def _macs(op: Op, shape: Shape, output: Shape) -> int:
-    """Multiply-adds for one image. Biases, batch norm, pools and activations are not counted, as is the custom."""
+    """Multiply-adds for one image. Biases, batch norm, pools and activations are not counted, as usual."""
     match op:
         case Conv(kernel_size=k, groups=groups):
             return prod(output) * (shape[0] // groups) * k * k

@@ -12,11 +12,11 @@ from core.words import plural
 def vary(
     architecture: Architecture, width: float = 1.0, dropout: float | None = None, batch_norm: bool | None = None
 ) -> Architecture:
-    """The architecture with its channels times `width`, and its dropout and batch norm as given; None leaves them.
+    """The architecture with its channels times `width`, and with that dropout and batch norm; None changes nothing.
 
-    The layer that gives the ten outputs keeps its width. Where a network has none, dropout comes after each activation
-    (without any, after each batch norm, else each convolution but the last) and batch norm after each convolution but
-    the last.
+    The last layer keeps its ten outputs. In a network without dropout, dropout is added after each activation (without
+    activations after each batch norm, else after each convolution but the last). Batch norm is added after each
+    convolution but the last.
     """
     ops = architecture.ops
     if width != 1.0:
@@ -34,12 +34,12 @@ def vary(
 
 
 def has(architecture: Architecture, kind: type[Op]) -> bool:
-    """Whether there is such an op in it."""
+    """Whether the architecture has an op of that kind."""
     return any(isinstance(op, kind) for op in architecture.ops)
 
 
 def dropout_of(architecture: Architecture) -> float:
-    """The architecture's dropout probability, the first one's; 0 where there is none."""
+    """The probability of the first dropout; 0 without dropout."""
     return next((op.p for op in architecture.ops if isinstance(op, Dropout)), 0.0)
 
 

@@ -1,1 +1,1 @@
-"""Weights with what they need: a card, and files that are written whole or not at all."""
+"""Checkpoints: weights and their card, in files that are written as a whole or not at all."""

@@ -1,6 +1,6 @@
-"""The card of a checkpoint: what the network is, how it was trained, what it measured, and the hash of its weights.
+"""The card of a checkpoint: its network, its training, its results, and the hash of its weights.
 
-Cards are JSON and need no torch, so the ladder shows measured figures at once.
+Cards are JSON and need no torch, so pages show measured figures at once.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ Grey = Annotated[float, Range(0, 1e6)]  # of normalisation; grey levels are 0 to
 
 @dataclass(frozen=True)
 class Card:
-    """Everything known about a checkpoint besides its weights."""
+    """Everything about a checkpoint except its weights."""
 
     name: str
-    slug: str  # the step of the catalogue, or empty for a design of one's own
+    slug: str  # of the step; empty for a student's design
     architecture: Annotated[Architecture, By(architecture_from_dict, architecture_to_dict)]
     recipe: Annotated[Recipe, By(recipe_from_dict, recipe_to_dict)]
     dataset: str
-    choice: Choice  # which epoch's weights these are, and who chose it
+    choice: Choice  # how the epoch of these weights was chosen
     epoch: Count  # counted from 0
     history: tuple[EpochRecord, ...]
     parameters: Count
@@ -51,13 +51,13 @@ class Card:
     versions: dict[str, str]  # python, torch
     seconds: Seconds  # of training and evaluation
     created: str  # UTC, ISO 8601
-    weights_sha256: str = ""  # filled in when the pair is saved
-    stored: Stored = "float32"  # float16: the test figures of its epoch are those of the halved weights
-    rate_changes: tuple[RateChange, ...] = ()  # where the rates are not those of the recipe's schedule
+    weights_sha256: str = ""  # set when the checkpoint is saved
+    stored: Stored = "float32"  # float16: the test figures of its epoch are those of the weights in float16
+    rate_changes: tuple[RateChange, ...] = ()  # changes of the schedule's rates during the run
 
     @property
     def record(self) -> EpochRecord:
-        """The figures of the epoch whose weights these are."""
+        """The figures of the epoch of these weights."""
         return self.history[self.epoch]
 
     @property
@@ -66,12 +66,12 @@ class Card:
 
     @property
     def first_reached(self) -> int | None:
-        """The first epoch at the recipe's target accuracy, on the test set."""
+        """The first epoch that reaches the recipe's target accuracy, on the test set."""
         return first_reached(self.test_accuracies, self.recipe.target_accuracy)
 
     @property
     def held_from(self) -> int | None:
-        """The first epoch from which the target was held to the end."""
+        """The first epoch from which the target is held to the end."""
         return held_from(self.test_accuracies, self.recipe.target_accuracy)
 
 
@@ -92,7 +92,7 @@ def card_from_dict(data: Json, place: str) -> Card:
 
 
 def _check_network(card: Card, place: str) -> None:
-    """Raises CheckpointError for an architecture that reads no digits, or has not the card's count of parameters."""
+    """Raises CheckpointError for an architecture that does not fit digits, or has another number of parameters."""
     if card.architecture.input != DIGITS_INPUT:
         raise CheckpointError(
             f"{place}: the network takes {shape_words(card.architecture.input)}, digits are 1 x 28 x 28"
@@ -108,7 +108,7 @@ def _check_network(card: Card, place: str) -> None:
 
 
 def read_card(path: Path) -> Card:
-    """The card in a file. Raises CheckpointError for one that is missing or no card."""
+    """The card in a file. Raises CheckpointError for a file that is missing or not a card."""
     return card_from_dict(read_json(path, "there is no such card", "the card cannot be read"), str(path))
 
 

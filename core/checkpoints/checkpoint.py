@@ -1,7 +1,7 @@
 """A checkpoint is a pair of files, NAME.safetensors and NAME.json: the weights, and the card that describes them.
 
-The files are replaced one after the other, so for a moment, or after a kill just then, new weights stand beside an old
-card. The weights therefore carry their card, sealed with a hash of both, and `load` takes it where the pair disagrees.
+The files are replaced one after the other, so for a moment, and after a crash in that moment, new weights have an old
+card. So the weights contain their card, sealed with a hash of both; `load` uses it if the pair disagrees.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from core.errors import CheckpointError
 from core.training.network import build
 from core.training.resident import Normalisation
 
-CARD_KEY = "card"  # in the safetensors file's metadata: the seal, a space, and the card's JSON
+CARD_KEY = "card"  # in the metadata of the safetensors file: the seal, a space, and the card as JSON
 
 
 def save(folder: Path, name: str, weights: dict[str, Tensor], card: Card) -> Card:
-    """Write the pair; returns the card with the weights' hash.
+    """Write both files; returns the card with the hash of the weights.
 
-    Raises CheckpointError if that fails, and for a card that could not be read again: then nothing is written.
+    Raises CheckpointError if that fails, and before writing anything for a card that could not be read again.
     """
     tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in weights.items()}
     text = json.dumps(card_to_dict(replace(card, weights_sha256="")))
@@ -47,10 +47,10 @@ def save(folder: Path, name: str, weights: dict[str, Tensor], card: Card) -> Car
 
 
 def load(path: Path) -> tuple[nn.Sequential, Card]:
-    """The network, on the CPU and in evaluation mode, and its card. `path`: either file's, or without an ending.
+    """The network, on the CPU and in evaluation mode, and its card. `path`: of either file, or without an ending.
 
-    Where the weights are not those of the card, the card inside them counts. Raises CheckpointError when a file is
-    missing, cut short or altered, or when the weights are not those of the card and carry none.
+    If the card does not belong to the weights, the card inside them is used. Raises CheckpointError for a file that is
+    missing, incomplete or changed, and for weights that belong to another card and contain none.
     """
     stem = path.with_suffix("") if path.suffix in (".json", ".safetensors") else path
     weights_path, card_path = stem.with_name(f"{stem.name}.safetensors"), stem.with_name(f"{stem.name}.json")
@@ -77,7 +77,7 @@ def load(path: Path) -> tuple[nn.Sequential, Card]:
 
 
 def _carried_card(content: bytes, place: str) -> Card | None:
-    """The card inside a file of weights; None where there is none, or where it or the weights are not whole."""
+    """The card inside a file of weights; None if there is none, or if it or the weights are damaged."""
     try:
         tensors = load_tensors(content)
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
@@ -92,10 +92,10 @@ def _seal(tensors: dict[str, Tensor], card: str) -> str:
 
 
 def normalisation_of(card: Card) -> Normalisation:
-    """How the checkpoint's network wants its images."""
+    """The normalisation of the images for the checkpoint's network."""
     return Normalisation(card.normalisation_mean, card.normalisation_sd)
 
 
 def device_name(device: torch.device) -> str:
-    """The device as a card names it."""
+    """The name of the device on a card."""
     return f"cuda: {torch.cuda.get_device_name(device)}" if device.type == "cuda" else device.type

@@ -1,4 +1,4 @@
-"""The small text files beside the weights: read with an error that names them, replaced whole or not at all."""
+"""Small text files: read with an error that names the file, and replaced as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from core.record import Json, short
 
 
 def read_json(path: Path, missing: str, damaged: str) -> Json:
-    """What the file holds. Raises CheckpointError, in the words given, for one that is missing or cannot be read."""
+    """The JSON in a file. Raises CheckpointError, with the given words, for a file that is missing or damaged."""
     try:
         data: Json = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CheckpointError(f"{path}: {missing}") from None
     except OSError as error:
-        raise CheckpointError(f"{path}: {damaged}: {error.strerror}") from None  # its own words name the path once more
+        raise CheckpointError(
+            f"{path}: {damaged}: {error.strerror}"
+        ) from None  # its own message would name the path again
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise CheckpointError(f"{path}: {damaged}: it is not valid JSON at {where}") from None
@@ -36,12 +38,12 @@ def checked_version(data: Json, version: int, what: str, place: str) -> dict[str
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Replace a file's text: a reader, and the disk after a power cut, has the old one or the new. Raises OSError."""
+    """Replace a file's text: readers see the old text or the new one, also after a power cut. Raises OSError."""
     replace_bytes(path, text.encode("utf-8"))
 
 
 def replace_bytes(path: Path, content: bytes) -> None:
-    """Replace a file's content: a reader, and the disk after a power cut, has the old one or the new. Raises OSError.
+    """Replace a file's content: readers see the old content or the new one, also after a power cut. Raises OSError.
 
     It is written under a temporary name and brought to the disk before it gets the name; then the folder is.
     """

@@ -1,10 +1,11 @@
-"""The 15 images of MNIST's test set whose label people dispute, and what they said. No torch.
+"""The 15 images of MNIST's test set with a disputed label, and the votes of people. No torch.
 
 Source: Northcutt, Athalye & Mueller 2021, Pervasive Label Errors in Test Sets Destabilize Machine Learning Benchmarks,
-arXiv:2103.14749 (labelerrors.com). They let a network flag 100 of the 10,000 images, its guess against the label, and
-asked five people about each. Listed is each one for which fewer than three of the five saw the label, which the study
-counts as an error: 15. Facts alone are taken, from mturk/mnist_mturk.json of github.com/cleanlab/label-errors (its
-code is under the GPL, version 3 or later; none of it is here). "Nobody can tell" is an answer too: neither digit.
+arXiv:2103.14749 (labelerrors.com). They let a network choose 100 of the 10,000 images where it disagrees with the
+label, and asked five people about each. The list has the 15 for which fewer than three of the five agree with the
+label, which the study counts as an error. Only facts are taken, from mturk/mnist_mturk.json of
+github.com/cleanlab/label-errors (its code is under the GPL, version 3 or later; none of it is here). "Nobody can tell"
+is an answer too: neither digit.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ _BY_INDEX = {each.index: each for each in DISPUTED}
 
 
 def disputed(dataset: str, split: str, index: int) -> Disputed | None:
-    """What is known of that image; None where nothing is, and for every other data set."""
+    """The votes on that image; None for other images and other data sets."""
     return _BY_INDEX.get(index) if (dataset, split) == (DATASET, SPLIT) else None
 
 

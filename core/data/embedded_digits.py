@@ -1,4 +1,4 @@
-"""1,797 real handwritten digits that come with the lab, so that it works before anything is downloaded.
+"""1,797 real handwritten digits that come with the lab, so that it works without a download.
 
 Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository
 1998, doi:10.24432/C50P49, CC BY 4.0; its test part, as distributed with scikit-learn. `embedded_digits.npz`
@@ -19,9 +19,9 @@ from core.data.drawn_digit import prepare
 
 Pixels = NDArray[np.uint8]
 
-FULL = 16  # the value of an 8 x 8 pixel whose block is all ink
+FULL = 16  # the value of a pixel that is all ink
 ENLARGED = (100, 100)  # pixels, ten for each of the 8 and of the black pixel around them
-CONTRAST = 2  # about half ink, which gives the enlarged strokes MNIST's hard edges; picked by eye and by one network
+CONTRAST = 2  # around half ink: it gives the enlarged strokes hard edges like MNIST's; chosen by eye and by one network
 
 
 @cache
@@ -30,7 +30,7 @@ def embedded_digits() -> tuple[Pixels, Pixels]:
     with np.load(Path(__file__).with_suffix(".npz")) as file:
         small, labels = file["images"], file["labels"]
     images = np.stack([prepare(_enlarged(image)).digit for image in small])
-    images.flags.writeable = labels.flags.writeable = False  # the cache hands the same arrays to everyone
+    images.flags.writeable = labels.flags.writeable = False  # the cache returns the same arrays each time
     return images, labels
 
 

@@ -1,4 +1,4 @@
-"""MNIST and its two drop-in relatives from torchvision's folder layout, checked; and the digits that are always there.
+"""MNIST, FashionMNIST and KMNIST from torchvision's folders, checked; and the embedded digits.
 
 Files are read as numpy arrays, without torch, so that teaching pages can show a digit at once.
 """
@@ -71,7 +71,7 @@ def data_root() -> Path:
 
 
 def is_present(name: str, root: Path | None = None) -> bool:
-    """Whether all four files are there. Says nothing of their content: reading checks that."""
+    """Whether all four files exist. Their content is checked when they are read."""
     if name == EMBEDDED:
         return True
     folder = (root or data_root()) / name / "raw"
@@ -79,12 +79,12 @@ def is_present(name: str, root: Path | None = None) -> bool:
 
 
 def best_present(root: Path | None = None) -> str:
-    """MNIST where it is, else the embedded digits."""
+    """MNIST if it is present, else the embedded digits."""
     return "MNIST" if is_present("MNIST", root) else EMBEDDED
 
 
 def load(name: str, root: Path | None = None) -> Dataset:
-    """Both splits. Raises DataError for a file that is missing, cut short or altered."""
+    """Both splits. Raises DataError for a file that is missing, incomplete or changed."""
     return Dataset(name, load_split(name, "train", root), load_split(name, "test", root))
 
 
@@ -104,12 +104,12 @@ def load_split(name: str, split: SplitName, root: Path | None = None) -> Split:
 
 
 def download(name: str = "MNIST", root: Path | None = None) -> None:
-    """Fetch a data set through torchvision, which shows its progress on standard error. Raises DataError."""
-    from core.data.vision import torchvision  # two seconds to import, needed here alone
+    """Download a data set with torchvision, which shows its progress on standard error. Raises DataError."""
+    from core.data.vision import torchvision  # takes two seconds to import
 
     folder = root or data_root()
     timeout = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(20)  # a network that swallows packets must not hang the lab
+    socket.setdefaulttimeout(20)  # a network that loses packets must not block the lab
     try:
         getattr(torchvision.datasets, name)(str(folder), train=True, download=True)
     except (OSError, RuntimeError, ValueError) as error:

@@ -1,15 +1,15 @@
 """torchvision, importable beside a CPU-only torch.
 
 PyPI's torchvision wheel is built for CUDA. Beside a torch without it, its extension does not load, and the import then
-fails with `operator torchvision::nms does not exist`, because torchvision registers fake kernels for ops that nobody
-declared. Declaring their schemas first is enough: the lab uses none of them. Import torchvision through this module.
+fails with `operator torchvision::nms does not exist`, because torchvision registers fake kernels for ops that are not
+declared. So this module declares them first; the lab uses none of them. Import torchvision from this module.
 """
 
 from __future__ import annotations
 
 from torch import library
 
-_declared: list[library.Library] = []  # a Library takes its declarations with it when it is collected
+_declared: list[library.Library] = []  # the declarations last as long as their Library
 
 
 def _declare_missing_ops() -> None:

@@ -1,4 +1,4 @@
-"""Ops that the networks repeat, as tuples."""
+"""Blocks: groups of ops that the networks repeat, as tuples."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def conv_alone(channels: int, kernel_size: int = 3) -> tuple[Op, ...]:
 
 
 def conv_relu(channels: int, kernel_size: int = 3, *, padding: int = 0, bias: bool = False) -> tuple[Op, ...]:
-    """Convolution and ReLU, nothing to steady or regularise them."""
+    """Convolution and ReLU, without batch norm or dropout."""
     return (Conv(channels, kernel_size, padding=padding, bias=bias), ReLU())
 
 
@@ -28,7 +28,7 @@ def conv_bn_relu(channels: int, kernel_size: int = 3) -> tuple[Op, ...]:
 
 
 def conv_bn_relu_dilated(channels: int) -> tuple[Op, ...]:
-    """A 3 x 3 window spread over 5 x 5; padding of 1 takes two rows and columns off the map."""
+    """A 3 x 3 window spread over 5 x 5; with a padding of 1 the map loses two rows and columns."""
     return (Conv(channels, 3, padding=1, dilation=2, bias=False), BatchNorm(), ReLU())
 
 
@@ -40,13 +40,13 @@ def conv_bn_dropout_relu(channels: int, kernel_size: int = 3, *, dropout: float)
 def conv_bn_relu_dropout(
     channels: int, kernel_size: int = 3, *, dropout: float, padding: int = 0, dilation: int = 1, bias: bool = False
 ) -> tuple[Op, ...]:
-    """The commonest order, dropout last."""
+    """The most common order, with dropout last."""
     conv = Conv(channels, kernel_size, padding=padding, dilation=dilation, bias=bias)
     return (conv, BatchNorm(), ReLU(), Dropout(dropout))
 
 
 def conv_relu_bn_dropout(channels: int, kernel_size: int = 3, *, dropout: float) -> tuple[Op, ...]:
-    """Batch norm after the ReLU: what the next convolution sees is centred, and no longer all positive."""
+    """Batch norm after the ReLU: the input of the next convolution has mean 0, and is not only positive."""
     return (Conv(channels, kernel_size, bias=False), ReLU(), BatchNorm(), Dropout(dropout))
 
 
@@ -56,7 +56,7 @@ def stack(block: Block, *widths: int) -> tuple[Op, ...]:
 
 
 def average_at_the_end(third: int, fifth: int, dropout: float) -> tuple[Op, ...]:
-    """The later course's network: the average pool's ten channels are the classes, with no layer behind it."""
+    """The network of the later course: the ten channels of the average pool are the classes."""
     dropped = partial(conv_bn_relu_dropout, dropout=dropout)
     ends = (*conv_bn_relu(fifth), *dropped(10), *conv_bn_relu(10), AvgPool(5), *END)
     return (*stack(conv_bn_relu, 15, 10), *dropped(third), MaxPool(2), *conv_bn_relu(20, 1), *ends)

@@ -1,8 +1,8 @@
-"""The ladder: thirteen networks in three lineages, each with its recipe, what its authors claimed, and what is wrong;
+"""The ladder: thirteen networks in three lineages, each with its recipe, the claims of its authors, and their errors;
 and a fourth lineage, the lab's own, which claims nothing and is measured.
 
-The layers, recipes, claims and logs are those of the write-ups and of the code behind them; the words are the lab's.
-Parameters, shapes and receptive fields are not written here: `core.architecture.trace` computes them.
+The layers, recipes, claims and logs come from the write-ups and their code; the words are the lab's. Parameters, shapes
+and receptive fields are not written here: `core.architecture.trace` computes them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def by_slug(slug: str) -> Step:
 
 
 def before(step: Step) -> Step | None:
-    """The step before it in its lineage: None for a first step, and for the relatives, which form no ladder."""
+    """The step before it in its lineage; None for a first step, and for the relatives, which are no ladder."""
     return next((s for s in LADDER if s.lineage == step.lineage and s.order == step.order - 1), None)
 
 
@@ -53,5 +53,5 @@ def mark(step: Step) -> str:
 
 
 def label(step: Step) -> str:
-    """A step as menus show it: `A2 · Final model`; a design of one's own is of no lineage."""
+    """A step as in menus: `A2 · Final model`; a student's design has no lineage."""
     return f"{mark(step)} · {step.title}" if step.lineage else f"Your design · {step.title}"

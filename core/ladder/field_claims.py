@@ -1,4 +1,4 @@
-"""A write-up's receptive-field table beside the right one, and which of its numbers was not carried on. No torch."""
+"""A write-up's receptive-field table compared with the right one, and where its error starts. No torch."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from core.ladder.model import FieldClaim
 
 @dataclass(frozen=True)
 class ClaimedRow:
-    """A layer's row of the table: what the write-up says where it is wrong, and why."""
+    """A layer's row of the table: what the write-up says if it is wrong, and why."""
 
     layer: Layer
-    claim: FieldClaim | None  # None where it says nothing, or nothing wrong
-    why: str  # how its numbers came about, and how the right ones do; empty where there is nothing to say
-    jump_used: int | None = None  # the jump it reckoned with, where that is not the right one
+    claim: FieldClaim | None  # None if it says nothing, or nothing wrong
+    why: str  # how the wrong numbers come about, and the right ones; may be empty
+    jump_used: int | None = None  # the jump that the write-up used, if it is wrong
 
 
 def moves_field(layer: Layer) -> bool:
-    """Whether the layer has a row in such a table: it looks at a window, or is a convolution."""
+    """Whether the layer has a row in such a table: it has a window, or is a convolution."""
     return layer.macs > 0 or layer.window.kernel_size > 1 or isinstance(layer.op, GlobalAvgPool | Linear)
 
 
 def claimed_rows(walked: Trace, claims: Sequence[FieldClaim]) -> list[ClaimedRow]:
-    """A row for each layer that can move the field, in order."""
+    """A row for each layer that can change the field, in order."""
     by_layer = {claim.layer: claim for claim in claims}
     rows: list[ClaimedRow] = []
-    said: int | None = None  # the last size that was claimed; before the first, the right sizes count as said
+    said: int | None = None  # the last claimed size; before the first one the right sizes count
     for layer in filter(moves_field, walked.layers):
         claim = by_layer.get(layer.name)
         if claim is None:
@@ -55,7 +55,7 @@ def claimed_rows(walked: Trace, claims: Sequence[FieldClaim]) -> list[ClaimedRow
 
 
 def not_carried(rows: Sequence[ClaimedRow]) -> str:
-    """Which number the table lost on the way, in one sentence; "" where its jumps are right."""
+    """Which number the table forgot, in one sentence; "" if its jumps are right."""
     lost = next((row for row in rows if row.jump_used is not None), None)
     if lost is None:
         return ""
@@ -79,7 +79,7 @@ def _growth(layer: Layer) -> str:
 
 
 def _size_words(layer: Layer, size: int, previous: int) -> tuple[str, int | None]:
-    """Why the claimed size is what it is, going by the size claimed before it; and the jump it must have used."""
+    """How the claimed size comes about from the size claimed before it, and the jump that was used."""
     reach, kernel, jump = layer.window.reach, layer.window.kernel_size, layer.before.jump
     added, right = size - previous, layer.field.size - layer.before.size
     if added == right:

@@ -1,4 +1,4 @@
-"""What a step of the ladder says: its network, recipe, claim, errors and source."""
+"""A step of the ladder as data: its network, recipe, claim, errata and source."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from core.training.recipe import Precision, Recipe
 
 @dataclass(frozen=True)
 class Claim:
-    """What a write-up says about its one run. Accuracies are fractions, epochs count from 0."""
+    """What a write-up says about its run. Accuracies are fractions, epochs count from 0."""
 
     best_train_accuracy: float | None
     best_test_accuracy: float
-    best_test_epoch: int | None  # None where the write-up does not say
+    best_test_epoch: int | None  # None if the write-up does not say it
     train_log: tuple[float, ...] = ()  # accuracy after each epoch
     test_log: tuple[float, ...] = ()
-    note: str = ""  # where the claim and the log disagree, and what is assumed
+    note: str = ""  # where the claim and the log disagree, and what the lab assumes
 
 
 @dataclass(frozen=True)
 class Erratum:
-    """Something a write-up says, and what is right, with the reason."""
+    """Something wrong in a write-up, and what is right, with the reason."""
 
     said: str
     right: str
@@ -30,7 +30,7 @@ class Erratum:
 
 @dataclass(frozen=True)
 class FieldClaim:
-    """One row of a write-up's own receptive-field table; None where it says nothing, or nothing wrong."""
+    """One row of a write-up's receptive-field table; None for a value that is missing or correct."""
 
     layer: str  # the layer's name in `core.architecture.trace`, such as maxpool1
     size: int | None = None
@@ -63,17 +63,17 @@ class Step:
     order: int = 0  # within the lineage, from 1; `in_order` sets it
     claim: Claim | None = None  # of a write-up; a step of our own is measured, and claims nothing
     source: str = "the lab"  # of a write-up's step: repository, commit, path
-    change: str = ""  # what is new since the step before
+    change: str = ""  # since the step before
     target: str = ""
     result: str = ""
     analysis: str = ""
-    confounded: str = ""  # why the comparison with the step before is not a fair one
+    confounded: str = ""  # why the comparison with the step before is not fair
     errata: tuple[Erratum, ...] = ()
     field_claims: tuple[FieldClaim, ...] = ()
-    recipe_known: bool = True  # False: part of the recipe is a stand-in, and the claim's note says which
-    goal: float | None = None  # of a step of our own: the accuracy that it set out to hold
-    test_had_a_say: str = ""  # of a step of our own: what of it was chosen by figures on the test digits
-    measured_precision: Precision = "fp32"  # what the study computes in, where float32 would take a CPU too long
+    recipe_known: bool = True  # False: part of the recipe is assumed, and the claim's note says which
+    goal: float | None = None  # of a step of our own: the accuracy to hold
+    test_had_a_say: str = ""  # of a step of our own: what was chosen with the test images
+    measured_precision: Precision = "fp32"  # of the study, where float32 would take too long on a CPU
     measured_with_warm_up: bool = True  # False: the study is older than the warm-up of averaged weights
 
     @property
@@ -90,10 +90,10 @@ def in_order(lineage: Lineage, *steps: Step) -> tuple[Step, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """A network and recipe that no write-up has, for the one difference between it and a step."""
+    """A network and recipe of no write-up, with a single difference from a step."""
 
     name: str  # its study's
-    of: str  # the slug of the step that it differs from
+    of: str  # the slug of that step
     title: str
     architecture: Architecture
     recipe: Recipe
@@ -107,7 +107,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class CleanComparison:
-    """Two studies that differ in what the question names. The names are those of steps or of variants."""
+    """Two studies that differ only in what the question names. Both names are of steps or variants."""
 
     step: str  # the slug of the step whose page shows it
     question: str

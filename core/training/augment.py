@@ -1,13 +1,13 @@
-"""Augmentation of a resident batch: one homography per image, composed of all geometric changes, and one resample.
-By the rule "torchvision" there are two of each, as there: the perspective's, then that of all other changes.
+"""Augmentation of a batch on the device: one homography per image for all geometric changes, and one resampling.
+The rule "torchvision" has two of each, like torchvision: first for the perspective, then for all other changes.
 
-A homography here takes an output pixel to the input pixel it is read from. Coordinates are pixels, x to the right and
-y down, with the origin at the image's centre: in a row of 28 the pixel centres stand at -13.5, -12.5, ..., 13.5. So
+A homography maps an output pixel to the input pixel that it is read from. Coordinates are pixels, x to the right and
+y down, with the origin at the centre of the image: in a row of 28 the pixel centres are -13.5, -12.5, ..., 13.5. So
 rotating, scaling and shearing need no centre and no size.
 
 The changes are torchvision's random transforms; where ours differ, the function says so. All random numbers come from
-one call, in a fixed order, whatever is switched on: one seed gives the same angles with contrast and without. Nothing
-waits for the device and no shape depends on a value, so a CUDA graph can capture it all.
+one call in a fixed order, also for changes that are off: a seed gives the same angles with and without contrast.
+Nothing waits for the device and no shape depends on a value, so a CUDA graph can record it all.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Interpolation = Literal["bilinear", "nearest"]
 
 @dataclass(frozen=True)
 class Draws:
-    """What is done to each of N images: None where a change is off, the neutral value where its coin said no."""
+    """The changes of N images: None for a change that is off, the neutral value for an image without the change."""
 
     rotation: Tensor | None = None  # (N,) degrees, anticlockwise
     translation: Tensor | None = None  # (2, N) share of the width, to the right, and of the height, down
@@ -40,16 +40,16 @@ class Draws:
 
     @property
     def geometric(self) -> bool:
-        """Whether anything moves."""
+        """Whether any change is geometric."""
         moves = (self.rotation, self.translation, self.scale, self.shear, self.perspective)
         return any(move is not None for move in moves)
 
 
 def augment(images: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
-    """Grey images (N, 1, H, W), float32 in 0..1, changed at random; the very same tensor if nothing is switched on.
+    """Grey images (N, 1, H, W), float32 in 0..1, changed at random; the same tensor if no change is on.
 
-    The generator is on the images' device. An image whose coins all say no is still resampled with its batch, at its
-    own pixels: bilinear rounding moves it by 1e-5 at most. Raises DataError.
+    The generator is on the images' device. An image without any change is still resampled with its batch, which changes
+    its values by 1e-5 at most. Raises DataError.
     """
     if images.ndim != 4 or images.shape[1] != 1 or images.dtype != torch.float32:
         raise DataError(f"augment: images must be float32 (N, 1, H, W), not {images.dtype} {tuple(images.shape)}")

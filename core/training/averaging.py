@@ -1,4 +1,4 @@
-"""An exponential moving average of a network's weights, updated on the device without waiting for it."""
+"""An exponential moving average of a network's weights, updated on the device without waiting."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from core.training.recipe import Recipe
 
 
 class Average:
-    """Guards a copy of a network that follows it: each update moves it by 1 - decay of the way; the first, all of it.
+    """A copy of a network with averaged weights. The first update copies the weights; each later one goes 1 - decay of
+    the way to them.
 
-    With a constant decay the numbers are those of torch's AveragedModel with buffers, which reads its count of updates
-    back from the device at each of them. Whole numbers, such as batch norm's count of batches, are copied. With a
-    warm-up (`Recipe.ema_decay_at`) the count is a tensor on the device: a recording of the update can follow it.
+    With a constant decay the numbers are those of torch's AveragedModel with buffers; that class waits for the device
+    at each update. Whole numbers, such as batch norm's count of batches, are copied. For the warm-up
+    (`Recipe.ema_decay_at`) the count of updates is a tensor on the device, so that a CUDA graph can use it.
     """
 
     def __init__(self, network: nn.Module, recipe: Recipe) -> None:
@@ -29,7 +30,7 @@ class Average:
         self._updates = torch.zeros((), device=self._current[0].device)
 
     def update(self) -> None:
-        """Follow the network's weights as they now are."""
+        """Take the network's current weights into the average."""
         if self.started and self.recipe.ema_warm_up:
             way = (9 / (10 + self._updates)).clamp(min=1 - self.recipe.ema_decay)  # 1 - (1 + t) / (10 + t)
             steps = torch._foreach_sub(self._current, self._averaged)
@@ -44,7 +45,7 @@ class Average:
         self.started = True
 
     def load_state_dict(self, state: dict[str, Tensor], updates: int) -> None:
-        """Go on from the averaged network's `state_dict`, after so many updates."""
+        """Continue from the averaged network's `state_dict`, after so many updates."""
         self.network.load_state_dict(state)
         self._updates.fill_(updates)
         self.started = True

@@ -1,9 +1,8 @@
-"""Batch normalisation that is quick on a CPU for maps of few channels, stored channels last.
+"""Batch normalisation that is fast on a CPU for maps with few channels, stored channels last.
 
-Channels last, oneDNN's convolutions of ten channels take a third to a half of the time they take channels first: no map
-is rearranged on its way in and out. But torch's own batch norm then works on ten values at a time, and loses more than
-was won. Here a row of a map, width times channels, is what is worked on at once; what it yields for each column is
-then put together for each channel.
+With channels last, oneDNN's convolutions of ten channels take a third to a half of the time, because no map is
+rearranged. But torch's own batch norm then works on ten values at a time, which costs more than that saves. Here the
+unit of work is a row of a map, width times channels; the sums of the columns are then added for each channel.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from torch import Tensor, nn
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """nn.BatchNorm2d, with the same numbers up to rounding; only training on a CPU takes another way to them."""
+    """nn.BatchNorm2d with the same results up to rounding; only training on a CPU computes them in another way."""
 
     def forward(self, input: Tensor) -> Tensor:
         if self.training and input.device.type == "cpu":
-            input = input.float()  # of what autocast left in bfloat16: its sums need more than 8 bits
+            input = input.float()  # from bfloat16 under autocast: the sums need more than 8 bits
         if not (self.training and _suits(input)):
             return super().forward(input)
         assert self.running_mean is not None
@@ -35,9 +34,9 @@ class BatchNorm(nn.BatchNorm2d):
 def _suits(maps: Tensor) -> bool:
     return (
         maps.device.type == "cpu"
-        and maps.dtype == torch.float32  # what is float64 is meant to be exact
+        and maps.dtype == torch.float32  # float64 is meant to be exact
         and maps.is_contiguous(memory_format=torch.channels_last)
-        and maps.numel() > maps.shape[1]  # of a single value each there is no variance: torch's own says so
+        and maps.numel() > maps.shape[1]  # one value has no variance: torch's own batch norm raises the error
     )
 
 
@@ -89,11 +88,11 @@ class _Normalise(torch.autograd.Function):
 
 
 def _rows(maps: Tensor) -> Tensor:
-    """(N, C, H, W) maps, channels last, as the (N x H, W x C) rows that they are in memory."""
+    """Maps (N, C, H, W), channels last, as rows (N x H, W x C), which is how they lie in memory."""
     images, channels, height, width = maps.shape
     return maps.permute(0, 2, 3, 1).reshape(images * height, width * channels)
 
 
 def _for_columns(maps: Tensor, *values: Tensor) -> tuple[Tensor, ...]:
-    """Values of the channels, (C,) each, repeated for every column of the rows, (W x C,) each."""
+    """Values for each channel, (C,), repeated for every column of a row, (W x C,)."""
     return torch.stack(values).repeat(1, maps.shape[3]).unbind(0)

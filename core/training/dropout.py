@@ -1,7 +1,7 @@
-"""Dropout whose masks come from a given generator, so that a run depends on its seed and on nothing else.
+"""Dropout with masks from a given generator, so that a run depends only on its seed.
 
-Torch's own draws a number for every value, on a CPU with one thread, which costs a third of an iteration of the small
-networks. Here numpy draws bytes, or just the places of the few values that are dropped.
+On a CPU torch's own dropout draws a number for every value with one thread, which takes a third of an iteration of the
+small networks. Here numpy draws bytes, or only the indices of the few values that are dropped.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-FEW = 1 / 16  # a probability below which darts are quicker than bytes
+FEW = 1 / 16  # a probability below which darts are faster than bytes
 
 
 class Dropout(nn.Module):
@@ -41,9 +41,8 @@ class Dropout(nn.Module):
 def mask(size: int, p: float, generator: torch.Generator | None) -> Tensor:
     """`size` values on the CPU, independently zero with probability exactly p, else 1 / (1 - p).
 
-    A byte below 256 p, rounded down, drops its value. What p is short of by then, darts make up for: a Poisson number
-    of them, thrown at all values alike, hits each value independently of the others. Where p is small there are so
-    few that they do it all.
+    A random byte below 256 p, rounded down, drops its value. Darts add the rest of p: a Poisson number of darts at
+    random values hits each value independently of the others. If p is small, darts alone are enough.
     """
     seed = torch.randint(2**63 - 1, (), generator=generator).item()
     random = np.random.Generator(np.random.SFC64(int(seed)))
@@ -59,7 +58,7 @@ def mask(size: int, p: float, generator: torch.Generator | None) -> Tensor:
 
 
 def draw_from(network: nn.Module, generator: torch.Generator) -> None:
-    """Make every dropout of the network draw its masks from this generator."""
+    """Let every dropout of the network draw its masks from this generator."""
     for module in network.modules():
         if isinstance(module, Dropout):
             module.generator = generator

@@ -8,23 +8,23 @@ from typing import Annotated
 from core.record import Range
 from core.spreadsheet import Cell
 
-MAX_LOSS = 1e19  # of a run: the square of a greater one is no float32 any more, and the run has diverged
+MAX_LOSS = 1e19  # of a run: the square of a larger one does not fit into float32, so the run has diverged
 
-# Wider than what a run may come to now: earlier ones were allowed every float32, and a hand-changed rate times 1e6.
+# Wider than what a run can reach now: earlier runs could have every float32, and a rate multiplied by 1e6.
 Loss = Annotated[float, Range(0, 3.5e38)]
 Accuracy = Annotated[float, Range(0, 1)]
 Seconds = Annotated[float, Range(0, 1e9)]
 
-PLAIN_SAMPLE = 10_000  # training images at most that a run's end is evaluated on: as many as there are test images
+PLAIN_SAMPLE = 10_000  # training images, at most, for the evaluation at the end of a run: as many as test images
 
 
 @dataclass(frozen=True)
 class EpochRecord:
     """One epoch, counted from 0.
 
-    `train_` figures are running means over the epoch, with dropout and augmentation on, while the weights change; the
-    others are measured after it, without either. To compare like with like, the last epoch of a run has `plain_train_`
-    figures too: of a sample of the training images, measured as the test images are.
+    `train_` figures are means over the epoch, while the weights change, with dropout and augmentation on. The others
+    are measured after the epoch, without both. For a fair comparison the last epoch of a run also has `plain_train_`
+    figures: a sample of the training images, measured like the test images.
     """
 
     epoch: Annotated[int, Range(0, 100_000)]
@@ -41,16 +41,16 @@ class EpochRecord:
 
     @property
     def held_out_accuracy(self) -> float:
-        """On images that were not trained on: those held out, where there are any, or else the test images."""
+        """The accuracy on images that were not trained on: the validation images, or the test images without those."""
         return self.test_accuracy if self.validation_accuracy is None else self.validation_accuracy
 
 
 @dataclass(frozen=True)
 class RateChange:
-    """Where someone changed the learning rate of a run that was under way."""
+    """A change of the learning rate during a run, made by a person."""
 
     iteration: Annotated[int, Range(0, 10**9)]  # the first with the new rate, counted from 0 through the whole run
-    factor: Annotated[float, Range(1e-9, 1e9)]  # from there on, by which the schedule's rates are multiplied
+    factor: Annotated[float, Range(1e-9, 1e9)]  # of the schedule's rates from there on
 
 
 EPOCH_COLUMNS = tuple(field.name for field in fields(EpochRecord))

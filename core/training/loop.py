@@ -1,9 +1,9 @@
-"""The training loop: a generator of events. The caller logs, saves and stops; to stop, it stops iterating.
+"""The training loop: a generator of events. The caller logs and saves; to stop the run, it stops iterating.
 
-What makes it quick stands beside it, each piece with a test that the numbers stay the same: the data lie on the device
-(`resident`), a batch is augmented by one resampling (`augment`), dropout's masks are random bytes (`dropout`), maps are
-stored channels last on a CPU (`batch_norm`), weights are averaged without waiting (`averaging`), and a GPU replays a
-recording of the whole iteration (`replay`).
+Six modules make it fast, each with a test that the results stay the same: the data are on the device (`resident`), a
+batch is augmented by one resampling (`augment`), dropout's masks are random bytes (`dropout`), maps are stored channels
+last on a CPU (`batch_norm`), weights are averaged without waiting (`averaging`), and a GPU replays a recording of the
+whole iteration (`replay`).
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ from core.training.step import (
     training_batch,
 )
 
-SECONDS_BETWEEN_POINTS = 0.25  # of live curves; reading a loss stalls the device, so not at every iteration
-State = dict[str, object]  # tensors, numbers and lists of them: what torch.load(weights_only=True) reads
+SECONDS_BETWEEN_POINTS = 0.25  # of live curves; reading a loss makes the device wait, so not in every iteration
+State = dict[str, object]  # tensors, numbers and lists of them, which torch.load(weights_only=True) reads
 
 
 @dataclass(frozen=True)
 class RateFound:
-    """The range test that ran before training, and the learning rate that came of it."""
+    """The range test before training, and the learning rate that it gave."""
 
     result: RangeTestResult
     learning_rate: float
@@ -58,7 +58,7 @@ class Points:
     """Consecutive iterations since the last event. `iteration` counts through the whole run, from 0."""
 
     epoch: int
-    iteration: int  # the first one's
+    iteration: int  # of the first one
     iterations: int  # in the whole run
     losses: list[float]
     accuracies: list[float]
@@ -68,11 +68,11 @@ class Points:
 
 @dataclass(frozen=True)
 class EpochEnd:
-    """An epoch is over and evaluated. The tensors are the live ones: copy or save them before going on."""
+    """An epoch is over and evaluated. Training goes on with the same tensors: copy or save them first."""
 
     record: EpochRecord
     weights: dict[str, Tensor]  # as evaluated: averaged, where the recipe averages
-    state: State  # all that `train` needs to go on from here
+    state: State  # all that `train` needs to continue from here
 
 
 Event = RateFound | Points | EpochEnd
@@ -85,11 +85,11 @@ def train(
     resume: State | None = None,
     rate_factor: Callable[[], float] = lambda: 1.0,
 ) -> Iterator[Event]:
-    """Train in place, yielding as it goes. The same seed on the same device gives the same run.
+    """Train the network in place and yield events. The same seed on the same device gives the same run.
 
-    Given the `state` of an earlier EpochEnd, goes on as if it had never stopped. `rate_factor` is asked before each
-    iteration what to multiply the schedule's rate by; to hold the run, hold the iterator. Raises TrainingError when
-    the loss is no longer a number, or greater than MAX_LOSS.
+    With the `state` of an earlier EpochEnd the run continues as if it had never stopped. Before each iteration the
+    schedule's rate is multiplied by `rate_factor()`. To pause the run, do not ask for the next event. Raises
+    TrainingError if the loss is not a number any more, or larger than MAX_LOSS.
     """
     check_smallest_batch(network, data, recipe)
     lay_out(network, data.device)
@@ -102,13 +102,15 @@ def train(
         yield found
     optimizer = make_optimizer(network, recipe)
     averaged = Average(network, recipe) if recipe.ema_decay else None
-    draw_from(network, generator)  # after all copies: they would copy the generator too
+    draw_from(network, generator)  # after all copies, which would copy the generator too
     batches = math.ceil(len(data.train) / recipe.batch_size)
     if resume is not None:
         history, recipe = _restore(resume, recipe, network, averaged, optimizer, generator, batches)
     evaluated = averaged.network if averaged else network
     numbers = torch.arange(batches, device=data.device)
-    sums = torch.zeros(2, batches, device=data.device)  # loss and hits of each batch: .item() would stall the device
+    sums = torch.zeros(
+        2, batches, device=data.device
+    )  # loss and hits of each batch: .item() would make the device wait
 
     def iterate(chosen: Tensor, number: Tensor) -> None:
         images, labels = training_batch(data, chosen, recipe, generator)
@@ -126,7 +128,7 @@ def train(
         network.train()
         started = told = time.perf_counter()
         rates: list[float] = []
-        shown = 0  # batches whose figures were yielded
+        shown = 0  # batches already in an event
         order = torch.randperm(len(data.train), generator=generator, device=data.device)
         for batch, chosen in enumerate(order.split(recipe.batch_size)):
             rates.append(rate_factor() * _rate(recipe, epoch * batches + batch, batches, history))
@@ -137,7 +139,7 @@ def train(
                 now = time.perf_counter()  # after the wait, which is training time
                 yield _points(data, recipe, epoch, rates, losses, hits, now - started)
                 shown, told = len(rates), time.perf_counter()
-                started += told - now  # a run may be held for long; what the caller takes is not training
+                started += told - now  # without the time of the caller, who may pause the run
         record = _epoch_record(evaluated, data, recipe, epoch, sums, rates[-1], started)
         if epoch == recipe.epochs - 1:
             record = replace(_with_plain_figures(record, evaluated, data), seconds=time.perf_counter() - started)
@@ -146,7 +148,7 @@ def train(
 
 
 def first_images(data: Resident, recipe: Recipe, count: int) -> Tensor:
-    """The first images that `train` would give a network, (count, 1, 28, 28), as grey levels: for a preview."""
+    """The first training images of a run, (count, 1, 28, 28), augmented, as grey levels: for a preview."""
     generator = torch.Generator(data.device).manual_seed(recipe.seed)
     order = torch.randperm(len(data.train), generator=generator, device=data.device)
     chosen = order[: recipe.batch_size]
@@ -154,7 +156,7 @@ def first_images(data: Resident, recipe: Recipe, count: int) -> Tensor:
 
 
 def _rate(recipe: Recipe, iteration: int, batches: int, history: list[EpochRecord]) -> float:
-    """The learning rate of one iteration: a plateau looks back at its losses, the others ahead at the run's end."""
+    """The learning rate of one iteration, without `rate_factor`; a plateau depends on the losses so far."""
     if isinstance(recipe.schedule, ReduceLROnPlateau):
         on_test = recipe.schedule.monitor == "test"
         losses = [record.test_loss if on_test else record.validation_loss or 0.0 for record in history]
@@ -168,7 +170,9 @@ def _find_rate(network: nn.Module, data: Resident, recipe: Recipe) -> RateFound:
     suggestion = result.suggestion(recipe.range_test.pick)
     if suggestion is None:
         return RateFound(result, recipe.learning_rate, f"the recipe's own rate: {result.reason}")
-    rate = max(suggestion, range_of(Recipe, "learning_rate").least)  # a tenth of the least rate tested is no recipe's
+    rate = max(
+        suggestion, range_of(Recipe, "learning_rate").least
+    )  # a tenth of the smallest tested rate may be too small for a recipe
     return RateFound(result, rate, f"the range test's suggestion, {recipe.range_test.pick}")
 
 
@@ -181,7 +185,7 @@ def _points(
     hits: list[float],
     seconds: float,
 ) -> Points:
-    """The latest batches, whose losses and hits these are. Raises TrainingError if a loss among them has diverged."""
+    """The event for the latest batches, with these losses and hits. Raises TrainingError if one of them diverged."""
     sizes = batch_sizes(len(data.train), recipe.batch_size)
     shown = len(rates) - len(losses)
     for batch, loss in enumerate(losses, start=shown):
@@ -202,7 +206,7 @@ def _points(
 
 
 def _diverged(loss: float) -> str:
-    """What to say of a loss that has diverged; "" of one that has not."""
+    """A diverged loss in words; "" for one that has not diverged."""
     if not math.isfinite(loss):
         return str(loss)
     return f"{loss:.2g} (more than {MAX_LOSS:g})" if loss > MAX_LOSS else ""
@@ -211,7 +215,7 @@ def _diverged(loss: float) -> str:
 def _epoch_record(
     network: nn.Module, data: Resident, recipe: Recipe, epoch: int, sums: Tensor, rate: float, started: float
 ) -> EpochRecord:
-    """Evaluate the network and gather the epoch's figures."""
+    """Evaluate the network and collect the figures of the epoch."""
     sizes = torch.tensor(batch_sizes(len(data.train), recipe.batch_size), device=data.device)
     test_loss, test_accuracy = evaluate(network, data.test, data.normalisation)
     validation_loss = validation_accuracy = None
@@ -237,15 +241,15 @@ def _epoch_record(
 
 
 def _with_plain_figures(record: EpochRecord, network: nn.Module, data: Resident) -> EpochRecord:
-    """The record with what the network makes of training images without dropout and augmentation."""
+    """The record with the results on training images without dropout and augmentation."""
     loss, accuracy = evaluate(network, sample(data.train, PLAIN_SAMPLE), data.normalisation)
-    if _diverged(loss):  # though the test loss is: the run stands, without these figures
+    if _diverged(loss):  # while the test loss has not: the run is valid without these figures
         return record
     return replace(record, plain_train_loss=loss, plain_train_accuracy=accuracy)
 
 
 def sample(examples: Examples, count: int) -> Examples:
-    """So many of the examples, at even distances, or all of them: the same ones each time."""
+    """`count` of the examples at equal distances, or all; the same ones each time."""
     chosen = torch.linspace(0, len(examples) - 1, min(count, len(examples)), device=examples.images.device).long()
     return Examples(examples.images[chosen], examples.labels[chosen])
 
@@ -289,9 +293,9 @@ def _restore(
     generator: torch.Generator,
     batches: int,
 ) -> tuple[list[EpochRecord], Recipe]:
-    """Put everything back as `_state` found it; returns the history and the recipe with the rate in use.
+    """Restore everything from a state; returns the history, and the recipe with the learning rate in use.
 
-    Raises CheckpointError for a state that is another network's, or none.
+    Raises CheckpointError for the state of another network, or for anything else.
     """
     history, saved = history_of(state), cast(dict[str, Any], state)
     here = [dict(group) for group in optimizer.param_groups]
@@ -300,7 +304,9 @@ def _restore(
         if averaged:
             averaged.load_state_dict(saved["averaged"], len(history) * batches)
         optimizer.load_state_dict(saved["optimizer"])
-        for group, fresh in zip(optimizer.param_groups, here, strict=True):  # how a device steps is not in the state
+        for group, fresh in zip(
+            optimizer.param_groups, here, strict=True
+        ):  # not from the state: how the device makes a step
             group.update({name: fresh[name] for name in ("lr", "fused", "capturable") if name in fresh})
         generator.set_state(saved["generator"].cpu())
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:

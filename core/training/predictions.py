@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Predictions:
-    """Ten probabilities for each image of a split, and what is true."""
+    """Ten probabilities for each image of a split, and its label."""
 
     probabilities: NDArray[np.float32]  # (N, 10)
     labels: NDArray[np.int64]  # (N,)
@@ -27,13 +27,13 @@ class Predictions:
 
     @property
     def margin(self) -> NDArray[np.float32]:
-        """(N,) how far the likeliest class is ahead of the second: 0 where two are level, at most 1."""
+        """(N,) the probability of the likeliest class minus that of the second: 0 to 1."""
         second, first = np.partition(self.probabilities, -2, axis=1)[:, -2:].T
         return np.asarray(first - second, np.float32)
 
     @property
     def entropy(self) -> NDArray[np.float64]:
-        """(N,) bits of doubt: 0 where one class has all, 1 between two equal ones, log2 10 = 3.32 of all ten."""
+        """(N,) in bits: 0 if one class has probability 1, 1 for two equal classes, log2 10 = 3.32 for ten."""
         p = self.probabilities.astype(np.float64)
         return np.asarray(-(p * np.log2(np.where(p > 0, p, 1))).sum(1) + 0.0)
 

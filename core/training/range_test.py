@@ -1,4 +1,5 @@
-"""The learning-rate range test (Smith 2015, arXiv:1506.01186): rates rising from batch to batch, the loss at each."""
+"""The learning-rate range test (Smith 2015, arXiv:1506.01186): the rate rises from batch to batch, and we
+measure the loss at each."""
 
 from __future__ import annotations
 
@@ -20,19 +21,19 @@ from core.words import loss_words, plural
 
 Values = NDArray[np.float64]
 
-SMOOTHING = 0.9  # of the exponential moving average; corrected for its start, as Adam's are
+SMOOTHING = 0.9  # of the exponential moving average, with Adam's correction for its start
 DIVERGED = 4.0  # times the best smoothed loss
-SKIP_FIRST = 0.05  # share of the points that no suggestion is taken from: the average has not settled
-EDGE = 0.1  # share of the range, on its logarithmic axis, at either end: a suggestion there says more of the range
+SKIP_FIRST = 0.05  # share of the first points without a suggestion: the average is not stable yet
+EDGE = 0.1  # share of the range at each end, on a logarithmic axis: a suggestion there depends on the range
 LEAST_POINTS = 10  # that a suggestion needs
 LEAST_FALL = 0.05  # of the loss, as a share of it
-NOISE_OF_FALL = 12.0  # deviations of the smoothed loss's noise that a fall must exceed: of 20,000 curves of noise 1 did
-AFTER = 12  # points within which a fall must not come back: about what the average remembers
-SPIKE = 6.0  # robust deviations by which a point leaves its neighbours, to be a spike
+NOISE_OF_FALL = 12.0  # a fall must exceed so many deviations of the smoothed noise: 1 of 20,000 curves of noise did
+AFTER = 12  # points in which the loss must not rise again: about the memory of the average
+SPIKE = 6.0  # robust deviations between a spike and its neighbours
 EARLY_FALL = 0.2  # share of the fall that must not come in the first tenth of the curve
 BEGINS_TOO_HIGH = "the loss falls from the first rates on: begin the range lower"
 ENDS_TOO_LOW = "the curve ends at its minimum: it has not turned"
-PREFERRED = ("valley", "minimum/10", "steepest", "divergence/10")  # the first that can be trusted is recommended
+PREFERRED = ("valley", "minimum/10", "steepest", "divergence/10")  # the first trusted one is recommended
 WHY = {
     "valley": "half-way along the longest fall of the curve, fastai's rule",
     "steepest": "where the curve falls fastest",
@@ -58,8 +59,8 @@ class Suggestion:
     name: str  # valley, steepest, minimum/10, divergence/10 or minimum
     learning_rate: float
     why: str
-    at_edge: bool  # near an end of the tested range, where the range and not the network decides
-    doubt: str = ""  # what else speaks against it, in words
+    at_edge: bool  # near an end of the tested range, which then decides, and not the network
+    doubt: str = ""  # another reason not to trust it, in words
 
     @property
     def trusted(self) -> bool:
@@ -68,12 +69,12 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class RangeTestResult:
-    """The curve, what it suggests, and, where it suggests nothing, why."""
+    """The curve and its suggestions, or the reason why there are none."""
 
     points: tuple[RangePoint, ...]
     suggestions: tuple[Suggestion, ...]
     diverged: bool  # the loss rose past four times its best; False when the iterations ran out first
-    reason: str  # why there is no suggestion; empty where there is one
+    reason: str  # why there is no suggestion; empty if there is one
 
     def suggestion(self, name: str) -> float | None:
         """The learning rate of the suggestion of that name, if there is one."""
@@ -81,18 +82,18 @@ class RangeTestResult:
 
 
 def recommended(suggestions: Sequence[Suggestion]) -> Suggestion | None:
-    """The one to take; None where each is at an edge or in doubt."""
+    """The suggestion to take; None if none is trusted."""
     trusted = {each.name: each for each in suggestions if each.trusted}
     return next((trusted[name] for name in PREFERRED if name in trusted), None)
 
 
 def range_test(network: nn.Module, data: Resident, recipe: Recipe, settings: RangeTest) -> RangeTestResult:
-    """Run the test to its end. The network is trained by it: give a copy."""
+    """Run the whole test. It trains the network: give it a copy."""
     return summarise(list(range_test_points(network, data, recipe, settings)), settings)
 
 
 def range_test_points(network: nn.Module, data: Resident, recipe: Recipe, settings: RangeTest) -> Iterator[RangePoint]:
-    """A point for each batch, until the iterations are done or the loss has diverged. Give a copy of the network."""
+    """A point for each batch, until all iterations are done or the loss diverges. Give it a copy of the network."""
     check_smallest_batch(network, data, recipe)
     lay_out(network, data.device)
     allow_tf32(recipe)
@@ -128,7 +129,7 @@ def rate_of(settings: RangeTest, iteration: int) -> float:
 
 
 def summarise(points: Sequence[RangePoint], settings: RangeTest) -> RangeTestResult:
-    """What the curve suggests: the smoothed one, as it is drawn, from a twentieth of the points on to its end."""
+    """The suggestions of the smoothed curve, without its first twentieth."""
     ended_early = len(points) < settings.iterations
     best = min((point.smoothed for point in points), default=math.inf)
     diverged = ended_early or (bool(points) and points[-1].smoothed > DIVERGED * best)
@@ -141,7 +142,7 @@ def summarise(points: Sequence[RangePoint], settings: RangeTest) -> RangeTestRes
 
 
 def _no_suggestion(usable: Sequence[RangePoint], diverged: bool, settings: RangeTest) -> str:
-    """Why the curve suggests no rate; empty if it does."""
+    """The reason why the curve suggests no rate; empty if it suggests one."""
     if len(usable) < LEAST_POINTS:
         how = "the loss diverged" if diverged else "the iterations ran out"
         return (
@@ -161,9 +162,10 @@ def _no_suggestion(usable: Sequence[RangePoint], diverged: bool, settings: Range
 
 
 def _noise(usable: Sequence[RangePoint]) -> float:
-    """The standard deviation of the smoothed loss about its course, by how points leave the middle of their neighbours.
+    """The standard deviation of the noise of the smoothed loss, from the distance of points to the mean of their
+    neighbours.
 
-    Only of the way down, or of the first half: after it a loss that breaks away bends more than noise does.
+    Only up to the minimum, or of the first half: later a diverging loss bends more than noise does.
     """
     raw, drawn = (np.array([getattr(point, name) for point in usable]) for name in ("loss", "smoothed"))
     counted = max(int(drawn.argmin()) + 1, len(drawn) // 2)
@@ -172,19 +174,19 @@ def _noise(usable: Sequence[RangePoint]) -> float:
 
 
 def _wobble(values: Values) -> float:
-    """The deviation of independent noise about a smooth course."""
+    """The deviation of independent noise around a smooth curve."""
     return _deviation(values[1:-1] - (values[:-2] + values[2:]) / 2) / math.sqrt(1.5)  # 1 + 1/4 + 1/4 of its variance
 
 
 def _deviation(values: Values) -> float:
-    """A standard deviation that a few far values do not move: 1.4826 times the median distance to the median."""
+    """A standard deviation that a few extreme values do not change: 1.4826 times the median distance to the median."""
     return 1.4826 * float(np.median(np.abs(values - np.median(values))))
 
 
 def _suggestions(
     points: Sequence[RangePoint], skipped: int, broke_at: float | None, settings: RangeTest
 ) -> tuple[Suggestion, ...]:
-    """`broke_at`: the rate at which the loss diverged, if it did."""
+    """All suggestions. `broke_at`: the rate at which the loss diverged, if it did."""
     raw, drawn, rates = (
         np.array([getattr(point, name) for point in points]) for name in ("loss", "smoothed", "learning_rate")
     )
@@ -217,14 +219,14 @@ def at_edge(rate: float, settings: RangeTest) -> bool:
 
 
 def _steepest(losses: Values, rates: Values) -> int:
-    """The point at which the loss falls fastest for a factor of the rate."""
+    """The point where the loss falls fastest over the logarithm of the rate."""
     return int(np.gradient(losses, np.log(rates)).argmin())
 
 
 def _bump(losses: Values, rates: Values, steepest: int, spikes: Values) -> str:
-    """What speaks against a steepest fall: that it is part of a bump, noise, or the work of a single spike.
+    """Why not to trust a steepest fall: it is part of a bump, noise, or caused by a single spike.
 
-    A spike may be one of the drawn points, or one batch's loss: `spikes` is what those add to the drawn points.
+    A spike may be a point of the smoothed curve, or the loss of one batch: `spikes` is its part in the smoothed curve.
     """
     about = losses[max(0, steepest - 1) : steepest + 2]
     noise = _wobble(losses)
@@ -242,11 +244,11 @@ def _bump(losses: Values, rates: Values, steepest: int, spikes: Values) -> str:
 
 
 def _without_spikes(losses: Values) -> Values:
-    """The losses, with the median of two neighbours on either side in place of each that leaves it by far."""
+    """The losses; a value far from the median of its two neighbours on each side is replaced by that median."""
     middle = np.median(np.delete(_around(losses), 2, axis=0), axis=0)
     apart = np.abs(losses - middle)
     far = apart > SPIKE * 1.4826 * np.median(apart)
-    return np.where(far & (apart == _around(apart).max(axis=0)), middle, losses)  # not those that only stand beside one
+    return np.where(far & (apart == _around(apart).max(axis=0)), middle, losses)  # not the neighbours of a spike
 
 
 def _around(values: Values) -> Values:
@@ -256,7 +258,7 @@ def _around(values: Values) -> Values:
 
 
 def _averaged(values: Values) -> Values:
-    """The corrected exponential average of the values as they come."""
+    """The exponential moving average of the values, corrected for its start."""
     average, found = 0.0, []
     for number, value in enumerate(values, 1):
         average = SMOOTHING * average + (1 - SMOOTHING) * value
@@ -265,10 +267,10 @@ def _averaged(values: Values) -> Values:
 
 
 def longest_fall(losses: Values) -> tuple[int, int, int]:
-    """Where the longest decreasing subsequence of the losses begins, fastai's `valley` half-way along it, and its end.
+    """The start of the longest decreasing subsequence of the losses, fastai's `valley` on it, and its end.
 
-    The subsequence may skip points, so that a bump does not end the fall. fastai counts its points back from its end
-    (`start = end - length`) and goes a third of these on, and half a third.
+    The subsequence may skip points, so that a bump does not end the fall. fastai counts back from its end
+    (`start = end - length`), then a third of the length forward, and half a third more.
     """
     length = np.ones(len(losses), int)  # of the longest falling subsequence that ends at each point
     came_from = np.arange(len(losses))

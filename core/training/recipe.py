@@ -1,7 +1,7 @@
 """How a network is trained, as data: optimizer, schedule, augmentation, loss, split, seed.
 
-Schedules are pure functions: of the progress through the run, or, for the plateau, of the losses seen so far. No torch:
-pages draw a schedule with the very functions that the training loop calls.
+Schedules are pure functions of the progress of the run; the plateau is one of the losses so far. No torch: pages draw
+a schedule with the same functions that the training loop calls.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class StepLR:
 
 @dataclass(frozen=True)
 class ReduceLROnPlateau:
-    """The rate is multiplied by factor when the monitored loss has not improved for more than patience epochs.
+    """The rate is multiplied by `factor` when the monitored loss has not improved for more than `patience` epochs.
 
     An improvement is a loss below (1 - threshold) times the best so far, torch's rule in mode "rel".
     """
@@ -105,9 +105,9 @@ Schedule = Constant | StepLR | ReduceLROnPlateau | OneCycle | Cosine | LinearToZ
 
 
 def rate_factor(schedule: Schedule, progress: float, epoch: int) -> float:
-    """What the learning rate is multiplied by, at `progress` (0 at the first iteration, 1 at the last) in an epoch.
+    """The factor of the learning rate at `progress`: 0 at the first iteration of the run, 1 at the last.
 
-    A plateau does not know the future: its factor is 1 here, and `plateau_rate` takes its place.
+    For a plateau it is 1, because it depends on the losses: see `plateau_rate`.
     """
     match schedule:
         case StepLR(step_size, gamma):
@@ -123,7 +123,7 @@ def rate_factor(schedule: Schedule, progress: float, epoch: int) -> float:
 
 
 def rate_at(recipe: Recipe, iteration: int, iterations_per_epoch: int) -> float:
-    """The learning rate of an iteration, counted from 0 through the whole run; a plateau's falls are not in it."""
+    """The learning rate of an iteration, counted from 0 through the whole run; without the falls of a plateau."""
     last = max(1, recipe.epochs * iterations_per_epoch - 1)
     return recipe.learning_rate * rate_factor(recipe.schedule, iteration / last, iteration // iterations_per_epoch)
 
@@ -141,7 +141,7 @@ def _cosine_between(start: float, end: float, share: float) -> float:
 
 
 def plateau_rate(schedule: ReduceLROnPlateau, rate: float, losses: Sequence[float]) -> float:
-    """The rate after the epochs whose monitored losses are given, starting from `rate`: torch's rule, replayed."""
+    """The rate after epochs with these monitored losses, from the first rate `rate`, by torch's rule."""
     best, waited = math.inf, 0
     for loss in losses:
         if loss < best * (1 - schedule.threshold):
@@ -161,7 +161,7 @@ def plateau_rate(schedule: ReduceLROnPlateau, rate: float, losses: Sequence[floa
 
 @dataclass(frozen=True)
 class Jitter:
-    """One random change: its strength (the unit stands at its field in Augmentation) and how often it is applied."""
+    """One random change: its strength (units are in Augmentation) and how often it is applied."""
 
     strength: Annotated[float, Range(0, 180)] = 0.0
     probability: Share = 1.0
@@ -169,11 +169,11 @@ class Jitter:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random changes of the training images. The geometric ones share a fill.
+    """Random changes of the training images.
 
-    By the rule "composed" all amounts are continuous and each image is resampled once, through all its changes. By the
-    rule "torchvision" the corners of a perspective and the translation move by whole pixels, and the perspective comes
-    first, by a resampling of its own: RandomPerspective and then RandomAffine, number for number.
+    Rule "composed": all amounts are continuous, and each image is resampled once for all its changes. Rule
+    "torchvision": the translation and the corners of a perspective move by whole pixels, and the perspective comes
+    first with a resampling of its own, exactly like RandomPerspective and then RandomAffine.
     """
 
     rotation: Jitter = Jitter()  # degrees, uniform in +- strength
@@ -183,7 +183,7 @@ class Augmentation:
     perspective: Jitter = Jitter()  # torchvision's distortion_scale, 0 to 1
     brightness: Jitter = Jitter()  # factor uniform in 1 +- strength
     contrast: Jitter = Jitter()  # factor uniform in 1 +- strength, around the image's mean
-    fill: Share = 0.0  # grey level that comes in from outside the image: 0 black, 1 white
+    fill: Share = 0.0  # grey level outside the image: 0 black, 1 white
     interpolation: Literal["bilinear", "nearest"] = "bilinear"
     rule: Literal["composed", "torchvision"] = "composed"
 
@@ -201,7 +201,7 @@ class Augmentation:
         return any(jitter.strength > 0 and jitter.probability > 0 for jitter in (self.brightness, self.contrast))
 
 
-# The most each strength may be: beyond, images turn inside out or vanish.
+# The largest value of each strength: with more, images turn inside out or vanish.
 MAX_STRENGTH = {
     "rotation": 180.0,
     "translation": 0.5,
@@ -215,12 +215,12 @@ MAX_STRENGTH = {
 # ---------------------------------------------------------------------------------------------------------- the recipe
 
 
-HELD_OUT_SHARE = 5_000 / 60_000  # of a smaller set's training images, the same share is held out
+HELD_OUT_SHARE = 5_000 / 60_000  # of a smaller data set the same share is held out
 
 
 @dataclass(frozen=True)
 class RangeTest:
-    """The learning-rate range test (Smith 2015, arXiv:1506.01186): rates rising from start to end, a batch at each."""
+    """The learning-rate range test (Smith 2015, arXiv:1506.01186): one batch at each rate from start to end."""
 
     start: Annotated[float, Range(1e-9, 10)] = 1e-5
     end: Annotated[float, Range(1e-8, 100)] = 1.0
@@ -230,27 +230,29 @@ class RangeTest:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides a run besides the network, the data and the device."""
+    """Everything that decides a run, except the network, the data and the device."""
 
     epochs: Epochs = 15
     batch_size: Annotated[int, Range(1, 10_000)] = 128
-    learning_rate: Annotated[float, Range(1e-9, 100)] = 0.01  # the largest one, for schedules that rise and fall
-    range_test: RangeTest | None = None  # when given, finds the learning rate just before training
+    learning_rate: Annotated[float, Range(1e-9, 100)] = 0.01  # the largest one of the schedule
+    range_test: RangeTest | None = None  # if given, it finds the learning rate before training
     optimizer: Optimizer = field(default_factory=SGD)
     schedule: Schedule = field(default_factory=Constant)
     loss: Literal["cross_entropy", "mean_squared_error"] = "cross_entropy"
     label_smoothing: Annotated[float, Range(0, 0.99)] = 0.0
     ema_decay: Momentum = 0.0  # of the weights' moving average, per iteration; 0 evaluates the weights themselves
-    ema_warm_up: bool = False  # the average begins short and grows, so that a short run is worth testing
+    ema_warm_up: bool = False  # the average is short at first and grows, so that it works in a short run
     normalisation: Literal["mnist", "training_split"] = "mnist"  # constants 0.1307 and 0.3081, or computed
     validation_size: Literal[0, 5000] = 0  # images held out of the 60,000, evenly per class
     augmentation: Augmentation = field(default_factory=Augmentation)
     precision: Precision = "fp32"  # of convolutions and products; the weights are always float32
-    target_accuracy: Annotated[float, Range(0, 1)] = 0.994  # its first reaching and its holding are marked
+    target_accuracy: Annotated[float, Range(0, 1)] = (
+        0.994  # pages show when it is first reached, and from when it is held
+    )
     seed: Annotated[int, Range(0, 2**31 - 1)] = 1
 
     def ema_decay_at(self, iteration: int) -> float:
-        """The average's decay at an iteration counted from 0 through the whole run: rising to `ema_decay`, or constant.
+        """The decay of the average at an iteration, counted from 0 through the whole run; it is constant or rises.
 
         The warm-up is (1 + t) / (10 + t), that of TensorFlow's ExponentialMovingAverage and of timm's ModelEmaV3:
         the average spans about a ninth of the run so far, until it spans 1 / (1 - ema_decay) iterations.
@@ -259,12 +261,12 @@ class Recipe:
 
     @property
     def watches_test(self) -> bool:
-        """Whether the schedule looks at the test loss, as some write-ups' does: then the test figure flatters."""
+        """Whether the schedule uses the test loss, as in some write-ups: then the test accuracy looks too good."""
         return isinstance(self.schedule, ReduceLROnPlateau) and self.schedule.monitor == "test"
 
 
 def check_recipe(recipe: Recipe) -> Recipe:
-    """The recipe itself, if it can be followed. Raises RecipeError naming the field and both numbers."""
+    """The recipe itself, if it is valid. Raises RecipeError with the field and the numbers."""
     check(recipe, "recipe", RecipeError)
     for name, most in MAX_STRENGTH.items():
         strength = getattr(recipe.augmentation, name).strength

@@ -1,4 +1,4 @@
-"""What two recipes do differently, field by field. No torch."""
+"""The differences between two recipes, field by field. No torch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from core.training.recipe import Recipe
 from core.training.recipe_words import field_words, value_words
 
-ABSENT = "—"  # of a field that only the other recipe has, such as the momentum of an optimizer without one
+ABSENT = "—"  # a field that only the other recipe has, such as the momentum of SGD beside Adam
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class FieldDifference:
 def recipe_differences(before: Recipe, after: Recipe, with_seed: bool = False) -> tuple[FieldDifference, ...]:
     """The fields in which the second recipe differs from the first, in the order of the recipe.
 
-    Of an optimizer or schedule that was exchanged for another kind, its name comes first and then its own fields. The
-    seed counts only `with_seed`: runs that differ in it alone are the same recipe.
+    If the optimizer or the schedule is of another kind, its name comes first and then its fields. The seed counts only
+    `with_seed`: without it, runs that differ only in the seed have the same recipe.
     """
     first, second = ({name: (value, field) for name, value, field in _values(each)} for each in (before, after))
     names = [
@@ -35,12 +35,12 @@ def recipe_differences(before: Recipe, after: Recipe, with_seed: bool = False) -
 
 
 def recipe_fields(recipe: Recipe) -> list[tuple[str, str]]:
-    """Every field of a recipe in words and its value in words, those of its parts after the part's own name."""
+    """Every field of a recipe and its value, both in words; the fields of a part come after its name."""
     return [(name, value_words(value, field)) for name, value, field in _values(recipe)]
 
 
 def _values(record: object, within: str = "") -> list[tuple[str, object, str]]:
-    """Each field's name in words, its value, and its name in code; a part has its class's name for a value."""
+    """Each field's name in words, its value, and its name in code; the value of a part is the name of its class."""
     if not is_dataclass(record) or isinstance(record, type):
         raise TypeError(f"{record!r} is no dataclass instance")
     found: list[tuple[str, object, str]] = []
@@ -54,7 +54,7 @@ def _values(record: object, within: str = "") -> list[tuple[str, object, str]]:
 
 
 def _apart(one: tuple[object, str] | None, other: tuple[object, str] | None) -> tuple[str, str]:
-    """Two values in words, with all their digits where fewer would make them look the same."""
+    """Two values in words, with all digits if they would look the same otherwise."""
     words = [ABSENT if each is None else value_words(*each) for each in (one, other)]
     if one and other and words[0] == words[1]:
         words = [str(value) for value, _ in (one, other)]
@@ -62,7 +62,7 @@ def _apart(one: tuple[object, str] | None, other: tuple[object, str] | None) -> 
 
 
 def _merged(first: list[str], second: list[str]) -> list[str]:
-    """The names of both lists: each of the second alone stands after the one that it follows there."""
+    """The names of both lists; a name that only the second has comes after the name before it there."""
     names = list(first)
     for place, name in enumerate(second):
         if name not in names:

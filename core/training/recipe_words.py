@@ -1,4 +1,4 @@
-"""A recipe in words for people: its fields, their values, and what its rule of augmentation does. No torch."""
+"""A recipe in words: its fields, their values and its augmentation. No torch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from core.training.recipe import Augmentation, Recipe
 from core.words import percent, plural, rate_words
 
 RATES = ("learning_rate", "min_lr", "start", "end")  # fields that hold a learning rate
-FIELDS = {  # those whose name in code does not read as words
+FIELDS = {  # names that are not plain words in code
     "range_test": "range test before training",
     "nesterov": "Nesterov's momentum",
     "min_lr": "least learning rate",
@@ -53,7 +53,7 @@ def value_words(value: object, name: str = "") -> str:
 
 
 def recipe_words(recipe: Recipe) -> str:
-    """A recipe in one line; of the loss, the split, the average and the precision only what is not usual."""
+    """A recipe in one line; the loss, the split, the average and the precision only if they are not the default."""
     optimizer, schedule = type(recipe.optimizer).__name__, type(recipe.schedule).__name__
     usual = Recipe()
     rest = [
@@ -76,7 +76,7 @@ def recipe_words(recipe: Recipe) -> str:
 
 
 def augmentation_words(augmentation: Augmentation) -> str:
-    """The changes with their strengths and the rule that the geometric ones follow; `none` where nothing changes."""
+    """The changes with their strengths, and the rule of the geometric ones; `none` without any."""
     changes = []
     for name in ("rotation", "translation", "scale", "shear", "perspective", "brightness", "contrast"):
         jitter = getattr(augmentation, name)
@@ -89,6 +89,6 @@ def augmentation_words(augmentation: Augmentation) -> str:
 
 
 def corner_shift(augmentation: Augmentation, side: int = SIDE) -> float:
-    """Pixels by which a corner comes inwards on average, along each axis, where a perspective is applied."""
+    """By how many pixels a perspective moves a corner inwards on average, along each axis."""
     most = augmentation.perspective.strength * side / 2
     return (math.floor(most) if augmentation.rule == "torchvision" else most) / 2

@@ -1,5 +1,5 @@
-"""A training iteration as a CUDA graph. The networks here are so small that a GPU computes an iteration in less time
-than Python takes to ask for its hundred kernels; recorded once, they are all asked for by one call.
+"""A training iteration as a CUDA graph. The networks are so small that a GPU computes an iteration faster than Python
+starts its hundred kernels; recorded once, one call starts them all.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-WARM_UP = 3  # calls for each batch size that run as they are, before one is recorded: libraries choose kernels in them
+WARM_UP = 3  # calls for each batch size before the recording, in which libraries choose their kernels
 
-# CUDA allows one recording at a time in a process: to begin one, torch waits for the whole device, and that wait breaks
-# any other recording on it. Meanwhile other threads may replay, and run what is not recorded: they use streams of their
-# own, and in the mode "thread_local" what they allocate does not break the recording.
+# A process may make one recording at a time: before it, torch waits for the whole device, which breaks any other
+# recording on it. Other threads may replay meanwhile, or run kernels: they have streams of their own, and in the mode
+# "thread_local" their allocations do not break the recording.
 _recording = threading.Lock()
 
 log = logging.getLogger(__name__)
@@ -24,11 +24,11 @@ Iterate = Callable[..., None]
 
 
 class Replayed:
-    """Called like the function it guards, with tensors; on a GPU it replays a recording of what the function did.
+    """A function of tensors that a GPU replays from a recording.
 
-    What differs from call to call must come in through the arguments, or stand in tensors that stay where they are. A
-    recording is made for each combination of shapes, such as an epoch's smaller last batch. Where none can be made the
-    function is called itself, and `reason` and the log say why.
+    Everything that changes from call to call must be an argument, or the content of a tensor that keeps its place in
+    memory. Each combination of shapes has its own recording, such as an epoch's smaller last batch. If no recording is
+    possible, the function itself is called; `reason` and the log say why.
     """
 
     def __init__(self, iterate: Iterate, device: torch.device, generator: torch.Generator) -> None:
@@ -44,13 +44,15 @@ class Replayed:
             self.iterate(*arguments)
             return
         outside = torch.cuda.current_stream(self.stream.device)
-        self.stream.wait_stream(outside)  # a recording needs a stream of its own, and warm-ups must be on the same
+        self.stream.wait_stream(
+            outside
+        )  # a recording needs its own stream, and the calls before it must be on the same one
         with torch.cuda.stream(self.stream):
             self.call(*arguments)
         outside.wait_stream(self.stream)
 
     def call(self, *arguments: Tensor) -> None:
-        """Replay, record and replay, or just call the function."""
+        """Replay a recording, after making it if there is none; or just call the function."""
         shapes = tuple(argument.shape for argument in arguments)
         if shapes not in self._recorded and not self.reason and self._calls.get(shapes, 0) >= WARM_UP:
             self._try_to_record(shapes, arguments)
@@ -72,7 +74,7 @@ class Replayed:
             log.warning("iterations are not recorded as a CUDA graph, which makes them slower: %s", self.reason)
 
     def record(self, fixed: tuple[Tensor, ...]) -> Callable[[], None]:
-        """Record the function on these tensors; what comes back does again what it did, on what they then hold."""
+        """Record the function on these tensors; the result repeats it with their current content."""
         graph = torch.cuda.CUDAGraph()
         graph.register_generator_state(self.generator)
         with _recording, torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"):

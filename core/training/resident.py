@@ -1,4 +1,4 @@
-"""The data on the device, as bytes: a batch is a slice of a permutation, and no loader stands between."""
+"""The whole data set on the device, as bytes: a batch is a slice of a permutation, without a DataLoader."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Normalisation:
 
 @dataclass(frozen=True)
 class Resident:
-    """Everything a run reads: the training images, those held out, those for the test, and how to normalise them."""
+    """All data of a run: training, validation and test images, and how to normalise them."""
 
     name: str
     train: Examples
@@ -50,15 +50,15 @@ class Resident:
 
 
 def available_devices() -> list[str]:
-    """The kinds of device that torch finds here, the fastest first."""
+    """The kinds of device that torch finds on this machine, the fastest first."""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     return [kind for kind, present in there.items() if present]
 
 
 def choose_device(wanted: str) -> torch.device:
-    """The device for `auto`, `cpu`, `cuda` or `mps`; auto takes the fastest there is. Raises DeviceError."""
+    """The device for `auto`, `cpu`, `cuda` or `mps`; auto takes the fastest. Raises DeviceError."""
     there = available_devices()
-    torch.backends.cudnn.deterministic = True  # or cuDNN picks kernels that add up in another order from run to run
+    torch.backends.cudnn.deterministic = True  # else cuDNN may choose kernels that add in another order in each run
     if wanted == "auto":
         return torch.device(there[0])
     if wanted not in ("cpu", "cuda", "mps"):
@@ -86,7 +86,7 @@ def resident(dataset: Dataset, recipe: Recipe, device: torch.device) -> Resident
 
 
 def _held_out(labels: np.ndarray, size: int) -> np.ndarray:
-    """A mask of `size` images, each class in proportion, the same for every run."""
+    """A mask with `size` images, in proportion from each class; the same for every run."""
     random = np.random.default_rng(SPLIT_SEED)
     shuffled = random.permutation(len(labels))
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
@@ -101,7 +101,7 @@ def _select(split: Split, mask: np.ndarray) -> Split:
 
 
 def _measured(split: Split) -> Normalisation:
-    """Mean and deviation, exact, out of how often each byte occurs: as float64, the pixels take 380 MB."""
+    """The exact mean and deviation, from how often each byte occurs: all pixels as float64 would need 380 MB."""
     counts = np.zeros(256, np.int64)
     for start in range(0, len(split), 1000):
         counts += np.bincount(split.images[start : start + 1000].ravel(), minlength=256)
@@ -124,5 +124,5 @@ def grey(images: Tensor) -> Tensor:
 
 
 def normalised(images: Tensor, normalisation: Normalisation) -> Tensor:
-    """Grey levels (N, 1, 28, 28) to what a network is given."""
+    """Grey levels (N, 1, 28, 28), normalised: the input of a network."""
     return images.sub(normalisation.mean).div_(normalisation.sd)

@@ -1,4 +1,4 @@
-"""One iteration's parts: a batch, its loss, the optimizer. The training loop and the range test share them."""
+"""The parts of an iteration: a batch, its loss, the optimizer. The training loop and the range test share them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def forward(network: nn.Module, images: Tensor, labels: Tensor, recipe: Recipe) 
 
 
 def allow_tf32(recipe: Recipe) -> None:
-    """Let an NVIDIA GPU round the factors of products to 10 bits, or not, as the recipe says."""
+    """Allow or forbid, as the recipe says, that an NVIDIA GPU rounds the factors of products to 10 bits."""
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = recipe.precision == "tf32"
 
 
@@ -44,8 +44,7 @@ def loss_of(logits: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
 def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """The recipe's optimizer over all the network's parameters.
 
-    On CUDA it is one kernel, and its learning rate and count of steps are tensors there, so that a recording can
-    follow them.
+    On CUDA it is one kernel; its learning rate and its count of steps are tensors, so that a CUDA graph can use them.
     """
     settings, weights = recipe.optimizer, list(network.parameters())
     device = weights[0].device
@@ -68,7 +67,7 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Set the learning rate, where it is a tensor without waiting for the device."""
+    """Set the learning rate, without waiting for the device."""
     for group in optimizer.param_groups:
         if isinstance(group["lr"], Tensor):
             group["lr"].fill_(rate)
@@ -77,7 +76,7 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 def check_smallest_batch(network: nn.Module, data: Resident, recipe: Recipe) -> None:
-    """Raises TrainingError for a batch of one image that the network cannot train on: batch norm of a 1 x 1 map."""
+    """Raises TrainingError for a batch of one image if the network has batch norm on a 1 x 1 map."""
     if min(batch_sizes(len(data.train), recipe.batch_size)) > 1:
         return
     try:
@@ -90,5 +89,5 @@ def check_smallest_batch(network: nn.Module, data: Resident, recipe: Recipe) -> 
 
 
 def batch_sizes(images: int, batch_size: int) -> list[int]:
-    """The sizes of an epoch's batches; the last one is what is left."""
+    """The sizes of the batches of an epoch; the last one may be smaller."""
     return [min(batch_size, images - start) for start in range(0, images, batch_size)]

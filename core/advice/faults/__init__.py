@@ -1,6 +1,8 @@
-"""What a design's own ops and numbers say against it: one rule for each fault, with the changes that might fix it.
+"""The faults of a design, from its ops and numbers: one rule for each fault, with the changes that might fix it.
 
-No rule is a law: each names its numbers, so that they can be weighed. `advice` chooses among the changes.
+A new fault is a function from `Trace` to a list of `Fault` in the file of its theme, a name in `fault.Topic`, and a
+place in ANYWHERE or FINISHED. No rule is a law: each names its numbers, so that the student can judge.
+`advice` chooses among the changes.
 """
 
 from __future__ import annotations
@@ -10,19 +12,19 @@ from dataclasses import replace
 from functools import lru_cache
 
 from core.advice.faults import cost, ending, learning, sight
-from core.advice.faults.fault import LEVELS, Fault, Level, Topic, begun
+from core.advice.faults.fault import LEVELS, Fault, Level, Topic, begin
 from core.advice.remedies.ops import listed
 from core.architecture.spec import Architecture, Op
 from core.architecture.trace import CLASSES, Trace, trace
 
 Rule = Callable[[Trace], list[Fault]]
 
-ANYWHERE: tuple[Rule, ...] = (  # of any part of a network
+ANYWHERE: tuple[Rule, ...] = (  # for any part of a network
     cost.input_size, cost.budget, sight.early_pool, sight.skipped_places, learning.activation, learning.bottleneck,
     cost.bias, learning.groups, sight.padding, sight.even_kernel, sight.large_kernel, sight.single_pixels,
     ending.on_the_image, ending.no_effect, ending.repeated, ending.order,
 )  # fmt: skip
-FINISHED: tuple[Rule, ...] = (  # of one that ends in ten outputs
+FINISHED: tuple[Rule, ...] = (  # for a network that ends in ten outputs
     sight.field, sight.convolution, learning.depth, learning.batch_norm, learning.high_dropout,
     ending.negative_scores, ending.dropped_scores, ending.log_softmax, cost.left_over, cost.concentration,
     cost.wide_start, sight.context, sight.left_out_edge, sight.holes, sight.late_pool,
@@ -31,7 +33,7 @@ FINISHED: tuple[Rule, ...] = (  # of one that ends in ten outputs
 
 @lru_cache(maxsize=1024)
 def faults(architecture: Architecture) -> tuple[Fault, ...]:
-    """The faults of a network that fits, the gravest first. Raises SpecError for one that does not fit."""
+    """The faults of a network that fits, the most serious first. Raises SpecError for one that does not fit."""
     walked = trace(architecture)
     rules = ANYWHERE + FINISHED if walked.output == (CLASSES,) else ANYWHERE
     found = _merged(architecture, (fault for rule in rules for fault in rule(walked)))
@@ -39,7 +41,7 @@ def faults(architecture: Architecture) -> tuple[Fault, ...]:
 
 
 def _merged(architecture: Architecture, found: Iterable[Fault]) -> list[Fault]:
-    """One fault for each topic, level and kind of op: of several the first speaks, and names the others' ops."""
+    """One fault for each topic, level and kind of op: the words of the first, which also name the ops of the others."""
     alike: dict[tuple[Topic, Level, type[Op] | None], list[Fault]] = {}
     for fault in found:
         kind = type(architecture.ops[fault.ops[0]]) if fault.ops else None
@@ -54,5 +56,5 @@ def _with_others(first: Fault, *others: Fault) -> Fault:
     have = (
         "has the same fault, with numbers of its" if len(indices) == 1 else "have the same fault, with numbers of their"
     )
-    words = f"{first.words} {begun(listed(indices))} {have} own."
+    words = f"{first.words} {begin(listed(indices))} {have} own."
     return replace(first, ops=(*first.ops, *indices), words=words)

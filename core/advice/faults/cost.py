@@ -1,4 +1,4 @@
-"""Faults of what a design is made for and what it costs: the images it takes, the budget, parameters in vain."""
+"""Faults of a design's input and cost: another image size, over the budget, parameters without use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.advice.faults.fault import (
     Fault,
     Level,
     Topic,
-    begun,
+    begin,
     hidden,
     named,
     price,
@@ -30,7 +30,7 @@ from core.challenge import MAX_PARAMETERS
 from core.words import plural
 
 MNIST_INPUT = (1, 28, 28)
-HALF = 0.5  # share of the parameters above which one layer is said to hold most of them
+HALF = 0.5  # share of the parameters from which one layer has most of them
 VERY_FEW_USED = MAX_PARAMETERS // 4  # parameters: the smallest network of the ladder has more, and misses the challenge
 FAR_OVER = 10  # times the budget
 FILTERS_A_PIXEL = 2  # of a first layer, for each of the pixels under its window: more is called wide
@@ -79,7 +79,7 @@ def _parameters(walked: Trace) -> float:
 
 
 def concentration(walked: Trace) -> list[Fault]:
-    """One layer with more than half of the parameters: where a saving counts, if one is needed."""
+    """One layer with more than half of the parameters: the place to save some."""
     layers = weighted(walked)
     if len(layers) < 3 or walked.parameters < FEW_USED:
         return []
@@ -89,7 +89,7 @@ def concentration(walked: Trace) -> list[Fault]:
     head = _places(walked, largest)
     if share <= HALF or not (over or head > 1):
         return []
-    words = f"{begun(named(largest))} holds {min(share, 0.99):.0%} of all parameters: {largest.arithmetic}."
+    words = f"{begin(named(largest))} holds {min(share, 0.99):.0%} of all parameters: {largest.arithmetic}."
     if head > 1:
         words += f" It has weights of its own for each of the {head} x {head} places."
     remedies = partial(lighter if over else averaged, walked, largest)
@@ -103,14 +103,14 @@ def _saved(walked: Trace) -> float:
 
 
 def _places(walked: Trace, layer: Layer) -> int:
-    """Along one side, how many places of a map a layer has weights of its own for; 1 where it has none."""
+    """For how many positions of a map, along one side, a layer has weights of its own; 1 if all share their weights."""
     if isinstance(layer.op, Conv):
         return layer.op.kernel_size if layer.output[1] == 1 and layer.input[1] > 1 else 1
     return layer.window.kernel_size
 
 
 def bias(walked: Trace) -> list[Fault]:
-    """Batch norm subtracts the mean, and the bias with it, also through pools and convolutions without padding."""
+    """Batch norm subtracts the mean and so the bias, even after a pool or a convolution without padding."""
     vain = [
         layer for layer in walked.layers if isinstance(layer.op, Conv) and layer.op.bias and _is_normed(walked, layer)
     ]
@@ -135,7 +135,7 @@ def bias(walked: Trace) -> list[Fault]:
 
 
 def _is_normed(walked: Trace, layer: Layer) -> bool:
-    """Whether all that a channel's bias adds comes to a batch norm as one constant."""
+    """Whether the bias of a channel reaches a batch norm as one constant."""
     for following in walked.layers[layer.index + 1 :]:
         match following.op:
             case BatchNorm():
@@ -160,7 +160,7 @@ def _dropout_before_norm(walked: Trace, index: int) -> bool:
 
 
 def wide_start(walked: Trace) -> list[Fault]:
-    """Few pixels lie under the first window: many filters look at the same ones."""
+    """The first window has few pixels, so many filters look at the same ones."""
     first = next(iter(hidden(walked)), None)
     if walked.parameters <= MAX_PARAMETERS or first is None or not isinstance(first.op, Conv) or first.input[0] != 1:
         return []
@@ -169,7 +169,7 @@ def wide_start(walked: Trace) -> list[Fault]:
     if channels <= most or pixels == 1:
         return []
     words = (
-        f"{begun(named(first))} has {channels} filters for the {plural(pixels, 'pixel')} under its window: at most "
+        f"{begin(named(first))} has {channels} filters for the {plural(pixels, 'pixel')} under its window: at most "
         f"{pixels} of them can be independent, and the next layer pays for all {channels}."
     )
     width = 8 * (most // 8)

@@ -1,4 +1,4 @@
-"""Faults of where ops stand: on the image, on the scores, in vain, twice, in the wrong order."""
+"""Faults of the place of an op: on the image, on the scores, without effect, twice, in the wrong order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from core.advice.faults.fault import (
     Fault,
     Level,
     average_of_all,
-    begun,
+    begin,
     named,
     on_scores,
     percent,
@@ -37,7 +37,7 @@ from core.architecture.trace import CLASSES, Layer, Trace
 
 
 def on_the_image(walked: Trace) -> list[Fault]:
-    """What works on the image itself, before the first layer with weights."""
+    """Ops on the image itself, before the first layer with weights."""
     found: list[Fault] = []
     for layer in walked.layers:
         if isinstance(layer.op, Conv | Linear | LogSoftmax):
@@ -50,13 +50,13 @@ def on_the_image(walked: Trace) -> list[Fault]:
             does = "makes all pixels that are darker than the mean alike, as normalised they are negative"
         else:
             continue
-        words = f"{begun(named(layer))} comes before any layer with weights: it {does}."
+        words = f"{begin(named(layer))} comes before any layer with weights: it {does}."
         found.append(Fault("image", "hint", (layer.index,), words, partial(taken_out, walked, (layer.index,))))
     return found
 
 
 def negative_scores(walked: Trace) -> list[Fault]:
-    """A score should be able to speak against a digit."""
+    """A score must be able to be negative, as evidence against a digit."""
     average = average_of_all(walked)
     last_pool = "pool" if average and isinstance(average.op, MaxPool) else "average"
     found, after_softmax = [], False
@@ -68,12 +68,12 @@ def negative_scores(walked: Trace) -> list[Fault]:
         level: Level = "hint" if averaged_later else "warning"
         if after_softmax:
             words = (
-                f"{begun(named(layer))} comes after LogSoftmax, whose values are never above 0: all scores become 0."
+                f"{begin(named(layer))} comes after LogSoftmax, whose values are never above 0: all scores become 0."
             )
         else:
             where = f"before the last {last_pool}" if averaged_later else f"on the {CLASSES} scores"
             normed_later = any(isinstance(op, BatchNorm) for op in walked.architecture.ops[layer.index + 1 :])
-            words = f"{begun(named(layer))} works {where}: "
+            words = f"{begin(named(layer))} works {where}: "
             words += (
                 "what speaks against a digit is cut off before the batch norm."
                 if normed_later
@@ -84,7 +84,7 @@ def negative_scores(walked: Trace) -> list[Fault]:
 
 
 def dropped_scores(walked: Trace) -> list[Fault]:
-    """Dropout is for what a layer reads, and nothing reads the scores."""
+    """Dropout helps the layer that reads its output, and no layer reads the scores."""
     dropped = [layer for layer in on_scores(walked) if isinstance(layer.op, Dropout) and layer.op.p > 0]
     if not dropped:
         return []
@@ -93,7 +93,7 @@ def dropped_scores(walked: Trace) -> list[Fault]:
     share = sets([layer.op.p for layer in dropped if isinstance(layer.op, Dropout)])
     what = "the values that the scores are made of" if averaged_later else f"the {CLASSES} scores"
     words = (
-        f"{begun(named(dropped[0]) if len(dropped) == 1 else listed(indices))} {share} of {what} to zero. No layer "
+        f"{begin(named(dropped[0]) if len(dropped) == 1 else listed(indices))} {share} of {what} to zero. No layer "
         "follows that could learn to do without them: it only makes the loss noisy."
     )
     level: Level = "hint" if averaged_later else "warning"
@@ -101,20 +101,20 @@ def dropped_scores(walked: Trace) -> list[Fault]:
 
 
 def log_softmax(walked: Trace) -> list[Fault]:
-    """It belongs at the end, once."""
+    """LogSoftmax belongs at the end, once."""
     scores = on_scores(walked)
     found = []
     inner = tuple(layer.index for layer in walked.layers if isinstance(layer.op, LogSoftmax) and layer not in scores)
     if inner:
         words = (
-            f"{begun(listed(inner))} {'is' if len(inner) == 1 else 'are'} LogSoftmax, and layers with weights follow. "
+            f"{begin(listed(inner))} {'is' if len(inner) == 1 else 'are'} LogSoftmax, and layers with weights follow. "
             "It turns scores into log-probabilities, and belongs at the end, once."
         )
         found.append(Fault("log-softmax", "warning", inner, words, partial(taken_out, walked, inner)))
     again = tuple(layer.index for layer in scores if isinstance(layer.op, LogSoftmax))[1:]
     if again:
         words = (
-            f"{begun(listed(again))} {'is' if len(again) == 1 else 'are'} LogSoftmax once more. It gives back the "
+            f"{begin(listed(again))} {'is' if len(again) == 1 else 'are'} LogSoftmax once more. It gives back the "
             "log-probabilities that it is given: it does nothing."
         )
         found.append(Fault("log-softmax", "hint", again, words, partial(taken_out, walked, again)))
@@ -122,7 +122,7 @@ def log_softmax(walked: Trace) -> list[Fault]:
 
 
 def no_effect(walked: Trace) -> list[Fault]:
-    """Ops that hand on what they are given."""
+    """Ops whose output is their input."""
     vain: list[tuple[Layer, str]] = []
     positive = False  # whether all values are known to be at least 0
     scores = on_scores(walked) if walked.output == (CLASSES,) else ()
@@ -154,14 +154,14 @@ def no_effect(walked: Trace) -> list[Fault]:
 
 
 def repeated(walked: Trace) -> list[Fault]:
-    """Two of a kind, one right after the other."""
+    """Two ops of the same kind, one right after the other."""
     found = []
     scores = on_scores(walked) if walked.output == (CLASSES,) else ()
     for layer, following in pairwise(walked.layers):
         pair = (layer.index, following.index)
         if isinstance(layer.op, BatchNorm) and isinstance(following.op, BatchNorm):
             words = (
-                f"{begun(named(following))} normalises what op {layer.index} has just normalised: its "
+                f"{begin(named(following))} normalises what op {layer.index} has just normalised: its "
                 f"{following.parameters} parameters add nothing."
             )
             remedies = single(f"Take op {following.index} out", without, walked.architecture, pair[1:])
@@ -170,7 +170,7 @@ def repeated(walked: Trace) -> list[Fault]:
             if not (one and two) or max(one, two) > HIGH_DROPOUT:
                 continue
             both = round(1 - (1 - one) * (1 - two), 4)
-            words = f"{begun(listed(pair))} are two dropouts in a row: they act as one of {both:g}."
+            words = f"{begin(listed(pair))} are two dropouts in a row: they act as one of {both:g}."
             remedies = single(f"Make it one Dropout({both:g})", _joined, walked.architecture, layer.index, both)
         else:
             continue
@@ -179,12 +179,12 @@ def repeated(walked: Trace) -> list[Fault]:
 
 
 def _joined(architecture: Architecture, index: int, p: float) -> Architecture:
-    """With that dropout in the place of op `index` and the one after it."""
+    """The architecture with one dropout instead of op `index` and the one after it."""
     return without(with_ops(architecture, {index: Dropout(p)}), (index + 1,))
 
 
 def order(walked: Trace) -> list[Fault]:
-    """Dropout changes the variance, and batch norm keeps the one that it saw in training.
+    """Dropout changes the variance, and batch norm uses the variance that it saw in training.
 
     Li, Chen, Hu & Yang 2019, arXiv:1801.05134.
     """
@@ -197,7 +197,7 @@ def order(walked: Trace) -> list[Fault]:
         if norm is None or not isinstance(norm.op, BatchNorm) or not _weighted_before(walked, layer.index):
             continue
         words = (
-            f"{begun(named(layer))} comes before op {norm.index} BatchNorm, which learns the variance of values with "
+            f"{begin(named(layer))} comes before op {norm.index} BatchNorm, which learns the variance of values with "
             "some set to zero, and is then used on values with none set to zero. Put dropout after it."
         )
         remedies = single(f"Move it behind op {norm.index}", move, walked.architecture, layer.index, norm.index)

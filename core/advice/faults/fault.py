@@ -1,4 +1,4 @@
-"""A fault of a design, and how sentences about one are put together."""
+"""A fault of a design, and the parts of sentences about it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Topic = Literal[
     "activation", "squeeze", "convolution", "depth", "bottleneck", "groups", "dropout",
     "negative scores", "dropped scores", "log-softmax", "no effect", "repeated", "order", "image",
 ]  # fmt: skip
-Level = Literal["error", "warning", "hint"]  # cannot be trained; likely costs accuracy or the challenge; worth weighing
+Level = Literal["error", "warning", "hint"]  # cannot be trained; may cost the challenge; worth a look
 LEVELS: tuple[Level, ...] = ("error", "warning", "hint")
-FEW_USED = MAX_PARAMETERS // 2  # parameters: below, more are left than used
-FEW_LAYERS = 4  # with weights: a network with fewer is called shallow
+FEW_USED = MAX_PARAMETERS // 2  # parameters: with fewer, more are left than used
+FEW_LAYERS = 4  # with weights; a network with fewer is shallow
 ANY: tuple[Topic, ...] = get_args(Topic)
 
 
@@ -33,30 +33,30 @@ def no_remedy() -> Iterable[Remedy]:
 
 
 def price(before: Trace, after: Trace) -> str:
-    """The difference in parameters, as a button says it; nothing where there is none."""
+    """The difference in parameters for the label of a button; "" if there is none."""
     more = after.parameters - before.parameters
     return f" ({more:+,} parameter{'s' if abs(more) != 1 else ''})".replace("-", "−") if more else ""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing to fix or to weigh, and the changes that might do it, the best first."""
+    """One thing to fix or to consider, and the changes that might fix it, the best first."""
 
     topic: Topic
     level: Level
-    ops: tuple[int, ...]  # which ops it is about; empty for the whole network
+    ops: tuple[int, ...]  # the ops that it is about; empty: the whole network
     words: str
     remedies: Callable[[], Iterable[Remedy]] = no_remedy
-    measure: Callable[[Trace], float] | None = None  # what a remedy must raise; None: the fault goes, or gets fewer ops
+    measure: Callable[[Trace], float] | None = None  # what a remedy must raise; None: it leaves fewer ops at fault
     enough: float = 0.0  # of the measure
-    told: Callable[[Trace, Trace], str] = price  # what a button says of before and after
+    told: Callable[[Trace, Trace], str] = price  # the end of the button's label, from the trace before and after
     brings: tuple[Topic, ...] = ("left over",)  # other faults that a remedy may bring
 
 
 def single(
     label: str, change: Callable[P, Architecture], *args: P.args, **kwargs: P.kwargs
 ) -> Callable[[], Iterable[Remedy]]:
-    """One change, as a fault's remedies; it is made when they are asked for."""
+    """The remedies of a fault that has only one; the change is made when it is needed."""
     return lambda: ((label, change(*args, **kwargs)),)
 
 
@@ -65,13 +65,13 @@ def untold(_before: Trace, _after: Trace) -> str:
 
 
 def named(layer: Layer) -> str:
-    """`op 7 Conv(16, kernel_size=3)`: without its bias, which no sentence is about."""
+    """`op 7 Conv(16, kernel_size=3)`: without its bias, which does not matter here."""
     op = replace(layer.op, bias=True) if isinstance(layer.op, Conv | Linear) else layer.op
     return f"op {layer.index} {op_words(op)}"
 
 
-def begun(words: str) -> str:
-    """With a capital letter at its start."""
+def begin(words: str) -> str:
+    """The words as the beginning of a sentence, with a capital letter."""
     return words[0].upper() + words[1:]
 
 
@@ -80,7 +80,7 @@ def percent(share: float) -> str:
 
 
 def sets(probabilities: list[float]) -> str:
-    """`sets 50%`, `set up to 50%`: what dropouts of these probabilities do."""
+    """`sets 50%` for one dropout, `set up to 50%` for several."""
     up_to = "up to " if len(set(probabilities)) > 1 else ""
     return f"set{'s' if len(probabilities) == 1 else ''} {up_to}{percent(max(probabilities))}"
 
@@ -90,18 +90,18 @@ def weighted(walked: Trace) -> list[Layer]:
 
 
 def hidden(walked: Trace) -> list[Layer]:
-    """The layers with weights but the last, which gives the outputs."""
+    """The layers with weights except the last, which gives the outputs."""
     return weighted(walked)[:-1]
 
 
 def on_scores(walked: Trace) -> tuple[Layer, ...]:
-    """What comes after the last layer with weights; all that there is where there is none."""
+    """The layers after the last one with weights; all layers if none has weights."""
     last = max((layer.index for layer in weighted(walked)), default=-1)
     return walked.layers[last + 1 :]
 
 
 def average_of_all(walked: Trace) -> Layer | None:
-    """The pool that makes a single value of each map, if there is one."""
+    """The pool that reduces each map to a single value, if there is one."""
     for layer in walked.layers:
         if len(layer.input) == 3 and layer.input[1] > 1 and layer.output[1:] in ((1, 1), ()):
             return layer if isinstance(layer.op, GlobalAvgPool | AvgPool | MaxPool) else None

@@ -9,7 +9,7 @@ from core.advice.faults.fault import (
     Fault,
     Level,
     Topic,
-    begun,
+    begin,
     hidden,
     named,
     on_scores,
@@ -25,9 +25,9 @@ from core.challenge import MAX_PARAMETERS
 from core.ladder.catalogue import LADDER
 from core.words import plural
 
-NARROW = 3  # channels: with as few, little of what a layer found gets through
-HIGH_DROPOUT, HIGHEST_DROPOUT = 0.25, 0.5  # above is too much for a small network, and for any
-SMALL = 50_000  # parameters: a network with fewer has none to spare for dropout
+NARROW = 3  # channels: so few let little information through
+HIGH_DROPOUT, HIGHEST_DROPOUT = 0.25, 0.5  # more is too much for a small network; and for any
+SMALL = 50_000  # parameters: a network with fewer has too few for much dropout
 USUAL_DROPOUT = 0.05  # the lineages have 0.007 to 0.1
 
 
@@ -61,7 +61,7 @@ def activation(walked: Trace) -> list[Fault]:
 
 
 def linear_pairs(walked: Trace) -> list[tuple[Layer, Layer]]:
-    """Each two layers with weights between which nothing bends what the first one gave."""
+    """Each two layers with weights and nothing nonlinear between them."""
     pairs, since = [], None
     for layer in walked.layers:
         if isinstance(layer.op, Conv | Linear):
@@ -76,9 +76,9 @@ def linear_pairs(walked: Trace) -> list[tuple[Layer, Layer]]:
 
 
 def is_separable(one: Layer, two: Layer) -> bool:
-    """A convolution for each channel and a 1 x 1 one that mixes them, in either order.
+    """A depthwise convolution and a 1 x 1 convolution that mixes the channels, in either order.
 
-    They are meant as one layer, and were better without an activation between (Chollet 2017, arXiv:1610.02357).
+    They are meant as one layer, and were better without an activation between them (Chollet 2017, arXiv:1610.02357).
     """
     return (_is_depthwise(one) and _is_1x1(two)) or (_is_1x1(one) and _is_depthwise(two))
 
@@ -92,7 +92,7 @@ def _is_1x1(layer: Layer) -> bool:
 
 
 def _saves_weights(one: Layer, two: Layer) -> bool:
-    """Whether a 1 x 1 convolution squeezes so that both have fewer weights than the one layer that they amount to."""
+    """Whether the two, one of them 1 x 1, have fewer weights than the single layer that computes the same."""
     if not (_is_1x1(one) or _is_1x1(two)) or not (isinstance(one.op, Conv) and isinstance(two.op, Conv)):
         return False
     if one.field != two.before:  # a pool between widens what the two amount to
@@ -101,19 +101,19 @@ def _saves_weights(one: Layer, two: Layer) -> bool:
 
 
 def _weights(layer: Layer) -> int:
-    """Without the biases."""
+    """The weights of a layer, without biases."""
     op = layer.op
     return layer.parameters - outputs_of(op) if isinstance(op, Conv | Linear) and op.bias else layer.parameters
 
 
 def _as_one(one: Layer, two: Layer) -> int:
-    """Weights of the convolution that a 1 x 1 one and another, with nothing but linear ops between, amount to."""
+    """The weights of the single convolution that computes the same as both, one of which is 1 x 1."""
     kernel = max(one.window.kernel_size, two.window.kernel_size)
     return two.output[0] * one.input[0] * kernel**2
 
 
 def batch_norm(walked: Trace) -> list[Fault]:
-    """It keeps the values on one scale: a small network then takes a higher learning rate."""
+    """Batch norm keeps the values on one scale, so that a small network can use a higher learning rate."""
     together = {one.index for one, two in linear_pairs(walked) if is_separable(one, two)}
     convs = [layer for layer in hidden(walked) if isinstance(layer.op, Conv) and layer.index not in together]
     bare = [layer.index for layer in convs if not _normed_next(walked, layer)]
@@ -141,13 +141,13 @@ def _normed_next(walked: Trace, layer: Layer) -> bool:
 
 @lru_cache(maxsize=1)
 def _layers_of_the_ladder() -> int:
-    """The fewest layers with weights of a network of the ladder within the budget."""
+    """The smallest number of layers with weights in a network of the ladder within the budget."""
     traces = (trace(step.architecture) for step in LADDER)
     return min(len(weighted(walked)) for walked in traces if walked.parameters <= MAX_PARAMETERS)
 
 
 def depth(walked: Trace) -> list[Fault]:
-    """Few layers with weights see little and combine it once or twice."""
+    """A network with few layers sees little, and combines what it sees only once or twice."""
     indices = tuple(layer.index for layer in weighted(walked))
     if len(indices) >= FEW_LAYERS:
         return []
@@ -168,7 +168,7 @@ def _layers_with_weights(walked: Trace) -> float:
 
 
 def bottleneck(walked: Trace) -> list[Fault]:
-    """Between two layers everything goes through the channels that there are."""
+    """All information goes through the channels between two layers, so a few channels let little through."""
     narrow = [layer for layer in hidden(walked) if outputs_of(layer.op) <= NARROW]
     if not narrow:
         return []
@@ -176,21 +176,21 @@ def bottleneck(walked: Trace) -> list[Fault]:
     tightest = min(narrow, key=lambda layer: outputs_of(layer.op))
     count = outputs_of(tightest.op)
     noun = "channel" if isinstance(tightest.op, Conv) else "value"
-    words = f"{begun(named(tightest))} hands on only {plural(count, noun)}: all that comes later sees nothing else."
+    words = f"{begin(named(tightest))} hands on only {plural(count, noun)}: all that comes later sees nothing else."
     if others := [index for index in indices if index != tightest.index]:
-        words += f" {begun(listed(others))} {'is' if len(others) == 1 else 'are'} hardly wider."
+        words += f" {begin(listed(others))} {'is' if len(others) == 1 else 'are'} hardly wider."
     level: Level = "warning" if count == 1 else "hint"
     return [Fault("bottleneck", level, indices, words, partial(widened, walked, [*indices]))]
 
 
 def groups(walked: Trace) -> list[Fault]:
-    """Channels of different groups should meet before they are apart again."""
+    """Two grouped convolutions need a layer between them that mixes the groups."""
     found, since = [], None
     for layer in weighted(walked):
         groups = layer.op.groups if isinstance(layer.op, Conv) else 1
         if since is not None and groups > 1 and _groups_of(since) == groups:
             words = (
-                f"{begun(named(since))} and {named(layer)} have {groups} groups each, and nothing between mixes them: "
+                f"{begin(named(since))} and {named(layer)} have {groups} groups each, and nothing between mixes them: "
                 f"up to here the network is {groups} networks side by side."
             )
             remedies = partial(mixed, walked, layer.index, layer.input[0])
@@ -215,7 +215,7 @@ def high_dropout(walked: Trace) -> list[Fault]:
     }
     if not high:
         return []
-    words = f"{begun(listed(high))} {sets(list(high.values()))} of the values to zero. "
+    words = f"{begin(listed(high))} {sets(list(high.values()))} of the values to zero. "
     words += (
         f"That leaves a network of {walked.parameters:,} parameters too little to learn with."
         if small

@@ -1,4 +1,4 @@
-"""Faults of what a design can see: fields, pools, strides, padding, dilation, kernels."""
+"""Faults of what the units can see: receptive fields, pools, strides, padding, dilation, kernels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.advice.faults.fault import (
     Fault,
     Topic,
     average_of_all,
-    begun,
+    begin,
     named,
     no_remedy,
     price,
@@ -36,7 +36,7 @@ from core.architecture.trace import Layer, Trace
 
 DIGIT = 20  # pixels: the longer side of an MNIST digit, in an image of 28
 LARGE_KERNEL = 7
-MAX_FIELD = 4096  # pixels: a larger field is not looked through pixel by pixel
+MAX_FIELD = 4096  # pixels: a larger field is not searched pixel by pixel
 
 
 def field(walked: Trace) -> list[Fault]:
@@ -52,7 +52,7 @@ def field(walked: Trace) -> list[Fault]:
         seen, index, wanted = average.before.size, average.index, min(DIGIT, size)
         does = "takes the largest of" if isinstance(average.op, MaxPool) else "averages"
         words = (
-            f"{begun(named(average))} {does} units that have each seen {seen} x {seen} pixels; a digit is {DIGIT} "
+            f"{begin(named(average))} {does} units that have each seen {seen} x {seen} pixels; a digit is {DIGIT} "
             "wide. Which strokes there are is counted, how they lie to one another is not."
         )
     if not words:
@@ -67,20 +67,20 @@ def field(walked: Trace) -> list[Fault]:
 
 
 def _pixels_seen(walked: Trace) -> int:
-    """How many of the image's pixels, along a side, an output's field spans."""
+    """How many pixels of the image, along one side, are in the field of an output."""
     size = walked.architecture.input[1]
     return size if walked.field.size > MAX_FIELD else pixels_inside(walked.field, 0, size)
 
 
 def least_seen(walked: Trace) -> int:
-    """The least that an output can be said to see: of an average of the whole map, what one of the averaged sees."""
+    """How many pixels an output sees at least: after a global average, the field of one averaged unit."""
     average = average_of_all(walked)
     seen = _pixels_seen(walked)
     return average.before.size if average and seen >= walked.architecture.input[1] else seen
 
 
 def convolution(walked: Trace) -> list[Fault]:
-    """Windows that go over the image, so that a stroke is found wherever it lies."""
+    """A convolution slides over the image, so that it finds a stroke at any position."""
     if any(isinstance(layer.op, Conv) and _looks(layer) for layer in walked.layers):
         return []
     words = (
@@ -91,14 +91,14 @@ def convolution(walked: Trace) -> list[Fault]:
 
 
 def _looks(layer: Layer) -> bool:
-    """Whether it compares neighbouring places, and leaves more than one."""
+    """Whether the layer compares neighbouring positions, and its output has more than one."""
     return layer.window.kernel_size > 1 and len(layer.output) == 3 and layer.output[1] > 1
 
 
 def context(walked: Trace) -> list[Fault]:
-    """Where the units in the middle see the whole image, a window shows them nothing new."""
+    """If the middle units see the whole image already, another window shows them nothing new."""
     size = walked.architecture.input[1]
-    if walked.parameters < FEW_USED or len(weighted(walked)) < FEW_LAYERS:  # there is no need to save, nor room to
+    if walked.parameters < FEW_USED or len(weighted(walked)) < FEW_LAYERS or field(walked):  # there is nothing to save
         return []
     vain = [layer for layer in walked.layers if _looks(layer) and _middle_sees_all(layer, size)]
     if not vain:
@@ -114,21 +114,21 @@ def context(walked: Trace) -> list[Fault]:
 
 
 def _middle_sees_all(layer: Layer, size: int) -> bool:
-    """Whether the middle unit of what comes in sees every pixel."""
+    """Whether the middle unit of the layer's input sees every pixel."""
     if layer.before.size < size:
         return False
     return layer.before.size > MAX_FIELD or pixels_inside(layer.before, (layer.input[1] - 1) // 2, size) == size
 
 
 def early_pool(walked: Trace) -> list[Fault]:
-    """To shrink the map while units see next to nothing is to throw away what they have not looked at yet."""
+    """Shrinking the map while units see little loses detail that no layer has used yet."""
     early = [layer for layer in shrinking(walked) if _seen_to_shrink(layer) < enough_seen(layer.field.jump)]
     if not early:
         return []
     first = early[0]
     seen = _seen_to_shrink(first)
     words = (
-        f"{begun(named(first))} shrinks the map from {first.input[1]} to {first.output[1]} when a unit has seen only "
+        f"{begin(named(first))} shrinks the map from {first.input[1]} to {first.output[1]} when a unit has seen only "
         f"{seen} x {seen} pixel{'s' if seen > 1 else ''}: detail is gone before edges are put together."
     )
 
@@ -143,12 +143,12 @@ def early_pool(walked: Trace) -> list[Fault]:
 
 
 def _seen_to_shrink(layer: Layer) -> int:
-    """What a unit has seen when the map shrinks: a convolution looks with its weights as it does, a pool does not."""
+    """How many pixels a unit sees when the map shrinks: with the window of a convolution, without that of a pool."""
     return layer.field.size if isinstance(layer.op, Conv) else layer.before.size
 
 
 def skipped_places(walked: Trace) -> list[Fault]:
-    """A stride that is wider than the window steps over rows and columns."""
+    """A stride larger than the window skips rows and columns."""
     early = {index for fault in early_pool(walked) for index in fault.ops}
     found = []
     for layer in walked.layers:
@@ -156,7 +156,7 @@ def skipped_places(walked: Trace) -> list[Fault]:
         read = len({tap * window.dilation % stride for tap in range(min(window.kernel_size, stride))})
         if len(layer.output) < 3 or layer.output[1] < 2 or read >= stride or layer.index in early:
             continue
-        words = f"{begun(named(layer))} reads {read} of every {stride} rows and columns: the others are never used."
+        words = f"{begin(named(layer))} reads {read} of every {stride} rows and columns: the others are never used."
         remedies = partial(every_place_read, walked, layer)
         found.append(Fault("skipped places", "warning", (layer.index,), words, remedies))
     return found
@@ -171,7 +171,7 @@ def left_out_edge(walked: Trace) -> list[Fault]:
     if covered >= layer.input[1]:
         return []
     words = (
-        f"{begun(named(layer))} covers {covered} x {covered} of the map's {layer.input[1]} x {layer.input[1]} places: "
+        f"{begin(named(layer))} covers {covered} x {covered} of the map's {layer.input[1]} x {layer.input[1]} places: "
         "the rest is never used."
     )
     remedies = single("Put GlobalAvgPool in its place", with_ops, walked.architecture, {layer.index: GlobalAvgPool()})
@@ -179,12 +179,12 @@ def left_out_edge(walked: Trace) -> list[Fault]:
 
 
 def holes(walked: Trace) -> list[Fault]:
-    """Dilation that steps over pixels which no layer before or after brings in."""
+    """Dilation skips pixels that no other layer reads."""
     if not any(layer.window.dilation > 1 for layer in walked.layers) or field(walked):
         return []
     average = average_of_all(walked)
     last = average.index if average else len(walked.layers)
-    pixels, size = 1, 1  # a bit for each pixel that a unit reads, and how far they lie apart
+    pixels, size = 1, 1  # a bit for each pixel that a unit reads; the pixels from the first to the last
     for layer in walked.layers[:last]:
         if layer.field.size > MAX_FIELD:
             return []
@@ -205,7 +205,7 @@ def holes(walked: Trace) -> list[Fault]:
 
 
 def late_pool(walked: Trace) -> list[Fault]:
-    """Behind a max pool something should still compare neighbouring places."""
+    """After a max pool a layer should still compare neighbouring positions."""
     if field(walked):
         return []
     looking = [layer.index for layer in weighted(walked) if layer.window.kernel_size > 1 and layer.input[1:] != (1, 1)]
@@ -219,7 +219,7 @@ def late_pool(walked: Trace) -> list[Fault]:
     indices = tuple(layer.index for layer in late)
     first, comes = late[0], "comes" if len(late) == 1 else "come"
     k = first.window.kernel_size
-    where = begun(named(first)) if len(late) == 1 else begun(listed(indices))
+    where = begin(named(first)) if len(late) == 1 else begin(listed(indices))
     words = (
         f"{where} {comes} after the last layer that compares neighbouring places. Only one of {k} x {k} values goes "
         "on, and no layer makes use of the smaller map."
@@ -228,7 +228,7 @@ def late_pool(walked: Trace) -> list[Fault]:
 
 
 def padding(walked: Trace) -> list[Fault]:
-    """Padding that makes a map larger; weights that meet nothing but padding."""
+    """Padding that makes a map larger, and weights that only ever see padding."""
     found = []
     for layer in walked.layers:
         op, window = layer.op, layer.window
@@ -241,7 +241,7 @@ def padding(walked: Trace) -> list[Fault]:
         )
         if not met:
             words = (
-                f"{begun(named(layer))} sees nothing but padding: its strides step over the map, which is {size} wide. "
+                f"{begin(named(layer))} sees nothing but padding: its strides step over the map, which is {size} wide. "
                 "Whatever comes later does not depend on the image."
             )
             found.append(Fault("padding", "warning", (layer.index,), words, padded))
@@ -255,7 +255,7 @@ def padding(walked: Trace) -> list[Fault]:
             found.append(Fault("unmet weights", "hint", (layer.index,), words, remedies))
         elif 2 * window.padding > window.reach:
             words = (
-                f"{begun(named(layer))} adds a border of zeros {window.padding} wide. Its window of {window.reach + 1} "
+                f"{begin(named(layer))} adds a border of zeros {window.padding} wide. Its window of {window.reach + 1} "
                 f"needs {same} to keep the map's size: more only adds places that see hardly any of the map."
             )
             found.append(Fault("padding", "hint", (layer.index,), words, padded))
@@ -263,19 +263,21 @@ def padding(walked: Trace) -> list[Fault]:
 
 
 def _met(layer: Layer) -> list[int]:
-    """Which of a window's rows lie on the map for at least one of its places."""
+    """The rows of the window that touch the map for at least one of its positions."""
     window, size, places = layer.window, layer.input[1], layer.output[1]
     met = []
     for tap in range(window.kernel_size):
         first = tap * window.dilation - window.padding
-        place = max(0, -(first // window.stride)) if first < 0 else 0  # the first place at which it is not left of it
+        place = (
+            max(0, -(first // window.stride)) if first < 0 else 0
+        )  # the first position at which it is not left of the map
         if place < places and first + place * window.stride < size:
             met.append(tap)
     return met
 
 
 def _same_places(layer: Layer, smaller: Window) -> bool:
-    """Whether the smaller window has as many places on the map, and the weights that are left lie side by side."""
+    """Whether the smaller window has as many positions, and its weights are neighbours."""
     met = _met(layer)
     if met != list(range(met[0], met[0] + len(met))) or smaller.padding < 0:
         return False
@@ -286,7 +288,7 @@ def _same_places(layer: Layer, smaller: Window) -> bool:
 
 
 def even_kernel(walked: Trace) -> list[Fault]:
-    """An odd window has a middle, and padding can keep the map's size."""
+    """A window of odd width has a middle, and padding can keep the size of the map."""
     even = [
         layer for layer in walked.layers
         if isinstance(layer.op, Conv) and layer.window.reach % 2 and layer.window.stride == 1
@@ -295,7 +297,7 @@ def even_kernel(walked: Trace) -> list[Fault]:
     if not even:
         return []
     indices = tuple(layer.index for layer in even)
-    has = f"{begun(named(even[0]))} has a window" if len(even) == 1 else f"{begun(listed(indices))} have windows"
+    has = f"{begin(named(even[0]))} has a window" if len(even) == 1 else f"{begin(listed(indices))} have windows"
     words = (
         f"{has} of even width, without a middle: the map is half a pixel off, and the same padding on all sides cannot "
         "keep its size."
@@ -311,7 +313,7 @@ def large_kernel(walked: Trace) -> list[Fault]:
         if not isinstance(op, Conv) or k < LARGE_KERNEL or k % 2 == 0 or layer.output[1] == 1 or len(_met(layer)) < k:
             continue
         words = (
-            f"{begun(named(layer))} has {k * k} weights for each pair of channels. {k // 2} convolutions of 3 x 3 one "
+            f"{begin(named(layer))} has {k * k} weights for each pair of channels. {k // 2} convolutions of 3 x 3 one "
             f"after another see the same {k} x {k} places with {9 * (k // 2)}, and with an activation after each."
         )
         found.append(Fault("large kernel", "hint", (layer.index,), words, partial(small_kernels, walked, layer)))
@@ -326,7 +328,7 @@ def single_pixels(walked: Trace) -> list[Fault]:
     if first.input[0] > 1 or first.before.size > 1 or first.input[1] == 1:
         return []
     words = (
-        f"{begun(named(first))} comes first and looks at single pixels: before its bias and activation each output is "
+        f"{begin(named(first))} comes first and looks at single pixels: before its bias and activation each output is "
         "the image times a number."
     )
     larger = {first.index: replace(first.op, kernel_size=3)}
