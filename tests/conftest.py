@@ -42,7 +42,7 @@ OPENS_PAGES = (
     "browsing",
     "sync_playwright",
 )  # as a test file names what it opens one with
-FAST_SECONDS = 10.0  # of the processors, its own processes included: they do not depend on what else the machine does
+FAST_SECONDS = 20.0  # of the processors, its own processes included: they do not depend on what else the machine does
 _used = pytest.StashKey[float]()
 
 

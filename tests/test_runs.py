@@ -916,7 +916,7 @@ def test_a_device_has_one_live_worker(store: RunStore) -> None:
     assert store.slot("cpu") is None
 
 
-def test_a_seat_says_which_run_its_worker_is_busy_with(store: RunStore) -> None:
+def test_a_slot_says_which_run_its_worker_is_busy_with(store: RunStore) -> None:
     store.take_slot("cpu", "w", os.getpid(), stale_after=10)
     assert store.slot_heartbeat("cpu", "w", "some run")
     slot = store.slot("cpu")
@@ -931,7 +931,8 @@ def _take_slot(folder: Path, worker: str, barrier: threading.Barrier, taken: mul
     taken.put(store.take_slot("cpu", worker, os.getpid(), stale_after=60))
 
 
-def test_of_four_processes_that_make_a_store_and_take_its_seat_one_gets_it(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_of_four_processes_that_make_a_store_and_take_its_slot_one_gets_it(tmp_path: Path) -> None:
     taken, barrier = PROCESSES.Queue(), PROCESSES.Barrier(4)
     workers = [PROCESSES.Process(target=_take_slot, args=(tmp_path, f"w{n}", barrier, taken)) for n in range(4)]
     for process in workers:
