@@ -112,7 +112,7 @@ def read(kind: type[T], data: Json, place: str, error: type[LabError], tag: str 
 
 
 def read_tagged(kinds: Mapping[str, type[T]], data: Json, place: str, error: type[LabError], tag: str = TAG) -> T:
-    """One of several kinds of record, told apart by the class name under `tag`."""
+    """One of several kinds of record, distinguished by the class name under `tag`."""
     if not isinstance(data, dict):
         raise error(f'{place}: expected an object such as {{"{tag}": "{next(iter(kinds))}"}}, got {short(data)}')
     name = data.get(tag)

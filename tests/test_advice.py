@@ -395,11 +395,11 @@ def alone(*ops: Op) -> Advice:
         ),
         (
             (*BEFORE, *conv_bn_relu(1, 1), *SOUND[9:]), "bottleneck", "warning", (9,),
-            "Op 9 Conv(1, kernel_size=1) hands on only 1 channel", "Set op 9 to 8 outputs (+840 parameters)",
+            "Op 9 Conv(1, kernel_size=1) passes on only 1 channel", "Set op 9 to 8 outputs (+840 parameters)",
             (*BEFORE, *conv_bn_relu(8, 1), *SOUND[9:]),
         ),
         (
-            (*BEFORE, *conv_bn_relu(2, 1), *SOUND[9:]), "bottleneck", "hint", (9,), "hands on only 2 channels",
+            (*BEFORE, *conv_bn_relu(2, 1), *SOUND[9:]), "bottleneck", "hint", (9,), "passes on only 2 channels",
             "Set op 9 to 8 outputs (+720 parameters)", (*BEFORE, *conv_bn_relu(8, 1), *SOUND[9:]),
         ),
         (

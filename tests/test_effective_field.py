@@ -163,7 +163,7 @@ def claims_of(slug: str) -> tuple[str, dict[str, str]]:
 def test_a2_and_a3_lost_the_pools_jump_and_c2_the_average_pools_stride() -> None:
     for slug in ("a2-final-7758", "a3-dilation-5340"):
         lost, why = claims_of(slug)
-        assert "**jump**: after maxpool1 it is 2, and conv5 reckons with 1" in lost
+        assert "**jump**: after maxpool1 it is 2, and conv5 uses 1" in lost
         assert "with a jump of 1" in why["conv5"]
     lost, why = claims_of("c2-skeleton-7272")
     assert "**stride of avgpool1**: it is 4, the table has 1" in lost

@@ -120,7 +120,7 @@ def test_the_wrong_tables_stand_beside_the_right_ones() -> None:
     for claim in catalogue.by_slug(A3).field_claims:
         assert f"field {claim.size}" in table["the write-up"][claim.layer]
     assert table["right"]["globalavgpool1"].startswith("field 40")
-    assert "number that was not carried is the **jump**" in said(app)
+    assert "number that is lost is the **jump**" in said(app)
     assert "B1" in opened(PAGE, step="b1-setup-10970", show="Wrong tables").info[0].value
 
 

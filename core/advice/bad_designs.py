@@ -77,21 +77,21 @@ BAD_DESIGNS: tuple[BadDesign, ...] = _numbered((
     _bad(
         "bad-small-field", "Field too small", "field",
         "Every unit has seen 7 of 28 pixels when the global average comes. The network can count strokes and hooks, "
-        "but not tell how they lie to one another.",
+        "but does not see how they are arranged.",
         *stack(conv_bn_relu, 12, 16), *conv_bn_relu(24, 1), *conv_bn_relu(16), *conv_bn_relu(16, 1),
         Conv(10, 1, bias=False), GlobalAvgPool(), *END,
     ),
     _bad(
         "bad-early-pool", "Pool too early", "early pool",
-        "It halves the image before it has looked at it, and halves it again after a single convolution: neighbouring "
-        "units are 4 pixels apart before any edges are put together.",
+        "It halves the image before any layer has looked at it, and again after a single convolution: neighbouring "
+        "units are 4 pixels apart before the network can combine edges.",
         MaxPool(2), *_padded(12), MaxPool(2), *stack(_padded, 16, 16, 20), Conv(10, 1, bias=False),
         GlobalAvgPool(), *END,
     ),
     _bad(
         "bad-large-head", "A 5 x 5 head", "concentration",
         "The last convolution has a weight for every place of its 5 x 5 map. It takes most of the {parameters:,} "
-        "parameters, and ties what was found to where it was found.",
+        "parameters, and each of its weights works at one position only.",
         *stack(conv_bn_relu, 8, 8, 8), MaxPool(2), *stack(conv_bn_relu, 8, 8, 16), Conv(10, 5, bias=False), *END,
     ),
     _bad(
@@ -118,14 +118,14 @@ BAD_DESIGNS: tuple[BadDesign, ...] = _numbered((
     _bad(
         "bad-negative-scores", "ReLU on the scores", "negative scores",
         "A ReLU follows the last layer, as it follows every other one. It cuts all scores off at zero: where a digit's "
-        "score is negative it passes no gradient, and nothing can speak against a digit.",
+        "score is negative it passes no gradient, and no score can be evidence against a digit.",
         *stack(conv_bn_relu, 10, 10, 12), MaxPool(2), *stack(conv_bn_relu, 12, 12, 14), *_averaged, ReLU(),
         LogSoftmax(),
     ),
     _bad(
         "bad-bottleneck", "One channel", "bottleneck",
-        "A 1 x 1 convolution leaves a single channel before the pool. All that comes later sees one map, however much "
-        "was found before.",
+        "A 1 x 1 convolution leaves a single channel before the pool. All later layers see this one map, whatever the "
+        "layers before it have found.",
         *stack(conv_bn_relu, 10, 12, 12), *conv_bn_relu(1, 1), MaxPool(2), *stack(conv_bn_relu, 12, 12, 14), *_averaged,
         LogSoftmax(),
     ),

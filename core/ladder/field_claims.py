@@ -34,7 +34,9 @@ def claimed_rows(walked: Trace, claims: Sequence[FieldClaim]) -> list[ClaimedRow
         claim = by_layer.get(layer.name)
         if claim is None:
             grown = layer.field.size - layer.before.size
-            left_out = f"Says nothing of it; it adds {_growth(layer)} = {grown}." if said is not None and grown else ""
+            left_out = (
+                f"Says nothing about it; it adds {_growth(layer)} = {grown}." if said is not None and grown else ""
+            )
             rows.append(ClaimedRow(layer, None, left_out))
             continue
         parts, jump_used = [], None
@@ -62,13 +64,13 @@ def not_carried(rows: Sequence[ClaimedRow]) -> str:
     name = lost.layer.name
     if lost.claim is not None and lost.claim.stride is not None:
         return (
-            f"The number that was not carried is the **stride of {name}**: it is {lost.layer.window.stride}, the table "
+            f"The number that is lost is the **stride of {name}**: it is {lost.layer.window.stride}, the table "
             f"has {lost.claim.stride}, and so the jump after it is {lost.layer.field.jump}, not {lost.jump_used}."
         )
     strided = [row.layer.name for row in rows if row.layer.index < lost.layer.index and row.layer.window.stride > 1]
     return (
-        f"The number that was not carried is the **jump**: after {strided[-1] if strided else 'the input'} it is "
-        f"{lost.layer.before.jump}, and {name} reckons with {lost.jump_used}."
+        f"The number that is lost is the **jump**: after {strided[-1] if strided else 'the input'} it is "
+        f"{lost.layer.before.jump}, and {name} uses {lost.jump_used}."
     )
 
 
@@ -83,7 +85,7 @@ def _size_words(layer: Layer, size: int, previous: int) -> tuple[str, int | None
     reach, kernel, jump = layer.window.reach, layer.window.kernel_size, layer.before.jump
     added, right = size - previous, layer.field.size - layer.before.size
     if added == right:
-        return f"Adds {added}, rightly; what it starts from is wrong.", None
+        return f"Adds {added}, which is right; the size before it is wrong.", None
     if reach and added % reach == 0 and 0 < added // reach < jump:
         return f"Adds {added}, with a jump of {added // reach}; right is {_growth(layer)} = {right}.", added // reach
     if size == previous * kernel:

@@ -176,7 +176,7 @@ def bottleneck(walked: Trace) -> list[Fault]:
     tightest = min(narrow, key=lambda layer: outputs_of(layer.op))
     count = outputs_of(tightest.op)
     noun = "channel" if isinstance(tightest.op, Conv) else "value"
-    words = f"{begin(named(tightest))} hands on only {plural(count, noun)}: all that comes later sees nothing else."
+    words = f"{begin(named(tightest))} passes on only {plural(count, noun)}: all later layers see nothing else."
     if others := [index for index in indices if index != tightest.index]:
         words += f" {begin(listed(others))} {'is' if len(others) == 1 else 'are'} hardly wider."
     level: Level = "warning" if count == 1 else "hint"

@@ -45,7 +45,9 @@ def field(walked: Trace) -> list[Fault]:
     seen, words, index, wanted = _pixels_seen(walked), "", walked.layers[-1].index, size
     average = average_of_all(walked)
     if seen < size:
-        words = f"An output sees {seen} of the image's {size} pixels along a side: what lies outside cannot count."
+        words = (
+            f"An output sees {seen} of the image's {size} pixels along a side: the rest of the image has no influence."
+        )
         if average is not None and average.before.size < min(DIGIT, size):
             index = average.index
     elif average is not None and average.before.size < min(DIGIT, size):
@@ -53,7 +55,7 @@ def field(walked: Trace) -> list[Fault]:
         does = "takes the largest of" if isinstance(average.op, MaxPool) else "averages"
         words = (
             f"{begin(named(average))} {does} units that have each seen {seen} x {seen} pixels; a digit is {DIGIT} "
-            "wide. Which strokes there are is counted, how they lie to one another is not."
+            "wide. The network counts the strokes, but does not see how they are arranged."
         )
     if not words:
         return []
@@ -84,8 +86,8 @@ def convolution(walked: Trace) -> list[Fault]:
     if any(isinstance(layer.op, Conv) and _looks(layer) for layer in walked.layers):
         return []
     words = (
-        "No convolution goes over the image with a window of more than one pixel, so a stroke that is learned in one "
-        "place is not known in another. Begin with convolutions of 3 x 3."
+        "No convolution goes over the image with a window of more than one pixel, so a stroke that it learns in one "
+        "place is unknown in another. Begin with convolutions of 3 x 3."
     )
     return [Fault("convolution", "warning", (), words)]
 

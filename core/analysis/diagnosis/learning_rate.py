@@ -133,7 +133,7 @@ def learns_nothing(run: RunFigures) -> Finding | None:
     risen = f", and was {accuracies[0]:.1%} after the first" if accuracies[-1] >= GUESSING else ""
     return Finding(
         "learns nothing",
-        "It has learnt next to nothing.",
+        "It has learned almost nothing.",
         f"Accuracy is {accuracies[-1]:.1%} after {plural(len(accuracies), 'epoch')}{risen}; guessing gets 10%.",
         "The rate may be far too low or far too high: a range test tells which. If its curve is flat, look at the "
         "network: what is missing between the layers?",

@@ -17,7 +17,7 @@ from lab.ui.links import link
 
 
 def wrong_tables(network: Viewed) -> None:
-    """The write-up's own table beside the right one, why each number is wrong, and which was not carried on."""
+    """The write-up's own table beside the right one, why each number is wrong, and which number is lost."""
     step = network.step
     if step is None or not step.field_claims:
         whose = f"{label(step)}'s write-up" if step else "Your own design"
