@@ -72,6 +72,7 @@ def test_after_five_wrong_ones_even_the_right_one_has_to_wait() -> None:
     lock.unlock("ben", PASSPHRASE, now=WINDOW_SECONDS + 20)
 
 
+@pytest.mark.slow
 def test_throwing_the_cookie_away_buys_thirty_guesses_and_no_more() -> None:
     lock = ClassLock(hash_of(PASSPHRASE))
     for number in range(ATTEMPTS_OF_ALL):

@@ -439,6 +439,7 @@ def test_a_checkpoint_that_was_cut_short_is_one_line(refusal: Command, saved: st
     assert "cut short" in refusal("mistakes", saved)
 
 
+@pytest.mark.slow
 def test_a_run_whose_loss_is_no_number_is_one_line_after_its_data(
     spec: Path, recipe: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -201,6 +201,7 @@ def test_a_rate_that_makes_the_loss_rise_in_the_first_epoch_is_too_high() -> Non
     assert "rate too high" in kinds(found)
 
 
+@pytest.mark.slow
 def test_a_loss_that_still_falls_in_a_line_tells_of_a_rate_that_is_too_low() -> None:
     recipe = Recipe(epochs=6, batch_size=64, learning_rate=0.05)
     found = diagnose(trained(TINY, recipe, embedded(recipe)))
@@ -214,12 +215,14 @@ def test_a_deep_network_without_a_bend_learns_nothing_at_a_tiny_rate() -> None:
     assert "learns nothing" in kinds(diagnose(trained(LINEAR, recipe, embedded(recipe))))
 
 
+@pytest.mark.slow
 def test_a_large_network_on_a_hundred_images_overfits() -> None:
     recipe = Recipe(epochs=25, batch_size=16, learning_rate=0.005)
     found = diagnose(trained(BIG, recipe, tiny_data(100, 0, 300)))
     assert "overfits" in kinds(found)
 
 
+@pytest.mark.slow
 def test_learning_wrong_labels_by_heart_makes_the_test_loss_turn() -> None:
     data = tiny_data(100, 0, 300)
     labels = data.train.labels.clone()

@@ -127,6 +127,7 @@ def test_all_steps_and_variants_can_be_studied() -> None:
         subjects(["no-such"])
 
 
+@pytest.mark.slow
 def test_what_is_left_is_told(shelf: Path) -> None:
     assert list(unfinished([VARIANT], CPU)) == ["tiny-variant: 5 of 5 seeds"]
     reproduce([VARIANT], CPU, 2, (1, 2), lambda text: None)

@@ -48,6 +48,7 @@ def test_rows_come_back_with_their_numbers(rows: list[tuple[str, float, int]]) -
     assert [name for name, _, _ in read] == [safe_cell(name) for name, _, _ in rows]
 
 
+@pytest.mark.slow
 def test_every_csv_of_the_lab_is_written_there() -> None:
     writers = [
         str(path.relative_to(ROOT))
