@@ -1,1 +1,1 @@
-"""Networks, their numbers, and their training. Knows nothing of Streamlit or of lab/."""
+"""Networks, their numbers, and their training. Imports neither Streamlit nor lab/."""

@@ -1,1 +1,1 @@
-"""What a network is: its ops, their sizes, parameters and receptive fields, and advice on it. No torch."""
+"""What a network is: its ops, their sizes, parameters and receptive fields. No torch."""

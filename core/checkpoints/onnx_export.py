@@ -1,7 +1,7 @@
 """A network as an ONNX file: one node for each op, under the names of `core.architecture.trace`.
 
-Written with the onnx package's own builders. Of torch's two exporters the one is deprecated, and the other takes
-seconds, folds batch norm into the convolutions, and writes the paths of this machine's source files into the result.
+Written with the builders of the onnx package. One of torch's two exporters is deprecated; the other takes seconds,
+merges batch norm into the convolutions, and writes the paths of the machine's source files into the file.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from torch import nn
 from core.architecture import spec
 from core.architecture.trace import Layer, trace
 
-OPSET = 17  # of 2022: old enough for what reads ONNX in a browser, and it has all that the ops need
-IR_VERSION = 8  # the file format that came with it
+OPSET = 17  # of 2022: old enough for readers in a browser, and it has all the ops
+IR_VERSION = 8  # the file format of that time
 
 Attributes = dict[str, int | float | list[int]]
 
@@ -25,7 +25,7 @@ Attributes = dict[str, int | float | list[int]]
 def to_onnx(network: nn.Sequential, architecture: spec.Architecture) -> bytes:
     """The network of that architecture as it predicts, for batches (N, C, H, W) of float32 of any N.
 
-    `network` is one that `core.training.network.build` made. Its dropout stands in the file and does nothing there.
+    `network` is one that `core.training.network.build` made. Its dropout is in the file, but has no effect.
     """
     walked = trace(architecture)
     weights: list[TensorProto] = []
@@ -100,7 +100,7 @@ def _operator(op: spec.Op, weights: list[str]) -> tuple[str, list[str], Attribut
         case spec.ReLU():
             return "Relu", [], {}
         case spec.Dropout():
-            return "Dropout", [], {}  # without a ratio and a training mode it hands on what it gets
+            return "Dropout", [], {}  # without a ratio and a training mode its output is its input
         case spec.MaxPool(k, stride, padding, dilation):
             return "MaxPool", [], _window(k, stride, padding) | {"dilations": [dilation] * 2}
         case spec.AvgPool(k, stride, padding):

@@ -1,1 +1,1 @@
-"""The images: MNIST, the embedded digits, and what is drawn."""
+"""The images: MNIST, the embedded digits, and drawings."""

@@ -1,8 +1,8 @@
-"""A drawing or a photograph of a digit, made ready the way MNIST's images were.
+"""A drawing or a photograph of a digit, prepared like the images of MNIST.
 
-MNIST's digits were scaled so that the longer side of the ink measures 20 pixels and placed in 28 x 28 by
+MNIST's digits were scaled so that the longer side of the ink has 20 pixels, and placed in 28 x 28 pixels by
 their centre of mass (LeCun, Bottou, Bengio & Haffner 1998, doi:10.1109/5.726791). A network that learned from
-such images can read a drawing only if it is brought to the same size and place.
+such images recognises a drawing only with the same size and position.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ Grey = NDArray[np.uint8]  # (H, W), white on black
 
 SIDE = 28  # pixels of a prepared digit
 LONGER_SIDE = 20  # pixels of its ink
-CENTRE = 14  # where the centre of mass goes; pixel centres are integers
-FAINTEST_PEAK = 32  # of 255: a picture with nothing brighter counts as empty
-INK = 0.25  # of the brightest pixel; outside of it stay a stroke's soft edge and JPEG's ringing
-MAX_MEGAPIXELS = 20  # of an uploaded picture, read from its header before anything is decoded
+CENTRE = 14  # position of the centre of mass; pixel centres are whole numbers
+FAINTEST_PEAK = 32  # of 255: a picture without a brighter pixel counts as empty
+INK = 0.25  # of the brightest pixel; the soft edge of a stroke and JPEG's artefacts are below it
+MAX_MEGAPIXELS = 20  # of an uploaded picture, from its header, before it is decoded
 MAX_WEBP_MEGAPIXELS = 10  # its decoder keeps four copies of 4 bytes a pixel
 MAX_SCANS = 100  # of a progressive JPEG, which has some ten; each is a pass over all pixels, and takes a dozen bytes
-SCAN = b"\xff\xda"  # begins each; the bytes of a scan itself cannot hold it
-FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")  # bitmaps alone: Pillow hands EPS to Ghostscript
-READ_SIDE = 280  # pixels of a picture's longer side once read, as the canvas has; averaging removes noise
+SCAN = b"\xff\xda"  # the first bytes of each scan; they cannot be inside one
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")  # only bitmaps: Pillow would start Ghostscript for EPS
+READ_SIDE = 280  # pixels of the longer side of a picture after reading, like the canvas; averaging removes noise
 NOISE_FLOOR = 4  # standard deviations of paper: one pixel in 30,000 is above
-NOISE_PEAK = 6  # standard deviations of paper that no noise reaches
-FAINTEST_INK = 24  # grey levels between paper and the darkest ink, below which a photograph shows no digit
+NOISE_PEAK = 6  # standard deviations of paper: noise never reaches it
+FAINTEST_INK = 24  # grey levels between paper and the darkest ink; with less, a photograph shows no digit
 
 
 @dataclass(frozen=True)
 class Stages:
-    """What is done to a drawing; each stage can be left out, to see what it is good for."""
+    """The stages of the preparation; each can be left out, to see its effect."""
 
-    crop: bool = True  # cut out the ink; else the whole picture is kept
-    scale: bool = True  # longer side to 20 pixels; else by what brings the whole picture's to 28
+    crop: bool = True  # cut out the ink; else use the whole picture
+    scale: bool = True  # longer side of the ink to 20 pixels; else that of the whole picture to 28
     grey: bool = True  # soft edges; else each pixel is black or white
-    stretch: bool = True  # the brightest pixel to 255; else as averaging left it
-    centre: bool = True  # the centre of mass to (14, 14); else the middle of what was cut out to the frame's
+    stretch: bool = True  # the brightest pixel to 255; else as it is after averaging
+    centre: bool = True  # the centre of mass to (14, 14); else the middle of the ink to the middle of the frame
     white: bool = True  # white ink on black; else black on white, as on paper
 
 
@@ -51,7 +51,7 @@ STAGES = tuple(each.name for each in fields(Stages))
 
 
 def without(*names: str) -> Stages:
-    """All stages but these. Raises DrawingError for one that there is not."""
+    """All stages except these. Raises DrawingError for an unknown one."""
     for name in names:
         if name not in STAGES:
             raise DrawingError(f"there is no stage {name[:20]!r}; there are {', '.join(STAGES)}")
@@ -60,7 +60,7 @@ def without(*names: str) -> Stages:
 
 @dataclass(frozen=True)
 class Preparation:
-    """A digit at each stage on its way into a network, white on black unless that stage is off."""
+    """A digit after each stage, white on black unless that stage is off."""
 
     ink: Grey  # cut out of the picture
     scaled: Grey  # longer side 20, brightest pixel 255
@@ -68,10 +68,10 @@ class Preparation:
 
 
 def prepare(picture: Grey, stages: Stages | None = None) -> Preparation:
-    """The digit in a white-on-black picture (H, W), by all stages where none are given.
+    """The digit in a white-on-black picture (H, W); by default with all stages.
 
-    Averaging over areas (Pillow's BOX) returns an enlarged MNIST digit closer to the original than its
-    smoother filters do: they blur a second time what MNIST's makers had blurred already.
+    Averaging over areas (Pillow's BOX) brings an enlarged MNIST digit back closer to the original than Pillow's
+    smoother filters, which blur it once more.
     Raises DrawingError for a picture that is empty.
     """
     stages = stages or Stages()
@@ -94,9 +94,9 @@ def prepare(picture: Grey, stages: Stages | None = None) -> Preparation:
 
 
 def centre(image: Grey) -> Grey:
-    """The image (28, 28) moved by whole pixels until its centre of mass is at (14, 14), halves rounded up.
+    """The image (28, 28) moved by whole pixels so that its centre of mass is at (14, 14), halves rounded up.
 
-    Ink that would leave the frame is cut off. MNIST's own images stay as they are, all but 5 of the 70,000.
+    Ink outside the frame is cut off. Of MNIST's own 70,000 images all but 5 stay as they are.
     """
     down, right = _shift(image.sum(axis=1, dtype=np.int64)), _shift(image.sum(axis=0, dtype=np.int64))
     height, width = image.shape
@@ -105,7 +105,7 @@ def centre(image: Grey) -> Grey:
 
 
 def from_rgba(rgba: NDArray[np.uint8]) -> Grey:
-    """A canvas (H, W, 4) as grey levels (H, W): bright strokes on a black or a transparent ground."""
+    """A canvas (H, W, 4) as grey levels (H, W): bright strokes on a black or transparent background."""
     if rgba.ndim != 3 or rgba.shape[2] != 4 or rgba.dtype != np.uint8:
         raise DrawingError(f"a canvas is (height, width, 4) in uint8, got {rgba.shape} in {rgba.dtype}")
     image = Image.fromarray(rgba)
@@ -116,9 +116,9 @@ def from_rgba(rgba: NDArray[np.uint8]) -> Grey:
 def from_picture(data: bytes) -> Grey:
     """The white-on-black picture (H, W) in an image file, its longer side at most 280.
 
-    Dark ink on bright paper is inverted, the paper's uneven brightness taken off, and the contrast stretched
-    until paper is 0 and the strongest ink 255. Raises DrawingError for what is no picture, too large, damaged
-    or blank.
+    Dark ink on bright paper is inverted, the uneven brightness of the paper is subtracted, and the contrast is
+    stretched so that paper is 0 and the strongest ink 255. Raises DrawingError for a file that is not a picture,
+    or is too large, damaged or blank.
     """
     ink, noise = _without_paper(_decoded(data).astype(np.float64))
     strongest, faintest = float(ink.max()), max(FAINTEST_INK, NOISE_PEAK * noise)
@@ -150,11 +150,11 @@ def _in_frame(scaled: Grey) -> Grey:
 
 
 def _scaled(ink: Grey, scale: float, stretch: bool) -> Grey:
-    """In the same proportions; stretched, the brightest pixel is 255, as it is 254 or 255 in all of MNIST."""
+    """The ink scaled in both directions; stretched, its brightest pixel is 255, like 254 or 255 in all of MNIST."""
     height, width = (max(1, int(side * scale + 0.5)) for side in ink.shape)
     exact = Image.fromarray(ink.astype(np.float32))  # so that nothing is rounded before the stretch
     levels: NDArray[np.float32] = np.asarray(exact.resize((width, height), Image.Resampling.BOX))
-    brightest = float(levels.max())  # 0 for a lone pixel that falls between two boxes, as Pillow rounds them
+    brightest = float(levels.max())  # 0 for a single pixel between two boxes, because of Pillow's rounding
     stretched: NDArray[np.float32] = np.rint(levels * (255 / brightest if stretch and brightest else 1))
     return stretched.astype(np.uint8)
 
@@ -186,7 +186,7 @@ def _check_size(pixels: int, most: int) -> None:
 
 
 def _grey(picture: Image.Image) -> NDArray[np.uint8]:
-    """The picture small, upright, grey and on white. A large one is made small before anything is copied."""
+    """The picture small, upright, grey and on white. A large one is reduced before it is copied."""
     orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
     small = _small_deep(picture) if picture.mode.startswith(("I", "F")) else _on_white(picture)
     small.thumbnail((READ_SIDE, READ_SIDE), Image.Resampling.BOX)
@@ -195,7 +195,7 @@ def _grey(picture: Image.Image) -> NDArray[np.uint8]:
 
 
 def _small_deep(picture: Image.Image) -> Image.Image:
-    """One of 16 bits or more a pixel, small, in the 8 bits that its levels span; Pillow would clip it at 255."""
+    """A picture of 16 or more bits per pixel, small, scaled to 8 bits; Pillow would clip it at 255."""
     picture = picture.convert("F")
     picture.thumbnail((READ_SIDE, READ_SIDE), Image.Resampling.BOX)
     levels = np.nan_to_num(np.asarray(picture, np.float64))
@@ -204,7 +204,7 @@ def _small_deep(picture: Image.Image) -> Image.Image:
 
 
 def _on_white(picture: Image.Image) -> Image.Image:
-    """In grey levels, what is transparent white."""
+    """The picture in grey levels; transparent pixels become white."""
     if not picture.has_transparency_data:
         return picture.convert("L")
     if picture.mode not in ("RGBA", "LA"):  # a palette's, or one transparent colour
@@ -216,9 +216,9 @@ def _on_white(picture: Image.Image) -> Image.Image:
 
 
 def _without_paper(grey: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """How far the ink stands out from the paper, in grey levels, and the paper's standard deviation.
+    """How much the ink differs from the paper, in grey levels, and the standard deviation of the paper.
 
-    Paper is smooth and ink is not, so of dark on bright and bright on dark it is what leaves less noise.
+    Paper is smooth and ink is not, so the result with less noise decides between dark ink and bright ink.
     """
     return min((_above_paper(255 - grey), _above_paper(grey)), key=lambda found: found[1])
 
@@ -226,8 +226,8 @@ def _without_paper(grey: NDArray[np.float64]) -> tuple[NDArray[np.float64], floa
 def _above_paper(grey: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
     """The same for ink that is brighter than the paper.
 
-    The paper is a quadratic surface, for light falls off smoothly. It is fitted to all pixels, then again to
-    those that do not stand out from the last fit, until the ink has dropped out.
+    The paper is a quadratic surface, because light changes smoothly. It is fitted to all pixels, then several
+    times to those close to the last fit, until no ink is left among them.
     """
     above = _above_surface(grey, np.ones(grey.shape, bool))
     for _ in range(6):
@@ -237,13 +237,13 @@ def _above_paper(grey: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]
 
 
 def _noise(above: NDArray[np.float64]) -> float:
-    """The paper's standard deviation, from what lies below its surface: there is no ink on that side."""
+    """The standard deviation of the paper, from the pixels below its surface, where there is no ink."""
     below = above[above < 0]
     return float(np.sqrt(np.mean(below**2))) if below.size else 0.0
 
 
 def _above_surface(grey: NDArray[np.float64], paper: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The picture less the quadratic surface nearest, by least squares, to the pixels that count as paper."""
+    """The picture minus a quadratic surface, fitted by least squares to the pixels of the paper."""
     height, width = grey.shape
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)  # (H, W, 6)

@@ -1,1 +1,1 @@
-"""The steps of the lineages, the challenge they climb to, and what their write-ups claim."""
+"""The ladder: the steps of the lineages, with their recipes, claims and errors."""

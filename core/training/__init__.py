@@ -1,1 +1,1 @@
-"""How a network learns: the recipe, the loop, and what belongs to both."""
+"""How a network learns: the recipe, the training loop and its parts."""
