@@ -510,7 +510,7 @@ def take_words_of_runs(given: list[tuple[str, Any, Any]]) -> None:
                 _refusable(lambda act=act, one=one, which=which: sendable(getattr(runs, act)(which, one).name))
             case "set_tags":
                 _refusable(lambda one=one, which=which, other=other: runs.set_tags(which, [one, other or "x"]))
-            case "get" | "seed_group" | "put_first" | "put_last" | "request_stop" | "control":
+            case "get" | "job" | "put_first" | "put_last" | "request_stop" | "control":
                 _refusable(lambda act=act, one=one: getattr(runs, act)(one))
             case "set_rate_factor":
                 _refusable(lambda one=one: runs.set_rate_factor(run.id, one))
@@ -523,7 +523,7 @@ def take_words_of_runs(given: list[tuple[str, Any, Any]]) -> None:
 ACTS_BY_ID = ("put_first", "put_last", "request_stop", "control")
 words_of_runs = st.lists(
     st.tuples(
-        st.sampled_from(["rename", "set_owner", "set_tags", "get", "seed_group", *ACTS_BY_ID]),
+        st.sampled_from(["rename", "set_owner", "set_tags", "get", "job", *ACTS_BY_ID]),
         hostile.texts,
         st.none() | hostile.texts,
     )

@@ -159,6 +159,7 @@ def test_a_card_that_could_not_be_read_again_is_not_written(tmp_path: Path) -> N
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.usefixtures("worker_here")
 @pytest.mark.parametrize("seed", [1, 2, 4])  # of which one ends far above 1e30, one recovers and one is no number
 def test_lenet_at_rate_ten_without_batch_norm_is_readable_or_says_why_on_the_command_line(
     seed: int, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -171,12 +172,13 @@ def test_lenet_at_rate_ten_without_batch_norm_is_readable_or_says_why_on_the_com
     said = capsys.readouterr()
     if status == 0:
         assert [each["epoch"] for each in json.loads(said.out)["epochs"]] == [0, 1]
-        assert [each.reference for each in shelf.own()] == ["ten"]
+        assert "ten" in [each.reference for each in shelf.own()]
         assert main(["mistakes", "ten", "--limit", "1"]) == 0
     else:
         assert "the loss is " in said.err
         assert "at learning rate 10; a smaller rate or batch norm keeps it finite" in said.err
-        assert shelf.own() == shelf.unreadable() == ()
+        assert "ten" not in [each.reference for each in shelf.own()]
+    assert shelf.unreadable() == ()
 
 
 @pytest.mark.parametrize("seed", [1, 2, 4])
