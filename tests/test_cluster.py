@@ -27,8 +27,9 @@ from core.training.network import build
 from core.training.range_test import range_test_points, summarise
 from core.training.recipe import RangeTest, Recipe
 from lab.runs import supervisor
+from lab.runs.actions import submit
 from lab.runs.cluster.connection import connected
-from lab.runs.rows import new_run
+from lab.runs.person import MACHINE
 from lab.runs.seeds import data_for
 from lab.runs.store import RunStore
 from lab.runs.supervisor import CLUSTER
@@ -232,7 +233,7 @@ def test_seeds_on_the_cluster_are_bit_for_bit_as_alone_even_where_a_process_is_k
     store: RunStore, on_cluster: None, nodes: Nodes, tmp_path: Path
 ) -> None:
     recipe = replace(LONG, epochs=6)
-    runs = store.submit(new_run(TINY, recipe, EMBEDDED), seeds=(4, 7))
+    runs = submit(store, TINY, recipe, dataset=EMBEDDED, seeds=(4, 7), by=MACHINE)
     wait(lambda: any(store.epochs(run.id) for run in runs), "an epoch was done")
     os.kill(_a_trainer(nodes), signal.SIGKILL)
     for run in runs:
