@@ -36,6 +36,7 @@ def test_the_promised_four_are_there() -> None:
     assert set(PROMISED) <= {shelved.reference for shelved in SHIPPED}
 
 
+@pytest.mark.slow  # with the largest network, 40 s of the processor
 @pytest.mark.parametrize("shelved", SHIPPED, ids=lambda shelved: shelved.reference)
 def test_a_card_says_what_its_weights_do_on_the_test_set(shelved: Shelved, mnist_raw: Path) -> None:
     network, card = load(shelved.stem)
