@@ -19,6 +19,8 @@ from lab.learn.lessons.player import HIDE, LOCK
 from lab.learn.lessons.scene import scene_number
 from tests.patience import patient
 
+pytestmark = pytest.mark.own_data
+
 ROOT = Path(__file__).resolve().parents[1]
 FILES = [ROOT / "README.md", *ROOT.glob("CONTRIBUTING.md"), *sorted((ROOT / "docs").glob("*.md"))]
 TEXTS = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in FILES}

@@ -15,6 +15,8 @@ from lab.runs.rows import Speed, new_run
 from lab.runs.store import RunStore
 from tests.tiny import TINY
 
+pytestmark = pytest.mark.own_data
+
 RECIPE = Recipe(epochs=2, batch_size=100)
 BATCHES = 15  # of 100, of the 1,437 embedded training digits
 

@@ -15,6 +15,8 @@ from playwright._impl._driver import compute_driver_executable
 from lab.ui import colours
 from tests.patience import patient
 
+pytestmark = pytest.mark.own_data
+
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("core", "lab", "pages")
 PRODUCT = [ROOT / "streamlit_app.py", *(path for top in FOLDERS for path in (ROOT / top).rglob("*.py"))]

@@ -20,6 +20,8 @@ import yaml
 
 from tests.patience import patient, wait
 
+pytestmark = pytest.mark.own_data
+
 ROOT = Path(__file__).resolve().parents[1]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 DEVELOPMENT = (ROOT / "requirements-dev.txt").read_text(encoding="utf-8")

@@ -22,6 +22,8 @@ from lab.settings import SECRETS, lab_home
 from tests.app_server import serving
 from tests.patience import patient
 
+pytestmark = pytest.mark.own_data
+
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("core", "lab", "pages", "checkpoints", "static", ".streamlit")
 MADE = shutil.ignore_patterns("__pycache__", "runs.sqlite3*", "plotly.min.js", ".plotly*", "secrets.toml")

@@ -12,6 +12,8 @@ import pytest
 from tests import patience
 from tests.patience import patient, wait
 
+pytestmark = pytest.mark.own_data
+
 TESTS = Path(__file__).parent
 # What a test waits with, and where among its arguments the limit is.
 LIMITED = {"wait": 0, "join": 0, "get": None, "wait_for": 1, "set_default_timeout": 0, "set_options": None}

@@ -13,6 +13,8 @@ import pytest
 
 from tests.patience import patient
 
+pytestmark = pytest.mark.own_data
+
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r'^```(diff|python) title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 FOLDERS = ("core", "lab", "pages", "tests", ".streamlit")
