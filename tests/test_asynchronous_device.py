@@ -21,6 +21,8 @@ from core.training.replay import WARM_UP, Replayed
 from tests.patience import patient
 from tests.tiny import PLAIN, tiny_data
 
+pytestmark = pytest.mark.own_data
+
 ASKING, ITERATION, EVALUATION = 0.0002, 0.010, 0.3  # seconds: to ask for work, and of the work itself
 
 

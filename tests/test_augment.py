@@ -34,6 +34,8 @@ from core.training.augment import (
 )
 from core.training.recipe import MAX_STRENGTH, Augmentation, Jitter
 
+pytestmark = pytest.mark.own_data
+
 F = torchvision.transforms.functional
 MODES = {
     "bilinear": torchvision.transforms.InterpolationMode.BILINEAR,

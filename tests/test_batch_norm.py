@@ -12,6 +12,8 @@ from core.training.batch_norm import BatchNorm, _Normalise
 from core.training.network import build, lay_out
 from tests.tiny import TINY
 
+pytestmark = pytest.mark.own_data
+
 
 def channels_last(*shape: int, seed: int = 1) -> Tensor:
     maps = torch.randn(*shape, generator=torch.Generator().manual_seed(seed)) * 3 + 2

@@ -13,6 +13,8 @@ from core.training.predictions import Predictions
 from lab.use.mistakes.calibration import in_words, table
 from lab.use.mistakes.figures import reliability
 
+pytestmark = pytest.mark.own_data
+
 
 def drawn(count: int, seed: int, sharper: float = 1.0) -> Predictions:
     """Predictions that are right as often as they say; a `sharper` above 1 makes them say too much."""

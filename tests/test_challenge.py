@@ -19,6 +19,8 @@ from core.challenge import (
 from core.ladder import catalogue
 from lab.studies.results import challenge_of, studies, summarised
 
+pytestmark = pytest.mark.own_data
+
 accuracies = st.lists(st.integers(9900, 9999).map(lambda images: images / 10_000), max_size=20)
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from tests.course import Course, Press, fair, first_come, is_first, measured_seconds, percentile, presses, simulate
 
+pytestmark = pytest.mark.own_data
+
 
 def test_one_seat_makes_each_wait_as_lindleys_recursion_says() -> None:
     """Lindley 1952, doi:10.1017/S0305004100027638: a wait is the last one's, plus its run, less the time between."""

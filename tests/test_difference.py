@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,8 @@ from core.architecture.spec import Architecture, BatchNorm, Conv, Dropout, Flatt
 from core.architecture.trace import trace
 from core.ladder.catalogue import by_slug
 from tests.random_architectures import architectures
+
+pytestmark = pytest.mark.own_data
 
 
 @given(architectures(), architectures())

@@ -9,6 +9,8 @@ import torch
 
 from core.training.dropout import Dropout, mask
 
+pytestmark = pytest.mark.own_data
+
 SIZE = 4_000_003  # not a multiple of eight
 
 

@@ -30,6 +30,8 @@ from core.errors import SpecError
 from core.ladder.catalogue import LADDER, by_slug
 from tests.random_architectures import architectures
 
+pytestmark = pytest.mark.own_data
+
 
 @given(architectures(), st.data())
 def test_insert_remove_move_and_duplicate_do_what_a_list_does(architecture: Architecture, data: st.DataObject) -> None:

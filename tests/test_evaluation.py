@@ -15,6 +15,8 @@ from core.training.predictions import Predictions
 from core.training.resident import Normalisation
 from tests.tiny import PLAIN, TINY, tiny_data
 
+pytestmark = pytest.mark.own_data
+
 
 def certain(true: int, said: int, confidence: float, true_class: float | None = None) -> tuple[list[float], int]:
     """Ten probabilities with `confidence` for what was said and, where it is wrong, `true_class` for what is true."""

@@ -17,6 +17,8 @@ from core.ladder.catalogue import LADDER, by_slug
 from core.training.network import build
 from tests.random_architectures import architectures
 
+pytestmark = pytest.mark.own_data
+
 
 def assert_same_outputs(architecture: Architecture, images: int = 3) -> None:
     network = build(architecture, seed=1)

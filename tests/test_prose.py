@@ -37,6 +37,8 @@ from lab.studies.shelf import SHIPPED
 from lab.studies.tables import END, PAGE, START
 from tests.test_docs import TEXTS
 
+pytestmark = pytest.mark.own_data
+
 LOG = json.loads((SHIPPED / "choices" / "log.json").read_text(encoding="utf-8"))
 EVERYTHING = (*LADDER, *EXTRAS)
 

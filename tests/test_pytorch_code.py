@@ -22,6 +22,8 @@ from core.ladder.model import Step
 from core.training.network import build
 from tests.random_architectures import architectures
 
+pytestmark = pytest.mark.own_data
+
 
 def executed(architecture: Architecture) -> tuple[nn.Sequential, str]:
     """What the generated code defines as `network`, and what it prints."""

@@ -30,6 +30,8 @@ from core.training.range_test import (
 from core.training.recipe import SGD, RangeTest, Recipe
 from tests.tiny import PLAIN, TINY, tiny_data
 
+pytestmark = pytest.mark.own_data
+
 SETTINGS = RangeTest(start=1e-4, end=1.0, iterations=100)
 
 

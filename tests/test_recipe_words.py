@@ -18,6 +18,8 @@ from core.training.recipe_words import augmentation_words, corner_shift, recipe_
 from core.words import loss_words, plural
 from lab.experiment.train.recipe_form import CHOICES
 
+pytestmark = pytest.mark.own_data
+
 IDENTIFIER = re.compile(r"[a-z0-9]+_[a-z0-9_]+|\b(?:fp32|tf32|bf16|Ema|ema)\b")
 KINDS = (*get_args(recipes.Schedule), *get_args(recipes.Optimizer))
 

@@ -17,6 +17,8 @@ from core.training.replay import WARM_UP, Replayed
 from core.training.step import make_optimizer, set_rate
 from tests.tiny import TINY, same, tiny_data, trained
 
+pytestmark = pytest.mark.own_data
+
 CPU = torch.device("cpu")
 AUGMENTED = Augmentation(rotation=Jitter(10), translation=Jitter(0.1), contrast=Jitter(0.2))
 RECIPE = Recipe(epochs=4, batch_size=40, schedule=LinearToZero(), augmentation=AUGMENTED, ema_decay=0.9)

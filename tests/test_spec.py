@@ -29,6 +29,8 @@ from core.errors import LabError, RecipeError, SpecError
 from core.training.recipe import recipe_from_json
 from tests.random_architectures import architectures
 
+pytestmark = pytest.mark.own_data
+
 THE_ISSUE = """{"name": "mine", "input": [1, 28, 28], "ops": [{"op": "Conv", "out_channels": 8, "kernel_size": 3},
     {"op": "BatchNorm"}, {"op": "ReLU"}, {"op": "MaxPool", "kernel_size": 2}, {"op": "GlobalAvgPool"},
     {"op": "Linear", "out_features": 10}]}"""

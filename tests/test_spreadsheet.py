@@ -15,6 +15,8 @@ from core.spreadsheet import csv_text, safe_cell
 from core.training.history import EPOCH_COLUMNS, EpochRecord, epoch_cells
 from lab.experiment.train.run_panel import csv_of
 
+pytestmark = pytest.mark.own_data
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

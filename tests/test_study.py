@@ -25,6 +25,8 @@ from core.errors import CheckpointError
 from core.ladder import catalogue
 from core.training.history import EpochRecord
 
+pytestmark = pytest.mark.own_data
+
 STEP = catalogue.by_slug("c3-batchnorm-7448")
 
 

@@ -19,6 +19,8 @@ from lab.ui import colours, curves, ladder_figure
 from lab.ui.axes import accuracy_at
 from lab.ui.ladder_figure import LadderPoint
 
+pytestmark = pytest.mark.own_data
+
 
 def made_up(seed: int, *accuracies: float) -> SeedRun:
     """A run with those test accuracies, by epoch."""

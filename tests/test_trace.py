@@ -16,6 +16,8 @@ from core.errors import SpecError
 from core.training.network import build
 from tests.random_architectures import architectures
 
+pytestmark = pytest.mark.own_data
+
 # ------------------------------------------------------------------------------------------------------- against torch
 
 

@@ -10,6 +10,8 @@ from core.architecture.vary import changes, dropout_of, has, vary
 from core.ladder.catalogue import STEPS
 from core.ladder.model import Step
 
+pytestmark = pytest.mark.own_data
+
 PLAIN = Architecture("plain", (Conv(8, 3), ReLU(), Conv(16, 3), ReLU(), GlobalAvgPool(), Flatten(), Linear(10)))
 
 
