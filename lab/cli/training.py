@@ -22,11 +22,10 @@ from lab.cli.data import fetch, obtain
 from lab.cli.networks import with_recipe
 from lab.cli.result import Incomplete
 from lab.runs.actions import submit
-from lab.runs.expectation import expected
+from lab.runs.expectation import expected, iterations_of
 from lab.runs.machine import FILE_NAME as MACHINE_FILE
 from lab.runs.machine import most_side_by_side
 from lab.runs.person import MACHINE
-from lab.runs.queue_now import iterations_of
 from lab.runs.rows import Run
 from lab.runs.seed_list import parse_seeds
 from lab.runs.store import RunStore

@@ -72,16 +72,18 @@ def jobs_of(runs: Iterable[Run]) -> dict[str, list[Run]]:
     return jobs
 
 
+def iterations_of(run: Run) -> int:
+    """How many iterations a run is, as planned."""
+    if run.kind == "range_test":
+        return run.range_test.iterations
+    return run.recipe.epochs * iterations_per_epoch(run.dataset, run.recipe)
+
+
 def seconds_left(run: Run, done: int, speeds: Sequence[Speed]) -> float:
     """What the run will take after `done` iterations, if it trains as fast as those before it; 0 if there are none."""
     if not speeds:
         return 0.0
-    recipe = run.recipe
-    if run.kind == "range_test":
-        batches = run.range_test.iterations
-    else:
-        batches = recipe.epochs * iterations_per_epoch(run.dataset, recipe)
-    return max(0, batches - done) * seconds_per_batch(run.architecture, recipe, speeds)
+    return max(0, iterations_of(run) - done) * seconds_per_batch(run.architecture, run.recipe, speeds)
 
 
 def seconds_per_batch(architecture: Architecture, recipe: Recipe, speeds: Sequence[Speed]) -> float:

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lab.runs import supervisor
-from lab.runs.bounds import iterations_per_epoch
-from lab.runs.expectation import LATEST, Expected, jobs_of, seconds_left
+from lab.runs.expectation import LATEST, Expected, iterations_of, jobs_of, seconds_left
 from lab.runs.machine import read_machine
 from lab.runs.rows import Run, Speed
 from lab.runs.store import RunStore
@@ -104,13 +103,6 @@ def queue_now(store: RunStore, found: Mapping[str, Expected]) -> QueueNow:
         if first.owner_key:
             before[first.owner_key] += 1
     return QueueNow(under_way, tuple(waiting), supervisor.slots_of(store), _device(store), queue.paused, lifted)
-
-
-def iterations_of(run: Run) -> int:
-    """How many iterations a run is, as planned."""
-    if run.kind == "range_test":
-        return run.range_test.iterations
-    return run.recipe.epochs * iterations_per_epoch(run.dataset, run.recipe)
 
 
 def _under_way(store: RunStore, runs: Sequence[Run], done: Mapping[str, int], speeds: Sequence[Speed]) -> UnderWay:

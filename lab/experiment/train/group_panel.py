@@ -17,8 +17,8 @@ from core.words import plural, target_words
 from lab.experiment.train import run_controls
 from lab.experiment.train.prediction import said_before
 from lab.runs import actions
+from lab.runs.expectation import iterations_of
 from lab.runs.person import may_change
-from lab.runs.queue_now import iterations_of
 from lab.runs.rows import RESUMABLE, Run, Status
 from lab.runs.seed_list import next_seeds, seeds_in_words
 from lab.runs.turn_words import turn_in_words
