@@ -22,6 +22,8 @@ from lab.cli.reading import PREDICT_WITH, checkpoints_command, mistakes_command,
 from lab.cli.result import Incomplete
 from lab.cli.training import bench_command, range_test_command, reproduce_command, train_command
 
+IDLE_SECONDS = "20"  # after which a worker ends that a command has started, and no app
+
 
 class Parser(argparse.ArgumentParser):
     """argparse, with one line for an error."""
@@ -44,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     except UnicodeEncodeError:  # half of a surrogate pair: no name of a file, and no other text either
         parser.error(f"an argument is not valid text: {ascii(' '.join(given))[:100]}")
     options = parser.parse_args(given)
+    os.environ.setdefault("LAB_WORKER_IDLE", IDLE_SECONDS)
     command: Callable[[argparse.Namespace], Json | Incomplete] = options.command
     try:
         result = command(options)

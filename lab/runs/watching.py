@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 
@@ -12,7 +11,6 @@ from lab.runs.store import RunStore
 
 LOOK_SECONDS = 0.2
 STOPPING_SECONDS = 10.0  # that runs are given to stop after Ctrl-C
-IDLE_SECONDS = "20"  # after which a worker ends that no app has started
 
 
 def watched(store: RunStore, runs: Sequence[Run]) -> Iterator[list[Run]]:
@@ -20,7 +18,6 @@ def watched(store: RunStore, runs: Sequence[Run]) -> Iterator[list[Run]]:
 
     Ctrl-C stops the runs, which can go on later. Raises RunError for one that is deleted meanwhile.
     """
-    os.environ.setdefault("LAB_WORKER_IDLE", IDLE_SECONDS)
     now = list(runs)
     try:
         while True:
