@@ -127,6 +127,9 @@ def check(record: T, place: str, error: type[LabError]) -> T:
         value = getattr(record, name)
         if is_dataclass(value):
             check(value, f"{place}: {name}", error)
+        elif isinstance(value, tuple) and all(map(is_dataclass, value)):
+            for number, each in enumerate(value):
+                check(each, f"{place}: {name}: {number} {type(each).__name__}", error)
         elif name in {field.name for field in fields(cast(Any, record))}:
             read_value(hint, value, f"{place}: {name}", error)
     return record

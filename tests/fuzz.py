@@ -163,10 +163,11 @@ def take_architecture(text: str) -> None:
     """A JSON text as a design: all that a page shows of it before it is built."""
     from core.advice.advice import advice
     from core.architecture.fit import fit
+    from core.architecture.json_form import architecture_from_json, architecture_to_json
     from core.architecture.link import from_code, to_code
     from core.architecture.pytorch_code import pytorch_code
-    from core.architecture.spec import architecture_from_json, architecture_to_json, op_words
-    from core.architecture.trace import shape_words
+    from core.architecture.sizes import shape_words
+    from core.architecture.spec import op_words
 
     architecture = architecture_from_json(text)
     sendable(architecture.name)
@@ -189,7 +190,7 @@ def take_architecture(text: str) -> None:
 
 def take_shown_network(document: Any) -> None:
     """A design on the pages that draw it: its boxes, its field, every stage of the explorer."""
-    from core.architecture.spec import architecture_from_dict
+    from core.architecture.json_form import architecture_from_dict
     from lab.experiment.design.figures import diagram, in_words
     from lab.learn.field.network import viewed
 
@@ -202,7 +203,7 @@ def take_shown_network(document: Any) -> None:
 
 def take_built_network(document: Any) -> None:
     """A design as the lab builds it for whoever asks: as an ONNX file, and to follow a gradient through it."""
-    from core.architecture.spec import architecture_from_dict, architecture_to_json
+    from core.architecture.json_form import architecture_from_dict, architecture_to_json
     from core.architecture.trace import trace
     from core.data.mnist import EMBEDDED
     from lab.ui.predictions import effective_untrained, onnx_file
@@ -911,7 +912,7 @@ def warm(chosen: dict[str, Target]) -> None:
     import lab.ui.tables
 
     assert lab
-    from core.architecture.spec import architecture_to_dict, architecture_to_json
+    from core.architecture.json_form import architecture_to_dict, architecture_to_json
     from tests.tiny import TINY
 
     if "architectures" in chosen:

@@ -14,7 +14,8 @@ import numpy as np
 from hypothesis import strategies as st
 from PIL import Image
 
-from core.architecture.spec import OPS, architecture_to_dict
+from core.architecture.json_form import architecture_to_dict
+from core.architecture.spec import OPS
 from core.ladder.catalogue import LADDER
 from core.ladder.relatives import EXTRAS
 from core.training.recipe import recipe_to_dict

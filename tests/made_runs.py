@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from core.architecture.spec import Architecture, architecture_to_json
+from core.architecture.json_form import architecture_to_json
+from core.architecture.spec import Architecture
 from core.architecture.trace import classifier
 from core.checkpoints import checkpoint
 from core.checkpoints.card import Card

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.architecture.spec import architecture_to_json
+from core.architecture.json_form import architecture_to_json
 from core.architecture.trace import classifier
 from core.checkpoints import checkpoint
 from core.data.mnist import EMBEDDED

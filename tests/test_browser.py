@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from core.architecture.spec import architecture_to_json
+from core.architecture.json_form import architecture_to_json
 from core.checkpoints.card import read_card
 from core.data.mnist import EMBEDDED
 from core.ladder import catalogue

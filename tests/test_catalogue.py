@@ -8,16 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from core.architecture.spec import (
-    AvgPool,
-    Conv,
-    GlobalAvgPool,
-    MaxPool,
+from core.architecture.json_form import (
     architecture_from_dict,
     architecture_from_json,
     architecture_to_dict,
     architecture_to_json,
 )
+from core.architecture.spec import AvgPool, Conv, GlobalAvgPool, MaxPool
 from core.architecture.trace import classifier, trace
 from core.challenge import MAX_EPOCHS, MAX_PARAMETERS
 from core.errors import SpecError

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from streamlit.testing.v1 import AppTest
 
-from core.architecture.spec import architecture_to_json
+from core.architecture.json_form import architecture_to_json
 from core.data.mnist import EMBEDDED, best_present
 from core.errors import ClassError, RunError
 from core.ladder import catalogue

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from core.architecture.spec import architecture_to_json
+from core.architecture.json_form import architecture_to_json
 from core.checkpoints import checkpoint
 from core.data.embedded_digits import embedded_digits
 from core.data.mnist import load

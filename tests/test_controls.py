@@ -14,7 +14,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from core.architecture.spec import Architecture, Conv, Flatten, Linear, architecture_to_json
+from core.architecture.json_form import architecture_to_json
+from core.architecture.spec import Architecture, Conv, Flatten, Linear
 from core.architecture.trace import classifier
 from core.checkpoints import checkpoint
 from core.checkpoints.card import card_from_dict, card_to_dict

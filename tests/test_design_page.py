@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.advice.bad_designs import BAD_DESIGNS
 from core.architecture.edit import insert, move, remove, with_field
+from core.architecture.json_form import architecture_to_json
 from core.architecture.link import from_code, to_code
 from core.architecture.spec import (
     MAX_OPS,
@@ -29,7 +30,6 @@ from core.architecture.spec import (
     MaxPool,
     Op,
     ReLU,
-    architecture_to_json,
 )
 from core.architecture.trace import classifier, trace
 from core.errors import ClassError, LabError, SpecError

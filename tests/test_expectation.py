@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from core.architecture.spec import Architecture, Conv, Flatten, GlobalAvgPool, architecture_to_json
+from core.architecture.json_form import architecture_to_json
+from core.architecture.spec import Architecture, Conv, Flatten, GlobalAvgPool
 from core.architecture.trace import classifier
 from core.data.mnist import EMBEDDED
 from core.training.recipe import Recipe, recipe_to_json

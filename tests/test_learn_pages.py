@@ -13,7 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.analysis.study import SeedRun, write_study
-from core.architecture.spec import architecture_to_json
+from core.architecture.json_form import architecture_to_json
 from core.architecture.trace import classifier
 from core.ladder import catalogue
 from core.ladder.model import Step

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from core.advice.bad_designs import BAD_DESIGNS
 from core.architecture.edit import renamed
+from core.architecture.json_form import architecture_from_json, architecture_to_json
 from core.architecture.link import MAX_BYTES, MAX_CODE, from_code, to_code
-from core.architecture.spec import Architecture, Conv, Dropout, ReLU, architecture_from_json, architecture_to_json
+from core.architecture.spec import Architecture, Conv, Dropout, ReLU
 from core.errors import SpecError
 from core.ladder.catalogue import LADDER
 from core.ladder.relatives import EXTRAS

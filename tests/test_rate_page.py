@@ -11,8 +11,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.analysis.prediction import Prediction, prediction_from_json, prediction_to_json
+from core.architecture.json_form import architecture_to_json
 from core.architecture.link import to_code
-from core.architecture.spec import Architecture, architecture_to_json
+from core.architecture.spec import Architecture
 from core.architecture.trace import classifier
 from core.data.mnist import EMBEDDED
 from core.ladder import catalogue

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 import core.training.loop
 from core.analysis.study import SeedRun, Study, read_study, write_study
-from core.architecture.spec import Architecture, architecture_from_dict, architecture_to_json
+from core.architecture.json_form import architecture_from_dict, architecture_to_json
+from core.architecture.spec import Architecture
 from core.checkpoints import checkpoint
 from core.checkpoints.card import read_card, write_card
 from core.checkpoints.files import replace_text

@@ -19,7 +19,8 @@ import torch
 from streamlit.testing.v1 import AppTest
 from torch import Tensor
 
-from core.architecture.spec import Architecture, architecture_to_json
+from core.architecture.json_form import architecture_to_json
+from core.architecture.spec import Architecture
 from core.checkpoints import checkpoint
 from core.data.mnist import EMBEDDED, load
 from core.training.history import EpochRecord

@@ -8,6 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.architecture.json_form import (
+    architecture_from_dict,
+    architecture_from_json,
+    architecture_to_dict,
+    architecture_to_json,
+)
 from core.architecture.spec import (
     Architecture,
     AvgPool,
@@ -18,10 +24,6 @@ from core.architecture.spec import (
     Linear,
     MaxPool,
     ReLU,
-    architecture_from_dict,
-    architecture_from_json,
-    architecture_to_dict,
-    architecture_to_json,
     op_words,
 )
 from core.architecture.trace import classifier

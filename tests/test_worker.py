@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.architecture.spec import Architecture, architecture_to_json
+from core.architecture.json_form import architecture_to_json
+from core.architecture.spec import Architecture
 from core.architecture.trace import classifier
 from core.checkpoints import checkpoint
 from core.data.mnist import EMBEDDED, load

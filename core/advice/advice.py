@@ -18,8 +18,9 @@ from core.advice.faults.fault import LEVELS, Fault, Level, Topic, begin
 from core.advice.remedies.fit import ways_to_fit, ways_to_ten
 from core.advice.remedies.ops import Remedy
 from core.architecture.fit import Fit, fit
+from core.architecture.sizes import shape_words
 from core.architecture.spec import Architecture, Op, Shape
-from core.architecture.trace import CLASSES, Trace, classifier, shape_words
+from core.architecture.trace import CLASSES, Trace, classifier
 from core.challenge import MAX_PARAMETERS
 from core.errors import SpecError
 

@@ -13,7 +13,8 @@ from statistics import mean
 from typing import cast
 
 from core.analysis.study import SeedRun, summary
-from core.architecture.spec import Architecture, Conv, Linear, LogSoftmax, MaxPool, Op, architecture_from_dict
+from core.architecture.json_form import architecture_from_dict
+from core.architecture.spec import Architecture, Conv, Linear, LogSoftmax, MaxPool, Op
 from core.challenge import holds
 from core.checkpoints.files import read_json
 from core.errors import CheckpointError, LabError

@@ -16,7 +16,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, cast
 
-from core.architecture.spec import Architecture, architecture_from_dict, architecture_to_dict
+from core.architecture.json_form import architecture_from_dict, architecture_to_dict
+from core.architecture.spec import Architecture
 from core.challenge import DIGITS, LAST, TARGET_ACCURACY, holds
 from core.checkpoints.files import checked_version, read_json, replace_text
 from core.errors import CheckpointError

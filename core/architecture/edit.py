@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 
 from core.architecture.fit import fit
+from core.architecture.json_form import one_line
 from core.architecture.spec import (
     MAX_OPS,
     Architecture,
@@ -23,7 +24,6 @@ from core.architecture.spec import (
     Op,
     ReLU,
     Shape,
-    one_line,
 )
 from core.errors import SpecError
 from core.record import Json, check, read

@@ -11,7 +11,8 @@ import json
 import zlib
 from dataclasses import replace
 
-from core.architecture.spec import Architecture, architecture_from_dict, architecture_to_json
+from core.architecture.json_form import architecture_from_dict, architecture_to_json
+from core.architecture.spec import Architecture
 from core.errors import SpecError
 
 MAX_CODE = 32_768  # characters; the longest of the ladder has 296

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from core.architecture.spec import Architecture, architecture_from_dict, architecture_to_dict
-from core.architecture.trace import classifier, shape_words
+from core.architecture.json_form import architecture_from_dict, architecture_to_dict
+from core.architecture.sizes import shape_words
+from core.architecture.spec import Architecture
+from core.architecture.trace import classifier
 from core.challenge import first_reached, held_from
 from core.checkpoints.files import checked_version, read_json, replace_text
 from core.errors import CheckpointError, LabError

@@ -14,12 +14,19 @@ from torch import Tensor, nn
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """nn.BatchNorm2d with the same results up to rounding; only training on a CPU computes them in another way."""
+    """nn.BatchNorm2d with the same results up to rounding; only training on a CPU computes them in another way.
+
+    It takes vectors (N, C) too, as nn.BatchNorm1d does.
+    """
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.ndim not in (2, 4):
+            raise ValueError(f"expected maps (N, C, H, W) or vectors (N, C), got {input.ndim} axes")
 
     def forward(self, input: Tensor) -> Tensor:
         if self.training and input.device.type == "cpu":
             input = input.float()  # from bfloat16 under autocast: the sums need more than 8 bits
-        if not (self.training and _suits(input)):
+        if not (self.training and self.affine and _suits(input)):
             return super().forward(input)
         assert self.running_mean is not None
         assert self.running_var is not None
@@ -34,6 +41,7 @@ class BatchNorm(nn.BatchNorm2d):
 def _suits(maps: Tensor) -> bool:
     return (
         maps.device.type == "cpu"
+        and maps.ndim == 4
         and maps.dtype == torch.float32  # float64 is meant to be exact
         and maps.is_contiguous(memory_format=torch.channels_last)
         and maps.numel() > maps.shape[1]  # one value has no variance: torch's own batch norm raises the error

@@ -38,6 +38,15 @@ class Dropout(nn.Module):
         return f"p={self.p}"
 
 
+class Dropout2d(Dropout):
+    """Zeroes a whole channel of an image with probability p while training, scales the rest by 1 / (1 - p)."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return values
+        return values * super().forward(values.new_ones(*values.shape[:2], 1, 1))
+
+
 def mask(size: int, p: float, generator: torch.Generator | None) -> Tensor:
     """`size` values on the CPU, independently zero with probability exactly p, else 1 / (1 - p).
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from core.architecture.spec import Architecture, architecture_from_json, architecture_to_json
+from core.architecture.json_form import architecture_from_json, architecture_to_json
+from core.architecture.spec import Architecture
 from core.checkpoints.files import replace_text
 from core.errors import ClassError, LabError, SpecError
 from core.record import short

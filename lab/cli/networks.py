@@ -8,8 +8,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from core.analysis.study import summary
-from core.architecture.spec import Architecture, architecture_from_json
-from core.architecture.trace import Trace, classifier, shape_words
+from core.architecture.json_form import architecture_from_json
+from core.architecture.sizes import shape_words
+from core.architecture.spec import Architecture
+from core.architecture.trace import Trace, classifier
 from core.errors import LabError, SpecError
 from core.ladder import catalogue
 from core.record import Json

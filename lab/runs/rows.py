@@ -11,7 +11,8 @@ from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any, Literal
 
-from core.architecture.spec import Architecture, architecture_from_json, architecture_to_json
+from core.architecture.json_form import architecture_from_json, architecture_to_json
+from core.architecture.spec import Architecture
 from core.architecture.trace import classifier
 from core.errors import RunError
 from core.record import short

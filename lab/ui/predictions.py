@@ -115,7 +115,7 @@ def effective_untrained(architecture: str, seed: int, index: int, dataset: str) 
 
     Raises SpecError for a network that is too much for this server.
     """
-    from core.architecture.spec import architecture_from_json
+    from core.architecture.json_form import architecture_from_json
     from core.training.network import build
     from core.training.resident import Normalisation
 
@@ -135,7 +135,7 @@ def effective_trained(stem: str, sha256: str, index: int, dataset: str) -> Effec
 @st.cache_data(max_entries=2, show_spinner=False)  # up to 40 MB each
 def onnx_file(architecture_json: str, seed: int) -> bytes:
     """An architecture as an ONNX file, with the initial weights of that seed. Raises SpecError for one too large."""
-    from core.architecture.spec import architecture_from_json
+    from core.architecture.json_form import architecture_from_json
     from core.checkpoints.onnx_export import to_onnx
     from core.training.network import build
 

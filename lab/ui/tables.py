@@ -12,8 +12,9 @@ from core.analysis.evidence import Evidence, in_points, interval_in_points, p_in
 from core.analysis.study import Study
 from core.architecture.difference import difference
 from core.architecture.receptive_field import pixels_inside
+from core.architecture.sizes import shape_words
 from core.architecture.spec import Architecture, op_words
-from core.architecture.trace import Layer, Trace, shape_words
+from core.architecture.trace import Layer, Trace
 from core.ladder.field_claims import moves_field
 from core.ladder.model import Step
 from core.words import plural

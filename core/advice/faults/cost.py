@@ -24,8 +24,9 @@ from core.advice.faults.sight import field
 from core.advice.remedies.cost import averaged, lighter, narrower, wider, without_bias
 from core.advice.remedies.ops import listed, outputs_of, with_outputs
 from core.advice.remedies.sight import deeper
+from core.architecture.sizes import shape_words
 from core.architecture.spec import AvgPool, BatchNorm, Conv, Dropout, GlobalAvgPool, MaxPool
-from core.architecture.trace import Layer, Trace, shape_words
+from core.architecture.trace import Layer, Trace
 from core.challenge import MAX_PARAMETERS
 from core.words import plural
 

@@ -10,8 +10,8 @@ from streamlit.delta_generator import DeltaGenerator
 from core.advice.advice import Advice, advice
 from core.architecture.edit import redo, undo
 from core.architecture.link import to_code
+from core.architecture.sizes import shape_words
 from core.architecture.spec import OPS, BatchNorm, Conv, Dropout, Op, ReLU, op_words
-from core.architecture.trace import shape_words
 from core.challenge import MAX_PARAMETERS
 from core.ladder import catalogue
 from core.record import range_of

@@ -8,8 +8,9 @@ from itertools import chain
 
 import plotly.graph_objects as go
 
+from core.architecture.sizes import shape_words
 from core.architecture.spec import AvgPool, Conv, Flatten, GlobalAvgPool, Linear, MaxPool, Op, Shape, op_words
-from core.architecture.trace import Trace, shape_words
+from core.architecture.trace import Trace
 from lab.ui.colours import CLAIM, PASS, TEST, TRAIN, VALIDATION, faded
 from lab.ui.figures import laid_out
 

@@ -25,8 +25,9 @@ from core.architecture.edit import (
     with_field,
 )
 from core.architecture.fit import Fit, fit
+from core.architecture.json_form import architecture_from_json
 from core.architecture.link import from_code, to_code
-from core.architecture.spec import OPS, Architecture, Op, ReLU, architecture_from_json
+from core.architecture.spec import OPS, Architecture, Op, ReLU
 from core.architecture.trace import Layer, Trace, trace
 from core.errors import LabError
 from lab.classroom.designs import delete_design, save_design

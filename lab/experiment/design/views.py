@@ -9,8 +9,9 @@ import streamlit as st
 
 from core.architecture.difference import difference
 from core.architecture.fit import fit
+from core.architecture.json_form import architecture_to_json
 from core.architecture.pytorch_code import pytorch_code
-from core.architecture.spec import Architecture, architecture_to_json
+from core.architecture.spec import Architecture
 from core.errors import SpecError
 from lab.experiment.design import figures as design_figures
 from lab.experiment.design.state import Opened

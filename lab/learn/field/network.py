@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
+from core.architecture.json_form import architecture_to_json
 from core.architecture.link import from_code, to_code
 from core.architecture.receptive_field import ReceptiveField, extent
 from core.architecture.seen_pixels import seen_pixels
-from core.architecture.spec import Architecture, architecture_to_json
+from core.architecture.spec import Architecture
 from core.architecture.trace import Layer, Trace, trace
 from core.ladder.field_claims import moves_field
 from core.ladder.model import Step

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from core.architecture.sizes import shape_words
 from core.architecture.spec import op_words
-from core.architecture.trace import shape_words
 from core.words import loss_words
 from lab.studies.results import held_in_words, in_words
 

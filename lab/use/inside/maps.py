@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from core.architecture.sizes import shape_words
 from core.architecture.spec import (
     AvgPool,
     BatchNorm,
@@ -21,7 +22,7 @@ from core.architecture.spec import (
     ReLU,
     op_words,
 )
-from core.architecture.trace import Layer, Trace, shape_words
+from core.architecture.trace import Layer, Trace
 from core.data.mnist import Pixels
 from lab.ui.predictions import one_thread, opened
 from lab.ui.words import escaped
