@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core.architecture.spec import Architecture
+from core.architecture.spec import Architecture, AvgPool, BatchNorm, Conv, GroupNorm, Op, Residual
+from core.architecture.trace import trace
 from core.ladder.blocks import conv_relu
 from core.ladder.catalogue import by_slug
 from core.ladder.evolution import EVOLUTION_IMPATIENT, EVOLUTION_PLATEAU
-from core.ladder.model import CleanComparison, Variant
+from core.ladder.model import CleanComparison, Step, Variant
 from core.ladder.ours import three_and_three
 from core.ladder.six_models import six_models_skeleton
 from core.training.recipe import ReduceLROnPlateau
@@ -22,6 +23,27 @@ def _varied(of: str, name: str, title: str, **recipe: object) -> Variant:
         name=name, of=of, title=title, architecture=step.architecture, recipe=changed,
         measured_with_warm_up=step.measured_with_warm_up,
     )  # fmt: skip
+
+
+def _with_norm(step: Step, name: str, title: str, channels_of_group: int) -> Variant:
+    """The step with group norm in place of each batch norm, with as many parameters; 0: one group of all channels."""
+    ops = tuple(
+        GroupNorm(layer.input[0] // channels_of_group if channels_of_group else 1)
+        if isinstance(layer.op, BatchNorm)
+        else layer.op
+        for layer in trace(step.architecture).layers
+    )
+    return Variant(name=name, of=step.slug, title=title, architecture=Architecture(title, ops), recipe=step.recipe)
+
+
+def _with_a_skip(ops: tuple[Op, ...]) -> tuple[Op, ...]:
+    """The last 3 x 3 convolution with its norm and ReLU as the body of a Residual.
+
+    The convolution pads nothing, so its output is two pixels smaller than its input; an average over 3 x 3 makes the
+    shortcut as small, and has no parameters either.
+    """
+    last = max(index for index, op in enumerate(ops) if isinstance(op, Conv) and op.kernel_size == 3)
+    return (*ops[:last], Residual(ops[last : last + 3], (AvgPool(3, stride=1),)), *ops[last + 3 :])
 
 
 def variants() -> tuple[Variant, ...]:
@@ -48,6 +70,15 @@ def variants() -> tuple[Variant, ...]:
             of="c3-batchnorm-7448",
             title="C3 without batch norm",
             architecture=Architecture("C3 without batch norm", six_models_skeleton(conv_relu)),
+            recipe=c3.recipe,
+        ),
+        _with_norm(c3, "c3-group-norm", "C3 with group norm, 4 channels a group", 4),
+        _with_norm(c3, "c3-layer-norm", "C3 with layer norm, one group of all channels", 0),
+        Variant(
+            name="c3-with-a-skip",
+            of=c3.slug,
+            title="C3 with a skip connection over its last 3 x 3 convolution",
+            architecture=Architecture("C3 with a skip", _with_a_skip(c3.architecture.ops)),
             recipe=c3.recipe,
         ),
         Variant(
