@@ -22,7 +22,7 @@ Rule = Callable[[Trace], list[Fault]]
 ANYWHERE: tuple[Rule, ...] = (  # for any part of a network
     cost.input_size, cost.budget, sight.early_pool, sight.skipped_places, learning.activation, learning.bottleneck,
     cost.bias, learning.groups, sight.padding, sight.even_kernel, sight.large_kernel, sight.single_pixels,
-    ending.on_the_image, ending.no_effect, ending.repeated, ending.order,
+    ending.on_the_image, ending.softmax, ending.no_effect, ending.repeated, ending.order,
 )  # fmt: skip
 FINISHED: tuple[Rule, ...] = (  # for a network that ends in ten outputs
     sight.field, sight.convolution, learning.depth, learning.batch_norm, learning.high_dropout,

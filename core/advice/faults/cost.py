@@ -25,7 +25,19 @@ from core.advice.remedies.cost import averaged, lighter, narrower, wider, withou
 from core.advice.remedies.ops import listed, outputs_of, with_outputs
 from core.advice.remedies.sight import deeper
 from core.architecture.sizes import shape_words
-from core.architecture.spec import AvgPool, BatchNorm, Conv, Dropout, GlobalAvgPool, MaxPool
+from core.architecture.spec import (
+    AvgPool,
+    BatchNorm,
+    Conv,
+    Dropout,
+    Dropout2d,
+    GhostBatchNorm,
+    GlobalAvgPool,
+    GlobalMaxPool,
+    InstanceNorm,
+    MaxPool,
+    Norm,
+)
 from core.architecture.trace import Layer, Trace
 from core.challenge import MAX_PARAMETERS
 from core.words import plural
@@ -120,7 +132,7 @@ def bias(walked: Trace) -> list[Fault]:
     indices = tuple(layer.index for layer in vain)
     noisy = [layer for layer in vain if _dropout_before_norm(walked, layer.index)]
     silent = [layer for layer in vain if layer not in noisy]
-    words = f"The batch norm after {listed(indices)} takes each channel's mean away, and a bias with it: "
+    words = f"The norm after {listed(indices)} takes each channel's mean away, and a bias with it: "
     told = []
     if silent:
         saved = sum(outputs_of(layer.op) for layer in silent)
@@ -139,9 +151,9 @@ def _is_normed(walked: Trace, layer: Layer) -> bool:
     """Whether the bias of a channel reaches a batch norm as one constant."""
     for following in walked.layers[layer.index + 1 :]:
         match following.op:
-            case BatchNorm():
+            case BatchNorm() | GhostBatchNorm() | InstanceNorm():
                 return True
-            case MaxPool() | GlobalAvgPool() | Dropout():
+            case MaxPool() | GlobalAvgPool() | GlobalMaxPool() | Dropout() | Dropout2d():
                 pass
             case Conv(padding=0) | AvgPool(padding=0):
                 pass
@@ -153,9 +165,9 @@ def _is_normed(walked: Trace, layer: Layer) -> bool:
 def _dropout_before_norm(walked: Trace, index: int) -> bool:
     """Whether a dropout stands between op `index` and the next batch norm."""
     for following in walked.layers[index + 1 :]:
-        if isinstance(following.op, BatchNorm):
+        if isinstance(following.op, Norm):
             return False
-        if isinstance(following.op, Dropout) and following.op.p > 0:
+        if isinstance(following.op, Dropout | Dropout2d) and following.op.p > 0:
             return True
     return False
 

@@ -10,6 +10,8 @@ from core.advice.faults.fault import (
     Level,
     average_of_all,
     begin,
+    depth_of,
+    has,
     named,
     on_scores,
     percent,
@@ -19,32 +21,40 @@ from core.advice.faults.fault import (
 )
 from core.advice.faults.learning import HIGH_DROPOUT
 from core.advice.remedies.ops import listed, taken_out, with_ops, without
+from core.architecture.activations import Hardsigmoid, ReLU6, Sigmoid, Softplus
 from core.architecture.edit import move
 from core.architecture.spec import (
+    Activation,
     Architecture,
     AvgPool,
     BatchNorm,
-    Conv,
+    Composite,
     Dropout,
+    Dropout2d,
     Flatten,
     GlobalAvgPool,
-    Linear,
+    GlobalMaxPool,
     LogSoftmax,
     MaxPool,
+    Norm,
     ReLU,
+    Softmax,
 )
 from core.architecture.trace import CLASSES, Layer, Trace
+
+# Activations that give no value below 0.
+NEVER_NEGATIVE = (ReLU, ReLU6, Sigmoid, Hardsigmoid, Softplus)
 
 
 def on_the_image(walked: Trace) -> list[Fault]:
     """Ops on the image itself, before the first layer with weights."""
     found: list[Fault] = []
     for layer in walked.layers:
-        if isinstance(layer.op, Conv | Linear | LogSoftmax):
+        if depth_of(layer) or isinstance(layer.op, LogSoftmax | Softmax):
             break
-        if isinstance(layer.op, Dropout) and 0 < layer.op.p <= HIGH_DROPOUT:
+        if isinstance(layer.op, Dropout | Dropout2d) and 0 < layer.op.p <= HIGH_DROPOUT:
             does = f"sets {percent(layer.op.p)} of the image to zero"
-        elif isinstance(layer.op, BatchNorm):
+        elif isinstance(layer.op, Norm):
             does = "normalises the image, which the lab has normalised already"
         elif isinstance(layer.op, ReLU) and not any(isinstance(walked.layers[each.ops[0]].op, ReLU) for each in found):
             does = "makes all pixels that are darker than the mean alike, as normalised they are negative"
@@ -62,20 +72,18 @@ def negative_scores(walked: Trace) -> list[Fault]:
     found, after_softmax = [], False
     for layer in on_scores(walked):
         after_softmax = after_softmax or isinstance(layer.op, LogSoftmax)
-        if not isinstance(layer.op, ReLU):
+        if not isinstance(layer.op, NEVER_NEGATIVE):
             continue
         averaged_later = len(layer.output) == 3 and layer.output[1] > 1
         level: Level = "hint" if averaged_later else "warning"
         if after_softmax:
-            words = (
-                f"{begin(named(layer))} comes after LogSoftmax, whose values are never above 0: all scores become 0."
-            )
+            words = f"{begin(named(layer))} comes after LogSoftmax, whose values are never above 0: {_left(layer)}."
         else:
             where = f"before the last {last_pool}" if averaged_later else f"on the {CLASSES} scores"
-            normed_later = any(isinstance(op, BatchNorm) for op in walked.architecture.ops[layer.index + 1 :])
+            normed_later = any(has(each, Norm) for each in walked.layers[layer.index + 1 :])
             words = f"{begin(named(layer))} works {where}: "
             words += (
-                "what speaks against a digit is cut off before the batch norm."
+                "what speaks against a digit is cut off before the norm."
                 if normed_later
                 else "no score is ever negative, so the network can argue for a digit but not against one."
             )
@@ -83,14 +91,18 @@ def negative_scores(walked: Trace) -> list[Fault]:
     return found
 
 
+def _left(layer: Layer) -> str:
+    return "all scores become 0" if isinstance(layer.op, ReLU | ReLU6) else "all scores become nearly the same"
+
+
 def dropped_scores(walked: Trace) -> list[Fault]:
     """Dropout helps the layer that reads its output, and no layer reads the scores."""
-    dropped = [layer for layer in on_scores(walked) if isinstance(layer.op, Dropout) and layer.op.p > 0]
+    dropped = [layer for layer in on_scores(walked) if isinstance(layer.op, Dropout | Dropout2d) and layer.op.p > 0]
     if not dropped:
         return []
     indices = tuple(layer.index for layer in dropped)
     averaged_later = all(len(layer.output) == 3 and layer.output[1] > 1 for layer in dropped)
-    share = sets([layer.op.p for layer in dropped if isinstance(layer.op, Dropout)])
+    share = sets([layer.op.p for layer in dropped if isinstance(layer.op, Dropout | Dropout2d)])
     what = "the values that the scores are made of" if averaged_later else f"the {CLASSES} scores"
     words = (
         f"{begin(named(dropped[0]) if len(dropped) == 1 else listed(indices))} {share} of {what} to zero. No layer "
@@ -121,6 +133,23 @@ def log_softmax(walked: Trace) -> list[Fault]:
     return found
 
 
+def softmax(walked: Trace) -> list[Fault]:
+    """The loss takes the logarithm of a softmax itself: after a Softmax it takes it of probabilities."""
+    found = [layer for layer in walked.layers if isinstance(layer.op, Softmax)]
+    if not found:
+        return []
+    indices = tuple(layer.index for layer in found)
+    words = (
+        f"{begin(named(found[0]))} gives probabilities, and the cross-entropy that follows takes the softmax of them "
+        "once more: of ten numbers from 0 to 1 it can never give more than 23%, so the loss stays above 1.46 and the "
+        "gradients are small. Give it the scores, or their logarithm by LogSoftmax."
+    )
+    remedies = single(
+        "Put LogSoftmax in its place", with_ops, walked.architecture, dict.fromkeys(indices, LogSoftmax())
+    )
+    return [Fault("softmax", "warning", indices, words, remedies)]
+
+
 def no_effect(walked: Trace) -> list[Fault]:
     """Ops whose output is their input."""
     vain: list[tuple[Layer, str]] = []
@@ -132,13 +161,13 @@ def no_effect(walked: Trace) -> list[Fault]:
             if positive and layer not in scores:
                 vain.append((layer, "the values are at least 0 already"))
             positive = True
-        elif isinstance(op, Conv | Linear | BatchNorm | LogSoftmax):
-            positive = False
-        elif isinstance(op, Dropout) and op.p == 0:
+        elif isinstance(op, Norm | Activation | LogSoftmax | Softmax | Composite) or depth_of(layer):
+            positive = isinstance(op, (*NEVER_NEGATIVE, Softmax))
+        elif isinstance(op, Dropout | Dropout2d) and op.p == 0:
             vain.append((layer, "it drops nothing"))
         elif isinstance(op, MaxPool | AvgPool) and (window.kernel_size, window.stride) == (1, 1):
             vain.append((layer, "its window is a single place"))
-        elif isinstance(op, GlobalAvgPool) and layer.input[1:] == (1, 1):
+        elif isinstance(op, GlobalAvgPool | GlobalMaxPool) and layer.input[1:] == (1, 1):
             vain.append((layer, "the map is 1 x 1 already"))
         elif isinstance(op, Flatten) and len(layer.input) == 1:
             vain.append((layer, "it is given a vector already"))
@@ -159,7 +188,7 @@ def repeated(walked: Trace) -> list[Fault]:
     scores = on_scores(walked) if walked.output == (CLASSES,) else ()
     for layer, following in pairwise(walked.layers):
         pair = (layer.index, following.index)
-        if isinstance(layer.op, BatchNorm) and isinstance(following.op, BatchNorm):
+        if isinstance(layer.op, Norm) and type(layer.op) is type(following.op):
             words = (
                 f"{begin(named(following))} normalises what op {layer.index} has just normalised: its "
                 f"{following.parameters} parameters add nothing."
@@ -193,7 +222,7 @@ def order(walked: Trace) -> list[Fault]:
     for layer in walked.layers:
         if not isinstance(layer.op, Dropout) or layer.op.p == 0 or layer in scores:
             continue
-        norm = next((each for each in walked.layers[layer.index + 1 :] if not isinstance(each.op, ReLU)), None)
+        norm = next((each for each in walked.layers[layer.index + 1 :] if not isinstance(each.op, Activation)), None)
         if norm is None or not isinstance(norm.op, BatchNorm) or not _weighted_before(walked, layer.index):
             continue
         words = (

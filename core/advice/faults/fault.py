@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from types import UnionType
 from typing import Literal, ParamSpec, get_args
 
 from core.advice.remedies.ops import Remedy
-from core.architecture.spec import Architecture, AvgPool, Conv, GlobalAvgPool, Linear, MaxPool, op_words
+from core.architecture.spec import (
+    Architecture,
+    AvgPool,
+    Conv,
+    GlobalAvgPool,
+    GlobalMaxPool,
+    Linear,
+    MaxPool,
+    Op,
+    Repeat,
+    op_words,
+)
 from core.architecture.trace import Layer, Trace
 from core.challenge import MAX_PARAMETERS
 
@@ -19,7 +31,7 @@ Topic = Literal[
     "field", "context", "early pool", "skipped places", "left-out edge", "holes", "late pool", "padding",
     "unmet weights", "even kernel", "large kernel", "single pixels",
     "activation", "squeeze", "convolution", "depth", "bottleneck", "groups", "dropout",
-    "negative scores", "dropped scores", "log-softmax", "no effect", "repeated", "order", "image",
+    "negative scores", "dropped scores", "log-softmax", "softmax", "no effect", "repeated", "order", "image",
 ]  # fmt: skip
 Level = Literal["error", "warning", "hint"]  # cannot be trained; may cost the challenge; worth a look
 LEVELS: tuple[Level, ...] = ("error", "warning", "hint")
@@ -86,7 +98,21 @@ def sets(probabilities: list[float]) -> str:
 
 
 def weighted(walked: Trace) -> list[Layer]:
-    return [layer for layer in walked.layers if isinstance(layer.op, Conv | Linear)]
+    """The convolutions and linear layers, and the ops with one in a body."""
+    return [layer for layer in walked.layers if depth_of(layer)]
+
+
+def depth_of(layer: Layer) -> int:
+    """How many layers with weights come one after the other in the op; in parallel paths, in the longest."""
+    if isinstance(layer.op, Conv | Linear):
+        return 1
+    depths = [sum(map(depth_of, branch)) for branch in layer.branches]
+    return sum(depths) if isinstance(layer.op, Repeat) else max(depths, default=0)
+
+
+def has(layer: Layer, kind: type[Op] | UnionType) -> bool:
+    """Whether the op, or one in its bodies, is of that kind."""
+    return isinstance(layer.op, kind) or any(has(inner, kind) for branch in layer.branches for inner in branch)
 
 
 def hidden(walked: Trace) -> list[Layer]:
@@ -104,5 +130,5 @@ def average_of_all(walked: Trace) -> Layer | None:
     """The pool that reduces each map to a single value, if there is one."""
     for layer in walked.layers:
         if len(layer.input) == 3 and layer.input[1] > 1 and layer.output[1:] in ((1, 1), ()):
-            return layer if isinstance(layer.op, GlobalAvgPool | AvgPool | MaxPool) else None
+            return layer if isinstance(layer.op, GlobalAvgPool | GlobalMaxPool | AvgPool | MaxPool) else None
     return None

@@ -10,6 +10,8 @@ from core.advice.faults.fault import (
     Level,
     Topic,
     begin,
+    depth_of,
+    has,
     hidden,
     named,
     on_scores,
@@ -19,7 +21,21 @@ from core.advice.faults.fault import (
 from core.advice.remedies.learning import less_dropout, mixed, normed, widened, with_activations
 from core.advice.remedies.ops import listed, outputs_of
 from core.advice.remedies.sight import deeper
-from core.architecture.spec import BatchNorm, Conv, Dropout, Linear, LogSoftmax, MaxPool, ReLU
+from core.architecture.spec import (
+    Activation,
+    BatchNorm,
+    Composite,
+    Conv,
+    Dropout,
+    Dropout2d,
+    GlobalMaxPool,
+    Linear,
+    LogSoftmax,
+    MaxPool,
+    Norm,
+    Softmax,
+    SqueezeExcite,
+)
 from core.architecture.trace import Layer, Trace, trace
 from core.challenge import MAX_PARAMETERS
 from core.ladder.catalogue import LADDER
@@ -68,10 +84,10 @@ def linear_pairs(walked: Trace) -> list[tuple[Layer, Layer]]:
             if since is not None:
                 pairs.append((since, layer))
             since = layer
-        elif isinstance(layer.op, ReLU | LogSoftmax) or (
+        elif isinstance(layer.op, Activation | LogSoftmax | Softmax | GlobalMaxPool | SqueezeExcite | Composite) or (
             isinstance(layer.op, MaxPool) and layer.window.kernel_size > 1
         ):
-            since = None
+            since = None  # a body may be linear; what is said of pairs is not said of it
     return pairs
 
 
@@ -119,23 +135,26 @@ def batch_norm(walked: Trace) -> list[Fault]:
     bare = [layer.index for layer in convs if not _normed_next(walked, layer)]
     if len(convs) < 2 or not bare:
         return []
-    none = not any(isinstance(layer.op, BatchNorm) for layer in walked.layers)
-    words = f"No batch norm after {listed(bare)}"
+    none = not any(has(layer, Norm) for layer in walked.layers)
+    others = any(isinstance(layer.op, Norm) and not isinstance(layer.op, BatchNorm) for layer in walked.every_layer)
+    words = f"No {'norm' if others else 'batch norm'} after {listed(bare)}"
     words += "." if len(bare) == len(convs) else "; the other hidden convolutions have one."
     words += (
-        " It keeps the values of each channel on one scale, so that a higher learning rate works, for 2 parameters a "
-        "channel."
+        " It keeps the values of each channel on one scale, so that a higher learning rate works, for 2 "
+        "parameters a channel."
     )
     return [Fault("batch norm", "warning" if none else "hint", tuple(bare), words, partial(normed, walked, bare))]
 
 
 def _normed_next(walked: Trace, layer: Layer) -> bool:
-    """Whether a batch norm stands between this layer and the next one with weights."""
+    """Whether a norm stands between this layer and the next one with weights, or first in the op with that one."""
     for following in walked.layers[layer.index + 1 :]:
         if isinstance(following.op, Conv | Linear):
             return False
-        if isinstance(following.op, BatchNorm):
+        if has(following, Norm):
             return True
+        if depth_of(following):
+            return False
     return False
 
 
@@ -149,7 +168,7 @@ def _layers_of_the_ladder() -> int:
 def depth(walked: Trace) -> list[Fault]:
     """A network with few layers sees little, and combines what it sees only once or twice."""
     indices = tuple(layer.index for layer in weighted(walked))
-    if len(indices) >= FEW_LAYERS:
+    if _layers_with_weights(walked) >= FEW_LAYERS:
         return []
     are = "is a convolution or linear layer" if len(indices) == 1 else "are convolutions or linear layers"
     words = f"Only {listed(indices)} {are}" if indices else "There is no convolution or linear layer"
@@ -157,19 +176,19 @@ def depth(walked: Trace) -> list[Fault]:
         f"; the ladder's networks within the budget have {_layers_of_the_ladder()} or more. Add blocks of convolution, "
         "batch norm and ReLU."
     )
-    level: Level = "hint" if len(indices) == FEW_LAYERS - 1 else "warning"
+    level: Level = "hint" if _layers_with_weights(walked) == FEW_LAYERS - 1 else "warning"
     brings: tuple[Topic, ...] = ("left over", "batch norm")  # an added block has batch norm
     remedies = partial(deeper, walked)
     return [Fault("depth", level, indices, words, remedies, _layers_with_weights, FEW_LAYERS, brings=brings)]
 
 
 def _layers_with_weights(walked: Trace) -> float:
-    return len(weighted(walked))
+    return sum(map(depth_of, walked.layers))
 
 
 def bottleneck(walked: Trace) -> list[Fault]:
     """All information goes through the channels between two layers, so a few channels let little through."""
-    narrow = [layer for layer in hidden(walked) if outputs_of(layer.op) <= NARROW]
+    narrow = [layer for layer in hidden(walked) if 0 < outputs_of(layer.op) <= NARROW]
     if not narrow:
         return []
     indices = tuple(layer.index for layer in narrow)
@@ -187,7 +206,7 @@ def groups(walked: Trace) -> list[Fault]:
     """Two grouped convolutions need a layer between them that mixes the groups."""
     found, since = [], None
     for layer in weighted(walked):
-        groups = layer.op.groups if isinstance(layer.op, Conv) else 1
+        groups = _groups_of(layer)
         if since is not None and groups > 1 and _groups_of(since) == groups:
             words = (
                 f"{begin(named(since))} and {named(layer)} have {groups} groups each, and nothing between mixes them: "
@@ -211,7 +230,7 @@ def high_dropout(walked: Trace) -> list[Fault]:
     high = {
         layer.index: layer.op.p
         for layer in walked.layers
-        if isinstance(layer.op, Dropout) and layer.op.p > most and layer not in scores
+        if isinstance(layer.op, Dropout | Dropout2d) and layer.op.p > most and layer not in scores
     }
     if not high:
         return []

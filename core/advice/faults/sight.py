@@ -31,7 +31,7 @@ from core.advice.remedies.sight import (
     wider_views,
 )
 from core.architecture.receptive_field import Window, pixels_inside
-from core.architecture.spec import AvgPool, Conv, GlobalAvgPool, MaxPool
+from core.architecture.spec import AvgPool, Conv, GlobalAvgPool, GlobalMaxPool, MaxPool
 from core.architecture.trace import Layer, Trace
 
 DIGIT = 20  # pixels: the longer side of an MNIST digit, in an image of 28
@@ -52,7 +52,7 @@ def field(walked: Trace) -> list[Fault]:
             index = average.index
     elif average is not None and average.before.size < min(DIGIT, size):
         seen, index, wanted = average.before.size, average.index, min(DIGIT, size)
-        does = "takes the largest of" if isinstance(average.op, MaxPool) else "averages"
+        does = "takes the largest of" if isinstance(average.op, MaxPool | GlobalMaxPool) else "averages"
         words = (
             f"{begin(named(average))} {does} units that have each seen {seen} x {seen} pixels; a digit is {DIGIT} "
             "wide. The network counts the strokes, but does not see how they are arranged."
@@ -83,7 +83,7 @@ def least_seen(walked: Trace) -> int:
 
 def convolution(walked: Trace) -> list[Fault]:
     """A convolution slides over the image, so that it finds a stroke at any position."""
-    if any(isinstance(layer.op, Conv) and _looks(layer) for layer in walked.layers):
+    if any(isinstance(layer.op, Conv) and _looks(layer) for layer in walked.every_layer):
         return []
     words = (
         "No convolution goes over the image with a window of more than one pixel, so a stroke that it learns in one "
@@ -156,7 +156,7 @@ def skipped_places(walked: Trace) -> list[Fault]:
     for layer in walked.layers:
         stride, window = layer.window.stride, layer.window
         read = len({tap * window.dilation % stride for tap in range(min(window.kernel_size, stride))})
-        if len(layer.output) < 3 or layer.output[1] < 2 or read >= stride or layer.index in early:
+        if layer.branches or len(layer.output) < 3 or layer.output[1] < 2 or read >= stride or layer.index in early:
             continue
         words = f"{begin(named(layer))} reads {read} of every {stride} rows and columns: the others are never used."
         remedies = partial(every_place_read, walked, layer)
@@ -184,6 +184,8 @@ def holes(walked: Trace) -> list[Fault]:
     """Dilation skips pixels that no other layer reads."""
     if not any(layer.window.dilation > 1 for layer in walked.layers) or field(walked):
         return []
+    if any(layer.branches for layer in walked.layers):
+        return []  # what a body reads within its window is not known here
     average = average_of_all(walked)
     last = average.index if average else len(walked.layers)
     pixels, size = 1, 1  # a bit for each pixel that a unit reads; the pixels from the first to the last

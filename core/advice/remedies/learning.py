@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from core.advice.remedies.cost import without_bias
 from core.advice.remedies.ops import Remedy, listed, outputs_of, with_ops, with_outputs
 from core.architecture.edit import insert
-from core.architecture.spec import Architecture, BatchNorm, Conv, Dropout, ReLU
+from core.architecture.spec import Architecture, BatchNorm, Conv, Dropout, Dropout2d, Norm, ReLU
 from core.architecture.trace import Trace
 
 USUAL_WIDTHS = (8, 6, 4)  # channels for a layer that has only one to three; the best first
@@ -34,14 +35,16 @@ def with_activations(architecture: Architecture, pairs: list[tuple[int, int]]) -
     """A ReLU after the first layer of each pair, and after its batch norm if it has one."""
     changed = architecture
     for first, _ in reversed(pairs):
-        normed = first + 1 < len(changed.ops) and isinstance(changed.ops[first + 1], BatchNorm)
+        normed = first + 1 < len(changed.ops) and isinstance(changed.ops[first + 1], Norm)
         changed = insert(changed, first + 1 + normed, ReLU())
     yield "Put a ReLU between" if len(pairs) == 1 else f"Put {len(pairs)} ReLUs between", changed
 
 
 def less_dropout(walked: Trace, indices: Iterable[int], p: float) -> Iterator[Remedy]:
     """Those dropouts with the probability p."""
-    yield f"Set p to {p:g}", with_ops(walked.architecture, dict.fromkeys(indices, Dropout(p)))
+    ops = walked.architecture.ops
+    less = {index: replace(op, p=p) for index in indices if isinstance(op := ops[index], Dropout | Dropout2d)}
+    yield f"Set p to {p:g}", with_ops(walked.architecture, dict(less))
 
 
 def mixed(walked: Trace, index: int, channels: int) -> Iterator[Remedy]:

@@ -9,12 +9,12 @@ from math import lcm
 
 from core.architecture.edit import put
 from core.architecture.fit import fit
-from core.architecture.spec import MAX_CHANNELS, Architecture, BatchNorm, Conv, Dropout, Linear, Op, ReLU
+from core.architecture.spec import MAX_CHANNELS, Activation, Architecture, Conv, Dropout, Dropout2d, Linear, Norm, Op
 from core.architecture.trace import Trace
 from core.challenge import MAX_PARAMETERS
 
 Remedy = tuple[str, Architecture]  # the label of a button, and the changed design
-Pointwise = BatchNorm | ReLU | Dropout  # ops on single values; they belong to the layer before them
+Pointwise = Norm | Activation | Dropout | Dropout2d  # ops on single values; they belong to the layer before them
 
 
 def without(architecture: Architecture, indices: Iterable[int]) -> Architecture:
@@ -72,7 +72,7 @@ def without_blocks(walked: Trace, indices: list[int]) -> Iterator[Remedy]:
 
 
 def block_end(ops: tuple[Op, ...], index: int) -> int:
-    """The index of the last batch norm, ReLU or dropout that follows op `index`; `index` if none does."""
+    """The index of the last norm, activation or dropout that follows op `index`; `index` if none does."""
     while index + 1 < len(ops) and isinstance(ops[index + 1], Pointwise):
         index += 1
     return index

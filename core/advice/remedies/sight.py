@@ -10,7 +10,7 @@ from core.advice.remedies.ops import Pointwise, Remedy, block_end, outputs_of, p
 from core.architecture.edit import insert, move, put
 from core.architecture.fit import fit
 from core.architecture.receptive_field import Window
-from core.architecture.spec import Architecture, AvgPool, BatchNorm, Conv, Dropout, MaxPool, Op, ReLU
+from core.architecture.spec import Activation, Architecture, AvgPool, BatchNorm, Conv, Dropout, MaxPool, Op, ReLU
 from core.architecture.trace import Layer, Trace
 
 EARLY = 5  # pixels: a unit that sees less can find edges, but not corners and crossings
@@ -224,7 +224,7 @@ def small_kernels(walked: Trace, layer: Layer) -> Iterator[Remedy]:
         return
     end = block_end(ops, index)
     block = (replace(op, kernel_size=3, padding=min(1, op.padding)), *ops[index + 1 : end + 1])
-    if not any(isinstance(each, ReLU) for each in block):
+    if not any(isinstance(each, Activation) for each in block):
         return
     count = op.kernel_size // 2
     changed = insert(without(walked.architecture, range(index, end + 1)), index, *(block * count))
