@@ -53,10 +53,10 @@ def test_the_feature_maps_are_what_torchs_hooks_see() -> None:
     network(given_to(DIGITS[5]))
     for hook in hooks:
         hook.remove()
-    maps = feature_maps(network.train(), DIGITS[5], Normalisation())
+    maps = feature_maps(network.train(), TINY, DIGITS[5], Normalisation())
     assert network.training
-    np.testing.assert_array_equal(maps[0], given_to(DIGITS[5])[0].numpy())
-    for found, expected in zip(maps[1:], seen, strict=True):
+    np.testing.assert_array_equal(maps.image, given_to(DIGITS[5])[0].numpy())
+    for found, expected in zip(maps.outputs.values(), seen, strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
@@ -66,26 +66,23 @@ def test_a_value_worked_out_is_the_networks_own_to_a_ten_thousandth(
     architecture: Architecture, data: st.DataObject
 ) -> None:
     network = build(architecture, 1).eval()
-    with torch.no_grad():
-        values = torch.rand(1, *architecture.input, generator=torch.Generator().manual_seed(2))
-        maps = [values[0].numpy()]
-        for module in network:
-            values = module(values)
-            maps.append(values[0].numpy())
-    for layer in trace(architecture).layers:
+    digit = np.random.default_rng(2).integers(0, 256, architecture.input[1:], np.uint8)
+    network[0].register_forward_pre_hook(lambda _, given: given[0].expand(-1, architecture.input[0], -1, -1))
+    maps = feature_maps(network, architecture, digit, Normalisation())
+    for layer in trace(architecture).every_layer:
         if isinstance(layer.op, Conv):
             place = [data.draw(st.integers(0, size - 1)) for size in layer.output]
-            found = pixel_arithmetic(network, architecture, maps, layer.index, *place)
+            found = pixel_arithmetic(network, layer, maps, *place)
             assert found.value == pytest.approx(found.network_value, abs=1e-4)
-            assert found.network_value == maps[layer.index + 1][tuple(place)]
+            assert found.network_value == maps.outputs[layer.name][tuple(place)]
 
 
 @pytest.mark.parametrize("unit", [(0, 0), (0, 7), (14, 14), (7, 8)])
 def test_a_patch_at_the_border_is_what_unfold_cuts_out_of_the_padded_map(unit: tuple[int, int]) -> None:
     network = build(ODD, 4).eval()
-    maps = feature_maps(network, DIGITS[0], Normalisation())
-    found = pixel_arithmetic(network, ODD, maps, 0, 2, *unit)
-    patches = F.unfold(torch.tensor(maps[0][None]), 5, padding=3, stride=2)[0].T.view(15, 15, 1, 5, 5)
+    maps = feature_maps(network, ODD, DIGITS[0], Normalisation())
+    found = pixel_arithmetic(network, trace(ODD).layers[0], maps, 2, *unit)
+    patches = F.unfold(torch.tensor(maps.image[None]), 5, padding=3, stride=2)[0].T.view(15, 15, 1, 5, 5)
     np.testing.assert_allclose(found.patches, patches[unit].numpy())
     assert (found.patches[0][found.padded] == 0).all()
     assert found.padded.any() == (0 in unit or 14 in unit)
@@ -93,9 +90,9 @@ def test_a_patch_at_the_border_is_what_unfold_cuts_out_of_the_padded_map(unit: t
 
 def test_a_grouped_channel_looks_at_its_own_groups_inputs() -> None:
     network = build(ODD, 4).eval()
-    maps = feature_maps(network, DIGITS[0], Normalisation())
-    assert pixel_arithmetic(network, ODD, maps, 2, 1, 0, 0).inputs == (0, 1)
-    found = pixel_arithmetic(network, ODD, maps, 2, 5, 3, 3)
+    maps = feature_maps(network, ODD, DIGITS[0], Normalisation())
+    assert pixel_arithmetic(network, trace(ODD).layers[2], maps, 1, 0, 0).inputs == (0, 1)
+    found = pixel_arithmetic(network, trace(ODD).layers[2], maps, 5, 3, 3)
     assert found.inputs == (2, 3)
     assert found.bias == 0
     assert found.value == pytest.approx(found.network_value, abs=1e-5)
@@ -108,9 +105,11 @@ def test_a_grouped_channel_looks_at_its_own_groups_inputs() -> None:
 def test_a_value_that_is_not_there_is_one_sentence(index: int, place: tuple[int, int, int], words: str) -> None:
     network = build(ODD, 4).eval()
     with pytest.raises(SpecError, match=words):
-        pixel_arithmetic(network, ODD, feature_maps(network, DIGITS[0], Normalisation()), index, *place)
+        pixel_arithmetic(
+            network, trace(ODD).layers[index], feature_maps(network, ODD, DIGITS[0], Normalisation()), *place
+        )
     with pytest.raises(SpecError, match="only a convolution has filters"):
-        filters_of(network, 1)
+        filters_of(network, trace(ODD).layers[1])
 
 
 def test_the_occlusion_map_is_what_covering_by_hand_gives() -> None:
@@ -176,7 +175,7 @@ def test_a_filter_that_is_silenced_is_found_dead_and_no_other() -> None:
     found = activity(network, ODD, DIGITS[:50], Normalisation())
     assert found[0].dead == [2]
     assert found[0].images == 50
-    maps = np.stack([feature_maps(network, digit, Normalisation())[2] for digit in DIGITS[:50]])
+    maps = np.stack([feature_maps(network, ODD, digit, Normalisation()).outputs["relu1"] for digit in DIGITS[:50]])
     np.testing.assert_allclose(found[0].answers, (maps.max((2, 3)) > 0).mean(0))
     assert found[0].zeros == pytest.approx((maps <= 0).mean(), abs=1e-6)
 

@@ -158,10 +158,10 @@ def test_the_film_keeps_no_more_channels_than_it_shows() -> None:
     shelved = shelf.find("a2-final-7758")
     network, card = checkpoint.load(shelved.stem)
     layers = classifier(card.architecture).layers
-    wholes = {each.index: filters_of(network, each.index) for each in layers if isinstance(each.op, Conv)}
+    wholes = {each.name: filters_of(network, each) for each in layers if isinstance(each.op, Conv)}
     assert max(map(len, wholes.values())) > FILM_CHANNELS
-    for index, whole in wholes.items():
-        maps, kernels, _ = through_epochs(((str(shelved.stem), card.weights_sha256),), bytes(784), index)
+    for name, whole in wholes.items():
+        maps, kernels, _ = through_epochs(((str(shelved.stem), card.weights_sha256),), bytes(784), name)
         count = min(len(whole), FILM_CHANNELS)
         assert maps.shape[:2] == (1, count)
         assert np.array_equal(kernels[0], whole[:count, 0])
@@ -292,6 +292,11 @@ def test_the_sheets_of_a_view_stay_far_below_300_kilobytes(mnist_raw: Path) -> N
     from core.data.mnist import load_split
 
     network, card = checkpoint.load(shelf.find("a2-final-7758").stem)
-    maps = feature_maps(network, load_split("MNIST", "test").images[0], checkpoint.normalisation_of(card))
-    sheets = [inside_figures.sheet(each, inside_figures.in_rows(len(each))) for each in maps[1:] if each.ndim == 3]
+    digit = load_split("MNIST", "test").images[0]
+    maps = feature_maps(network, card.architecture, digit, checkpoint.normalisation_of(card))
+    sheets = [
+        inside_figures.sheet(each, inside_figures.in_rows(len(each)))
+        for each in maps.outputs.values()
+        if each.ndim == 3
+    ]
     assert sum(map(len, sheets)) < 200_000

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core.architecture.spec import Architecture, Conv, ReLU, op_words
+from core.architecture.spec import Architecture, Conv, ReLU, Softmax, op_words
 from core.architecture.trace import Layer, trace
 from core.errors import SpecError
 from core.training.evaluation import images_at_once, log_probabilities
@@ -27,26 +30,68 @@ STRIDES = (1, 2, 4)  # pixels between neighbouring squares, the finest first
 # ------------------------------------------------------------------------------------------------------- feature maps
 
 
+@dataclass(frozen=True)
+class Maps:
+    """What goes through a network for one digit, (C, H, W) or (F,), by the layers' names."""
+
+    image: Values  # the normalised digit, (1, H, W)
+    inputs: dict[str, Values]
+    outputs: dict[str, Values]
+
+
 @torch.no_grad()
-def feature_maps(network: nn.Sequential, digit: Pixels, normalisation: Normalisation) -> list[Values]:
-    """The normalised input, (1, H, W), and then each op's output, (C, H, W) or (F,), in evaluation mode.
+def feature_maps(
+    network: nn.Sequential, architecture: Architecture, digit: Pixels, normalisation: Normalisation
+) -> Maps:
+    """What each op, also in bodies, is given and puts out for a digit (H, W), in evaluation mode."""
+    image = normalised(grey(torch.tensor(digit[None])), normalisation)
+    inputs: dict[str, Values] = {}
+    outputs: dict[str, Values] = {}
 
-    `digit`: (H, W). The output of op number i is element i + 1.
-    """
-    values = normalised(grey(torch.tensor(digit[None])), normalisation)
-    found: list[Values] = [values[0].numpy()]
-    with evaluating(network):
-        for module in network:
-            values = module(values)
-            found.append(values[0].contiguous().numpy().copy())
-    return found
+    def see(layer: Layer, given: Tensor, output: Tensor) -> None:
+        inputs[layer.name], outputs[layer.name] = (each[0].contiguous().numpy().copy() for each in (given, output))
+
+    with _watched(network, architecture, see):
+        network(image)
+    return Maps(image[0].numpy(), inputs, outputs)
 
 
-def filters_of(network: nn.Sequential, index: int) -> Values:
-    """The kernels of op number `index`, (out, in / groups, k, k). Raises SpecError if it is not a convolution."""
-    module = network[index]
+@contextmanager
+def _watched(
+    network: nn.Sequential, architecture: Architecture, see: Callable[[Layer, Tensor, Tensor], None]
+) -> Iterator[None]:
+    """In evaluation mode, `see` gets each layer with its input and output; a body that is repeated each time."""
+    calls: dict[str, list[Layer]] = {}
+    for layer in trace(architecture).every_layer:
+        calls.setdefault(layer.path, []).append(layer)
+
+    def hook_of(layers: list[Layer]) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
+        turn = cycle(layers)
+        return lambda _, given, output: see(next(turn), given[0], output)
+
+    handles = [network.get_submodule(path).register_forward_hook(hook_of(layers)) for path, layers in calls.items()]
+    try:
+        with evaluating(network):
+            yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def probabilities_of(architecture: Architecture, maps: Maps) -> Exact:
+    """(10,) the softmax of what the network puts out; its output itself if it ends in Softmax."""
+    scores = next(reversed(maps.outputs.values())).reshape(-1).astype(np.float64)
+    if isinstance(architecture.ops[-1], Softmax):
+        return scores
+    odds = np.exp(scores - scores.max())
+    return np.asarray(odds / odds.sum(), np.float64)
+
+
+def filters_of(network: nn.Sequential, layer: Layer) -> Values:
+    """The kernels of a convolution, (out, in / groups, k, k). Raises SpecError for another op."""
+    module = network.get_submodule(layer.path)
     if not isinstance(module, nn.Conv2d):
-        raise SpecError(f"op {index} {type(module).__name__}: only a convolution has filters")
+        raise SpecError(f"op {layer.path} {op_words(layer.op)}: only a convolution has filters")
     weights: Values = module.weight.detach().contiguous().numpy()
     return weights
 
@@ -86,30 +131,23 @@ class PixelArithmetic:
 
 
 def pixel_arithmetic(
-    network: nn.Sequential,
-    architecture: Architecture,
-    maps: list[Values],
-    index: int,
-    channel: int,
-    row: int,
-    column: int,
+    network: nn.Sequential, layer: Layer, maps: Maps, channel: int, row: int, column: int
 ) -> PixelArithmetic:
-    """The arithmetic behind one value of convolution number `index`. `maps`: of `feature_maps`.
+    """The arithmetic behind one value of a convolution. `maps`: of `feature_maps`.
 
     Raises SpecError for an op that is not a convolution, and for a unit outside its map.
     """
-    layer = trace(architecture).layers[index]
-    op, module = layer.op, network[index]
+    op, module = layer.op, network.get_submodule(layer.path)
     if not isinstance(op, Conv) or not isinstance(module, nn.Conv2d):
-        raise SpecError(f"op {index} {op_words(op)}: only a convolution multiplies a patch by a kernel")
+        raise SpecError(f"op {layer.path} {op_words(op)}: only a convolution multiplies a patch by a kernel")
     channels, height, width = layer.output
     for name, value, count in (("channel", channel, channels), ("row", row, height), ("column", column, width)):
         if not 0 <= value < count:
-            raise SpecError(f"op {index} {op_words(op)}: there is no {name} {value}; they are 0 to {count - 1:,}")
+            raise SpecError(f"op {layer.path} {op_words(op)}: there is no {name} {value}; they are 0 to {count - 1:,}")
     per_group = layer.input[0] // op.groups
     first = channel // (op.out_channels // op.groups) * per_group
     inputs = tuple(range(first, first + per_group))
-    given = maps[index].astype(np.float64)
+    given = maps.inputs[layer.name].astype(np.float64)
     steps = op.dilation * np.arange(op.kernel_size) - op.padding
     rows, columns = row * op.stride + steps, column * op.stride + steps
     inside = np.outer((rows >= 0) & (rows < given.shape[1]), (columns >= 0) & (columns < given.shape[2]))
@@ -122,9 +160,9 @@ def pixel_arithmetic(
         inputs=inputs,
         patches=np.where(inside, given[clipped], 0.0),
         padded=~inside,
-        kernels=filters_of(network, index)[channel].astype(np.float64),
+        kernels=filters_of(network, layer)[channel].astype(np.float64),
         bias=float(module.bias[channel].detach()) if module.bias is not None else 0.0,
-        network_value=float(maps[index + 1][channel, row, column]),
+        network_value=float(maps.outputs[layer.name][channel, row, column]),
     )
 
 
@@ -223,19 +261,22 @@ def activity(
     network: nn.Sequential, architecture: Architecture, images: Pixels, normalisation: Normalisation
 ) -> list[Activity]:
     """The activity of each ReLU over images (N, H, W), in evaluation mode; empty for a network without ReLU."""
-    layers = [layer for layer in trace(architecture).layers if isinstance(layer.op, ReLU)]
-    answers = {layer.index: torch.zeros(layer.output[0], dtype=torch.float64) for layer in layers}
+    layers = [layer for layer in trace(architecture).every_layer if isinstance(layer.op, ReLU)]
+    answers = {layer.name: torch.zeros(layer.output[0], dtype=torch.float64) for layer in layers}
     zeros = dict.fromkeys(answers, 0.0)
     shown = torch.tensor(images)
-    with evaluating(network):
-        for part in shown.split(images_at_once(network, shown)):
-            values = normalised(grey(part), normalisation)
-            for index, module in enumerate(network):
-                values = module(values)
-                if index in answers:
-                    answers[index] += (values.flatten(2).amax(2) if values.ndim == 4 else values).gt(0).double().sum(0)
-                    zeros[index] += values.le(0).double().mean().item() * len(part)
+
+    def see(layer: Layer, _given: Tensor, values: Tensor) -> None:
+        if layer.name in answers:
+            highest = values.flatten(2).amax(2) if values.ndim == 4 else values
+            answers[layer.name] += highest.gt(0).double().sum(0)
+            zeros[layer.name] += values.le(0).double().mean().item() * len(values)
+
+    parts = shown.split(images_at_once(network, shown))
+    with _watched(network, architecture, see):
+        for part in parts:
+            network(normalised(grey(part), normalisation))
     count = len(images)
     return [
-        Activity(layer, (answers[layer.index] / count).numpy(), zeros[layer.index] / count, count) for layer in layers
+        Activity(layer, (answers[layer.name] / count).numpy(), zeros[layer.name] / count, count) for layer in layers
     ]

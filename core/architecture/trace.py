@@ -226,7 +226,8 @@ def _branches(
         found: list[tuple[Layer, ...]] = []
         before = dict(counts)
         for number in range(op.times):
-            counts.update(before)
+            counts.clear()
+            counts.update(before)  # the same names each time
             inner = _walk(op.body, flow, f"{path}.body.", f"{place}: body: ", counts, (*rounds, number))
             if number and [layer.input[0] for layer in inner] != [layer.input[0] for layer in found[0]]:
                 raise SpecError(

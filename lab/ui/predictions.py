@@ -173,24 +173,25 @@ FILM_CHANNELS = 10  # of a layer: a convolution of the largest network has 19 MB
 
 
 @st.cache_resource(max_entries=16, show_spinner="Opening every epoch...")
-def through_epochs(pairs: tuple[tuple[str, str], ...], digit: bytes, index: int) -> Film:
-    """Of several checkpoints of one network, stem and SHA-256 each: what convolution `index` makes of a digit.
+def through_epochs(pairs: tuple[tuple[str, str], ...], digit: bytes, name: str) -> Film:
+    """Of several checkpoints of one network, stem and SHA-256 each: what the convolution `name` makes of a digit.
 
     Of its first output channels, at most FILM_CHANNELS: maps (N, C, H, W) and kernels of the first input channel
     (N, C, k, k); and the answer's probabilities (N, 10). Raises CheckpointError.
     """
     from pathlib import Path
 
-    from core.analysis.inside import feature_maps, filters_of
+    from core.analysis.inside import feature_maps, filters_of, probabilities_of
+    from core.architecture.trace import trace
     from core.checkpoints.checkpoint import load, normalisation_of
 
     pixels = np.frombuffer(digit, np.uint8).reshape(28, 28)
-    maps, kernels, scores = [], [], []
+    maps, kernels, probabilities = [], [], []
     for stem, _ in pairs:
         network, card = load(Path(stem))
-        found = feature_maps(network, pixels, normalisation_of(card))
-        maps.append(found[index + 1][:FILM_CHANNELS])
-        kernels.append(filters_of(network, index)[:FILM_CHANNELS, 0])
-        scores.append(found[-1].reshape(-1).astype(np.float64))
-    odds = np.exp(np.stack(scores) - np.max(scores, 1, keepdims=True))
-    return np.stack(maps), np.stack(kernels), odds / odds.sum(1, keepdims=True)
+        found = feature_maps(network, card.architecture, pixels, normalisation_of(card))
+        layer = next(each for each in trace(card.architecture).every_layer if each.name == name)
+        maps.append(found.outputs[name][:FILM_CHANNELS])
+        kernels.append(filters_of(network, layer)[:FILM_CHANNELS, 0])
+        probabilities.append(probabilities_of(card.architecture, found))
+    return np.stack(maps), np.stack(kernels), np.stack(probabilities)

@@ -64,8 +64,8 @@ try:
             maps_view(walked, maps)
         elif show == "One pixel" and layer:
             with narrow:
-                unit = unit_picker(layer, maps[layer.index + 1])
-            pixel_view(walked, subject.digit, maps, worked_out(network, walked, maps, layer, unit), chosen.card)
+                unit = unit_picker(layer, maps.outputs[layer.name])
+            pixel_view(walked, subject.digit, maps, worked_out(network, maps, layer, unit), chosen.card)
         elif show == "Filters" and layer:
             filters_view(layer, kernels_of(network, layer))
         elif show == "What counts":

@@ -37,7 +37,7 @@ def epochs_view(shelved: Shelved, kept: Sequence[Weights], subject: Subject, lay
     places = np.unique(np.linspace(0, len(kept) - 1, min(len(kept), MAX_EPOCHS)).round().astype(int))
     shown = [kept[place] for place in places]
     pairs = tuple((each.stem, each.sha256) for each in shown)
-    maps, kernels, probabilities = through_epochs(pairs, subject.digit.tobytes(), layer.index)
+    maps, kernels, probabilities = through_epochs(pairs, subject.digit.tobytes(), layer.name)
     what = url.switch("What", ["Maps", "Filters"], "inside-film", bind=None)
     film = maps if what == "Maps" else kernels  # (epochs, channels, height, width)
     st.image(

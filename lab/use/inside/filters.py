@@ -52,7 +52,7 @@ def dead_view(chosen: Weights, dataset: str) -> None:
     found = activity_of(chosen.stem, chosen.sha256, dataset)
     if not found:
         st.info(
-            "This network has no ReLU: none of its units can be dead, and stacked convolutions stay one linear map."
+            "This network has no ReLU, so none of its filters can be dead, as a ReLU's are that is 0 for every digit."
         )
         return
     dead = sum(len(each.dead) for each in found)
@@ -86,4 +86,4 @@ def kernels_of(network: nn.Sequential, layer: Layer) -> NDArray[np.float32]:
     """The layer's kernels, (out, in / groups, k, k). Raises SpecError."""
     from core.analysis.inside import filters_of
 
-    return filters_of(network, layer.index)
+    return filters_of(network, layer)

@@ -86,7 +86,7 @@ def show_subject(subject: Subject, probabilities: NDArray[np.float64]) -> None:
 
 def layer_picker(walked: Trace) -> Layer | None:
     """Choose a convolution, ?layer=NAME in the URL; None for a network without one."""
-    there = {layer.name: layer for layer in walked.layers if isinstance(layer.op, Conv)}
+    there = {layer.name: layer for layer in walked.every_layer if isinstance(layer.op, Conv)}
     if not there:
         st.info("This network has no convolution.")
         return None

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import streamlit as st
@@ -11,15 +10,19 @@ from numpy.typing import NDArray
 
 from core.architecture.sizes import shape_words
 from core.architecture.spec import (
+    Activation,
     AvgPool,
-    BatchNorm,
+    Composite,
     Conv,
     GlobalAvgPool,
+    GlobalMaxPool,
     Linear,
     LogSoftmax,
     MaxPool,
+    Norm,
     Op,
-    ReLU,
+    Softmax,
+    SqueezeExcite,
     op_words,
 )
 from core.architecture.trace import Layer, Trace
@@ -32,34 +35,35 @@ from lab.use.inside.snapshots import Weights
 if TYPE_CHECKING:  # torch takes two seconds to import
     from torch import nn
 
+    from core.analysis.inside import Maps
+
 KINDS: dict[str, tuple[type[Op], ...]] = {
     "Convolution": (Conv,),
-    "Batch norm": (BatchNorm,),
-    "ReLU": (ReLU,),
-    "Pool": (MaxPool, AvgPool, GlobalAvgPool),
-    "Output": (Linear, LogSoftmax),
+    "Norm": get_args(Norm),
+    "Activation": get_args(Activation),
+    "Pool": (MaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool),
+    "Block": (*get_args(Composite), SqueezeExcite),
+    "Output": (Linear, LogSoftmax, Softmax),
 }
 TILE_SHOWN = 66  # pixels of a map on the screen
 
 
-def inside_of(chosen: Weights, digit: Pixels) -> tuple[nn.Sequential, list[NDArray[np.float32]], NDArray[np.float64]]:
-    """The network, what it is given and each op's output, and its ten probabilities. Raises CheckpointError."""
-    from core.analysis.inside import feature_maps
+def inside_of(chosen: Weights, digit: Pixels) -> tuple[nn.Sequential, Maps, NDArray[np.float64]]:
+    """The network, what each op is given and puts out, and its ten probabilities. Raises CheckpointError."""
+    from core.analysis.inside import feature_maps, probabilities_of
     from core.checkpoints.checkpoint import normalisation_of
 
     network, card = opened(chosen.stem, chosen.sha256)
     with one_thread():
-        maps = feature_maps(network, digit, normalisation_of(card))
-    scores = maps[-1].reshape(-1).astype(np.float64)
-    odds = np.exp(scores - scores.max())
-    return network, maps, odds / odds.sum()
+        maps = feature_maps(network, card.architecture, digit, normalisation_of(card))
+    return network, maps, probabilities_of(card.architecture, maps)
 
 
-def maps_view(walked: Trace, maps: Sequence[NDArray[np.float32]]) -> None:
+def maps_view(walked: Trace, maps: Maps) -> None:
     """A sheet of tiles for each op, in order."""
-    there = [name for name, kinds in KINDS.items() if any(isinstance(layer.op, kinds) for layer in walked.layers)]
+    there = [name for name, kinds in KINDS.items() if any(isinstance(layer.op, kinds) for layer in walked.every_layer)]
     kinds = st.pills(
-        "After", there, selection_mode="multi", default=[name for name in there if name != "Batch norm"], key="after",
+        "After", there, selection_mode="multi", default=[name for name in there if name != "Norm"], key="after",
         label_visibility="collapsed",
     )  # fmt: skip
     wanted = tuple(kind for name in kinds for kind in KINDS[name])
@@ -69,9 +73,9 @@ def maps_view(walked: Trace, maps: Sequence[NDArray[np.float32]]) -> None:
         "Blue: below zero, black: zero, orange: above; each layer on its own scale, which goes as far as its largest "
         "value. Dropout and flatten change nothing here. Left to right: channels 0, 1, 2, ..."
     )
-    for layer in walked.layers:
+    for layer in walked.every_layer:
         if isinstance(layer.op, wanted):
-            values = maps[layer.index + 1]
+            values = maps.outputs[layer.name]
             told, shown = st.columns([1, 3.6], vertical_alignment="center")
             with told:
                 _layer_words(layer, np.exp(values) if isinstance(layer.op, LogSoftmax) else values)

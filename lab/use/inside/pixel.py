@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import streamlit as st
-from numpy.typing import NDArray
 
+from core.architecture.receptive_field import ReceptiveField
 from core.architecture.seen_pixels import seen_pixels
 from core.architecture.trace import Layer, Trace
 from core.checkpoints.card import Card
@@ -24,18 +23,16 @@ from lab.use.inside.maps import signed
 if TYPE_CHECKING:  # torch takes two seconds to import
     from torch import nn
 
-    from core.analysis.inside import PixelArithmetic
+    from core.analysis.inside import Maps, PixelArithmetic
 
 
-def pixel_view(
-    walked: Trace, digit: Pixels, maps: Sequence[NDArray[np.float32]], found: PixelArithmetic, card: Card
-) -> None:
+def pixel_view(walked: Trace, digit: Pixels, maps: Maps, found: PixelArithmetic, card: Card) -> None:
     """Where the value lies, what it sees, and how it is computed, number by number."""
     layer = found.layer
     stage = replace(
         stage_of(layer, seen_pixels(walked)[layer.index]),
         says=f"channel {found.channel}, value {signed(found.network_value)}",
-        image=png_address(inside_figures.coloured(maps[layer.index + 1][found.channel])),
+        image=png_address(inside_figures.coloured(maps.outputs[layer.name][found.channel])),
     )
 
     def arrived(place: Place) -> None:
@@ -84,7 +81,7 @@ def _arithmetic_view(found: PixelArithmetic, card: Card) -> None:
         )
         if found.padded.any():
             st.caption("pad: the window lies in the padding there, which counts as 0.")
-        elif found.layer.index == 0:
+        elif found.layer.before == ReceptiveField():
             black, white = ((grey - card.normalisation_mean) / card.normalisation_sd for grey in (0, 1))
             st.caption(
                 f"The patch is grey less the mean, divided by the deviation: black is {signed(black)}, white "
@@ -92,14 +89,8 @@ def _arithmetic_view(found: PixelArithmetic, card: Card) -> None:
             )
 
 
-def worked_out(
-    network: nn.Sequential,
-    walked: Trace,
-    maps: Sequence[NDArray[np.float32]],
-    layer: Layer,
-    unit: tuple[int, int, int],
-) -> PixelArithmetic:
+def worked_out(network: nn.Sequential, maps: Maps, layer: Layer, unit: tuple[int, int, int]) -> PixelArithmetic:
     """The arithmetic of one value: channel, row and column. Raises SpecError."""
     from core.analysis.inside import pixel_arithmetic
 
-    return pixel_arithmetic(network, walked.architecture, list(maps), layer.index, *unit)
+    return pixel_arithmetic(network, layer, maps, *unit)
