@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from core.errors import SpecError
 from core.record import short
-from lab.learn.lessons import challenge, dilation, field, learning_rate, lineages, mistakes, overfitting, parameters
+from lab.learn.lessons import (
+    challenge,
+    dilation,
+    field,
+    learning_rate,
+    lineages,
+    mistakes,
+    normalisation,
+    overfitting,
+    parameters,
+    skips,
+)
 from lab.learn.lessons.scene import Lesson
 
 LESSONS: tuple[Lesson, ...] = (
@@ -14,6 +25,8 @@ LESSONS: tuple[Lesson, ...] = (
     overfitting.LESSON,
     learning_rate.LESSON,
     dilation.LESSON,
+    normalisation.LESSON,
+    skips.LESSON,
     mistakes.LESSON,
     challenge.LESSON,
 )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import statistics
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
+from core.data.mnist import Pixels
 from core.training.recipe import Recipe, ReduceLROnPlateau, rate_at
 from lab.ui.axes import View, accuracy_at
 from lab.ui.colours import CLAIM, PASS, TEST, TRAIN, VALIDATION
@@ -28,6 +32,47 @@ def train_and_test(train: Sequence[float], test: Sequence[float], least: float, 
         )  # fmt: skip
     figure.update_xaxes(title="epochs", range=[0.8, len(epochs) + 0.2], dtick=2, tick0=1)
     figure.update_yaxes(title="accuracy, % (stretched)", **View("", 100 * least).axis(height - 100.0))
+    return laid_out(figure, height)
+
+
+def norm_maps(maps: NDArray[np.float32], together: NDArray[np.bool_], zoom: int = 3, gap: int = 4) -> Pixels:
+    """Maps (N, C, H, W) as one picture (rows, columns, 3): a row for each image, a column for each channel.
+
+    Maps whose values are averaged together, (N, C), are orange, the others grey. All on one scale.
+    """
+    shown = ((maps - maps.min()) / max(float(np.ptp(maps)), 1e-9))[..., None]
+    tint = np.where(together[:, :, None, None, None], (255, 150, 40), (120, 120, 120))
+    tiles = (shown * tint).astype(np.uint8).repeat(zoom, 2).repeat(zoom, 3)
+    edged = np.pad(tiles, ((0, 0), (0, 0), (0, gap), (0, gap), (0, 0)), constant_values=255)
+    return np.asarray(np.concatenate([np.concatenate([*row], 1) for row in edged], 0)[:-gap, :-gap], np.uint8)
+
+
+def gradients(depths: Sequence[int], of: Mapping[str, Sequence[Sequence[float]]], height: int = 340) -> go.Figure:
+    """By depth, the gradient of each seed and their geometric mean, for each name; on a logarithmic axis."""
+    figure = go.Figure()
+    for (name, found), colour in zip(of.items(), (TEST, TRAIN), strict=True):
+        means = [statistics.geometric_mean(seeds) for seeds in found]
+        figure.add_scatter(
+            x=depths,
+            y=means,
+            mode="lines+markers",
+            name=name,
+            line={"color": colour, "width": 2.5},
+            hovertemplate=f"%{{x}} layers: %{{y:.2g}}<extra>{name}, mean of {len(found[0])}</extra>",
+        )
+        points = [(depth, value) for depth, seeds in zip(depths, found, strict=True) for value in seeds]
+        figure.add_scatter(
+            x=[depth for depth, _ in points],
+            y=[value for _, value in points],
+            mode="markers",
+            showlegend=False,
+            marker={"color": colour, "size": 5, "opacity": 0.5},
+            hoverinfo="skip",
+        )
+    figure.update_xaxes(
+        title="convolutions between", type="log", tickvals=list(depths), ticktext=list(map(str, depths))
+    )
+    figure.update_yaxes(title="gradient of the first layer", type="log", exponentformat="power")
     return laid_out(figure, height)
 
 

@@ -98,6 +98,21 @@ class Worst:
 
 
 @dataclass(frozen=True)
+class NormMaps:
+    """Real maps of a shipped network, and which of their values each kind of norm averages."""
+
+    slug: str
+    layer: str
+
+
+@dataclass(frozen=True)
+class GradientByDepth:
+    """How much gradient reaches the first layer of deeper and deeper networks, with skips and without."""
+
+    depths: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Conditions:
     """Every measured step against the three conditions of the challenge."""
 
@@ -123,6 +138,8 @@ Show = (
     | Comparisons
     | Rates
     | Worst
+    | NormMaps
+    | GradientByDepth
     | Conditions
     | Way
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -28,9 +29,11 @@ from lab.learn.lessons.scene import (
     ConvArithmetic,
     Curves,
     Field,
+    GradientByDepth,
     Knobs,
     Ladder,
     Layers,
+    NormMaps,
     Rates,
     Show,
     TrainAndTest,
@@ -45,7 +48,7 @@ from lab.ui.colours import ink
 from lab.ui.headline import headline
 from lab.ui.links import link
 from lab.ui.live_plot import live_plot
-from lab.ui.predictions import predictions
+from lab.ui.predictions import one_thread, opened, predictions
 from lab.ui.tables import comparison_table, data_table, field_view, layer_table
 from lab.ui.words import escaped, show_error
 
@@ -86,6 +89,10 @@ def show(each: Show, key: str, locked: bool, answers: bool = True) -> None:
             _rates(slugs, key, locked)
         case Worst(slug):
             _worst(slug, key, answers)
+        case NormMaps(slug, name):
+            _norm_maps(slug, name, key)
+        case GradientByDepth(depths):
+            _gradient_by_depth(depths, key)
         case Conditions():
             _conditions()
         case Way(page, label, parameters):
@@ -217,6 +224,66 @@ def _worst(slug: str, key: str, answers: bool) -> None:
         alt = f"Image {index}: {words}." if told else f"Test digit {number} of {len(shown)}."
         column.image(images.enlarged(digits.images[index]), width=112, output_format="PNG", alt=alt)
         column.caption(f"{words}, {images.percent(float(found.confidence[index]))}" if told else f"Digit {number}")
+
+
+NORM_IMAGES, NORM_CHANNELS = 4, 8  # shown: rows and columns of the picture
+TOGETHER = {
+    "Batch norm": ("one channel of all images", NORM_IMAGES, 1),
+    "Instance norm": ("one channel of one image", 1, 1),
+    "Group norm": ("a group of four channels of one image", 1, 4),
+    "Layer norm": ("all channels of one image", 1, NORM_CHANNELS),
+}
+
+
+def _norm_maps(slug: str, name: str, key: str) -> None:
+    """Four digits after one layer of a shipped network, and the values that share one mean."""
+    shelved = next((each for each in shipped() if each.card.slug == slug), None)
+    if shelved is None:
+        st.info(escaped(f"{slug}: {absence(slug)}."))
+        return
+    from core.analysis.inside import feature_maps
+    from core.checkpoints.checkpoint import normalisation_of
+
+    network, card = opened(str(shelved.stem), shelved.card.weights_sha256)
+    digits = split(checkpoints.dataset_for(shelved), "test").images[:NORM_IMAGES]
+    with one_thread():
+        found = [feature_maps(network, card.architecture, digit, normalisation_of(card)) for digit in digits]
+    maps = np.stack([each.outputs[name][:NORM_CHANNELS] for each in found])
+    kind = st.segmented_control("Norm", list(TOGETHER), default="Batch norm", required=True, key=f"{key}-norm")
+    words, of_images, of_channels = TOGETHER[kind]
+    together = np.zeros(maps.shape[:2], bool)
+    together[:of_images, :of_channels] = True
+    values = maps[together]
+    picture, numbers = st.columns([3, 1], vertical_alignment="center")
+    alt = f"{len(maps)} rows of maps, one for each digit; in orange {words}."
+    picture.image(lesson_figures.norm_maps(maps, together), width="stretch", output_format="PNG", alt=alt)
+    picture.caption(f"{mark(step(slug))}, {name}: a row is a digit, a column a channel. Orange: {words}.")
+    numbers.metric("Values averaged together", f"{values.size:,}", border=True)
+    numbers.metric("Their mean", f"{values.mean():.2f}".replace("-", "−"), border=True)
+    numbers.metric("Their deviation", f"{values.std():.2f}", border=True)
+
+
+def _gradient_by_depth(depths: tuple[int, ...], key: str) -> None:
+    from core.analysis.gradient_by_depth import SEEDS, first_gradients
+
+    with one_thread():
+        of = {
+            name: [first_gradients(depth, skips) for depth in depths]
+            for name, skips in (("with skips", True), ("without skips", False))
+        }
+    deepest = {name: statistics.geometric_mean(found[-1]) for name, found in of.items()}
+    live_plot(
+        lesson_figures.gradients(depths, of),
+        key=key,
+        height=340,
+        alt=f"The gradient of the first layer by depth. At {depths[-1]}: "
+        + ", ".join(f"{value:.1g} {name}" for name, value in deepest.items())
+        + f" (n {len(SEEDS)}).",
+    )
+    st.caption(
+        f"Before training, {len(SEEDS)} seeds each; the line goes through their geometric means. Both axes are "
+        "logarithmic."
+    )
 
 
 def _conditions() -> None:
