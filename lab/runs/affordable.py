@@ -39,7 +39,10 @@ def field_images(walked: Trace) -> int:
     Raises SpecError, with both numbers, where that is not one.
     """
     values = max(1.0, walked.activation_bytes / BYTES_PER_VALUE)
-    cost = GRADIENT_COST * (sum(map(_sums, walked.layers)) + walked.pool_reads) + MAP_COST * values
+    cost = (
+        GRADIENT_COST * (sum(_sums(layer) for layer in walked.every_layer if not layer.branches) + walked.pool_reads)
+        + MAP_COST * values
+    )
     if cost > MAX_FIELD_COST:
         raise SpecError(
             f"following a gradient through the network takes the time of {cost:,.0f} MACs for one image, at most "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from core.analysis.diagnosis import diagnose
 from core.analysis.diagnosis.finding import Finding, Other, RunFigures
-from core.architecture.spec import Architecture, Dropout
+from core.architecture.spec import Architecture, Dropout, Dropout2d, every_op
 from core.data.mnist import EMBEDDED, EMBEDDED_TEST, EMBEDDED_TRAIN, IMAGES
 from core.errors import LabError
 from core.ladder import catalogue
@@ -78,7 +78,7 @@ def findings_of(run: Run, epochs: Sequence[EpochRecord], batches: Sequence[Batch
             test_images=test_images(run.dataset),
             first_losses=tuple(row.loss for row in batches if row.epoch == 0),
             failure=run.error if run.status == "failed" else "",
-            has_dropout=any(isinstance(op, Dropout) and op.p > 0 for op in architecture.ops),
+            has_dropout=any(isinstance(op, Dropout | Dropout2d) and op.p > 0 for op in every_op(architecture.ops)),
             other=Other(reference.name, reference.accuracies, reference.epochs) if reference else None,
             architecture=architecture,
             train_images=train_images(run.dataset),

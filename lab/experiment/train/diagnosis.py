@@ -10,7 +10,7 @@ import streamlit as st
 from core.analysis.diagnosis.ending import dead_units
 from core.analysis.diagnosis.finding import DeadUnits, Finding, FindingKind, Page, RunFigures
 from core.architecture.link import to_code
-from core.architecture.spec import ReLU
+from core.architecture.spec import ReLU, every_op
 from core.checkpoints.card import read_card
 from core.errors import LabError
 from core.ladder import catalogue
@@ -82,7 +82,7 @@ def way_on(run: Run, page: Page) -> dict[str, str]:
 def _dead(run: Run) -> None:
     """Dead units, of a small network: counted once and kept."""
     architecture = run.architecture
-    has_relu = any(isinstance(op, ReLU) for op in architecture.ops)
+    has_relu = any(isinstance(op, ReLU) for op in every_op(architecture.ops))
     stem = store().folder / run.id / "last"
     if run.parameters > MAX_COUNTED_PARAMETERS or not has_relu:
         return

@@ -226,7 +226,7 @@ def _worst(slug: str, key: str, answers: bool) -> None:
         column.caption(f"{words}, {images.percent(float(found.confidence[index]))}" if told else f"Digit {number}")
 
 
-NORM_IMAGES, NORM_CHANNELS = 4, 8  # shown: rows and columns of the picture
+NORM_IMAGES, NORM_CHANNELS = 3, 8  # shown: rows and columns of the picture
 TOGETHER = {
     "Batch norm": ("one channel of all images", NORM_IMAGES, 1),
     "Instance norm": ("one channel of one image", 1, 1),
@@ -236,7 +236,7 @@ TOGETHER = {
 
 
 def _norm_maps(slug: str, name: str, key: str) -> None:
-    """Four digits after one layer of a shipped network, and the values that share one mean."""
+    """Some digits after one layer of a shipped network, and the values that share one mean."""
     shelved = next((each for each in shipped() if each.card.slug == slug), None)
     if shelved is None:
         st.info(escaped(f"{slug}: {absence(slug)}."))
@@ -259,7 +259,7 @@ def _norm_maps(slug: str, name: str, key: str) -> None:
     picture.image(lesson_figures.norm_maps(maps, together), width="stretch", output_format="PNG", alt=alt)
     picture.caption(f"{mark(step(slug))}, {name}: a row is a digit, a column a channel. Orange: {words}.")
     numbers.metric("Values averaged together", f"{values.size:,}", border=True)
-    numbers.metric("Their mean", f"{values.mean():.2f}".replace("-", "−"), border=True)
+    numbers.metric("Their mean", f"{values.mean() + 0.0:.3f}".replace("-", "−"), border=True)
     numbers.metric("Their deviation", f"{values.std():.2f}", border=True)
 
 
