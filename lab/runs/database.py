@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from core.errors import RunError
 FILE_NAME = "runs.sqlite3"
 APPLICATION_ID = 0x52554E53  # "RUNS", in the file's header: tells our file from any other SQLite database
 SQL = Path(__file__).parent / "sql"
+Values = Sequence[object] | Mapping[str, object]  # that stand for a statement's ? or :names
 
 
 def _statements(script: str) -> tuple[str, ...]:
@@ -80,6 +81,16 @@ class Database:
             connection.execute("BEGIN")
             yield connection
 
+    def rows(self, statement: str, values: Values = ()) -> list[sqlite3.Row]:
+        """What one statement finds."""
+        with self.reading() as connection:
+            return connection.execute(statement, values).fetchall()
+
+    def change(self, statement: str, values: Values = ()) -> int:
+        """Carries out one statement that writes; returns how many rows it has changed."""
+        with self.writing() as connection:
+            return connection.execute(statement, values).rowcount
+
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A connection with the write lock: what is done with it is done whole, or, on an error, not at all."""
@@ -106,23 +117,18 @@ class Database:
             raise RunError(f"{self.file}: a whole number beyond 2**63 cannot be stored") from error
 
     def _reason(self, code: int, error: sqlite3.Error) -> str:
-        match code:
-            case sqlite3.SQLITE_FULL:
-                return "the disk is full; nothing was changed"
-            case sqlite3.SQLITE_READONLY:
-                return "the store of runs is read-only"
-            case sqlite3.SQLITE_CANTOPEN:
-                return "the store of runs cannot be opened"
-            case sqlite3.SQLITE_NOTADB:
-                return "this is not a store of runs, nor any SQLite database"
-            case sqlite3.SQLITE_CORRUPT:
-                return "the store of runs is damaged"
-            case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-                return f"another program has kept the store of runs locked for {self.patience:g} s"
-            case sqlite3.SQLITE_IOERR:
-                return "the disk failed, or is full, while the store of runs was used"
-            case _:
-                return str(error)
+        locked = f"another program has kept the store of runs locked for {self.patience:g} s"
+        reasons = {
+            sqlite3.SQLITE_FULL: "the disk is full; nothing was changed",
+            sqlite3.SQLITE_READONLY: "the store of runs is read-only",
+            sqlite3.SQLITE_CANTOPEN: "the store of runs cannot be opened",
+            sqlite3.SQLITE_NOTADB: "this is not a store of runs, nor any SQLite database",
+            sqlite3.SQLITE_CORRUPT: "the store of runs is damaged",
+            sqlite3.SQLITE_BUSY: locked,
+            sqlite3.SQLITE_LOCKED: locked,
+            sqlite3.SQLITE_IOERR: "the disk failed, or is full, while the store of runs was used",
+        }
+        return reasons.get(code, str(error))
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         if self._version(connection) == len(MIGRATIONS):
