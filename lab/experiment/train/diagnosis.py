@@ -9,15 +9,14 @@ import streamlit as st
 
 from core.analysis.diagnosis.ending import dead_units
 from core.analysis.diagnosis.finding import DeadUnits, Finding, FindingKind, Page, RunFigures
-from core.architecture.link import to_code
 from core.architecture.spec import ReLU, every_op
 from core.checkpoints.card import read_card
 from core.errors import LabError
-from core.ladder import catalogue
 from lab.runs.rows import Run
 from lab.studies.reference import reference_of
 from lab.ui.caches import store
 from lab.ui.predictions import activity_of
+from lab.ui.range_result import as_design, link_to
 from lab.ui.words import escaped
 
 MAX_COUNTED_PARAMETERS = 100_000  # of a network whose dead units are counted while the page waits
@@ -63,20 +62,14 @@ def _show(run: Run, finding: Finding) -> None:
 
 def way_on(run: Run, page: Page) -> dict[str, str]:
     """The URL parameters with which a page takes up this run's network."""
-    architecture = run.architecture
-    try:
-        is_step = bool(run.slug) and catalogue.by_slug(run.slug).architecture.ops == architecture.ops
-    except LabError:
-        is_step = False
-    network = {"step": run.slug} if is_step else {"design": to_code(architecture)}
     if page == "mistakes":
         return {"checkpoint": f"{run.id}/last"}
     if page == "compare":
-        reference = reference_of(run.slug, architecture)
+        reference = reference_of(run.slug, run.architecture)
         return {"runs": ",".join([run.id, *([reference.step.slug] if reference else [])])}
     if page == "design":
-        return {"design": to_code(architecture)} | ({"from": run.slug} if run.slug else {})
-    return network
+        return as_design(run)
+    return link_to(run)
 
 
 def _dead(run: Run) -> None:
