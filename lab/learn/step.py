@@ -40,7 +40,6 @@ def story(step: Step, runs: Sequence[SeedRun]) -> None:
         live_plot(
             curves.study_curves(runs if measured else (), claim.test_log if claim else ()),
             key="story-curves",
-            height=320,
             alt="Test accuracy by epoch: as logged by the write-up, and the mean of the runs here with its band.",
         )
     if measured:

@@ -52,7 +52,7 @@ def range_result(run: Run, batches: list[BatchRow]) -> None:
             [point.learning_rate for point in points], [point.smoothed for point in points],
             [point.loss for point in result.points], suggestions, run.range_test,
         ),
-        key=f"range-{run.id}", height=320, alt="Smoothed loss against learning rate, with the suggested rates.",
+        key=f"range-{run.id}", alt="Smoothed loss against learning rate, with the suggested rates.",
     )  # fmt: skip
     best = recommended(suggestions)
     if suggestions and best is None:

@@ -67,7 +67,6 @@ def _board(everyone: Sequence[Standing], with_ladder: bool) -> None:
     live_plot(
         board_figures.board(here, ladder() if with_ladder else (), ink()),
         key="board",
-        height=440,
         alt=f"Parameters against held accuracy of {plural(len(here), 'run')}; the table below has the same figures.",
     )
     if here:

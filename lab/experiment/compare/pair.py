@@ -80,21 +80,14 @@ def is_it_real(first: Shown, second: Shown, shown: Sequence[Shown]) -> None:
                 st.caption(f"These images are the {best_present()}, used in place of {first.entry.dataset}.")
     seeds_shown = [each for each in shown if each.entry.ended and each.entry.dataset == first.entry.dataset]
     live_plot(
-        compare_figures.seeds([_dots(each) for each in seeds_shown]),
+        compare_figures.seeds(seeds_shown),
         key="compare-seeds",
-        height=compare_figures.seeds_height(len(seeds_shown)),
         alt="The last epoch's test accuracy of every seed, a row for each letter, and the rows' means.",
     )
     if found.test == "paired":
         _seed_table(first, second)
     if len(shown) > 2:
         _against(first, seeds_shown)
-
-
-def _dots(each: Shown) -> compare_figures.Dots:
-    return compare_figures.Dots(
-        each.letter, each.entry.name, each.look, tuple((run.seed, run.last) for run in each.entry.ended)
-    )
 
 
 def _seed_table(first: Shown, second: Shown) -> None:

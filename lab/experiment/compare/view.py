@@ -192,7 +192,6 @@ def _curves(shown: Sequence[Shown], name: str, weight: float) -> None:
     live_plot(
         compare_figures.curves([line for line in lines if line.x], quantity, weight, planned),
         key="compare-curves",
-        height=380,
         alt=f"{name.capitalize()} of {plural(len(shown), 'run')} by epoch; the table below has the last figures.",
     )
     if empty:

@@ -114,7 +114,6 @@ def _curves(members: Sequence[Run], histories: dict[str, list[EpochRecord]]) -> 
             live_plot(
                 curves([drawn], QUANTITIES[quantity], 0.0, planned, height=290),
                 key=f"{quantity}-{members[0].job}",
-                height=290,
                 alt=f"{quantity} by epoch: the mean of the seeds, and the band from the least to the greatest.",
             )
     st.caption("The line is the mean over the seeds, the band goes from the least to the greatest.")

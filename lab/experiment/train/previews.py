@@ -29,7 +29,6 @@ def before_a_run(walked: Trace, recipe: Recipe, dataset: str) -> None:
     live_plot(
         curves.schedule(recipe, iterations_per_epoch(dataset, recipe)),
         key="schedule",
-        height=260,
         alt="The learning rate over the epochs.",
     )
     st.markdown("**The first images the network will see**")

@@ -159,17 +159,17 @@ def _panel(run: Run) -> None:
     with accuracy:
         live_plot(
             curves.accuracy_curves(
-                epochs, recipe.epochs, recipe.target_accuracy, claimed, batches=batches, per_epoch=per_epoch
+                epochs, recipe.epochs, recipe.target_accuracy, claimed, 290, batches=batches, per_epoch=per_epoch
             ),
             key=f"accuracy-{run.id}",
-            height=290,
             alt="Accuracy by epoch on training, validation and test images.",
         )
     with loss:
         live_plot(
-            run_controls.with_changes(curves.loss_curves(epochs, batches, recipe.epochs, per_epoch), run, per_epoch),
+            run_controls.with_changes(
+                curves.loss_curves(epochs, batches, recipe.epochs, per_epoch, 290), run, per_epoch
+            ),
             key=f"loss-{run.id}",
-            height=290,
             alt="Loss of each batch and each epoch.",
         )
     _figures(run, recipe, epochs, batches)

@@ -63,7 +63,6 @@ def effective(network: Viewed, place: Place) -> None:
             live_plot(
                 field_figures.effect_map(found, 270),
                 key=f"effect-{key}",
-                height=270,
                 alt=f"{title}: the effect of each pixel on the middle unit of {layer.name}, {_share(found)} of it "
                 f"within the square of half the field's side.",
             )
@@ -71,7 +70,6 @@ def effective(network: Viewed, place: Place) -> None:
         live_plot(
             field_figures.effect_profile(before, after, 300),
             key="effect-profile",
-            height=300,
             alt=f"The effect of each column; its standard deviation is {shown.deviation:.1f} pixels.",
         )
     _effect_table(before, after)

@@ -138,7 +138,6 @@ def _curves(slug: str, key: str) -> None:
     live_plot(
         curves.study_curves(study.runs if study else (), claim.test_log if claim else ()),
         key=key,
-        height=320,
         alt=f"Test accuracy of {slug} by epoch: our runs with their band, the write-up's log.",
     )
     if study and (earlier := outdated_words(study)):

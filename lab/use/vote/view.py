@@ -138,9 +138,8 @@ def _round(room: Room, following: Next | None, shared: bool) -> None:
         shown = now.revealed or (shared and following is not None and st.session_state.get("votes_live", False))
         counts = now.counts if shown else (0,) * 10
         live_plot(
-            votes(counts, question.label if now.revealed else None, question.answer if now.revealed else None),
+            votes(counts, question.label if now.revealed else None, question.answer if now.revealed else None, 220),
             key="votes",
-            height=220,
             alt=_counted(counts) if shown else "The votes are shown with the label.",
         )
 
