@@ -6,7 +6,6 @@ import streamlit as st
 
 from core.architecture.trace import classifier
 from core.data.mnist import DATASETS, DOWNLOAD_BYTES
-from core.errors import LabError
 from core.training.recipe import check_recipe
 from lab.experiment.train.bounds_view import limits_of, tell
 from lab.experiment.train.prediction import prediction_form, prediction_text
@@ -26,7 +25,7 @@ from lab.ui.caches import dataset_here, store
 from lab.ui.nickname import nickname_field
 from lab.ui.owner import me
 from lab.ui.step import design_to_train, step_picker, varied, what_changed
-from lab.ui.words import show_error
+from lab.ui.words import errors_shown
 
 frame.heading(
     "Train a network", "Take a step and its recipe, change what you like, start it, and watch what becomes of it."
@@ -57,7 +56,7 @@ with narrow:
 
 with wide:
     frame.data_notice("MNIST" if dataset not in DOWNLOAD_BYTES else dataset)
-    try:
+    with errors_shown():  # a run that is open stays open, whatever the form says
         architecture = varied(step)
         walked = classifier(architecture)
         seeds = parse_seeds(seeds_text)
@@ -79,8 +78,6 @@ with wide:
             new_seed(step.slug)
         if not run_id:
             before_a_run(walked, recipe, dataset)
-    except LabError as error:
-        show_error(error)  # a run that is open stays open, whatever the form says
     if run_id:
         run_panel(run_id)
     run_table()

@@ -18,7 +18,7 @@ from lab.learn.field.network import (
 from lab.learn.field.wrong_tables import wrong_tables
 from lab.ui import frame, url
 from lab.ui.headline import step_headline
-from lab.ui.words import show_error
+from lab.ui.words import errors_shown, show_error
 
 frame.heading(
     "The receptive field",
@@ -43,7 +43,7 @@ with wide:
     show = url.switch("Show", VIEWS, "show")
     if show != "Grow it":  # the explorer says it itself, as it moves
         words.markdown(seen_by(network, place))
-    try:
+    with errors_shown():
         if show == "Grow it":
             grow(network, place, digit)
         elif show == "Formulas":
@@ -52,6 +52,4 @@ with wide:
             effective(network, place)
         else:
             wrong_tables(network)
-    except LabError as error:
-        show_error(error)
     way_on(network)

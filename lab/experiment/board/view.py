@@ -8,7 +8,6 @@ import pandas as pd
 import streamlit as st
 
 from core.challenge import LAST, MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
-from core.errors import LabError
 from core.words import plural
 from lab.experiment.board import figures as board_figures
 from lab.studies.ranking import CHALLENGE_DATA, Standing, chosen, ladder
@@ -19,7 +18,7 @@ from lab.ui.colours import ink
 from lab.ui.live_plot import live_plot
 from lab.ui.run_rows import compare_button, opened, table_key
 from lab.ui.tables import text_width, without_empty
-from lab.ui.words import escaped, show_error
+from lab.ui.words import errors_shown, escaped
 
 ALL = "all"
 SOON, LATE = 2.5, 12.0  # seconds between two refreshes: while something runs, and otherwise
@@ -45,12 +44,10 @@ def board(nickname: str, tag: str, with_ladder: bool) -> None:
     clock = SOON if _running() else LATE
 
     def panel() -> None:
-        try:
+        with errors_shown():
             if (SOON if _running() else LATE) != clock:
                 st.rerun()  # only a full run of the page can change how often the board refreshes
             _board(chosen(ranking(), nickname, tag), with_ladder)
-        except LabError as error:
-            show_error(error)
 
     st.fragment(panel, run_every=clock)()
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from core.errors import LabError
 from core.words import plural
 from lab.runs.person import Person, may_change
 from lab.runs.queue_now import LATELY, InLine, QueueNow, UnderWay
@@ -17,7 +16,7 @@ from lab.settings import Settings, settings
 from lab.ui import teacher
 from lab.ui.caches import store, the_queue
 from lab.ui.owner import me
-from lab.ui.words import escaped, show_error
+from lab.ui.words import errors_shown, escaped
 
 SOON, LATE = 2.0, 10.0  # seconds between two looks: while something is unfinished, and otherwise
 UNKNOWN = "—"
@@ -29,13 +28,11 @@ def queue() -> None:
     clock = SOON if the_queue().unfinished else LATE
 
     def panel() -> None:
-        try:
+        with errors_shown():
             now = the_queue()
             if (SOON if now.unfinished else LATE) != clock:
                 st.rerun()  # only the full run can change the clock
             _queue(now, me())
-        except LabError as error:
-            show_error(error)
 
     st.fragment(panel, run_every=clock)()
 
@@ -130,16 +127,11 @@ def _progress(each: UnderWay) -> str:
         return "paused"
     if not each.done:
         return "starting"
-    if len(each.runs) > 1:
-        at = f"iteration {each.done:,} of {each.total:,}"
-        return at if each.seconds is None else f"{at} · ends in {about(each.seconds)}"
-    recipe = run.recipe
-    per_epoch = max(1, each.total // max(1, recipe.epochs))
-    at = (
-        f"batch {each.done:,} of {each.total:,}"
-        if run.kind == "range_test"
-        else f"epoch {min(recipe.epochs, 1 + (each.done - 1) // per_epoch)} of {recipe.epochs}"
-    )
+    epochs = run.recipe.epochs
+    per_epoch = max(1, each.total // max(1, epochs))
+    at = f"epoch {min(epochs, 1 + (each.done - 1) // per_epoch)} of {epochs}"
+    if len(each.runs) > 1 or run.kind == "range_test":
+        at = f"{'batch' if run.kind == 'range_test' else 'iteration'} {each.done:,} of {each.total:,}"
     return at if each.seconds is None else f"{at} · ends in {about(each.seconds)}"
 
 

@@ -15,6 +15,7 @@ from core.errors import LabError
 from lab.runs.rows import Run
 from lab.studies.reference import reference_of
 from lab.ui.caches import store
+from lab.ui.links import link
 from lab.ui.predictions import activity_of
 from lab.ui.range_result import as_design, link_to
 from lab.ui.words import escaped
@@ -31,12 +32,12 @@ ICONS: dict[FindingKind, str] = {
     "too short": SO_SO,
 }
 PAGES: dict[Page, tuple[str, str]] = {
-    "learning rate": ("pages/experiment/learning_rate.py", "Learning rate"),
-    "train": ("pages/experiment/train.py", "Change the recipe"),
-    "design": ("pages/experiment/design.py", "Design"),
-    "step": ("pages/learn/step.py", "The step"),
-    "mistakes": ("pages/use/mistakes.py", "Which digits"),
-    "compare": ("pages/experiment/compare.py", "Compare"),
+    "learning rate": ("experiment/learning_rate", "Learning rate"),
+    "train": ("experiment/train", "Change the recipe"),
+    "design": ("experiment/design", "Design"),
+    "step": ("learn/step", "The step"),
+    "mistakes": ("use/mistakes", "Which digits"),
+    "compare": ("experiment/compare", "Compare"),
 }
 
 
@@ -56,8 +57,7 @@ def _show(run: Run, finding: Finding) -> None:
     words = f"{ICONS.get(finding.kind, BAD)} **{escaped(finding.words)}**{advice}"
     say.markdown(f"{words}  \n:gray[:small[{escaped(finding.evidence)}]]")
     if finding.page is not None:
-        page, title = PAGES[finding.page]
-        go.page_link(page, label=title, icon=":material/arrow_forward:", query_params=way_on(run, finding.page))
+        link(*PAGES[finding.page], way_on(run, finding.page), at=go)
 
 
 def way_on(run: Run, page: Page) -> dict[str, str]:

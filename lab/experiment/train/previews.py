@@ -7,7 +7,6 @@ import streamlit as st
 
 from core.architecture.trace import Trace
 from core.data.mnist import Dataset, Pixels
-from core.errors import LabError
 from core.training.recipe import Recipe, recipe_from_json, recipe_to_json
 from core.training.recipe_words import recipe_words
 from core.words import target_words
@@ -16,7 +15,7 @@ from lab.ui import curves
 from lab.ui.caches import split
 from lab.ui.headline import headline
 from lab.ui.live_plot import live_plot
-from lab.ui.words import show_error
+from lab.ui.words import errors_shown
 
 SHOWN = 24
 
@@ -37,14 +36,11 @@ def before_a_run(walked: Trace, recipe: Recipe, dataset: str) -> None:
 
 def augmentation_preview(dataset: str, recipe: Recipe) -> None:
     """The first batch of the first epoch, as the recipe's seed will draw it on a CPU."""
-    try:
+    with errors_shown():
         sheet = _first_batch(dataset, recipe_to_json(recipe))
-    except LabError as error:
-        show_error(error)
-        return
-    st.image(sheet, width="stretch", alt="The first 24 training images of the run, augmented.")
-    if not recipe.augmentation.geometric and not recipe.augmentation.photometric:
-        st.caption("Nothing is changed: the recipe has no augmentation.")
+        st.image(sheet, width="stretch", alt="The first 24 training images of the run, augmented.")
+        if not recipe.augmentation.geometric and not recipe.augmentation.photometric:
+            st.caption("Nothing is changed: the recipe has no augmentation.")
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -20,12 +20,11 @@ from core.training.recipe_words import recipe_words
 from core.words import plural, rate_words, target_words
 from lab.experiment.train import run_controls
 from lab.experiment.train.diagnosis import diagnosis
-from lab.experiment.train.group_panel import group_panel, more_seeds
+from lab.experiment.train.group_panel import group_panel, more_seeds, start_again
 from lab.experiment.train.prediction import prediction_and_outcome, said_before
-from lab.runs import actions, supervisor
+from lab.runs import supervisor
 from lab.runs.bounds import iterations_per_epoch
-from lab.runs.person import may_change
-from lab.runs.rows import BatchRow, Run
+from lab.runs.rows import RESUMABLE, BatchRow, Run
 from lab.runs.turn_words import lost_in_words, turn_in_words
 from lab.server.pace import in_turn
 from lab.studies.reference import findings_of, how_measured
@@ -33,12 +32,13 @@ from lab.studies.shelf import Unreadable, in_folder
 from lab.ui import curves
 from lab.ui.caches import expectations, store, the_queue
 from lab.ui.headline import headline
+from lab.ui.links import link
 from lab.ui.live_plot import live_plot
 from lab.ui.owner import me
 from lab.ui.range_result import range_result
 from lab.ui.report.view import report_button, zipped
 from lab.ui.unreadable import list_checkpoints
-from lab.ui.words import escaped, show_error, without_folders
+from lab.ui.words import errors_shown, escaped, without_folders
 
 TICK, FIRST_TICK, WAITING_TICK = 1.0, 0.25, 3.0  # seconds between two looks: see `_clock`
 JUST_NOW = 5.0  # seconds within which a first point is waited for
@@ -81,15 +81,11 @@ def form_of(run_id: str, step: Step) -> tuple[Recipe, str]:
 
 def run_panel(run_id: str) -> None:
     """The panel of a run or a group; it updates itself while one runs or waits. An error is said in its place."""
-    try:
+    with errors_shown():
         clock = _clock(store().job(run_id))
-    except LabError as error:
-        show_error(error)
-        return
 
-    def panel() -> None:
-        try:
-            with in_turn():
+        def panel() -> None:
+            with errors_shown(), in_turn():
                 now = store().job(run_id)
                 if unfinished := [run for run in now if run.unfinished]:
                     supervisor.watch(store(), unfinished[0])
@@ -99,10 +95,8 @@ def run_panel(run_id: str) -> None:
                     group_panel(now)
                 else:
                     _panel(now[0])
-        except LabError as error:
-            show_error(error)
 
-    st.fragment(panel, run_every=clock)()
+        st.fragment(panel, run_every=clock)()
 
 
 def _clock(members: list[Run]) -> float | None:
@@ -132,7 +126,7 @@ def _panel(run: Run) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"{_icon(run)} **{escaped(run.name)}** · {_status(run, recipe, epochs, batches)}", width="stretch")
         if run.unfinished:
-            run_controls.buttons(run, batches)
+            run_controls.buttons([run], run.id, batches)
     if run.kind == "range_test":
         range_result(run, batches)
         return
@@ -145,12 +139,7 @@ def _panel(run: Run) -> None:
     if run.unfinished:
         said_before(run)
     if run.seed_group:
-        st.page_link(
-            "pages/experiment/train.py",
-            label="All seeds together",
-            icon=":material/stacked_line_chart:",
-            query_params={"run": run.seed_group},
-        )
+        link("experiment/train", "All seeds together", {"run": run.seed_group}, "stacked_line_chart")
     if run.dataset != "MNIST":
         st.caption(f"Trained on the {run.dataset}: these figures are not MNIST's.")
     per_epoch = iterations_per_epoch(run.dataset, recipe)
@@ -274,12 +263,7 @@ def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
     st.caption(f"{recipe_words(run.recipe)}{rate} · {run.dataset} · run `{run.id}`")
     if run.kind == "train" and epochs:
         columns = st.columns(4, vertical_alignment="center")
-        columns[0].page_link(
-            "pages/use/mistakes.py",
-            label="See its mistakes",
-            icon=":material/arrow_forward:",
-            query_params={"checkpoint": f"{run.id}/last"},
-        )
+        link("use/mistakes", "See its mistakes", {"checkpoint": f"{run.id}/last"}, at=columns[0])
         columns[1].download_button(
             "Figures as CSV", csv_of(epochs), f"{run.id}.csv", "text/csv", icon=":material/download:",
             on_click="ignore", width="stretch",
@@ -294,15 +278,8 @@ def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
         report_button(run)
         more_seeds([run])
     list_checkpoints([each for each in in_folder(store().folder / run.id) if isinstance(each, Unreadable)])
-    if run.status in ("stopped", "interrupted", "failed"):
-        go_on, again, _ = st.columns([1, 1, 2])
-        mine = may_change(me(), run)
-        if mine and epochs and go_on.button("Go on", icon=":material/play_arrow:", width="stretch"):
-            actions.resume(store(), run.id, me())
-            st.rerun()
-        if again.button("Start anew", icon=":material/replay:", width="stretch"):
-            st.query_params.run = actions.retry(store(), run.id, me())[0].job
-            st.rerun()
+    if run.status in RESUMABLE:
+        start_again([run], run.id, st.columns([1, 1, 2]), begun=bool(epochs))
 
 
 def csv_of(epochs: list[EpochRecord]) -> str:

@@ -169,12 +169,9 @@ def way_on(network: Viewed) -> None:
     step = network.step
     onward, inside = st.columns(2)
     if step is None:
-        code = to_code(network.walked.architecture)
-        for column, page, label in (
-            (onward, "pages/experiment/train.py", "Train this network"),
-            (inside, "pages/experiment/design.py", "Change this design"),
-        ):
-            column.page_link(page, label=label, icon=":material/arrow_forward:", query_params={"design": code})
+        design = {"design": to_code(network.walked.architecture)}
+        link("experiment/train", "Train this network", design, at=onward)
+        link("experiment/design", "Change this design", design, at=inside)
         return
     link("experiment/train", "Train this network", link_parameters(step), at=onward)
     if trained := trained_weights(network.walked.architecture):

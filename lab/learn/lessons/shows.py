@@ -14,7 +14,6 @@ from core.architecture.trace import classifier, trace
 from core.architecture.vary import vary
 from core.challenge import TARGET_ACCURACY
 from core.data.mnist import best_present
-from core.errors import LabError
 from core.ladder import catalogue
 from core.ladder.catalogue import label, mark
 from lab.learn.ladder import ladder_points
@@ -50,7 +49,7 @@ from lab.ui.links import link
 from lab.ui.live_plot import live_plot
 from lab.ui.predictions import one_thread, opened, predictions
 from lab.ui.tables import comparison_table, data_table, field_view, layer_table
-from lab.ui.words import escaped, show_error
+from lab.ui.words import errors_shown, escaped
 
 QUIET = {"displayModeBar": False}
 
@@ -122,10 +121,8 @@ def _knobs(slug: str, key: str, locked: bool) -> None:
     """The width of a step, and the headline it gives; the step's own page keeps its knobs."""
     width = st.slider("Width multiplier", 0.25, 2.0, 1.0, 0.05, key=f"{key}-width", disabled=locked)
     changed = "as it is" if width == 1 else f"{width:g} times as wide"
-    try:
+    with errors_shown():
         headline(classifier(vary(step(slug).architecture, width=width)), None, f"{mark(step(slug))}, {changed}")
-    except LabError as error:
-        show_error(error)
 
 
 def _curves(slug: str, key: str) -> None:
