@@ -6,16 +6,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-import numpy as np
 import plotly.graph_objects as go
 
 from core.analysis.study import Summary, pareto_front
 from core.challenge import MAX_PARAMETERS, TARGET_ACCURACY
 from lab.studies.results import in_words
 from lab.ui.axes import View, accuracy_at
-from lab.ui.colours import CLAIM, LINEAGE, PASS, SYMBOL
+from lab.ui.colours import CLAIM, LINEAGE, SYMBOL
 from lab.ui.labels import Box, Mark, Screen, name_places
-from lab.ui.panels import Plot, corner, deviation_bars, front_boxes, front_line, led_to, panel, stairs, two_panels
+from lab.ui.panels import (
+    Plot,
+    corner,
+    corner_words,
+    deviation_bars,
+    front_boxes,
+    front_line,
+    led_to,
+    name_at,
+    panel,
+    stairs,
+    two_panels,
+)
 
 
 @dataclass(frozen=True)
@@ -60,7 +71,8 @@ def _drawn_ladder(points: tuple[LadderPoint, ...], ink: str, height: int) -> go.
         within = [point for point in points if (point.parameters > SPLIT) == (column == 2)]
         _claims(figure, within, column)
         _means(figure, within, column)
-    words = [_challenge_words(plot), *_names(points, plot, ink, height)]
+    challenge = f"the challenge: at least {TARGET_ACCURACY:.1%}<br>in at most {MAX_PARAMETERS:,} parameters"
+    words = [corner_words(challenge, 6), *_names(points, plot, ink, height)]
     figure.update_layout(shapes=_shapes(points, plot), annotations=words)  # at once: one by one takes 0.1 s
     figure.update_xaxes(dtick=2_000, row=1, col=1)
     return figure.update_xaxes(tickvals=[5e5, 6e6], ticktext=["0.5M", "6M"], row=1, col=2)
@@ -100,14 +112,6 @@ def _shapes(points: Sequence[LadderPoint], plot: Plot) -> list[dict[str, object]
         if point.measured is not None and point.claimed is not None
     ]  # fmt: skip
     return [corner(plot), *lines]
-
-
-def _challenge_words(plot: Plot) -> dict[str, object]:
-    return {
-        "xref": "x domain", "yref": "y domain", "x": 0.01, "y": 1, "showarrow": False, "align": "left",
-        "text": f"the challenge: at least {TARGET_ACCURACY:.1%}<br>in at most {MAX_PARAMETERS:,} parameters",
-        "xanchor": "left", "yanchor": "top", "font": {"color": PASS, "size": 14},
-    }  # fmt: skip
 
 
 def front(points: Sequence[LadderPoint]) -> list[LadderPoint]:
@@ -203,36 +207,27 @@ def _names(points: Sequence[LadderPoint], plot: Plot, ink: str, height: int) -> 
         lambda screen: [(0.0, 195.0, screen[1] - 44, screen[1])],  # the challenge's words
     )  # fmt: skip
     return [
-        {
-            **panel(point.parameters, plot),
-            "x": np.log10(point.parameters) if point.parameters > SPLIT else point.parameters,
-            "y": accuracy_at(percent),
-            "text": point.label,
-            "font": {"size": NAME, "color": ink},
-            **led_to(shift, mark.wide, NAME + 1, LINEAGE.get(point.lineage, CLAIM)),
-        }
+        name_at(
+            point.parameters, percent, point.label, {"size": NAME, "color": ink}, plot,
+            led_to(shift, mark.wide, NAME + 1, LINEAGE.get(point.lineage, CLAIM)),
+        )
         for (point, percent), mark, shift in zip(named, marks, places, strict=True)
         if shift is not None
-    ]
+    ]  # fmt: skip
 
 
 def _marks_on(points: Sequence[LadderPoint], plot: Plot, screen: Screen) -> list[Box]:
     """Marks, their bars, the lines from claims to means, and the front, on a plot of that size."""
-
-    def pixels(parameters: float, percent: float) -> tuple[float, float]:
-        x, y = plot.share(parameters, percent)
-        return x * screen[0], y * screen[1]
-
-    taken = front_boxes(_best_means(points, plot), pixels)
+    taken = front_boxes(_best_means(points, plot), plot, screen)
     for point in points:
         if point.claimed is not None:
-            x, y = pixels(point.parameters, 100 * point.claimed)
+            x, y = plot.pixels(point.parameters, 100 * point.claimed, screen)
             taken.append((x - 8, x + 8, y - 8, y + 8))
             if point.measured:
-                _, mean = pixels(point.parameters, 100 * point.measured.mean)
+                _, mean = plot.pixels(point.parameters, 100 * point.measured.mean, screen)
                 taken.append((x - 2, x + 2, min(y, mean), max(y, mean)))
         if point.measured:
             low, *_, high = sorted(_reach(replace(point, claimed=None)))
-            (x, bottom), (_, top) = pixels(point.parameters, low), pixels(point.parameters, high)
+            (x, bottom), (_, top) = (plot.pixels(point.parameters, end, screen) for end in (low, high))
             taken.append((x - 6, x + 6, min(bottom, (top + bottom) / 2 - 6), max(top, (top + bottom) / 2 + 6)))
     return taken

@@ -63,6 +63,11 @@ def live_plot(figure: Figure | dict[str, Any], *, key: str, height: int = 0, alt
     )
 
 
+def still_plot(figure: Figure, key: str, alt: str, **more: Any) -> Any:  # Any: what st.plotly_chart takes and gives
+    """Show a figure that stays as it is, without the row of buttons above it."""
+    return st.plotly_chart(figure, key=key, config={"displayModeBar": False}, alt=alt, **more)
+
+
 def ensure_plotly_js() -> bool:
     """Whether plotly.js stands in the static folder; copies it there from the wheel if it is missing or another."""
     target = STATIC_FOLDER / PLOTLY_JS.name

@@ -35,6 +35,7 @@ from lab.ui import figures
 from lab.ui.caches import sample_digit
 from lab.ui.explorer import units_of
 from lab.ui.formats import kilobytes
+from lab.ui.live_plot import still_plot
 
 NARROW = frozenset(" ,.()ijltf:;'|")  # letters half as wide as the others
 
@@ -206,12 +207,8 @@ def field_view(walked: Trace, step: Step) -> None:
             "The jump is the effective stride: input pixels between neighbours. Pixel centres are whole numbers."
         )
     with drawing:
-        st.plotly_chart(
-            figures.field_on_digit(sample_digit(7), layer.field, units // 2, units),
-            key="field-on-digit",
-            config={"displayModeBar": False},
-            alt=f"A unit of {name} sees {size} by {size} pixels of the digit.",
-        )
+        drawn = figures.field_on_digit(sample_digit(7), layer.field, units // 2, units)
+        still_plot(drawn, "field-on-digit", f"A unit of {name} sees {size} by {size} pixels of the digit.")
     field_table(walked)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -19,11 +18,12 @@ from lab.ui.panels import (
     Plot,
     Stair,
     corner,
+    corner_words,
     deviation_bars,
     front_boxes,
     front_line,
     led_to,
-    panel,
+    name_at,
     stairs,
     two_panels,
 )
@@ -56,9 +56,13 @@ def board(ranked: tuple[Standing, ...], ladder: tuple[Standing, ...], ink: str, 
         for passed, name, symbol, colour in kinds:
             some = [each for each in ranked if each.passed == passed and _column(each) == column]
             _marks(figure, some, name, symbol, colour, column)
+    challenge = f"the challenge: at least {TARGET_ACCURACY:.1%} held,<br>at most {MAX_PARAMETERS:,} parameters"
     words, narrow = (
         [
-            [_corner_words(), *_names(ranked, ladder, Plot(SMALL, large, view), ink, _screens(some, height))]
+            [
+                corner_words(challenge, 6),
+                *_names(ranked, ladder, Plot(SMALL, large, view), ink, [(wide, height - rest) for wide, rest in some]),
+            ]
             for view in (WHOLE, CLOSE)
         ]
         for some in (WIDE, NARROW)
@@ -76,14 +80,6 @@ def _column(each: Standing) -> int:
 
 def _percent(each: Standing) -> float:
     return 100 * each.figures.held
-
-
-def _corner_words() -> Part:
-    return {
-        "xref": "x domain", "yref": "y domain", "x": 0, "y": 1, "xanchor": "left", "yanchor": "top", "xshift": 6,
-        "text": f"the challenge: at least {TARGET_ACCURACY:.1%} held,<br>at most {MAX_PARAMETERS:,} parameters",
-        "align": "left", "font": {"color": PASS, "size": 14}, "showarrow": False,
-    }  # fmt: skip
 
 
 def _pale(figure: go.Figure, ladder: Sequence[Standing], column: int) -> None:
@@ -121,10 +117,6 @@ def _told(each: Standing) -> str:
         f"{nickname}{plotted(each.name)}<br>{each.parameters:,} parameters, {plural(each.epochs, 'epoch')}<br>"
         f"held {each.figures.held:.2%} · last epoch {in_words(each.figures)}"
     )
-
-
-def _screens(some: Sequence[Screen], height: int) -> list[Screen]:
-    return [(wide, height - rest) for wide, rest in some]
 
 
 def _names(
@@ -172,22 +164,12 @@ def _marks_on(
     ranked: Sequence[Standing], seen: Sequence[Standing], behind: Sequence[Standing], plot: Plot, screen: Screen
 ) -> list[Box]:
     """The front and the marks on a plot of that size."""
-
-    def pixels(parameters: float, percent: float) -> tuple[float, float]:
-        x, y = plot.share(parameters, percent)
-        return x * screen[0], y * screen[1]
-
-    taken = front_boxes(_stairs(ranked, plot), pixels)
+    taken = front_boxes(_stairs(ranked, plot), plot, screen)
     for some, radius in ((seen, 8.0), (behind, 5.0)):
-        for x, y in (pixels(each.parameters, _percent(each)) for each in some):
+        for x, y in (plot.pixels(each.parameters, _percent(each), screen) for each in some):
             taken.append((x - radius, x + radius, y - radius, y + radius))
     return taken
 
 
 def _name(each: Standing, text: str, mark: Mark, place: tuple[float, float], font: Part, plot: Plot) -> Part:
-    large = _column(each) == 2
-    return {
-        **panel(each.parameters, plot),
-        "x": math.log10(each.parameters) if large else each.parameters, "y": accuracy_at(_percent(each)),
-        "text": plotted(text), "font": font, **led_to(place, mark.wide, 16.0),
-    }  # fmt: skip
+    return name_at(each.parameters, _percent(each), plotted(text), font, plot, led_to(place, mark.wide, 16.0))

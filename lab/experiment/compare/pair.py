@@ -176,7 +176,8 @@ def on_the_images(first: Shown, second: Shown) -> None:
         + _which_weights(first, one)
         + _which_weights(second, other)
     )
-    chosen = _group_picker({name: f"{words} · {len(indices)}" for name, (words, indices) in groups.items()})
+    labels = {name: f"{words} · {len(indices)}" for name, (words, indices) in groups.items()}
+    chosen = url.choice("Images", "show", labels, clears=("image",))
     asked = after if chosen == "broken" else before
     indices = ordered(asked, groups[chosen][1], "most confident")
     if not len(indices):
@@ -201,12 +202,3 @@ def _which_weights(each: Shown, shelved: Shelved) -> str:
     count = len(each.entry.runs)
     seed = shelved.card.recipe.seed
     return f"{each.letter}: the weights of seed {seed}, the median of {count}. " if count > 1 else ""
-
-
-def _group_picker(labels: dict[str, str]) -> str:
-    """Which images are shown: ?show=fixed, broken or both in the URL."""
-    choice = url.bound("show", url.one_of("show", labels, "fixed"), clears=("image",))
-    chosen: str = st.segmented_control(
-        "Images", list(labels), required=True, format_func=labels.__getitem__, label_visibility="collapsed", **choice
-    )
-    return chosen

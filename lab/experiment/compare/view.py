@@ -16,7 +16,7 @@ from core.ladder import catalogue
 from core.ladder.comparisons import CLEAN_COMPARISONS
 from core.words import plural
 from lab.runs.bounds import iterations_per_epoch
-from lab.studies.entries import MOST, Entry, find, key_of, keys_in, menu
+from lab.studies.entries import MOST, Entry, find, keys_in, menu
 from lab.studies.results import studies
 from lab.ui import comparison_figure as compare_figures
 from lab.ui import url
@@ -95,7 +95,7 @@ def stop_with_invitation() -> NoReturn:
     ladder = [step.slug for step in catalogue.LADDER if step.slug in ready]
     offers += [(f"The ladder's first {MOST} measured steps", ladder[:MOST])] if len(ladder) > 2 else []
     with errors_shown():
-        latest = [key_of(members) for members in store().entries(20) if members[0].kind == "train"][:2]
+        latest = [members[0].job for members in store().entries(20) if members[0].kind == "train"][:2]
         offers += [("The last two runs of this lab", latest)] if len(latest) == 2 else []
     if offers:
         st.markdown("**Worth a look**")

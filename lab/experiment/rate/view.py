@@ -20,6 +20,7 @@ from core.words import rate_words
 from lab.runs.bounds import iterations_per_epoch
 from lab.ui import rate_figures
 from lab.ui.caches import store
+from lab.ui.live_plot import still_plot
 from lab.ui.range_result import fill_form, link_to, result_of
 from lab.ui.recipe_keys import SCHEDULES, plain
 from lab.ui.step import design_to_train, link_parameters, step_picker, varied
@@ -146,12 +147,8 @@ def schedule_view(network: Network, dataset: str) -> None:
         fill_form(network.slug, network.link, largest, chosen)  # now: a callback would have the rate before this one
         st.switch_page("pages/experiment/train.py", query_params=network.link)
     recipe = replace(network.recipe, learning_rate=largest)
-    st.plotly_chart(
-        rate_figures.schedules(recipe, kinds, iterations_per_epoch(dataset, recipe), chosen),
-        key="schedules",
-        config={"displayModeBar": False},
-        alt="The learning rate over the epochs, by each schedule.",
-    )
+    drawn = rate_figures.schedules(recipe, kinds, iterations_per_epoch(dataset, recipe), chosen)
+    still_plot(drawn, "schedules", "The learning rate over the epochs, by each schedule.")
     st.caption(SAID[chosen])
 
 

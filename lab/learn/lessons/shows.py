@@ -46,12 +46,10 @@ from lab.ui.caches import split
 from lab.ui.colours import ink
 from lab.ui.headline import headline
 from lab.ui.links import link
-from lab.ui.live_plot import live_plot
+from lab.ui.live_plot import live_plot, still_plot
 from lab.ui.predictions import one_thread, opened, predictions
 from lab.ui.tables import comparison_table, data_table, field_view, layer_table
 from lab.ui.words import errors_shown, escaped
-
-QUIET = {"displayModeBar": False}
 
 
 def show(each: Show, key: str, locked: bool, answers: bool = True) -> None:
@@ -72,12 +70,8 @@ def show(each: Show, key: str, locked: bool, answers: bool = True) -> None:
             _knobs(slug, key, locked)
         case Ladder(lineage):
             steps = [one for one in catalogue.LADDER if lineage in ("", one.lineage)]
-            st.plotly_chart(
-                ladder_figure.ladder(ladder_points(steps, measured_studies()), ink(), 440),
-                key=key,
-                config=QUIET,
-                alt="Parameters against test accuracy of the steps, claimed and measured.",
-            )
+            drawn = ladder_figure.ladder(ladder_points(steps, measured_studies()), ink(), 440)
+            still_plot(drawn, key, "Parameters against test accuracy of the steps, claimed and measured.")
         case Curves(slug):
             _curves(slug, key)
         case TrainAndTest(slugs, ours):
@@ -152,13 +146,11 @@ def _train_and_test(slugs: tuple[str, ...], ours: bool, key: str) -> None:
         )
         with column:
             st.markdown(f"**{label(step(slug))}**, {walked(slug).parameters:,} parameters; {whose}")
-            st.plotly_chart(
-                lesson_figures.train_and_test(train, test, least),
-                key=f"{key}-{slug}",
-                config=QUIET,
-                alt=f"Training and test accuracy of {slug} by epoch, {whose}; they end at {percent(train[-1])} and "
+            still_plot(
+                lesson_figures.train_and_test(train, test, least), f"{key}-{slug}",
+                f"Training and test accuracy of {slug} by epoch, {whose}; they end at {percent(train[-1])} and "
                 f"{percent(test[-1])}.",
-            )
+            )  # fmt: skip
     logged = [step(slug) for slug in slugs if not (ours and runs(slug))]
     notes = [f"{mark(each)}: {each.claim.note}" for each in logged if each.claim and each.claim.note]
     st.caption(" ".join(["The axis is stretched towards 100%, so that the gap shows and no epoch is cut off.", *notes]))
@@ -174,12 +166,8 @@ def _rates(slugs: tuple[str, ...], key: str, locked: bool) -> None:
     """The learning rates; low ones can be told apart on a logarithmic axis."""
     logarithmic = st.toggle("Logarithmic axis: equal factors, equal distances", key=f"{key}-log", disabled=locked)
     recipes = [(label(step(slug)), step(slug).recipe) for slug in slugs]
-    st.plotly_chart(
-        lesson_figures.rates(recipes, BATCHES, logarithmic),
-        key=f"{key}-{logarithmic}",
-        config=QUIET,
-        alt="The learning rate over the epochs of several recipes.",
-    )
+    drawn = lesson_figures.rates(recipes, BATCHES, logarithmic)
+    still_plot(drawn, f"{key}-{logarithmic}", "The learning rate over the epochs of several recipes.")
 
 
 def _claimed_fields(slug: str) -> None:

@@ -19,6 +19,7 @@ from lab.ui import url
 from lab.ui.colours import CLAIM, PASS, TEST
 from lab.ui.figures import laid_out
 from lab.ui.formats import short_name
+from lab.ui.live_plot import still_plot
 from lab.ui.words import errors_shown, plotted
 
 AXES: dict[Distortion, tuple[str, str]] = {  # the axis's title, and a distortion as hover and table name it
@@ -76,12 +77,7 @@ def _show(shelved: Shelved, measured: dict[str, Robustness]) -> None:
             alt="A row for each distortion, a column for each shipped network; the chosen one comes first.",
         )
     else:
-        st.plotly_chart(
-            curves(chosen, others, names, seen),
-            key="beyond_curves",
-            config={"displayModeBar": False},
-            alt=in_words(chosen),
-        )
+        still_plot(curves(chosen, others, names, seen), "beyond_curves", in_words(chosen))
     at_99, at_80 = (100 * standard_error(share, chosen.images) for share in (0.99, 0.8))
     st.caption(
         f"Every point: the same {chosen.images:,} test images, every fifth, resampled bilinearly, black outside the "
