@@ -161,17 +161,12 @@ def _train(
             side_by_side=side_by_side, by=MACHINE,
         )  # fmt: skip
         runs += [store.set_tags(run.id, [TAG]) for run in submitted]
-    told = dict.fromkeys((run.id for run in runs), 0)
-    added, failures = set[int](), list[str]()
-    for now in watched(store, runs):
-        for run in now:
-            for record in store.epochs(run.id)[told[run.id] :]:
-                told[run.id] += 1
-                done = f"epoch {record.epoch + 1} of {run.epochs}, train {record.train_accuracy:.2%}"
-                say(f"{subject.name}, seed {run.seed}: {done}")
-            if run.unfinished or run.seed in added:
-                continue
-            added.add(run.seed)
+    failures = list[str]()
+    for news in watched(store, runs):
+        for run, record in news.epochs:
+            done = f"epoch {record.epoch + 1} of {run.epochs}, train {record.train_accuracy:.2%}"
+            say(f"{subject.name}, seed {run.seed}: {done}")
+        for run in news.ended:
             if run.status == "finished":
                 say(f"{subject.name}, seed {run.seed}: {_add(subject, run.seed, store.folder / run.id):.2%}")
             else:
