@@ -34,7 +34,7 @@ from lab.runs.executor import Executor, Source
 from lab.runs.machine import cores, most_side_by_side
 from lab.runs.rows import Run
 from lab.runs.store import RunStore
-from lab.runs.training_job import Idle, TrainingJob, run_training
+from lab.runs.training_job import Failed, Idle, TrainingJob, run_training
 
 IDLE_SECONDS = 0.5  # after which a run that says nothing may be asked to stop
 LEAVING_SECONDS = 5.0  # that a process is given to end by itself, when it is no longer wanted
@@ -81,16 +81,11 @@ def source_beside(device: torch.device, side_by_side: int, leaving: threading.Ev
         with closing(Child(max(1, cores() // side_by_side))) as child:
             yield child
     else:
-        _take_stream(device)
+        if device.type == "cuda":  # what this thread asks of the GPU runs beside what the others ask, not behind it
+            stream = torch.cuda.Stream(device)
+            stream.wait_stream(torch.cuda.default_stream(device))  # which brings the data
+            torch.cuda.set_stream(stream)
         yield Here(device, leaving)
-
-
-def _take_stream(device: torch.device) -> None:
-    """Let what this thread asks of the GPU run beside what the others ask, not behind it."""
-    if device.type == "cuda":
-        stream = torch.cuda.Stream(device)
-        stream.wait_stream(torch.cuda.default_stream(device))  # which brings the data
-        torch.cuda.set_stream(stream)
 
 
 # ---------------------------------------------------------------------------------------------------- in this process
@@ -157,13 +152,6 @@ class Task:
     job: TrainingJob
     dataset: str
     changes: tuple[RateChange, ...]
-
-
-@dataclass(frozen=True)
-class Failed:
-    """Why a child's run cannot go on, in a sentence."""
-
-    error: str
 
 
 Message = Event | Failed | None  # None: the run is over

@@ -69,6 +69,13 @@ class Idle:
     """Nothing has come for a while from a run that is trained elsewhere: a moment to ask whether it is to go on."""
 
 
+@dataclass(frozen=True)
+class Failed:
+    """Why a run that is trained elsewhere cannot go on, in a sentence; the last that is said."""
+
+    error: str
+
+
 Said = TypeVar("Said", bound=Event | Idle)
 
 
