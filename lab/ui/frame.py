@@ -11,7 +11,7 @@ import streamlit as st
 from core.data.mnist import DOWNLOAD_BYTES, EMBEDDED, data_root, is_present
 from core.words import plural
 from lab.runs.machine import read_machine
-from lab.runs.supervisor import child_environment
+from lab.runs.supervisor import child_environment, last_line
 from lab.settings import ROOT, lab_home
 from lab.ui import teacher
 from lab.ui.caches import downloads, store
@@ -47,7 +47,7 @@ def _notice(dataset: str) -> None:
     say, fetch = st.columns([3, 1], vertical_alignment="center")
     process = downloads().get(dataset)
     status = process.poll() if process else None
-    failed = f" The download failed: {escaped(_last_line(dataset))}" if status else ""
+    failed = f" The download failed: {escaped(last_line(_download_log(dataset)))}" if status else ""
     say.info(
         f"{dataset} is not in `{data_root()}`. Until then the **{EMBEDDED}** are used: 1,797 real 8 x 8 digits, "
         f"enlarged. Figures from them are marked, because they are not {dataset}'s.{failed}",
@@ -112,12 +112,6 @@ def _start_download(dataset: str) -> None:
 
 def _download_log(dataset: str) -> Path:
     return store().folder / f"download-{dataset}.log"
-
-
-def _last_line(dataset: str) -> str:
-    """The last line of the log, which has the command line's error."""
-    lines = _download_log(dataset).read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1] if lines else ""
 
 
 def _is_fetching(dataset: str) -> bool:

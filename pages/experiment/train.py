@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import streamlit as st
 
+from core.analysis.prediction import prediction_to_json
 from core.architecture.trace import classifier
 from core.data.mnist import DATASETS, DOWNLOAD_BYTES
 from core.training.recipe import check_recipe
 from lab.experiment.train.bounds_view import limits_of, tell
-from lab.experiment.train.prediction import prediction_form, prediction_text
+from lab.experiment.train.prediction import prediction_form
 from lab.experiment.train.previews import before_a_run
 from lab.experiment.train.recipe_form import recipe_form, snapshots_toggle
 from lab.experiment.train.run_panel import adopt_step, form_of, run_panel
@@ -71,8 +72,8 @@ with wide:
             kind: jobs.Kind = "train" if start else "range_test"
             (run, *_) = jobs.submit(
                 store(), architecture, recipe, kind=kind, slug=step.slug, dataset=dataset, device=device, by=me(),
-                prediction=prediction_text(prediction) if start else "", snapshots=snapshots and start,
-                seeds=seeds if start and len(seeds) > 1 else (),
+                prediction=prediction_to_json(prediction) if prediction and start else "",
+                snapshots=snapshots and start, seeds=seeds if start and len(seeds) > 1 else (),
             )  # fmt: skip
             run_id = st.query_params.run = run.job
             new_seed(step.slug)

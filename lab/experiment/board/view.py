@@ -84,22 +84,12 @@ def _headline(here: Sequence[Standing]) -> None:
     fitting = sorted(
         (each for each in here if each.challenge.small and each.challenge.short), key=lambda each: -each.figures.held
     )
+    meeting = f"{sum(each.challenge.meeting for each in here)} of {sum(each.figures.n for each in here)}"
+    smallest, highest = (escaped(some[0].who) if some else "nobody yet" for some in (passed, fitting))
     figures = (
-        (
-            "Meet the challenge",
-            f"{sum(each.challenge.meeting for each in here)} of {sum(each.figures.n for each in here)}",
-            "by all three conditions",
-        ),
-        (
-            "Smallest that meets it",
-            f"{passed[0].parameters:,}" if passed else "—",
-            escaped(passed[0].who) if passed else "nobody yet",
-        ),
-        (
-            "Highest within limits",
-            f"{fitting[0].figures.held:.2%}" if fitting else "—",
-            escaped(fitting[0].who) if fitting else "nobody yet",
-        ),
+        ("Meet the challenge", meeting, "by all three conditions"),
+        ("Smallest that meets it", f"{passed[0].parameters:,}" if passed else "—", smallest),
+        ("Highest within limits", f"{fitting[0].figures.held:.2%}" if fitting else "—", highest),
         ("Running or waiting", f"{_running()}", "training runs"),
     )
     for column, (label, value, beside) in zip(st.columns(4), figures, strict=True):

@@ -124,7 +124,8 @@ def _panel(run: Run) -> None:
     walked = classifier(run.architecture)
     headline(walked, reached, f"target {target_words(recipe.target_accuracy)}")
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"{_icon(run)} **{escaped(run.name)}** · {_status(run, recipe, epochs, batches)}", width="stretch")
+        icon = ICONS[run.status] if run.paused_since is None else ":material/pause_circle:"
+        st.markdown(f"{icon} **{escaped(run.name)}** · {_status(run, recipe, epochs, batches)}", width="stretch")
         if run.unfinished:
             run_controls.buttons([run], run.id, batches)
     if run.kind == "range_test":
@@ -168,10 +169,6 @@ def _panel(run: Run) -> None:
         prediction_and_outcome(run, epochs, findings)
         _ways_on(run, epochs)
         diagnosis(run, findings)
-
-
-def _icon(run: Run) -> str:
-    return ":material/pause_circle:" if run.paused_since is not None else ICONS[run.status]
 
 
 def claimed_log(run: Run) -> tuple[float, ...]:
