@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -170,10 +169,6 @@ def describe(store: RunStore, run_id: str, by: Person, name: str, owner: str, ta
 
 def delete(store: RunStore, run_id: str, by: Person) -> None:
     """Remove a run, its figures and its files. Raises ClassError, RunError while it runs, or for files that stay."""
-    folder = store.folder / check_may_change(by, store.get(run_id)).id
+    run = check_may_change(by, store.get(run_id))
     store.delete(run_id)
-    try:
-        if folder.is_dir():
-            shutil.rmtree(folder)
-    except OSError as error:
-        raise RunError(f"{folder}: the run is deleted, its files are not: {error.strerror}") from error
+    store.delete_files(run.id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import secrets
+import shutil
 import sqlite3
 import time
 from collections.abc import Collection, Sequence
@@ -188,6 +189,15 @@ class RunStore(Leases):
         """Removes a run that has ended and has no tag, and its figures, not its files; False: it stays."""
         ended = "DELETE FROM runs WHERE id = ? AND tags = '' AND status NOT IN ('queued', 'running')"
         return self.change(ended, (run_id,)) == 1
+
+    def delete_files(self, run_id: str) -> None:
+        """Removes the files of a run that is deleted. Raises RunError for files that stay."""
+        folder = self.folder / run_id
+        try:
+            if folder.is_dir():
+                shutil.rmtree(folder)
+        except OSError as error:
+            raise RunError(f"{folder}: the run is deleted, its files are not: {error.strerror}") from error
 
     # -------------------------------------------------------------------------------------------------------- reading
 

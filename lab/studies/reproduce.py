@@ -157,8 +157,7 @@ def _train(
     if fresh := [seed for seed in seeds if seed not in known]:
         submitted = submit(
             store, subject.architecture, subject.recipe, slug=subject.slug, dataset=DATASET, device=device.type,
-            seeds=fresh,
-            side_by_side=side_by_side, by=MACHINE,
+            seeds=fresh, side_by_side=side_by_side, by=MACHINE,
         )  # fmt: skip
         runs += [store.set_tags(run.id, [TAG]) for run in submitted]
     failures = list[str]()

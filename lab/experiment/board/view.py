@@ -17,7 +17,7 @@ from lab.ui.caches import ranking, store
 from lab.ui.colours import ink
 from lab.ui.live_plot import live_plot
 from lab.ui.run_rows import compare_button, opened, table_key
-from lab.ui.tables import text_width, without_empty
+from lab.ui.tables import text_column, without_empty
 from lab.ui.words import errors_shown, escaped
 
 ALL = "all"
@@ -107,10 +107,7 @@ def _table(some: Sequence[Standing], key: str) -> None:
         height=min(38 + 35 * len(frame), 458), key=table_key(key, [each.key for each in some]),
         column_config={
             "": st.column_config.NumberColumn(width=32),
-            **{
-                name: st.column_config.TextColumn(width=text_width([name, *frame[name].dropna()]))
-                for name in frame.columns[1:]
-            },
+            **{name: text_column([name, *frame[name].dropna()]) for name in frame.columns[1:]},
         },
         alt="Every finished run with its nickname, and which of the three conditions it meets.",
     )  # fmt: skip

@@ -27,7 +27,7 @@ from lab.ui.comparison_figure import Shown
 from lab.ui.live_plot import live_plot
 from lab.ui.predictions import predictions
 from lab.ui.tables import difference_table, evidence_cells
-from lab.ui.words import escaped, show_error
+from lab.ui.words import escaped
 
 # -------------------------------------------------------------------------------------------------------- differences
 
@@ -153,18 +153,14 @@ def changed_images(first: Shown, second: Shown) -> Pair | None:
 
 
 def on_the_images(first: Shown, second: Shown) -> None:
-    """Fixed by the second, broken by it, wrong in both: a gallery of each."""
+    """Fixed by the second, broken by it, wrong in both: a gallery of each. Raises LabError where one has no answers."""
     a, b = first.letter, second.letter
-    try:
-        (one, before, dataset), (other, after, its) = answers(first), answers(second)
-        if dataset != its:
-            raise DataError(f"{a} reads {dataset} and {b} reads {its}: there are no images that both were tested on")
-        found = pair(before, after)
-        view = images.InView(split(dataset, "test"), dataset, "test")
-        opened = url.number("image", len(view.digits), None)
-    except LabError as error:
-        show_error(error)
-        return
+    (one, before, dataset), (other, after, its) = answers(first), answers(second)
+    if dataset != its:
+        raise DataError(f"{a} reads {dataset} and {b} reads {its}: there are no images that both were tested on")
+    found = pair(before, after)
+    view = images.InView(split(dataset, "test"), dataset, "test")
+    opened = url.number("image", len(view.digits), None)
     groups: dict[str, tuple[str, NDArray[np.int64]]] = {
         "fixed": (f"fixed by {b}", found.fixed),
         "broken": (f"broken by {b}", found.broken),

@@ -140,9 +140,7 @@ def _table(now: QueueNow, person: Person) -> None:
         {
             "": f"**{each.place}**",
             "who": _who(each.run) + _yours_badge(each.run, person) + _urgent_badge(each.run),
-            "network": escaped(each.run.name)
-            + (" · range test" if each.run.kind == "range_test" else "")
-            + _seeds(each.runs),
+            "network": _network(each.runs),
             "parameters": f"{each.run.parameters:,}",
             "starts": _in(each.starts),
             "ends": _in(each.ends),
@@ -189,13 +187,12 @@ def _who(run: Run) -> str:
 
 
 def _what(runs: Sequence[Run]) -> str:
-    run = runs[0]
-    test = " · range test" if run.kind == "range_test" else ""
-    return f"{escaped(run.name)} · {run.parameters:,} parameters{test}{_seeds(runs)}"
+    return _network(runs, f" · {runs[0].parameters:,} parameters")
 
 
-def _seeds(runs: Sequence[Run]) -> str:
-    return f" · {len(runs)} seeds" if len(runs) > 1 else ""
+def _network(runs: Sequence[Run], size: str = "") -> str:
+    test = " · range test" if runs[0].kind == "range_test" else ""
+    return f"{escaped(runs[0].name)}{size}{test}{f' · {len(runs)} seeds' if len(runs) > 1 else ''}"
 
 
 def _is_own(run: Run, person: Person) -> bool:
@@ -226,7 +223,7 @@ def _nothing(now: QueueNow) -> None:
     rows = [
         {
             "who": _who(run),
-            "network": escaped(run.name) + (" · range test" if run.kind == "range_test" else ""),
+            "network": _network([run]),
             "parameters": f"{run.parameters:,}",
             "test, last epoch": f"{last[run.id].test_accuracy:.2%}" if run.id in last else UNKNOWN,
             "took": about(run.ended - run.claimed) if run.ended and run.claimed else UNKNOWN,

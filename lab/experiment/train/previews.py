@@ -15,7 +15,6 @@ from lab.ui import curves
 from lab.ui.caches import split
 from lab.ui.headline import headline
 from lab.ui.live_plot import live_plot
-from lab.ui.words import errors_shown
 
 SHOWN = 24
 
@@ -35,12 +34,11 @@ def before_a_run(walked: Trace, recipe: Recipe, dataset: str) -> None:
 
 
 def augmentation_preview(dataset: str, recipe: Recipe) -> None:
-    """The first batch of the first epoch, as the recipe's seed will draw it on a CPU."""
-    with errors_shown():
-        sheet = _first_batch(dataset, recipe_to_json(recipe))
-        st.image(sheet, width="stretch", alt="The first 24 training images of the run, augmented.")
-        if not recipe.augmentation.geometric and not recipe.augmentation.photometric:
-            st.caption("Nothing is changed: the recipe has no augmentation.")
+    """The first batch of the first epoch, as the recipe's seed will draw it on a CPU. Raises LabError."""
+    sheet = _first_batch(dataset, recipe_to_json(recipe))
+    st.image(sheet, width="stretch", alt="The first 24 training images of the run, augmented.")
+    if not recipe.augmentation.geometric and not recipe.augmentation.photometric:
+        st.caption("Nothing is changed: the recipe has no augmentation.")
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

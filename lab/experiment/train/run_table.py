@@ -48,12 +48,8 @@ def run_table(limit: int = 50) -> None:
             "epochs": st.column_config.TextColumn(width=64),
             "nickname": st.column_config.TextColumn(width=70),
             "data": st.column_config.TextColumn(width=76),
-            "test": st.column_config.NumberColumn(
-                "test, last, %", format="%.2f", width=84, help="Of many seeds, the mean."
-            ),
-            "deviation": st.column_config.NumberColumn(
-                "±", format="%.2f", width=50, help="Standard deviation over the seeds."
-            ),
+            "test": st.column_config.NumberColumn("test, last, %", format="%.2f", width=84, help="Of seeds, the mean."),
+            "deviation": st.column_config.NumberColumn("±", format="%.2f", width=50, help="Over the seeds."),
             "parameters": st.column_config.NumberColumn(format="localized", width=82),
         },
         alt="Runs, newest first.",
