@@ -26,9 +26,10 @@ from core.training.recipe import Recipe
 from core.training.resident import available_devices, choose_device
 from lab.runs.executor import POLL_SECONDS, Executor
 from lab.runs.machine import Machine, write_machine
-from lab.runs.seeds import Here, load_resident, train_group
+from lab.runs.seeds import train_group
 from lab.runs.store import RunStore
 from lab.runs.supervisor import STALE_SECONDS, reap_dead_workers
+from lab.runs.training_job import Here, load_resident
 from lab.settings import lab_home, settings
 
 HEARTBEAT_SECONDS = 1.0
