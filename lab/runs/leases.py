@@ -28,7 +28,6 @@ from lab.runs.rows import (
     Run,
     Slot,
     run_of,
-    slot_of,
 )
 
 
@@ -43,12 +42,7 @@ class Leases(Database):
             return _queue(connection, device_kinds)
 
     def claim(
-        self,
-        device_kinds: Collection[str],
-        worker: str,
-        device_name: str = "",
-        a_person: int = 1,
-        spread: bool = False,
+        self, device_kinds: Collection[str], worker: str, device_name: str = "", a_person: int = 1, spread: bool = False
     ) -> Run | None:
         """Gives the worker the run whose turn it is on one of these devices; None when none waits, or none may start.
 
@@ -259,7 +253,7 @@ class Leases(Database):
 
     def slots(self) -> list[Slot]:
         """All slots that are taken, whether or not their workers are alive."""
-        return [slot_of(row) for row in self.rows("SELECT * FROM workers ORDER BY device, slot")]
+        return [Slot(**row) for row in self.rows("SELECT * FROM workers ORDER BY device, slot")]
 
 
 def silent_for(heartbeat: float, now: float) -> float:

@@ -223,12 +223,8 @@ class Queue:
         return {run.job for run in self.running}
 
 
-def names_of(kind: type[EpochRecord | BatchRow | Slot]) -> tuple[str, ...]:
-    """The columns of a table, which are named as the fields."""
-    return tuple(field.name for field in fields(kind))
-
-
-EPOCH_NAMES, BATCH_NAMES, SLOT_NAMES = names_of(EpochRecord), names_of(BatchRow), names_of(Slot)
+# The columns of two tables, which are named as the fields.
+EPOCH_NAMES, BATCH_NAMES = (tuple(field.name for field in fields(kind)) for kind in (EpochRecord, BatchRow))
 COLUMNS = {field.name: field.name.removesuffix("_json") for field in fields(Run)}
 
 
@@ -253,11 +249,6 @@ def epoch_of(row: sqlite3.Row) -> EpochRecord:
 def batch_of(row: sqlite3.Row) -> BatchRow:
     """A row of the table of batches."""
     return BatchRow(**_figures(row, BATCH_NAMES))
-
-
-def slot_of(row: sqlite3.Row) -> Slot:
-    """A row of the table of workers."""
-    return Slot(**{name: row[name] for name in SLOT_NAMES})
 
 
 def _figures(row: sqlite3.Row, names: Sequence[str]) -> dict[str, Any]:  # Any: int and float fields

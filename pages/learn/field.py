@@ -4,11 +4,11 @@ import streamlit as st
 
 from core.errors import LabError
 from lab.learn.field.effective import effective
-from lab.learn.field.explorer import grow
 from lab.learn.field.formulas import formulas
 from lab.learn.field.network import (
     VIEWS,
     digit_picker,
+    grow,
     network_picker,
     place_in_url,
     place_inputs,

@@ -180,7 +180,8 @@ def claimed_log(run: Run) -> tuple[float, ...]:
 
 def _status(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[BatchRow]) -> str:
     if run.status == "queued":
-        return f"queued, {turn_in_words(expectations().get(run.id), _own_before(run))}"
+        own_before = next((each.own_before for each in the_queue().waiting if each.run.id == run.id), 0)
+        return f"queued, {turn_in_words(expectations().get(run.id), own_before)}"
     if run.status == "running":
         if run.paused_since is not None:
             return f"paused on {run.device_name}"
@@ -194,11 +195,6 @@ def _status(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[B
     if run.kind == "range_test":
         return run.status
     return f"{run.status} after {len(epochs)} of {plural(recipe.epochs, 'epoch')}"
-
-
-def _own_before(run: Run) -> int:
-    """How many runs of the same person go before a waiting one."""
-    return next((each.own_before for each in the_queue().waiting if each.run.id == run.id), 0)
 
 
 def is_next(run: Run) -> bool:

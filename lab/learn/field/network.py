@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
+from PIL import Image
 
 from core.architecture.json_form import architecture_to_json
 from core.architecture.link import from_code, to_code
@@ -17,7 +18,8 @@ from core.ladder.field_claims import moves_field
 from core.ladder.model import Step
 from lab.studies.shelf import Shelved
 from lab.ui import checkpoints, url
-from lab.ui.explorer import Place, Stage, stage_of, unit_inputs
+from lab.ui.caches import sample_digit
+from lab.ui.explorer import Place, Stage, field_explorer, stage_of, unit_inputs
 from lab.ui.links import link
 from lab.ui.step import link_parameters, step_picker, varied, what_changed
 from lab.ui.words import escaped
@@ -93,6 +95,14 @@ def place_in_url(network: Viewed) -> Place:
     if url.given("op") == name:
         row, column = url.unit("unit", stages[stage].units, middle, quiet=fresh)
     return Place(stage, row, column)
+
+
+def grow(network: Viewed, place: Place, digit: int) -> None:
+    """The explorer: a real digit, a layer's map, and the square that one unit sees."""
+    image, side = sample_digit(digit), network.side
+    if image.shape[0] != side:
+        image = np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BOX), np.uint8)
+    field_explorer(network.stages, image, place, lambda new: keep(network, new), "explorer")
 
 
 def keep(network: Viewed, place: Place) -> None:

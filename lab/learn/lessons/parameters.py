@@ -156,10 +156,7 @@ LESSON = Lesson(
             "do",
             "Try it",
             "Turn the width and see what the budget allows.",
-            (
-                Knobs(C3),
-                Way("pages/experiment/design.py", "Change C3 layer by layer", (("from", C3),)),
-            ),
+            (Knobs(C3), Way("pages/experiment/design.py", "Change C3 layer by layer", (("from", C3),))),
             Check(
                 "Which is the widest of these that stays within 8,000 parameters?",
                 lambda: max((width for width in WIDTHS if _count(width) <= MAX_PARAMETERS), key=float),

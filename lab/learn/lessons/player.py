@@ -49,7 +49,7 @@ def lesson_list() -> None:
     for lesson, place in zip(LESSONS, _cells(len(LESSONS)), strict=True):
         with place:
             st.markdown(f"#### {lesson.title}\n{lesson.about}")
-            done = _answered(lesson)
+            done = sum(f"given-{lesson.key}-{number}" in st.session_state for number in range(len(lesson.scenes)))
             checks = sum(scene.check is not None for scene in lesson.scenes)
             begin, state = st.columns([1, 1], vertical_alignment="center")
             if begin.button("Begin", key=f"begin-{lesson.key}", icon=":material/play_arrow:", width="stretch"):
@@ -202,10 +202,6 @@ def _link(lesson: Lesson, number: int) -> None:
     parameters = {"lesson": lesson.key, "scene": str(number + 1), "hide": ",".join(hidden), "lock": ",".join(locked)}
     base = (st.context.url or "").split("?")[0]
     st.code(f"{base}?{urlencode({name: value for name, value in parameters.items() if value}, safe=',')}", None)
-
-
-def _answered(lesson: Lesson) -> int:
-    return sum(f"given-{lesson.key}-{number}" in st.session_state for number in range(len(lesson.scenes)))
 
 
 def _go(lesson: Lesson, number: int) -> None:
