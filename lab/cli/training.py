@@ -223,10 +223,8 @@ def range_test_command(options: argparse.Namespace) -> Json:
             against += [suggestion.doubt] if suggestion.doubt else []
             told = f"  ({'; '.join(against)})" if against else "  (recommended)" if suggestion == best else ""
             print(f"{suggestion.name:<15}{rate_words(suggestion.learning_rate)}  {suggestion.why}{told}")
-        print(
-            result.reason
-            or f"{plural(len(result.points), 'point')}; the loss {'diverged' if result.diverged else 'held'}"
-        )
+        ended = f"{plural(len(result.points), 'point')}; the loss {'diverged' if result.diverged else 'held'}"
+        print(result.reason or ended)
     return {"slug": slug, "dataset": data.name, **asdict(result)}
 
 
@@ -325,13 +323,8 @@ def reproduce_command(options: argparse.Namespace) -> Json:
 
 
 def _save_name(name: str) -> str:
-    if (
-        not name.strip()
-        or f"{name}.json" == MACHINE_FILE
-        or Path(name).name != name
-        or name.startswith(".")
-        or len(name) > 100
-    ):
+    plain = name.strip() and Path(name).name == name and not name.startswith(".") and len(name) <= 100
+    if not plain or f"{name}.json" == MACHINE_FILE:
         raise LabError(f"--save: {name!r} cannot be a file's name; use letters, digits, dots and dashes")
     if Path(name).suffix in (".json", ".safetensors"):
         raise LabError(f"--save: give {name!r} without its ending: two files are written, .safetensors and .json")

@@ -123,14 +123,10 @@ def study_of(subject: Subject) -> Study:
 def _runs_of(store: RunStore, subject: Subject) -> dict[int, Run]:
     """The runs that have been submitted for it, the newest of each seed."""
     found: dict[int, Run] = {}
-    for run in store.runs(limit=ALL):
+    for run in (each for each in store.runs(limit=ALL) if TAG in each.tags):
         asked = replace(subject.recipe, seed=run.seed)
-        if (
-            TAG in run.tags
-            and run.seed not in found
-            and (run.architecture, run.recipe) == (subject.architecture, asked)
-        ):
-            found[run.seed] = run
+        if (run.architecture, run.recipe) == (subject.architecture, asked):
+            found.setdefault(run.seed, run)
     return found
 
 

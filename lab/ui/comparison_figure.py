@@ -10,6 +10,7 @@ from statistics import fmean
 from zlib import crc32
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
 from core.challenge import TARGET_ACCURACY
@@ -152,15 +153,9 @@ def smoothed(values: Sequence[float | None], weight: float) -> list[float | None
 
     The bias is divided out as Kingma & Ba 2015 do (arXiv:1412.6980). A gap stays a gap and does not count.
     """
-    average, share, found = 0.0, 0.0, list[float | None]()
-    for value in values:
-        if value is None:
-            found.append(None)
-            continue
-        average = weight * average + (1 - weight) * value
-        share = weight * share + (1 - weight)
-        found.append(average / share)
-    return found
+    given = pd.Series(values, dtype=float)
+    average = given.ewm(alpha=1 - weight, ignore_na=True).mean()
+    return [None if missing else value for missing, value in zip(given.isna(), average, strict=True)]
 
 
 def curves(

@@ -72,12 +72,10 @@ def is_it_real(first: Shown, second: Shown, shown: Sequence[Shown]) -> None:
         st.markdown(sentence)
     for note in comparison.other_differences(first, second):
         st.markdown(f":material/info: {escaped(note)}")
-    if found.test == "single runs":
-        by_images = changed_images(first, second)
-        if by_images is not None:
-            st.markdown(image_words(by_images, first.letter, second.letter))
-            if not is_present(first.entry.dataset):
-                st.caption(f"These images are the {best_present()}, used in place of {first.entry.dataset}.")
+    if found.test == "single runs" and (by_images := changed_images(first, second)):
+        st.markdown(image_words(by_images, first.letter, second.letter))
+        if not is_present(first.entry.dataset):
+            st.caption(f"These images are the {best_present()}, used in place of {first.entry.dataset}.")
     seeds_shown = [each for each in shown if each.entry.ended and each.entry.dataset == first.entry.dataset]
     live_plot(
         compare_figures.seeds(seeds_shown),

@@ -112,23 +112,7 @@ class Way:
     parameters: tuple[tuple[str, str], ...] = ()
 
 
-Show = (
-    Layers
-    | ConvArithmetic
-    | Field
-    | ClaimedFields
-    | Knobs
-    | Ladder
-    | Curves
-    | TrainAndTest
-    | Comparisons
-    | Rates
-    | Worst
-    | NormMaps
-    | GradientByDepth
-    | Conditions
-    | Way
-)
+Show = OfStep | ConvArithmetic | Ladder | TrainAndTest | Rates | NormMaps | GradientByDepth | Conditions | Way
 
 # ------------------------------------------------------------------------------------------------------------- a check
 

@@ -18,27 +18,10 @@ from core.ladder import catalogue
 from core.ladder.catalogue import label, mark
 from lab.learn.ladder import ladder_points
 from lab.learn.lessons import figures as lesson_figures
+from lab.learn.lessons import scene
 from lab.learn.lessons.dilation import claimed_growth
 from lab.learn.lessons.facts import Split, layer, log, measured, percent, runs, step, walked
 from lab.learn.lessons.learning_rate import BATCHES
-from lab.learn.lessons.scene import (
-    ClaimedFields,
-    Comparisons,
-    Conditions,
-    ConvArithmetic,
-    Curves,
-    Field,
-    GradientByDepth,
-    Knobs,
-    Ladder,
-    Layers,
-    NormMaps,
-    Rates,
-    Show,
-    TrainAndTest,
-    Way,
-    Worst,
-)
 from lab.studies.results import challenge_of, measured_studies, outdated_mark, outdated_words, study_of, why_unreadable
 from lab.studies.shelf import absence, shipped
 from lab.ui import checkpoints, curves, images, ladder_figure
@@ -52,43 +35,43 @@ from lab.ui.tables import comparison_table, data_table, field_view, layer_table
 from lab.ui.words import errors_shown, escaped
 
 
-def show(each: Show, key: str, locked: bool, answers: bool = True) -> None:
+def show(each: scene.Show, key: str, locked: bool, answers: bool = True) -> None:
     """Draw it. `key` tells its controls from those of other scenes.
 
     `locked`: the controls cannot be moved. `answers`: what was asked may be looked up.
     """
     match each:
-        case Layers(slug):
+        case scene.Layers(slug):
             layer_table(walked(slug))
-        case ConvArithmetic(in_channels, out_channels):
+        case scene.ConvArithmetic(in_channels, out_channels):
             _conv(in_channels, out_channels, key, locked)
-        case Field(slug):
+        case scene.Field(slug):
             field_view(walked(slug), step(slug))
-        case ClaimedFields(slug):
+        case scene.ClaimedFields(slug):
             _claimed_fields(slug)
-        case Knobs(slug):
+        case scene.Knobs(slug):
             _knobs(slug, key, locked)
-        case Ladder(lineage):
+        case scene.Ladder(lineage):
             steps = [one for one in catalogue.LADDER if lineage in ("", one.lineage)]
             drawn = ladder_figure.ladder(ladder_points(steps, measured_studies()), ink(), 440)
             still_plot(drawn, key, "Parameters against test accuracy of the steps, claimed and measured.")
-        case Curves(slug):
+        case scene.Curves(slug):
             _curves(slug, key)
-        case TrainAndTest(slugs, ours):
+        case scene.TrainAndTest(slugs, ours):
             _train_and_test(slugs, ours, key)
-        case Comparisons(slug):
+        case scene.Comparisons(slug):
             comparison_table(step(slug))
-        case Rates(slugs):
+        case scene.Rates(slugs):
             _rates(slugs, key, locked)
-        case Worst(slug):
+        case scene.Worst(slug):
             _worst(slug, key, answers)
-        case NormMaps(slug, name):
+        case scene.NormMaps(slug, name):
             _norm_maps(slug, name, key)
-        case GradientByDepth(depths):
+        case scene.GradientByDepth(depths):
             _gradient_by_depth(depths, key)
-        case Conditions():
+        case scene.Conditions():
             _conditions()
-        case Way(page, label, parameters):
+        case scene.Way(page, label, parameters):
             link(page.removeprefix("pages/").removesuffix(".py"), label, dict(parameters))
 
 
