@@ -31,9 +31,9 @@ def buttons(unfinished: Sequence[Run], job: str, batches: list[BatchRow] | None 
         st.caption(f"Run by {escaped(run.owner) or 'somebody else'}")
         return
 
-    def pause(pause: Pause) -> None:
+    def pause(how: Pause) -> None:
         with errors_shown():  # someone may have deleted it meanwhile
-            actions.set_pause(store(), job, pause, me())
+            actions.set_pause(store(), job, how, me())
 
     def stop() -> None:
         with errors_shown():

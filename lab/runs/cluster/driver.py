@@ -77,7 +77,7 @@ class Driver(Holder):
                 executor.execute(run)
             finally:
                 del self._attending[run.id]
-                self.busy_with = next(iter(self._attending), "")
+                self.busy_with = next(iter([*self._attending]), "")  # a copy: another may begin meanwhile
 
         thread = threading.Thread(target=execute, name=f"run {run.id}")
         self._attending[run.id] = thread
