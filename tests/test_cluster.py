@@ -30,9 +30,9 @@ from lab.runs import supervisor
 from lab.runs.actions import submit
 from lab.runs.cluster.connection import connected
 from lab.runs.person import MACHINE
-from lab.runs.seeds import data_for
 from lab.runs.store import RunStore
 from lab.runs.supervisor import CLUSTER
+from lab.runs.training_job import data_for
 from lab.settings import Settings, settings
 from tests.conftest import absent
 from tests.patience import patient

@@ -29,9 +29,8 @@ from core.training.resident import resident
 from lab.runs import actions, executor
 from lab.runs.person import MACHINE
 from lab.runs.rows import NewRun, Run
-from lab.runs.seeds import data_for
 from lab.runs.store import RunStore
-from lab.runs.training_job import SNAPSHOTS, TrainingJob, run_training
+from lab.runs.training_job import SNAPSHOTS, TrainingJob, data_for, run_training
 from lab.runs.worker import Worker
 from tests.patience import patient, quiet, wait
 from tests.tiny import TINY, same, tiny_data, trained

@@ -28,7 +28,7 @@ from lab.runs.store import RunStore
 from lab.runs.worker import Worker
 from lab.studies.reference import reference_of
 from lab.ui import rate_figures as rate_figures
-from lab.ui.range_result import suggestions_of
+from lab.ui.range_result import result_of
 from tests.test_learn_pages import opened, said
 from tests.tiny import TINY
 
@@ -103,7 +103,7 @@ def test_the_page_opens_for_a_step_a_design_and_a_run_and_says_what_is_wrong_wit
 def test_each_suggestion_is_explained_and_taken_to_train_by_one_click(store: RunStore) -> None:
     run = finished_test(store, RangeTest(), 0.01)
     app = opened(RATE, run=run.id)
-    suggestions = suggestions_of(run)
+    suggestions = result_of(run).suggestions
     assert [each.name for each in suggestions] == ["valley", "steepest", "minimum/10", "minimum"]
     for each in suggestions:
         assert f"**{each.name}: {each.learning_rate:.4g}**, {each.why}." in said(app)
@@ -185,7 +185,7 @@ def test_a_range_test_that_is_open_on_train_gives_its_rate_to_the_form_beside_it
     app = opened(TRAIN, run=run.id)
     assert "**valley:" in said(app)
     button(app, "Use it")
-    suggested = suggestions_of(run)[0].learning_rate
+    suggested = result_of(run).suggestions[0].learning_rate
     assert app.number_input(key=f"recipe-{C3.slug}-rate").value == float(f"{suggested:.4g}")
 
 

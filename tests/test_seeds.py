@@ -30,9 +30,9 @@ from lab.runs import actions, seeds
 from lab.runs.machine import SEEDS_ON_GPU, cores, most_side_by_side
 from lab.runs.person import MACHINE
 from lab.runs.rows import Ending, NewRun, Run, new_run
-from lab.runs.seeds import Here, source_beside, train_group
+from lab.runs.seeds import source_beside, train_group
 from lab.runs.store import RunStore
-from lab.runs.training_job import TrainingJob, epochs_done, run_training
+from lab.runs.training_job import Here, TrainingJob, epochs_done, run_training
 from lab.studies.shelf import own
 from tests.made_runs import begun
 from tests.patience import patient, quiet, wait

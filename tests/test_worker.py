@@ -33,10 +33,9 @@ from lab.runs.expectation import expected
 from lab.runs.machine import read_machine
 from lab.runs.person import MACHINE, Person, may_change
 from lab.runs.rows import Kind, NewRun, Run
-from lab.runs.seeds import Here, load_resident
 from lab.runs.store import RunStore
 from lab.runs.supervisor import STALE_SECONDS, is_alive, reap_dead_workers
-from lab.runs.training_job import RESUME, TrainingJob, load_state, run_training
+from lab.runs.training_job import RESUME, Here, TrainingJob, load_resident, load_state, run_training
 from lab.runs.worker import Worker
 from lab.settings import Settings
 from tests.patience import patient
@@ -311,7 +310,7 @@ def test_after_an_unforeseen_error_a_worker_leaves_its_accelerator_for_a_fresh_o
     monkeypatch.setattr("lab.runs.seeds.run_training", breaks)
     worker.executor.source = Here(torch.device(device), worker.leaving)
     monkeypatch.setattr(
-        "lab.runs.seeds.data_for", lambda name, recipe, asked: resident(load(name), recipe, torch.device("cpu"))
+        "lab.runs.training_job.data_for", lambda name, recipe, asked: resident(load(name), recipe, torch.device("cpu"))
     )
     run = queued(store)
     store.claim(["cpu"], worker.id)

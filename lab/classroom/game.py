@@ -126,7 +126,8 @@ class Room:
     def score_of(self, voter: str) -> Score:
         """Of the rounds that this voter took part in."""
         with self._lock:
-            pairs = [(each.question, each.votes[voter]) for each in self._revealed() if voter in each.votes]
+            mine = [each for each in self._rounds if each.revealed and voter in each.votes]
+            pairs = [(each.question, each.votes[voter]) for each in mine]
         return _score(pairs)
 
     def score(self) -> Score:
@@ -134,9 +135,6 @@ class Room:
         with self._lock:
             told = [self._told(place) for place, each in enumerate(self._rounds) if each.revealed]
         return _score([(each.question, each.majority) for each in told if each.voters])
-
-    def _revealed(self) -> list[_Open]:
-        return [each for each in self._rounds if each.revealed]
 
     def _told(self, place: int) -> Round:
         found = self._rounds[place]

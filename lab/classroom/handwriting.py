@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import io
-import sqlite3
 import time
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +23,7 @@ from core.data.mnist import Split
 from core.errors import HandwritingError
 from core.record import short_number
 from core.spreadsheet import Cell, csv_text
+from lab.runs.database import Database, statements_of
 from lab.runs.person import Person
 
 FILE_NAME = "handwriting.sqlite3"
@@ -33,7 +32,7 @@ VERSION = 1
 MOST = 5_000  # drawings
 MAX_BYTES = 100_000  # of one drawing as a PNG; a canvas of 280 x 280 has some 3,000, and noise at most 79,000
 LONGEST_NAME = 40  # characters of a nickname
-SCHEMA = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
+SCHEMA = statements_of(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -48,19 +47,21 @@ class Drawing:
     digit: Grey  # (28, 28), prepared
 
 
-class Handwriting:
+class Handwriting(Database):
     """The set in one file. Safe to share between threads, and to open in several processes at once."""
+
+    file_name, application_id, noun = FILE_NAME, APPLICATION_ID, "set of drawings"
+    error = HandwritingError
+
+    @property
+    def migrations(self) -> Sequence[Sequence[str]]:
+        """There is one version."""
+        return (SCHEMA,)
 
     def __init__(self, folder: Path, patience: float = 10.0) -> None:
         """Opens the set, made as needed. `patience`: seconds to wait for a lock. Raises HandwritingError."""
-        self.file = folder / FILE_NAME
-        self.patience = patience
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise HandwritingError(f"{folder}: the folder cannot be made: {error.strerror}") from error
-        with self._connected() as connection:
-            self._prepare(connection)
+        super().__init__(folder, patience)
+        self.close()  # it is seldom used: nothing is gained by holding it open
 
     def keep(
         self, digit: Grey, drawing: Grey, label: int, nickname: str, author: str, moment: float | None = None
@@ -75,8 +76,7 @@ class Handwriting:
             raise HandwritingError(f"the drawing has {len(picture):,} bytes, at most {MAX_BYTES:,} are kept")
         name = " ".join("".join(each if each.isprintable() else " " for each in nickname).split())[:LONGEST_NAME]
         print_of = hashlib.sha256(bytes([label]) + digit.tobytes() + picture).hexdigest()
-        with self._connected() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with self.writing() as connection:
             there = connection.execute("SELECT number FROM drawings WHERE fingerprint = ?", (print_of,)).fetchone()
             if there:
                 raise HandwritingError(f"this drawing is kept already, as number {there[0]:,}")
@@ -88,43 +88,33 @@ class Handwriting:
                 " VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING number",
                 (label, name, author, time.time() if moment is None else moment, digit.tobytes(), picture, print_of),
             ).fetchone()[0]
-            connection.execute("COMMIT")
         return int(number)
 
     def delete(self, number: int, by: Person) -> None:
         """Remove a drawing: the person's own, or, for the teacher, anybody's. Raises HandwritingError for another's."""
-        with self._connected() as connection:
-            done = connection.execute(
-                "DELETE FROM drawings WHERE number = ?1 AND (?3 OR (author = ?2 AND ?2 <> ''))",
-                (number, by.key, by.teacher),
-            )
-            if not done.rowcount:
-                raise HandwritingError(f"drawing {short_number(number)} is not yours, or is no longer there")
+        theirs = "DELETE FROM drawings WHERE number = ?1 AND (?3 OR (author = ?2 AND ?2 <> ''))"
+        if not self.change(theirs, (number, by.key, by.teacher)):
+            raise HandwritingError(f"drawing {short_number(number)} is not yours, or is no longer there")
 
     def count(self) -> int:
         """How many drawings there are."""
-        with self._connected() as connection:
-            return int(connection.execute("SELECT count(*) FROM drawings").fetchone()[0])
+        return int(self.rows("SELECT count(*) FROM drawings")[0][0])
 
     def drawings(self, label: int | None = None) -> list[Drawing]:
         """All, or those of one label; newest first."""
-        with self._connected() as connection:
-            rows = connection.execute(
-                "SELECT number, label, nickname, author, moment, digit FROM drawings"
-                " WHERE ?1 IS NULL OR label = ?1 ORDER BY number DESC",
-                (label,),
-            ).fetchall()
+        rows = self.rows(
+            "SELECT number, label, nickname, author, moment, digit FROM drawings"
+            " WHERE ?1 IS NULL OR label = ?1 ORDER BY number DESC",
+            (label,),
+        )
         return [
-            Drawing(number, digit, name, author, moment, _image(bytes_of))
-            for number, digit, name, author, moment, bytes_of in rows
+            Drawing(number, label, name, author, moment, _image(digit))
+            for number, label, name, author, moment, digit in rows
         ]
 
     def export(self) -> bytes:
         """A ZIP: digits/ and drawings/ as PNGs named NUMBER-LABEL.png, and labels.csv. Names in it are safe."""
-        with self._connected() as connection:
-            rows = connection.execute(
-                "SELECT number, label, nickname, moment, digit, drawing FROM drawings ORDER BY number"
-            ).fetchall()
+        rows = self.rows("SELECT number, label, nickname, moment, digit, drawing FROM drawings ORDER BY number")
         file, table = io.BytesIO(), list[tuple[Cell, ...]]()
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # a PNG is compressed already
             for number, label, nickname, moment, digit, drawing in rows:
@@ -135,40 +125,6 @@ class Handwriting:
                 archive.writestr(f"drawings/{name}", drawing)
             archive.writestr("labels.csv", csv_text(("file", "label", "nickname", "moment"), table).encode())
         return file.getvalue()
-
-    # ------------------------------------------------------------------------------------------------------- the file
-
-    @contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
-        """A connection of one operation; what it did not commit is undone. Raises HandwritingError."""
-        try:
-            with closing(sqlite3.connect(self.file, timeout=self.patience, isolation_level=None)) as connection:
-                connection.execute("PRAGMA synchronous = NORMAL")
-                yield connection
-        except sqlite3.Error as error:
-            raise HandwritingError(f"{self.file}: {error}") from error
-        except OverflowError as error:
-            raise HandwritingError(f"{self.file}: a whole number beyond 2**63 cannot be stored") from error
-        except UnicodeEncodeError as error:  # half of a surrogate pair
-            raise HandwritingError(f"{self.file}: {ascii(error.object)[:60]} is not valid Unicode text") from error
-
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        connection.execute("BEGIN IMMEDIATE")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        application = connection.execute("PRAGMA application_id").fetchone()[0]
-        tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-        if tables and (application, version) != (APPLICATION_ID, VERSION):
-            raise HandwritingError(
-                f"{self.file}: not our handwriting, or of another version: {application:#x} version {version}, "
-                f"expected {APPLICATION_ID:#x} version {VERSION}"
-            )
-        if not tables:
-            connection.execute(SCHEMA)
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {VERSION}")
-        connection.execute("COMMIT")
-        with suppress(sqlite3.OperationalError):  # in use at this moment: then another's opening switches, or has
-            connection.execute("PRAGMA journal_mode = WAL")
 
 
 def as_split(drawings: Sequence[Drawing]) -> Split:

@@ -7,7 +7,6 @@ import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
 
 from core.analysis.spread import spread
 from core.architecture.trace import classifier
@@ -35,9 +34,6 @@ from lab.settings import lab_home, settings
 from lab.studies.results import studies, unreadable_studies
 from lab.studies.shelf import SHIPPED
 from lab.studies.tables import ladder_table, rewrite
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
 
 
 def train_command(options: argparse.Namespace) -> Json | Incomplete:
@@ -79,11 +75,10 @@ def _follow(store: RunStore, runs: list[Run], quiet: bool) -> list[Run]:
     """Watch them to their end with one progress bar; a line for each epoch of a single run, or for each seed's end."""
     from tqdm import tqdm
 
-    told: dict[str, int] = dict.fromkeys((run.id for run in runs), 0)  # epochs of a single run; 1 of a seed that ended
     rate_told = False
     with tqdm(total=sum(map(iterations_of, runs)), unit=" iterations", file=sys.stderr, disable=None) as bar:
-        for now in watched(store, runs):
-            runs = now
+        for news in watched(store, runs):
+            runs = news.runs
             bar.update(sum(store.iterations_done([run.id for run in runs]).values()) - bar.n)
             if all(run.status == "queued" for run in runs):
                 bar.set_postfix_str(turn_in_words(expected(store).get(runs[0].id)))
@@ -91,23 +86,14 @@ def _follow(store: RunStore, runs: list[Run], quiet: bool) -> list[Run]:
                 bar.set_postfix_str(f"{sum(not run.unfinished for run in runs)} of {plural(len(runs), 'seed')}")
             elif batch := store.batches(runs[0].id, at_most=1):
                 bar.set_postfix_str(f"loss {loss_words(batch[-1].loss)}, {batch[-1].images_per_second:,.0f} images/s")
-            for run in runs:
-                if len(runs) > 1 and not run.unfinished and not told[run.id]:
-                    told[run.id] = 1
-                    _say(bar, quiet, _seed_line(run, store.epochs(run.id)))
-                elif len(runs) == 1:
-                    if (found := run.learning_rate_found) and not rate_told:
-                        rate_told = True
-                        bar.write(f"learning rate {rate_words(found)}: {run.rate_reason}", file=sys.stderr)
-                    for record in store.epochs(run.id)[told[run.id] :]:
-                        told[run.id] += 1
-                        _say(bar, quiet, _epoch_line(record))
+            if len(runs) == 1 and (found := runs[0].learning_rate_found) and not rate_told:
+                rate_told = True
+                bar.write(f"learning rate {rate_words(found)}: {runs[0].rate_reason}", file=sys.stderr)
+            ended = [_seed_line(run, store.epochs(run.id)) for run in news.ended]
+            for line in ended if len(runs) > 1 else [_epoch_line(record) for _, record in news.epochs]:
+                if not quiet:
+                    bar.write(line, file=sys.stdout)
     return runs
-
-
-def _say(bar: tqdm[NoReturn], quiet: bool, line: str) -> None:
-    if not quiet:
-        bar.write(line, file=sys.stdout)
 
 
 def _run_document(store: RunStore, run: Run, name: str, quiet: bool) -> Json:
@@ -237,10 +223,8 @@ def range_test_command(options: argparse.Namespace) -> Json:
             against += [suggestion.doubt] if suggestion.doubt else []
             told = f"  ({'; '.join(against)})" if against else "  (recommended)" if suggestion == best else ""
             print(f"{suggestion.name:<15}{rate_words(suggestion.learning_rate)}  {suggestion.why}{told}")
-        print(
-            result.reason
-            or f"{plural(len(result.points), 'point')}; the loss {'diverged' if result.diverged else 'held'}"
-        )
+        ended = f"{plural(len(result.points), 'point')}; the loss {'diverged' if result.diverged else 'held'}"
+        print(result.reason or ended)
     return {"slug": slug, "dataset": data.name, **asdict(result)}
 
 
@@ -339,13 +323,8 @@ def reproduce_command(options: argparse.Namespace) -> Json:
 
 
 def _save_name(name: str) -> str:
-    if (
-        not name.strip()
-        or f"{name}.json" == MACHINE_FILE
-        or Path(name).name != name
-        or name.startswith(".")
-        or len(name) > 100
-    ):
+    plain = name.strip() and Path(name).name == name and not name.startswith(".") and len(name) <= 100
+    if not plain or f"{name}.json" == MACHINE_FILE:
         raise LabError(f"--save: {name!r} cannot be a file's name; use letters, digits, dots and dashes")
     if Path(name).suffix in (".json", ".safetensors"):
         raise LabError(f"--save: give {name!r} without its ending: two files are written, .safetensors and .json")

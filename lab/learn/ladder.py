@@ -53,7 +53,9 @@ def ladder_rows(steps: list[Step], measured: dict[str, Summary]) -> None:
                 f"{walked.parameters:,}",
                 str(walked.field.size),
                 f"{step.claim.best_test_accuracy:.2%}" if step.claim else "—",
-                f"{_bold_mean(ours)}  \n:small[:gray[{_held_by(ours)}]]" if ours else "—",
+                f"{_bold_mean(ours)}  \n:small[:gray[{ours.holding} of {ours.n} held {TARGET_ACCURACY:.1%}]]"
+                if ours
+                else "—",
                 f":small[:gray[{ours.best_mean:.2%}]]" if ours else "—",
                 f"{judged(step, ours)}{outdated_mark(study_of(step.slug))}" if ours else ":gray[not measured]",
                 f":small[{step.change or 'The start.'}]",
@@ -61,10 +63,6 @@ def ladder_rows(steps: list[Step], measured: dict[str, Summary]) -> None:
             for column, title, text in zip(figures_of, titles[1:], texts, strict=True):
                 column.markdown(f"*{title}* {text}")  # the title is seen on a phone only: see page.css
         outdated_captions([step.slug for step in steps])
-
-
-def _held_by(measured: Summary) -> str:
-    return f"{measured.holding} of {measured.n} held {TARGET_ACCURACY:.1%}"
 
 
 def _bold_mean(measured: Summary) -> str:

@@ -13,16 +13,7 @@ from core.ladder import catalogue
 from core.ladder.model import Erratum, Step
 from core.training.recipe_words import recipe_words
 from core.words import plural
-from lab.studies.results import (
-    challenge_of,
-    error_of_images,
-    held_in_words,
-    in_words,
-    met_in_words,
-    outdated_words,
-    study_of,
-    summarised,
-)
+from lab.studies import results
 from lab.ui import curves
 from lab.ui.live_plot import live_plot
 from lab.ui.tables import comparison_table
@@ -31,16 +22,15 @@ from lab.ui.tries import how_it_was_chosen
 
 def story(step: Step, runs: Sequence[SeedRun]) -> None:
     """The figure here, its band beside the write-up's curve, result and analysis, the clean comparisons, the errata."""
-    claim, measured = step.claim, summarised(runs)
-    study = study_of(step.slug)
-    if study and (earlier := outdated_words(study)):
+    claim, measured = step.claim, results.summarised(runs)
+    study = results.study_of(step.slug)
+    if study and (earlier := results.outdated_words(study)):
         st.info(f"{earlier} They stay until its runs are trained again.", icon=":material/history:")
     st.markdown(measured_sentence(step, measured) if measured else "**Measured here.** Not yet.")
     if measured or (claim and claim.test_log):
         live_plot(
             curves.study_curves(runs if measured else (), claim.test_log if claim else ()),
             key="story-curves",
-            height=320,
             alt="Test accuracy by epoch: as logged by the write-up, and the mean of the runs here with its band.",
         )
     if measured:
@@ -67,20 +57,20 @@ def story(step: Step, runs: Sequence[SeedRun]) -> None:
 def measured_sentence(step: Step, measured: Summary) -> str:
     """Mean, deviation and n, how many runs held the target, the best figure, and the verdict, in words."""
     one = measured.n == 1
-    mean = in_words(measured).split(" (")[0]
+    mean = results.in_words(measured).split(" (")[0]
     over = "in one run, which has no deviation" if one else f"over {measured.n} seeds"
     best = "Its best epoch" if one else "The best epochs"
     return (
-        f"**Measured here: {mean}** after the last epoch, {over} (n {measured.n}). {held_in_words(measured)} "
+        f"**Measured here: {mean}** after the last epoch, {over} (n {measured.n}). {results.held_in_words(measured)} "
         f"{best}, chosen on the test set: {measured.best_mean:.2%}{'' if one else ' on average'}. "
-        f"{verdict_sentence(step, measured)} {error_of_images()}"
+        f"{verdict_sentence(step, measured)} {results.error_of_images()}"
     )
 
 
 def verdict_sentence(step: Step, measured: Summary) -> str:
     """What the runs say about the step's claim, and how sure that is; of a step of our own, of the challenge."""
     if step.claim is None:
-        return f"**{met_in_words(challenge_of(step, measured)).capitalize()}.**"
+        return f"**{results.met_in_words(results.challenge_of(step, measured)).capitalize()}.**"
     claim = step.claim.best_test_accuracy
     verdict = judge_claim(claim, measured)
     if verdict.interval is None or verdict.p is None:

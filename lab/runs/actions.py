@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 
 from core.architecture.spec import Architecture
-from core.architecture.trace import classifier
+from core.architecture.trace import Trace, classifier
 from core.data.mnist import DATASETS, data_root, is_present
 from core.errors import RunError
 from core.record import short
@@ -58,10 +57,7 @@ def submit(
             f"{short(architecture.name)} has {walked.parameters:,}"
         )
     _check_device(store, device)
-    bounded = _is_bounded(store, by)
-    if bounded:
-        check_bounds(walked, recipe, dataset, settings(), kind == "range_test", seeds=max(1, len(seeds)))
-    _check_waiting(store, by)
+    bounded = _admitted(store, by, walked, recipe, dataset, kind, max(1, len(seeds)))
     asked = replace(
         new_run(architecture, replace(recipe, seed=seeds[0]) if seeds else recipe, dataset, kind),
         device=device,
@@ -78,8 +74,13 @@ def submit(
     return runs
 
 
-def _is_bounded(store: RunStore, by: Person) -> bool:
-    return not by.teacher and not store.class_setting("bounds_lifted")
+def _admitted(store: RunStore, by: Person, walked: Trace, recipe: Recipe, dataset: str, kind: Kind, seeds: int) -> bool:
+    """Whether such a run is bounded. Raises RunError for one beyond the bounds, or of somebody who has too many."""
+    bounded = not by.teacher and not store.class_setting("bounds_lifted")
+    if bounded:
+        check_bounds(walked, recipe, dataset, settings(), kind == "range_test", seeds)
+    _check_waiting(store, by)
+    return bounded
 
 
 def _check_waiting(store: RunStore, by: Person) -> None:
@@ -114,11 +115,7 @@ def retry(store: RunStore, job: str, by: Person) -> list[Run]:
     members = store.job(job)
     old = members[0]
     _check_device(store, old.device)
-    bounded = _is_bounded(store, by)
-    if bounded:
-        walked, test = classifier(old.architecture), old.kind == "range_test"
-        check_bounds(walked, old.recipe, old.dataset, settings(), test, seeds=len(members))
-    _check_waiting(store, by)
+    bounded = _admitted(store, by, classifier(old.architecture), old.recipe, old.dataset, old.kind, len(members))
     runs = store.retry(job, owner=by.nickname, owner_key=by.key, bounded=bounded)
     ensure_workers(store, old.device)
     return runs
@@ -132,10 +129,8 @@ def extend(store: RunStore, job: str, seeds: Sequence[int], by: Person) -> list[
         raise RunError(f"run {first.id} is a range test; only training runs can have more seeds")
     for seed in seeds:
         check_recipe(replace(first.recipe, seed=seed))
-    if _is_bounded(store, by):
-        walked, total = classifier(first.architecture), len(members) + len(seeds)
-        check_bounds(walked, first.recipe, first.dataset, settings(), seeds=total)
-    _check_waiting(store, by)
+    total = len(members) + len(seeds)
+    _admitted(store, by, classifier(first.architecture), first.recipe, first.dataset, first.kind, total)
     runs = store.extend(job, seeds)
     ensure_workers(store, first.device)
     return runs
@@ -174,10 +169,6 @@ def describe(store: RunStore, run_id: str, by: Person, name: str, owner: str, ta
 
 def delete(store: RunStore, run_id: str, by: Person) -> None:
     """Remove a run, its figures and its files. Raises ClassError, RunError while it runs, or for files that stay."""
-    folder = store.folder / check_may_change(by, store.get(run_id)).id
+    run = check_may_change(by, store.get(run_id))
     store.delete(run_id)
-    try:
-        if folder.is_dir():
-            shutil.rmtree(folder)
-    except OSError as error:
-        raise RunError(f"{folder}: the run is deleted, its files are not: {error.strerror}") from error
+    store.delete_files(run.id)

@@ -1,4 +1,4 @@
-"""The store's file: SQLite with a write-ahead log, brought up to date when it is opened; its errors in plain words.
+"""A file of the lab's: SQLite with a write-ahead log, brought up to date when it is opened; its errors in plain words.
 
 Many threads of the app and several workers read and write it at once, so whatever must not happen twice, such as
 claiming a run or taking a device's slot, is one statement that SQLite makes atomic.
@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from core.errors import RunError
+from core.errors import LabError, RunError
 
 FILE_NAME = "runs.sqlite3"
 APPLICATION_ID = 0x52554E53  # "RUNS", in the file's header: tells our file from any other SQLite database
 SQL = Path(__file__).parent / "sql"
+Values = Sequence[object] | Mapping[str, object]  # that stand for a statement's ? or :names
 
 
-def _statements(script: str) -> tuple[str, ...]:
+def statements_of(script: str) -> tuple[str, ...]:
     """The statements of a script, one by one: `executescript` would commit after each."""
     statements, current = [], ""
     for line in script.splitlines(keepends=True):
@@ -31,21 +32,32 @@ def _statements(script: str) -> tuple[str, ...]:
 
 
 # Each file brings a store to the next version, in one transaction. Add one; never change what has been released.
-MIGRATIONS = tuple(_statements(file.read_text(encoding="utf-8")) for file in sorted(SQL.glob("0*.sql")))
+MIGRATIONS = tuple(statements_of(file.read_text(encoding="utf-8")) for file in sorted(SQL.glob("0*.sql")))
 
 
 class Database:
-    """The file of one folder. Safe to share between threads, and to open in several processes at once."""
+    """The file of one folder. Safe to share between threads, and to open in several processes at once.
+
+    It is the store of runs, unless a class says that it is another file: see `lab.classroom.handwriting`.
+    """
+
+    file_name, application_id, noun = FILE_NAME, APPLICATION_ID, "store of runs"
+    error: type[LabError] = RunError
+
+    @property
+    def migrations(self) -> Sequence[Sequence[str]]:
+        """The statements that bring the file to each next version."""
+        return MIGRATIONS
 
     def __init__(self, folder: Path, patience: float = 10.0) -> None:
         """Opens the file; makes it or brings it up to date as needed. `patience`: seconds to wait for a lock."""
         self.folder = folder
-        self.file = folder / FILE_NAME
+        self.file = folder / self.file_name
         self.patience = patience
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RunError(f"{folder}: the folder for runs cannot be made: {error.strerror}") from error
+            raise self.error(f"{folder}: the folder cannot be made: {error.strerror}") from error
         # Held open and idle: when a file's last connection closes, SQLite folds the log back into it, which costs a
         # sync to the disk. With this one open, those of single operations come and go in a tenth of a millisecond.
         with self.errors():
@@ -80,6 +92,16 @@ class Database:
             connection.execute("BEGIN")
             yield connection
 
+    def rows(self, statement: str, values: Values = ()) -> list[sqlite3.Row]:
+        """What one statement finds."""
+        with self.reading() as connection:
+            return connection.execute(statement, values).fetchall()
+
+    def change(self, statement: str, values: Values = ()) -> int:
+        """Carries out one statement that writes; returns how many rows it has changed."""
+        with self.writing() as connection:
+            return connection.execute(statement, values).rowcount
+
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A connection with the write lock: what is done with it is done whole, or, on an error, not at all."""
@@ -90,53 +112,48 @@ class Database:
 
     @contextmanager
     def errors(self) -> Iterator[None]:
-        """SQLite's and the disk's errors as RunError, in a sentence."""
+        """SQLite's and the disk's errors as the lab's own, in a sentence."""
         try:
             yield
         except sqlite3.Error as error:
             code: int | None = getattr(error, "sqlite_errorcode", None)
             if code is None:  # a mistake in this file's use of sqlite3, not a fault of the store's file
                 raise
-            raise RunError(f"{self.file}: {self._reason(code & 0xFF, error)}") from error
+            raise self.error(f"{self.file}: {self._reason(code & 0xFF, error)}") from error
         except OSError as error:
-            raise RunError(f"{self.file}: {error.strerror}") from error
+            raise self.error(f"{self.file}: {error.strerror}") from error
         except UnicodeEncodeError as error:  # half of a surrogate pair, which JSON and URLs can carry
-            raise RunError(f"{self.file}: {ascii(error.object)[:60]} is not valid Unicode text") from error
+            raise self.error(f"{self.file}: {ascii(error.object)[:60]} is not valid Unicode text") from error
         except OverflowError as error:
-            raise RunError(f"{self.file}: a whole number beyond 2**63 cannot be stored") from error
+            raise self.error(f"{self.file}: a whole number beyond 2**63 cannot be stored") from error
 
     def _reason(self, code: int, error: sqlite3.Error) -> str:
-        match code:
-            case sqlite3.SQLITE_FULL:
-                return "the disk is full; nothing was changed"
-            case sqlite3.SQLITE_READONLY:
-                return "the store of runs is read-only"
-            case sqlite3.SQLITE_CANTOPEN:
-                return "the store of runs cannot be opened"
-            case sqlite3.SQLITE_NOTADB:
-                return "this is not a store of runs, nor any SQLite database"
-            case sqlite3.SQLITE_CORRUPT:
-                return "the store of runs is damaged"
-            case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-                return f"another program has kept the store of runs locked for {self.patience:g} s"
-            case sqlite3.SQLITE_IOERR:
-                return "the disk failed, or is full, while the store of runs was used"
-            case _:
-                return str(error)
+        locked = f"another program has kept the {self.noun} locked for {self.patience:g} s"
+        reasons = {
+            sqlite3.SQLITE_FULL: "the disk is full; nothing was changed",
+            sqlite3.SQLITE_READONLY: f"the {self.noun} is read-only",
+            sqlite3.SQLITE_CANTOPEN: f"the {self.noun} cannot be opened",
+            sqlite3.SQLITE_NOTADB: f"this is not a {self.noun}, nor any SQLite database",
+            sqlite3.SQLITE_CORRUPT: f"the {self.noun} is damaged",
+            sqlite3.SQLITE_BUSY: locked,
+            sqlite3.SQLITE_LOCKED: locked,
+            sqlite3.SQLITE_IOERR: f"the disk failed, or is full, while the {self.noun} was used",
+        }
+        return reasons.get(code, str(error))
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        if self._version(connection) == len(MIGRATIONS):
+        if self._version(connection) == len(self.migrations):
             return
         self._use_log(connection)
         connection.execute("BEGIN IMMEDIATE")
         version = self._version(connection)  # again: another process may have been first
-        if 0 < version < len(MIGRATIONS):
+        if 0 < version < len(self.migrations):
             self._keep_copy(version)
-        for statements in MIGRATIONS[version:]:
+        for statements in self.migrations[version:]:
             for statement in statements:
                 connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute(f"PRAGMA application_id = {self.application_id}")
+        connection.execute(f"PRAGMA user_version = {len(self.migrations)}")
         connection.execute("COMMIT")
 
     def _version(self, connection: sqlite3.Connection) -> int:
@@ -146,12 +163,12 @@ class Database:
             "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version),"
             " (SELECT count(*) FROM sqlite_master)"
         ).fetchone()
-        if application != APPLICATION_ID and tables:
-            raise RunError(f"{self.file}: this is a SQLite database, but not a store of runs")
-        if version > len(MIGRATIONS):
-            raise RunError(
-                f"{self.file}: this store of runs has version {version}, and this lab reads up to version "
-                f"{len(MIGRATIONS)}; update the lab, or set LAB_HOME to another folder"
+        if application != self.application_id and tables:
+            raise self.error(f"{self.file}: this is a SQLite database, but not a {self.noun}")
+        if version > len(self.migrations):
+            raise self.error(
+                f"{self.file}: this {self.noun} has version {version}, and this lab reads up to version "
+                f"{len(self.migrations)}; update the lab, or set LAB_HOME to another folder"
             )
         return int(version)
 
@@ -167,7 +184,7 @@ class Database:
                     raise
                 time.sleep(0.01)
         if mode != "wal":
-            raise RunError(f"{self.file}: no write-ahead log is possible here; set LAB_HOME to a local folder")
+            raise self.error(f"{self.file}: no write-ahead log is possible here; set LAB_HOME to a local folder")
 
     def _keep_copy(self, version: int) -> None:
         """The store as it is, in a file beside it. The caller holds the write lock, so nothing slips in between."""

@@ -35,14 +35,13 @@ def expected(store: RunStore) -> dict[str, Expected]:
     queue = store.queue()
     if not queue.waiting:
         return {}
-    speeds, done = store.speeds(LATEST), store.iterations_done([run.id for run in (*queue.waiting, *queue.running)])
-    left = {run.id: seconds_left(run, done.get(run.id, 0), speeds) for run in (*queue.waiting, *queue.running)}
+    everyone = (*queue.waiting, *queue.running)
+    speeds, done = store.speeds(LATEST), store.iterations_done([run.id for run in everyone])
+    left = {run.id: seconds_left(run, done.get(run.id, 0), speeds) for run in everyone}
     found: dict[str, Expected] = {}
     for kind in {supervisor.device_of(store, run.device) for run in queue.waiting}:
         # A queue each: a run on the GPU keeps nobody waiting for the processor. The seeds of a group are one job.
-        jobs = jobs_of(
-            run for run in (*queue.waiting, *queue.running) if supervisor.device_of(store, run.device) == kind
-        )
+        jobs = jobs_of(run for run in everyone if supervisor.device_of(store, run.device) == kind)
         under_way, waiting = [], []
         for job, runs in jobs.items():
             seconds = sum(left[run.id] for run in runs)
@@ -52,11 +51,8 @@ def expected(store: RunStore) -> dict[str, Expected]:
                 urgent = any(run.urgent for run in runs)
                 place = min(run.place for run in runs)
                 waiting.append(Waiting(job, runs[0].owner_key, place, urgent, seconds))
-        settled = settings()
-        order = turns(
-            waiting, under_way, queue.served, settled.runs_a_person, supervisor.slots_of(store, kind), now=time.time()
-        )
-        by_job = {turn.id: turn for turn in order}
+        slots, most = supervisor.slots_of(store, kind), settings().runs_a_person
+        by_job = {turn.id: turn for turn in turns(waiting, under_way, queue.served, most, slots, now=time.time())}
         for run in queue.waiting:
             if run.job in jobs:  # a seed of a job that is running needs no turn
                 turn = by_job.get(run.job, Turn(run.job, 0, 0.0))

@@ -9,8 +9,7 @@ import json
 import socket
 import sqlite3
 import time
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import astuple
 
 from core.training.history import EpochRecord, RateChange
@@ -29,7 +28,6 @@ from lab.runs.rows import (
     Run,
     Slot,
     run_of,
-    slot_of,
 )
 
 
@@ -44,12 +42,7 @@ class Leases(Database):
             return _queue(connection, device_kinds)
 
     def claim(
-        self,
-        device_kinds: Collection[str],
-        worker: str,
-        device_name: str = "",
-        a_person: int = 1,
-        spread: bool = False,
+        self, device_kinds: Collection[str], worker: str, device_name: str = "", a_person: int = 1, spread: bool = False
     ) -> Run | None:
         """Gives the worker the run whose turn it is on one of these devices; None when none waits, or none may start.
 
@@ -94,16 +87,13 @@ class Leases(Database):
 
     def is_waited_for(self, device_kinds: Collection[str]) -> bool:
         """Whether a run waits for one of these devices."""
-        with self.reading() as connection:
-            (waiting,) = connection.execute(
-                f"SELECT EXISTS (SELECT 1 FROM runs WHERE status = 'queued' AND {_OF_KINDS})", _kinds(device_kinds)
-            ).fetchone()
-        return bool(waiting)
+        return bool(
+            self.rows(f"SELECT 1 FROM runs WHERE status = 'queued' AND {_OF_KINDS} LIMIT 1", _kinds(device_kinds))
+        )
 
     def heartbeat(self, run_id: str, worker: str) -> bool:
         """Says that the run is alive. False when it is no longer this worker's, which should then let go of it."""
-        with self.writing() as connection:
-            return _beat(connection, run_id, worker)
+        return self._write(run_id, worker)
 
     def heartbeats(self, worker: str) -> set[str]:
         """Says that all the runs the worker has are alive, and which they are."""
@@ -116,56 +106,48 @@ class Leases(Database):
 
     def stop_requested(self, run_id: str) -> bool:
         """Whether the run should stop: because someone asked for it, or because it is not there any more."""
-        with self.reading() as connection:
-            row = connection.execute("SELECT stop_requested FROM runs WHERE id = ?", (run_id,)).fetchone()
-        return row is None or bool(row["stop_requested"])
+        return self.control(run_id).stop
 
     def add_epoch(self, run_id: str, worker: str, epoch: EpochRecord) -> bool:
         """Adds an epoch, or replaces it. It is a heartbeat too, and as there, False means that nothing was written."""
-        with self._own(run_id, worker) as connection:
-            if connection:
-                connection.execute(_INSERT_EPOCH, (run_id, *astuple(epoch)))
-                # It is not the run that its workers died of, if there were any. What it had done before says nothing.
-                connection.execute("UPDATE runs SET lost = 0 WHERE id = ? AND lost > 0", (run_id,))
-        return connection is not None
+        # It is not the run that its workers died of, if there were any. What it had done before says nothing.
+        survived = "UPDATE runs SET lost = 0 WHERE id = ? AND lost > 0", (run_id,)
+        return self._write(run_id, worker, (_INSERT_EPOCH, (run_id, *astuple(epoch))), survived)
 
     def add_batches(self, run_id: str, worker: str, batches: Sequence[BatchRow]) -> bool:
         """Adds iterations, or replaces them, all or none. It is a heartbeat too; False: nothing was written."""
-        with self._own(run_id, worker) as connection:
-            if connection:
-                connection.executemany(_INSERT_BATCH, [(run_id, *astuple(batch)) for batch in batches])
-        return connection is not None
+        return self._write(run_id, worker, *((_INSERT_BATCH, (run_id, *astuple(batch))) for batch in batches))
 
     def rewind(self, run_id: str, worker: str, epochs: int) -> bool:
         """Forgets all but the first `epochs` epochs: for a resume file that is older than the figures stored here."""
-        with self._own(run_id, worker) as connection:
-            if connection:
-                connection.execute("DELETE FROM epochs WHERE run = ? AND epoch >= ?", (run_id, epochs))
-                connection.execute("DELETE FROM batches WHERE run = ? AND epoch >= ?", (run_id, epochs))
-        return connection is not None
+        beyond = [
+            (f"DELETE FROM {table} WHERE run = ? AND epoch >= ?", (run_id, epochs)) for table in ("epochs", "batches")
+        ]
+        return self._write(run_id, worker, *beyond)
 
     def set_result(self, run_id: str, worker: str, result: str) -> bool:
         """Keeps a range test's result, JSON. It is a heartbeat too; False: nothing was written."""
-        with self._own(run_id, worker) as connection:
-            if connection:
-                connection.execute("UPDATE runs SET result = ? WHERE id = ?", (result, run_id))
-        return connection is not None
+        return self._write(run_id, worker, ("UPDATE runs SET result = ? WHERE id = ?", (result, run_id)))
 
-    @contextmanager
-    def _own(self, run_id: str, worker: str) -> Iterator[sqlite3.Connection | None]:
-        """A connection that writes, after a heartbeat; None when the run is no longer this worker's."""
+    def _write(self, run_id: str, worker: str, *statements: tuple[str, Sequence[object]]) -> bool:
+        """A heartbeat, and these statements with their values; False, and nothing, when the run is not the worker's."""
         with self.writing() as connection:
-            yield connection if _beat(connection, run_id, worker) else None
+            mine = connection.execute(
+                "UPDATE runs SET heartbeat = ? WHERE id = ? AND worker = ? AND status = 'running'",
+                (time.time(), run_id, worker),
+            ).rowcount
+            for statement, values in statements if mine else ():
+                connection.execute(statement, values)
+        return mine == 1
 
     def finish(self, run_id: str, worker: str, status: Ending, error: str = "") -> bool:
         """Ends the run. False when it is no longer this worker's, and is left as it is."""
-        with self.writing() as connection:
-            ended = connection.execute(
-                """UPDATE runs SET status = ?1, error = ?2, ended = ?3, heartbeat = ?3, pause = '', paused_since = NULL
-                   WHERE id = ?4 AND worker = ?5 AND status = 'running'""",
-                (status, error, time.time(), run_id, worker),
-            )
-        return ended.rowcount == 1
+        ended = self.change(
+            """UPDATE runs SET status = ?1, error = ?2, ended = ?3, heartbeat = ?3, pause = '', paused_since = NULL
+               WHERE id = ?4 AND worker = ?5 AND status = 'running'""",
+            (status, error, time.time(), run_id, worker),
+        )
+        return ended == 1
 
     def put_back(self, run_id: str, worker: str, error: str = "", lost: bool = False) -> bool:
         """Gives a run back to the queue, at its old place, to go on after its last epoch. False: no longer its run.
@@ -207,53 +189,35 @@ class Leases(Database):
 
     def control(self, run_id: str) -> Control:
         """What the run's worker is asked to do; to stop, when the run is not there any more."""
-        with self.reading() as connection:
-            row = connection.execute(
-                "SELECT stop_requested, pause, rate_factor FROM runs WHERE id = ?", (run_id,)
-            ).fetchone()
-        if row is None:
-            return Control(stop=True)
-        return Control(bool(row["stop_requested"]), row["pause"], row["rate_factor"])
+        rows = self.rows("SELECT stop_requested, pause, rate_factor FROM runs WHERE id = ?", (run_id,))
+        return Control(bool(rows[0][0]), *rows[0][1:]) if rows else Control(stop=True)
 
     def hold(self, run_id: str, worker: str, asked: Pause) -> bool:
         """Says that the run is held, from now until it may continue. A heartbeat too; False: no longer its run.
 
         `asked` is the pause that the worker was asked for. Where something else has been asked since, that stands.
         """
-        with self._own(run_id, worker) as connection:
-            if connection:
-                connection.execute(
-                    """UPDATE runs SET pause = 'now', paused_since = coalesce(paused_since, ?)
-                       WHERE id = ? AND pause IN (?, 'now')""",
-                    (time.time(), run_id, asked),
-                )
-        return connection is not None
+        held = "pause = 'now', paused_since = coalesce(paused_since, ?) WHERE id = ? AND pause IN (?, 'now')"
+        return self._write(run_id, worker, (f"UPDATE runs SET {held}", (time.time(), run_id, asked)))
 
     def release(self, run_id: str, worker: str) -> bool:
         """Says that the run goes on. It is a heartbeat too; False: nothing was written."""
-        with self._own(run_id, worker) as connection:
-            if connection:
-                connection.execute("UPDATE runs SET paused_since = NULL WHERE id = ?", (run_id,))
-        return connection is not None
+        return self._write(run_id, worker, ("UPDATE runs SET paused_since = NULL WHERE id = ?", (run_id,)))
 
     def set_rate_changes(self, run_id: str, worker: str, changes: Sequence[RateChange]) -> bool:
         """Keeps where the rate was changed. It is a heartbeat too; False: nothing was written."""
-        with self._own(run_id, worker) as connection:
-            if connection:
-                pairs = json.dumps([astuple(change) for change in changes])
-                connection.execute("UPDATE runs SET rate_changes = ? WHERE id = ?", (pairs, run_id))
-        return connection is not None
+        pairs = json.dumps([astuple(change) for change in changes])
+        return self._write(run_id, worker, ("UPDATE runs SET rate_changes = ? WHERE id = ?", (pairs, run_id)))
 
     def others_wait(self, run_id: str) -> bool:
         """Whether another job waits for the worker that this run keeps busy."""
-        with self.reading() as connection:
-            (waiting,) = connection.execute(
-                """SELECT EXISTS (SELECT 1 FROM runs AS mine JOIN runs AS other ON other.status = 'queued'
-                       AND (other.device = mine.device OR 'auto' IN (other.device, mine.device))
-                       AND (other.seed_group != mine.seed_group OR mine.seed_group = '')
-                   WHERE mine.id = ?)""",
-                (run_id,),
-            ).fetchone()
+        waiting = self.rows(
+            """SELECT 1 FROM runs AS mine JOIN runs AS other ON other.status = 'queued'
+                   AND (other.device = mine.device OR 'auto' IN (other.device, mine.device))
+                   AND (other.seed_group != mine.seed_group OR mine.seed_group = '')
+               WHERE mine.id = ? LIMIT 1""",
+            (run_id,),
+        )
         return bool(waiting)
 
     # --- slots
@@ -276,19 +240,12 @@ class Leases(Database):
 
     def slot_heartbeat(self, device: str, worker: str, run_id: str = "", slot: int = 0) -> bool:
         """Says that the worker is alive, and busy with which run. False when the slot is another's: it should leave."""
-        with self.writing() as connection:
-            beat = connection.execute(
-                "UPDATE workers SET heartbeat = ?, run = ? WHERE device = ? AND slot = ? AND worker = ?",
-                (time.time(), run_id, device, slot, worker),
-            )
-        return beat.rowcount == 1
+        beat = "UPDATE workers SET heartbeat = ?, run = ? WHERE device = ? AND slot = ? AND worker = ?"
+        return self.change(beat, (time.time(), run_id, device, slot, worker)) == 1
 
     def leave_slot(self, device: str, worker: str, slot: int = 0) -> None:
         """Frees the slot, if it is this worker's."""
-        with self.writing() as connection:
-            connection.execute(
-                "DELETE FROM workers WHERE device = ? AND slot = ? AND worker = ?", (device, slot, worker)
-            )
+        self.change("DELETE FROM workers WHERE device = ? AND slot = ? AND worker = ?", (device, slot, worker))
 
     def slot(self, device: str, slot: int = 0) -> Slot | None:
         """One of the device's slots, whether or not its worker is alive: see `silent_for`."""
@@ -296,9 +253,7 @@ class Leases(Database):
 
     def slots(self) -> list[Slot]:
         """All slots that are taken, whether or not their workers are alive."""
-        with self.reading() as connection:
-            rows = connection.execute("SELECT * FROM workers ORDER BY device, slot").fetchall()
-        return [slot_of(row) for row in rows]
+        return [Slot(**row) for row in self.rows("SELECT * FROM workers ORDER BY device, slot")]
 
 
 def silent_for(heartbeat: float, now: float) -> float:
@@ -365,11 +320,3 @@ def _take(connection: sqlite3.Connection, run_id: str, worker: str, device_name:
         (worker, device_name, time.time(), run_id),
     ).fetchone()
     return run_of(row)
-
-
-def _beat(connection: sqlite3.Connection, run_id: str, worker: str) -> bool:
-    beat = connection.execute(
-        "UPDATE runs SET heartbeat = ? WHERE id = ? AND worker = ? AND status = 'running'",
-        (time.time(), run_id, worker),
-    )
-    return beat.rowcount == 1

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Sequence
 
-from lab.runs.rows import Run, Status
+from core.errors import RunError
+from lab.runs.rows import ENDED as ENDED
+from lab.runs.rows import Run
 from lab.runs.store import RunStore
 from lab.settings import Settings
 
-ENDED: tuple[Status, ...] = ("finished", "stopped", "failed", "interrupted")
 ALL = 2**62  # more runs than there can be
 DAY_SECONDS = 86_400.0
 
@@ -38,12 +38,10 @@ def prune(store: RunStore, settings: Settings, now: float) -> list[Run]:
         return []
     gone = [run for run in due(store.runs(ALL, ENDED), settings, now) if store.delete_untagged(run.id)]
     for run in gone:
-        folder = store.folder / run.id
         try:
-            if folder.is_dir():
-                shutil.rmtree(folder)
-        except OSError as error:
-            log.warning("%s: the run is deleted, its files are not: %s", folder, error.strerror)
+            store.delete_files(run.id)
+        except RunError as error:
+            log.warning("%s", error)
     if gone:
         log.info("%d runs deleted: kept are %d days, %d runs", len(gone), settings.keep_days, settings.keep_runs)
     return gone

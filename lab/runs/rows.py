@@ -40,9 +40,26 @@ recipe_of = lru_cache(maxsize=512)(recipe_from_json)
 architecture_of = lru_cache(maxsize=512)(architecture_from_json)
 
 
+class Trained:
+    """What has a network and a recipe."""
+
+    architecture_json: str
+    recipe_json: str
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network. Raises SpecError for a damaged row."""
+        return architecture_of(self.architecture_json)
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe as it was asked for. Raises RecipeError for a damaged row."""
+        return recipe_of(self.recipe_json)
+
+
 @dataclass(frozen=True)
-class NewRun:
-    """What is asked for: the record that becomes a run, or, with several seeds, a run for each of them."""
+class Asked(Trained):
+    """What is asked for in a run."""
 
     kind: Kind
     name: str
@@ -51,7 +68,7 @@ class NewRun:
     dataset: str  # "MNIST", ...
     parameters: int
     seed: int
-    epochs: int  # 0 of a range test
+    epochs: int  # as planned; 0 of a range test
     device: str = "auto"  # or "cpu", "cuda", "mps"
     slug: str = ""  # the step of the ladder, or "" for an own design
     owner: str = ""  # a nickname
@@ -62,10 +79,13 @@ class NewRun:
     bounded: bool = True  # the bound on minutes holds for it
     side_by_side: int = 0  # seeds in training at a time; 0: as many as the device does best
 
+
+class NewRun(Asked):
+    """The record that becomes a run, or, with several seeds, a run for each of them."""
+
     def with_seed(self, seed: int) -> NewRun:
         """The same with another seed, in its recipe too."""
-        recipe = replace(recipe_of(self.recipe_json), seed=seed)
-        return replace(self, seed=seed, recipe_json=recipe_to_json(recipe))
+        return replace(self, seed=seed, recipe_json=recipe_to_json(replace(self.recipe, seed=seed)))
 
 
 def new_run(architecture: Architecture, recipe: Recipe, dataset: str, kind: Kind = "train") -> NewRun:
@@ -82,25 +102,13 @@ def new_run(architecture: Architecture, recipe: Recipe, dataset: str, kind: Kind
     )
 
 
-@dataclass(frozen=True)
-class Run:
+@dataclass(frozen=True, kw_only=True)
+class Run(Asked):
     """One training run or range test: what was asked for, and how far it got. Moments are seconds since 1970."""
 
     id: str  # unguessable; fit for a URL, a command line and a file name
     place: int  # the order in the queue
-    kind: Kind
     status: Status
-    slug: str
-    name: str
-    architecture_json: str
-    recipe_json: str
-    dataset: str
-    device: str  # as asked for
-    parameters: int
-    seed: int
-    epochs: int  # as planned
-    owner: str
-    parent: str
     seed_group: str  # shared by the runs of one architecture and recipe that differ in their seeds; "" of a single run
     created: float
     started: float | None  # when it was first claimed
@@ -112,28 +120,13 @@ class Run:
     error: str
     result: str  # a range test's, JSON
     tags: tuple[str, ...]
-    prediction: str
-    snapshots: bool
     pause: Pause  # as asked for
     paused_since: float | None  # None while it is not held
     rate_factor: float  # by which the schedule's learning rates are multiplied
     rate_changes: tuple[RateChange, ...]  # those that have come into force
-    owner_key: str
     urgent: bool  # the teacher has put it first in the queue
-    bounded: bool
     lost: int  # workers that died, or lost their device, while they had it, since its last epoch
     claimed: float | None  # when a worker last took it from the queue
-    side_by_side: int
-
-    @property
-    def architecture(self) -> Architecture:
-        """The network. Raises SpecError for a damaged row."""
-        return architecture_of(self.architecture_json)
-
-    @property
-    def recipe(self) -> Recipe:
-        """The recipe as it was asked for. Raises RecipeError for a damaged row."""
-        return recipe_of(self.recipe_json)
 
     @property
     def range_test(self) -> RangeTest:
@@ -143,12 +136,16 @@ class Run:
     @property
     def learning_rate_found(self) -> float | None:
         """What the range test before training chose; None where there was none."""
-        return json.loads(self.result).get("chosen") if self.kind == "train" and self.result else None
+        return self._found.get("chosen")
 
     @property
     def rate_reason(self) -> str:
         """How that rate was chosen; "" where there was none."""
-        return str(json.loads(self.result).get("from", "")) if self.kind == "train" and self.result else ""
+        return str(self._found.get("from", ""))
+
+    @property
+    def _found(self) -> dict[str, Any]:  # Any: a rate, words, and the whole test
+        return json.loads(self.result) if self.kind == "train" and self.result else {}
 
     @property
     def job(self) -> str:
@@ -197,23 +194,13 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class Speed:
+class Speed(Trained):
     """How fast a finished run trained."""
 
     architecture_json: str
     recipe_json: str
     dataset: str
     seconds: float  # of an epoch, on average
-
-    @property
-    def architecture(self) -> Architecture:
-        """The network. Raises SpecError for a damaged row."""
-        return architecture_of(self.architecture_json)
-
-    @property
-    def recipe(self) -> Recipe:
-        """The recipe. Raises RecipeError for a damaged row."""
-        return recipe_of(self.recipe_json)
 
 
 @dataclass(frozen=True)
@@ -236,12 +223,8 @@ class Queue:
         return {run.job for run in self.running}
 
 
-def names_of(kind: type[EpochRecord | BatchRow | Slot]) -> tuple[str, ...]:
-    """The columns of a table, which are named as the fields."""
-    return tuple(field.name for field in fields(kind))
-
-
-EPOCH_NAMES, BATCH_NAMES, SLOT_NAMES = names_of(EpochRecord), names_of(BatchRow), names_of(Slot)
+# The columns of two tables, which are named as the fields.
+EPOCH_NAMES, BATCH_NAMES = (tuple(field.name for field in fields(kind)) for kind in (EpochRecord, BatchRow))
 COLUMNS = {field.name: field.name.removesuffix("_json") for field in fields(Run)}
 
 
@@ -266,11 +249,6 @@ def epoch_of(row: sqlite3.Row) -> EpochRecord:
 def batch_of(row: sqlite3.Row) -> BatchRow:
     """A row of the table of batches."""
     return BatchRow(**_figures(row, BATCH_NAMES))
-
-
-def slot_of(row: sqlite3.Row) -> Slot:
-    """A row of the table of workers."""
-    return Slot(**{name: row[name] for name in SLOT_NAMES})
 
 
 def _figures(row: sqlite3.Row, names: Sequence[str]) -> dict[str, Any]:  # Any: int and float fields

@@ -16,25 +16,20 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 
 import torch
 
-from core.data.mnist import load
 from core.errors import LabError, NodeLostError, RunError
 from core.training.history import RateChange
 from core.training.loop import EpochEnd, Event
-from core.training.network import build
-from core.training.range_test import RangePoint, range_test_points
-from core.training.recipe import Recipe
-from core.training.resident import Resident, resident
+from core.training.range_test import RangePoint
 from lab.runs.executor import Executor, Source
 from lab.runs.machine import cores, most_side_by_side
 from lab.runs.rows import Run
 from lab.runs.store import RunStore
-from lab.runs.training_job import Idle, TrainingJob, run_training
+from lab.runs.training_job import Failed, Here, Idle, TrainingJob, data_for, run_training
 
 IDLE_SECONDS = 0.5  # after which a run that says nothing may be asked to stop
 LEAVING_SECONDS = 5.0  # that a process is given to end by itself, when it is no longer wanted
@@ -81,70 +76,11 @@ def source_beside(device: torch.device, side_by_side: int, leaving: threading.Ev
         with closing(Child(max(1, cores() // side_by_side))) as child:
             yield child
     else:
-        _take_stream(device)
+        if device.type == "cuda":  # what this thread asks of the GPU runs beside what the others ask, not behind it
+            stream = torch.cuda.Stream(device)
+            stream.wait_stream(torch.cuda.default_stream(device))  # which brings the data
+            torch.cuda.set_stream(stream)
         yield Here(device, leaving)
-
-
-def _take_stream(device: torch.device) -> None:
-    """Let what this thread asks of the GPU run beside what the others ask, not behind it."""
-    if device.type == "cuda":
-        stream = torch.cuda.Stream(device)
-        stream.wait_stream(torch.cuda.default_stream(device))  # which brings the data
-        torch.cuda.set_stream(stream)
-
-
-# ---------------------------------------------------------------------------------------------------- in this process
-
-
-@dataclass(frozen=True)
-class Here:
-    """Training in this process."""
-
-    device: torch.device
-    leaving: threading.Event
-
-    def events(self, run: Run, job: TrainingJob, changes: Sequence[RateChange]) -> Generator[Event | Idle, None, None]:
-        """The run's events; its files are written as they come."""
-        with self._device_errors():
-            yield from run_training(job, data_for(run.dataset, job.recipe, self.device), changes)
-
-    def points(self, run: Run) -> Generator[RangePoint | Idle, None, None]:
-        """A range test's points."""
-        with self._device_errors():
-            network = build(run.architecture, run.seed).to(self.device)
-            data = data_for(run.dataset, run.recipe, self.device)
-            yield from range_test_points(network, data, run.recipe, run.range_test)
-
-    @contextmanager
-    def _device_errors(self) -> Iterator[None]:
-        """An error of CUDA's makes all later calls of its process fail; the run may do better in a fresh one."""
-        try:
-            yield
-        except LabError:
-            raise
-        except Exception as error:
-            if self.device.type == "cpu":
-                raise
-            log.exception("the device failed")
-            self.leaving.set()
-            raise NodeLostError(f"{type(error).__name__}: {error}") from error
-
-
-@lru_cache(maxsize=1)
-def load_resident(name: str, split: Recipe, device: torch.device) -> Resident:
-    """The data on the device, kept from run to run; `split`: a recipe of which only the data's part is not default."""
-    return resident(load(name), split, device)
-
-
-def data_for(name: str, recipe: Recipe, device: torch.device) -> Resident:
-    """The data that the recipe asks for, on the device."""
-    with _loading:
-        return load_resident(
-            name, Recipe(validation_size=recipe.validation_size, normalisation=recipe.normalisation), device
-        )
-
-
-_loading = threading.Lock()  # or each of several seeds would load them
 
 
 # ------------------------------------------------------------------------------------------- in a process of its own
@@ -157,13 +93,6 @@ class Task:
     job: TrainingJob
     dataset: str
     changes: tuple[RateChange, ...]
-
-
-@dataclass(frozen=True)
-class Failed:
-    """Why a child's run cannot go on, in a sentence."""
-
-    error: str
 
 
 Message = Event | Failed | None  # None: the run is over

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import secrets
+import shutil
 import sqlite3
 import time
 from collections.abc import Collection, Sequence
@@ -97,21 +98,16 @@ class RunStore(Leases):
 
     def refuse(self, run_id: str, error: str) -> bool:
         """Ends a run that still waits, as failed: no worker can be had for it. False when it waits no longer."""
-        with self.writing() as connection:
-            refused = connection.execute(
-                "UPDATE runs SET status = 'failed', error = ?, ended = ? WHERE id = ? AND status = 'queued'",
-                (error, time.time(), run_id),
-            )
-        return refused.rowcount == 1
+        refused = "UPDATE runs SET status = 'failed', error = ?, ended = ? WHERE id = ? AND status = 'queued'"
+        return self.change(refused, (error, time.time(), run_id)) == 1
 
     def waiting_of(self, owner_key: str) -> int:
         """How many jobs of one browser wait: the waiting seeds of a group are one."""
-        with self.reading() as connection:
-            (count,) = connection.execute(
-                """SELECT count(DISTINCT CASE seed_group WHEN '' THEN id ELSE seed_group END)
-                   FROM runs WHERE status = 'queued' AND owner_key = ?""",
-                (owner_key,),
-            ).fetchone()
+        [(count,)] = self.rows(
+            """SELECT count(DISTINCT CASE seed_group WHEN '' THEN id ELSE seed_group END)
+               FROM runs WHERE status = 'queued' AND owner_key = ?""",
+            (owner_key,),
+        )
         return int(count)
 
     def put_first(self, run_id: str) -> Run:
@@ -129,19 +125,17 @@ class RunStore(Leases):
 
     def set_class(self, name: ClassSetting, on: bool) -> None:
         """Switches something on or off for all."""
-        with self.writing() as connection:
-            connection.execute("INSERT OR REPLACE INTO class VALUES (?, ?)", (name, "1" if on else ""))
+        self.change("INSERT OR REPLACE INTO class VALUES (?, ?)", (name, "1" if on else ""))
 
     def request_stop(self, run_id: str) -> Run:
         """Stops a waiting run at once, and asks the worker of a running one to stop; an ended one stays as it is."""
-        with self.writing() as connection:
-            connection.execute(
-                """UPDATE runs SET stop_requested = 1,
-                       ended = CASE status WHEN 'queued' THEN ? ELSE ended END,
-                       status = CASE status WHEN 'queued' THEN 'stopped' ELSE status END
-                   WHERE id = ? AND status IN ('queued', 'running')""",
-                (time.time(), run_id),
-            )
+        self.change(
+            """UPDATE runs SET stop_requested = 1,
+                   ended = CASE status WHEN 'queued' THEN ? ELSE ended END,
+                   status = CASE status WHEN 'queued' THEN 'stopped' ELSE status END
+               WHERE id = ? AND status IN ('queued', 'running')""",
+            (time.time(), run_id),
+        )
         return self.get(run_id)
 
     # ------------------------------------------------------------------------------------- what its owner says of a run
@@ -168,8 +162,7 @@ class RunStore(Leases):
         return self._set(run_id, "owner = ?", plain_words(nickname, "the nickname", MAX_NICKNAME))
 
     def _set(self, run_id: str, columns: str, *values: object, where: str = "1") -> Run:
-        with self.writing() as connection:
-            connection.execute(f"UPDATE runs SET {columns} WHERE id = ? AND {where}", (*values, _text(run_id)))
+        self.change(f"UPDATE runs SET {columns} WHERE id = ? AND {where}", (*values, _text(run_id)))
         return self.get(run_id)
 
     # ------------------------------------------------------------------------------------------ a running run
@@ -189,94 +182,88 @@ class RunStore(Leases):
 
     def delete(self, run_id: str) -> None:
         """Removes a run and its figures, not its files. Raises RunError while it is running."""
-        with self.writing() as connection:
-            deleted = connection.execute("DELETE FROM runs WHERE id = ? AND status != 'running'", (run_id,)).rowcount
-        if not deleted:
+        if not self.change("DELETE FROM runs WHERE id = ? AND status != 'running'", (run_id,)):
             raise RunError(f"run {self.get(run_id).id} is running; stop it before it is deleted")
 
     def delete_untagged(self, run_id: str) -> bool:
         """Removes a run that has ended and has no tag, and its figures, not its files; False: it stays."""
-        with self.writing() as connection:
-            deleted = connection.execute(
-                "DELETE FROM runs WHERE id = ? AND tags = '' AND status NOT IN ('queued', 'running')", (run_id,)
-            )
-        return deleted.rowcount == 1
+        ended = "DELETE FROM runs WHERE id = ? AND tags = '' AND status NOT IN ('queued', 'running')"
+        return self.change(ended, (run_id,)) == 1
+
+    def delete_files(self, run_id: str) -> None:
+        """Removes the files of a run that is deleted. Raises RunError for files that stay."""
+        folder = self.folder / run_id
+        try:
+            if folder.is_dir():
+                shutil.rmtree(folder)
+        except OSError as error:
+            raise RunError(f"{folder}: the run is deleted, its files are not: {error.strerror}") from error
 
     # -------------------------------------------------------------------------------------------------------- reading
 
     def get(self, run_id: str) -> Run:
         """The run with this id. Raises RunError."""
-        with self.reading() as connection:
-            row = connection.execute("SELECT * FROM runs WHERE id = ?", (_text(run_id),)).fetchone()
-        if row is None:
+        rows = self.rows("SELECT * FROM runs WHERE id = ?", (_text(run_id),))
+        if not rows:
             raise RunError(f"there is no run {short(_text(run_id))} here")
-        return run_of(row)
+        return run_of(rows[0])
 
     def runs(self, limit: int = 100, statuses: Collection[Status] = ()) -> list[Run]:
         """The latest runs, newest first: those with one of the statuses, or all."""
-        with self.reading() as connection:
-            rows = connection.execute(
-                """SELECT * FROM runs WHERE ?1 = '[]' OR status IN (SELECT value FROM json_each(?1))
-                    ORDER BY number DESC LIMIT ?2""",
-                (json.dumps(list(statuses)), limit),
-            ).fetchall()
+        rows = self.rows(
+            """SELECT * FROM runs WHERE ?1 = '[]' OR status IN (SELECT value FROM json_each(?1))
+                ORDER BY number DESC LIMIT ?2""",
+            (json.dumps(list(statuses)), limit),
+        )
         return [run_of(row) for row in rows]
 
     def job(self, job: str) -> list[Run]:
         """The runs of a group, by their seeds, or the single run of that id. Raises RunError."""
-        with self.reading() as connection:
-            rows = connection.execute(
-                "SELECT * FROM runs WHERE id = ?1 UNION ALL SELECT * FROM runs WHERE seed_group = ?1 AND ?1 != '' "
-                "ORDER BY seed",
-                (_text(job),),
-            ).fetchall()
+        rows = self.rows(
+            "SELECT * FROM runs WHERE id = ?1 UNION ALL SELECT * FROM runs WHERE seed_group = ?1 AND ?1 != '' "
+            "ORDER BY seed",
+            (_text(job),),
+        )
         if not rows:
             raise RunError(f"there is no run {short(_text(job))} here")
         return [run_of(row) for row in rows]
 
     def entries(self, limit: int = 100) -> list[list[Run]]:
         """What a table of runs shows, the latest first: single runs, and the runs of a group together, by seeds."""
-        with self.reading() as connection:
-            rows = connection.execute(ENTRIES, (limit,)).fetchall()
+        rows = self.rows(ENTRIES, (limit,))
         return [[run_of(row) for row in rows] for _, rows in itertools.groupby(rows, key=lambda row: row["latest"])]
 
     def epochs(self, run_id: str) -> list[EpochRecord]:
         """The run's epochs, in order."""
-        with self.reading() as connection:
-            rows = connection.execute("SELECT * FROM epochs WHERE run = ? ORDER BY epoch", (run_id,)).fetchall()
-        return [epoch_of(row) for row in rows]
+        return [epoch_of(row) for row in self.rows("SELECT * FROM epochs WHERE run = ? ORDER BY epoch", (run_id,))]
 
     def last_epochs(self, run_ids: Collection[str]) -> dict[str, EpochRecord]:
         """Each run's last epoch, for a table of runs; a run without one is left out."""
-        with self.reading() as connection:
-            rows = connection.execute(
-                """SELECT * FROM epochs WHERE (run, epoch) IN (
-                        SELECT value, (SELECT max(epoch) FROM epochs WHERE run = value) FROM json_each(?))""",
-                (json.dumps(list(run_ids)),),
-            ).fetchall()
+        rows = self.rows(
+            """SELECT * FROM epochs WHERE (run, epoch) IN (
+                    SELECT value, (SELECT max(epoch) FROM epochs WHERE run = value) FROM json_each(?))""",
+            (json.dumps(list(run_ids)),),
+        )
         return {row["run"]: epoch_of(row) for row in rows}
 
     def iterations_done(self, run_ids: Collection[str]) -> dict[str, int]:
         """How many iterations of each run are over; a run without one is left out."""
-        with self.reading() as connection:
-            rows = connection.execute(
-                """SELECT value AS run, (SELECT max(iteration) + 1 FROM batches WHERE run = value) AS done
-                   FROM json_each(?) WHERE done IS NOT NULL""",
-                (json.dumps(list(run_ids)),),
-            ).fetchall()
+        rows = self.rows(
+            """SELECT value AS run, (SELECT max(iteration) + 1 FROM batches WHERE run = value) AS done
+               FROM json_each(?) WHERE done IS NOT NULL""",
+            (json.dumps(list(run_ids)),),
+        )
         return {row["run"]: row["done"] for row in rows}
 
     def speeds(self, limit: int = 50) -> list[Speed]:
         """How fast the latest finished runs trained."""
-        with self.reading() as connection:
-            rows = connection.execute(
-                """SELECT architecture, recipe, dataset,
-                       (SELECT avg(seconds) FROM epochs WHERE run = id) AS seconds
-                   FROM runs WHERE status = 'finished' AND kind = 'train' AND seconds IS NOT NULL
-                   ORDER BY number DESC LIMIT ?""",
-                (limit,),
-            ).fetchall()
-        return [Speed(row["architecture"], row["recipe"], row["dataset"], row["seconds"]) for row in rows]
+        rows = self.rows(
+            """SELECT architecture, recipe, dataset, (SELECT avg(seconds) FROM epochs WHERE run = id) AS seconds
+               FROM runs WHERE status = 'finished' AND kind = 'train' AND seconds IS NOT NULL
+               ORDER BY number DESC LIMIT ?""",
+            (limit,),
+        )
+        return [Speed(*row) for row in rows]
 
     def batches(self, run_id: str, after_iteration: int = -1, at_most: int = 500) -> list[BatchRow]:
         """The run's iterations in order; of more than `at_most`, that many at even distances, first and last kept."""

@@ -77,7 +77,8 @@ def ensure_worker(store: RunStore, device: str = "auto", slot: int = 0) -> None:
         if process and young and status is None:
             return
         if young and status is not None and status > 0:  # below 0 it was killed: then another may do better
-            raise RunError(f"the worker for {device} ended with status {status}: {_last_words(store, device, slot)}")
+            said = last_line(_log(store, device, slot)) or "it said nothing"
+            raise RunError(f"the worker for {device} ended with status {status}: {said}")
         _started[key] = (_start(store, device, slot), time.monotonic())
 
 
@@ -85,10 +86,12 @@ def _start(store: RunStore, device: str, slot: int) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "lab.runs.worker", "--device", device, "--slot", str(slot)]
     if device == CLUSTER:
         command = [sys.executable, "-m", "lab.runs.cluster"]
+    if idle := os.environ.get("LAB_WORKER_IDLE"):
+        command += ["--idle", idle]
     try:
         with _log(store, device, slot).open("ab") as output:
             return subprocess.Popen(
-                [*command, *_idle_setting()],
+                command,
                 cwd=ROOT,
                 env={**child_environment(store), "LAB_SIDE_BY_SIDE": str(slots_of(store, device))},
                 stdin=subprocess.DEVNULL,
@@ -109,10 +112,9 @@ def _log(store: RunStore, device: str, slot: int = 0) -> Path:
     return store.folder / (f"worker-{device}-{slot}.log" if slot else f"worker-{device}.log")
 
 
-def _last_words(store: RunStore, device: str, slot: int = 0) -> str:
-    """The last line of a worker's log."""
-    lines = _log(store, device, slot).read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
+def last_line(log: Path) -> str:
+    """The last line of a process's log, which has its error; "" where it said nothing."""
+    return "".join(log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:])
 
 
 def device_of(store: RunStore, device: str) -> str:
@@ -152,11 +154,6 @@ def _is_running(pid: int) -> bool:
     except OSError:
         return True
     return True
-
-
-def _idle_setting() -> list[str]:
-    seconds = os.environ.get("LAB_WORKER_IDLE")
-    return ["--idle", seconds] if seconds else []
 
 
 def reap_dead_workers(store: RunStore) -> None:

@@ -7,11 +7,14 @@ folder.
 from __future__ import annotations
 
 import io
+import logging
 import platform
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -22,16 +25,21 @@ from core.architecture.trace import classifier
 from core.checkpoints import checkpoint
 from core.checkpoints.card import Card, Choice
 from core.checkpoints.files import replace_bytes
-from core.errors import CheckpointError
+from core.data.mnist import load
+from core.errors import CheckpointError, LabError, NodeLostError
 from core.training.history import EpochRecord, RateChange
 from core.training.loop import EpochEnd, Event, RateFound, State, history_of, train
 from core.training.network import build
+from core.training.range_test import RangePoint, range_test_points
 from core.training.recipe import Recipe
-from core.training.resident import Normalisation, Resident
+from core.training.resident import Normalisation, Resident, resident
 from core.training.step import batch_sizes
+from lab.runs.rows import Run
 
 RESUME = "resume.pt"
 SNAPSHOTS = "snapshots"  # the folder, in a run's, of the pairs of all its epochs
+
+log = logging.getLogger("lab.runs.training_job")
 
 _building = threading.Lock()  # initial weights come of torch's own generator, which all threads share
 
@@ -69,6 +77,13 @@ class Idle:
     """Nothing has come for a while from a run that is trained elsewhere: a moment to ask whether it is to go on."""
 
 
+@dataclass(frozen=True)
+class Failed:
+    """Why a run that is trained elsewhere cannot go on, in a sentence; the last that is said."""
+
+    error: str
+
+
 Said = TypeVar("Said", bound=Event | Idle)
 
 
@@ -104,6 +119,63 @@ def events(
     with _building:
         network = build(architecture, recipe.seed).to(data.device)
     yield from train(network, data, recipe, state, rate_factor)
+
+
+# ---------------------------------------------------------------------------------------------------- in this process
+
+
+@dataclass(frozen=True)
+class Here:
+    """Training in this process."""
+
+    device: torch.device
+    leaving: threading.Event
+
+    def events(self, run: Run, job: TrainingJob, changes: Sequence[RateChange]) -> Generator[Event | Idle, None, None]:
+        """The run's events; its files are written as they come."""
+        with self._device_errors():
+            yield from run_training(job, data_for(run.dataset, job.recipe, self.device), changes)
+
+    def points(self, run: Run) -> Generator[RangePoint | Idle, None, None]:
+        """A range test's points."""
+        with self._device_errors():
+            network = build(run.architecture, run.seed).to(self.device)
+            data = data_for(run.dataset, run.recipe, self.device)
+            yield from range_test_points(network, data, run.recipe, run.range_test)
+
+    @contextmanager
+    def _device_errors(self) -> Iterator[None]:
+        """An error of CUDA's makes all later calls of its process fail; the run may do better in a fresh one."""
+        try:
+            yield
+        except LabError:
+            raise
+        except Exception as error:
+            if self.device.type == "cpu":
+                raise
+            log.exception("the device failed")
+            self.leaving.set()
+            raise NodeLostError(f"{type(error).__name__}: {error}") from error
+
+
+@lru_cache(maxsize=1)
+def load_resident(name: str, split: Recipe, device: torch.device) -> Resident:
+    """The data on the device, kept from run to run; `split`: a recipe of which only the data's part is not default."""
+    return resident(load(name), split, device)
+
+
+def data_for(name: str, recipe: Recipe, device: torch.device) -> Resident:
+    """The data that the recipe asks for, on the device."""
+    with _loading:
+        return load_resident(
+            name, Recipe(validation_size=recipe.validation_size, normalisation=recipe.normalisation), device
+        )
+
+
+_loading = threading.Lock()  # or each of several seeds would load them
+
+
+# ------------------------------------------------------------------------------------------------------ what is kept
 
 
 def save_checkpoints(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
+from core.training.history import EpochRecord
 from lab.runs import supervisor
 from lab.runs.rows import Run
 from lab.runs.store import RunStore
@@ -13,16 +15,30 @@ LOOK_SECONDS = 0.2
 STOPPING_SECONDS = 10.0  # that runs are given to stop after Ctrl-C
 
 
-def watched(store: RunStore, runs: Sequence[Run]) -> Iterator[list[Run]]:
-    """The runs as they stand, several times a second, until all have ended; workers are started as they are needed.
+@dataclass(frozen=True)
+class News:
+    """Some runs as they stand, and what has happened since the last look."""
+
+    runs: list[Run]
+    epochs: list[tuple[Run, EpochRecord]]
+    ended: list[Run]
+
+
+def watched(store: RunStore, runs: Sequence[Run]) -> Iterator[News]:
+    """The runs several times a second, until all have ended; workers are started as they are needed.
 
     Ctrl-C stops the runs, which can go on later. Raises RunError for one that is deleted meanwhile.
     """
-    now = list(runs)
+    now, told, over = list(runs), dict.fromkeys((run.id for run in runs), 0), set[str]()
     try:
         while True:
             now = [store.get(run.id) for run in now]
-            yield now
+            epochs = [(run, record) for run in now for record in store.epochs(run.id)[told[run.id] :]]
+            ended = [run for run in now if not run.unfinished and run.id not in over]
+            yield News(now, epochs, ended)
+            for run, record in epochs:
+                told[run.id] = record.epoch + 1
+            over |= {run.id for run in ended}
             if not (unfinished := [run for run in now if run.unfinished]):
                 return
             supervisor.watch(store, unfinished[0])

@@ -13,6 +13,8 @@ import secrets
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 import torch
@@ -24,9 +26,10 @@ from core.training.recipe import Recipe
 from core.training.resident import available_devices, choose_device
 from lab.runs.executor import POLL_SECONDS, Executor
 from lab.runs.machine import Machine, write_machine
-from lab.runs.seeds import Here, load_resident, train_group
+from lab.runs.seeds import train_group
 from lab.runs.store import RunStore
 from lab.runs.supervisor import STALE_SECONDS, reap_dead_workers
+from lab.runs.training_job import Here, load_resident
 from lab.settings import lab_home, settings
 
 HEARTBEAT_SECONDS = 1.0
@@ -35,36 +38,67 @@ IDLE_SECONDS = 900.0  # of an empty queue, after which the worker ends itself
 log = logging.getLogger("lab.runs.worker")
 
 
-class Worker:
-    """One process on one of a device's slots: guards the slot and the runs it is busy with."""
+class Holder:
+    """A process on one slot of a device or a cluster: guards it, and says each second that it and its runs live."""
 
-    def __init__(self, store: RunStore, device: str, slot: int = 0) -> None:
-        self.store = store
+    def __init__(self, store: RunStore, kind: str, slot: int = 0) -> None:
+        """`kind`: the device as a slot names it."""
+        self.store, self.kind, self.slot = store, kind, slot
         self.id = secrets.token_hex(8)
         self.leaving = threading.Event()
-        self.slot = slot
+        self.busy_with = ""  # a run, or one of several
+
+    @contextmanager
+    def on_its_slot(self) -> Iterator[bool]:
+        """Whether the slot is free: then it is this process's until the end of what is done within."""
+        reap_dead_workers(self.store)  # the slot of one that has just died is free at once
+        if not self.store.take_slot(self.kind, self.id, os.getpid(), STALE_SECONDS, slot=self.slot):
+            log.info("slot %s of %s has its worker already", self.slot, self.kind)
+            yield False
+            return
+        over = threading.Event()
+        pulse = threading.Thread(target=self._beat, args=(over,), name="heartbeat", daemon=True)
+        pulse.start()
+        try:
+            yield True
+        finally:
+            self.leaving.set()
+            over.set()
+            pulse.join()
+            self.store.leave_slot(self.kind, self.id, self.slot)
+
+    def _beat(self, over: threading.Event) -> None:
+        """Say every second that this process and its runs live; leave when the slot was given to another."""
+        while not over.wait(HEARTBEAT_SECONDS):
+            try:
+                mine = self.store.slot_heartbeat(self.kind, self.id, self.busy_with, self.slot)
+                if self.busy_with:
+                    self.store.heartbeats(self.id)
+            except LabError as error:
+                log.warning("no heartbeat: %s", error)
+                continue
+            if not mine and not self.leaving.is_set():
+                log.warning("the slot on %s was given to another worker", self.kind)
+                self.leaving.set()
+
+
+class Worker(Holder):
+    """One process on one of a device's slots, which trains one run after the other there."""
+
+    def __init__(self, store: RunStore, device: str, slot: int = 0) -> None:
         self.device = choose_device(device)
+        super().__init__(store, self.device.type, slot)
         self.kinds = {self.device.type} | ({"auto"} if choose_device("auto") == self.device else set())
         self.executor = Executor(store, self.id, self.leaving, Here(self.device, self.leaving))
         # Workers that share the cores of a processor share the seeds of a group too.
         self.spread = self.device.type == "cpu" and settings().side_by_side > 1
-        self.busy_with = ""
 
     def work(self, idle_seconds: float) -> None:
         """Take the slot, warm up and serve the device's queue; return at once when another worker is there."""
-        reap_dead_workers(self.store)  # the slot of one that has just died is free at once
-        if not self.store.take_slot(self.device.type, self.id, os.getpid(), STALE_SECONDS, slot=self.slot):
-            log.info("slot %s of %s has its worker already", self.slot, self.device.type)
-            return
-        pulse = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
-        pulse.start()
-        try:
-            warm_up(self.device)
-            self._serve(idle_seconds)
-        finally:
-            self.leaving.set()
-            pulse.join()
-            self.store.leave_slot(self.device.type, self.id, self.slot)
+        with self.on_its_slot() as free:
+            if free:
+                warm_up(self.device)
+                self._serve(idle_seconds)
 
     def _serve(self, idle_seconds: float) -> None:
         idle_since = time.monotonic()
@@ -81,21 +115,6 @@ class Worker:
                 self.executor.execute(run)
             self.busy_with = ""
             idle_since = time.monotonic()
-
-    def _beat(self) -> None:
-        """Say every second that this worker lives; leave when the slot was given to another."""
-        while not self.leaving.wait(HEARTBEAT_SECONDS):
-            try:
-                run_id = self.busy_with
-                mine = self.store.slot_heartbeat(self.device.type, self.id, run_id, self.slot)
-                if run_id:
-                    self.store.heartbeats(self.id)
-            except LabError as error:
-                log.warning("no heartbeat: %s", error)
-                continue
-            if not mine:
-                log.warning("the slot on %s was given to another worker", self.device.type)
-                self.leaving.set()
 
 
 def describe_machine() -> Machine:

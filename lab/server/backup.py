@@ -22,10 +22,10 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Annotated, BinaryIO, cast
 
 from core.errors import BackupError
-from core.record import Json, short
+from core.record import Length, Range, parse, read, short
 from lab.classroom import handwriting
 from lab.runs.database import APPLICATION_ID, FILE_NAME, MIGRATIONS
 
@@ -54,8 +54,8 @@ CHUNK = 1 << 20
 class Kept:
     """One file of a backup."""
 
-    name: str  # relative to the home, with / between
-    size: int  # bytes
+    name: Annotated[str, Length(1, 1000)]  # relative to the home, with / between
+    size: Annotated[int, Range(0, 2**63)]  # bytes
     sha256: str
 
 
@@ -64,8 +64,8 @@ class Manifest:
     """What a backup holds."""
 
     created: str  # UTC, ISO 8601
-    runs: int
-    drawings: int
+    runs: Annotated[int, Range(0, 2**63)]
+    drawings: Annotated[int, Range(0, 2**63)]
     weights: bool  # whether weights and what resuming needs are among the files
     files: tuple[Kept, ...]
 
@@ -261,20 +261,11 @@ def _manifest(archive: zipfile.ZipFile) -> Manifest:
         raise BackupError(f"its {MANIFEST} has {entry.file_size:,} bytes, at most {MAX_MANIFEST_BYTES:,} are read")
     with archive.open(entry) as source:
         text = source.read(entry.file_size + 1)
-    try:
-        found = cast(dict[str, Json], json.loads(text))
-        if found["version"] != VERSION:
-            raise BackupError(f"a backup of version {found['version']}, and this lab reads version {VERSION}")
-        files = [
-            Kept(str(each["name"]), int(each["size"]), str(each["sha256"]))
-            for each in cast(list[dict[str, str]], found["files"])
-        ]
-        figures = (int(cast(int, found["runs"])), int(cast(int, found["drawings"])), bool(found["weights"]))
-        return Manifest(str(found["created"]), *figures, tuple(files))
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        if isinstance(error, BackupError):
-            raise
-        raise BackupError(f"its {MANIFEST} cannot be read: {type(error).__name__}: {error}") from None
+    place = f"its {MANIFEST} cannot be read"
+    found = parse(text.decode("utf-8", "replace"), f"{place}: it", BackupError)
+    if isinstance(found, dict) and (version := found.pop("version", None)) != VERSION:
+        raise BackupError(f"a backup of version {short(version)}, and this lab reads version {VERSION}")
+    return read(Manifest, found, place, BackupError)
 
 
 def _unpack(archive: zipfile.ZipFile, folder: Path) -> Manifest:

@@ -18,7 +18,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from http.client import HTTPException
 from importlib import metadata
@@ -75,11 +75,7 @@ class Health:
 
     def to_json(self) -> dict[str, Json]:
         """Everything that was found, for the command line."""
-        parts: dict[str, Json] = {}
-        for finding in self.findings:
-            found = dict[str, Json](asdict(finding))
-            del found["part"]
-            parts[finding.part] = found
+        parts: dict[str, Json] = {each.part: {"well": each.well, "sentence": each.sentence} for each in self.findings}
         return {"well": self.well, "parts": parts}
 
     def verdicts(self) -> dict[str, bool]:
@@ -168,12 +164,9 @@ def look_at_store(home: Path, now: float) -> tuple[Finding, Seen | None]:
         return unwell(f"{home}: {_bytes(free)} free, at least {_bytes(LEAST_FREE_BYTES)} are needed"), seen
     size = sum(path.stat().st_size for path in home.glob(f"{FILE_NAME}*"))
     beats = "" if seen.oldest_heartbeat is None else f" (last heard of {_span(now, seen.oldest_heartbeat)} ago)"
-    return Finding(
-        "store",
-        True,
-        f"version {version}, {_bytes(size)}, {plural(runs, 'run')}, {seen.running} running{beats}, "
-        f"{seen.queued} queued; {_bytes(free)} free in {home}",
-    ), seen
+    counted = f"{plural(runs, 'run')}, {seen.running} running{beats}, {seen.queued} queued"
+    whole = f"version {version}, {_bytes(size)}, {counted}; {_bytes(free)} free in {home}"
+    return Finding("store", True, whole), seen
 
 
 def _try_writing(home: Path) -> None:
@@ -210,12 +203,8 @@ def look_at_worker(seen: Seen | None, now: float) -> Finding:
     if seen is None:
         return Finding("worker", False, "nothing is known: the store of runs cannot be read")
     if seen.oldest_heartbeat is not None and silent_for(seen.oldest_heartbeat, now) > STALE_SECONDS:
-        return Finding(
-            "worker",
-            False,
-            f"a running run was last heard of {_span(now, seen.oldest_heartbeat)} ago, "
-            f"at most {STALE_SECONDS:.0f} s are usual",
-        )
+        heard = f"a running run was last heard of {_span(now, seen.oldest_heartbeat)} ago"
+        return Finding("worker", False, f"{heard}, at most {STALE_SECONDS:.0f} s are usual")
     alive = [(device, beat) for device, beat in seen.slots if silent_for(beat, now) <= STALE_SECONDS]
     if alive:
         devices = ", ".join(f"{device} (heartbeat {_span(now, beat)} ago)" for device, beat in alive)
@@ -247,31 +236,22 @@ def look_at_device(home: Path, now: float) -> Finding:
         return Finding("device", True, f"known once a worker has started; torch {installed} is installed")
     if not machine.devices:
         return Finding("device", False, "the last worker found no device")
-    return Finding(
-        "device", True, f"{', '.join(machine.names)}; torch {installed}, {plural(machine.threads, 'thread')}"
-    )
+    threads = plural(machine.threads, "thread")
+    return Finding("device", True, f"{', '.join(machine.names)}; torch {installed}, {threads}")
 
 
 def look_at_data() -> Finding:
     """Whether MNIST is there and whole: its files are read once, and again when one has changed."""
     folder = data_root() / "MNIST" / "raw"
     if not is_present("MNIST"):
-        return Finding(
-            "data",
-            False,
-            f"MNIST is not in {data_root()}, the {EMBEDDED} are used instead: python -m lab data --download",
-        )
+        missing = f"MNIST is not in {data_root()}, the {EMBEDDED} are used instead: python -m lab data --download"
+        return Finding("data", False, missing)
     try:
-        files = tuple(sorted((path.name, *_stamp(path)) for path in folder.iterdir()))
-        counts = _counts(folder, files)
+        files = sorted((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in folder.iterdir())
+        counts = _counts(folder, tuple(files))
     except (DataError, OSError) as error:
         return Finding("data", False, str(error))
     return Finding("data", True, f"MNIST, {counts[0]:,} + {counts[1]:,} images, checked, in {data_root()}")
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
 
 
 @lru_cache(maxsize=2)
@@ -335,9 +315,8 @@ class Watch:
         unwell = frozenset(finding.part for finding in health.findings if not finding.well)
         for finding in health.findings:
             if finding.part in unwell ^ self._unwell:
-                log.warning(
-                    "%s is %s: %s", finding.part, "well again" if finding.well else "not well", finding.sentence
-                )
+                state = "well again" if finding.well else "not well"
+                log.warning("%s is %s: %s", finding.part, state, finding.sentence)
         self._unwell = unwell
         return health
 

@@ -93,11 +93,6 @@ def find(store: RunStore, key: str) -> Entry:
     raise RunError(f"there is no run, no group of runs and no shipped study {short(key)} here")
 
 
-def key_of(members: Sequence[Run]) -> str:
-    """What a URL calls the runs in one row of a table: their group, or the single run's id."""
-    return members[0].job
-
-
 def of_runs(store: RunStore, members: Sequence[Run], key: str) -> Entry:
     """The entry of one run, or of the runs of a group. Raises LabError for one whose network or recipe is damaged."""
     first = members[0]
@@ -136,26 +131,19 @@ def of_studies() -> list[Entry]:
 
 def _of_shipped(name: str) -> Entry | None:
     """The study of that name, or the run of the shipped checkpoint of that step; None where there is neither."""
-    if study := studies().get(name):
-        return _of_study(study)
-    card = next((shelved.card for shelved in shipped() if shelved.card.slug == name), None)
-    if not name or card is None:
+    found = studies().get(name) or next((each.card for each in shipped() if name and each.card.slug == name), None)
+    if found is None:
         return None
-    title = titles().get(name, card.name)
-    return Entry(name, title, name, card.architecture, card.recipe, card.dataset, card.parameters, (run_of(card),))
-
-
-def _of_study(study: Study) -> Entry:
-    return Entry(
-        study.name, titles().get(study.name, study.name), study.name, study.architecture, study.recipe, study.dataset,
-        trace(study.architecture).parameters, study.runs,
-    )  # fmt: skip
+    runs, title = (found.runs, name) if isinstance(found, Study) else ((run_of(found),), found.name)
+    parameters = trace(found.architecture).parameters
+    title = titles().get(name, title)
+    return Entry(name, title, name, found.architecture, found.recipe, found.dataset, parameters, runs)
 
 
 def menu(store: RunStore, limit: int = 300) -> dict[str, str]:
     """What can be chosen, by key, as a menu shows it: the latest runs first, then the shipped studies."""
     rows = [members for members in store.entries(limit) if members[0].kind == "train"]
-    shown = {key_of(members): label_of(members) for members in rows}
+    shown = {members[0].job: label_of(members) for members in rows}
     return shown | {entry.key: f"{entry.name} · shipped, n {len(entry.runs)}" for entry in of_studies()}
 
 
@@ -163,7 +151,7 @@ def label_of(members: Sequence[Run]) -> str:
     """Runs in a menu that can be searched: name, whose, how many seeds, what tells them from others, and tags."""
     first = members[0]
     many = f"{len(members)} seeds" if len(members) > 1 else f"seed {first.seed}"
-    return " · ".join(part for part in (first.name, first.owner, many, key_of(members)[:6], *first.tags) if part)
+    return " · ".join(part for part in (first.name, first.owner, many, first.job[:6], *first.tags) if part)
 
 
 def checkpoint_of(entry: Entry) -> str:

@@ -11,9 +11,9 @@ from core.architecture.trace import classifier
 from core.challenge import Conditions, conditions
 from core.errors import LabError
 from core.ladder import catalogue
+from core.ladder.catalogue import mark
 from core.training.history import EpochRecord
 from lab.runs.rows import Run
-from lab.studies.entries import key_of
 from lab.studies.results import EARLIER, outdated, studies, summarised
 
 CHALLENGE_DATA = "MNIST"
@@ -77,7 +77,7 @@ def _standing(members: Sequence[Run], history: Histories) -> Standing | None:
         return None
     first = finished[0]
     return Standing(
-        key=key_of(members),
+        key=first.job,
         run=first.id,
         name=first.name,
         owner=first.owner,
@@ -118,16 +118,13 @@ def chosen(ranked: Sequence[Standing], nickname: str = "", tag: str = "") -> tup
 
 def ladder() -> tuple[Standing, ...]:
     """The ladder's measured steps as they would stand here, for orientation."""
-    found = []
-    for name, study in studies().items():
-        step = next((step for step in catalogue.LADDER if step.slug == name), None)
-        figures = summarised(study.runs)
-        if step and figures:
-            title = f"{step.lineage.upper()}{step.order}"
-            found.append(
-                Standing(
-                    name, "", title, "", (), study.dataset, classifier(study.architecture).parameters,
-                    len(study.runs[0].history), figures, 0.0, EARLIER if outdated(study) else "",
-                )
-            )  # fmt: skip
-    return tuple(found)
+    steps, found = {step.slug: mark(step) for step in catalogue.LADDER}, studies()
+    measured = [(study, figures) for study in found.values() if (figures := summarised(study.runs))]
+    return tuple(
+        Standing(
+            study.name, "", steps[study.name], "", (), study.dataset, classifier(study.architecture).parameters,
+            len(study.runs[0].history), figures, 0.0, EARLIER if outdated(study) else "",
+        )
+        for study, figures in measured
+        if study.name in steps
+    )  # fmt: skip

@@ -37,10 +37,8 @@ class Reference:
 def reference_of(slug: str, architecture: Architecture) -> Reference | None:
     """The reference of a run of that step's network, as it is or changed; None where there is none."""
     try:
-        own = catalogue.by_slug(slug) if slug else None
-    except LabError:
-        own = None
-    if own is None:
+        own = catalogue.by_slug(slug)
+    except LabError:  # of no step, or of one that is no longer there
         return None
     step = catalogue.before(own) if architecture.ops == own.architecture.ops else own
     if step is None:

@@ -123,14 +123,10 @@ def study_of(subject: Subject) -> Study:
 def _runs_of(store: RunStore, subject: Subject) -> dict[int, Run]:
     """The runs that have been submitted for it, the newest of each seed."""
     found: dict[int, Run] = {}
-    for run in store.runs(limit=ALL):
+    for run in (each for each in store.runs(limit=ALL) if TAG in each.tags):
         asked = replace(subject.recipe, seed=run.seed)
-        if (
-            TAG in run.tags
-            and run.seed not in found
-            and (run.architecture, run.recipe) == (subject.architecture, asked)
-        ):
-            found[run.seed] = run
+        if (run.architecture, run.recipe) == (subject.architecture, asked):
+            found.setdefault(run.seed, run)
     return found
 
 
@@ -157,21 +153,15 @@ def _train(
     if fresh := [seed for seed in seeds if seed not in known]:
         submitted = submit(
             store, subject.architecture, subject.recipe, slug=subject.slug, dataset=DATASET, device=device.type,
-            seeds=fresh,
-            side_by_side=side_by_side, by=MACHINE,
+            seeds=fresh, side_by_side=side_by_side, by=MACHINE,
         )  # fmt: skip
         runs += [store.set_tags(run.id, [TAG]) for run in submitted]
-    told = dict.fromkeys((run.id for run in runs), 0)
-    added, failures = set[int](), list[str]()
-    for now in watched(store, runs):
-        for run in now:
-            for record in store.epochs(run.id)[told[run.id] :]:
-                told[run.id] += 1
-                done = f"epoch {record.epoch + 1} of {run.epochs}, train {record.train_accuracy:.2%}"
-                say(f"{subject.name}, seed {run.seed}: {done}")
-            if run.unfinished or run.seed in added:
-                continue
-            added.add(run.seed)
+    failures = list[str]()
+    for news in watched(store, runs):
+        for run, record in news.epochs:
+            done = f"epoch {record.epoch + 1} of {run.epochs}, train {record.train_accuracy:.2%}"
+            say(f"{subject.name}, seed {run.seed}: {done}")
+        for run in news.ended:
             if run.status == "finished":
                 say(f"{subject.name}, seed {run.seed}: {_add(subject, run.seed, store.folder / run.id):.2%}")
             else:

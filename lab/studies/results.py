@@ -106,29 +106,20 @@ def compared(first: Study, second: Study) -> Evidence | None:
 EARLIER = "earlier recipe"  # how such a study is marked in tables
 
 
-def recipe_now(name: str) -> Recipe | None:
-    """The recipe that a study of that name would be trained with now; None for a name that is no step or variant."""
-    return _recipes().get(name)
-
-
 @lru_cache(maxsize=1)
-def _recipes() -> dict[str, Recipe]:
-    steps = {step.slug: replace(step.recipe, precision=step.measured_precision) for step in catalogue.LADDER}
-    return {**steps, **{variant.name: variant.recipe for variant in variants()}}
-
-
-@lru_cache(maxsize=1)
-def _measured_recipes() -> dict[str, Recipe]:
-    """Those that `reproduce` trains: without what has come since, where the studies are to be trained anew later."""
-    return {each.slug: each.measured_recipe for each in catalogue.LADDER} | {
-        each.name: each.measured_recipe for each in variants()
+def _recipes() -> dict[str, tuple[Recipe, Recipe]]:
+    """The recipe of each step and variant as it is now, and as `reproduce` trains it: without what has come since,
+    where the studies are to be trained anew later."""
+    steps = {
+        step.slug: (replace(step.recipe, precision=step.measured_precision), step.measured_recipe)
+        for step in catalogue.LADDER
     }
+    return steps | {each.name: (each.recipe, each.measured_recipe) for each in variants()}
 
 
 def outdated(study: Study) -> tuple[FieldDifference, ...]:
     """In what the recipe of a study's runs (before) differs from the one that its step or variant has now (after)."""
-    now = recipe_now(study.name)
-    return recipe_differences(study.recipe, now) if now else ()
+    return recipe_differences(study.recipe, _recipes().get(study.name, (study.recipe,))[0])
 
 
 def outdated_mark(study: Study | None) -> str:
@@ -142,12 +133,11 @@ def outdated_words(study: Study) -> str:
     if not differences:
         return ""
     told = "; ".join(f"{each.field}: {each.before} then, {each.after} now" for each in differences)
-    now = recipe_now(study.name)
-    shifts = [corner_shift(each.augmentation) for each in (study.recipe, now)] if now else []
+    then, now = (corner_shift(each.augmentation) for each in (study.recipe, _recipes()[study.name][0]))
     moved = ""
-    if shifts and shifts[0] != shifts[1]:
+    if then != now:
         moved = (
-            f" A perspective moved a corner by {shifts[0]:.2f} pixels on average then, by {shifts[1]:.2f} now; by the "
+            f" A perspective moved a corner by {then:.2f} pixels on average then, by {now:.2f} now; by the "
             "lab's rule it comes after the other changes, by torchvision's before them."
         )
     return f"These figures are of runs with an earlier recipe. What differs: {told}.{moved}"
@@ -167,12 +157,10 @@ def alike(one: Study, other: Study) -> bool:
 
     What both `reproduce` and the study leave out, such as the average's warm-up, does not come between them.
     """
-    return _stale(one) == _stale(other)
-
-
-def _stale(study: Study) -> tuple[FieldDifference, ...]:
-    now = _measured_recipes().get(study.name)
-    return recipe_differences(study.recipe, now) if now else ()
+    stale = [
+        recipe_differences(study.recipe, _recipes().get(study.name, (study.recipe,))[-1]) for study in (one, other)
+    ]
+    return stale[0] == stale[1]
 
 
 # -------------------------------------------------------------------------------------------- what they say, in words

@@ -5,17 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from core.analysis import evidence
 from core.analysis.choices import attempts, goal_words, log_words
-from core.analysis.evidence import (
-    LEVEL,
-    in_points,
-    interval_in_points,
-    judge_claim,
-    least_exact_p,
-    p_in_words,
-    p_stated,
-    seeds_for,
-)
 from core.analysis.study import Study, Summary, summary
 from core.architecture.trace import classifier
 from core.errors import CheckpointError
@@ -23,15 +14,7 @@ from core.ladder import catalogue
 from core.ladder.model import Step
 from core.ladder.ours import OURS
 from lab.settings import ROOT
-from lab.studies.results import (
-    clean_answers,
-    error_of_images,
-    in_words,
-    judged,
-    outdated_mark,
-    outdated_ones,
-    reading_of,
-)
+from lab.studies import results
 from lab.studies.robustness import table
 
 PAGE = ROOT / "docs" / "ladder-measured.md"
@@ -60,20 +43,20 @@ def ladder_table(studies: Mapping[str, Study]) -> str:
             devices += f", {study.recipe.precision}"
         others = f"{beyond[step.slug].embedded_accuracy:.1%}" if step.slug in beyond else "—"
         rows.append(
-            f"| `{step.slug}` | {parameters} | {claimed} | {in_words(measured)} "
+            f"| `{step.slug}` | {parameters} | {claimed} | {results.in_words(measured)} "
             f"| {measured.holding} of {measured.n} | {measured.held:.2%} | {measured.best_mean:.2%} | {others} "
-            f"| {devices} | {_judged(step, measured)}{outdated_mark(study)} |"
+            f"| {devices} | {_judged(step, measured)}{results.outdated_mark(study)} |"
         )
     return "\n".join(rows)
 
 
 def _judged(step: Step, measured: Summary) -> str:
     """The verdict; on a claim with the interval that it follows from, and how sure it is."""
-    found = judge_claim(step.claim.best_test_accuracy, measured) if step.claim else None
+    found = evidence.judge_claim(step.claim.best_test_accuracy, measured) if step.claim else None
     if found is None or found.interval is None or found.p is None:
-        return judged(step, measured)
+        return results.judged(step, measured)
     low, high = found.interval
-    return f"{found.words} ({low:.2%} to {min(high, 1):.2%}; {p_stated(found.p)})"
+    return f"{found.words} ({low:.2%} to {min(high, 1):.2%}; {evidence.p_stated(found.p)})"
 
 
 def comparison_table(studies: Mapping[str, Study]) -> str:
@@ -82,26 +65,23 @@ def comparison_table(studies: Mapping[str, Study]) -> str:
         "| question | before | after | difference, points | 95% interval | n pairs | p | p, adjusted | reading |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    for each in clean_answers(studies):
-        asked, found = each.asked, each.found
+    for each in results.clean_answers(studies):
+        asked, found, reading = each.asked, each.found, results.reading_of(each)
         if each.before is None or each.after is None or found is None:
-            rows.append(
-                f"| {asked.question} | `{asked.before}` | `{asked.after}` | — | — | 0 | — | — | {reading_of(each)} |"
-            )
+            rows.append(f"| {asked.question} | `{asked.before}` | `{asked.after}` | — | — | 0 | — | — | {reading} |")
             continue
-        p, adjusted = ("—" if p is None else p_in_words(p) for p in (found.p, each.adjusted))
+        p, adjusted = ("—" if p is None else evidence.p_in_words(p) for p in (found.p, each.adjusted))
         rows.append(
-            f"| {asked.question} | `{asked.before}` {in_words(summary(each.before.runs))} "
-            f"| `{asked.after}` {in_words(summary(each.after.runs))} | {in_points(found.difference)} "
-            f"| {interval_in_points(found.interval)} | {found.pairs} | {p} | {adjusted} "
-            f"| {reading_of(each)} |"
+            f"| {asked.question} | `{asked.before}` {results.in_words(summary(each.before.runs))} "
+            f"| `{asked.after}` {results.in_words(summary(each.after.runs))} | {evidence.in_points(found.difference)} "
+            f"| {evidence.interval_in_points(found.interval)} | {found.pairs} | {p} | {adjusted} | {reading} |"
         )
     return "\n".join(rows)
 
 
 def what_five_can_show(studies: Mapping[str, Study]) -> str:
     """What so few seeds can show, and what not: the figures that a reader of the two tables needs."""
-    answered = [each for each in clean_answers(studies) if each.found is not None and each.found.pairs > 1]
+    answered = [each for each in results.clean_answers(studies) if each.found is not None and each.found.pairs > 1]
     if not answered:
         return ""
     pairs = min(each.found.pairs for each in answered if each.found)
@@ -110,17 +90,17 @@ def what_five_can_show(studies: Mapping[str, Study]) -> str:
     return (
         f"What {pairs} seeds can show: differences of at least {_least_shown(pairs):.1f} standard deviations of a "
         f"paired difference, four times in five. What they cannot: a test that assumes nothing about how differences "
-        f"are spread never gets below p = {least_exact_p(pairs):.4g} with {pairs} pairs, so each p here rests on the "
-        f"assumption that they are spread normally. p is two-sided; the adjusted one is corrected for the "
+        f"are spread never gets below p = {evidence.least_exact_p(pairs):.4g} with {pairs} pairs, so each p here rests "
+        f"on the assumption that they are spread normally. p is two-sided; the adjusted one is corrected for the "
         f"{answered[0].questions} questions of this table (Holm). A claim is consistent when it lies where 95 of 100 "
-        f"further runs of ours would have their best epoch; of {claims} honest claims about {claims * LEVEL:.1f} "
-        f"would lie outside by chance. {error_of_images()}"
+        f"further runs of ours would have their best epoch; of {claims} honest claims about "
+        f"{claims * evidence.LEVEL:.1f} would lie outside by chance. {results.error_of_images()}"
     )
 
 
 def _least_shown(pairs: int) -> float:
     """The least difference, in deviations of one, that so many pairs show four times in five; to a tenth."""
-    return next(effect / 10 for effect in range(1, 1_000) if seeds_for(effect / 10) <= pairs)
+    return next(effect / 10 for effect in range(1, 1_000) if evidence.seeds_for(effect / 10) <= pairs)
 
 
 def written(studies: Mapping[str, Study]) -> str:
@@ -135,7 +115,7 @@ def written(studies: Mapping[str, Study]) -> str:
 
 def earlier_recipes(studies: Mapping[str, Study]) -> str:
     """What has changed since in the recipes of studies; nothing where none has."""
-    told = outdated_ones(studies.values()).items()
+    told = results.outdated_ones(studies.values()).items()
     return "".join(f"{', '.join(f'`{name}`' for name in names)}: {words}\n\n" for words, names in told)
 
 

@@ -10,6 +10,7 @@ from statistics import fmean
 from zlib import crc32
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
 from core.challenge import TARGET_ACCURACY
@@ -152,15 +153,9 @@ def smoothed(values: Sequence[float | None], weight: float) -> list[float | None
 
     The bias is divided out as Kingma & Ba 2015 do (arXiv:1412.6980). A gap stays a gap and does not count.
     """
-    average, share, found = 0.0, 0.0, list[float | None]()
-    for value in values:
-        if value is None:
-            found.append(None)
-            continue
-        average = weight * average + (1 - weight) * value
-        share = weight * share + (1 - weight)
-        found.append(average / share)
-    return found
+    given = pd.Series(values, dtype=float)
+    average = given.ewm(alpha=1 - weight, ignore_na=True).mean()
+    return [None if missing else value for missing, value in zip(given.isna(), average, strict=True)]
 
 
 def curves(
@@ -294,31 +289,16 @@ def apart(places: Sequence[float], gap: float, bounds: tuple[float, float]) -> l
     return [min(max(base, bounds[0]), max(top, bounds[0])) + gap * rank for rank, base in enumerate(bases)]
 
 
-@dataclass(frozen=True)
-class Dots:
-    """The last test accuracies of an entry's seeds."""
-
-    letter: str
-    name: str
-    look: Look
-    runs: tuple[tuple[int, float], ...]  # seed, and accuracy as a fraction
-
-
-def seeds_height(rows: int) -> int:
-    """Pixels: a row for each entry, and the axis."""
-    return 62 + 38 * rows
-
-
-def seeds(rows: Sequence[Dots]) -> go.Figure:
-    """A row for each entry: a dot for each seed, a stroke at their mean. A test measures how far they overlap."""
+def seeds(rows: Sequence[Shown]) -> go.Figure:
+    """A row for each entry: a dot for each seed's last epoch, a stroke at their mean. A test measures the overlap."""
     figure = go.Figure()
     for place, each in enumerate(rows):
-        accuracies = [100 * accuracy for _, accuracy in each.runs]
+        accuracies = [100 * run.last for run in each.entry.ended]
         figure.add_scatter(
             x=accuracies, y=[place] * len(accuracies), mode="markers", name=each.letter,
             marker={"color": each.look.colour, "size": 11, "opacity": 0.65},
-            customdata=[seed for seed, _ in each.runs],
-            hovertemplate=f"<b>{each.letter}</b> {plotted(each.name)}<br>seed %{{customdata}}: %{{x:.2f}}%"
+            customdata=[run.seed for run in each.entry.ended],
+            hovertemplate=f"<b>{each.letter}</b> {plotted(each.entry.name)}<br>seed %{{customdata}}: %{{x:.2f}}%"
             "<extra></extra>",
         )  # fmt: skip
         if len(accuracies) > 1:
@@ -333,6 +313,5 @@ def seeds(rows: Sequence[Dots]) -> go.Figure:
         range=[len(rows) - 0.5, -0.5], zeroline=False,
     )  # fmt: skip
     figure.update_xaxes(title="test accuracy after the last epoch, %; a dot a seed, the stroke their mean")
-    return laid_out(figure, seeds_height(len(rows))).update_layout(
-        showlegend=False, margin={"l": 34, "r": 16, "t": 6, "b": 46}
-    )
+    margin = {"l": 34, "r": 16, "t": 6, "b": 46}
+    return laid_out(figure, 62 + 38 * len(rows)).update_layout(showlegend=False, margin=margin)

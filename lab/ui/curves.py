@@ -166,10 +166,6 @@ def band(epochs: Sequence[float], lows: Sequence[float], highs: Sequence[float],
     ]  # fmt: skip
 
 
-def _axis(title: str, **more: object) -> Part:
-    return {"title": {"text": title}, **more}
-
-
 def _shortened(values: Iterable[float]) -> list[float]:
     """To five significant digits: a curve shows no more, and a message is shorter by half."""
     return [float(f"{value:.5g}") for value in values]
@@ -270,8 +266,8 @@ def schedule(recipe: Recipe, batches: int, height: int = 260) -> Plain:
         {
             "showlegend": False,
             "annotations": [words] if isinstance(recipe.schedule, ReduceLROnPlateau) else [],
-            "xaxis": _axis("epochs", range=[0, recipe.epochs]),
-            "yaxis": _axis("learning rate", rangemode="tozero"),
+            "xaxis": {"title": {"text": "epochs"}, "range": [0, recipe.epochs]},
+            "yaxis": {"title": {"text": "learning rate"}, "rangemode": "tozero"},
         },
         height,
     )

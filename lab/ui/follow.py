@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
@@ -20,6 +20,7 @@ from streamlit.runtime.scriptrunner import StopException, get_script_run_ctx
 from core.errors import ClassError, SettingsError
 from lab.classroom.leading import PAGES, Place, place_of
 from lab.settings import settings
+from lab.ui import url
 from lab.ui.caches import leading
 from lab.ui.nickname import NAME
 from lab.ui.owner import me
@@ -89,7 +90,9 @@ def _line(page: StreamlitPage) -> None:
     st.session_state[HERE] = _page_hash()
     script = script_of(page)
     _arrive(script)
-    _join_by_link()
+    if url.given(JOIN) == "1":
+        join()
+    url.drop(JOIN)
     if leading().leads(me()):
         _leader_line()
         return
@@ -115,12 +118,6 @@ def _arrive(script: str) -> None:
     st.query_params.from_dict({**_own(), **{name: list(values) for name, values in place.parameters}})
     for name, value in place.widgets:
         st.session_state[name] = list(value) if isinstance(value, tuple) else value
-
-
-def _join_by_link() -> None:
-    if st.query_params.get(JOIN) == "1":
-        join()
-    st.query_params.pop(JOIN, None)
 
 
 def join() -> None:
@@ -184,6 +181,10 @@ def _row() -> st.delta_generator.DeltaGenerator:
     return st.container(key="class-line", horizontal=True, vertical_alignment="center", gap="medium")
 
 
+def _button(label: str, key: str, act: Callable[[], None], icon: str = "link_off") -> None:
+    st.button(f":primary[{label}]", key=key, on_click=act, type="tertiary", icon=f":material/{icon}:")
+
+
 def _follower_line() -> None:
     on = leading().now().on
     with _row():
@@ -191,13 +192,7 @@ def _follower_line() -> None:
             ":material/co_present: **Following the teacher**" + ("" if on else " · nobody is leading at the moment"),
             width="content",
         )
-        st.button(
-            ":primary[Stop following]",
-            key="stop_following",
-            on_click=stop_following,
-            type="tertiary",
-            icon=":material/link_off:",
-        )
+        _button("Stop following", "stop_following", stop_following)
     st.fragment(_follow, run_every=TICK)(on)
 
 
@@ -215,9 +210,7 @@ def _offer() -> None:
     if on:
         with _row():
             st.markdown(":material/co_present: The teacher leads the class", width="content")
-            st.button(
-                ":primary[Follow the teacher]", key="join", on_click=join, type="tertiary", icon=":material/link:"
-            )
+            _button("Follow the teacher", "join", join, "link")
 
     def look() -> None:
         if leading().now().on != on:
@@ -235,13 +228,7 @@ def _leader_line() -> None:
     with _row():
         with st.container(width="content"):
             st.fragment(how_many, run_every=LEADER_TICK)()
-        st.button(
-            ":primary[Stop leading]",
-            key="stop_leading",
-            on_click=stop_leading,
-            type="tertiary",
-            icon=":material/link_off:",
-        )
+        _button("Stop leading", "stop_leading", stop_leading)
 
 
 def stop_leading() -> None:

@@ -9,14 +9,14 @@ from pathlib import Path
 import streamlit as st
 
 from core.data.mnist import DOWNLOAD_BYTES, EMBEDDED, data_root, is_present
-from core.errors import LabError
 from core.words import plural
 from lab.runs.machine import read_machine
-from lab.runs.supervisor import child_environment
+from lab.runs.supervisor import child_environment, last_line
 from lab.settings import ROOT, lab_home
 from lab.ui import teacher
 from lab.ui.caches import downloads, store
-from lab.ui.words import escaped, show_error
+from lab.ui.links import link
+from lab.ui.words import errors_shown, escaped
 
 STYLES = Path(__file__).with_name("page.css")
 TICK = 5.0  # seconds between two refreshes of what is running
@@ -47,7 +47,7 @@ def _notice(dataset: str) -> None:
     say, fetch = st.columns([3, 1], vertical_alignment="center")
     process = downloads().get(dataset)
     status = process.poll() if process else None
-    failed = f" The download failed: {escaped(_last_line(dataset))}" if status else ""
+    failed = f" The download failed: {escaped(last_line(_download_log(dataset)))}" if status else ""
     say.info(
         f"{dataset} is not in `{data_root()}`. Until then the **{EMBEDDED}** are used: 1,797 real 8 x 8 digits, "
         f"enlarged. Figures from them are marked, because they are not {dataset}'s.{failed}",
@@ -67,13 +67,10 @@ def _notice(dataset: str) -> None:
 
 def sidebar() -> None:
     """Draw it; it refreshes only while something is running."""
-    with st.sidebar:
-        try:
-            teacher.sidebar()
-            running = store().runs(limit=1, statuses=("running", "queued"))
-            st.fragment(_state, run_every=TICK if running else None)()
-        except LabError as error:
-            show_error(error)
+    with st.sidebar, errors_shown():
+        teacher.sidebar()
+        running = store().runs(limit=1, statuses=("running", "queued"))
+        st.fragment(_state, run_every=TICK if running else None)()
 
 
 def _state() -> None:
@@ -89,25 +86,18 @@ def _state() -> None:
     else:
         st.markdown(":material/memory: known once a run has started")
     st.caption("RUNNING NOW")
-    try:
+    with errors_shown():
         unfinished = store().runs(limit=6, statuses=("running", "queued"))
-    except LabError as error:
-        show_error(error)
-        return
-    if not unfinished:
-        st.markdown("nothing")
-    for run in unfinished:
-        icon = ":material/play_arrow:" if run.status == "running" else ":material/hourglass_empty:"
-        st.page_link(
-            "pages/experiment/train.py", label=escaped(run.name), icon=icon, query_params={"run": run.id},
-            width="stretch",
-        )  # fmt: skip
+        if not unfinished:
+            st.markdown("nothing")
+        for run in unfinished:
+            icon = "play_arrow" if run.status == "running" else "hourglass_empty"
+            link("experiment/train", escaped(run.name), {"run": run.id}, icon, width="stretch")
 
 
 def _start_download(dataset: str) -> None:
     """One process for all sessions: two would write into the same files."""
-    process = downloads().get(dataset)
-    if process and process.poll() is None:
+    if _is_fetching(dataset):
         return
     with _download_log(dataset).open("wb") as log:
         downloads()[dataset] = subprocess.Popen(
@@ -122,12 +112,6 @@ def _start_download(dataset: str) -> None:
 
 def _download_log(dataset: str) -> Path:
     return store().folder / f"download-{dataset}.log"
-
-
-def _last_line(dataset: str) -> str:
-    """The last line of the log, which has the command line's error."""
-    lines = _download_log(dataset).read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1] if lines else ""
 
 
 def _is_fetching(dataset: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
 from core.analysis.study import SeedRun
@@ -16,29 +18,30 @@ from lab.ui.formats import millions
 
 def headline(walked: Trace, accuracy: float | None, accuracy_from: str) -> None:
     """The row of figures that stands at the top of every page about a network, always in the same order."""
-    parameters, field, macs, measured = st.columns([9, 8.5, 7.5, 12])  # the last says the most
     left = MAX_PARAMETERS - walked.parameters
-    parameters.metric(
-        "Parameters", f"{walked.parameters:,}", f"{abs(left):,} {'under' if left >= 0 else 'over'} {MAX_PARAMETERS:,}",
-        delta_color="green" if left >= 0 else "red", delta_arrow="off", border=True, help=why_parameters(walked),
-    )  # fmt: skip
-    size = walked.architecture.input[1]
-    seen = "covers the image" if walked.field.size >= size else f"{plural(size - walked.field.size, 'pixel')} short"
-    field.metric(
-        "Receptive field", f"{walked.field.size} of {size}", seen, delta_arrow="off", border=True,
-        delta_color="green" if walked.field.size >= size else "red", help=why_field(walked),
-    )  # fmt: skip
-    macs.metric(
-        "MACs", millions(walked.macs), "for one image", delta_color="off", delta_arrow="off", border=True,
-        help=why_macs(walked),
-    )  # fmt: skip
-    passed = accuracy is not None and accuracy >= TARGET_ACCURACY
-    measured.metric(
-        "Test accuracy", "—" if accuracy is None else f"{accuracy:.2%}", accuracy_from, border=True,
-        delta_color="green" if passed else "off", delta_arrow="off",
-        help=f"The share of test digits that are classified correctly after the last epoch. The challenge asks for "
-        f"{TARGET_ACCURACY:.1%} in each of the last three epochs.",
-    )  # fmt: skip
+    budget = f"{abs(left):,} {'under' if left >= 0 else 'over'} {MAX_PARAMETERS:,}"
+    seen, size = walked.field.size, walked.architecture.input[1]
+    short = "covers the image" if seen >= size else f"{plural(size - seen, 'pixel')} short"
+    reached = "—" if accuracy is None else f"{accuracy:.2%}"
+    why_accuracy = (
+        "The share of test digits that are classified correctly after the last epoch. The challenge asks for "
+        f"{TARGET_ACCURACY:.1%} in each of the last three epochs."
+    )
+    told: tuple[tuple[str, str, str, Literal["green", "red", "off"], str], ...] = (
+        ("Parameters", f"{walked.parameters:,}", budget, "green" if left >= 0 else "red", why_parameters(walked)),
+        ("Receptive field", f"{seen} of {size}", short, "green" if seen >= size else "red", why_field(walked)),
+        ("MACs", millions(walked.macs), "for one image", "off", why_macs(walked)),
+        (
+            "Test accuracy",
+            reached,
+            accuracy_from,
+            "green" if (accuracy or 0) >= TARGET_ACCURACY else "off",
+            why_accuracy,
+        ),
+    )
+    columns = st.columns([9, 8.5, 7.5, 12])  # the last says the most
+    for column, (label, value, beside, colour, why) in zip(columns, told, strict=True):
+        column.metric(label, value, beside, delta_color=colour, delta_arrow="off", border=True, help=why)
 
 
 def why_parameters(walked: Trace) -> str:

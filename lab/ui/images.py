@@ -95,7 +95,6 @@ def close_look(
         live_plot(
             figures.probabilities(values, true),
             key="close-look",
-            height=260,
             alt=", ".join(f"{digit}: {value:.1%}" for digit, value in enumerate(values)),
         )
         st.caption("Green: the true digit." + (" Red: what the network answered." if predicted != true else ""))

@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-import numpy as np
 import plotly.graph_objects as go
 
 from core.analysis.study import Summary, pareto_front
 from core.challenge import MAX_PARAMETERS, TARGET_ACCURACY
 from lab.studies.results import in_words
+from lab.ui import panels
 from lab.ui.axes import View, accuracy_at
-from lab.ui.colours import CLAIM, LINEAGE, PASS, SYMBOL
+from lab.ui.colours import CLAIM, LINEAGE, SYMBOL
 from lab.ui.labels import Box, Mark, Screen, name_places
-from lab.ui.panels import Plot, corner, deviation_bars, front_boxes, front_line, led_to, panel, stairs, two_panels
 
 
 @dataclass(frozen=True)
@@ -54,24 +53,25 @@ def ladder(points: Sequence[LadderPoint], ink: str, height: int = 520) -> go.Fig
 @lru_cache(maxsize=8)  # some tenths of a second each; the ladder and a lesson show it, in the inks of two themes
 def _drawn_ladder(points: tuple[LadderPoint, ...], ink: str, height: int) -> go.Figure:
     plot = _plot(points)
-    figure = two_panels(plot, height, "test accuracy, % (stretched)")
-    front_line(figure, _best_means(points, plot), "Pareto front of our means")
+    figure = panels.two_panels(plot, height, "test accuracy, % (stretched)")
+    panels.front_line(figure, _best_means(points, plot), "Pareto front of our means")
     for column in (1, 2):
         within = [point for point in points if (point.parameters > SPLIT) == (column == 2)]
         _claims(figure, within, column)
         _means(figure, within, column)
-    words = [_challenge_words(plot), *_names(points, plot, ink, height)]
+    challenge = f"the challenge: at least {TARGET_ACCURACY:.1%}<br>in at most {MAX_PARAMETERS:,} parameters"
+    words = [panels.corner_words(challenge, 6), *_names(points, plot, ink, height)]
     figure.update_layout(shapes=_shapes(points, plot), annotations=words)  # at once: one by one takes 0.1 s
     figure.update_xaxes(dtick=2_000, row=1, col=1)
     return figure.update_xaxes(tickvals=[5e5, 6e6], ticktext=["0.5M", "6M"], row=1, col=2)
 
 
-def _plot(points: Sequence[LadderPoint]) -> Plot:
+def _plot(points: Sequence[LadderPoint]) -> panels.Plot:
     """As much of the axes as the steps need."""
     small = [point.parameters for point in points if point.parameters <= SPLIT]
     large = [point.parameters for point in points if point.parameters > SPLIT]
     shown = [bound for point in points for bound in _reach(point)]
-    return Plot(
+    return panels.Plot(
         (min([SMALL[0], *(0.5 * each for each in small)]), SPLIT),
         (min([LARGE[0], *(0.7 * each for each in large)]), max([LARGE[1], *(1.5 * each for each in large)])),
         View("", min([LADDER_VIEW[0], *shown]), max([LADDER_VIEW[1], *shown])),
@@ -87,27 +87,19 @@ def _reach(point: LadderPoint) -> list[float]:
     return found
 
 
-def _shapes(points: Sequence[LadderPoint], plot: Plot) -> list[dict[str, object]]:
+def _shapes(points: Sequence[LadderPoint], plot: panels.Plot) -> list[dict[str, object]]:
     """The challenge's corner, and a dotted line from each claim to its mean."""
     lines: list[dict[str, object]] = [
         {
             "type": "line", "layer": "below", "line": {"color": CLAIM, "width": 1, "dash": "dot"},
-            **panel(point.parameters, plot),
+            **panels.panel(point.parameters, plot),
             "x0": point.parameters, "x1": point.parameters,
             "y0": accuracy_at(100 * point.measured.mean), "y1": accuracy_at(100 * point.claimed),
         }
         for point in points
         if point.measured is not None and point.claimed is not None
     ]  # fmt: skip
-    return [corner(plot), *lines]
-
-
-def _challenge_words(plot: Plot) -> dict[str, object]:
-    return {
-        "xref": "x domain", "yref": "y domain", "x": 0.01, "y": 1, "showarrow": False, "align": "left",
-        "text": f"the challenge: at least {TARGET_ACCURACY:.1%}<br>in at most {MAX_PARAMETERS:,} parameters",
-        "xanchor": "left", "yanchor": "top", "font": {"color": PASS, "size": 14},
-    }  # fmt: skip
+    return [panels.corner(plot), *lines]
 
 
 def front(points: Sequence[LadderPoint]) -> list[LadderPoint]:
@@ -116,10 +108,10 @@ def front(points: Sequence[LadderPoint]) -> list[LadderPoint]:
     return [done[index][0] for index in pareto_front([(point.parameters, mean) for point, mean in done])]
 
 
-def _best_means(points: Sequence[LadderPoint], plot: Plot) -> list[list[tuple[float, float]]]:
+def _best_means(points: Sequence[LadderPoint], plot: panels.Plot) -> list[list[tuple[float, float]]]:
     """The best mean, in per cent, that so many parameters buy: a stair on each panel."""
     corners = [(float(point.parameters), 100 * point.measured.mean) for point in front(points) if point.measured]
-    return stairs(corners, plot)
+    return panels.stairs(corners, plot)
 
 
 HOVER = (
@@ -171,11 +163,11 @@ def _means(figure: go.Figure, points: Sequence[LadderPoint], column: int) -> Non
     """A trace for each lineage: error bars of a trace have one colour."""
     for key in sorted({point.lineage for point in points if point.measured}):
         done = [(point, point.measured) for point in points if point.measured and point.lineage == key]
-        colour = LINEAGE.get(key, CLAIM)
+        colour, bars = LINEAGE.get(key, CLAIM), panels.deviation_bars([measured for _, measured in done])
         figure.add_scatter(
             x=[point.parameters for point, _ in done],
             y=[accuracy_at(100 * measured.mean) for _, measured in done],
-            error_y=deviation_bars([measured for _, measured in done]) | {"color": colour, "thickness": 2, "width": 4},
+            error_y=bars | {"color": colour, "thickness": 2, "width": 4},
             mode="markers",
             name="ours: mean of the last epochs ± deviation",
             legendgroup="ours",
@@ -189,7 +181,7 @@ def _means(figure: go.Figure, points: Sequence[LadderPoint], column: int) -> Non
         )
 
 
-def _names(points: Sequence[LadderPoint], plot: Plot, ink: str, height: int) -> list[dict[str, object]]:
+def _names(points: Sequence[LadderPoint], plot: panels.Plot, ink: str, height: int) -> list[dict[str, object]]:
     """Each step's short name, on a line to its mean, or to its claim where it is not measured."""
     named: list[tuple[LadderPoint, float]] = []
     for point in points:
@@ -203,36 +195,27 @@ def _names(points: Sequence[LadderPoint], plot: Plot, ink: str, height: int) -> 
         lambda screen: [(0.0, 195.0, screen[1] - 44, screen[1])],  # the challenge's words
     )  # fmt: skip
     return [
-        {
-            **panel(point.parameters, plot),
-            "x": np.log10(point.parameters) if point.parameters > SPLIT else point.parameters,
-            "y": accuracy_at(percent),
-            "text": point.label,
-            "font": {"size": NAME, "color": ink},
-            **led_to(shift, mark.wide, NAME + 1, LINEAGE.get(point.lineage, CLAIM)),
-        }
+        panels.name_at(
+            point.parameters, percent, point.label, {"size": NAME, "color": ink}, plot,
+            panels.led_to(shift, mark.wide, NAME + 1, LINEAGE.get(point.lineage, CLAIM)),
+        )
         for (point, percent), mark, shift in zip(named, marks, places, strict=True)
         if shift is not None
-    ]
+    ]  # fmt: skip
 
 
-def _marks_on(points: Sequence[LadderPoint], plot: Plot, screen: Screen) -> list[Box]:
+def _marks_on(points: Sequence[LadderPoint], plot: panels.Plot, screen: Screen) -> list[Box]:
     """Marks, their bars, the lines from claims to means, and the front, on a plot of that size."""
-
-    def pixels(parameters: float, percent: float) -> tuple[float, float]:
-        x, y = plot.share(parameters, percent)
-        return x * screen[0], y * screen[1]
-
-    taken = front_boxes(_best_means(points, plot), pixels)
+    taken = panels.front_boxes(_best_means(points, plot), plot, screen)
     for point in points:
         if point.claimed is not None:
-            x, y = pixels(point.parameters, 100 * point.claimed)
+            x, y = plot.pixels(point.parameters, 100 * point.claimed, screen)
             taken.append((x - 8, x + 8, y - 8, y + 8))
             if point.measured:
-                _, mean = pixels(point.parameters, 100 * point.measured.mean)
+                _, mean = plot.pixels(point.parameters, 100 * point.measured.mean, screen)
                 taken.append((x - 2, x + 2, min(y, mean), max(y, mean)))
         if point.measured:
             low, *_, high = sorted(_reach(replace(point, claimed=None)))
-            (x, bottom), (_, top) = pixels(point.parameters, low), pixels(point.parameters, high)
+            (x, bottom), (_, top) = (plot.pixels(point.parameters, end, screen) for end in (low, high))
             taken.append((x - 6, x + 6, min(bottom, (top + bottom) / 2 - 6), max(top, (top + bottom) / 2 + 6)))
     return taken

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -10,7 +11,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 def link(
     page: str, label: str, parameters: Mapping[str, str | Sequence[str]] | None = None, icon: str = "arrow_forward",
-    at: DeltaGenerator | None = None,
+    at: DeltaGenerator | None = None, width: Literal["content", "stretch"] = "content",
 ) -> None:  # fmt: skip
     """A link to a page, such as "learn/step", with values for its URL. `at`: the column or container it stands in."""
-    (at or st).page_link(f"pages/{page}.py", label=label, icon=f":material/{icon}:", query_params=parameters)
+    address, shown = f"pages/{page}.py", f":material/{icon}:"
+    (at or st).page_link(address, label=label, icon=shown, query_params=parameters, width=width)

@@ -32,14 +32,15 @@ CONFIG = {"displayModeBar": False, "doubleClick": "reset"}  # the bar would lie 
 _component = component(__file__, isolate_styles=False)
 
 
-def live_plot(figure: Figure | dict[str, Any], *, key: str, height: int, alt: str = "") -> None:
-    """Show a figure, in pixels of height; the same key on the next run updates the chart that stands there.
+def live_plot(figure: Figure | dict[str, Any], *, key: str, height: int = 0, alt: str = "") -> None:
+    """Show a figure; the same key on the next run updates the chart that stands there. `height`: other than its own.
 
     A figure that is drawn each second may come as a dict of data and layout, in Plotly's words. Its template is
     replaced by the app's theme; what the figure sets itself stays. Its `layout.meta["narrow"]` may say what changes
     `below` a width in pixels: for each of its `views`, or buttons, a dict as a button's. Without a library to serve, it
     is an ordinary st.plotly_chart, which flickers.
     """
+    height = height or (figure.layout if isinstance(figure, Figure) else figure["layout"])["height"]
     alt = alt or (isinstance(figure, Figure) and figure.layout.title.text) or "Chart"
     if not (st.get_option("server.enableStaticServing") and ensure_plotly_js()):
         st.plotly_chart(figure, key=key, height=height, config=CONFIG, alt=alt)
@@ -60,6 +61,11 @@ def live_plot(figure: Figure | dict[str, Any], *, key: str, height: int, alt: st
         },
         height=height,
     )
+
+
+def still_plot(figure: Figure, key: str, alt: str, **more: Any) -> Any:  # Any: what st.plotly_chart takes and gives
+    """Show a figure that stays as it is, without the row of buttons above it."""
+    return st.plotly_chart(figure, key=key, config={"displayModeBar": False}, alt=alt, **more)
 
 
 def ensure_plotly_js() -> bool:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.errors import RunError
 from lab.runs.rows import MAX_NICKNAME, plain_words
+from lab.ui import url
 
 NAME = "me"  # in the URL and in the session
 FIELD = "nickname_field"
@@ -33,7 +34,4 @@ def nickname_field() -> str:
 
 def _keep() -> None:
     st.session_state[NAME] = plain_words(st.session_state[FIELD], "the nickname", MAX_NICKNAME)
-    if st.session_state[NAME]:
-        st.query_params[NAME] = st.session_state[NAME]
-    else:
-        st.query_params.pop(NAME, None)
+    url.put(NAME, st.session_state[NAME])

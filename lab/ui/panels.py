@@ -18,7 +18,7 @@ from core.challenge import MAX_PARAMETERS, TARGET_ACCURACY
 from lab.ui.axes import Part, View, accuracy_at
 from lab.ui.colours import CLAIM, FRONT, PASS
 from lab.ui.figures import laid_out
-from lab.ui.labels import Box, Shift
+from lab.ui.labels import Box, Screen, Shift
 
 Stair = list[tuple[float, float]]  # parameters, and accuracy in per cent
 
@@ -45,6 +45,11 @@ class Plot:
             x = first * (parameters - self.small[0]) / (self.small[1] - self.small[0])
         return x, (accuracy_at(percent) - low) / (high - low)
 
+    def pixels(self, parameters: float, percent: float, screen: Screen) -> tuple[float, float]:
+        """The same on a plot of that size."""
+        x, y = self.share(parameters, percent)
+        return x * screen[0], y * screen[1]
+
 
 def two_panels(plot: Plot, height: int, title: str) -> go.Figure:
     """The empty figure with its axes."""
@@ -69,6 +74,21 @@ def corner(plot: Plot) -> Part:
         "y0": accuracy_at(100 * TARGET_ACCURACY), "y1": plot.view.range[1], "fillcolor": PASS, "opacity": 0.12,
         "line": {"width": 0}, "layer": "below",
     }  # fmt: skip
+
+
+def corner_words(words: str, away: int) -> Part:
+    """What the challenge asks for, so many pixels from the corner's edge."""
+    return {
+        "xref": "x domain", "yref": "y domain", "x": 0, "y": 1, "xanchor": "left", "yanchor": "top", "xshift": away,
+        "text": words, "align": "left", "font": {"color": PASS, "size": 14}, "showarrow": False,
+    }  # fmt: skip
+
+
+def name_at(parameters: float, percent: float, text: str, font: Part, plot: Plot, led: Part) -> Part:
+    """The name of a mark, `led` there as `led_to` says."""
+    axes = panel(parameters, plot)
+    x = np.log10(parameters) if axes["xref"] == "x2" else parameters
+    return {**axes, "x": x, "y": accuracy_at(percent), "text": text, "font": font, **led}
 
 
 def stairs(corners: Sequence[tuple[float, float]], plot: Plot) -> list[Stair]:
@@ -97,11 +117,11 @@ def front_line(figure: go.Figure, panels: Sequence[Stair], name: str) -> None:
             )  # fmt: skip
 
 
-def front_boxes(panels: Sequence[Stair], pixels: Callable[[float, float], tuple[float, float]]) -> list[Box]:
-    """Where the stairs lie. `pixels`: the place of parameters and per cent on the plot."""
+def front_boxes(panels: Sequence[Stair], plot: Plot, screen: Screen) -> list[Box]:
+    """Where the stairs lie on a plot of that size."""
     taken: list[Box] = []
     for stair in panels:
-        for (x0, y0), (x1, y1) in pairwise(pixels(*each) for each in stair):
+        for (x0, y0), (x1, y1) in pairwise(plot.pixels(*each, screen) for each in stair):
             taken += [(x0, x1, y0 - 2, y0 + 2), (x1 - 2, x1 + 2, min(y0, y1), max(y0, y1))]
     return taken
 

@@ -4,65 +4,55 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from typing import TypedDict, cast
 
 import streamlit as st
 
 from core.architecture.link import to_code
 from core.errors import LabError
 from core.ladder import catalogue
-from core.training.range_test import SKIP_FIRST, Suggestion, recommended
-from core.training.recipe import RangeTest
+from core.training.range_test import SKIP_FIRST, RangePoint, RangeTestResult, Suggestion, recommended
 from core.words import rate_words
 from lab.runs.rows import BatchRow, Run
-from lab.ui import rate_figures as rate_figures
+from lab.ui import rate_figures
 from lab.ui.live_plot import live_plot
 from lab.ui.recipe_keys import rate_key
 from lab.ui.words import escaped, without_folders
 
 
-class Result(TypedDict):
-    """A range test's result as the worker wrote it."""
-
-    suggestions: list[dict[str, object]]
-    reason: str
-    diverged: bool
-    points: list[dict[str, float]]
-
-
 def link_to(run: Run) -> dict[str, str]:
     """The URL parameters that name a run's network: its step where it is one as it is, else the design itself."""
-    architecture = run.architecture
     with suppress(LabError):
-        if run.slug and catalogue.by_slug(run.slug).architecture.ops == architecture.ops:
+        if run.slug and catalogue.by_slug(run.slug).architecture.ops == run.architecture.ops:
             return {"step": run.slug}
-    return {"design": to_code(architecture)} | ({"from": run.slug} if run.slug else {})
+    return as_design(run)
 
 
-def suggestions_of(run: Run) -> tuple[Suggestion, ...]:
-    """What a range test suggests; nothing while it runs."""
-    return tuple(Suggestion(**each) for each in _result(run)["suggestions"])  # type: ignore[arg-type]
+def as_design(run: Run) -> dict[str, str]:
+    """The URL parameters that name a run's network as a design, with the step that it was made from."""
+    return {"design": to_code(run.architecture)} | ({"from": run.slug} if run.slug else {})
 
 
-def _result(run: Run) -> Result:
-    empty: Result = {"suggestions": [], "reason": "", "diverged": False, "points": []}
-    return cast(Result, {**empty, **json.loads(run.result)}) if run.result else empty
+def result_of(run: Run) -> RangeTestResult:
+    """What a range test has found, as the worker wrote it; nothing while it runs."""
+    found = json.loads(run.result or "{}")
+    points = tuple(RangePoint(**each) for each in found.get("points", ()))
+    suggestions = tuple(Suggestion(**each) for each in found.get("suggestions", ()))
+    return RangeTestResult(points, suggestions, found.get("diverged", False), found.get("reason", ""))
 
 
 def range_result(run: Run, batches: list[BatchRow]) -> None:
     """The curve, live or whole, and each suggestion with its reason and a button that takes it to Train."""
-    result, suggestions = _result(run), suggestions_of(run)
-    settings = run.recipe.range_test or RangeTest()
+    result = result_of(run)
+    suggestions = result.suggestions
     if run.error:
         st.error(escaped(without_folders(run.error)))
-    losses = [point["loss"] for point in result["points"]]
-    points = result["points"] or [{"learning_rate": row.learning_rate, "smoothed": row.loss} for row in batches]
+    points = result.points or [RangePoint(row.learning_rate, row.loss, row.loss) for row in batches]
     live_plot(
         rate_figures.range_curve(
-            [point["learning_rate"] for point in points], [point["smoothed"] for point in points], losses, suggestions,
-            settings,
+            [point.learning_rate for point in points], [point.smoothed for point in points],
+            [point.loss for point in result.points], suggestions, run.range_test,
         ),
-        key=f"range-{run.id}", height=320, alt="Smoothed loss against learning rate, with the suggested rates.",
+        key=f"range-{run.id}", alt="Smoothed loss against learning rate, with the suggested rates.",
     )  # fmt: skip
     best = recommended(suggestions)
     if suggestions and best is None:
@@ -71,24 +61,15 @@ def range_result(run: Run, batches: list[BatchRow]) -> None:
         )
     for each in suggestions:
         _suggestion(run, each, each == best)
-    if result["reason"]:
-        st.warning(f"No suggestion: {escaped(result['reason'])}")
+    if result.reason:
+        st.warning(f"No suggestion: {escaped(result.reason)}")
     elif run.status == "finished":
-        st.caption(_how_it_ended(run, result, len(points), settings))
-
-
-def _how_it_ended(run: Run, result: Result, points: int, settings: RangeTest) -> str:
-    recipe = run.recipe
-    how = (
-        f"The loss diverged after {points} of {settings.iterations} batches."
-        if result["diverged"]
-        else "The batches ran out first; the loss had not diverged."
-    )
-    optimizer = type(recipe.optimizer).__name__
-    return (
-        f"{how} {optimizer}, batches of {recipe.batch_size}, seed {recipe.seed}. The suggestions are those of the "
-        f"thick line, from {SKIP_FIRST:.0%} of the batches on. Grey: the edges of the range."
-    )
+        recipe, ended = run.recipe, f"The loss diverged after {len(points)} of {run.range_test.iterations} batches."
+        st.caption(
+            f"{ended if result.diverged else 'The batches ran out first; the loss had not diverged.'} "
+            f"{type(recipe.optimizer).__name__}, batches of {recipe.batch_size}, seed {recipe.seed}. The suggestions "
+            f"are those of the thick line, from {SKIP_FIRST:.0%} of the batches on. Grey: the edges of the range."
+        )
 
 
 def _suggestion(run: Run, each: Suggestion, best: bool) -> None:

@@ -18,31 +18,20 @@ from core.architecture.trace import Layer, Trace
 from core.ladder.field_claims import moves_field
 from core.ladder.model import Step
 from core.words import plural
-from lab.studies.results import (
-    CleanAnswer,
-    clean_answers,
-    error_of_images,
-    in_words,
-    outdated_mark,
-    outdated_ones,
-    reading_of,
-    studies,
-    study_of,
-    summarised,
-    titles,
-)
+from lab.studies import results
 from lab.ui import figures
 from lab.ui.caches import sample_digit
 from lab.ui.explorer import units_of
 from lab.ui.formats import kilobytes
+from lab.ui.live_plot import still_plot
 
 NARROW = frozenset(" ,.()ijltf:;'|")  # letters half as wide as the others
 
 
 def outdated_captions(names: Sequence[str]) -> None:
     """What has changed since of the recipes of these studies; nothing where none has."""
-    for words, those in outdated_ones(study_of(name) for name in dict.fromkeys(names)).items():
-        short = ", ".join(titles().get(name, name).split(" ·")[0] for name in those)
+    for words, those in results.outdated_ones(results.study_of(name) for name in dict.fromkeys(names)).items():
+        short = ", ".join(results.titles().get(name, name).split(" ·")[0] for name in those)
         st.caption(f":material/history: **{short}.** {words}")
 
 
@@ -206,12 +195,8 @@ def field_view(walked: Trace, step: Step) -> None:
             "The jump is the effective stride: input pixels between neighbours. Pixel centres are whole numbers."
         )
     with drawing:
-        st.plotly_chart(
-            figures.field_on_digit(sample_digit(7), layer.field, units // 2, units),
-            key="field-on-digit",
-            config={"displayModeBar": False},
-            alt=f"A unit of {name} sees {size} by {size} pixels of the digit.",
-        )
+        drawn = figures.field_on_digit(sample_digit(7), layer.field, units // 2, units)
+        still_plot(drawn, "field-on-digit", f"A unit of {name} sees {size} by {size} pixels of the digit.")
     field_table(walked)
 
 
@@ -233,7 +218,7 @@ def field_arithmetic(layer: Layer) -> str:
 
 def comparison_table(step: Step) -> None:
     """The step's clean comparisons, one thing changed in each; nothing for a step that has none."""
-    answers = [each for each in clean_answers(studies()) if each.asked.step == step.slug]
+    answers = [each for each in results.clean_answers(results.studies()) if each.asked.step == step.slug]
     rows = [_comparison_row(each) for each in answers]
     if rows:
         st.markdown("**Clean comparisons.** Between before and after only that changes which the question names.")
@@ -243,18 +228,19 @@ def comparison_table(step: Step) -> None:
             "Last epoch's test accuracy, mean ± standard deviation over the seeds. The difference is that of the seeds "
             "that both have (paired); its interval is right for 95 of 100 such comparisons. p is the chance of a "
             "difference at least this large, up or down, if there were none (two-sided t-test). Adjusted: corrected "
-            f"for the {answers[0].questions} questions that the lab asks of its studies (Holm). {error_of_images()}"
+            f"for the {answers[0].questions} questions that the lab asks of its studies (Holm). "
+            f"{results.error_of_images()}"
         )
 
 
-def _comparison_row(answer: CleanAnswer) -> dict[str, str]:
+def _comparison_row(answer: results.CleanAnswer) -> dict[str, str]:
     """Question, both sides, their difference, and what it may be taken for."""
     found, asked = answer.found, answer.asked
     return {
         "question": asked.question,
         "before": _side(asked.before, answer.before),
         "after": _side(asked.after, answer.after),
-        **evidence_cells(found, answer.adjusted, reading_of(answer)),
+        **evidence_cells(found, answer.adjusted, results.reading_of(answer)),
     }
 
 
@@ -275,5 +261,6 @@ def p_in_cell(p: float | None) -> str:
 
 
 def _side(name: str, study: Study | None) -> str:
-    measured = summarised(study.runs) if study else None
-    return f"{titles().get(name, name)}: {in_words(measured) if measured else 'not measured yet'}{outdated_mark(study)}"
+    measured = results.summarised(study.runs) if study else None
+    figure = results.in_words(measured) if measured else "not measured yet"
+    return f"{results.titles().get(name, name)}: {figure}{results.outdated_mark(study)}"

@@ -10,11 +10,10 @@ import streamlit as st
 from core.analysis.choices import Attempt, apart_words, attempts, beside, choice_words, goal_words, layout_words, tried
 from core.analysis.study import SeedRun
 from core.architecture.trace import classifier
-from core.errors import LabError
 from core.ladder.model import Step
 from core.training.recipe_difference import ABSENT, recipe_differences
 from core.words import loss_words
-from lab.ui.words import show_error
+from lab.ui.words import errors_shown
 
 
 def how_it_was_chosen(step: Step, runs: Sequence[SeedRun]) -> None:
@@ -23,19 +22,17 @@ def how_it_was_chosen(step: Step, runs: Sequence[SeedRun]) -> None:
         return
     if reached := goal_words(step, runs):
         st.markdown(f"**Target.** {step.target} Measured: {reached}.")
-    try:
+    with errors_shown():
         log = attempts()
-    except LabError as error:
-        show_error(error)
-        return
-    st.markdown(f"**How it was chosen.** {choice_words(step, log)}")
-    if step.test_had_a_say:
-        st.warning(f"The test digits influenced the choice: {step.test_had_a_say}", icon=":material/visibility:")
-    rows = beside(step, log, classifier(step.architecture).parameters)
-    if not rows:
-        return
-    panel = st.expander(f"What else was tried ({len(rows)})", icon=":material/science:")
-    with panel:
+        st.markdown(f"**How it was chosen.** {choice_words(step, log)}")
+        if step.test_had_a_say:
+            st.warning(f"The test digits influenced the choice: {step.test_had_a_say}", icon=":material/visibility:")
+        if rows := beside(step, log, classifier(step.architecture).parameters):
+            _table(step, log, rows)
+
+
+def _table(step: Step, log: Sequence[Attempt], rows: Sequence[Attempt]) -> None:
+    with st.expander(f"What else was tried ({len(rows)})", icon=":material/science:"):
         st.table(pd.DataFrame([_row(step, each, tried(step, log)) for each in rows]).set_index("network"))
         st.caption(
             "On the 5,000 images held out, after the last epoch; of two seeds the means. Sorted by loss. "

@@ -6,7 +6,7 @@ where a wrong value must be reported, where a choice ends others, or where a cal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
 import streamlit as st
@@ -114,6 +114,14 @@ def bound(
         drop(*clears)
 
     return {"key": key, "on_change": choose}
+
+
+def choice(label: str, name: str, labels: Mapping[str, str], clears: Sequence[str] = ()) -> str:
+    """Choose one of a few, each under its label, in a row of buttons; ?NAME= in the URL."""
+    options = list(labels)
+    at = bound(name, one_of(name, options, options[0]), clears=clears)
+    more = {"format_func": labels.__getitem__, "label_visibility": "collapsed", **at}
+    return str(st.segmented_control(label, options, required=True, **more))
 
 
 def switch(label: str, options: Sequence[str], key: str, **more: Any) -> str:

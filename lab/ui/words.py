@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import streamlit as st
 
@@ -46,3 +48,12 @@ def without_folders(text: str) -> str:
 def show_error(error: LabError) -> None:
     """The error's sentence in a red box."""
     st.error(escaped(without_folders(str(error))))
+
+
+@contextmanager
+def errors_shown() -> Iterator[None]:
+    """An error ends what is done within, and is said in its place; the page goes on behind it."""
+    try:
+        yield
+    except LabError as error:
+        show_error(error)

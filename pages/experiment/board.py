@@ -3,12 +3,11 @@
 import streamlit as st
 
 from core.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
-from core.errors import LabError
 from lab.experiment.board import view as board_view
 from lab.ui import frame
 from lab.ui.links import link
 from lab.ui.unreadable import list_studies
-from lab.ui.words import show_error
+from lab.ui.words import errors_shown
 
 frame.heading(
     "The challenge board",
@@ -16,7 +15,7 @@ frame.heading(
     f"**{MAX_PARAMETERS:,} parameters**, in at most **{MAX_EPOCHS} epochs**: every finished run is listed here.",
 )
 narrow, wide = st.columns([1, 4], gap="large")
-try:
+with errors_shown():
     with narrow:
         nickname, tag = board_view.filters()
         with_ladder = st.toggle(
@@ -27,6 +26,4 @@ try:
             list_studies()
     with wide:
         board_view.board(nickname, tag, with_ladder)
-except LabError as error:
-    show_error(error)
 link("experiment/train", "Train a network of your own")

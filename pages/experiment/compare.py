@@ -2,14 +2,13 @@
 
 import streamlit as st
 
-from core.errors import LabError
 from lab.experiment.compare.pair import differences, is_it_real, on_the_images
 from lab.experiment.compare.view import curve_knobs, curves, figures_row, pair_picker, run_picker, stop_with_invitation
 from lab.experiment.train.run_actions import run_actions
 from lab.ui import frame
 from lab.ui.links import link
 from lab.ui.report.view import downloads
-from lab.ui.words import show_error
+from lab.ui.words import errors_shown
 
 VIEWS = ["Curves", "Differences", "Is it real?", "Images"]
 
@@ -26,7 +25,7 @@ with wide:
 with narrow:
     first, second = pair_picker(shown) if len(shown) > 1 else (shown[0], None)
 with wide:
-    try:
+    with errors_shown():
         figures_row(first, second)
         view = st.segmented_control(
             "View", VIEWS, default="Curves", required=True, key="view", bind="query-params",
@@ -42,8 +41,6 @@ with wide:
             is_it_real(first, second, shown)
         else:
             on_the_images(first, second)
-    except LabError as error:
-        show_error(error)
     link("experiment/board", "Who meets the challenge?")
 with narrow:
     downloads(shown)

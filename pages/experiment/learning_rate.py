@@ -5,7 +5,6 @@ from dataclasses import replace
 import streamlit as st
 
 from core.architecture.trace import classifier
-from core.errors import LabError
 from core.training.recipe import check_recipe
 from lab.experiment.rate import view as rate_page
 from lab.experiment.train.run_panel import run_panel
@@ -16,7 +15,7 @@ from lab.ui.caches import dataset_here, store
 from lab.ui.headline import headline
 from lab.ui.links import link
 from lab.ui.owner import me
-from lab.ui.words import show_error
+from lab.ui.words import errors_shown
 
 frame.heading(
     "Learning rate",
@@ -37,7 +36,7 @@ with narrow:
 
 with wide:
     frame.data_notice()
-    try:
+    with errors_shown():
         walked = classifier(network.architecture)
         recipe = check_recipe(replace(network.recipe, range_test=settings))
         supervisor.ensure_worker(store())  # warm by the time Start is pressed
@@ -49,8 +48,6 @@ with wide:
         if not run_id:
             headline(walked, None, "after training")
             rate_page.before_a_test(network, settings)
-    except LabError as error:
-        show_error(error)
     if run_id:
         run_panel(run_id)
     rate_page.their_mistake()

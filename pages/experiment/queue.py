@@ -2,23 +2,20 @@
 
 import streamlit as st
 
-from core.errors import LabError
 from lab.experiment.queue import view as queue_view
 from lab.ui import frame, teacher
 from lab.ui.links import link
-from lab.ui.words import show_error
+from lab.ui.words import errors_shown
 
 frame.heading(
     "The queue", "Who is under way, who waits, and when each is expected to start: everybody in turn, nobody twice."
 )
 narrow, wide = st.columns([1, 3.4], gap="large")
-try:
+with errors_shown():
     with narrow:
         teacher.panel()
         queue_view.rules()
     with wide:
         teacher.invitation()
         queue_view.queue()
-except LabError as error:
-    show_error(error)
 link("experiment/train", "Train a network of your own")

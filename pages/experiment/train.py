@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import streamlit as st
 
+from core.analysis.prediction import prediction_to_json
 from core.architecture.trace import classifier
 from core.data.mnist import DATASETS, DOWNLOAD_BYTES
-from core.errors import LabError
 from core.training.recipe import check_recipe
 from lab.experiment.train.bounds_view import limits_of, tell
-from lab.experiment.train.prediction import prediction_form, prediction_text
+from lab.experiment.train.prediction import prediction_form
 from lab.experiment.train.previews import before_a_run
 from lab.experiment.train.recipe_form import recipe_form, snapshots_toggle
 from lab.experiment.train.run_panel import adopt_step, form_of, run_panel
@@ -26,7 +26,7 @@ from lab.ui.caches import dataset_here, store
 from lab.ui.nickname import nickname_field
 from lab.ui.owner import me
 from lab.ui.step import design_to_train, step_picker, varied, what_changed
-from lab.ui.words import show_error
+from lab.ui.words import errors_shown
 
 frame.heading(
     "Train a network", "Take a step and its recipe, change what you like, start it, and watch what becomes of it."
@@ -57,7 +57,7 @@ with narrow:
 
 with wide:
     frame.data_notice("MNIST" if dataset not in DOWNLOAD_BYTES else dataset)
-    try:
+    with errors_shown():  # a run that is open stays open, whatever the form says
         architecture = varied(step)
         walked = classifier(architecture)
         seeds = parse_seeds(seeds_text)
@@ -72,15 +72,13 @@ with wide:
             kind: jobs.Kind = "train" if start else "range_test"
             (run, *_) = jobs.submit(
                 store(), architecture, recipe, kind=kind, slug=step.slug, dataset=dataset, device=device, by=me(),
-                prediction=prediction_text(prediction) if start else "", snapshots=snapshots and start,
-                seeds=seeds if start and len(seeds) > 1 else (),
+                prediction=prediction_to_json(prediction) if prediction and start else "",
+                snapshots=snapshots and start, seeds=seeds if start and len(seeds) > 1 else (),
             )  # fmt: skip
             run_id = st.query_params.run = run.job
             new_seed(step.slug)
         if not run_id:
             before_a_run(walked, recipe, dataset)
-    except LabError as error:
-        show_error(error)  # a run that is open stays open, whatever the form says
     if run_id:
         run_panel(run_id)
     run_table()

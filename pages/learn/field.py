@@ -3,22 +3,13 @@
 import streamlit as st
 
 from core.errors import LabError
+from lab.learn.field import network as field_page
 from lab.learn.field.effective import effective
-from lab.learn.field.explorer import grow
 from lab.learn.field.formulas import formulas
-from lab.learn.field.network import (
-    VIEWS,
-    digit_picker,
-    network_picker,
-    place_in_url,
-    place_inputs,
-    seen_by,
-    way_on,
-)
 from lab.learn.field.wrong_tables import wrong_tables
 from lab.ui import frame, url
 from lab.ui.headline import step_headline
-from lab.ui.words import show_error
+from lab.ui.words import errors_shown, show_error
 
 frame.heading(
     "The receptive field",
@@ -28,30 +19,28 @@ narrow, wide = st.columns([1, 3.6], gap="large")
 
 with narrow:
     try:
-        network = network_picker()
-        place = place_in_url(network)
+        network = field_page.network_picker()
+        place = field_page.place_in_url(network)
     except LabError as error:
         with wide:
             show_error(error)
         st.stop()
-    place_inputs(network, place)
-    digit = digit_picker()
+    field_page.place_inputs(network, place)
+    digit = field_page.digit_picker()
     words = st.container()
 
 with wide:
     step_headline(network.step, network.walked)
-    show = url.switch("Show", VIEWS, "show")
+    show = url.switch("Show", field_page.VIEWS, "show")
     if show != "Grow it":  # the explorer says it itself, as it moves
-        words.markdown(seen_by(network, place))
-    try:
+        words.markdown(field_page.seen_by(network, place))
+    with errors_shown():
         if show == "Grow it":
-            grow(network, place, digit)
+            field_page.grow(network, place, digit)
         elif show == "Formulas":
             formulas(network, place)
         elif show == "Effective field":
             effective(network, place)
         else:
             wrong_tables(network)
-    except LabError as error:
-        show_error(error)
-    way_on(network)
+    field_page.way_on(network)

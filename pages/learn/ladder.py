@@ -12,6 +12,7 @@ from lab.studies.results import error_of_images, measured_studies
 from lab.ui import frame, ladder_figure
 from lab.ui.colours import ink
 from lab.ui.links import link
+from lab.ui.live_plot import still_plot
 from lab.ui.unreadable import list_studies
 
 frame.heading(
@@ -22,9 +23,8 @@ frame.heading(
 
 measured = measured_studies()
 points = ladder_points(catalogue.LADDER, measured)
-picked = st.plotly_chart(
-    ladder_figure.ladder(points, ink()), key="ladder-picture", on_select="rerun", selection_mode="points",
-    config={"displayModeBar": False},
+picked = still_plot(
+    ladder_figure.ladder(points, ink()), "ladder-picture", on_select="rerun", selection_mode="points",
     alt="Parameters against test accuracy: claims hollow, our means filled with bars of one standard deviation, the "
     "challenge's corner and the Pareto front of our means. The tables below have the same figures.",
 )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -12,21 +11,10 @@ from core.challenge import MAX_PARAMETERS, TARGET_ACCURACY
 from core.words import plural
 from lab.studies.ranking import Standing, front
 from lab.studies.results import in_words
+from lab.ui import panels
 from lab.ui.axes import CLOSE, WHOLE, Part, accuracy_at, zoom
 from lab.ui.colours import CLAIM, PASS, TEST
 from lab.ui.labels import Box, Mark, Screen, box, name_places
-from lab.ui.panels import (
-    Plot,
-    Stair,
-    corner,
-    deviation_bars,
-    front_boxes,
-    front_line,
-    led_to,
-    panel,
-    stairs,
-    two_panels,
-)
 from lab.ui.words import plotted
 
 SMALL = (-200.0, 12_000.0)  # parameters on the linear panel, where the challenge is decided
@@ -48,22 +36,19 @@ def board(ranked: tuple[Standing, ...], ladder: tuple[Standing, ...], ink: str, 
     """
     kinds = ((False, "misses it", "circle-open", TEST), (True, "meets it", "circle", PASS))
     large = (LARGE[0], max([LARGE[1], *(1.5 * each.parameters for each in (*ranked, *ladder))]))
-    plot = Plot(SMALL, large, WHOLE)
-    figure = two_panels(plot, height, "held, % (stretched)")
-    front_line(figure, _stairs(ranked, plot), "Pareto front")
+    plot = panels.Plot(SMALL, large, WHOLE)
+    figure = panels.two_panels(plot, height, "held, % (stretched)")
+    panels.front_line(figure, _stairs(ranked, plot), "Pareto front")
     for column in (1, 2):
         _pale(figure, [each for each in ladder if _column(each) == column], column)
         for passed, name, symbol, colour in kinds:
             some = [each for each in ranked if each.passed == passed and _column(each) == column]
             _marks(figure, some, name, symbol, colour, column)
-    words, narrow = (
-        [
-            [_corner_words(), *_names(ranked, ladder, Plot(SMALL, large, view), ink, _screens(some, height))]
-            for view in (WHOLE, CLOSE)
-        ]
-        for some in (WIDE, NARROW)
-    )
-    figure.update_layout(shapes=[corner(plot)], annotations=words[0])
+    challenge = f"the challenge: at least {TARGET_ACCURACY:.1%} held,<br>at most {MAX_PARAMETERS:,} parameters"
+    asks, views = panels.corner_words(challenge, 6), [panels.Plot(SMALL, large, view) for view in (WHOLE, CLOSE)]
+    screens = ([(wide, height - rest) for wide, rest in some] for some in (WIDE, NARROW))
+    words, narrow = ([[asks, *_names(ranked, ladder, each, ink, some)] for each in views] for some in screens)
+    figure.update_layout(shapes=[panels.corner(plot)], annotations=words[0])
     figure.update_layout(zoom(height - 80.0, ("yaxis", "yaxis2"), annotations=words))
     figure.update_layout(meta={"narrow": {"below": NARROW_BELOW, "views": [{"annotations": some} for some in narrow]}})
     figure.update_xaxes(tickvals=[0, 4_000, 8_000], row=1, col=1)
@@ -78,14 +63,6 @@ def _percent(each: Standing) -> float:
     return 100 * each.figures.held
 
 
-def _corner_words() -> Part:
-    return {
-        "xref": "x domain", "yref": "y domain", "x": 0, "y": 1, "xanchor": "left", "yanchor": "top", "xshift": 6,
-        "text": f"the challenge: at least {TARGET_ACCURACY:.1%} held,<br>at most {MAX_PARAMETERS:,} parameters",
-        "align": "left", "font": {"color": PASS, "size": 14}, "showarrow": False,
-    }  # fmt: skip
-
-
 def _pale(figure: go.Figure, ladder: Sequence[Standing], column: int) -> None:
     figure.add_scatter(
         x=[each.parameters for each in ladder], y=[accuracy_at(_percent(each)) for each in ladder], mode="markers",
@@ -95,8 +72,8 @@ def _pale(figure: go.Figure, ladder: Sequence[Standing], column: int) -> None:
     )  # fmt: skip
 
 
-def _stairs(ranked: Sequence[Standing], plot: Plot) -> list[Stair]:
-    return stairs([(float(each.parameters), _percent(each)) for each in front(ranked)], plot)
+def _stairs(ranked: Sequence[Standing], plot: panels.Plot) -> list[panels.Stair]:
+    return panels.stairs([(float(each.parameters), _percent(each)) for each in front(ranked)], plot)
 
 
 def _marks(figure: go.Figure, some: Sequence[Standing], name: str, symbol: str, colour: str, column: int) -> None:
@@ -104,7 +81,7 @@ def _marks(figure: go.Figure, some: Sequence[Standing], name: str, symbol: str, 
     alone = [each for each in some if each.figures.sd is None]
     groups = [each for each in some if each not in alone]
     for part in (alone, groups):
-        bars = deviation_bars([each.figures for each in part], lambda figures: figures.held)
+        bars = panels.deviation_bars([each.figures for each in part], lambda figures: figures.held)
         figure.add_scatter(
             x=[each.parameters for each in part], y=[accuracy_at(_percent(each)) for each in part], mode="markers",
             error_y=bars | {"color": colour, "thickness": 1.5, "width": 4, "visible": part is groups and bool(part)},
@@ -123,12 +100,8 @@ def _told(each: Standing) -> str:
     )
 
 
-def _screens(some: Sequence[Screen], height: int) -> list[Screen]:
-    return [(wide, height - rest) for wide, rest in some]
-
-
 def _names(
-    ranked: Sequence[Standing], ladder: Sequence[Standing], plot: Plot, ink: str, screens: Sequence[Screen]
+    ranked: Sequence[Standing], ladder: Sequence[Standing], plot: panels.Plot, ink: str, screens: Sequence[Screen]
 ) -> list[Part]:
     """The best ones' names at their marks, then the ladder's, each where it covers no other, or nowhere."""
     low, high = plot.view.range
@@ -164,30 +137,22 @@ def _names(
     ]
 
 
-def _mark(each: Standing, text: str, size: int, plot: Plot) -> Mark:
+def _mark(each: Standing, text: str, size: int, plot: panels.Plot) -> Mark:
     return Mark(*plot.share(each.parameters, _percent(each)), 0.6 * size * len(text))
 
 
 def _marks_on(
-    ranked: Sequence[Standing], seen: Sequence[Standing], behind: Sequence[Standing], plot: Plot, screen: Screen
+    ranked: Sequence[Standing], seen: Sequence[Standing], behind: Sequence[Standing], plot: panels.Plot, screen: Screen
 ) -> list[Box]:
     """The front and the marks on a plot of that size."""
-
-    def pixels(parameters: float, percent: float) -> tuple[float, float]:
-        x, y = plot.share(parameters, percent)
-        return x * screen[0], y * screen[1]
-
-    taken = front_boxes(_stairs(ranked, plot), pixels)
+    taken = panels.front_boxes(_stairs(ranked, plot), plot, screen)
     for some, radius in ((seen, 8.0), (behind, 5.0)):
-        for x, y in (pixels(each.parameters, _percent(each)) for each in some):
+        for x, y in (plot.pixels(each.parameters, _percent(each), screen) for each in some):
             taken.append((x - radius, x + radius, y - radius, y + radius))
     return taken
 
 
-def _name(each: Standing, text: str, mark: Mark, place: tuple[float, float], font: Part, plot: Plot) -> Part:
-    large = _column(each) == 2
-    return {
-        **panel(each.parameters, plot),
-        "x": math.log10(each.parameters) if large else each.parameters, "y": accuracy_at(_percent(each)),
-        "text": plotted(text), "font": font, **led_to(place, mark.wide, 16.0),
-    }  # fmt: skip
+def _name(each: Standing, text: str, mark: Mark, place: tuple[float, float], font: Part, plot: panels.Plot) -> Part:
+    return panels.name_at(
+        each.parameters, _percent(each), plotted(text), font, plot, panels.led_to(place, mark.wide, 16.0)
+    )

@@ -8,7 +8,6 @@ import pandas as pd
 import streamlit as st
 
 from core.challenge import LAST, MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
-from core.errors import LabError
 from core.words import plural
 from lab.experiment.board import figures as board_figures
 from lab.studies.ranking import CHALLENGE_DATA, Standing, chosen, ladder
@@ -18,8 +17,8 @@ from lab.ui.caches import ranking, store
 from lab.ui.colours import ink
 from lab.ui.live_plot import live_plot
 from lab.ui.run_rows import compare_button, opened, table_key
-from lab.ui.tables import text_width, without_empty
-from lab.ui.words import escaped, show_error
+from lab.ui.tables import text_column, without_empty
+from lab.ui.words import errors_shown, escaped
 
 ALL = "all"
 SOON, LATE = 2.5, 12.0  # seconds between two refreshes: while something runs, and otherwise
@@ -45,12 +44,10 @@ def board(nickname: str, tag: str, with_ladder: bool) -> None:
     clock = SOON if _running() else LATE
 
     def panel() -> None:
-        try:
+        with errors_shown():
             if (SOON if _running() else LATE) != clock:
                 st.rerun()  # only a full run of the page can change how often the board refreshes
             _board(chosen(ranking(), nickname, tag), with_ladder)
-        except LabError as error:
-            show_error(error)
 
     st.fragment(panel, run_every=clock)()
 
@@ -67,7 +64,6 @@ def _board(everyone: Sequence[Standing], with_ladder: bool) -> None:
     live_plot(
         board_figures.board(here, ladder() if with_ladder else (), ink()),
         key="board",
-        height=440,
         alt=f"Parameters against held accuracy of {plural(len(here), 'run')}; the table below has the same figures.",
     )
     if here:
@@ -88,22 +84,12 @@ def _headline(here: Sequence[Standing]) -> None:
     fitting = sorted(
         (each for each in here if each.challenge.small and each.challenge.short), key=lambda each: -each.figures.held
     )
+    meeting = f"{sum(each.challenge.meeting for each in here)} of {sum(each.figures.n for each in here)}"
+    smallest, highest = (escaped(some[0].who) if some else "nobody yet" for some in (passed, fitting))
     figures = (
-        (
-            "Meet the challenge",
-            f"{sum(each.challenge.meeting for each in here)} of {sum(each.figures.n for each in here)}",
-            "by all three conditions",
-        ),
-        (
-            "Smallest that meets it",
-            f"{passed[0].parameters:,}" if passed else "—",
-            escaped(passed[0].who) if passed else "nobody yet",
-        ),
-        (
-            "Highest within limits",
-            f"{fitting[0].figures.held:.2%}" if fitting else "—",
-            escaped(fitting[0].who) if fitting else "nobody yet",
-        ),
+        ("Meet the challenge", meeting, "by all three conditions"),
+        ("Smallest that meets it", f"{passed[0].parameters:,}" if passed else "—", smallest),
+        ("Highest within limits", f"{fitting[0].figures.held:.2%}" if fitting else "—", highest),
         ("Running or waiting", f"{_running()}", "training runs"),
     )
     for column, (label, value, beside) in zip(st.columns(4), figures, strict=True):
@@ -121,10 +107,7 @@ def _table(some: Sequence[Standing], key: str) -> None:
         height=min(38 + 35 * len(frame), 458), key=table_key(key, [each.key for each in some]),
         column_config={
             "": st.column_config.NumberColumn(width=32),
-            **{
-                name: st.column_config.TextColumn(width=text_width([name, *frame[name].dropna()]))
-                for name in frame.columns[1:]
-            },
+            **{name: text_column([name, *frame[name].dropna()]) for name in frame.columns[1:]},
         },
         alt="Every finished run with its nickname, and which of the three conditions it meets.",
     )  # fmt: skip

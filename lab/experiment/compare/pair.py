@@ -27,7 +27,7 @@ from lab.ui.comparison_figure import Shown
 from lab.ui.live_plot import live_plot
 from lab.ui.predictions import predictions
 from lab.ui.tables import difference_table, evidence_cells
-from lab.ui.words import escaped, show_error
+from lab.ui.words import escaped
 
 # -------------------------------------------------------------------------------------------------------- differences
 
@@ -72,29 +72,20 @@ def is_it_real(first: Shown, second: Shown, shown: Sequence[Shown]) -> None:
         st.markdown(sentence)
     for note in comparison.other_differences(first, second):
         st.markdown(f":material/info: {escaped(note)}")
-    if found.test == "single runs":
-        by_images = changed_images(first, second)
-        if by_images is not None:
-            st.markdown(image_words(by_images, first.letter, second.letter))
-            if not is_present(first.entry.dataset):
-                st.caption(f"These images are the {best_present()}, used in place of {first.entry.dataset}.")
+    if found.test == "single runs" and (by_images := changed_images(first, second)):
+        st.markdown(image_words(by_images, first.letter, second.letter))
+        if not is_present(first.entry.dataset):
+            st.caption(f"These images are the {best_present()}, used in place of {first.entry.dataset}.")
     seeds_shown = [each for each in shown if each.entry.ended and each.entry.dataset == first.entry.dataset]
     live_plot(
-        compare_figures.seeds([_dots(each) for each in seeds_shown]),
+        compare_figures.seeds(seeds_shown),
         key="compare-seeds",
-        height=compare_figures.seeds_height(len(seeds_shown)),
         alt="The last epoch's test accuracy of every seed, a row for each letter, and the rows' means.",
     )
     if found.test == "paired":
         _seed_table(first, second)
     if len(shown) > 2:
         _against(first, seeds_shown)
-
-
-def _dots(each: Shown) -> compare_figures.Dots:
-    return compare_figures.Dots(
-        each.letter, each.entry.name, each.look, tuple((run.seed, run.last) for run in each.entry.ended)
-    )
 
 
 def _seed_table(first: Shown, second: Shown) -> None:
@@ -160,18 +151,14 @@ def changed_images(first: Shown, second: Shown) -> Pair | None:
 
 
 def on_the_images(first: Shown, second: Shown) -> None:
-    """Fixed by the second, broken by it, wrong in both: a gallery of each."""
+    """Fixed by the second, broken by it, wrong in both: a gallery of each. Raises LabError where one has no answers."""
     a, b = first.letter, second.letter
-    try:
-        (one, before, dataset), (other, after, its) = answers(first), answers(second)
-        if dataset != its:
-            raise DataError(f"{a} reads {dataset} and {b} reads {its}: there are no images that both were tested on")
-        found = pair(before, after)
-        view = images.InView(split(dataset, "test"), dataset, "test")
-        opened = url.number("image", len(view.digits), None)
-    except LabError as error:
-        show_error(error)
-        return
+    (one, before, dataset), (other, after, its) = answers(first), answers(second)
+    if dataset != its:
+        raise DataError(f"{a} reads {dataset} and {b} reads {its}: there are no images that both were tested on")
+    found = pair(before, after)
+    view = images.InView(split(dataset, "test"), dataset, "test")
+    opened = url.number("image", len(view.digits), None)
     groups: dict[str, tuple[str, NDArray[np.int64]]] = {
         "fixed": (f"fixed by {b}", found.fixed),
         "broken": (f"broken by {b}", found.broken),
@@ -183,7 +170,8 @@ def on_the_images(first: Shown, second: Shown) -> None:
         + _which_weights(first, one)
         + _which_weights(second, other)
     )
-    chosen = _group_picker({name: f"{words} · {len(indices)}" for name, (words, indices) in groups.items()})
+    labels = {name: f"{words} · {len(indices)}" for name, (words, indices) in groups.items()}
+    chosen = url.choice("Images", "show", labels, clears=("image",))
     asked = after if chosen == "broken" else before
     indices = ordered(asked, groups[chosen][1], "most confident")
     if not len(indices):
@@ -208,12 +196,3 @@ def _which_weights(each: Shown, shelved: Shelved) -> str:
     count = len(each.entry.runs)
     seed = shelved.card.recipe.seed
     return f"{each.letter}: the weights of seed {seed}, the median of {count}. " if count > 1 else ""
-
-
-def _group_picker(labels: dict[str, str]) -> str:
-    """Which images are shown: ?show=fixed, broken or both in the URL."""
-    choice = url.bound("show", url.one_of("show", labels, "fixed"), clears=("image",))
-    chosen: str = st.segmented_control(
-        "Images", list(labels), required=True, format_func=labels.__getitem__, label_visibility="collapsed", **choice
-    )
-    return chosen

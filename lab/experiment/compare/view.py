@@ -12,12 +12,11 @@ import streamlit as st
 from core.analysis.evidence import in_points
 from core.analysis.study import Summary
 from core.architecture.trace import classifier
-from core.errors import LabError
 from core.ladder import catalogue
 from core.ladder.comparisons import CLEAN_COMPARISONS
 from core.words import plural
 from lab.runs.bounds import iterations_per_epoch
-from lab.studies.entries import MOST, Entry, find, key_of, keys_in, menu
+from lab.studies.entries import MOST, Entry, find, keys_in, menu
 from lab.studies.results import studies
 from lab.ui import comparison_figure as compare_figures
 from lab.ui import url
@@ -29,7 +28,7 @@ from lab.ui.links import link
 from lab.ui.live_plot import live_plot
 from lab.ui.tables import text_column, without_empty
 from lab.ui.unreadable import list_studies
-from lab.ui.words import escaped, show_error
+from lab.ui.words import errors_shown, escaped
 
 SECONDS = 2.0  # between two looks, while one of the runs is under way
 BATCHES = 300  # points of a run's line
@@ -38,11 +37,9 @@ BATCHES = 300  # points of a run's line
 def run_picker() -> list[Shown]:
     """Choose runs; the choice is ?runs=A,B,C in the URL. What cannot be found is reported, and left out."""
     keys, options = list[str](), dict[str, str]()
-    try:
+    with errors_shown():
         keys = keys_in(url.given("runs"))
         options = menu(store())
-    except LabError as error:
-        show_error(error)
     shown = found(keys)
     chosen = [each.entry.key for each in shown]
     options = {each.entry.key: each.entry.name for each in shown} | options  # some are of a group, or old
@@ -60,10 +57,8 @@ def found(keys: Sequence[str]) -> list[Shown]:
     """The entries of those keys with their letters and looks; an error is shown in place of an entry."""
     entries: list[Entry] = []
     for key in keys:
-        try:
+        with errors_shown():
             entries.append(find(store(), key))
-        except LabError as error:
-            show_error(error)
     return lettered(entries)
 
 
@@ -99,11 +94,9 @@ def stop_with_invitation() -> NoReturn:
     ]
     ladder = [step.slug for step in catalogue.LADDER if step.slug in ready]
     offers += [(f"The ladder's first {MOST} measured steps", ladder[:MOST])] if len(ladder) > 2 else []
-    try:
-        latest = [key_of(members) for members in store().entries(20) if members[0].kind == "train"][:2]
+    with errors_shown():
+        latest = [members[0].job for members in store().entries(20) if members[0].kind == "train"][:2]
         offers += [("The last two runs of this lab", latest)] if len(latest) == 2 else []
-    except LabError as error:
-        show_error(error)
     if offers:
         st.markdown("**Worth a look**")
     for number, (words, keys) in enumerate(offers):
@@ -175,11 +168,9 @@ def curves(now: Sequence[Shown], name: str, weight: float) -> None:
         shown = found(keys)
         if clock and not any(each.entry.unfinished for each in shown):
             st.rerun()  # only a full run of the page can stop the refreshes
-        try:
+        with errors_shown():
             if shown:  # else all were deleted meanwhile, which has been reported
                 _curves(shown, name, weight)
-        except LabError as error:
-            show_error(error)
 
     st.fragment(panel, run_every=clock)()
 
@@ -192,7 +183,6 @@ def _curves(shown: Sequence[Shown], name: str, weight: float) -> None:
     live_plot(
         compare_figures.curves([line for line in lines if line.x], quantity, weight, planned),
         key="compare-curves",
-        height=380,
         alt=f"{name.capitalize()} of {plural(len(shown), 'run')} by epoch; the table below has the last figures.",
     )
     if empty:

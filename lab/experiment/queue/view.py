@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from core.errors import LabError
 from core.words import plural
 from lab.runs.person import Person, may_change
 from lab.runs.queue_now import LATELY, InLine, QueueNow, UnderWay
@@ -17,7 +16,7 @@ from lab.settings import Settings, settings
 from lab.ui import teacher
 from lab.ui.caches import store, the_queue
 from lab.ui.owner import me
-from lab.ui.words import escaped, show_error
+from lab.ui.words import errors_shown, escaped
 
 SOON, LATE = 2.0, 10.0  # seconds between two looks: while something is unfinished, and otherwise
 UNKNOWN = "—"
@@ -29,13 +28,11 @@ def queue() -> None:
     clock = SOON if the_queue().unfinished else LATE
 
     def panel() -> None:
-        try:
+        with errors_shown():
             now = the_queue()
             if (SOON if now.unfinished else LATE) != clock:
                 st.rerun()  # only the full run can change the clock
             _queue(now, me())
-        except LabError as error:
-            show_error(error)
 
     st.fragment(panel, run_every=clock)()
 
@@ -69,12 +66,9 @@ def _queue(now: QueueNow, person: Person) -> None:
 def _headline(now: QueueNow, person: Person) -> None:
     mine = [each for each in now.waiting if _is_own(each.run, person)]
     own_running = sum(_is_own(each.run, person) for each in now.under_way)
+    at_a_time = f"{plural(now.slots, 'run')} at a time{' on ' * bool(now.device)}{now.device}"
     figures = (
-        (
-            "Running",
-            f"{len(now.under_way)}",
-            f"{plural(now.slots, 'run')} at a time{' on ' * bool(now.device)}{now.device}",
-        ),
+        ("Running", f"{len(now.under_way)}", at_a_time),
         ("Waiting", f"{len(now.waiting)}", "held by the teacher" if now.paused else "in turn, one a person"),
         ("The last one starts in", *_last_start(now)),
         ("Yours", *_yours(mine, own_running)),
@@ -130,16 +124,11 @@ def _progress(each: UnderWay) -> str:
         return "paused"
     if not each.done:
         return "starting"
-    if len(each.runs) > 1:
-        at = f"iteration {each.done:,} of {each.total:,}"
-        return at if each.seconds is None else f"{at} · ends in {about(each.seconds)}"
-    recipe = run.recipe
-    per_epoch = max(1, each.total // max(1, recipe.epochs))
-    at = (
-        f"batch {each.done:,} of {each.total:,}"
-        if run.kind == "range_test"
-        else f"epoch {min(recipe.epochs, 1 + (each.done - 1) // per_epoch)} of {recipe.epochs}"
-    )
+    epochs = run.recipe.epochs
+    per_epoch = max(1, each.total // max(1, epochs))
+    at = f"epoch {min(epochs, 1 + (each.done - 1) // per_epoch)} of {epochs}"
+    if len(each.runs) > 1 or run.kind == "range_test":
+        at = f"{'batch' if run.kind == 'range_test' else 'iteration'} {each.done:,} of {each.total:,}"
     return at if each.seconds is None else f"{at} · ends in {about(each.seconds)}"
 
 
@@ -151,9 +140,7 @@ def _table(now: QueueNow, person: Person) -> None:
         {
             "": f"**{each.place}**",
             "who": _who(each.run) + _yours_badge(each.run, person) + _urgent_badge(each.run),
-            "network": escaped(each.run.name)
-            + (" · range test" if each.run.kind == "range_test" else "")
-            + _seeds(each.runs),
+            "network": _network(each.runs),
             "parameters": f"{each.run.parameters:,}",
             "starts": _in(each.starts),
             "ends": _in(each.ends),
@@ -200,13 +187,12 @@ def _who(run: Run) -> str:
 
 
 def _what(runs: Sequence[Run]) -> str:
-    run = runs[0]
-    test = " · range test" if run.kind == "range_test" else ""
-    return f"{escaped(run.name)} · {run.parameters:,} parameters{test}{_seeds(runs)}"
+    return _network(runs, f" · {runs[0].parameters:,} parameters")
 
 
-def _seeds(runs: Sequence[Run]) -> str:
-    return f" · {len(runs)} seeds" if len(runs) > 1 else ""
+def _network(runs: Sequence[Run], size: str = "") -> str:
+    test = " · range test" if runs[0].kind == "range_test" else ""
+    return f"{escaped(runs[0].name)}{size}{test}{f' · {len(runs)} seeds' if len(runs) > 1 else ''}"
 
 
 def _is_own(run: Run, person: Person) -> bool:
@@ -237,7 +223,7 @@ def _nothing(now: QueueNow) -> None:
     rows = [
         {
             "who": _who(run),
-            "network": escaped(run.name) + (" · range test" if run.kind == "range_test" else ""),
+            "network": _network([run]),
             "parameters": f"{run.parameters:,}",
             "test, last epoch": f"{last[run.id].test_accuracy:.2%}" if run.id in last else UNKNOWN,
             "took": about(run.ended - run.claimed) if run.ended and run.claimed else UNKNOWN,

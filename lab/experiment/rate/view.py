@@ -18,9 +18,10 @@ from core.training.range_test import BEGINS_TOO_HIGH, ENDS_TOO_LOW, Suggestion, 
 from core.training.recipe import RangeTest, Recipe, Schedule
 from core.words import rate_words
 from lab.runs.bounds import iterations_per_epoch
-from lab.ui import rate_figures as rate_figures
+from lab.ui import rate_figures
 from lab.ui.caches import store
-from lab.ui.range_result import fill_form, link_to, suggestions_of
+from lab.ui.live_plot import still_plot
+from lab.ui.range_result import fill_form, link_to, result_of
 from lab.ui.recipe_keys import SCHEDULES, plain
 from lab.ui.step import design_to_train, link_parameters, step_picker, varied
 from lab.ui.words import escaped
@@ -112,8 +113,7 @@ def edge_warning(settings: RangeTest, run_id: str) -> None:
     """Where the open test's suggestions lie at an edge, or its curve is cut off: say so, and offer the wider range."""
     try:
         run = store().get(run_id)
-        tested = run.recipe.range_test or settings
-        found = wider(tested, suggestions_of(run))
+        found = wider(run.recipe.range_test or settings, result_of(run).suggestions)
     except LabError:
         return
     if found is None:
@@ -147,12 +147,8 @@ def schedule_view(network: Network, dataset: str) -> None:
         fill_form(network.slug, network.link, largest, chosen)  # now: a callback would have the rate before this one
         st.switch_page("pages/experiment/train.py", query_params=network.link)
     recipe = replace(network.recipe, learning_rate=largest)
-    st.plotly_chart(
-        rate_figures.schedules(recipe, kinds, iterations_per_epoch(dataset, recipe), chosen),
-        key="schedules",
-        config={"displayModeBar": False},
-        alt="The learning rate over the epochs, by each schedule.",
-    )
+    drawn = rate_figures.schedules(recipe, kinds, iterations_per_epoch(dataset, recipe), chosen)
+    still_plot(drawn, "schedules", "The learning rate over the epochs, by each schedule.")
     st.caption(SAID[chosen])
 
 

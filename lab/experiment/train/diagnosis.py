@@ -9,15 +9,15 @@ import streamlit as st
 
 from core.analysis.diagnosis.ending import dead_units
 from core.analysis.diagnosis.finding import DeadUnits, Finding, FindingKind, Page, RunFigures
-from core.architecture.link import to_code
 from core.architecture.spec import ReLU, every_op
 from core.checkpoints.card import read_card
 from core.errors import LabError
-from core.ladder import catalogue
 from lab.runs.rows import Run
 from lab.studies.reference import reference_of
 from lab.ui.caches import store
+from lab.ui.links import link
 from lab.ui.predictions import activity_of
+from lab.ui.range_result import as_design, link_to
 from lab.ui.words import escaped
 
 MAX_COUNTED_PARAMETERS = 100_000  # of a network whose dead units are counted while the page waits
@@ -32,12 +32,12 @@ ICONS: dict[FindingKind, str] = {
     "too short": SO_SO,
 }
 PAGES: dict[Page, tuple[str, str]] = {
-    "learning rate": ("pages/experiment/learning_rate.py", "Learning rate"),
-    "train": ("pages/experiment/train.py", "Change the recipe"),
-    "design": ("pages/experiment/design.py", "Design"),
-    "step": ("pages/learn/step.py", "The step"),
-    "mistakes": ("pages/use/mistakes.py", "Which digits"),
-    "compare": ("pages/experiment/compare.py", "Compare"),
+    "learning rate": ("experiment/learning_rate", "Learning rate"),
+    "train": ("experiment/train", "Change the recipe"),
+    "design": ("experiment/design", "Design"),
+    "step": ("learn/step", "The step"),
+    "mistakes": ("use/mistakes", "Which digits"),
+    "compare": ("experiment/compare", "Compare"),
 }
 
 
@@ -57,26 +57,19 @@ def _show(run: Run, finding: Finding) -> None:
     words = f"{ICONS.get(finding.kind, BAD)} **{escaped(finding.words)}**{advice}"
     say.markdown(f"{words}  \n:gray[:small[{escaped(finding.evidence)}]]")
     if finding.page is not None:
-        page, title = PAGES[finding.page]
-        go.page_link(page, label=title, icon=":material/arrow_forward:", query_params=way_on(run, finding.page))
+        link(*PAGES[finding.page], way_on(run, finding.page), at=go)
 
 
 def way_on(run: Run, page: Page) -> dict[str, str]:
     """The URL parameters with which a page takes up this run's network."""
-    architecture = run.architecture
-    try:
-        is_step = bool(run.slug) and catalogue.by_slug(run.slug).architecture.ops == architecture.ops
-    except LabError:
-        is_step = False
-    network = {"step": run.slug} if is_step else {"design": to_code(architecture)}
     if page == "mistakes":
         return {"checkpoint": f"{run.id}/last"}
     if page == "compare":
-        reference = reference_of(run.slug, architecture)
+        reference = reference_of(run.slug, run.architecture)
         return {"runs": ",".join([run.id, *([reference.step.slug] if reference else [])])}
     if page == "design":
-        return {"design": to_code(architecture)} | ({"from": run.slug} if run.slug else {})
-    return network
+        return as_design(run)
+    return link_to(run)
 
 
 def _dead(run: Run) -> None:

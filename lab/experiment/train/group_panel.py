@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.analysis.spread import spread
 from core.architecture.trace import classifier
-from core.errors import LabError
 from core.training.history import EpochRecord
 from core.training.recipe_words import recipe_words
 from core.words import plural, target_words
@@ -26,9 +26,10 @@ from lab.ui.caches import expectations, store
 from lab.ui.colours import TEST, TRAIN
 from lab.ui.comparison_figure import QUANTITIES, Look, curves, line
 from lab.ui.headline import headline
+from lab.ui.links import link
 from lab.ui.live_plot import live_plot
 from lab.ui.owner import me
-from lab.ui.words import escaped, show_error, without_folders
+from lab.ui.words import errors_shown, escaped, without_folders
 
 MORE = 2  # seeds that one click adds
 ORDER: tuple[Status, ...] = ("running", "queued", "finished", "stopped", "interrupted", "failed")
@@ -45,11 +46,12 @@ def group_panel(members: Sequence[Run]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         icon = next((ICONS[run.status] for run in members if run.unfinished), ":material/check_circle:")
         st.markdown(f"{icon} **{escaped(first.name)}** · {status_words(members)}", width="stretch")
-        _controls(members)
+        if unfinished := [run for run in members if run.unfinished]:
+            run_controls.buttons(unfinished, first.job)
     _progress(members)
     for error in dict.fromkeys(run.error for run in members if run.error):
         st.info(escaped(without_folders(error)))
-    if any(run.unfinished for run in members):
+    if unfinished:
         said_before(first)
     if first.dataset != "MNIST":
         st.caption(f"Trained on the {first.dataset}: these figures are not MNIST's.")
@@ -64,8 +66,10 @@ def group_panel(members: Sequence[Run]) -> None:
     _table(members, histories)
     recipe, seeds = recipe_words(first.recipe).removesuffix(f" · seed {first.seed}"), [run.seed for run in members]
     st.caption(f"{recipe} · seeds {seeds_in_words(seeds)} · {first.dataset}")
-    if not any(run.unfinished for run in members):
-        _ways_on(members)
+    if not unfinished:
+        compare, *columns = st.columns(3, vertical_alignment="center")
+        link("experiment/compare", "Compare with another", {"runs": first.job}, at=compare)
+        start_again(members, first.job, columns)
     more_seeds(members)
 
 
@@ -79,24 +83,6 @@ def status_words(members: Sequence[Run]) -> str:
     if any(run.paused_since is not None for run in members):
         words += ", paused"
     return words
-
-
-def _controls(members: Sequence[Run]) -> None:
-    first, unfinished = members[0], [run for run in members if run.unfinished]
-    if not unfinished:
-        return
-    if not may_change(me(), first):
-        st.caption(f"Run by {escaped(first.owner) or 'somebody else'}")
-        return
-    job, held = first.job, all(run.pause == "now" for run in unfinished)
-    st.button(
-        "Go on" if held else "Pause", icon=":material/play_arrow:" if held else ":material/pause:", key=f"pause-{job}",
-        on_click=run_controls.pause, args=(job, "" if held else "now"), help="All seeds that are not finished.",
-    )  # fmt: skip
-    st.button(
-        "Stop", icon=":material/stop:", key=f"stop-{job}", on_click=run_controls.stop, args=(job,),
-        disabled=all(run.stop_requested for run in unfinished),
-    )  # fmt: skip
 
 
 def _progress(members: Sequence[Run]) -> None:
@@ -114,7 +100,6 @@ def _curves(members: Sequence[Run], histories: dict[str, list[EpochRecord]]) -> 
             live_plot(
                 curves([drawn], QUANTITIES[quantity], 0.0, planned, height=290),
                 key=f"{quantity}-{members[0].job}",
-                height=290,
                 alt=f"{quantity} by epoch: the mean of the seeds, and the band from the least to the greatest.",
             )
     st.caption("The line is the mean over the seeds, the band goes from the least to the greatest.")
@@ -137,24 +122,16 @@ def _table(members: Sequence[Run], histories: dict[str, list[EpochRecord]]) -> N
     st.table(pd.DataFrame(rows), border="horizontal", hide_index=True, alt="The seeds, each with its figures.")
 
 
-def _ways_on(members: Sequence[Run]) -> None:
-    first = members[0]
-    compare, go_on, again = st.columns(3, vertical_alignment="center")
-    compare.page_link(
-        "pages/experiment/compare.py",
-        label="Compare with another",
-        icon=":material/arrow_forward:",
-        query_params={"runs": first.job},
-    )
-    stopped = any(run.status in RESUMABLE for run in members)
-    if (
-        stopped
-        and may_change(me(), first)
-        and go_on.button("Go on", icon=":material/play_arrow:", width="stretch", key=f"go-on-{first.job}")
-    ):
-        _try(lambda: actions.resume(store(), first.job, me()))
-    if again.button("Start anew", icon=":material/replay:", width="stretch", key=f"again-{first.job}"):
-        _try(lambda: actions.retry(store(), first.job, me()))
+def start_again(members: Sequence[Run], job: str, columns: Sequence[DeltaGenerator], begun: bool = True) -> None:
+    """The buttons that let what was not finished go on, which its owner may do, and that start the same anew."""
+    go_on, again, *_ = columns
+    stopped = begun and any(run.status in RESUMABLE for run in members) and may_change(me(), members[0])
+    if stopped and go_on.button("Go on", icon=":material/play_arrow:", width="stretch", key=f"go-on-{job}"):
+        with errors_shown():
+            actions.resume(store(), job, me())
+            st.rerun()
+    if again.button("Start anew", icon=":material/replay:", width="stretch", key=f"again-{job}"):
+        _try(lambda: actions.retry(store(), job, me()))
 
 
 def more_seeds(members: Sequence[Run]) -> None:
@@ -175,9 +152,6 @@ def more_seeds(members: Sequence[Run]) -> None:
 
 def _try(act: Callable[[], list[Run]]) -> None:
     """Do it and open what comes of it; an error is said in its place."""
-    try:
+    with errors_shown():
         st.query_params.run = act()[0].job
-    except LabError as error:
-        show_error(error)
-        return
-    st.rerun()
+        st.rerun()

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core.analysis.diagnosis.finding import Finding
-from core.analysis.prediction import Against, Fit, Prediction, answers, prediction_from_json, prediction_to_json
+from core.analysis.prediction import Against, Fit, Prediction, answers, prediction_from_json
 from core.errors import LabError
 from core.training.history import EpochRecord
 from core.words import plural
@@ -45,11 +45,6 @@ def prediction_form(other: str, key: str) -> Prediction | None:
     return Prediction(round(accuracy / 100, 6), fit, against) if committed else None
 
 
-def prediction_text(prediction: Prediction | None) -> str:
-    """As the store keeps it."""
-    return prediction_to_json(prediction) if prediction else ""
-
-
 def _predicted(run: Run) -> Prediction | None:
     """What was predicted of the run; None where nothing was, or nothing that can be read, which is then said."""
     try:
@@ -82,14 +77,9 @@ def prediction_and_outcome(run: Run, epochs: list[EpochRecord], findings: tuple[
         st.caption(
             f"The run ended {run.status}, after {len(epochs)} of {plural(run.epochs, 'epoch')}; it is judged so."
         )
-    st.dataframe(
-        pd.DataFrame(
-            [
-                {"question": row.question, "predicted": row.predicted, "came": row.came, "": VERDICTS[row.right]}
-                for row in rows
-            ]
-        ),
-        hide_index=True,
-        key=f"predicted-{run.id}",
-        alt="Each prediction, what came, and whether it was right.",
-    )
+    told = [
+        {"question": row.question, "predicted": row.predicted, "came": row.came, "": VERDICTS[row.right]}
+        for row in rows
+    ]
+    alt = "Each prediction, what came, and whether it was right."
+    st.dataframe(pd.DataFrame(told), hide_index=True, key=f"predicted-{run.id}", alt=alt)

@@ -7,7 +7,6 @@ import streamlit as st
 
 from core.architecture.trace import Trace
 from core.data.mnist import Dataset, Pixels
-from core.errors import LabError
 from core.training.recipe import Recipe, recipe_from_json, recipe_to_json
 from core.training.recipe_words import recipe_words
 from core.words import target_words
@@ -16,7 +15,6 @@ from lab.ui import curves
 from lab.ui.caches import split
 from lab.ui.headline import headline
 from lab.ui.live_plot import live_plot
-from lab.ui.words import show_error
 
 SHOWN = 24
 
@@ -29,7 +27,6 @@ def before_a_run(walked: Trace, recipe: Recipe, dataset: str) -> None:
     live_plot(
         curves.schedule(recipe, iterations_per_epoch(dataset, recipe)),
         key="schedule",
-        height=260,
         alt="The learning rate over the epochs.",
     )
     st.markdown("**The first images the network will see**")
@@ -37,12 +34,8 @@ def before_a_run(walked: Trace, recipe: Recipe, dataset: str) -> None:
 
 
 def augmentation_preview(dataset: str, recipe: Recipe) -> None:
-    """The first batch of the first epoch, as the recipe's seed will draw it on a CPU."""
-    try:
-        sheet = _first_batch(dataset, recipe_to_json(recipe))
-    except LabError as error:
-        show_error(error)
-        return
+    """The first batch of the first epoch, as the recipe's seed will draw it on a CPU. Raises LabError."""
+    sheet = _first_batch(dataset, recipe_to_json(recipe))
     st.image(sheet, width="stretch", alt="The first 24 training images of the run, augmented.")
     if not recipe.augmentation.geometric and not recipe.augmentation.photometric:
         st.caption("Nothing is changed: the recipe has no augmentation.")

@@ -12,9 +12,10 @@ from lab.runs import actions
 from lab.runs.person import may_change
 from lab.runs.rows import MAX_NAME, MAX_NICKNAME, Run
 from lab.studies.entries import Entry
+from lab.ui import url
 from lab.ui.caches import store
 from lab.ui.owner import me
-from lab.ui.words import escaped, show_error
+from lab.ui.words import errors_shown, escaped, show_error
 
 
 def run_actions(entries: Sequence[Entry]) -> None:
@@ -49,13 +50,10 @@ def edit_form(members: Sequence[Run], key: str) -> None:
         tags = st.text_input("Tags", ", ".join(run.tags), help="Words to find it by, with commas between.")
         if not st.form_submit_button("Save", icon=":material/save:", width="stretch"):
             return
-    try:
+    with errors_shown():
         for member in members:
             actions.describe(store(), member.id, me(), name, owner, tags.split(",") if tags else [])
-    except LabError as error:
-        show_error(error)
-        return
-    st.rerun()
+        st.rerun()
 
 
 @st.dialog("Delete runs")
@@ -85,8 +83,7 @@ def confirm_deletion(chosen: Sequence[Sequence[Run]]) -> None:
 
 def forget(gone: set[str]) -> None:
     """Take deleted runs out of the page's URL."""
-    if st.query_params.get("run", "") in gone:
-        st.query_params.pop("run", None)
+    if url.given("run") in gone:
+        url.drop("run")
     if "runs" in st.query_params:
-        left = [key for key in st.query_params["runs"].split(",") if key not in gone]
-        st.query_params.runs = ",".join(left)
+        st.query_params.runs = ",".join(key for key in url.given("runs").split(",") if key not in gone)

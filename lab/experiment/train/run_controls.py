@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
-from core.errors import LabError
 from lab.runs import actions
 from lab.runs.person import may_change
 from lab.runs.rows import BatchRow, Pause, Run
@@ -12,32 +13,47 @@ from lab.ui.caches import store
 from lab.ui.colours import CLAIM
 from lab.ui.figures import Plain
 from lab.ui.owner import me
-from lab.ui.words import escaped, show_error
+from lab.ui.words import errors_shown, escaped
 
 FACTORS = {"÷ 10": 0.1, "÷ 2": 0.5, "× 2": 2.0, "× 10": 10.0}
+HOLD = "Held, it keeps its place for half an hour, for a minute where others wait; it can go on after that."
+ALL = "All seeds that are not finished."
 LEAST_RATE, MAX_RATE = 1e-9, 100.0  # that can be typed: those of a recipe
 
 
-def buttons(run: Run, batches: list[BatchRow]) -> None:
-    """The row of controls: the owner's and the teacher's. A range test can only be stopped."""
+def buttons(unfinished: Sequence[Run], job: str, batches: list[BatchRow] | None = None) -> None:
+    """The row of controls of a run, or of the seeds of a group: the owner's and the teacher's.
+
+    A range test can only be stopped. Of a single run, with its `batches`, an epoch and the rate can be chosen too.
+    """
+    run = unfinished[0]
     if not may_change(me(), run):
         st.caption(f"Run by {escaped(run.owner) or 'somebody else'}")
         return
+
+    def pause(how: Pause) -> None:
+        with errors_shown():  # someone may have deleted it meanwhile
+            actions.set_pause(store(), job, how, me())
+
+    def stop() -> None:
+        with errors_shown():
+            actions.stop(store(), job, me())
+
     if run.kind == "train":
-        held = run.pause == "now"
+        held = all(each.pause == "now" for each in unfinished)
         st.button(
             "Go on" if held else "Pause", icon=":material/play_arrow:" if held else ":material/pause:",
-            key=f"pause-{run.id}", on_click=pause, args=(run.id, "" if held else "now"),
-            help="Held, it keeps its place for half an hour, for a minute where others wait; it can go on after that.",
+            key=f"pause-{job}", on_click=pause, args=("" if held else "now",),
+            help=ALL if batches is None else HOLD,
         )  # fmt: skip
+    if run.kind == "train" and batches is not None:
         st.button(
-            "One epoch", icon=":material/skip_next:", key=f"step-{run.id}", on_click=pause, args=(run.id, "epoch"),
+            "One epoch", icon=":material/skip_next:", key=f"step-{job}", on_click=pause, args=("epoch",),
             disabled=run.pause == "epoch", help="Train to the end of this epoch, then hold.",
         )  # fmt: skip
         _rate(run, batches)
-    st.button(
-        "Stop", icon=":material/stop:", disabled=run.stop_requested, key=f"stop-{run.id}", on_click=stop, args=(run.id,)
-    )
+    stopping = all(each.stop_requested for each in unfinished)
+    st.button("Stop", icon=":material/stop:", disabled=stopping, key=f"stop-{job}", on_click=stop)
 
 
 def _rate(run: Run, batches: list[BatchRow]) -> None:
@@ -68,25 +84,9 @@ def rate_asked_for(run: Run, batches: list[BatchRow]) -> float | None:
     return last.learning_rate * run.rate_factor / (changes[-1] if changes else 1.0)
 
 
-def pause(run_id: str, pause: Pause) -> None:
-    try:
-        actions.set_pause(store(), run_id, pause, me())
-    except LabError as error:  # someone may have deleted it meanwhile
-        show_error(error)
-
-
-def stop(run_id: str) -> None:
-    try:
-        actions.stop(store(), run_id, me())
-    except LabError as error:
-        show_error(error)
-
-
 def _scale(run_id: str, factor: float) -> None:
-    try:
+    with errors_shown():
         actions.scale_rate(store(), run_id, factor, me())
-    except LabError as error:
-        show_error(error)
 
 
 def with_changes(figure: Plain, run: Run, per_epoch: int) -> Plain:

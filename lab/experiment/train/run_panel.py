@@ -20,12 +20,11 @@ from core.training.recipe_words import recipe_words
 from core.words import plural, rate_words, target_words
 from lab.experiment.train import run_controls
 from lab.experiment.train.diagnosis import diagnosis
-from lab.experiment.train.group_panel import group_panel, more_seeds
+from lab.experiment.train.group_panel import group_panel, more_seeds, start_again
 from lab.experiment.train.prediction import prediction_and_outcome, said_before
-from lab.runs import actions, supervisor
+from lab.runs import supervisor
 from lab.runs.bounds import iterations_per_epoch
-from lab.runs.person import may_change
-from lab.runs.rows import BatchRow, Run
+from lab.runs.rows import RESUMABLE, BatchRow, Run
 from lab.runs.turn_words import lost_in_words, turn_in_words
 from lab.server.pace import in_turn
 from lab.studies.reference import findings_of, how_measured
@@ -33,12 +32,13 @@ from lab.studies.shelf import Unreadable, in_folder
 from lab.ui import curves
 from lab.ui.caches import expectations, store, the_queue
 from lab.ui.headline import headline
+from lab.ui.links import link
 from lab.ui.live_plot import live_plot
 from lab.ui.owner import me
-from lab.ui.range_result import range_result
+from lab.ui.range_result import link_to, range_result
 from lab.ui.report.view import report_button, zipped
 from lab.ui.unreadable import list_checkpoints
-from lab.ui.words import escaped, show_error, without_folders
+from lab.ui.words import errors_shown, escaped, without_folders
 
 TICK, FIRST_TICK, WAITING_TICK = 1.0, 0.25, 3.0  # seconds between two looks: see `_clock`
 JUST_NOW = 5.0  # seconds within which a first point is waited for
@@ -81,15 +81,11 @@ def form_of(run_id: str, step: Step) -> tuple[Recipe, str]:
 
 def run_panel(run_id: str) -> None:
     """The panel of a run or a group; it updates itself while one runs or waits. An error is said in its place."""
-    try:
+    with errors_shown():
         clock = _clock(store().job(run_id))
-    except LabError as error:
-        show_error(error)
-        return
 
-    def panel() -> None:
-        try:
-            with in_turn():
+        def panel() -> None:
+            with errors_shown(), in_turn():
                 now = store().job(run_id)
                 if unfinished := [run for run in now if run.unfinished]:
                     supervisor.watch(store(), unfinished[0])
@@ -99,10 +95,8 @@ def run_panel(run_id: str) -> None:
                     group_panel(now)
                 else:
                     _panel(now[0])
-        except LabError as error:
-            show_error(error)
 
-    st.fragment(panel, run_every=clock)()
+        st.fragment(panel, run_every=clock)()
 
 
 def _clock(members: list[Run]) -> float | None:
@@ -130,9 +124,10 @@ def _panel(run: Run) -> None:
     walked = classifier(run.architecture)
     headline(walked, reached, f"target {target_words(recipe.target_accuracy)}")
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"{_icon(run)} **{escaped(run.name)}** · {_status(run, recipe, epochs, batches)}", width="stretch")
+        icon = ICONS[run.status] if run.paused_since is None else ":material/pause_circle:"
+        st.markdown(f"{icon} **{escaped(run.name)}** · {_status(run, recipe, epochs, batches)}", width="stretch")
         if run.unfinished:
-            run_controls.buttons(run, batches)
+            run_controls.buttons([run], run.id, batches)
     if run.kind == "range_test":
         range_result(run, batches)
         return
@@ -145,12 +140,7 @@ def _panel(run: Run) -> None:
     if run.unfinished:
         said_before(run)
     if run.seed_group:
-        st.page_link(
-            "pages/experiment/train.py",
-            label="All seeds together",
-            icon=":material/stacked_line_chart:",
-            query_params={"run": run.seed_group},
-        )
+        link("experiment/train", "All seeds together", {"run": run.seed_group}, "stacked_line_chart")
     if run.dataset != "MNIST":
         st.caption(f"Trained on the {run.dataset}: these figures are not MNIST's.")
     per_epoch = iterations_per_epoch(run.dataset, recipe)
@@ -159,17 +149,17 @@ def _panel(run: Run) -> None:
     with accuracy:
         live_plot(
             curves.accuracy_curves(
-                epochs, recipe.epochs, recipe.target_accuracy, claimed, batches=batches, per_epoch=per_epoch
+                epochs, recipe.epochs, recipe.target_accuracy, claimed, 290, batches=batches, per_epoch=per_epoch
             ),
             key=f"accuracy-{run.id}",
-            height=290,
             alt="Accuracy by epoch on training, validation and test images.",
         )
     with loss:
         live_plot(
-            run_controls.with_changes(curves.loss_curves(epochs, batches, recipe.epochs, per_epoch), run, per_epoch),
+            run_controls.with_changes(
+                curves.loss_curves(epochs, batches, recipe.epochs, per_epoch, 290), run, per_epoch
+            ),
             key=f"loss-{run.id}",
-            height=290,
             alt="Loss of each batch and each epoch.",
         )
     _figures(run, recipe, epochs, batches)
@@ -181,24 +171,17 @@ def _panel(run: Run) -> None:
         diagnosis(run, findings)
 
 
-def _icon(run: Run) -> str:
-    return ":material/pause_circle:" if run.paused_since is not None else ICONS[run.status]
-
-
 def claimed_log(run: Run) -> tuple[float, ...]:
     """What the write-up logged for the run's step; nothing for another network than that, or a step no longer there."""
-    try:
-        step = catalogue.by_slug(run.slug) if run.slug and run.dataset == "MNIST" else None
-        if step is None or step.claim is None or run.architecture.ops != step.architecture.ops:
-            return ()
-    except LabError:
-        return ()
-    return step.claim.test_log
+    slug = link_to(run).get("step") if run.dataset == "MNIST" else None
+    claim = catalogue.by_slug(slug).claim if slug else None
+    return claim.test_log if claim else ()
 
 
 def _status(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[BatchRow]) -> str:
     if run.status == "queued":
-        return f"queued, {turn_in_words(expectations().get(run.id), _own_before(run))}"
+        own_before = next((each.own_before for each in the_queue().waiting if each.run.id == run.id), 0)
+        return f"queued, {turn_in_words(expectations().get(run.id), own_before)}"
     if run.status == "running":
         if run.paused_since is not None:
             return f"paused on {run.device_name}"
@@ -212,11 +195,6 @@ def _status(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[B
     if run.kind == "range_test":
         return run.status
     return f"{run.status} after {len(epochs)} of {plural(recipe.epochs, 'epoch')}"
-
-
-def _own_before(run: Run) -> int:
-    """How many runs of the same person go before a waiting one."""
-    return next((each.own_before for each in the_queue().waiting if each.run.id == run.id), 0)
 
 
 def is_next(run: Run) -> bool:
@@ -274,12 +252,7 @@ def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
     st.caption(f"{recipe_words(run.recipe)}{rate} · {run.dataset} · run `{run.id}`")
     if run.kind == "train" and epochs:
         columns = st.columns(4, vertical_alignment="center")
-        columns[0].page_link(
-            "pages/use/mistakes.py",
-            label="See its mistakes",
-            icon=":material/arrow_forward:",
-            query_params={"checkpoint": f"{run.id}/last"},
-        )
+        link("use/mistakes", "See its mistakes", {"checkpoint": f"{run.id}/last"}, at=columns[0])
         columns[1].download_button(
             "Figures as CSV", csv_of(epochs), f"{run.id}.csv", "text/csv", icon=":material/download:",
             on_click="ignore", width="stretch",
@@ -294,15 +267,8 @@ def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
         report_button(run)
         more_seeds([run])
     list_checkpoints([each for each in in_folder(store().folder / run.id) if isinstance(each, Unreadable)])
-    if run.status in ("stopped", "interrupted", "failed"):
-        go_on, again, _ = st.columns([1, 1, 2])
-        mine = may_change(me(), run)
-        if mine and epochs and go_on.button("Go on", icon=":material/play_arrow:", width="stretch"):
-            actions.resume(store(), run.id, me())
-            st.rerun()
-        if again.button("Start anew", icon=":material/replay:", width="stretch"):
-            st.query_params.run = actions.retry(store(), run.id, me())[0].job
-            st.rerun()
+    if run.status in RESUMABLE:
+        start_again([run], run.id, st.columns([1, 1, 2]), begun=bool(epochs))
 
 
 def csv_of(epochs: list[EpochRecord]) -> str:

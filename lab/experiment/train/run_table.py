@@ -14,7 +14,6 @@ from core.errors import LabError
 from core.training.history import EpochRecord
 from lab.experiment.train.run_actions import all_mine, confirm_deletion, edit_form
 from lab.runs.rows import Run
-from lab.studies.entries import key_of
 from lab.ui.caches import store
 from lab.ui.run_rows import compare_button, opened, table_key
 from lab.ui.tables import without_empty
@@ -41,7 +40,7 @@ def run_table(limit: int = 50) -> None:
     frame["started"] = pd.to_datetime(frame["started"], unit="s")
     state = st.dataframe(
         frame, hide_index=True, on_select="rerun", selection_mode=["multi-row", "single-cell"],
-        key=table_key("runs", [key_of(runs) for runs in entries]), placeholder="",
+        key=table_key("runs", [runs[0].job for runs in entries]), placeholder="",
         column_config={
             "started": st.column_config.DatetimeColumn(format="distance", width=106),
             "what": st.column_config.TextColumn(width=68),
@@ -49,12 +48,8 @@ def run_table(limit: int = 50) -> None:
             "epochs": st.column_config.TextColumn(width=64),
             "nickname": st.column_config.TextColumn(width=70),
             "data": st.column_config.TextColumn(width=76),
-            "test": st.column_config.NumberColumn(
-                "test, last, %", format="%.2f", width=84, help="Of many seeds, the mean."
-            ),
-            "deviation": st.column_config.NumberColumn(
-                "±", format="%.2f", width=50, help="Standard deviation over the seeds."
-            ),
+            "test": st.column_config.NumberColumn("test, last, %", format="%.2f", width=84, help="Of seeds, the mean."),
+            "deviation": st.column_config.NumberColumn("±", format="%.2f", width=50, help="Over the seeds."),
             "parameters": st.column_config.NumberColumn(format="localized", width=82),
         },
         alt="Runs, newest first.",
@@ -64,7 +59,7 @@ def run_table(limit: int = 50) -> None:
 
 
 def _open(members: list[Run]) -> None:
-    st.query_params.from_dict({"run": key_of(members)})  # the page takes the step from it
+    st.query_params.from_dict({"run": members[0].job})  # the page takes the step from it
     st.rerun()
 
 
@@ -74,7 +69,7 @@ def _act(bar: Any, ticked: Sequence[list[Run]]) -> None:  # Any: a container
     title.subheader("Runs")
     title.caption("Click a row to open its run; tick several to compare them.")
     with compare:
-        compare_button([key_of(runs) for runs in ticked if runs[0].kind == "train"], "runs")
+        compare_button([runs[0].job for runs in ticked if runs[0].kind == "train"], "runs")
     mine = all_mine([run for runs in ticked for run in runs])
     why = None if mine else "These are not all yours: only a run's owner, in the same browser, or the teacher can."
     with edit.popover(

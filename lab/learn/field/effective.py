@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.data.mnist import best_present
-from core.errors import SpecError
 from lab.learn.field import figures as field_figures
 from lab.learn.field.network import MNIST_INPUT, Viewed, trained_weights
 from lab.runs.affordable import affordable, field_images
@@ -15,7 +14,7 @@ from lab.ui.explorer import Place
 from lab.ui.live_plot import live_plot
 from lab.ui.predictions import effective_trained, effective_untrained
 from lab.ui.tables import data_table
-from lab.ui.words import escaped, show_error
+from lab.ui.words import escaped
 
 if TYPE_CHECKING:  # it needs torch, which takes two seconds to import
     from core.analysis.effective_field import EffectiveField
@@ -24,18 +23,17 @@ SEED = 0  # of a design's first weights, where no recipe names one
 
 
 def effective(network: Viewed, place: Place) -> None:
-    """Theoretical beside effective field of the layer's middle unit: untrained, and trained where there are weights."""
+    """Theoretical beside effective field of the layer's middle unit: untrained, and trained where there are weights.
+
+    Raises SpecError for a network that is too much for this server.
+    """
     if network.walked.architecture.input != MNIST_INPUT:
         st.info("The effect is measured on MNIST's digits, and this network takes other images.")
         return
     if not network.layers:
         st.info("No op of this network moves the field: each unit sees its own pixel.")
         return
-    try:
-        field_images(affordable(network.walked.architecture))
-    except SpecError as error:
-        show_error(error)
-        return
+    field_images(affordable(network.walked.architecture))
     layer = network.layers[max(place.stage, 1) - 1]
     trained = trained_weights(network.walked.architecture)
     recipe = trained.card.recipe if trained else network.step.recipe if network.step else None
@@ -63,7 +61,6 @@ def effective(network: Viewed, place: Place) -> None:
             live_plot(
                 field_figures.effect_map(found, 270),
                 key=f"effect-{key}",
-                height=270,
                 alt=f"{title}: the effect of each pixel on the middle unit of {layer.name}, {_share(found)} of it "
                 f"within the square of half the field's side.",
             )
@@ -71,7 +68,6 @@ def effective(network: Viewed, place: Place) -> None:
         live_plot(
             field_figures.effect_profile(before, after, 300),
             key="effect-profile",
-            height=300,
             alt=f"The effect of each column; its standard deviation is {shown.deviation:.1f} pixels.",
         )
     _effect_table(before, after)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
+from PIL import Image
 
 from core.architecture.json_form import architecture_to_json
 from core.architecture.link import from_code, to_code
@@ -17,7 +18,8 @@ from core.ladder.field_claims import moves_field
 from core.ladder.model import Step
 from lab.studies.shelf import Shelved
 from lab.ui import checkpoints, url
-from lab.ui.explorer import Place, Stage, stage_of, unit_inputs
+from lab.ui.caches import sample_digit
+from lab.ui.explorer import Place, Stage, field_explorer, stage_of, unit_inputs
 from lab.ui.links import link
 from lab.ui.step import link_parameters, step_picker, varied, what_changed
 from lab.ui.words import escaped
@@ -95,6 +97,14 @@ def place_in_url(network: Viewed) -> Place:
     return Place(stage, row, column)
 
 
+def grow(network: Viewed, place: Place, digit: int) -> None:
+    """The explorer: a real digit, a layer's map, and the square that one unit sees."""
+    image, side = sample_digit(digit), network.side
+    if image.shape[0] != side:
+        image = np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BOX), np.uint8)
+    field_explorer(network.stages, image, place, lambda new: keep(network, new), "explorer")
+
+
 def keep(network: Viewed, place: Place) -> None:
     """Put the place into the URL."""
     st.query_params.op = network.stages[place.stage].name
@@ -169,12 +179,9 @@ def way_on(network: Viewed) -> None:
     step = network.step
     onward, inside = st.columns(2)
     if step is None:
-        code = to_code(network.walked.architecture)
-        for column, page, label in (
-            (onward, "pages/experiment/train.py", "Train this network"),
-            (inside, "pages/experiment/design.py", "Change this design"),
-        ):
-            column.page_link(page, label=label, icon=":material/arrow_forward:", query_params={"design": code})
+        design = {"design": to_code(network.walked.architecture)}
+        link("experiment/train", "Train this network", design, at=onward)
+        link("experiment/design", "Change this design", design, at=inside)
         return
     link("experiment/train", "Train this network", link_parameters(step), at=onward)
     if trained := trained_weights(network.walked.architecture):

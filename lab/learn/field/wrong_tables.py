@@ -14,6 +14,7 @@ from lab.learn.field import figures as field_figures
 from lab.learn.field.network import VIEWS, Viewed
 from lab.ui.explorer import units_of
 from lab.ui.links import link
+from lab.ui.live_plot import still_plot
 
 
 def wrong_tables(network: Viewed) -> None:
@@ -30,12 +31,8 @@ def wrong_tables(network: Viewed) -> None:
     rows = claimed_rows(walked, step.field_claims)
     jumps = not any(row.claim and row.claim.size is not None for row in rows)
     st.markdown(not_carried(rows))
-    st.plotly_chart(
-        field_figures.claimed_fields(rows, jumps),
-        key="claimed-fields",
-        config={"displayModeBar": False},
-        alt=f"The {'jump' if jumps else 'field'} after each layer: the write-up's beside the right one.",
-    )
+    alt = f"The {'jump' if jumps else 'field'} after each layer: the write-up's beside the right one."
+    still_plot(field_figures.claimed_fields(rows, jumps), "claimed-fields", alt)
     told = [
         {
             "layer": row.layer.name,

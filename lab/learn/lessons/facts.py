@@ -13,6 +13,7 @@ from core.data import mnist
 from core.errors import SpecError
 from core.ladder import catalogue
 from core.ladder.model import Step
+from core.words import percent as percent
 from lab.studies.results import in_words, study_of, summarised, titles
 
 IMAGES = mnist.IMAGES["test"]
@@ -103,7 +104,3 @@ def plain_training(name: str) -> str:
         return ""
     figures = replace(found, mean=statistics.mean(known), sd=statistics.stdev(known) if len(known) > 1 else None)
     return f" Measured without either too, the training accuracy is {in_words(figures)}."
-
-
-def percent(share: float) -> str:
-    return f"{share:.2%}"

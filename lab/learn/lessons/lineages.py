@@ -35,10 +35,6 @@ BATCHES_OF_64 = Pair("b4-batch-128", B4)
 BELOW, ABOVE = f"below {TARGET_ACCURACY:.1%}", f"above {TARGET_ACCURACY:.1%}"
 
 
-def _nearest(share: float) -> str:
-    return min(NEAREST, key=lambda each: abs(NEAREST[each] - share))
-
-
 def _log_ends(slug: str) -> str:
     """Whether the training accuracy ends below the test accuracy, in the write-up's log."""
     train, test = log(slug, "train")[-1], log(slug, "test")[-1]
@@ -202,7 +198,7 @@ LESSON = Lesson(
             ),
             check=Check(
                 "What does it reach on the test set?",
-                lambda: _nearest(accuracy(C2)),
+                lambda: min(NEAREST, key=lambda each: abs(NEAREST[each] - accuracy(C2))),
                 lambda: f"{stated(C2)}. Convolutions in a row make one linear map; only the max pool is not linear.",
                 choices=tuple(NEAREST),
                 hint="A linear model, with no pool, comes close to the first of these. This network has a max pool.",

@@ -28,13 +28,9 @@ D1, D2 = "d1-falling-7448", "d2-augmented-7448"
 DROPOUT, AUGMENTATION = Pair(C3, C4), Pair(D1, D2)
 
 
-def _gap(slug: str) -> float:
-    """Training minus test accuracy after the last epoch, of our runs, or of the log where there are none."""
-    return accuracy(slug, "train") - accuracy(slug)
-
-
 def _overfits() -> str:
-    both = [name for name, slug in (("C1", C1), ("C2", C2)) if _gap(slug) >= GAP]
+    """Which of the two, by training minus test accuracy after the last epoch, of our runs, or else of the log."""
+    both = [name for name, slug in (("C1", C1), ("C2", C2)) if accuracy(slug, "train") - accuracy(slug) >= GAP]
     return "both" if len(both) == 2 else "neither" if not both else both[0]
 
 

@@ -15,16 +15,8 @@ WIDTHS = ("0.75", "1.0", "1.25", "1.5")
 FACTORS = {"twice as large": 2, "four times as large": 4, "eight times as large": 8}
 
 
-def _doubled() -> int:
-    return classifier(vary(step(C3).architecture, width=2.0)).parameters
-
-
 def _count(width: str) -> int:
     return classifier(vary(step(C3).architecture, width=float(width))).parameters
-
-
-def _widest() -> str:
-    return max((width for width in WIDTHS if _count(width) <= MAX_PARAMETERS), key=float)
 
 
 def _channels_times_channels() -> float:
@@ -150,10 +142,10 @@ LESSON = Lesson(
             ),
             check=Check(
                 "The count becomes about ...",
-                lambda: min(FACTORS, key=lambda words: abs(FACTORS[words] - _doubled() / walked(C3).parameters)),
+                lambda: min(FACTORS, key=lambda words: abs(FACTORS[words] - _count("2.0") / walked(C3).parameters)),
                 lambda: (
-                    f"{walked(C3).parameters:,} becomes {_doubled():,}, times "
-                    f"{_doubled() / walked(C3).parameters:.1f}. Where input **and** output channels double, a layer "
+                    f"{walked(C3).parameters:,} becomes {_count('2.0'):,}, times "
+                    f"{_count('2.0') / walked(C3).parameters:.1f}. Where input **and** output channels double, a layer "
                     "has four times as many weights; the first and the last layer only twice as many."
                 ),
                 choices=tuple(FACTORS),
@@ -164,13 +156,10 @@ LESSON = Lesson(
             "do",
             "Try it",
             "Turn the width and see what the budget allows.",
-            (
-                Knobs(C3),
-                Way("pages/experiment/design.py", "Change C3 layer by layer", (("from", C3),)),
-            ),
+            (Knobs(C3), Way("pages/experiment/design.py", "Change C3 layer by layer", (("from", C3),))),
             Check(
                 "Which is the widest of these that stays within 8,000 parameters?",
-                lambda: _widest(),
+                lambda: max((width for width in WIDTHS if _count(width) <= MAX_PARAMETERS), key=float),
                 lambda: "; ".join(f"{width} gives {_count(width):,}" for width in WIDTHS) + ".",
                 choices=WIDTHS,
                 hint="Set the slider to each of them.",

@@ -16,7 +16,7 @@ from lab.learn.lessons import LESSONS, lesson_of
 from lab.learn.lessons.claims import CANNOT
 from lab.learn.lessons.scene import Answer, Check, Lesson, Scene, Way, scene_number, told
 from lab.learn.lessons.shows import show
-from lab.ui import frame
+from lab.ui import frame, url
 from lab.ui.words import show_error
 
 KINDS = {
@@ -49,7 +49,7 @@ def lesson_list() -> None:
     for lesson, place in zip(LESSONS, _cells(len(LESSONS)), strict=True):
         with place:
             st.markdown(f"#### {lesson.title}\n{lesson.about}")
-            done = _answered(lesson)
+            done = sum(f"given-{lesson.key}-{number}" in st.session_state for number in range(len(lesson.scenes)))
             checks = sum(scene.check is not None for scene in lesson.scenes)
             begin, state = st.columns([1, 1], vertical_alignment="center")
             if begin.button("Begin", key=f"begin-{lesson.key}", icon=":material/play_arrow:", width="stretch"):
@@ -113,11 +113,15 @@ def _bar(lesson: Lesson, number: int, scene: Scene, allowed: Settings) -> None:
             help="Answer the question first." if waits else None,
         )  # fmt: skip
     if allowed.present:
-        row.button("Leave", on_click=_present, args=(False,), type="tertiary", shortcut="Esc", icon=":material/close:")
+        row.button(
+            "Leave", on_click=url.drop, args=("present",), type="tertiary", shortcut="Esc", icon=":material/close:"
+        )
     else:
         with row.popover("Lesson", icon=":material/more_horiz:"):
             st.button("All lessons", on_click=leave, icon=":material/list:")
-            st.button("Present it, large and alone", on_click=_present, args=(True,), icon=":material/slideshow:")
+            st.button(
+                "Present it, large and alone", on_click=url.put, args=("present", "1"), icon=":material/slideshow:"
+            )
             st.markdown("**A link for the class**, to this scene")
             _link(lesson, number)
 
@@ -200,10 +204,6 @@ def _link(lesson: Lesson, number: int) -> None:
     st.code(f"{base}?{urlencode({name: value for name, value in parameters.items() if value}, safe=',')}", None)
 
 
-def _answered(lesson: Lesson) -> int:
-    return sum(f"given-{lesson.key}-{number}" in st.session_state for number in range(len(lesson.scenes)))
-
-
 def _go(lesson: Lesson, number: int) -> None:
     st.query_params.lesson = lesson.key
     st.query_params.scene = str(number + 1)
@@ -211,12 +211,4 @@ def _go(lesson: Lesson, number: int) -> None:
 
 def leave() -> None:
     """Back to the list of lessons."""
-    for name in ("lesson", "scene", "present"):
-        st.query_params.pop(name, None)
-
-
-def _present(on: bool) -> None:
-    if on:
-        st.query_params.present = "1"
-    else:
-        st.query_params.pop("present", None)
+    url.drop("lesson", "scene", "present")

@@ -19,10 +19,14 @@ Kind = Literal["predict", "do", "observe", "explain"]
 
 
 @dataclass(frozen=True)
-class Layers:
-    """A network's table of layers, with parameters and their arithmetic."""
+class OfStep:
+    """About one step of the ladder."""
 
     slug: str
+
+
+class Layers(OfStep):
+    """A network's table of layers, with parameters and their arithmetic."""
 
 
 @dataclass(frozen=True)
@@ -33,25 +37,16 @@ class ConvArithmetic:
     out_channels: int
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(OfStep):
     """A network's receptive field on a real digit, layer by layer."""
 
-    slug: str
 
-
-@dataclass(frozen=True)
-class ClaimedFields:
+class ClaimedFields(OfStep):
     """A write-up's receptive fields beside the right ones."""
 
-    slug: str
 
-
-@dataclass(frozen=True)
-class Knobs:
+class Knobs(OfStep):
     """Width, dropout and batch norm of a network, and what they do to its totals."""
-
-    slug: str
 
 
 @dataclass(frozen=True)
@@ -61,11 +56,8 @@ class Ladder:
     lineage: str = ""
 
 
-@dataclass(frozen=True)
-class Curves:
+class Curves(OfStep):
     """Test accuracy by epoch: our runs with their band, and the write-up's log."""
-
-    slug: str
 
 
 @dataclass(frozen=True)
@@ -76,11 +68,8 @@ class TrainAndTest:
     ours: bool = False  # the means of our runs instead, of those networks of which there are any
 
 
-@dataclass(frozen=True)
-class Comparisons:
+class Comparisons(OfStep):
     """A step's clean comparisons, with n and p."""
-
-    slug: str
 
 
 @dataclass(frozen=True)
@@ -90,11 +79,8 @@ class Rates:
     slugs: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Worst:
+class Worst(OfStep):
     """The wrong test digits that a shipped network was least sure of; what they are is shown when asked for."""
-
-    slug: str
 
 
 @dataclass(frozen=True)
@@ -126,23 +112,7 @@ class Way:
     parameters: tuple[tuple[str, str], ...] = ()
 
 
-Show = (
-    Layers
-    | ConvArithmetic
-    | Field
-    | ClaimedFields
-    | Knobs
-    | Ladder
-    | Curves
-    | TrainAndTest
-    | Comparisons
-    | Rates
-    | Worst
-    | NormMaps
-    | GradientByDepth
-    | Conditions
-    | Way
-)
+Show = OfStep | ConvArithmetic | Ladder | TrainAndTest | Rates | NormMaps | GradientByDepth | Conditions | Way
 
 # ------------------------------------------------------------------------------------------------------------- a check
 

@@ -14,32 +14,14 @@ from core.architecture.trace import classifier, trace
 from core.architecture.vary import vary
 from core.challenge import TARGET_ACCURACY
 from core.data.mnist import best_present
-from core.errors import LabError
 from core.ladder import catalogue
 from core.ladder.catalogue import label, mark
 from lab.learn.ladder import ladder_points
 from lab.learn.lessons import figures as lesson_figures
+from lab.learn.lessons import scene
 from lab.learn.lessons.dilation import claimed_growth
 from lab.learn.lessons.facts import Split, layer, log, measured, percent, runs, step, walked
 from lab.learn.lessons.learning_rate import BATCHES
-from lab.learn.lessons.scene import (
-    ClaimedFields,
-    Comparisons,
-    Conditions,
-    ConvArithmetic,
-    Curves,
-    Field,
-    GradientByDepth,
-    Knobs,
-    Ladder,
-    Layers,
-    NormMaps,
-    Rates,
-    Show,
-    TrainAndTest,
-    Way,
-    Worst,
-)
 from lab.studies.results import challenge_of, measured_studies, outdated_mark, outdated_words, study_of, why_unreadable
 from lab.studies.shelf import absence, shipped
 from lab.ui import checkpoints, curves, images, ladder_figure
@@ -47,55 +29,49 @@ from lab.ui.caches import split
 from lab.ui.colours import ink
 from lab.ui.headline import headline
 from lab.ui.links import link
-from lab.ui.live_plot import live_plot
+from lab.ui.live_plot import live_plot, still_plot
 from lab.ui.predictions import one_thread, opened, predictions
 from lab.ui.tables import comparison_table, data_table, field_view, layer_table
-from lab.ui.words import escaped, show_error
-
-QUIET = {"displayModeBar": False}
+from lab.ui.words import errors_shown, escaped
 
 
-def show(each: Show, key: str, locked: bool, answers: bool = True) -> None:
+def show(each: scene.Show, key: str, locked: bool, answers: bool = True) -> None:
     """Draw it. `key` tells its controls from those of other scenes.
 
     `locked`: the controls cannot be moved. `answers`: what was asked may be looked up.
     """
     match each:
-        case Layers(slug):
+        case scene.Layers(slug):
             layer_table(walked(slug))
-        case ConvArithmetic(in_channels, out_channels):
+        case scene.ConvArithmetic(in_channels, out_channels):
             _conv(in_channels, out_channels, key, locked)
-        case Field(slug):
+        case scene.Field(slug):
             field_view(walked(slug), step(slug))
-        case ClaimedFields(slug):
+        case scene.ClaimedFields(slug):
             _claimed_fields(slug)
-        case Knobs(slug):
+        case scene.Knobs(slug):
             _knobs(slug, key, locked)
-        case Ladder(lineage):
+        case scene.Ladder(lineage):
             steps = [one for one in catalogue.LADDER if lineage in ("", one.lineage)]
-            st.plotly_chart(
-                ladder_figure.ladder(ladder_points(steps, measured_studies()), ink(), 440),
-                key=key,
-                config=QUIET,
-                alt="Parameters against test accuracy of the steps, claimed and measured.",
-            )
-        case Curves(slug):
+            drawn = ladder_figure.ladder(ladder_points(steps, measured_studies()), ink(), 440)
+            still_plot(drawn, key, "Parameters against test accuracy of the steps, claimed and measured.")
+        case scene.Curves(slug):
             _curves(slug, key)
-        case TrainAndTest(slugs, ours):
+        case scene.TrainAndTest(slugs, ours):
             _train_and_test(slugs, ours, key)
-        case Comparisons(slug):
+        case scene.Comparisons(slug):
             comparison_table(step(slug))
-        case Rates(slugs):
+        case scene.Rates(slugs):
             _rates(slugs, key, locked)
-        case Worst(slug):
+        case scene.Worst(slug):
             _worst(slug, key, answers)
-        case NormMaps(slug, name):
+        case scene.NormMaps(slug, name):
             _norm_maps(slug, name, key)
-        case GradientByDepth(depths):
+        case scene.GradientByDepth(depths):
             _gradient_by_depth(depths, key)
-        case Conditions():
+        case scene.Conditions():
             _conditions()
-        case Way(page, label, parameters):
+        case scene.Way(page, label, parameters):
             link(page.removeprefix("pages/").removesuffix(".py"), label, dict(parameters))
 
 
@@ -122,10 +98,8 @@ def _knobs(slug: str, key: str, locked: bool) -> None:
     """The width of a step, and the headline it gives; the step's own page keeps its knobs."""
     width = st.slider("Width multiplier", 0.25, 2.0, 1.0, 0.05, key=f"{key}-width", disabled=locked)
     changed = "as it is" if width == 1 else f"{width:g} times as wide"
-    try:
+    with errors_shown():
         headline(classifier(vary(step(slug).architecture, width=width)), None, f"{mark(step(slug))}, {changed}")
-    except LabError as error:
-        show_error(error)
 
 
 def _curves(slug: str, key: str) -> None:
@@ -138,7 +112,6 @@ def _curves(slug: str, key: str) -> None:
     live_plot(
         curves.study_curves(study.runs if study else (), claim.test_log if claim else ()),
         key=key,
-        height=320,
         alt=f"Test accuracy of {slug} by epoch: our runs with their band, the write-up's log.",
     )
     if study and (earlier := outdated_words(study)):
@@ -156,13 +129,11 @@ def _train_and_test(slugs: tuple[str, ...], ours: bool, key: str) -> None:
         )
         with column:
             st.markdown(f"**{label(step(slug))}**, {walked(slug).parameters:,} parameters; {whose}")
-            st.plotly_chart(
-                lesson_figures.train_and_test(train, test, least),
-                key=f"{key}-{slug}",
-                config=QUIET,
-                alt=f"Training and test accuracy of {slug} by epoch, {whose}; they end at {percent(train[-1])} and "
+            still_plot(
+                lesson_figures.train_and_test(train, test, least), f"{key}-{slug}",
+                f"Training and test accuracy of {slug} by epoch, {whose}; they end at {percent(train[-1])} and "
                 f"{percent(test[-1])}.",
-            )
+            )  # fmt: skip
     logged = [step(slug) for slug in slugs if not (ours and runs(slug))]
     notes = [f"{mark(each)}: {each.claim.note}" for each in logged if each.claim and each.claim.note]
     st.caption(" ".join(["The axis is stretched towards 100%, so that the gap shows and no epoch is cut off.", *notes]))
@@ -178,12 +149,8 @@ def _rates(slugs: tuple[str, ...], key: str, locked: bool) -> None:
     """The learning rates; low ones can be told apart on a logarithmic axis."""
     logarithmic = st.toggle("Logarithmic axis: equal factors, equal distances", key=f"{key}-log", disabled=locked)
     recipes = [(label(step(slug)), step(slug).recipe) for slug in slugs]
-    st.plotly_chart(
-        lesson_figures.rates(recipes, BATCHES, logarithmic),
-        key=f"{key}-{logarithmic}",
-        config=QUIET,
-        alt="The learning rate over the epochs of several recipes.",
-    )
+    drawn = lesson_figures.rates(recipes, BATCHES, logarithmic)
+    still_plot(drawn, f"{key}-{logarithmic}", "The learning rate over the epochs of several recipes.")
 
 
 def _claimed_fields(slug: str) -> None:

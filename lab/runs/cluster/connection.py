@@ -22,8 +22,8 @@ from core.training.loop import Event
 from core.training.range_test import RangePoint
 from core.training.recipe import RangeTest, Recipe
 from core.words import plural
-from lab.runs.cluster.node import Failed, Message, RangePoints, Trainer, Work
-from lab.runs.training_job import Idle, Surroundings, TrainingJob, factor_of, load_state, save_checkpoints
+from lab.runs.cluster.node import Message, RangePoints, Trainer, Work
+from lab.runs.training_job import Failed, Idle, Surroundings, TrainingJob, factor_of, load_state, save_checkpoints
 from lab.settings import Settings
 
 SHIPPED_CODE = ("core", "lab")  # what a node gets of this repository; no data, no checkpoints

@@ -6,9 +6,6 @@ A process of its own, as a worker is, and for the same reasons; `actions` starts
 
 from __future__ import annotations
 
-import logging
-import os
-import secrets
 import threading
 import time
 from collections.abc import Generator, Sequence
@@ -17,7 +14,6 @@ from dataclasses import dataclass
 
 import torch
 
-from core.errors import LabError
 from core.training.history import RateChange
 from core.training.loop import Event
 from core.training.range_test import RangePoint
@@ -26,46 +22,35 @@ from lab.runs.executor import POLL_SECONDS, Executor
 from lab.runs.machine import Machine, write_machine, write_side_by_side
 from lab.runs.rows import Run
 from lab.runs.store import RunStore
-from lab.runs.supervisor import CLUSTER, STALE_SECONDS, reap_dead_workers
+from lab.runs.supervisor import CLUSTER, reap_dead_workers
 from lab.runs.training_job import Idle, TrainingJob
-from lab.runs.worker import HEARTBEAT_SECONDS
+from lab.runs.worker import Holder
 from lab.settings import settings
 
 KINDS = ("auto", "cpu", "cuda", "mps")  # the devices that a queued run may ask for; there is no mps on a cluster
 
-log = logging.getLogger("lab.runs.cluster")
 
-
-class Driver:
-    """One process for one cluster: guards its slot, and a thread for each run."""
+class Driver(Holder):
+    """One process for one cluster: guards a thread for each run."""
 
     def __init__(self, store: RunStore, cluster: Cluster) -> None:
-        self.store = store
+        super().__init__(store, CLUSTER)
         self.cluster = cluster
-        self.id = secrets.token_hex(8)
-        self.leaving = threading.Event()
         self._attending: dict[str, threading.Thread] = {}  # by run
-        self._over = threading.Event()  # no run is left
 
     def work(self, idle_seconds: float) -> None:
         """Take the slot and serve the queue; return at once when another driver is there. Raises ClusterError."""
-        reap_dead_workers(self.store)
-        if not self.store.take_slot(CLUSTER, self.id, os.getpid(), STALE_SECONDS):
-            log.info("the cluster has its driver already")
-            return
-        pulse = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
-        pulse.start()
-        try:
-            self.cluster.check_room()
-            write_machine(describe(self.cluster), self.store.folder)
-            self._serve(idle_seconds)
-        finally:
-            self.leaving.set()
-            for thread in list(self._attending.values()):
-                thread.join()
-            self._over.set()
-            pulse.join()
-            self.store.leave_slot(CLUSTER, self.id)
+        with self.on_its_slot() as free:
+            if not free:
+                return
+            try:
+                self.cluster.check_room()
+                write_machine(describe(self.cluster), self.store.folder)
+                self._serve(idle_seconds)
+            finally:
+                self.leaving.set()
+                for thread in list(self._attending.values()):
+                    thread.join()
 
     def _serve(self, idle_seconds: float) -> None:
         idle_since, told = time.monotonic(), 0
@@ -92,23 +77,12 @@ class Driver:
                 executor.execute(run)
             finally:
                 del self._attending[run.id]
+                self.busy_with = next(iter([*self._attending]), "")  # a copy: another may begin meanwhile
 
         thread = threading.Thread(target=execute, name=f"run {run.id}")
         self._attending[run.id] = thread
+        self.busy_with = run.id
         thread.start()
-
-    def _beat(self) -> None:
-        """Say every second that this driver and its runs live; leave when the slot was given to another."""
-        while not self._over.wait(HEARTBEAT_SECONDS):
-            try:
-                mine = self.store.slot_heartbeat(CLUSTER, self.id, next(iter(self._attending), ""))
-                self.store.heartbeats(self.id)
-            except LabError as error:
-                log.warning("no heartbeat: %s", error)
-                continue
-            if not mine:
-                log.warning("the slot was given to another driver")
-                self.leaving.set()
 
 
 def describe(cluster: Cluster) -> Machine:

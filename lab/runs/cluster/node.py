@@ -19,7 +19,7 @@ from core.training.network import build
 from core.training.range_test import RangePoint, range_test_points
 from core.training.recipe import RangeTest, Recipe
 from core.training.resident import choose_device, resident
-from lab.runs.training_job import Surroundings, events, surroundings
+from lab.runs.training_job import Failed, Surroundings, events, surroundings
 
 SECONDS_BETWEEN_POINTS = 0.2  # of a range test: what has come until then is said at once
 
@@ -39,13 +39,6 @@ class RangePoints:
     """Consecutive points of a range test."""
 
     points: tuple[RangePoint, ...]
-
-
-@dataclass(frozen=True)
-class Failed:
-    """Why it cannot go on, in a sentence; the last that is said."""
-
-    error: str
 
 
 Message = Surroundings | Event | RangePoints | Failed

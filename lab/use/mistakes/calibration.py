@@ -10,6 +10,7 @@ from core.analysis.evidence import in_points
 from core.analysis.proportion import wilson
 from core.training.predictions import Predictions
 from core.words import plural
+from lab.ui.live_plot import still_plot
 from lab.ui.tables import data_table
 from lab.use.mistakes.figures import reliability
 
@@ -33,11 +34,10 @@ def calibration_view(predictions: Predictions) -> None:
         data_table(table(found), "The bins, one in each row.")
     else:
         worst = found.largest_gap
-        st.plotly_chart(
+        still_plot(
             reliability(found),
-            key=f"reliability-{binning}",
-            config={"displayModeBar": False},
-            alt=f"Accuracy against confidence in {plural(len(found.bins), 'bin')}; the widest gap is at "
+            f"reliability-{binning}",
+            f"Accuracy against confidence in {plural(len(found.bins), 'bin')}; the widest gap is at "
             f"{worst.confidence:.1%} confidence, where {worst.accuracy:.1%} of {plural(worst.count, 'answer')} are "
             "right.",
         )

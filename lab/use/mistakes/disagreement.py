@@ -17,8 +17,6 @@ from lab.ui import images, url
 from lab.ui.formats import short_name
 from lab.ui.images import percent
 
-GROUPS = ("differ", "first", "second", "neither", "alike")  # in the URL
-
 
 def disagreement(
     view: images.InView, first: Shelved, second: Shelved, found: Predictions, other: Predictions, order: MistakeOrder
@@ -110,9 +108,5 @@ def _group_picker(groups: dict[str, NDArray[np.int64]], one: str, two: str) -> s
         "neither": "Both wrong, differently",
         "alike": "Both wrong, alike",
     }
-    choice = url.bound("group", url.one_of("group", GROUPS, GROUPS[0]), clears=("image",))
-    chosen: str = st.segmented_control(
-        "Images", list(GROUPS), required=True, label_visibility="collapsed",
-        format_func=lambda group: f"{titles[group]} · {len(groups[group]):,}", **choice,
-    )  # fmt: skip
-    return chosen
+    labels = {group: f"{title} · {len(groups[group]):,}" for group, title in titles.items()}
+    return url.choice("Images", "group", labels, clears=("image",))

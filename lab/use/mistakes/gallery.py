@@ -18,6 +18,7 @@ from lab.ui import checkpoints, url
 from lab.ui.colours import ink
 from lab.ui.images import MARK, InView, images, percent
 from lab.ui.links import link
+from lab.ui.live_plot import still_plot
 from lab.use.mistakes.figures import confusion
 
 ANY = "any"
@@ -184,8 +185,6 @@ def matrix(counts: NDArray[np.int64]) -> None:
             # One step of the browser's history. Only these: what Streamlit binds to a widget may not be set from here.
             st.query_params.update({"show": GALLERY, "true": str(true), "predicted": str(predicted)})
 
-    st.plotly_chart(
-        confusion(counts, ink()), key="confusion", on_select=choose, selection_mode="points",
-        config={"displayModeBar": False}, alt="Counts by true digit (row) and answer (column); the table has them too.",
-    )  # fmt: skip
+    alt = "Counts by true digit (row) and answer (column); the table has them too."
+    still_plot(confusion(counts, ink()), "confusion", alt, on_select=choose, selection_mode="points")
     st.caption("Rows are true digits, columns answers; the grey diagonal is correct. Click a cell to see its images.")

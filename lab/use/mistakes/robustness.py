@@ -12,7 +12,6 @@ from plotly.subplots import make_subplots
 from core.analysis.proportion import standard_error
 from core.analysis.robustness import DISTORTIONS, NEUTRAL, Distortion, Robustness
 from core.data.mnist import EMBEDDED
-from core.errors import LabError
 from core.training.recipe import Augmentation
 from lab.studies.robustness import table
 from lab.studies.shelf import Shelved, shipped
@@ -20,7 +19,8 @@ from lab.ui import url
 from lab.ui.colours import CLAIM, PASS, TEST
 from lab.ui.figures import laid_out
 from lab.ui.formats import short_name
-from lab.ui.words import plotted, show_error
+from lab.ui.live_plot import still_plot
+from lab.ui.words import errors_shown, plotted
 
 AXES: dict[Distortion, tuple[str, str]] = {  # the axis's title, and a distortion as hover and table name it
     "shift": ("shift, pixels", "shift {:g} px"),
@@ -40,12 +40,8 @@ def beyond(shelved: Shelved) -> None:
     expander = st.expander("Beyond the test set", icon=":material/explore:", key=NAME, bind="query-params")
     if not expander.open:
         return
-    with expander:
-        try:
-            measured = table()
-        except LabError as error:
-            show_error(error)
-            return
+    with expander, errors_shown():
+        measured = table()
         if shelved.reference not in measured:
             st.info(
                 f"{shelved.reference} is not measured beyond the test set yet; `python -m lab reproduce` measures it.",
@@ -81,12 +77,7 @@ def _show(shelved: Shelved, measured: dict[str, Robustness]) -> None:
             alt="A row for each distortion, a column for each shipped network; the chosen one comes first.",
         )
     else:
-        st.plotly_chart(
-            curves(chosen, others, names, seen),
-            key="beyond_curves",
-            config={"displayModeBar": False},
-            alt=in_words(chosen),
-        )
+        still_plot(curves(chosen, others, names, seen), "beyond_curves", in_words(chosen))
     at_99, at_80 = (100 * standard_error(share, chosen.images) for share in (0.99, 0.8))
     st.caption(
         f"Every point: the same {chosen.images:,} test images, every fifth, resampled bilinearly, black outside the "

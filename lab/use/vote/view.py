@@ -14,6 +14,7 @@ from core.errors import VoteError
 from core.training.predictions import Predictions
 from lab.classroom.game import Question, Room, Round, Score
 from lab.studies.shelf import Shelved
+from lab.ui import url
 from lab.ui.caches import rooms, split
 from lab.ui.images import MARK, InView, enlarged, percent
 from lab.ui.live_plot import live_plot
@@ -80,7 +81,7 @@ def class_controls(room: Room) -> None:
     st.metric("Room", code, border=True)
     st.caption("Everybody opens this address, or joins with the code:")
     st.code(f"{address.split('?')[0]}?room={code}", language=None, wrap_lines=True)
-    st.button("Leave the room", on_click=_leave, icon=":material/logout:", width="stretch")
+    st.button("Leave the room", on_click=url.drop, args=("room", "lead"), icon=":material/logout:", width="stretch")
 
 
 def _open() -> None:
@@ -92,12 +93,7 @@ def _join() -> None:
     code = st.session_state.room_code.strip().upper()
     if code:
         st.query_params.room = code
-        st.query_params.pop("lead", None)
-
-
-def _leave() -> None:
-    for name in ("room", "lead"):
-        st.query_params.pop(name, None)
+        url.drop("lead")
 
 
 def game(room: Room, following: Next | None) -> None:
@@ -138,9 +134,8 @@ def _round(room: Room, following: Next | None, shared: bool) -> None:
         shown = now.revealed or (shared and following is not None and st.session_state.get("votes_live", False))
         counts = now.counts if shown else (0,) * 10
         live_plot(
-            votes(counts, question.label if now.revealed else None, question.answer if now.revealed else None),
+            votes(counts, question.label if now.revealed else None, question.answer if now.revealed else None, 220),
             key="votes",
-            height=220,
             alt=_counted(counts) if shown else "The votes are shown with the label.",
         )
 
