@@ -1,6 +1,6 @@
 # `make` says what there is. Each line is a command that also works by hand, in an environment of your own.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test fast lint format docs wheel image ci
+.PHONY: help setup run test fast mutants lint format docs wheel image ci
 
 help:  ## this list
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1\t/' | expand -t 10
@@ -17,6 +17,10 @@ test:  ## all tests
 
 fast:  ## the fast half of the tests: everything that opens no page and is not slow
 	pytest -m fast -n 2 --dist worksteal
+
+mutants:  ## change the code in 150 places, one at a time, and see which changes no test notices; see CONTRIBUTING.md
+	pip install --quiet -r requirements-mutation.txt
+	nice python -m tests.mutants $(ARGS)
 
 lint:  ## style, types and the order of imports
 	ruff check .

@@ -22,12 +22,10 @@ from lab.classroom import actions as class_acts
 from lab.classroom.class_lock import fits, hash_of
 from lab.cli.parser import main
 from lab.runs import supervisor
-from lab.runs.expectation import expected
 from lab.runs.person import Person
-from lab.runs.queue_now import queue_now
 from lab.runs.rows import BatchRow, NewRun, Run
 from lab.runs.store import RunStore
-from lab.runs.turn_words import about, lost_in_words, turn_in_words
+from lab.runs.turn_words import lost_in_words
 from lab.settings import lab_home, settings
 from lab.ui import follow
 from lab.ui.caches import class_lock, expectations, speeds, the_queue
@@ -159,40 +157,6 @@ def test_stop_all_stops_what_waits_and_asks_what_is_under_way(store: RunStore) -
 
 
 # ------------------------------------------------------------------------------------------------------------ the queue
-
-
-def test_the_queue_says_when_each_run_starts_and_ends_by_the_pace_of_those_before(store: RunStore) -> None:
-    made_run(store, [0.99] * 3, architecture=C6.architecture, recipe=replace(C6.recipe, epochs=3))  # 2 s an epoch
-    under_way(store, ANNA, done=469 * 5)  # of 15 epochs: 10 are left
-    again, other = queued(store, ANNA), queued(store, BEN)
-    now = queue_now(store, expected(store))
-    assert [each.seconds for each in now.under_way] == [pytest.approx(20, rel=0.01)]
-    assert [(each.run.id, each.place, each.own_before) for each in now.waiting] == [(other.id, 1, 0), (again.id, 2, 1)]
-    assert [each.starts for each in now.waiting] == [pytest.approx(20, rel=0.01), pytest.approx(50, rel=0.01)]
-    assert [each.ends for each in now.waiting] == [pytest.approx(50, rel=0.01), pytest.approx(80, rel=0.01)]
-    assert now.last_start == pytest.approx(50, rel=0.01)
-
-
-def test_before_a_first_run_has_finished_no_time_is_made_up(store: RunStore) -> None:
-    under_way(store, ANNA)
-    queued(store, BEN)
-    now = queue_now(store, expected(store))
-    assert [each.seconds for each in now.under_way] == [None]
-    assert [(each.starts, each.ends) for each in now.waiting] == [(None, None)]
-    assert now.last_start is None
-    words = turn_in_words(now.waiting[0].expected)
-    assert words == "next in line; how long runs take here is known once the first has finished"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0, "a moment"), (7, "10 s"), (56, "1 min"), (280, "5 min"), (599, "10 min"), (3599, "1 h"),
-        (4800, "1 h 15 min"), (90_000, "25 h"),
-    ],
-)  # fmt: skip
-def test_an_estimate_is_said_no_more_exactly_than_it_is_known(seconds: float, words: str) -> None:
-    assert about(seconds) == words
 
 
 def test_a_run_that_lost_its_worker_says_where_it_goes_on(store: RunStore) -> None:

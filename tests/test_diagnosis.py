@@ -12,9 +12,19 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from core.analysis.diagnosis import diagnose
-from core.analysis.diagnosis.ending import UNSTEADY, WINDOW, against_other, against_target, dead_units, trend, unsteady
+from core.analysis.diagnosis.ending import (
+    T_OF_WINDOW,
+    UNSTEADY,
+    WINDOW,
+    against_other,
+    against_target,
+    dead_units,
+    trend,
+    unsteady,
+)
 from core.analysis.diagnosis.finding import DeadUnits, Finding, FindingKind, Other, RunFigures, contradict, held_out
 from core.analysis.diagnosis.fitting import RISEN, overfits, turning_point, underfits
 from core.analysis.diagnosis.learning_rate import LATE_RISE, STRAIGHT, STRAIGHT_EPOCHS, rate_too_high, straightness
@@ -296,6 +306,17 @@ def test_a_constant_rate_with_a_scattering_loss_is_unsteady_and_a_fallen_one_is_
     assert unsteady(RunFigures(records[:8], Recipe())) is None, "too few"
 
 
+def test_an_unsteady_run_is_told_the_rate_of_its_last_epoch() -> None:
+    records = history([0.5, 0.1, 0.05, 0.04, 0.05, 0.03, 0.04, 0.03, 0.045, 0.03])
+    found = unsteady(RunFigures((*records[:-1], replace(records[-1], learning_rate=0.00625)), Recipe()))
+    assert found is not None
+    assert found.evidence.endswith("The rate is still 0.00625.")
+
+
+def test_a_trend_counts_from_students_one_sided_1_percent_point_on() -> None:
+    assert pytest.approx(stats.t.ppf(0.99, WINDOW - 2), abs=5e-4) == T_OF_WINDOW
+
+
 def test_augmentation_and_dropout_are_what_less_of_is_advised() -> None:
     records = history([1, 1, 1], accuracy=0.98)
     records = tuple(replace(record, train_accuracy=0.97) for record in records)
@@ -567,8 +588,8 @@ def test_what_is_measured_without_dropout_and_augmentation_decides() -> None:
 
 
 def test_a_factor_and_a_loss_are_numbers_that_a_person_can_read() -> None:
-    assert [factor_words(each) for each in (1.4, 38.2, 4483, 1e31)] == [
-        "1.40 times", "38 times", "4,483 times", "more than a million times",
+    assert [factor_words(each) for each in (1.4, 38.2, 4483, 999_999.4, 1e6)] == [
+        "1.40 times", "38 times", "4,483 times", "999,999 times", "more than a million times",
     ]  # fmt: skip
     assert [loss_words(each) for each in (0.02345, 999.96, 4483, 1e19)] == ["0.02345", "1,000", "4,483", "1.0e+19"]
     missed = against_target(RunFigures(history([1, 1], accuracy=0.5457), Recipe()))

@@ -87,7 +87,7 @@ def test_only_shared_seeds_are_paired() -> None:
 
 def test_without_spread_nothing_can_be_told() -> None:
     same = evidence((run(1, 0.99), run(2, 0.98)), (run(1, 0.99), run(2, 0.98)))
-    assert (same.p, same.told) == (1.0, "cannot be told")
+    assert (same.p, same.told, same.deviation) == (1.0, "cannot be told", 0.0)
     before, after = (0.9924, 0.9901), (0.9927, 0.9904)  # three images both times; as floats they differ by 1e-16
     assert after[0] - before[0] != after[1] - before[1]
     three_each = evidence([run(n, a) for n, a in enumerate(before)], [run(n, a) for n, a in enumerate(after)])

@@ -154,7 +154,7 @@ def test_the_dilated_fields_wrong_jump_is_told_of_conv5_alone() -> None:
     told = next(each.right for each in by_slug("a3-dilation-5340").errata if "67" in each.said)
     assert "adds 4 at conv5, where the jump is missing" in told
     assert "does add 8 at conv6 and conv7" in told
-    assert "for 67 the write-up has no derivation" in told
+    assert "the write-up does not say how it gets 67" in told
     claimed = {claim.layer: claim.size for claim in by_slug("a3-dilation-5340").field_claims}
     sizes = [claimed[name] for name in ("conv4", "conv5", "conv6", "conv7")]
     assert [b - a for a, b in itertools.pairwise(sizes) if a and b] == [4, 8, 8]

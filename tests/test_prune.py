@@ -55,6 +55,11 @@ def test_runs_older_than_the_days_are_deleted_with_their_figures_and_files(store
     assert (store.folder / young.id / "last.json").exists()
 
 
+def test_a_run_exactly_as_old_as_the_days_stays(store: RunStore) -> None:
+    ended(store, days_ago=30)
+    assert prune(store, Settings(keep_days=30), NOW) == []
+
+
 def test_beyond_the_number_the_earliest_are_deleted(store: RunStore) -> None:
     runs = [ended(store, days_ago=1) for _ in range(5)]
     prune(store, Settings(keep_runs=2), NOW)

@@ -28,6 +28,7 @@ from core.training.recipe import (
     Schedule,
     StepLR,
     plateau_rate,
+    rate_at,
     rate_factor,
     recipe_from_dict,
     recipe_from_json,
@@ -129,6 +130,12 @@ def test_the_plateau_is_torchs_for_the_same_losses(
 
 def test_a_plateau_has_the_full_rate_before_any_loss() -> None:
     assert plateau_rate(ReduceLROnPlateau(), 0.02, []) == 0.02
+
+
+def test_a_run_of_one_iteration_has_the_full_rate() -> None:
+    recipe = Recipe(epochs=1, learning_rate=0.3, schedule=LinearToZero())
+    assert rate_at(recipe, 0, 1) == 0.3
+    assert rate_at(recipe, 1, 2) == 0.0
 
 
 def test_one_cycle_worked_by_hand() -> None:

@@ -294,3 +294,10 @@ def test_the_shade_is_what_training_did() -> None:
     assert robustness_view.seen_in_training(done) == {"shift": (0, 3.5), "rotation": (-7, 7)}
     figure = robustness_view.curves(entry(), [entry("b")], {}, robustness_view.seen_in_training(done))
     assert [(shape.x0, shape.x1, shape.xref) for shape in figure.layout.shapes] == [(0, 3.5, "x"), (-7, 7, "x2")]
+
+
+def test_each_distortion_goes_in_even_steps_and_through_none() -> None:
+    assert DISTORTIONS["shift"] == tuple(range(7))
+    assert DISTORTIONS["rotation"] == tuple(np.linspace(-45, 45, 13))
+    assert DISTORTIONS["scale"] == pytest.approx(tuple(np.linspace(0.6, 1.5, 10)))
+    assert all(NEUTRAL[name] in levels for name, levels in DISTORTIONS.items())

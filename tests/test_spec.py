@@ -117,6 +117,7 @@ BAD = {
         '{"ops": [{"op": "Conv", "out_channels": 1%s, "kernel_size": 3}]}' % ("0" * 5000),
         "digits",
     ),
+    "a kernel of a pixel too many": (network({**CONV, "kernel_size": 513}), "kernel_size: 513 is outside 1 to 512"),
     "an image with 400 digits": (network(CONV, input=[1, 10**400, 28]), r"input\[1\]: .* 512"),
     "half a channel": (network({**CONV, "out_channels": 8.5}), "op 0 Conv: out_channels: .*whole number.*8.5"),
     "a channel count in words": (network({**CONV, "out_channels": "8"}), "whole number, got '8'"),

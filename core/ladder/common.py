@@ -27,25 +27,25 @@ def fractions(percentages: str) -> tuple[float, ...]:
 
 BEST_ON_TEST = Erratum(
     "The figure of each network is its best epoch on the test set, from one run.",
-    "The best of 15 epochs, chosen on the images it is reported on, flatters; and one run says nothing about the "
-    "next. No write-up gives a mean over seeds. The lab reports the last epoch, says of how "
-    "many runs, and shows the best epoch beside it.",
+    "The best of 15 epochs, chosen on the same images that it is reported on, looks better than it is. And one run "
+    "does not show how much runs differ. No write-up gives a mean over seeds. The lab reports the last epoch and the "
+    "number of runs, and shows the best epoch beside it.",
 )
 PLACE_OF_DROPOUT = Erratum(
-    "Dropout is spoken of as one thing.",
-    "It stands in three places: conv, batch norm, dropout, ReLU (A2, B2 to B4); conv, batch norm, ReLU, dropout (A3, "
-    "C4, C5); conv, ReLU, batch norm, dropout (C6). The first two compute the same values, the third does not.",
+    "The write-ups speak of dropout as one thing.",
+    "It has three different places: conv, batch norm, dropout, ReLU (A2, B2 to B4); conv, batch norm, ReLU, dropout "
+    "(A3, C4, C5); conv, ReLU, batch norm, dropout (C6). The first two compute the same values, the third does not.",
 )
 COMMON_ERRATA: tuple[Erratum, ...] = (BEST_ON_TEST, PLACE_OF_DROPOUT)
 FILL_OF_ONE = Erratum(
     "Rotation fills the corners with 1.",
-    "White on a scale of 0 to 1; but the transform runs before the images are scaled, on 0 to 255. There 1 is grey "
-    "level 1/255, in effect black, as MNIST's background is.",
+    "On a scale from 0 to 1, the value 1 is white. But the transform runs before the images are scaled, while the "
+    "values go from 0 to 255. There 1 is the grey level 1/255, which is almost black, like MNIST's background.",
 )
 AVERAGE_POOL_STRIDE = Erratum(
-    "The receptive-field table gives the average pool stride 1 and a jump of 2 after it, and after conv8 as well.",
-    "A pool's stride is its kernel's size unless one is given: stride 4, so the jump is 2 x 4 = 8 after the pool, and "
-    "8 after conv8. The sizes come out right all the same: conv8 is 1 x 1 and adds nothing, whatever the jump.",
+    "The receptive-field table gives the average pool a stride of 1, and a jump of 2 after the pool and after conv8.",
+    "If no stride is given, the stride of a pool is its kernel size: here stride 4, so the jump is 2 x 4 = 8 after the "
+    "pool, and 8 after conv8. The sizes are correct anyway, because conv8 is 1 x 1 and adds nothing at any jump.",
 )
 
 # The repositories that the write-ups and their code stand in.

@@ -14,9 +14,10 @@ from core.training.recipe import SGD, Adam, Augmentation, Jitter, LinearToZero, 
 OWN = Lineage(
     "d",
     "A ladder of our own",
-    "From C3 upwards: a falling rate, a little augmentation, averaged weights, Adam, a deeper and dilated network, and "
-    "then how small it may be. Choices were to be made on 5,000 images held out of the 60,000. Each step says whether "
-    "it was tried there, and where the test digits had a say.",
+    "The ladder starts from C3: a falling learning rate, a little augmentation, averaged weights, Adam, a deeper and "
+    "dilated network, and then smaller and smaller networks. Choices were to be made on 5,000 of the 60,000 training "
+    "images, which were held out. Each step says whether it was tried on these images, and where the test digits "
+    "influenced a choice.",
     "measured here",
 )
 
@@ -48,24 +49,25 @@ OURS: tuple[Step, ...] = in_order(
         title="A rate that falls to zero",
         architecture=Architecture("D1 falling", six_models_skeleton(conv_bn_relu)),
         recipe=FALLING,
-        change="C3's network, with a ten times higher rate that falls to zero on a straight line, and Nesterov's "
-        "momentum.",
-        target="Find out what the recipe alone can do for a network that is known.",
-        analysis="A constant rate moves the weights by as much in the last iteration as in the first, so the accuracy "
+        change="C3's network, with a learning rate that is ten times higher and falls to zero in a straight line, and "
+        "with Nesterov's momentum.",
+        target="Find out how much the recipe alone can improve a known network.",
+        analysis="A constant rate moves the weights as much in the last iteration as in the first, so the accuracy "
         "goes up and down from epoch to epoch. A rate that falls to zero lets the weights settle, so that nobody needs "
-        "to choose the best epoch. The higher rate covers more ground before it falls.",
-        confounded="The rate, its fall to zero and Nesterov's momentum come together. The comparison below is of all "
-        "three.",
+        "to choose the best epoch. The higher rate moves the weights further before it falls.",
+        confounded="The rate, its fall to zero and Nesterov's momentum come together. The comparison below tests all "
+        "three together.",
     ),
     Step(
         slug="d2-augmented-7448",
         title="A little augmentation",
         architecture=Architecture("D2 augmented", six_models_skeleton(conv_bn_relu)),
         recipe=replace(FALLING, augmentation=A_LITTLE),
-        change="Digits turned by up to 7 degrees, moved by up to 5% of the side and scaled by up to 7%.",
-        target="Close what is left of the gap between training and test.",
-        analysis="No digit comes twice the same, so learning images by heart does not help. The training accuracy is "
-        "measured on the changed images and the test accuracy on images as they are: the two are not of one task.",
+        change="Training digits are rotated by up to 7 degrees, moved by up to 5% of the side and scaled by up to 7%.",
+        target="Close the rest of the gap between training and test accuracy.",
+        analysis="The network never sees exactly the same image twice, so learning images by heart does not help. The "
+        "training accuracy is measured on the changed images and the test accuracy on images as they are, so the two "
+        "belong to different tasks.",
     ),
     Step(
         slug="d3-averaged-7448",
@@ -73,10 +75,10 @@ OURS: tuple[Step, ...] = in_order(
         architecture=Architecture("D3 averaged", six_models_skeleton(conv_bn_relu)),
         recipe=replace(FALLING, augmentation=A_LITTLE, ema_decay=0.99, ema_warm_up=True),
         measured_with_warm_up=False,
-        change="What is tested is an exponential moving average of the weights, over about a hundred iterations.",
-        target="Take out the noise of the last iterations.",
-        analysis="An average takes out what the last iterations still move. With a rate that falls to zero the weights "
-        "come to rest by themselves; the comparison below says what is left to gain.",
+        change="The tested weights are an exponential moving average of the weights, over about a hundred iterations.",
+        target="Remove the noise of the last iterations.",
+        analysis="An average removes the changes that the last iterations still make. With a rate that falls to zero "
+        "the weights settle without an average; the comparison below shows what an average still gives.",
     ),
     Step(
         slug="d4-adam-7448",
@@ -84,10 +86,12 @@ OURS: tuple[Step, ...] = in_order(
         architecture=Architecture("D4 Adam", six_models_skeleton(conv_bn_relu)),
         recipe=LIVELIER,
         measured_with_warm_up=False,
-        change="Adam with a rate of 0.01 in place of SGD with 0.1; it still falls to zero on a straight line.",
-        target="See whether steps of a size for each weight get further in 15 epochs.",
-        analysis="Adam divides each weight's step by how large its gradients have been, so all weights move at a like "
-        "pace. It needs another rate than SGD: the comparison is of each with a rate of its own.",
+        change="Adam with a learning rate of 0.01 replaces SGD with 0.1; the rate still falls to zero in a straight "
+        "line.",
+        target="See whether the network gets better in 15 epochs when each weight has its own step size.",
+        analysis="Adam divides the change of each weight by the usual size of its gradients, so all weights move at a "
+        "similar speed. It needs a different learning rate from SGD, so the comparison gives each of them its own "
+        "rate.",
     ),
     Step(
         slug="d5-dilated-7784",
@@ -95,12 +99,13 @@ OURS: tuple[Step, ...] = in_order(
         architecture=Architecture("D5 dilated", then_dilated((10, 10, 12), (12, 12, 12, 14))),
         recipe=LIVELIER,
         measured_with_warm_up=False,
-        change="Three convolutions, a pool, then four dilated ones, narrow and of nearly one width, with a field of 44 "
-        "where C3's is 28. No 1 x 1 convolution.",
-        target="99.5%, held, within the challenge's 8,000 parameters.",
+        change="Three convolutions, a pool, then four dilated convolutions. All are narrow and have nearly the same "
+        "width. The field is 44, where C3's is 28. There is no 1 x 1 convolution.",
+        target="Reach 99.5% and hold it, within the challenge's 8,000 parameters.",
         goal=0.995,
-        analysis="More layers, each narrower; dilation lets the last ones see the whole digit all the same.",
-        confounded="Depth, widths and dilation come together: what each of them gives, this step does not say.",
+        analysis="The network has more layers, and each is narrower. With dilation, the last layers still see the "
+        "whole digit.",
+        confounded="Depth, widths and dilation come together, so this step does not show what each of them gives.",
         test_had_a_say="the idea comes from A3, which was picked by its accuracy on the test digits.",
     ),
     Step(
@@ -109,11 +114,12 @@ OURS: tuple[Step, ...] = in_order(
         architecture=Architecture("D6 steadier", then_dilated((10, 10, 12), (12, 12, 12, 14))),
         recipe=STEADIER,
         measured_with_warm_up=False,
-        change="The moving average of the weights goes over about 500 iterations, an epoch, in place of 100.",
+        change="The moving average of the weights covers about 500 iterations, about one epoch, instead of 100.",
         target="Hold 99.5% in each of the last three epochs, not only in the last.",
         goal=0.995,
-        analysis="Adam's weights still move in the last epochs, and a longer average takes more of that out. A rate "
-        "that falls along a cosine was tried for the same end; both stand among the tries below.",
+        analysis="With Adam the weights still move in the last epochs, and a longer average removes more of this "
+        "movement. A learning rate that falls along a cosine was tried for the same purpose. Both are among the tries "
+        "below.",
         test_had_a_say="a longer average was tried because D5's accuracy on the test digits moved in its last epochs.",
     ),
     Step(
@@ -122,12 +128,12 @@ OURS: tuple[Step, ...] = in_order(
         architecture=Architecture("D7 half", then_dilated((8, 8, 8), (8, 8, 8, 8))),
         recipe=STEADIER,
         measured_with_warm_up=False,
-        change="D6 with eight channels everywhere.",
-        target="99.4% with half of the parameters that the challenge allows.",
+        change="D6 with eight channels in every convolution.",
+        target="Reach 99.4% with half of the parameters that the challenge allows.",
         goal=0.994,
-        analysis="D6's layout, narrower. What else was tried at this size stands among the tries below: one more "
-        "dilated layer, depthwise convolutions, a second pool, batches of 64, and padding that keeps the first maps "
-        "28 wide.",
+        analysis="The layout is D6's, but narrower. The tries below include what else was tried at this size: one more "
+        "dilated layer, depthwise convolutions, a second pool, batches of 64, and padding that keeps the first maps 28 "
+        "wide.",
     ),
     Step(
         slug="d8-third-2495",
@@ -135,10 +141,11 @@ OURS: tuple[Step, ...] = in_order(
         architecture=Architecture("D8 third", then_dilated((6, 6), (8, 8, 7, 7))),
         recipe=STEADIER,
         measured_with_warm_up=False,
-        change="Two convolutions of six channels before the pool, and four dilated ones of eight and seven after it.",
-        target="See where it breaks: 99.25% with 2,500 parameters.",
+        change="Two convolutions of six channels before the pool, and four dilated convolutions of eight and seven "
+        "channels after it.",
+        target="Find the limit: reach 99.25% with 2,500 parameters.",
         goal=0.9925,
-        analysis="One convolution fewer before the pool, so larger maps after it. The recipe is D7's; what suits so "
-        "small a network best, the single runs below cannot tell.",
+        analysis="There is one convolution fewer before the pool, so the maps after it are larger. The recipe is D7's. "
+        "The single runs below cannot show which recipe is best for such a small network.",
     ),
 )

@@ -34,8 +34,8 @@ from core.training.recipe import Recipe
 RELATIVES = Lineage(
     "x",
     "Relatives",
-    "Networks from the same repositories that the write-ups leave out, or mix up with the ones they show. They form "
-    "no ladder: each says which step it is to be compared with.",
+    "Networks from the same repositories that the write-ups leave out, or confuse with the ones they show. They are "
+    "not a ladder: each one says which step to compare it with.",
     "see each network",
 )
 
@@ -57,9 +57,9 @@ EXTRAS: tuple[Step, ...] = in_order(
         ),
         source=f"{EVOLUTION_REPO}, Best_way_model_building/Step2_Add_Regularization",
         change="A1 with batch norm, dropout of 0.01, and random perspective and rotation.",
-        analysis="Its claim is the highest of all the networks here, with sixty-four times the parameters of the "
-        "challenge. Every bias before a batch norm is wasted: the norm subtracts it again.",
-        confounded="Against A1, batch norm, dropout and augmentation come together.",
+        analysis="Its claim is the highest of all the networks here, but it has sixty-four times the parameters that "
+        "the challenge allows. A bias before a batch norm is useless: batch norm subtracts it again.",
+        confounded="Compared with A1, batch norm, dropout and augmentation come together.",
     ),
     Step(
         slug="x-evolution-step3-14010",
@@ -75,7 +75,7 @@ EXTRAS: tuple[Step, ...] = in_order(
         ),
         source=f"{EVOLUTION_REPO}, Best_way_model_building/Step3_Reduce_parameter",
         change="x-evolution-step2-511386 with narrower layers, and nothing else.",
-        analysis="Only the widths change: with 36 times fewer parameters its best epoch is 0.19 points lower, one "
+        analysis="Only the widths change: with 36 times fewer parameters its best epoch is 0.19 points lower, in one "
         "run each.",
     ),
     Step(
@@ -89,28 +89,30 @@ EXTRAS: tuple[Step, ...] = in_order(
             11,
             STEP4_TRAIN,
             STEP4_TEST,
-            "52 test digits were wrong; 704 training digits, counted on distorted images.",
+            "52 test digits were wrong, and 704 training digits, which were counted on distorted images.",
         ),
         source=f"{EVOLUTION_REPO}, Best_way_model_building/Step4_Making_the_Final_Model",
         change="A3 without dilation, and with a 5 x 5 convolution in place of the global average.",
-        analysis="The log that A2's write-up prints is this network's. It is also the fair partner for A3.",
+        analysis="The log that A2's write-up prints belongs to this network. It is also the fair network to compare A3 "
+        "with.",
         errata=(FILL_BY_MEAN, FINDER_AT_ITS_START, CHOSEN_ON_TEST),
     ),
     Step(
         slug="x-eva7-setup-75828",
-        title="B1's forerunner",
+        title="The network before B1",
         architecture=Architecture("EVA-7 setup", four_steps_wide()),
         recipe=PLAIN,
         claim=Claim(
             0.9916,
             0.9872,
             14,
-            note="The log's best on test is 98.74%, at epoch 8; 98.72% is epoch 14. Seed 1 is that of the later files.",
+            note="The best test accuracy in the log is 98.74%, at epoch 8; 98.72% is that of epoch 14. Seed 1 is the "
+            "seed of the later files.",
         ),
         source=f"{EVA7_REPO}, S5 Assignment/EVA7_Assignment_S5_File_1.ipynb",
         change="B1's layout, wider, and without batch norm.",
-        analysis="Seven times B1's parameters, and a lower claim; width and batch norm change together, in one "
-        "run each.",
+        analysis="It has seven times B1's parameters, and its claim is lower. Width and batch norm change together, in "
+        "one run each.",
     ),
     Step(
         slug="x-eva7-plain-6748",
@@ -122,22 +124,22 @@ EXTRAS: tuple[Step, ...] = in_order(
             0.9905,
             0.9881,
             None,
-            note="The layers are derived: B2 without batch norm has the 6,748 parameters that are claimed. The recipe "
-            "is not known; B2's stands in.",
+            note="The layers are derived: B2 without batch norm has the 6,748 parameters of the claim. The recipe is "
+            "not known, so B2's is assumed.",
         ),
         source=f"{COMPUTER_VISION_REPO}, S5/README.md, second of ten steps",
         change="B2 without batch norm and dropout.",
-        analysis="Batch norm costs B2 116 parameters. This is the network to train beside it, to see what they buy.",
+        analysis="B2 has 116 parameters for batch norm. Train this network beside B2 to see what they give.",
     ),
     Step(
         slug="x-eva7-wider-10120",
         title="B4, wider",
         architecture=Architecture("EVA-7 wider", four_steps_rotation(16, 16, 32, 64)),
         recipe=rotation_and_steps(0.1, 2, 0.6),
-        claim=Claim(0.9944, 0.9953, 12, note="One of several schedules tried in the same notebook."),
+        claim=Claim(0.9944, 0.9953, 12, note="This is one of several schedules that the same notebook tries."),
         source=f"{COMPUTER_VISION_REPO}, S5/EVA7_Assignment_S5_File_8.ipynb",
         change="B4 with four wider layers, and batches of 128.",
-        analysis="B4 is this network cut down until it fits the challenge.",
+        analysis="B4 is this network, made narrower until it fits the challenge.",
     ),
     Step(
         slug="x-eva7-narrower-5308",
@@ -149,13 +151,13 @@ EXTRAS: tuple[Step, ...] = in_order(
             0.9916,
             0.9941,
             11,
-            note="Dropout 0.01, the learning rate of 0.1 and batches of 128 are assumed, as in the networks beside "
-            "it; only rotation and StepLR(2, 0.5) are stated. The write-up says epoch 12; 99.41% first occurs at "
-            "epoch 11.",
+            note="The write-up states only rotation and StepLR(2, 0.5). Dropout 0.01, the learning rate of 0.1 and "
+            "batches of 128 are assumed, as in the similar networks. The write-up says epoch 12, but 99.41% first "
+            "occurs at epoch 11.",
         ),
         source=f"{COMPUTER_VISION_REPO}, S5/README.md, summary of the 5k model",
         change="B4 with four narrower layers.",
-        analysis="As small as A3, and by its claim just over the target.",
+        analysis="It is as small as A3, and its claim is just above the target.",
     ),
     Step(
         slug="x-eva8-gap-9395",
@@ -166,12 +168,13 @@ EXTRAS: tuple[Step, ...] = in_order(
             0.9934,
             0.9952,
             13,
-            note="Part 3, the best of a grid of schedules chosen on the test set. Part 2, the same network at a "
-            "constant rate of 0.1 without rotation, has 99.35% on train and 99.30% on test, both at epoch 13.",
+            note="This is part 3, the best of several schedules, chosen on the test set. Part 2 is the same network "
+            "with a constant rate of 0.1 and without rotation. It has 99.35% on the training images and 99.30% on the "
+            "test images, both at epoch 13.",
         ),
         source=f"{EVA8_REPO} at a7b75e7, assignment-3/assignment-part-2.ipynb and assignment-part-3.ipynb",
-        change="A later course's answer to B3: the average pool gives the ten classes, with no layer behind it.",
-        analysis="Parts 2 and 3 share the network, so the gain is that of rotation and schedule together.",
+        change="A later course's version of B3: the average pool gives the ten classes, with no layer after it.",
+        analysis="Parts 2 and 3 have the same network, so the gain comes from rotation and schedule together.",
     ),
     Step(
         slug="x-eva8-gap-7027",
@@ -183,12 +186,12 @@ EXTRAS: tuple[Step, ...] = in_order(
             None,
             0.9948,
             None,
-            note="The best of seven runs over a grid of schedules. Which one gave it is not known: the schedule, rate "
-            "and batch size of x-eva8-gap-9395 stand in.",
+            note="This is the best of seven runs with different schedules. Which schedule gave it is not known, so the "
+            "schedule, rate and batch size of x-eva8-gap-9395 are assumed.",
         ),
         source=f"{EVA8_REPO} at a7b75e7, assignment-3/assignment-part-4.ipynb",
         change="x-eva8-gap-9395 with two narrower layers and half the dropout.",
-        analysis="The best of seven runs is higher, by chance alone, than one run is on average.",
+        analysis="By chance alone, the best of seven runs is higher than one run is on average.",
     ),
     Step(
         slug="x-eva8-plain-10790",
@@ -199,7 +202,7 @@ EXTRAS: tuple[Step, ...] = in_order(
         claim=Claim(0.9889, 0.9870, 18, note="Batches of 128 and seed 1 are assumed, as in B1."),
         source=f"{EVA8_REPO} at f9cbef8, assignment-3/assignment-part-1.ipynb",
         change="B1 without batch norm, trained for 20 epochs.",
-        analysis="Batch norm has 180 parameters. Without it the claim is below B1's, although it trained five epochs "
-        "longer; one run each.",
+        analysis="Batch norm has 180 parameters. Without it the claim is below B1's, although this network trained for "
+        "five epochs more; there is one run of each.",
     ),
 )

@@ -46,8 +46,8 @@ FIELDS_OF_C2_TO_C6: tuple[FieldClaim, ...] = (
 LINEAGE = Lineage(
     "c",
     "Six models",
-    "A giant that works, then a small skeleton that is kept while batch norm, dropout, rotation and a schedule "
-    "are added in turn.",
+    "First a very large network that works, then a small skeleton that stays while batch norm, dropout, rotation and a "
+    "schedule are added one after the other.",
     f"{ERA_REPO}, Session 7",
 )
 
@@ -67,16 +67,17 @@ STEPS: tuple[Step, ...] = in_order(
             fractions("97.94 98.77 98.84 99.07 99.07 99.10 99.13 99.22 99.21 99.24 99.27 99.07 99.30 99.19 99.15"),
         ),
         source=f"{ERA_REPO}, Session 7/model.py (Model1), Session 7/S7_Model1.ipynb",
-        target="Transforms, loader and loop that work; size is no concern yet.",
-        result="Nearly perfect on the training images, stuck about 99.2% on the test images.",
-        analysis="Eight hundred times the parameters the challenge allows, and still short of its accuracy. Three "
-        "quarters of them are in one layer, where 512 channels meet 1,024.",
+        target="Get the transforms, the data loader and the training loop to work; the size does not matter yet.",
+        result="The accuracy is almost 100% on the training images, but stays at about 99.2% on the test images.",
+        analysis="The network has about eight hundred times the parameters that the challenge allows, and it still "
+        "does not reach the accuracy of the challenge. About three quarters of the parameters are in one layer, with "
+        "512 channels in and 1,024 out.",
         errata=(
             Erratum(
-                "Beside the code, the field is 10, 12, 14, 28, 30, 32 and 34 from the first pool on.",
-                "6, 10, 14, 16, 24, 32 and 40. The comments double the size at a pool and add 2 for each convolution; "
-                "a pool adds one jump, and a 3 x 3 convolution adds two, which are 4 pixels after one pool and 8 "
-                "after two. 14 and 32 are right by chance.",
+                "Comments in the code say that the field is 10, 12, 14, 28, 30, 32 and 34 from the first pool on.",
+                "It is 6, 10, 14, 16, 24, 32 and 40. The comments double the size at a pool and add 2 for each "
+                "convolution. But a pool adds one jump, and a 3 x 3 convolution adds two jumps: 4 pixels after one "
+                "pool, and 8 pixels after two. 14 and 32 are correct by chance.",
             ),
         ),
         field_claims=(
@@ -100,21 +101,21 @@ STEPS: tuple[Step, ...] = in_order(
             14,
             fractions("68.55 92.35 94.79 96.00 96.41 96.67 96.95 97.02 97.09 97.25 97.34 97.31 97.35 97.48 97.59"),
             fractions("90.89 95.04 96.75 96.73 96.82 97.36 97.77 97.08 97.10 97.50 97.42 97.60 97.84 97.89 97.93"),
-            "The log's best on train is 97.59%, at epoch 14; 97.35% is epoch 12.",
+            "The best training accuracy in the log is 97.59%, at epoch 14; 97.35% is that of epoch 12.",
         ),
         source=f"{ERA_REPO}, Session 7/model.py (Model2), Session 7/S7_Model2.ipynb",
-        change="A new network, nearly nine hundred times smaller: narrow 3 x 3 convolutions, one 1 x 1, and an average "
-        "pool.",
-        target="Find a skeleton under 8,000 parameters and keep it from here on.",
-        result="Far below the giant on both sets, and both curves still rise.",
-        analysis="There is no activation function anywhere: convolutions in a row make one linear map, and the max "
-        "pool is the only bend in it. The network underfits.",
-        confounded="A different network altogether: only the recipe is the same.",
+        change="A new network, nearly nine hundred times smaller: narrow 3 x 3 convolutions, one 1 x 1 convolution, "
+        "and an average pool.",
+        target="Find a skeleton with fewer than 8,000 parameters, and keep it in all later steps.",
+        result="The accuracy is far below C1's on both sets of images, and both curves still rise.",
+        analysis="There is no activation function anywhere. Several convolutions in a row are together one linear "
+        "function, and the max pool is the only part that is not linear. The network underfits.",
+        confounded="This is a completely different network: only the recipe is the same.",
         errata=(
             Erratum(
-                "Some overfitting is seen.",
-                "Train, at 97.35%, lies below test, at 97.93%: the opposite. And the network has no activation "
-                "function, which the write-up does not mention.",
+                "The network overfits a little.",
+                "The training accuracy, 97.35%, is below the test accuracy, 97.93%. That is the opposite of "
+                "overfitting. And the network has no activation function, which the write-up does not mention.",
             ),
             AVERAGE_POOL_STRIDE,
         ),
@@ -133,22 +134,22 @@ STEPS: tuple[Step, ...] = in_order(
             fractions("97.43 98.57 98.93 98.76 99.16 99.11 99.07 99.18 99.07 98.98 99.12 99.19 99.22 99.30 99.26"),
         ),
         source=f"{ERA_REPO}, Session 7/model.py (Model3), Session 7/S7_Model3.ipynb",
-        change="Batch norm and ReLU after every convolution but the last.",
+        change="Batch norm and ReLU after every convolution except the last.",
         target="Make the skeleton learn better with batch norm.",
-        result="The largest gain of the ladder, for 176 parameters; the training curve begins to pull away from the "
-        "test curve.",
-        analysis="After its second epoch it is past C2's best: the network can bend now, and its activations keep "
-        "their scale. Which of the two did it, this step cannot say.",
-        confounded="Batch norm comes together with every ReLU, which the write-up does not name. Batch norm itself is "
-        "the 176 parameters; ReLU has none.",
+        result="This is the largest gain of the ladder, for 176 parameters. The training curve begins to rise above "
+        "the test curve.",
+        analysis="After its second epoch it is already above C2's best. The network is not linear any more, and batch "
+        "norm keeps the scale of its activations. This step cannot show which of the two gave the gain.",
+        confounded="Batch norm comes together with every ReLU, and the write-up does not mention ReLU. The 176 "
+        "parameters are all batch norm's; ReLU has none.",
         errata=(
             Erratum(
                 "This step adds batch norm.",
-                "It adds every ReLU at the same time: the two effects cannot be told apart.",
+                "It adds every ReLU at the same time, so the two effects cannot be told apart.",
             ),
             Erratum(
-                "Pushed further, the network would still not get to 99.30%.",
-                "It got there: 99.30% at epoch 13 is its reported best.",
+                "Even with more training, the network would not reach 99.30%.",
+                "It did reach 99.30%: this is its reported best, at epoch 13.",
             ),
             AVERAGE_POOL_STRIDE,
         ),
@@ -168,11 +169,13 @@ STEPS: tuple[Step, ...] = in_order(
         ),
         source=f"{ERA_REPO}, Session 7/model.py (Model4), Session 7/S7_Model4.ipynb",
         change="Dropout of 0.1 after every ReLU.",
-        target="Regularise, now that the training curve runs ahead.",
-        result="The gap closes from above: both curves are lower, and the best test accuracy by 0.29 points.",
-        analysis="Dropout zeroes a tenth of every layer's values while it trains, so the training accuracy falls by "
-        "itself: it is measured with dropout on. With only 7,448 parameters there was little to overfit with. That "
-        "test falls too is one run's word against another's; the comparison below has more seeds.",
+        target="Regularise, because the training curve is now above the test curve.",
+        result="The gap closes because the training curve falls. Both curves are lower, and the best test accuracy is "
+        "lower by 0.29 points.",
+        analysis="During training, dropout sets a tenth of the values after each ReLU to zero. The training accuracy "
+        "is measured with dropout on, so it falls for this reason alone. With only 7,448 parameters the network could "
+        "not overfit much. The test accuracy falls too, but this is one run against one other run; the comparison "
+        "below has more seeds.",
         errata=(AVERAGE_POOL_STRIDE,),
         field_claims=FIELDS_OF_C2_TO_C6,
     ),
@@ -189,12 +192,12 @@ STEPS: tuple[Step, ...] = in_order(
             fractions("96.52 97.64 98.12 98.28 98.42 98.67 98.76 98.92 98.78 98.66 99.01 98.80 99.00 98.85 99.07"),
         ),
         source=f"{ERA_REPO}, Session 7/model.py (Model5), Session 7/S7_Model5.ipynb",
-        change="Training images are rotated by up to 7 degrees; the network stays as it is.",
-        target="More varied training images.",
-        result="Six test images better at the best epoch, and the training accuracy a little lower.",
-        analysis="Six images of ten thousand are fewer than the seven between two runs of A3's recipe. More varied "
-        "images help against overfitting, and this network's training accuracy is below its test accuracy already; "
-        "the comparison below has more seeds.",
+        change="Training images are rotated by up to 7 degrees; the network stays the same.",
+        target="Get more variety into the training images.",
+        result="At the best epoch six more test images are correct, and the training accuracy is a little lower.",
+        analysis="Six images of ten thousand are fewer than the seven images between two runs of A3's recipe. More "
+        "varied images help against overfitting, but this network's training accuracy is already below its test "
+        "accuracy. The comparison below has more seeds.",
         errata=(FILL_OF_ONE, AVERAGE_POOL_STRIDE),
         field_claims=FIELDS_OF_C2_TO_C6,
     ),
@@ -214,16 +217,18 @@ STEPS: tuple[Step, ...] = in_order(
         change="The learning rate falls to a tenth every 6 epochs, and the layers change their order.",
         target="See what a falling learning rate does.",
         result="The last five epochs stay above 99.4%: accuracy, parameters and epochs all meet the challenge.",
-        analysis="Test jumps by 0.3 points at epoch 6, the first with the lower rate, and stays calm after it. But it "
-        "was ahead of C5 in every epoch before that, when the rates were still the same, so the schedule did not do it "
-        "all. This is one run of each; the comparisons below take the two changes apart.",
-        confounded="ReLU now stands before batch norm, the first block lost batch norm and dropout, and the 1 x 1 "
-        "convolution lost batch norm, ReLU and dropout: 32 parameters fewer, and another network.",
+        analysis="The test accuracy jumps by 0.3 points at epoch 6, the first epoch with the lower rate, and moves "
+        "little after that. But it was above C5's in every epoch before, when the rates were still the same, so the "
+        "schedule is not the only reason. This is one run of each; the comparisons below test the two changes "
+        "separately.",
+        confounded="ReLU now stands before batch norm, the first block has no batch norm and no dropout any more, and "
+        "the 1 x 1 convolution has no batch norm, ReLU or dropout any more. It is another network, with 32 parameters "
+        "fewer.",
         errata=(
             Erratum(
                 "This step studies StepLR.",
-                "It also reorders the layers and drops batch norm (32 parameters), ReLU and dropout in places. What "
-                "the schedule did cannot be read from it.",
+                "It also changes the order of the layers, and removes batch norm (32 parameters), ReLU and dropout in "
+                "some places. So it does not show what the schedule alone did.",
             ),
             FILL_OF_ONE,
             AVERAGE_POOL_STRIDE,

@@ -6,6 +6,7 @@ from lab.runs.expectation import Expected
 from lab.runs.rows import MAX_LOST, Run
 
 STEPS = ((60, 10), (600, 60), (3600, 300), (36_000, 900))  # below so many seconds, to so many: an estimate is no clock
+MOMENT = "a moment"
 
 
 def about(seconds: float) -> str:
@@ -13,7 +14,7 @@ def about(seconds: float) -> str:
     grain = next((grain for below, grain in STEPS if seconds < below), 3600)
     whole = round(seconds / grain) * grain
     if whole < 10:
-        return "a moment"
+        return MOMENT
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
@@ -31,10 +32,10 @@ def turn_in_words(found: Expected | None, own_before: int = 0) -> str:
         return f"{place}; the teacher holds the queue"
     if not found.measured:
         return f"{place}; how long runs take here is known once the first has finished"
-    if found.turn.seconds < 5:
-        return f"{place}, starts in a moment"
+    if (wait := about(found.turn.seconds)) == MOMENT:
+        return f"{place}, starts in {MOMENT}"
     why = f", after your other run{'s' if own_before > 1 else ''}" if own_before else ""
-    return f"{place}, starts in about {about(found.turn.seconds)}{why}"
+    return f"{place}, starts in about {wait}{why}"
 
 
 def place_in_words(position: int) -> str:
