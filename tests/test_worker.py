@@ -307,7 +307,7 @@ def test_after_an_unforeseen_error_a_worker_leaves_its_accelerator_for_a_fresh_o
     def breaks(*arguments: object) -> None:
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
-    monkeypatch.setattr("lab.runs.seeds.run_training", breaks)
+    monkeypatch.setattr("lab.runs.training_job.run_training", breaks)
     worker.executor.source = Here(torch.device(device), worker.leaving)
     monkeypatch.setattr(
         "lab.runs.training_job.data_for", lambda name, recipe, asked: resident(load(name), recipe, torch.device("cpu"))
