@@ -1,0 +1,86 @@
+"""What the rest of the code says about a network: the size of its images, and the arguments it is made with."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from core.architecture.spec import MAX_CHANNELS, MAX_EXTENT
+
+Size = tuple[int, int, int]
+RANDOM = ("randn", "rand", "zeros", "ones", "empty", "randint")
+GUESSES: dict[str, object] = {
+    **dict.fromkeys(("num_classes", "n_classes", "nclasses", "classes", "num_class", "n_class", "out_dim"), 10),
+    **dict.fromkeys(("output_dim", "output_size", "out_features", "n_outputs", "num_outputs", "nb_classes"), 10),
+    **dict.fromkeys(("in_channels", "input_channels", "in_channel", "channels", "in_ch", "n_channels", "inp_ch"), 1),
+    **dict.fromkeys(("input_channel", "img_channels", "image_channels", "num_channels", "in_c", "nc"), 1),
+    **dict.fromkeys(("input_dim", "input_size", "in_features", "n_inputs", "num_inputs"), 784),
+    **dict.fromkeys(("dropout", "dropout_value", "drop", "dropout_rate", "drop_rate", "dropout_p", "p", "drop_p"), 0.1),
+    **dict.fromkeys(("use_bn", "batch_norm", "use_batchnorm", "bias", "use_dropout"), True),
+    **dict.fromkeys(("norm", "norm_type", "normalization", "normalisation", "normalization_type"), "bn"),
+    **dict.fromkeys(("args", "config", "cfg", "hparams", "params", "device", "name"), None),
+}
+
+
+def sizes(body: tuple[ast.stmt, ...]) -> list[Size]:
+    """The sizes of images that the code states, the surest first: in summary(...), then in random images and Resize."""
+    found: dict[int, list[Size]] = {0: [], 1: [], 2: []}
+    for call in _calls(body):
+        name = _last_name(call.func)
+        if name == "summary":
+            given = [*call.args[1:2], *(each.value for each in call.keywords if each.arg == "input_size")]
+            found[0] += [size for each in given for size in _size(each)]
+        elif name in RANDOM:
+            given = [call.args[0]] if len(call.args) == 1 else [ast.Tuple(elts=call.args)] if call.args else []
+            given += [each.value for each in call.keywords if each.arg == "size"]
+            found[1] += [size for each in given for size in _size(each, axes=(4,))]
+        elif name == "Resize" and call.args:
+            sides = _numbers(call.args[0])
+            found[2] += [(1, sides[0], sides[0])] if sides and set(sides) == {sides[0]} else []
+    return [
+        size
+        for each in found.values()
+        for size in each
+        if size[1] == size[2] and 2 <= size[1] <= MAX_EXTENT and 1 <= size[0] <= MAX_CHANNELS
+    ][:6]
+
+
+def calls_of(body: tuple[ast.stmt, ...], name: str) -> list[ast.Call]:
+    """The calls by that name, in order of their lines."""
+    return [each for each in _calls(body) if isinstance(each.func, ast.Name) and each.func.id == name]
+
+
+def _calls(body: tuple[ast.stmt, ...]) -> Iterator[ast.Call]:
+    """All calls of the code, outside classes."""
+    waiting: list[ast.AST] = [*body]
+    found: list[ast.Call] = []
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Call):
+            found.append(node)
+        waiting += [each for each in ast.iter_child_nodes(node) if not isinstance(each, ast.ClassDef)]
+    return iter(sorted(found, key=lambda each: each.lineno))
+
+
+def _last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _numbers(node: ast.expr) -> list[int]:
+    """The whole numbers of a tuple or list; where one is not a number, it is a batch: 0."""
+    parts = node.elts if isinstance(node, ast.Tuple | ast.List) else [node]
+    values = [each.value if isinstance(each, ast.Constant) else 0 for each in parts]
+    return [each if isinstance(each, int) else 0 for each in values]
+
+
+def _size(node: ast.expr, axes: tuple[int, ...] = (3, 4)) -> list[Size]:
+    """The size of one image in a literal such as (1, 28, 28) or (64, 1, 28, 28)."""
+    if isinstance(node, ast.List | ast.Tuple) and len(node.elts) == 1:
+        node = node.elts[0]  # summary takes a list of sizes too
+    if isinstance(node, ast.Call) and node.args:
+        node = node.args[0]
+    numbers = _numbers(node)
+    if len(numbers) not in axes:
+        return []
+    channels, height, width = numbers[-3:]
+    return [(channels, height, width)] if channels and height and width else []

@@ -1,0 +1,388 @@
+"""Calls in PyTorch code: its own classes and functions, torch's modules and functions, and methods of both."""
+
+from __future__ import annotations
+
+import ast
+import re
+from math import prod
+
+from core.errors import SpecError
+from core.reading import python_values
+from core.reading.expressions import names_of
+from core.reading.module_methods import METHODS, copied, fill
+from core.reading.python_values import items, tensors_in
+from core.reading.statements import Statements, bound_arguments
+from core.reading.torch_functions import TRAINING, call_on_tensor
+from core.reading.torch_modules import CONTAINERS, SIGNATURES, WHAT_THERE_IS, apply_module, module_of
+from core.reading.values import (
+    Bound,
+    Class,
+    Dotted,
+    Function,
+    Module,
+    NotUnderstood,
+    Partial,
+    Scope,
+    Super,
+    Tensor,
+    TooMuch,
+    Unknown,
+    Value,
+    Weight,
+)
+
+ITSELF = set("to cuda cpu train eval double float half apply requires_grad_ share_memory type bfloat16 compile".split())
+LISTS = {"children": False, "modules": True, "named_children": False, "named_modules": True}
+GHOST = re.compile(r"ghost|^gbn", re.IGNORECASE)
+
+
+class Interpreter(Statements):
+    """Follows `__init__` and `forward`."""
+
+    def special(self, name: str, node: ast.Call, scope: Scope) -> Value:
+        if name != "super":
+            return None
+        where = scope.find("<self>")
+        instance, after = (where.names["<self>"], where.names["<class>"]) if where else (None, None)
+        if not isinstance(instance, Module):
+            return Unknown("super() outside a class", node.lineno)
+        return Super(instance, after if isinstance(after, Class) else None)
+
+    def call(self, function: Value, given: tuple[Value, ...], keywords: dict[str, Value], line: int) -> Value:
+        self.count()
+        self.depth += 1
+        if self.depth > 90:
+            raise TooMuch("calls within calls go more than 90 deep")
+        before = self.graph.line if self.graph else 0
+        if self.graph is not None:
+            self.graph.line = line
+        try:
+            return self._call_any(function, given, keywords, line)
+        except (NotUnderstood, SpecError) as failure:
+            tensors = tensors_in((*given, *keywords.values()))
+            if isinstance(function, Bound) and isinstance(function.owner, Tensor):
+                tensors.insert(0, function.owner)
+            if self.graph is None or not tensors:
+                return Unknown(str(failure), line)
+            return self.refused(failure, tensors[0])
+        finally:
+            self.depth -= 1
+            if self.graph is not None:
+                self.graph.line = before
+
+    def _call_any(self, function: Value, given: tuple[Value, ...], keywords: dict[str, Value], line: int) -> Value:
+        match function:
+            case Function():
+                return self.run_function(function, given, keywords, line)
+            case Bound(owner, Function() as method):
+                return self.run_function(method, (owner, *given), keywords, line)
+            case Bound(owner, str(name)):
+                return self.method(owner, name, given, keywords, line)
+            case Class():
+                return self.make(function, given, keywords, line)
+            case Module():
+                return self.forward(function, given, keywords)
+            case Partial(inner, first, named):
+                return self.call(inner, (*first, *given), named | keywords, line)
+            case Dotted():
+                return self.library(function, given, keywords, line)
+            case _:
+                why = function.why if isinstance(function, Unknown) else "this cannot be called"
+                where = f" (line {function.line})" if isinstance(function, Unknown) and function.line else ""
+                raise NotUnderstood(f"{why}{where}", f"paste its definition too; {WHAT_THERE_IS}")
+
+    # ------------------------------------------------------------------------------------------------------ modules
+
+    def make(self, cls: Class, given: tuple[Value, ...], keywords: dict[str, Value], line: int) -> Value:
+        """An object of a class of the code."""
+        if GHOST.search(cls.name) and cls.is_module():
+            return self._ghost(cls, given, keywords, line)
+        base = cls.library_base()
+        kind = "Module" if cls.is_module() else "object"
+        if base is not None and (base.last in SIGNATURES or base.last in CONTAINERS):
+            kind = base.last
+        made = Module(kind, line, cls=cls)
+        outermost, self.inside = not self.inside, True
+        if not outermost:
+            self.within.add(cls)
+            self._start(made, cls, given, keywords)
+            return made
+        self.quiet, self.complaints = False, []
+        try:
+            self._start(made, cls, given, keywords)
+            self.making[id(made)] = self.complaints
+        finally:
+            self.quiet, self.inside = True, False
+        return made
+
+    inside = False  # of a class that is being made
+
+    def _start(self, made: Module, cls: Class, given: tuple[Value, ...], keywords: dict[str, Value]) -> None:
+        """`__init__` of a class of the code."""
+        kind, start = made.kind, cls.find("__init__")
+        if isinstance(start, Function):
+            self.run_function(start, (made, *given), keywords, made.line)
+        elif kind in ("Module", "object"):
+            fields = cls.names.get("<fields>")
+            known = dict(zip(fields, given, strict=False)) if isinstance(fields, list) else {}
+            made.attributes |= known | keywords
+        else:
+            fill(made, given, keywords)
+
+    def _ghost(self, cls: Class, given: tuple[Value, ...], keywords: dict[str, Value], line: int) -> Module:
+        """A ghost batch norm that the code writes by hand, known by its name: what matters are its numbers."""
+        start = cls.find("__init__")
+        arguments = bound_arguments(start, (None, *given), keywords) if isinstance(start, Function) else keywords
+        values = list(arguments.items())[1:] if isinstance(start, Function) else []
+        channels = next((value for name, value in values if "feat" in name or "chan" in name or "dim" in name), None)
+        splits = next((value for name, value in values if "split" in name), 2)
+        if channels is None:
+            channels = given[0] if given else None
+        rest = {name: arguments[name] for name in ("eps", "momentum") if name in arguments}
+        return module_of("GhostBatchNorm", (channels, splits), rest, line)
+
+    def library(self, function: Dotted, given: tuple[Value, ...], keywords: dict[str, Value], line: int) -> Value:
+        """A function or class of torch, Python or another library."""
+        name, last = function.name, function.last
+        if name.startswith("builtins."):
+            return self.python(last, given, keywords, line)
+        if last in ("Parameter", "UninitializedParameter"):
+            return Weight(self._size_of(given[0] if given else None), line, trained=True)
+        if name.startswith("torch.nn.") and last[:1].isupper():
+            return self._library_module(last, given, keywords, line)
+        if self.graph is not None and tensors_in((*given, *keywords.values())):
+            if name.startswith(("torch.utils.checkpoint", "checkpoint")) and given:
+                return self.call(given[0], given[1:], {}, line)
+            return call_on_tensor(self.graph, last, given, keywords)
+        if last == "OrderedDict":
+            return python_values.function("dict", given, keywords)
+        if last == "partial" and given:
+            return Partial(given[0], given[1:], keywords)
+        if last in ("deepcopy", "copy") and given:
+            return copied(given[0])
+        if name in ("itertools.chain", "itertools.chain.from_iterable"):
+            return [each for part in (given if last == "chain" else items(given[0])) for each in items(part)]
+        if name in ("torch.zeros", "torch.ones", "torch.randn", "torch.rand", "torch.empty", "torch.full"):
+            return Weight(self._size_of(given[0] if len(given) == 1 else list(given)), line)
+        if name == "torch.tensor":
+            return Weight((1,), line)
+        if name.startswith(("math.", "numpy.", "torch.prod")):
+            return python_values.mathematics(last, given)
+        if last == "is_available":
+            return False
+        raise NotUnderstood(f"the lab does not know {names_of(function)}", f"leave it out; {WHAT_THERE_IS}")
+
+    def _library_module(self, kind: str, given: tuple[Value, ...], keywords: dict[str, Value], line: int) -> Value:
+        made = Module(kind, line)
+        if kind in CONTAINERS:
+            fill(made, given, keywords)
+            return made
+        return module_of(kind, given, keywords, line)
+
+    def _size_of(self, value: Value) -> tuple[int, ...] | None:
+        if isinstance(value, Weight):
+            return value.shape
+        if isinstance(value, list | tuple) and all(isinstance(each, int) for each in value):
+            return tuple(each for each in value if isinstance(each, int))
+        return (value,) if isinstance(value, int) else None
+
+    def forward(self, module: Module, given: tuple[Value, ...], keywords: dict[str, Value]) -> Value:
+        """`module(x)`."""
+        if module.kind == "object":
+            start = module.cls.find("__call__") if module.cls else None
+            if isinstance(start, Function):
+                return self.run_function(start, (module, *given), keywords, module.line)
+            raise NotUnderstood("an object without __call__ is called")
+        values = given[0] if given else next(iter(keywords.values()), None)
+        own = module.cls.find("forward") if module.cls else None
+        if isinstance(own, Function):
+            return self.run_function(own, (module, *given), keywords, module.line)
+        if module.kind == "Sequential":
+            for each in module.children.values():
+                values = self.call(each, (values,), {}, each.line)
+            return values
+        if self.graph is None or not isinstance(values, Tensor):
+            return Unknown("a module that is called without a map", module.line)
+        self.graph.seen.add(id(module))
+        if module.kind == "unknown":
+            raise NotUnderstood(str(module.fields.get("why")), f"{WHAT_THERE_IS}")
+        if module.kind in ("ModuleList", "ModuleDict", "Module"):
+            raise NotUnderstood(f"nn.{module.kind} has no forward of its own", "call its modules one by one")
+        before, self.graph.module = self.graph.module, module
+        self.graph.line = module.line
+        try:
+            return apply_module(self.graph, module, values)
+        finally:
+            self.graph.module = before
+
+    # --------------------------------------------------------------------------------------- attributes and methods
+
+    def attribute(self, owner: Value, name: str, line: int) -> Value:
+        match owner:
+            case Module():
+                return self._of_module(owner, name, line)
+            case Class():
+                found = owner.find(name)
+                return found if found is not None else Bound(owner, name)
+            case Super(instance, after):
+                found = instance.cls.find(name, after) if instance.cls else None
+                return Bound(instance, found) if isinstance(found, Function) else Bound(owner, name)
+            case Tensor():
+                return self._of_tensor(owner, name, line)
+            case Dotted():
+                if owner.name in ("math", "numpy") and name in ("pi", "e", "inf"):
+                    return {"pi": 3.141592653589793, "e": 2.718281828459045, "inf": float("inf")}[name]
+                return Dotted(f"{owner.name}.{name}")
+            case Unknown():
+                return owner
+            case Weight():
+                return owner.shape if name == "shape" else owner if name == "data" else Bound(owner, name)
+            case tuple() if name == "values" and owner:
+                return owner[0]
+            case _:
+                return Bound(owner, name)
+
+    def _of_module(self, owner: Module, name: str, line: int) -> Value:
+        for names in (owner.attributes, owner.children, owner.fields):
+            if name in names:
+                return names[name]  # type: ignore[index]
+        found = owner.cls.find(name) if owner.cls else None
+        if isinstance(found, Function):
+            if found.kind == "property":
+                return self.call(found, (owner,), {}, line)
+            return found if found.kind == "staticmethod" else Bound(owner, found)
+        if found is not None:
+            return found
+        if name == "training":
+            return TRAINING
+        if name == "__class__" and owner.cls is not None:
+            return owner.cls
+        if name in ("weight", "bias") and not owner.is_own:
+            return Weight(None, owner.line)
+        known = name in ITSELF or name in LISTS or name in METHODS
+        if owner.is_own and not known:
+            return Unknown(f"`self.{name[:40]}` is never made", line)
+        return Bound(owner, name)
+
+    def _of_tensor(self, owner: Tensor, name: str, line: int) -> Value:
+        if name in ("shape", "ndim"):
+            if owner.shape is None:
+                return Unknown("a shape that is not known", line)
+            return owner.shape if name == "shape" else len(owner.shape)
+        if name == "data":
+            return owner
+        if name in ("device", "dtype"):
+            return Unknown(name, line)
+        return False if name == "is_cuda" else Bound(owner, name)
+
+    def set_attribute(self, owner: Value, name: str, value: Value) -> None:
+        if isinstance(owner, Module):
+            if isinstance(value, Module) and value.kind != "object":
+                owner.attributes.pop(name, None)
+                owner.children[name] = value
+            elif name in owner.fields and not owner.is_own:
+                owner.fields[name] = value
+            else:
+                owner.children.pop(name, None)
+                owner.attributes[name] = value
+
+    def method(
+        self, owner: Value, name: str, given: tuple[Value, ...], keywords: dict[str, Value], line: int
+    ) -> Value:
+        match owner:
+            case Tensor():
+                return self._tensor_method(owner, name, given, keywords, line)
+            case Super(instance, _):
+                if name == "__init__":
+                    if instance.kind not in ("Module", "object"):
+                        fill(instance, given, keywords)
+                    return None
+                if name in ("forward", "__call__") and instance.cls is not None:
+                    plain = Module(instance.kind, instance.line, instance.fields, None, instance.children)
+                    return self.forward(plain, given, keywords)
+                return self.method(instance, name, given, keywords, line)
+            case Module():
+                return self._module_method(owner, name, given, keywords, line)
+            case Class() | Dotted():
+                return self._unbound(owner, name, given, keywords)
+            case Weight():
+                return owner
+            case _:
+                return python_values.method(owner, name, given, keywords)
+
+    def _unbound(self, owner: Value, name: str, given: tuple[Value, ...], keywords: dict[str, Value]) -> Value:
+        """`nn.Module.__init__(self)`."""
+        if name == "__init__" and given and isinstance(given[0], Module) and given[0].kind in SIGNATURES:
+            fill(given[0], given[1:], keywords)
+        return None
+
+    def _tensor_method(
+        self, owner: Tensor, name: str, given: tuple[Value, ...], keywords: dict[str, Value], line: int
+    ) -> Value:
+        shape = owner.shape
+        if name in ("size", "dim", "numel", "nelement", "ndimension"):
+            if shape is None:
+                return Unknown("a shape that is not known", line)
+            axis = given[0] if given else keywords.get("dim")
+            if name == "size":
+                return shape[axis] if isinstance(axis, int) else shape
+            return prod(shape) if name in ("numel", "nelement") else len(shape)
+        if self.graph is None:
+            return Unknown("a map outside forward", line)
+        return call_on_tensor(self.graph, name, (owner, *given), keywords)
+
+    def _module_method(
+        self, owner: Module, name: str, given: tuple[Value, ...], keywords: dict[str, Value], line: int
+    ) -> Value:
+        if name in ITSELF:
+            return owner
+        if name in LISTS:
+            pairs = list(owner.named()) if LISTS[name] else list(owner.children.items())
+            return [pair if name.startswith("named") else pair[1] for pair in pairs]
+        if name in ("forward", "__call__"):
+            return self.forward(owner, given, keywords)
+        if name not in METHODS:
+            if owner.is_own and owner.kind != "object" and tensors_in(given):
+                raise NotUnderstood(f"`{name[:40]}` is not a method of the class")
+            return Unknown(f".{name}()", line)
+        return METHODS[name](owner, given, keywords)
+
+    def python(self, name: str, given: tuple[Value, ...], keywords: dict[str, Value], line: int) -> Value:
+        """One of Python's own functions."""
+        match name, given:
+            case "getattr", (owner, str(attribute), *rest):
+                found = self.attribute(owner, attribute, line)
+                return rest[0] if rest and isinstance(found, Unknown) else found
+            case "setattr", (owner, str(attribute), value):
+                self.set_attribute(owner, attribute, value)
+                return None
+            case "hasattr", (Module() as owner, str(attribute)):
+                return not isinstance(self._of_module(owner, attribute, line), Unknown)
+            case "isinstance", (value, kinds):
+                return self._is_instance(value, kinds if isinstance(kinds, tuple) else (kinds,))
+            case "callable", (value,):
+                return isinstance(value, Function | Bound | Class | Module | Partial | Dotted)
+            case "map", (function, *lists):
+                return [self.call(function, each, {}, line) for each in zip(*map(items, lists), strict=False)]
+            case "filter", (function, values):
+                return [each for each in items(values) if self.truth(self.call(function, (each,), {}, line))]
+            case "type", (Module(cls=Class() as cls),):
+                return cls
+            case "iter", (values,):
+                return items(values)
+            case "sum", (values, *rest) if tensors_in((values,)):
+                total = rest[0] if rest else 0
+                for each in items(values):
+                    total = self.operate(ast.Add, total, each, line)
+                return total
+        return python_values.function(name, given, keywords)
+
+    def _is_instance(self, value: Value, kinds: tuple[Value, ...]) -> bool:
+        names = {each.last for each in kinds if isinstance(each, Dotted)}
+        if isinstance(value, Module):
+            line = value.cls.line_up() if value.cls else []
+            return value.kind in names or "Module" in names or any(each in line for each in kinds)
+        if isinstance(value, Tensor):
+            return "Tensor" in names
+        own = {"int": int, "float": float, "str": str, "list": list, "tuple": tuple, "dict": dict, "bool": bool}
+        return any(isinstance(value, kind) for name, kind in own.items() if name in names)
