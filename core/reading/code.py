@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 
 from core.architecture.trace import CLASSES
 from core.errors import SpecError
@@ -98,7 +99,7 @@ class _Reader:
                 continue
             if value.cls is not None and value.kind != "object" and _has_forward(value.cls):
                 taken.add(value.cls)
-                found[id(value)] = Made(value.cls.name, value.cls.line, value, self._complaints(value))
+                found[id(value)] = Made(value.cls.name, value.cls.line, value, self._complaints(value), variable=name)
             elif value.kind == "Sequential" and value.children:
                 found[id(value)] = Made(name, value.line, value)
         for cls in self.run.classes:
@@ -106,7 +107,12 @@ class _Reader:
                 made = self._made(cls)
                 if made is not None:
                     found[id(made.module)] = made
-        return sorted(found.values(), key=lambda each: -self._weight(each))
+        several = Counter(each.name for each in found.values())
+        named = [
+            replace(each, name=f"{each.name} as {each.variable}") if several[each.name] > 1 and each.variable else each
+            for each in found.values()
+        ]
+        return sorted(named, key=lambda each: -self._weight(each))
 
     def _complaints(self, module: Module) -> tuple[tuple[int, str, str], ...]:
         return tuple(self.run.making.get(id(module), ()))
@@ -114,8 +120,8 @@ class _Reader:
     def _weight(self, made: Made) -> int:
         """The line of the last place that makes it: what comes last in a notebook is what people mean."""
         cls = made.module.cls
-        if cls is None:
-            return made.line
+        if cls is None or made.variable:
+            return made.module.line + (cls not in self.run.within) * 1_000_000
         calls = hints.calls_of(self.source.body, cls.name)
         return max((call.lineno for call in calls), default=0) + (cls not in self.run.within) * 1_000_000
 

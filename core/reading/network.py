@@ -31,6 +31,7 @@ class Made:
     module: Module
     complaints: tuple[tuple[int, str, str], ...] = ()
     notes: tuple[Note, ...] = ()
+    variable: str = ""  # that the file gives it
 
 
 @dataclass(frozen=True)
