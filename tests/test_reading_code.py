@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import types
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,8 +34,9 @@ RUN = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, as
 
 def run_by_torch(code: str, name: str) -> nn.Module:
     """The module that the code itself makes: the last one of the class by that name, or the variable."""
-    given = {"torch": torch, "nn": nn, "F": nn.functional} | {key: getattr(nn, key) for key in dir(nn)}
-    names = {"__name__": "case", **given}
+    names = {key: getattr(nn, key) for key in dir(nn) if not key.startswith("_")}
+    names |= {"torch": torch, "nn": nn, "F": nn.functional, "__name__": "case"}
+    names["pl"] = types.SimpleNamespace(LightningModule=nn.Module)
     for node in ast.parse(ON_DEVICE.sub("", NOT_RUN.sub("", code))).body:
         keep = isinstance(node, RUN) or (isinstance(node, ast.Expr) and "add_module" in ast.unparse(node))
         if not keep or "torchsummary" in ast.unparse(node)[:60] or "torchinfo" in ast.unparse(node)[:60]:
