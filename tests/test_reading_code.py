@@ -214,5 +214,3 @@ def test_a_case_is_read_as_torch_runs_it(path: Path) -> None:
     code = _of_notebook(text)[0] if path.suffix == ".ipynb" else text
     read = read_code(text, path.name)
     check(code, read.networks[0])
-
-

@@ -55,9 +55,9 @@ class _Reader:
         lines = self.source.code.split("\n")
         made = self._candidates()
         found: list[tuple[tuple[int, ...], Network]] = []
-        for number, each in enumerate(made[:MAX_NETWORKS]):
-            network = read_network(self.run, each, sizes, lines)
-            found.append((self._rank(network, each, number), network))
+        for number, candidate in enumerate(made[:MAX_NETWORKS]):
+            network = read_network(self.run, candidate, sizes, lines)
+            found.append((self._rank(network, candidate, number), network))
         found.sort(key=lambda pair: pair[0], reverse=True)
         networks = [network for _, network in found]
         whole = [each for each in networks if each.architecture is not None]
@@ -174,7 +174,9 @@ class _Reader:
                 filled[name] = hints.GUESSES[name.lower()]
                 told.append(f"{name} = {filled[name]}")
         if told and cls not in self.run.within:
-            notes.append(Note(cls.line, f"the code does not say what {cls.name} is made with; read with {', '.join(told)}"))
+            notes.append(
+                Note(cls.line, f"the code does not say what {cls.name} is made with; read with {', '.join(told)}")
+            )
         return given[len(names) :], filled
 
     # ------------------------------------------------------------------------------------------------ the best guess
@@ -211,4 +213,3 @@ def _builds(node: ast.stmt) -> bool:
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
         return False
     return call.func.attr in ("add", "append", "add_module", "extend", "insert", "update", "setdefault")
-

@@ -12,10 +12,8 @@ from core.reading import python_values
 from core.reading.graph import Graph
 from core.reading.python_values import FAILURES, UNARY, binary, bounded, compared, is_plain, items, key, shown
 from core.reading.torch_functions import AS_MODULE, TRAINING, part_of, scaled
-from core.reading.torch_modules import ACTIVATIONS, CONTAINERS, OTHER_ACTIVATIONS, SIGNATURES
+from core.reading.torch_signatures import ACTIVATIONS, CONTAINERS, OTHER_ACTIVATIONS, SIGNATURES
 from core.reading.values import (
-    Bound,
-    Class,
     Dotted,
     Function,
     Module,
@@ -30,11 +28,53 @@ from core.reading.values import (
 MAX_STEPS = 200_000
 MAX_SECONDS = 1.2  # of processor time, for a whole text
 MAX_DEPTH = 60  # calls within calls
-PYTHON = set(
-    "enumerate zip reversed list tuple sorted sum max min any all set range len int float str bool abs round dict "
-    "divmod slice isinstance hasattr getattr setattr print super type map filter callable object staticmethod id "
-    "classmethod property vars repr iter next issubclass input open".split()
-)
+PYTHON = {
+    "enumerate",
+    "zip",
+    "reversed",
+    "list",
+    "tuple",
+    "sorted",
+    "sum",
+    "max",
+    "min",
+    "any",
+    "all",
+    "set",
+    "range",
+    "len",
+    "int",
+    "float",
+    "str",
+    "bool",
+    "abs",
+    "round",
+    "dict",
+    "divmod",
+    "slice",
+    "isinstance",
+    "hasattr",
+    "getattr",
+    "setattr",
+    "print",
+    "super",
+    "type",
+    "map",
+    "filter",
+    "callable",
+    "object",
+    "staticmethod",
+    "id",
+    "classmethod",
+    "property",
+    "vars",
+    "repr",
+    "iter",
+    "next",
+    "issubclass",
+    "input",
+    "open",
+}
 KNOWN = {"nn": "torch.nn", "F": "torch.nn.functional", "torch": "torch", "np": "numpy", "math": "math"}
 FUNCTIONAL = {*AS_MODULE, "dropout", "dropout2d", "log_softmax", "softmax"}
 MODULES = {*SIGNATURES, *CONTAINERS, *ACTIVATIONS, *OTHER_ACTIVATIONS, "Module", "Parameter"}
@@ -370,15 +410,6 @@ class Expressions(ABC):
         elif isinstance(owner, Module) and isinstance(value, Module):
             names = list(owner.children)
             owner.children[names[index] if isinstance(index, int) else str(index)] = value
-
-
-def names_of(value: Value) -> str:
-    """What a value is, for a message."""
-    if isinstance(value, Dotted):
-        return value.name.replace("torch.nn.functional.", "F.").replace("torch.nn.", "nn.")
-    if isinstance(value, Bound):
-        return str(value.function) if isinstance(value.function, str) else "a method"
-    return value.name if isinstance(value, Class) else "this"
 
 
 _BY_KIND: dict[type[ast.expr], Callable[..., Value]] = {

@@ -8,12 +8,12 @@ from math import prod
 
 from core.errors import SpecError
 from core.reading import python_values
-from core.reading.expressions import names_of
 from core.reading.module_methods import METHODS, copied, fill
 from core.reading.python_values import items, tensors_in
 from core.reading.statements import Statements, bound_arguments
 from core.reading.torch_functions import TRAINING, call_on_tensor
-from core.reading.torch_modules import CONTAINERS, SIGNATURES, WHAT_THERE_IS, apply_module, module_of
+from core.reading.torch_modules import WHAT_THERE_IS, apply_module
+from core.reading.torch_signatures import CONTAINERS, SIGNATURES, module_of
 from core.reading.values import (
     Bound,
     Class,
@@ -29,9 +29,25 @@ from core.reading.values import (
     Unknown,
     Value,
     Weight,
+    names_of,
 )
 
-ITSELF = set("to cuda cpu train eval double float half apply requires_grad_ share_memory type bfloat16 compile".split())
+ITSELF = {
+    "to",
+    "cuda",
+    "cpu",
+    "train",
+    "eval",
+    "double",
+    "float",
+    "half",
+    "apply",
+    "requires_grad_",
+    "share_memory",
+    "type",
+    "bfloat16",
+    "compile",
+}
 LISTS = {"children": False, "modules": True, "named_children": False, "named_modules": True}
 GHOST = re.compile(r"ghost|^gbn", re.IGNORECASE)
 
@@ -138,7 +154,7 @@ class Interpreter(Statements):
         splits = next((value for name, value in values if "split" in name), 2)
         if channels is None:
             channels = given[0] if given else None
-        rest = {name: arguments[name] for name in ("eps", "momentum") if name in arguments}
+        rest = {name: value for name, value in arguments.items() if name in ("eps", "momentum")}
         return module_of("GhostBatchNorm", (channels, splits), rest, line)
 
     def library(self, function: Dotted, given: tuple[Value, ...], keywords: dict[str, Value], line: int) -> Value:
@@ -245,7 +261,7 @@ class Interpreter(Statements):
     def _of_module(self, owner: Module, name: str, line: int) -> Value:
         for names in (owner.attributes, owner.children, owner.fields):
             if name in names:
-                return names[name]  # type: ignore[index]
+                return names[name]
         found = owner.cls.find(name) if owner.cls else None
         if isinstance(found, Function):
             if found.kind == "property":
@@ -286,9 +302,7 @@ class Interpreter(Statements):
                 owner.children.pop(name, None)
                 owner.attributes[name] = value
 
-    def method(
-        self, owner: Value, name: str, given: tuple[Value, ...], keywords: dict[str, Value], line: int
-    ) -> Value:
+    def method(self, owner: Value, name: str, given: tuple[Value, ...], keywords: dict[str, Value], line: int) -> Value:
         match owner:
             case Tensor():
                 return self._tensor_method(owner, name, given, keywords, line)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from core.architecture import spec
+from core.architecture import activations, spec
 from core.architecture.spec import Op
 from core.reading.graph import Graph, shape_words
 from core.reading.repeats import Step, every_step, fold_repeats
@@ -167,7 +167,7 @@ def _as_op(graph: Graph, node: Node) -> None:
         if made is not None:
             op, modules = made
             node.kind, node.op, node.inputs = "op", op, (x,)
-            node.module, node.also = (modules[0], modules[1:]) if modules else (None, ())
+            node.module, node.also = (modules[0], tuple(modules[1:])) if modules else (None, ())
             return
     graph.line = node.line
     graph.complain(
@@ -179,13 +179,18 @@ def _as_op(graph: Graph, node: Node) -> None:
 
 def _gate(x: Node, other: Node) -> tuple[Op, list[Module]] | None:
     modules = [other.module] if other.module is not None else []
-    if other.kind == "op" and other.inputs == (x,):
-        found = {spec.Sigmoid: spec.SiLU(), spec.Hardsigmoid: spec.Hardswish()}.get(type(other.op))  # type: ignore[call-overload]
-        if found is not None:
-            return found, modules
+    if other.inputs == (x,) and isinstance(other.op, activations.Sigmoid):
+        return activations.SiLU(), modules
+    if other.inputs == (x,) and isinstance(other.op, activations.Hardsigmoid):
+        return activations.Hardswish(), modules
     inner = other.inputs[0] if len(other.inputs) == 1 else None
-    if isinstance(other.op, spec.Tanh) and inner and isinstance(inner.op, spec.Softplus) and inner.inputs == (x,):
-        return spec.Mish(), modules
+    if (
+        isinstance(other.op, activations.Tanh)
+        and inner
+        and isinstance(inner.op, activations.Softplus)
+        and inner.inputs == (x,)
+    ):
+        return activations.Mish(), modules
     return None
 
 
@@ -198,7 +203,7 @@ def _squeeze_excite(graph: Graph, node: Node, x: Node, other: Node) -> tuple[Op,
     if len(layers) != 2 or not isinstance(pool, spec.GlobalAvgPool):
         return None
     graph.line = node.line
-    if not isinstance(gate, spec.Sigmoid) or not isinstance(between, spec.ReLU):
+    if not isinstance(gate, activations.Sigmoid) or not isinstance(between, spec.ReLU):
         graph.complain("the lab's SqueezeExcite has ReLU between and sigmoid after", "use these two")
     if not all(each.bias for each in layers):
         graph.complain("the lab's SqueezeExcite has biases, these layers have none", "leave bias=False out")
@@ -224,6 +229,6 @@ def _tell_shared(graph: Graph, steps: list[Step]) -> None:
         if runs[number] > 1 and weights:
             graph.line = module.line
             graph.complain(
-                f"the same nn.{module.kind} runs {runs[number]} times; the lab gives it {weights:,} parameters each time",
+                f"the same nn.{module.kind} runs {runs[number]} times; the lab counts its {weights:,} parameters each time",
                 f"make a nn.{module.kind} of its own for each place",
             )

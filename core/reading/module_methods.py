@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from core.reading import python_values
 from core.reading.python_values import MAX_ITEMS, items
-from core.reading.torch_modules import CONTAINERS, module_of
+from core.reading.torch_signatures import CONTAINERS, module_of
 from core.reading.values import Class, Module, NotUnderstood, TooMuch, Unknown, Value
 
 Given = tuple[Value, ...]

@@ -13,7 +13,7 @@ from core.reading.interpreter import Interpreter
 from core.reading.lowering import steps_between
 from core.reading.record import Network, Note, Problem, ReadOp, Unused
 from core.reading.repeats import Step, every_step, with_bodies
-from core.reading.torch_modules import CONTAINERS, parameters_of
+from core.reading.torch_signatures import CONTAINERS, parameters_of
 from core.reading.values import BATCH, Module, Node, Tensor, TooMuch, Unknown, Value, Weight
 from core.words import plural
 

@@ -52,7 +52,9 @@ COMPARISONS: dict[type[ast.cmpop], Callable[..., bool]] = {
 
 def is_plain(value: Value) -> bool:
     """Whether it is a constant, or a list or tuple of constants: what Python may compare, add and print."""
-    if isinstance(value, list | tuple | range | set | dict):
+    if isinstance(value, dict):
+        return is_plain(list(value.items()))
+    if isinstance(value, list | tuple | range | set):
         return len(value) <= MAX_ITEMS and all(isinstance(each, SCALARS) for each in _flat(value))
     return isinstance(value, SCALARS) or value is Ellipsis
 
@@ -194,10 +196,8 @@ def _on_lists(name: str, given: tuple[Value, ...], keywords: dict[str, Value]) -
         return list(enumerate(items(given[0]), start))
     if name == "zip":
         return list(zip(*(items(each) for each in given), strict=False))
-    if name in ("max", "min") and len(given) > 1:
-        values = list(given)
-    else:
-        values = items(given[0]) if given else []
+    several = name in ("max", "min") and len(given) > 1
+    values = list(given) if several else items(given[0]) if given else []
     if name == "list":
         return values
     if name == "tuple":
@@ -312,7 +312,20 @@ def _of_text(owner: str, name: str, given: tuple[Value, ...], keywords: dict[str
         return owner.join(texts)
     if name == "format" and plain and not _WIDE.search(owner) and "." not in owner and "[" not in owner:
         return bounded(owner.format(*given, **keywords))
-    simple = "lower upper strip lstrip rstrip startswith endswith split title capitalize isdigit find".split()
+    simple = [
+        "lower",
+        "upper",
+        "strip",
+        "lstrip",
+        "rstrip",
+        "startswith",
+        "endswith",
+        "split",
+        "title",
+        "capitalize",
+        "isdigit",
+        "find",
+    ]
     if plain and name in simple and not keywords:
         return bounded(getattr(owner, name)(*given))
     if plain and name == "replace" and len(owner) * max(1, len(str(given[1]))) < MAX_TEXT:
@@ -350,5 +363,3 @@ def tensors_in(values: Iterable[Value]) -> list[Tensor]:
     """The maps among values, those in lists too."""
     inner = (each if isinstance(each, list | tuple) else (each,) for each in values)
     return [each for each in islice(chain.from_iterable(inner), MAX_ITEMS) if isinstance(each, Tensor)]
-
-

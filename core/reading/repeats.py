@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from core.architecture import spec
 from core.architecture.spec import Norm, Op, Repeat
-from core.reading.torch_modules import parameters_of
+from core.reading.torch_signatures import parameters_of
 from core.reading.values import Module
 
 MOST_TIMES = 64

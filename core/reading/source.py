@@ -38,7 +38,8 @@ def read_source(text: str, name: str = "") -> Source:
         raise SpecError(f"the text has {len(text):,} characters, at most {MAX_TEXT:,} are read: paste the class only")
     if not text.strip():
         raise SpecError("there is no text to read")
-    code, cells = text, ()
+    code = text
+    cells: tuple[int, ...] = ()
     if text.lstrip().startswith("{") and ('"cells"' in text or '"worksheets"' in text):
         code, cells = _of_notebook(text)
     elif name.endswith(".ipynb"):

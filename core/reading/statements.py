@@ -279,4 +279,3 @@ _BY_KIND: dict[type[ast.stmt], Callable[..., None]] = {
     ast.AsyncFunctionDef: Statements._function,
     ast.ClassDef: Statements._class,
 }
-

@@ -7,7 +7,8 @@ from math import prod
 
 from core.architecture import spec
 from core.reading.graph import Graph, shape_words
-from core.reading.torch_modules import apply_module, drop, module_of, pad, soften
+from core.reading.torch_modules import apply_module, drop, pad, soften
+from core.reading.torch_signatures import module_of
 from core.reading.values import BATCH, Dotted, NotUnderstood, Shape, Tensor, Unknown, Value
 
 TRAINING = Dotted("self.training")  # true while training, false at test: both are read as the lab's dropout does it
@@ -27,12 +28,29 @@ AS_MODULE: dict[str, tuple[str, str]] = {  # a function: the module that does th
     "adaptive_max_pool2d": ("AdaptiveMaxPool2d", "output_size return_indices"),
 }
 AS_MODULE |= {
-    name.lower(): (name, "") for name in "ReLU ReLU6 SELU SiLU Mish Hardswish Hardsigmoid Tanh Sigmoid".split()
+    name.lower(): (name, "")
+    for name in ["ReLU", "ReLU6", "SELU", "SiLU", "Mish", "Hardswish", "Hardsigmoid", "Tanh", "Sigmoid"]
 }
-SAME = set(
-    "contiguous clone detach to float cuda cpu double half type requires_grad_ type_as data bfloat16 "
-    "requires_grad retain_grad identity checkpoint_name".split()
-)
+SAME = {
+    "contiguous",
+    "clone",
+    "detach",
+    "to",
+    "float",
+    "cuda",
+    "cpu",
+    "double",
+    "half",
+    "type",
+    "requires_grad_",
+    "type_as",
+    "data",
+    "bfloat16",
+    "requires_grad",
+    "retain_grad",
+    "identity",
+    "checkpoint_name",
+}
 DROPS = {"dropout": "Dropout", "dropout1d": "Dropout1d", "dropout2d": "Dropout2d"}
 
 

@@ -1,133 +1,16 @@
-"""torch's modules: their arguments, their parameters, and the op of the lab that each one is."""
+"""torch's modules: the op of the lab that each one is."""
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable
 from dataclasses import fields as fields_of
 from math import prod
 
-from core.architecture import spec
+from core.architecture import activations, spec
 from core.architecture.spec import Op
 from core.reading.graph import Graph, shape_words
-from core.reading.values import BATCH, Module, NotUnderstood, Tensor, Unknown, Value
-
-NEEDED = object()  # an argument without a default
-
-
-def _signature(text: str) -> dict[str, Value]:
-    """The arguments and their defaults, as one writes them: `num_features, eps=1e-5`."""
-    arguments: dict[str, Value] = {}
-    for each in text.split(", "):
-        name, given, default = each.partition("=")
-        arguments[name] = ast.literal_eval(default) if given else NEEDED
-    return arguments
-
-
-_WINDOW = "kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True, padding_mode='zeros'"
-_UP = "kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=True, dilation=1"
-_STATISTICS = "num_features, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True"
-_LAZY = "eps=1e-5, momentum=0.1, affine=True, track_running_stats=True"
-_ON_INSTANCE = "num_features, eps=1e-5, momentum=0.1, affine=False, track_running_stats=False"
-_MAX = "kernel_size, stride=None, padding=0, dilation=1, return_indices=False, ceil_mode=False"
-_AVERAGE = "kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None"
-
-SIGNATURES: dict[str, dict[str, Value]] = {
-    name: _signature(text)
-    for names, text in (
-        ("Conv1d Conv2d Conv3d", f"in_channels, out_channels, {_WINDOW}"),
-        ("LazyConv2d", f"out_channels, {_WINDOW}"),
-        ("ConvTranspose2d", f"in_channels, out_channels, {_UP}"),
-        ("Linear", "in_features, out_features, bias=True"),
-        ("LazyLinear", "out_features, bias=True"),
-        ("BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm", _STATISTICS),
-        ("LazyBatchNorm1d LazyBatchNorm2d", _LAZY),
-        ("InstanceNorm2d", _ON_INSTANCE),
-        ("GhostBatchNorm", "num_features, num_splits=2, eps=1e-5, momentum=0.1, weight=True, bias=True"),
-        ("GroupNorm", "num_groups, num_channels, eps=1e-5, affine=True"),
-        ("LayerNorm", "normalized_shape, eps=1e-5, elementwise_affine=True, bias=True"),
-        ("MaxPool2d", _MAX),
-        ("AvgPool2d", _AVERAGE),
-        ("AdaptiveAvgPool2d", "output_size"),
-        ("AdaptiveMaxPool2d", "output_size, return_indices=False"),
-        ("Dropout Dropout1d Dropout2d AlphaDropout FeatureAlphaDropout", "p=0.5, inplace=False"),
-        ("LeakyReLU", "negative_slope=0.01, inplace=False"),
-        ("PReLU", "num_parameters=1, init=0.25"),
-        ("ELU", "alpha=1.0, inplace=False"),
-        ("GELU", "approximate='none'"),
-        ("Softplus", "beta=1.0, threshold=20.0"),
-        ("ReLU ReLU6 SELU SiLU Mish Hardswish Hardsigmoid", "inplace=False"),
-        ("Hardtanh", "min_val=-1.0, max_val=1.0, inplace=False"),
-        ("Softmax LogSoftmax", "dim=None"),
-        ("Flatten", "start_dim=1, end_dim=-1"),
-        ("Unflatten", "dim, unflattened_size"),
-        ("ZeroPad2d", "padding"),
-        ("Embedding", "num_embeddings, embedding_dim"),
-    )
-    for name in names.split()
-}
-SIGNATURES |= {name: {} for name in ("Tanh", "Sigmoid", "Identity", "Softmax2d")}
-ACTIVATIONS = "ReLU LeakyReLU PReLU ReLU6 ELU SELU GELU SiLU Mish Hardswish Hardsigmoid Softplus Tanh Sigmoid".split()
-OTHER_ACTIVATIONS = "RReLU CELU Softsign LogSigmoid Tanhshrink Softshrink Hardshrink Threshold GLU Hardtanh".split()
-CONTAINERS = ("Sequential", "ModuleList", "ModuleDict")
-
-
-def module_of(kind: str, arguments: tuple[Value, ...], keywords: dict[str, Value], line: int) -> Module:
-    """A module of torch with its arguments by name. Raises NotUnderstood for arguments it does not have."""
-    signature = SIGNATURES.get(kind)
-    if kind == "Identity" or signature is None:
-        return Module(kind, line)
-    if len(arguments) > len(signature):
-        raise NotUnderstood(f"nn.{kind} takes at most {len(signature)} arguments, {len(arguments)} are given")
-    given = dict(zip(signature, arguments, strict=False)) | {
-        name: value for name, value in keywords.items() if name not in ("device", "dtype", "momentum_decay")
-    }
-    if surplus := [name for name in given if name not in signature]:
-        raise NotUnderstood(f"nn.{kind} has no argument {surplus[0]}", f"it has {', '.join(signature)}")
-    filled = signature | given
-    if missing := [name for name, value in filled.items() if value is NEEDED]:
-        raise NotUnderstood(f"nn.{kind} needs {missing[0]}", f"write {missing[0]}=...")
-    for name, value in filled.items():
-        if isinstance(value, Unknown):
-            raise NotUnderstood(f"{name} of nn.{kind} is not known: {value.why}", "write the number itself")
-    return Module(kind, line, filled)
-
-
-def parameters_of(module: Module) -> int | None:
-    """The trained values of one module itself; None where the lab cannot count them."""
-    get = module.fields.get
-    try:
-        match module.kind:
-            case "Conv1d" | "Conv2d" | "Conv3d" | "LazyConv2d" | "ConvTranspose2d":
-                axes = int(module.kind[-2])
-                kernel = get("kernel_size")
-                window = prod(kernel) if isinstance(kernel, tuple | list) else _whole(kernel, "kernel_size") ** axes
-                ins, outs = _whole(get("in_channels"), "in_channels"), _whole(get("out_channels"), "out_channels")
-                return ins * outs * window // _whole(get("groups"), "groups") + (outs if get("bias") else 0)
-            case "Linear" | "LazyLinear":
-                ins, outs = _whole(get("in_features"), "in_features"), _whole(get("out_features"), "out_features")
-                return ins * outs + (outs if get("bias") else 0)
-            case "GroupNorm":
-                return 2 * _whole(get("num_channels"), "num_channels") if get("affine") else 0
-            case "LayerNorm":
-                shape = get("normalized_shape")
-                size = prod(shape) if isinstance(shape, tuple | list) else _whole(shape, "normalized_shape")
-                return (2 if get("bias") else 1) * size if get("elementwise_affine") else 0
-            case "GhostBatchNorm":
-                return 2 * _whole(get("num_features"), "num_features")
-            case "PReLU":
-                return _whole(get("num_parameters"), "num_parameters")
-            case "Embedding":
-                return _whole(get("num_embeddings"), "") * _whole(get("embedding_dim"), "")
-            case kind if "num_features" in module.fields:
-                return 2 * _whole(get("num_features"), kind) if get("affine") else 0
-            case kind if kind in SIGNATURES or kind in OTHER_ACTIVATIONS or kind in CONTAINERS:
-                return None if kind.startswith("Lazy") else 0
-            case kind:
-                free = kind.endswith(("Loss", "Pool2d", "Pad2d", "Unpool2d")) or kind.startswith(("Upsampl", "Pixel"))
-                return 0 if free or kind in ("Module", "object", "LocalResponseNorm", "Dropout3d") else None
-    except (NotUnderstood, TypeError, ZeroDivisionError):
-        return None
+from core.reading.torch_signatures import ACTIVATIONS, OTHER_ACTIVATIONS, integer, number, whole
+from core.reading.values import BATCH, Module, NotUnderstood, Tensor, Value
 
 
 def apply_module(graph: Graph, module: Module, values: Tensor) -> Tensor:
@@ -142,7 +25,7 @@ def apply_module(graph: Graph, module: Module, values: Tensor) -> Tensor:
     if kind in ("Softmax", "LogSoftmax", "Softmax2d"):
         return soften(graph, values, get("dim") if kind != "Softmax2d" else 1, kind)
     if kind == "Hardtanh" and (get("min_val"), get("max_val")) == (0, 6):
-        return graph.apply(spec.ReLU6(), values)
+        return graph.apply(activations.ReLU6(), values)
     if kind in OTHER_ACTIVATIONS or kind in ("AlphaDropout", "FeatureAlphaDropout"):
         instead = "write nn.Dropout" if "Dropout" in kind else "write nn.ReLU or another of the lab's activations"
         raise NotUnderstood(f"the lab has no nn.{kind}", instead, reshapes=False)
@@ -175,12 +58,12 @@ def _conv(graph: Graph, module: Module, values: Tensor) -> Tensor:
         graph,
         values,
         spec.Conv(
-            _whole(get("out_channels"), "out_channels"),
+            whole(get("out_channels"), "out_channels"),
             kernel,
             stride,
             square(padding, "padding"),
             dilation,
-            _whole(get("groups"), "groups"),
+            whole(get("groups"), "groups"),
             bool(get("bias")),
         ),
     )
@@ -198,7 +81,7 @@ def _linear(graph: Graph, module: Module, values: Tensor) -> Tensor:
     get, shape = module.fields.get, values.shape
     if module.kind == "LazyLinear" and shape is not None:
         module.fields["in_features"] = shape[-1]
-    outs = _whole(get("out_features"), "out_features")
+    outs = whole(get("out_features"), "out_features")
     if shape is not None and len(shape) != 2:
         flat = prod(shape[1:])
         raise NotUnderstood(
@@ -226,19 +109,19 @@ def _norm(graph: Graph, module: Module, values: Tensor) -> Tensor:
         graph.note("momentum=None means the plain mean over all batches; it is read as torch's default, 0.1")
         momentum = 0.1
     if kind == "GroupNorm":
-        groups = _whole(get("num_groups"), "num_groups")
-        return graph.apply(spec.GroupNorm(groups, _number(eps), bool(get("affine"))), values)
+        groups = whole(get("num_groups"), "num_groups")
+        return graph.apply(spec.GroupNorm(groups, number(eps), bool(get("affine"))), values)
     if kind == "GhostBatchNorm":
-        splits = _whole(get("num_splits"), "num_splits")
-        return graph.apply(spec.GhostBatchNorm(splits, _number(eps), _number(momentum)), values)
+        splits = whole(get("num_splits"), "num_splits")
+        return graph.apply(spec.GhostBatchNorm(splits, number(eps), number(momentum)), values)
     running = get("track_running_stats")
     if kind == "InstanceNorm2d":
         if running:
             graph.note("track_running_stats=True: the lab's instance norm uses each image's own mean, also at test")
-        return graph.apply(spec.InstanceNorm(_number(eps), bool(get("affine"))), values)
+        return graph.apply(spec.InstanceNorm(number(eps), bool(get("affine"))), values)
     if not running:
         graph.note("track_running_stats=False: the lab's batch norm uses running statistics at test")
-    return graph.apply(spec.BatchNorm(_number(eps), _number(momentum), bool(get("affine"))), values)
+    return graph.apply(spec.BatchNorm(number(eps), number(momentum), bool(get("affine"))), values)
 
 
 def _layer_norm(graph: Graph, module: Module, values: Tensor) -> Tensor:
@@ -253,7 +136,7 @@ def _layer_norm(graph: Graph, module: Module, values: Tensor) -> Tensor:
         )
     if get("elementwise_affine") and not get("bias"):
         raise NotUnderstood("bias=False: the lab's layer norm scales and shifts", "leave bias=False out", False)
-    return graph.apply(spec.LayerNorm(_number(get("eps")), bool(get("elementwise_affine"))), values)
+    return graph.apply(spec.LayerNorm(number(get("eps")), bool(get("elementwise_affine"))), values)
 
 
 def _pool(graph: Graph, module: Module, values: Tensor) -> Tensor:
@@ -306,17 +189,17 @@ def _adaptive_pool(graph: Graph, module: Module, values: Tensor) -> Tensor:
 
 def _flatten(graph: Graph, module: Module, values: Tensor) -> Tensor:
     return graph.flatten(
-        values, _integer(module.fields.get("start_dim"), "start_dim"), _integer(module.fields.get("end_dim"), "end_dim")
+        values, integer(module.fields.get("start_dim"), "start_dim"), integer(module.fields.get("end_dim"), "end_dim")
     )
 
 
 def _unflatten(graph: Graph, module: Module, values: Tensor) -> Tensor:
     shape, sizes = values.shape, module.fields.get("unflattened_size")
-    axis = _integer(module.fields.get("dim"), "dim")
+    axis = integer(module.fields.get("dim"), "dim")
     if shape is None or not isinstance(sizes, tuple | list):
         raise NotUnderstood("nn.Unflatten of a shape that is not known")
     axis %= len(shape)
-    return graph.reshape(values, (*shape[:axis], *(_whole(each, "size") for each in sizes), *shape[axis + 1 :]))
+    return graph.reshape(values, (*shape[:axis], *(whole(each, "size") for each in sizes), *shape[axis + 1 :]))
 
 
 def _zero_pad(graph: Graph, module: Module, values: Tensor) -> Tensor:
@@ -329,7 +212,7 @@ def pad(graph: Graph, values: Tensor, amount: Value) -> Tensor:
     if len(sides) != 1:
         raise NotUnderstood(f"padding {amount} differs between the sides", "pad all sides alike")
     (each,) = sides
-    each = _whole(each, "padding") if each else 0
+    each = whole(each, "padding") if each else 0
     shape = values.shape
     if not each:
         return values
@@ -338,7 +221,7 @@ def pad(graph: Graph, values: Tensor, amount: Value) -> Tensor:
 
 
 def drop(graph: Graph, values: Tensor, p: Value, kind: str) -> Tensor:
-    chance = _number(p)
+    chance = number(p)
     if chance >= 1:
         raise NotUnderstood(f"a dropout of {chance:g} silences its layer", "write a p below 1", False)
     if kind == "Dropout" or (values.shape is not None and len(values.shape) == 2):
@@ -371,33 +254,11 @@ def square(value: Value, name: str) -> int:
     """One number, or a pair of equal ones. Raises NotUnderstood for a window that is not square."""
     if isinstance(value, tuple | list):
         if len(value) == 1 or (len(value) == 2 and value[0] == value[1]):
-            return _whole(value[0], name)
+            return whole(value[0], name)
         raise NotUnderstood(
             f"{name} {value}: the lab's windows are square", f"write {name} as one number", name == "padding"
         )
-    return _whole(value, name)
-
-
-def _integer(value: Value, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise NotUnderstood(f"{name} must be a whole number, got {_short(value)}", "write the number itself")
-    return value
-
-
-def _whole(value: Value, name: str) -> int:
-    if (number := _integer(value, name)) < 0:
-        raise NotUnderstood(f"{name} is {number}")
-    return number
-
-
-def _number(value: Value) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise NotUnderstood(f"a number is needed, got {_short(value)}", "write the number itself")
-    return float(value)
-
-
-def _short(value: Value) -> str:
-    return value.why if isinstance(value, Unknown) else str(value)[:40] if isinstance(value, str | float) else "another"
+    return whole(value, name)
 
 
 def _expect(graph: Graph, shape: tuple[int, ...] | None, stated: Value, noun: str) -> None:

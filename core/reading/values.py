@@ -187,3 +187,12 @@ class Tensor:
     @property
     def shape(self) -> Shape | None:
         return self.node.shape
+
+
+def names_of(value: Value) -> str:
+    """What a value is, for a message."""
+    if isinstance(value, Dotted):
+        return value.name.replace("torch.nn.functional.", "F.").replace("torch.nn.", "nn.")
+    if isinstance(value, Bound):
+        return str(value.function) if isinstance(value.function, str) else "a method"
+    return value.name if isinstance(value, Class) else "this"
