@@ -48,6 +48,9 @@ class _Reader:
     run: Interpreter = field(default_factory=Interpreter)
     scope: Scope = field(default_factory=Scope)
 
+    def __post_init__(self) -> None:
+        self.calls = hints.calls_by_name(self.source.body)
+
     def networks(self) -> list[Network]:
         for each in self.source.body:
             self._follow(each)
@@ -102,8 +105,8 @@ class _Reader:
                 found[id(value)] = Made(value.cls.name, value.cls.line, value, self._complaints(value), variable=name)
             elif value.kind == "Sequential" and value.children:
                 found[id(value)] = Made(name, value.line, value)
-        for cls in self.run.classes:
-            if cls not in taken and _has_forward(cls):
+        for cls in self.run.classes[::-1]:
+            if len(found) < MAX_NETWORKS and cls not in taken and _has_forward(cls):
                 made = self._made(cls)
                 if made is not None:
                     found[id(made.module)] = made
@@ -122,7 +125,7 @@ class _Reader:
         cls = made.module.cls
         if cls is None or made.variable:
             return made.module.line + (cls not in self.run.within) * 1_000_000
-        calls = hints.calls_of(self.source.body, cls.name)
+        calls = self.calls.get(cls.name, [])
         return max((call.lineno for call in calls), default=0) + (cls not in self.run.within) * 1_000_000
 
     def _parts(self) -> set[int]:
@@ -135,13 +138,18 @@ class _Reader:
         run = self.run
         given: tuple[Value, ...] = ()
         keywords: dict[str, Value] = {}
-        calls = hints.calls_of(self.source.body, cls.name)
+        calls = self.calls.get(cls.name, [])
         notes: list[Note] = []
         run.quiet = True
         if calls:
             given, keywords = run.arguments(calls[-1], self.scope)
         given, keywords = self._filled(cls, given, keywords, notes)
-        kind = run.call(cls, given, keywords, cls.line)
+        try:
+            kind = run.call(cls, given, keywords, cls.line)
+        except TooMuch as failure:
+            if run.out_of_time():
+                raise
+            kind = Unknown(str(failure), cls.line)
         run.depth = 0
         if not isinstance(kind, Module):
             return self._broken(cls, kind, notes)

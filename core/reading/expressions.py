@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from core.errors import SpecError
 from core.reading import python_values
 from core.reading.graph import Graph
+from core.reading.names import outer_name
 from core.reading.python_values import FAILURES, UNARY, binary, bounded, compared, is_plain, items, key, shown
-from core.reading.torch_functions import AS_MODULE, TRAINING, part_of, scaled
-from core.reading.torch_signatures import ACTIVATIONS, CONTAINERS, OTHER_ACTIVATIONS, SIGNATURES
+from core.reading.torch_functions import TRAINING, part_of, scaled
+from core.reading.torch_signatures import CONTAINERS
 from core.reading.values import (
-    Dotted,
     Function,
     Module,
     NotUnderstood,
@@ -28,56 +28,6 @@ from core.reading.values import (
 MAX_STEPS = 200_000
 MAX_SECONDS = 1.2  # of processor time, for a whole text
 MAX_DEPTH = 60  # calls within calls
-PYTHON = {
-    "enumerate",
-    "zip",
-    "reversed",
-    "list",
-    "tuple",
-    "sorted",
-    "sum",
-    "max",
-    "min",
-    "any",
-    "all",
-    "set",
-    "range",
-    "len",
-    "int",
-    "float",
-    "str",
-    "bool",
-    "abs",
-    "round",
-    "dict",
-    "divmod",
-    "slice",
-    "isinstance",
-    "hasattr",
-    "getattr",
-    "setattr",
-    "print",
-    "super",
-    "type",
-    "map",
-    "filter",
-    "callable",
-    "object",
-    "staticmethod",
-    "id",
-    "classmethod",
-    "property",
-    "vars",
-    "repr",
-    "iter",
-    "next",
-    "issubclass",
-    "input",
-    "open",
-}
-KNOWN = {"nn": "torch.nn", "F": "torch.nn.functional", "torch": "torch", "np": "numpy", "math": "math"}
-FUNCTIONAL = {*AS_MODULE, "dropout", "dropout2d", "log_softmax", "softmax"}
-MODULES = {*SIGNATURES, *CONTAINERS, *ACTIVATIONS, *OTHER_ACTIVATIONS, "Module", "Parameter"}
 
 
 class Expressions(ABC):
@@ -150,19 +100,7 @@ class Expressions(ABC):
         where = scope.find(node.id)
         if where is not None:
             return where.names[node.id]
-        if node.id in PYTHON:
-            return Dotted(f"builtins.{node.id}")
-        if node.id in KNOWN:
-            return Dotted(KNOWN[node.id])
-        if node.id in MODULES:
-            return Dotted(f"torch.nn.{node.id}")
-        if node.id in FUNCTIONAL:
-            return Dotted(f"torch.nn.functional.{node.id}")
-        if node.id == "__name__":
-            return "__main__"
-        if node.id in ("OrderedDict", "partial", "reduce", "deepcopy"):
-            return Dotted(f"collections.{node.id}")
-        return Unknown(f"`{node.id[:40]}` is not defined here", node.lineno)
+        return outer_name(node.id, node.lineno)
 
     def _attribute(self, node: ast.Attribute, scope: Scope) -> Value:
         return self.attribute(self.value(node.value, scope), node.attr, node.lineno)

@@ -8,10 +8,11 @@ from math import prod
 from core.architecture.sizes import output_of, window_of
 from core.architecture.spec import Flatten, GlobalAvgPool, GlobalMaxPool, LogSoftmax, Op, Softmax, op_words
 from core.errors import SpecError
-from core.reading.values import BATCH, Module, Node, NotUnderstood, Shape, Tensor
+from core.reading.values import BATCH, Module, Node, NotUnderstood, Shape, Tensor, TooMuch
 from core.record import check
 
-MAX_NODES = 4_000
+MAX_NODES = 1_500
+MAX_COMPLAINTS = 50
 
 
 @dataclass(eq=False)
@@ -30,6 +31,8 @@ class Graph:
             self.notes.append((self.line, message))
 
     def complain(self, message: str, instead: str = "") -> None:
+        if len(self.complaints) >= MAX_COMPLAINTS:
+            raise TooMuch("there is too much that is not understood")
         if (self.line, message, instead) not in self.complaints:
             self.complaints.append((self.line, message, instead))
 
@@ -40,7 +43,7 @@ class Graph:
         self, kind: str, inputs: tuple[Tensor, ...], shape: Shape | None, op: Op | None = None, amount: int = 0
     ) -> Tensor:
         if len(self.nodes) >= MAX_NODES:
-            raise NotUnderstood(f"forward makes more than {MAX_NODES:,} steps")
+            raise TooMuch(f"forward makes more than {MAX_NODES:,} steps")
         sources = tuple(each.node for each in inputs)
         node = Node(kind, sources, shape, self.line, op, self.module, len(self.nodes), amount)
         self.nodes.append(node)

@@ -45,9 +45,13 @@ def sizes(body: tuple[ast.stmt, ...]) -> list[Size]:
     ][:6]
 
 
-def calls_of(body: tuple[ast.stmt, ...], name: str) -> list[ast.Call]:
-    """The calls by that name, in order of their lines."""
-    return [each for each in _calls(body) if isinstance(each.func, ast.Name) and each.func.id == name]
+def calls_by_name(body: tuple[ast.stmt, ...]) -> dict[str, list[ast.Call]]:
+    """The calls outside classes by the name that is called, in order of their lines."""
+    found: dict[str, list[ast.Call]] = {}
+    for each in _calls(body):
+        if isinstance(each.func, ast.Name):
+            found.setdefault(each.func.id, []).append(each)
+    return found
 
 
 def _calls(body: tuple[ast.stmt, ...]) -> Iterator[ast.Call]:

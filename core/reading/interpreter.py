@@ -32,22 +32,8 @@ from core.reading.values import (
     names_of,
 )
 
-ITSELF = {
-    "to",
-    "cuda",
-    "cpu",
-    "train",
-    "eval",
-    "double",
-    "float",
-    "half",
-    "apply",
-    "requires_grad_",
-    "share_memory",
-    "type",
-    "bfloat16",
-    "compile",
-}
+_ITSELF = "to cuda cpu train eval double float half apply requires_grad_ share_memory type bfloat16 compile"
+ITSELF = set(_ITSELF.split())
 LISTS = {"children": False, "modules": True, "named_children": False, "named_modules": True}
 GHOST = re.compile(r"ghost|^gbn", re.IGNORECASE)
 

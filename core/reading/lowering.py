@@ -13,6 +13,9 @@ from core.reading.repeats import Step, every_step, fold_repeats
 from core.reading.values import Module, Node
 
 
+MAX_PARTS = 128  # that one torch.cat joins
+
+
 def steps_between(graph: Graph, start: Node, end: Node) -> list[Step]:
     """The ops from one step to a later one. What cannot be said as ops is left out, and told of in the graph."""
     nodes = _leading_to(end)
@@ -55,6 +58,8 @@ def _share_prefixes(nodes: list[Node]) -> None:
         if node.kind != "cat":
             continue
         parts = [number for each in node.inputs for number in whole.get(each.number, (each.number,))]
+        if len(parts) > MAX_PARTS:
+            continue
         by_number = {each.number: each for each in node.inputs}
         whole[node.number] = tuple(parts)
         for length in range(len(parts) - 1, 1, -1):
@@ -229,6 +234,6 @@ def _tell_shared(graph: Graph, steps: list[Step]) -> None:
         if runs[number] > 1 and weights:
             graph.line = module.line
             graph.complain(
-                f"the same nn.{module.kind} runs {runs[number]} times; the lab counts its {weights:,} parameters each time",
+                f"the same nn.{module.kind} runs {runs[number]} times; its {weights:,} weights are counted each time",
                 f"make a nn.{module.kind} of its own for each place",
             )

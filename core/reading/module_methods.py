@@ -9,6 +9,7 @@ from core.reading.python_values import MAX_ITEMS, items
 from core.reading.torch_signatures import CONTAINERS, module_of
 from core.reading.values import Class, Module, NotUnderstood, TooMuch, Unknown, Value
 
+MAX_COPIES = 500
 Given = tuple[Value, ...]
 Keywords = dict[str, Value]
 
@@ -53,15 +54,17 @@ def register(owner: Module, name: str, value: Value) -> None:
         owner.children[name] = Module("unknown", line, {"why": why})
 
 
-def copied(value: Value, depth: int = 0) -> Value:
+def copied(value: Value, count: list[int] | None = None) -> Value:
     """copy.deepcopy: the same modules with weights of their own."""
-    if depth > 20:
-        raise TooMuch("modules within modules go more than 20 deep")
+    count = [] if count is None else count
+    count.append(1)
+    if len(count) > MAX_COPIES:
+        raise TooMuch("a module of so many parts is copied")
     if isinstance(value, Module):
-        children = {name: copied(each, depth + 1) for name, each in value.children.items()}
+        children = {name: copied(each, count) for name, each in value.children.items()}
         inner = {name: each for name, each in children.items() if isinstance(each, Module)}
         return Module(value.kind, value.line, dict(value.fields), value.cls, inner, dict(value.attributes))
-    return [copied(each, depth + 1) for each in value] if isinstance(value, list) else value
+    return [copied(each, count) for each in value] if isinstance(value, list) else value
 
 
 def _add_module(owner: Module, given: Given, keywords: Keywords) -> Value:

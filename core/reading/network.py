@@ -42,6 +42,7 @@ class _Walk:
     graph: Graph
     end: Node | None
     start: Node
+    too_much: bool = False
 
 
 def read_network(run: Interpreter, made: Made, hints: list[Size], lines: list[str]) -> Network:
@@ -97,8 +98,8 @@ def _best_walk(run: Interpreter, module: Module, hints: list[Size]) -> _Walk:
         walk = _walk(run, module, size)
         if best is None or len(walk.graph.complaints) < len(best.graph.complaints):
             best = walk
-        if not walk.graph.complaints:
-            break
+        if not walk.graph.complaints or walk.too_much:
+            return walk
     assert best is not None
     return _walk(run, module, best.size)  # lazy layers take their sizes from the last walk
 
@@ -119,8 +120,8 @@ def _walk(run: Interpreter, module: Module, size: Size) -> _Walk:
     try:
         result = run.call(module, (image,), {}, module.line)
     except TooMuch as failure:
-        graph.complain(str(failure), "paste the network only")
-        result = None
+        graph.complaints = [*graph.complaints[:9], (module.line, str(failure), "paste the network only")]
+        return _Walk(size, graph, None, image.node, too_much=True)
     finally:
         run.graph = None
     end = _output(graph, result)

@@ -120,6 +120,8 @@ def compared(kind: type[ast.cmpop], left: Value, right: Value) -> bool | None:
     return None
 
 
+_SIMPLE = "lower upper strip lstrip rstrip startswith endswith split title capitalize isdigit find"
+SIMPLE = _SIMPLE.split()  # methods of a text that give nothing longer
 _WIDE = re.compile(r"\d{3,}")
 
 
@@ -312,21 +314,7 @@ def _of_text(owner: str, name: str, given: tuple[Value, ...], keywords: dict[str
         return owner.join(texts)
     if name == "format" and plain and not _WIDE.search(owner) and "." not in owner and "[" not in owner:
         return bounded(owner.format(*given, **keywords))
-    simple = [
-        "lower",
-        "upper",
-        "strip",
-        "lstrip",
-        "rstrip",
-        "startswith",
-        "endswith",
-        "split",
-        "title",
-        "capitalize",
-        "isdigit",
-        "find",
-    ]
-    if plain and name in simple and not keywords:
+    if plain and name in SIMPLE and not keywords:
         return bounded(getattr(owner, name)(*given))
     if plain and name == "replace" and len(owner) * max(1, len(str(given[1]))) < MAX_TEXT:
         return owner.replace(str(given[0]), str(given[1]))

@@ -27,30 +27,13 @@ AS_MODULE: dict[str, tuple[str, str]] = {  # a function: the module that does th
     "adaptive_avg_pool2d": ("AdaptiveAvgPool2d", "output_size"),
     "adaptive_max_pool2d": ("AdaptiveMaxPool2d", "output_size return_indices"),
 }
-AS_MODULE |= {
-    name.lower(): (name, "")
-    for name in ["ReLU", "ReLU6", "SELU", "SiLU", "Mish", "Hardswish", "Hardsigmoid", "Tanh", "Sigmoid"]
-}
-SAME = {
-    "contiguous",
-    "clone",
-    "detach",
-    "to",
-    "float",
-    "cuda",
-    "cpu",
-    "double",
-    "half",
-    "type",
-    "requires_grad_",
-    "type_as",
-    "data",
-    "bfloat16",
-    "requires_grad",
-    "retain_grad",
-    "identity",
-    "checkpoint_name",
-}
+_PLAIN = "ReLU ReLU6 SELU SiLU Mish Hardswish Hardsigmoid Tanh Sigmoid"
+AS_MODULE |= {name.lower(): (name, "") for name in _PLAIN.split()}
+_SAME = (
+    "contiguous clone detach to float cuda cpu double half type requires_grad_ type_as data bfloat16 "
+    "requires_grad retain_grad"
+)
+SAME = set(_SAME.split())
 DROPS = {"dropout": "Dropout", "dropout1d": "Dropout1d", "dropout2d": "Dropout2d"}
 
 

@@ -62,34 +62,10 @@ SIGNATURES: dict[str, dict[str, Value]] = {
     for name in names.split()
 }
 SIGNATURES |= {name: {} for name in ("Tanh", "Sigmoid", "Identity", "Softmax2d")}
-ACTIVATIONS = [
-    "ReLU",
-    "LeakyReLU",
-    "PReLU",
-    "ReLU6",
-    "ELU",
-    "SELU",
-    "GELU",
-    "SiLU",
-    "Mish",
-    "Hardswish",
-    "Hardsigmoid",
-    "Softplus",
-    "Tanh",
-    "Sigmoid",
-]
-OTHER_ACTIVATIONS = [
-    "RReLU",
-    "CELU",
-    "Softsign",
-    "LogSigmoid",
-    "Tanhshrink",
-    "Softshrink",
-    "Hardshrink",
-    "Threshold",
-    "GLU",
-    "Hardtanh",
-]
+_ACTIVATIONS = "ReLU LeakyReLU PReLU ReLU6 ELU SELU GELU SiLU Mish Hardswish Hardsigmoid Softplus Tanh Sigmoid"
+ACTIVATIONS = _ACTIVATIONS.split()
+_OTHER_ACTIVATIONS = "RReLU CELU Softsign LogSigmoid Tanhshrink Softshrink Hardshrink Threshold GLU Hardtanh"
+OTHER_ACTIVATIONS = _OTHER_ACTIVATIONS.split()
 CONTAINERS = ("Sequential", "ModuleList", "ModuleDict")
 
 
