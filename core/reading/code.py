@@ -10,12 +10,15 @@ from core.architecture.trace import CLASSES
 from core.errors import SpecError
 from core.reading import hints
 from core.reading.interpreter import Interpreter
+from core.reading.keras import is_keras
+from core.reading.keras_json import is_keras_json, read_model
 from core.reading.network import Made, read_network
 from core.reading.python_values import FAILURES
 from core.reading.record import CodeRead, Network, Note
-from core.reading.source import Source, read_source
+from core.reading.source import MAX_TEXT, Source, read_source
 from core.reading.statements import Break, Continue, Return
 from core.reading.values import Class, Dotted, Function, Module, NotUnderstood, Scope, TooMuch, Unknown, Value
+from core.record import short
 
 MAX_NETWORKS = 24  # of one text, the likeliest first
 FOLLOWED = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.AugAssign)
@@ -26,6 +29,9 @@ def read_code(text: str, name: str = "") -> CodeRead:
 
     Raises SpecError, one sentence, where there is no network in it.
     """
+    if len(text) <= MAX_TEXT and is_keras_json(text):
+        made = Made("model", 1, read_model(text))
+        return CodeRead(text, (read_network(Interpreter(), made, [], [short(text)]),))
     source = read_source(text, name)
     try:
         networks = _Reader(source).networks()
@@ -103,7 +109,7 @@ class _Reader:
             if value.cls is not None and value.kind != "object" and _has_forward(value.cls):
                 taken.add(value.cls)
                 found[id(value)] = Made(value.cls.name, value.cls.line, value, self._complaints(value), variable=name)
-            elif value.kind == "Sequential" and value.children:
+            elif (value.kind == "Sequential" and value.children) or "graph" in value.fields:
                 found[id(value)] = Made(name, value.line, value)
         for cls in self.run.classes[::-1]:
             if len(found) < MAX_NETWORKS and cls not in taken and _has_forward(cls):
@@ -210,7 +216,8 @@ def _ends_in_ten(network: Network) -> bool:
 
 def _has_forward(cls: Class) -> bool:
     base = cls.library_base()
-    return cls.is_module() and (cls.find("forward") is not None or (base is not None and base.last == "Sequential"))
+    own = cls.find("forward") or (base is not None and is_keras(base.name) and cls.find("call"))
+    return cls.is_module() and (bool(own) or (base is not None and base.last == "Sequential"))
 
 
 def _builds(node: ast.stmt) -> bool:

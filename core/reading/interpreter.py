@@ -8,6 +8,8 @@ from math import prod
 
 from core.errors import SpecError
 from core.reading import python_values
+from core.reading.keras import apply_layer, is_keras
+from core.reading.keras_calls import call_keras
 from core.reading.module_methods import METHODS, copied, fill
 from core.reading.python_values import items, tensors_in
 from core.reading.statements import Statements, bound_arguments
@@ -117,8 +119,6 @@ class Interpreter(Statements):
             self.quiet, self.inside = True, False
         return made
 
-    inside = False  # of a class that is being made
-
     def _start(self, made: Module, cls: Class, given: tuple[Value, ...], keywords: dict[str, Value]) -> None:
         """`__init__` of a class of the code."""
         kind, start = made.kind, cls.find("__init__")
@@ -146,6 +146,8 @@ class Interpreter(Statements):
     def library(self, function: Dotted, given: tuple[Value, ...], keywords: dict[str, Value], line: int) -> Value:
         """A function or class of torch, Python or another library."""
         name, last = function.name, function.last
+        if is_keras(name):
+            return call_keras(self, function, given, keywords, line)
         if name.startswith("builtins."):
             return self.python(last, given, keywords, line)
         if last in ("Parameter", "UninitializedParameter"):
@@ -196,14 +198,14 @@ class Interpreter(Statements):
                 return self.run_function(start, (module, *given), keywords, module.line)
             raise NotUnderstood("an object without __call__ is called")
         values = given[0] if given else next(iter(keywords.values()), None)
-        own = module.cls.find("forward") if module.cls else None
+        own = module.cls.find("forward") or module.cls.find("call") if module.cls else None
         if isinstance(own, Function):
             return self.run_function(own, (module, *given), keywords, module.line)
         if module.kind == "Sequential":
             for each in module.children.values():
                 values = self.call(each, (values,), {}, each.line)
             return values
-        if self.graph is None or not isinstance(values, Tensor):
+        if self.graph is None or not tensors_in((values,)):
             return Unknown("a module that is called without a map", module.line)
         self.graph.seen.add(id(module))
         if module.kind == "unknown":
@@ -213,6 +215,10 @@ class Interpreter(Statements):
         before, self.graph.module = self.graph.module, module
         self.graph.line = module.line
         try:
+            if module.kind.startswith("keras."):
+                return apply_layer(self.graph, module, values)
+            if not isinstance(values, Tensor):
+                raise NotUnderstood("a module gets a list of maps")
             return apply_module(self.graph, module, values)
         finally:
             self.graph.module = before

@@ -12,7 +12,6 @@ from core.reading.graph import Graph, shape_words
 from core.reading.repeats import Step, every_step, fold_repeats
 from core.reading.values import Module, Node
 
-
 MAX_PARTS = 128  # that one torch.cat joins
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from core.reading import python_values
 from core.reading.python_values import MAX_ITEMS, items
 from core.reading.torch_signatures import CONTAINERS, module_of
-from core.reading.values import Class, Module, NotUnderstood, TooMuch, Unknown, Value
+from core.reading.values import Class, Module, NotUnderstood, Tensor, TooMuch, Unknown, Value
 
 MAX_COPIES = 500
 Given = tuple[Value, ...]
@@ -46,6 +46,9 @@ def register(owner: Module, name: str, value: Value) -> None:
         raise NotUnderstood(f"{value.name} is a class here, not a module", f"write {value.name}()")
     if len(owner.children) > MAX_ITEMS:
         raise TooMuch("a list is too long")
+    if isinstance(value, Tensor) and value.shape is not None:  # Keras's Input in a Sequential
+        shape = (*value.shape[2:], value.shape[1])
+        value = Module("keras.InputLayer", owner.line, {"shape": shape})
     if isinstance(value, Module):
         owner.children[name] = value
     elif value is not None:
@@ -120,6 +123,7 @@ METHODS: dict[str, Callable[[Module, Given, Keywords], Value]] = {
     "add_module": _add_module,
     "register_module": _add_module,
     "append": _append,
+    "add": _append,
     "extend": _extend,
     "insert": _insert,
     "register_parameter": _register_parameter,

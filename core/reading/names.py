@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.reading.keras import SIGNATURES as KERAS
 from core.reading.torch_functions import AS_MODULE
 from core.reading.torch_signatures import ACTIVATIONS, CONTAINERS, OTHER_ACTIVATIONS, SIGNATURES
 from core.reading.values import Dotted, Unknown, Value
@@ -28,6 +29,8 @@ def outer_name(name: str, line: int) -> Value:
         return Dotted(f"torch.nn.{name}")
     if name in FUNCTIONAL:
         return Dotted(f"torch.nn.functional.{name}")
+    if name in KERAS or name in ("keras", "layers", "models", "tf"):
+        return Dotted({"tf": "tensorflow"}.get(name, f"keras.{name}" if name != "keras" else name))
     if name in OTHERS:
         return Dotted(f"collections.{name}")
     return "__main__" if name == "__name__" else Unknown(f"`{name[:40]}` is not defined here", line)

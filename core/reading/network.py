@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 
 from core.architecture.spec import Architecture
@@ -10,6 +10,7 @@ from core.architecture.trace import trace
 from core.errors import SpecError
 from core.reading.graph import Graph
 from core.reading.interpreter import Interpreter
+from core.reading.keras import PREFIX, size_of
 from core.reading.lowering import steps_between
 from core.reading.record import Network, Note, Problem, ReadOp, Unused
 from core.reading.repeats import Step, every_step, with_bodies
@@ -72,7 +73,7 @@ def read_network(run: Interpreter, made: Made, hints: list[Size], lines: list[st
         ops=tuple(_read_ops(steps, "", paths)),
         unused=unused,
         parameters=parameters,
-        total=_total(made.module),
+        total=parameters if _is_keras(made.module) else _total(made.module),
         notes=tuple(notes),
         problems=tuple(
             Problem(line, _source(lines, line), message, instead)
@@ -91,6 +92,7 @@ def _source(lines: list[str], line: int) -> str:
 def _best_walk(run: Interpreter, module: Module, hints: list[Size]) -> _Walk:
     """forward with the first size of image that raises no complaint, else the one with the fewest."""
     channels = _first_channels(module)
+    hints = [*_keras_sizes(module), *hints]
     sizes = [*hints, *((channels or 1, side, side) for side in SIDES)]
     sizes = [(channels or size[0], *size[1:]) for size in sizes]
     best: _Walk | None = None
@@ -113,7 +115,22 @@ def _first_channels(module: Module) -> int | None:
     return None
 
 
+def _keras_sizes(module: Module) -> list[Size]:
+    """The size that a layer of Keras states: `input_shape`, `batch_input_shape` or `shape`."""
+    stated = [
+        size_of(value)
+        for _, each in module.named()
+        for name, value in each.fields.items()
+        if each.kind.startswith(PREFIX) and name in ("input_shape", "batch_input_shape", "batch_shape", "shape")
+    ]
+    return [size for size in stated if size is not None]
+
+
 def _walk(run: Interpreter, module: Module, size: Size) -> _Walk:
+    done, end = module.fields.get("graph"), module.fields.get("end")
+    if isinstance(done, Graph) and isinstance(end, Tensor):  # a functional model of Keras was followed already
+        shape = done.nodes[0].shape or (BATCH, 1, 28, 28)
+        return _Walk((shape[1], shape[2], shape[3]), done, end.node, done.nodes[0])
     graph = Graph()
     image = graph.start((BATCH, *size))
     run.graph = graph
@@ -160,7 +177,7 @@ def _read_ops(steps: list[Step], path: str, paths: dict[int, str]) -> list[ReadO
 
 
 def _leaves(module: Module) -> list[tuple[str, Module]]:
-    inner = ("Module", "object", *CONTAINERS)
+    inner = ("Module", "object", f"{PREFIX}Model", f"{PREFIX}Input", f"{PREFIX}InputLayer", *CONTAINERS)
     return [(path, each) for path, each in module.named() if each.kind not in inner]
 
 
@@ -200,6 +217,10 @@ def _discarded(module: Module, graph: Graph, steps: list[Step]) -> list[Note]:
     ]
 
 
+def _is_keras(module: Module) -> bool:
+    return any(each.kind.startswith(PREFIX) for _, each in module.named())
+
+
 def _total(module: Module) -> int | None:
     """The trained values that torch counts: of all modules, called or not."""
     total = 0
@@ -210,9 +231,3 @@ def _total(module: Module) -> int | None:
             return None
         total += own + sum(prod(weight.shape or ()) for weight in weights)
     return total
-
-
-def renamed(network: Network, name: str) -> Network:
-    """The same network under another name."""
-    architecture = network.architecture and replace(network.architecture, name=name[:100])
-    return replace(network, name=name, architecture=architecture)

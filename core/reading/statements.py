@@ -31,6 +31,7 @@ class Statements(Expressions):
     def __init__(self) -> None:
         super().__init__()
         self.classes: list[Class] = []  # in the order in which they are defined
+        self.inside = False  # of a class of the code that is being made
         self.within: set[Class] = set()  # those that another class makes
         self.making: dict[int, list[tuple[int, str, str]]] = {}  # the complaints of each that the file itself makes
 

@@ -10,7 +10,7 @@ from core.reading.values import Module, NotUnderstood, Unknown, Value
 NEEDED = object()  # an argument without a default
 
 
-def _signature(text: str) -> dict[str, Value]:
+def signature(text: str) -> dict[str, Value]:
     """The arguments and their defaults, as one writes them: `num_features, eps=1e-5`."""
     arguments: dict[str, Value] = {}
     for each in text.split(", "):
@@ -28,7 +28,7 @@ _MAX = "kernel_size, stride=None, padding=0, dilation=1, return_indices=False, c
 _AVERAGE = "kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None"
 
 SIGNATURES: dict[str, dict[str, Value]] = {
-    name: _signature(text)
+    name: signature(text)
     for names, text in (
         ("Conv1d Conv2d Conv3d", f"in_channels, out_channels, {_WINDOW}"),
         ("LazyConv2d", f"out_channels, {_WINDOW}"),
@@ -71,17 +71,17 @@ CONTAINERS = ("Sequential", "ModuleList", "ModuleDict")
 
 def module_of(kind: str, arguments: tuple[Value, ...], keywords: dict[str, Value], line: int) -> Module:
     """A module of torch with its arguments by name. Raises NotUnderstood for arguments it does not have."""
-    signature = SIGNATURES.get(kind)
-    if kind == "Identity" or signature is None:
+    known = SIGNATURES.get(kind)
+    if kind == "Identity" or known is None:
         return Module(kind, line)
-    if len(arguments) > len(signature):
-        raise NotUnderstood(f"nn.{kind} takes at most {len(signature)} arguments, {len(arguments)} are given")
-    given = dict(zip(signature, arguments, strict=False)) | {
+    if len(arguments) > len(known):
+        raise NotUnderstood(f"nn.{kind} takes at most {len(known)} arguments, {len(arguments)} are given")
+    given = dict(zip(known, arguments, strict=False)) | {
         name: value for name, value in keywords.items() if name not in ("device", "dtype", "momentum_decay")
     }
-    if surplus := [name for name in given if name not in signature]:
-        raise NotUnderstood(f"nn.{kind} has no argument {surplus[0]}", f"it has {', '.join(signature)}")
-    filled = signature | given
+    if surplus := [name for name in given if name not in known]:
+        raise NotUnderstood(f"nn.{kind} has no argument {surplus[0]}", f"it has {', '.join(known)}")
+    filled = known | given
     if missing := [name for name, value in filled.items() if value is NEEDED]:
         raise NotUnderstood(f"nn.{kind} needs {missing[0]}", f"write {missing[0]}=...")
     for name, value in filled.items():
