@@ -184,9 +184,9 @@ class _Reader:
                 continue
             if name in start.defaults and not isinstance(start.defaults[name], Unknown):
                 filled[name] = start.defaults[name]
-            elif name.lower() in hints.GUESSES:
-                filled[name] = hints.GUESSES[name.lower()]
-                told.append(f"{name} = {filled[name]}")
+            elif not isinstance(value := hints.guess(name), Unknown):
+                filled[name] = value
+                told.append(name if isinstance(value, Module) else f"{name} = {getattr(value, 'last', value)}")
         if told and cls not in self.run.within:
             notes.append(
                 Note(cls.line, f"the code does not say what {cls.name} is made with; read with {', '.join(told)}")

@@ -254,7 +254,7 @@ class Expressions(ABC):
     def child(self, owner: Module, index: Value) -> Value:
         """`module[i]`, `module["name"]`, `module[1:3]`."""
         if isinstance(index, str):
-            return owner.children[index]
+            return self.attribute(owner, index, owner.line) if not owner.children else owner.children[index]
         found = python_values.item(list(owner.children.values()), index)
         if isinstance(found, list):
             parts = {str(number): each for number, each in enumerate(found) if isinstance(each, Module)}

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from core.architecture.spec import MAX_CHANNELS, MAX_EXTENT
+from core.reading.values import Dotted, Module, Unknown, Value
 
 Size = tuple[int, int, int]
 RANDOM = ("randn", "rand", "zeros", "ones", "empty", "randint")
-GUESSES: dict[str, object] = {
-    **dict.fromkeys(("num_classes", "n_classes", "nclasses", "classes", "num_class", "n_class", "out_dim"), 10),
-    **dict.fromkeys(("output_dim", "output_size", "out_features", "n_outputs", "num_outputs", "nb_classes"), 10),
-    **dict.fromkeys(("in_channels", "input_channels", "in_channel", "channels", "in_ch", "n_channels", "inp_ch"), 1),
-    **dict.fromkeys(("input_channel", "img_channels", "image_channels", "num_channels", "in_c", "nc"), 1),
-    **dict.fromkeys(("input_dim", "input_size", "in_features", "n_inputs", "num_inputs"), 784),
-    **dict.fromkeys(("dropout", "dropout_value", "drop", "dropout_rate", "drop_rate", "dropout_p", "p", "drop_p"), 0.1),
-    **dict.fromkeys(("use_bn", "batch_norm", "use_batchnorm", "bias", "use_dropout"), True),
-    **dict.fromkeys(("norm", "norm_type", "normalization", "normalisation", "normalization_type"), "bn"),
-    **dict.fromkeys(("args", "config", "cfg", "hparams", "params", "device", "name"), None),
-}
+GUESSES: tuple[tuple[str, Value], ...] = (  # of arguments that the code gives no value: by their names
+    (r"class|label|^(dim_out|out(put)?_(dim|size|features|ch|channels)|n(um)?_outputs?|k)$", 10),
+    (r"^(?!out|hid|conv).*(channels?|in_ch|in_c|ch_in|nc|inp)$|^(in|input|img|image)_ch", 1),
+    (r"^(dim_in|in(put)?_(dim|size|features)|n(um)?_inputs?|num_pixels)$", 784),
+    (r"hidden", 128),
+    (r"^p$|drop", 0.1),
+    (r"^act|activation|nonlin", Dotted("torch.nn.ReLU")),
+    (r"norm_layer|norm_fn|norm_func", Dotted("torch.nn.BatchNorm2d")),
+    (r"^norm", "bn"),
+    (r"^(use|with|is|batch_?norm|bias|bn)", True),
+    (r"^(img|image|input)_?(size|dim|h|w|height|width)|^(size|dim|height|width|h|w)$", 28),
+)
+CONFIGURATION = ("args", "arg", "config", "cfg", "conf", "hparams", "params", "opt", "opts", "options", "hp", "flags")
+
+
+def guess(name: str) -> Value:
+    """A likely value of an argument by its name; Unknown if the name says nothing."""
+    lower = name.lower()
+    if lower in CONFIGURATION:
+        return Module("configuration", 0)
+    found = [value for pattern, value in GUESSES if re.search(pattern, lower)]
+    return found[0] if found else Unknown(f"the code gives no value for {name[:40]}")
 
 
 def sizes(body: tuple[ast.stmt, ...]) -> list[Size]:

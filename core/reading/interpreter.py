@@ -8,6 +8,7 @@ from math import prod
 
 from core.errors import SpecError
 from core.reading import python_values
+from core.reading.hints import guess
 from core.reading.keras import apply_layer, is_keras
 from core.reading.keras_calls import call_keras
 from core.reading.module_methods import METHODS, copied, fill
@@ -265,6 +266,8 @@ class Interpreter(Statements):
             return TRAINING
         if name == "__class__" and owner.cls is not None:
             return owner.cls
+        if owner.kind == "configuration":
+            return guess(name)
         if name in ("weight", "bias") and not owner.is_own:
             return Weight(None, owner.line)
         known = name in ITSELF or name in LISTS or name in METHODS

@@ -165,6 +165,16 @@ def _mean(graph: Graph, values: Tensor, rest: tuple[Value, ...], keywords: Argum
     return graph.pool_all(values, _axes(axes), bool(given.get("keepdim", given.get("keepdims", False))))
 
 
+def _permute(graph: Graph, values: Tensor, rest: tuple[Value, ...], keywords: Arguments) -> Tensor:
+    """Another order of the axes, where it only moves axes of size 1: then the numbers stay in their order."""
+    shape, given = values.shape, keywords.get("dims", rest[0] if len(rest) == 1 else rest)
+    order = [axis % len(shape) for axis in _axes(given)] if shape else []
+    moved = [axis for axis in order if shape and shape[axis] != 1]
+    if shape is None or sorted(order) != list(range(len(shape))) or moved != sorted(moved):
+        raise NotUnderstood("axes change places", WRITE_INSTEAD["permute"])
+    return graph.reshape(values, tuple(shape[axis] for axis in order))
+
+
 def _largest(graph: Graph, values: Tensor, rest: tuple[Value, ...], keywords: Arguments) -> Value:
     given = dict(zip(("dim", "keepdim"), rest, strict=False)) | keywords
     axes = given.get("dim", given.get("axis"))
@@ -246,6 +256,7 @@ METHODS: dict[str, Callable[[Graph, Tensor, tuple[Value, ...], Arguments], Value
     "mean": _mean,
     "amax": _largest,
     "max": _largest_and_where,
+    "permute": _permute,
     "squeeze": _squeeze,
     "unsqueeze": _unsqueeze,
     "pad": _pad,

@@ -82,6 +82,8 @@ def _linear(graph: Graph, module: Module, values: Tensor) -> Tensor:
     if module.kind == "LazyLinear" and shape is not None:
         module.fields["in_features"] = shape[-1]
     outs = whole(get("out_features"), "out_features")
+    if shape is not None and len(shape) > 2 and prod(shape[1:-1]) == 1:
+        return graph.reshape(_linear(graph, module, graph.reshape(values, (shape[0], shape[-1]))), (*shape[:-1], outs))
     if shape is not None and len(shape) != 2:
         flat = prod(shape[1:])
         raise NotUnderstood(
