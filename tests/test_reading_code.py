@@ -35,7 +35,7 @@ RUN = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, as
 def run_by_torch(code: str, name: str) -> nn.Module:
     """The module that the code itself makes: the last one of the class by that name, or the variable."""
     names = {key: getattr(nn, key) for key in dir(nn) if not key.startswith("_")}
-    names |= {"torch": torch, "nn": nn, "F": nn.functional, "__name__": "case"}
+    names |= {"torch": torch, "nn": nn, "F": nn.functional, "__name__": "__main__"}
     names["pl"] = types.SimpleNamespace(LightningModule=nn.Module)
     for node in ast.parse(ON_DEVICE.sub("", NOT_RUN.sub("", code))).body:
         keep = isinstance(node, RUN) or (isinstance(node, ast.Expr) and "add_module" in ast.unparse(node))

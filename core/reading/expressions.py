@@ -23,6 +23,7 @@ from core.reading.values import (
     TooMuch,
     Unknown,
     Value,
+    Weight,
 )
 
 MAX_STEPS = 200_000
@@ -249,6 +250,8 @@ class Expressions(ABC):
                 return self.refused(failure, owner)
         if isinstance(owner, Module):
             return self.child(owner, index)
+        if isinstance(owner, Weight) and owner.shape:
+            return Weight(owner.shape[1:], owner.line)
         return python_values.item(owner, index)
 
     def child(self, owner: Module, index: Value) -> Value:

@@ -8,6 +8,8 @@ from math import prod
 
 from core.errors import SpecError
 from core.reading import python_values
+from core.reading.dummies import method_of, sent_through, size_of_numbers, trials
+from core.reading.graph import Graph
 from core.reading.hints import guess
 from core.reading.keras import apply_layer, is_keras
 from core.reading.keras_calls import call_keras
@@ -32,6 +34,7 @@ from core.reading.values import (
     Unknown,
     Value,
     Weight,
+    is_instance,
     names_of,
 )
 
@@ -55,6 +58,12 @@ class Interpreter(Statements):
 
     def call(self, function: Value, given: tuple[Value, ...], keywords: dict[str, Value], line: int) -> Value:
         self.count()
+        if self.graph is None and trials(given) and isinstance(function, Module | Dotted):
+            self.graph = Graph()
+            try:
+                return sent_through(self.graph, given, lambda inside: self.call(function, inside, keywords, line))
+            finally:
+                self.graph = None
         self.depth += 1
         if self.depth > 90:
             raise TooMuch("calls within calls go more than 90 deep")
@@ -152,7 +161,7 @@ class Interpreter(Statements):
         if name.startswith("builtins."):
             return self.python(last, given, keywords, line)
         if last in ("Parameter", "UninitializedParameter"):
-            return Weight(self._size_of(given[0] if given else None), line, trained=True)
+            return Weight(size_of_numbers(given[0] if given else None), line, trained=True)
         if name.startswith("torch.nn.") and last[:1].isupper():
             return self._library_module(last, given, keywords, line)
         if self.graph is not None and tensors_in((*given, *keywords.values())):
@@ -163,12 +172,21 @@ class Interpreter(Statements):
             return python_values.function("dict", given, keywords)
         if last == "partial" and given:
             return Partial(given[0], given[1:], keywords)
+        if last == "field":  # of a dataclass
+            return (
+                self.call(keywords["default_factory"], (), {}, line)
+                if "default_factory" in keywords
+                else keywords.get("default")
+            )
+        if last in ("QuantStub", "DeQuantStub"):
+            return Module("Identity", line)
         if last in ("deepcopy", "copy") and given:
             return copied(given[0])
         if name in ("itertools.chain", "itertools.chain.from_iterable"):
             return [each for part in (given if last == "chain" else items(given[0])) for each in items(part)]
         if name in ("torch.zeros", "torch.ones", "torch.randn", "torch.rand", "torch.empty", "torch.full"):
-            return Weight(self._size_of(given[0] if len(given) == 1 else list(given)), line)
+            sizes = keywords.get("size", given[0] if len(given) == 1 else list(given))
+            return Weight(size_of_numbers(sizes), line)
         if name == "torch.tensor":
             return Weight((1,), line)
         if name.startswith(("math.", "numpy.", "torch.prod")):
@@ -183,13 +201,6 @@ class Interpreter(Statements):
             fill(made, given, keywords)
             return made
         return module_of(kind, given, keywords, line)
-
-    def _size_of(self, value: Value) -> tuple[int, ...] | None:
-        if isinstance(value, Weight):
-            return value.shape
-        if isinstance(value, list | tuple) and all(isinstance(each, int) for each in value):
-            return tuple(each for each in value if isinstance(each, int))
-        return (value,) if isinstance(value, int) else None
 
     def forward(self, module: Module, given: tuple[Value, ...], keywords: dict[str, Value]) -> Value:
         """`module(x)`."""
@@ -315,7 +326,7 @@ class Interpreter(Statements):
             case Class() | Dotted():
                 return self._unbound(owner, name, given, keywords)
             case Weight():
-                return owner
+                return method_of(owner, name, given, keywords)
             case _:
                 return python_values.method(owner, name, given, keywords)
 
@@ -368,7 +379,7 @@ class Interpreter(Statements):
             case "hasattr", (Module() as owner, str(attribute)):
                 return not isinstance(self._of_module(owner, attribute, line), Unknown)
             case "isinstance", (value, kinds):
-                return self._is_instance(value, kinds if isinstance(kinds, tuple) else (kinds,))
+                return is_instance(value, kinds if isinstance(kinds, tuple) else (kinds,))
             case "callable", (value,):
                 return isinstance(value, Function | Bound | Class | Module | Partial | Dotted)
             case "map", (function, *lists):
@@ -385,13 +396,3 @@ class Interpreter(Statements):
                     total = self.operate(ast.Add, total, each, line)
                 return total
         return python_values.function(name, given, keywords)
-
-    def _is_instance(self, value: Value, kinds: tuple[Value, ...]) -> bool:
-        names = {each.last for each in kinds if isinstance(each, Dotted)}
-        if isinstance(value, Module):
-            line = value.cls.line_up() if value.cls else []
-            return value.kind in names or "Module" in names or any(each in line for each in kinds)
-        if isinstance(value, Tensor):
-            return "Tensor" in names
-        own = {"int": int, "float": float, "str": str, "list": list, "tuple": tuple, "dict": dict, "bool": bool}
-        return any(isinstance(value, kind) for name, kind in own.items() if name in names)

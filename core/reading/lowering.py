@@ -50,24 +50,28 @@ def _leading_to(end: Node) -> list[Node]:
 
 
 def _share_prefixes(nodes: list[Node]) -> None:
-    """cat(a, b, c) after cat(a, b) becomes cat(cat(a, b), c), as dense blocks mean it."""
-    known: dict[tuple[int, ...], Node] = {}
+    """cat(a, b, c) after cat(a, b) becomes cat(cat(a, b), c), as dense blocks mean it; and so for sums."""
+    known: dict[tuple[str, tuple[int, ...]], Node] = {}
     whole: dict[int, tuple[int, ...]] = {}
+    by_number = {each.number: each for each in nodes}
     for node in nodes:
-        if node.kind != "cat":
+        if node.kind not in ("cat", "add"):
             continue
-        parts = [number for each in node.inputs for number in whole.get(each.number, (each.number,))]
+        parts: list[int] = []
+        for each in node.inputs:
+            parts += whole.get(each.number, (each.number,)) if each.kind == node.kind else (each.number,)
+        if node.kind == "add":
+            parts.sort()
         if len(parts) > MAX_PARTS:
             continue
-        by_number = {each.number: each for each in node.inputs}
         whole[node.number] = tuple(parts)
-        for length in range(len(parts) - 1, 1, -1):
-            earlier = known.get(tuple(parts[:length]))
-            rest = [by_number.get(number) for number in parts[length:]]
-            if earlier is not None and earlier not in node.inputs and None not in rest:
-                node.inputs = (earlier, *(each for each in rest if each is not None))
+        for length in range(len(parts), 1, -1):
+            earlier = known.get((node.kind, tuple(parts[:length])))
+            if earlier is not None:
+                if earlier not in node.inputs:
+                    node.inputs = (earlier, *(by_number[number] for number in parts[length:]))
                 break
-        known[tuple(parts)] = node
+        known.setdefault((node.kind, tuple(parts)), node)
 
 
 def _dominators(nodes: list[Node]) -> dict[int, tuple[Node, int]]:
@@ -108,7 +112,8 @@ class _Paths:
         node = end
         while node is not start and node.inputs:
             before = self.dominators[node.number][0]
-            step = self._joined(node, before) if node.kind in ("add", "cat") else self._single(node)
+            joins = node.kind in ("add", "cat") and len(node.inputs) > 1  # one alone: the same join as an earlier one
+            step = self._joined(node, before) if joins else self._single(node) if node.kind != "add" else None
             if step is not None:
                 found.append(step)
             node = before
@@ -118,7 +123,7 @@ class _Paths:
         op = node.op
         if node.kind == "reshape":
             op = self._reshaped(node)
-        elif node.kind not in ("op", "skip", "mul"):
+        elif node.kind not in ("op", "skip", "mul", "cat"):
             self._complain(node, "a map is left half pooled or padded", "write nn.AdaptiveAvgPool2d(1), or pad a conv")
         if op is None:
             return None
@@ -144,8 +149,11 @@ class _Paths:
             if not any(parts):
                 self._complain(node, "a map is added to itself", "leave it out")
                 return None
-            body, shortcut = sorted(parts, key=lambda part: -sum(1 for _ in every_step(part)))
-            return Step(spec.Residual((), ()), node.line, modules, (body, shortcut))
+            total = parts[0]
+            for part in parts[1:]:
+                body, shortcut = sorted((total, part), key=lambda each: -sum(1 for _ in every_step(each)))
+                total = [Step(spec.Residual((), ()), node.line, modules, (body, shortcut))]
+            return total[0]
         shortcut = parts[0]
         step = None
         for body in parts[1:]:

@@ -30,7 +30,7 @@ AS_MODULE: dict[str, tuple[str, str]] = {  # a function: the module that does th
 _PLAIN = "ReLU ReLU6 SELU SiLU Mish Hardswish Hardsigmoid Tanh Sigmoid"
 AS_MODULE |= {name.lower(): (name, "") for name in _PLAIN.split()}
 _SAME = (
-    "contiguous clone detach to float cuda cpu double half type requires_grad_ type_as data bfloat16 "
+    "Variable contiguous clone detach to float cuda cpu double half type requires_grad_ type_as data bfloat16 "
     "requires_grad retain_grad"
 )
 SAME = set(_SAME.split())

@@ -196,3 +196,15 @@ def names_of(value: Value) -> str:
     if isinstance(value, Bound):
         return str(value.function) if isinstance(value.function, str) else "a method"
     return value.name if isinstance(value, Class) else "this"
+
+
+def is_instance(value: Value, kinds: tuple[Value, ...]) -> bool:
+    """What Python's isinstance says, of torch's and Python's own kinds."""
+    names = {each.last for each in kinds if isinstance(each, Dotted)}
+    if isinstance(value, Module):
+        line = value.cls.line_up() if value.cls else []
+        return value.kind in names or "Module" in names or any(each in line for each in kinds)
+    if isinstance(value, Tensor):
+        return "Tensor" in names
+    own = {"int": int, "float": float, "str": str, "list": list, "tuple": tuple, "dict": dict, "bool": bool}
+    return any(isinstance(value, kind) for name, kind in own.items() if name in names)
