@@ -63,6 +63,7 @@ class _Reader:
         sizes = hints.sizes(self.source.body)
         lines = self.source.code.split("\n")
         made = self._candidates()
+        self.run.within |= {each.cls for one in made for path, each in one.module.named() if path and each.cls}
         found: list[tuple[tuple[int, ...], Network]] = []
         for number, candidate in enumerate(made[:MAX_NETWORKS]):
             network = read_network(self.run, candidate, sizes, lines)

@@ -5,8 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import prod
 
+from core.architecture.activations import PReLU
 from core.architecture.sizes import output_of, window_of
-from core.architecture.spec import Flatten, GlobalAvgPool, GlobalMaxPool, LogSoftmax, Op, Softmax, op_words
+from core.architecture.spec import (
+    Activation,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    GlobalMaxPool,
+    LogSoftmax,
+    Op,
+    Softmax,
+    op_words,
+)
 from core.errors import SpecError
 from core.reading.values import BATCH, Module, Node, NotUnderstood, Shape, Tensor, TooMuch
 from core.record import check
@@ -58,6 +69,8 @@ class Graph:
         if isinstance(op, LogSoftmax | Softmax) and len(shape) == 4 and shape[2:] == (1, 1):
             values = self.reshape(values, shape[:2])  # the same numbers, and the lab's softmax is of a vector
             shape = shape[:2]
+        if isinstance(op, Activation | Dropout) and not isinstance(op, PReLU):
+            return self.step("op", (values,), shape, op)  # value by value: the shape does not matter
         inner = self.of_one_image(shape)
         window = window_of(op, inner, inner[1] if len(inner) == 3 else 1)
         return self.step("op", (values,), (shape[0], *output_of(op, inner, window, op_words(op))), op)
@@ -73,8 +86,15 @@ class Graph:
             "give the layer a map of channels x height x width, or a vector",
         )
 
-    def reshape(self, values: Tensor, shape: Shape) -> Tensor:
-        """Another shape of the same numbers in the same order."""
+    def reshape(self, values: Tensor, shape: Shape, own: bool = False) -> Tensor:
+        """Another shape of the same numbers in the same order; `own`: as a step of the module that is being called."""
+        before, self.module = self.module, self.module if own else None
+        try:
+            return self._reshaped(values, shape)
+        finally:
+            self.module = before
+
+    def _reshaped(self, values: Tensor, shape: Shape) -> Tensor:
         if values.shape is None:
             return self.step("reshape", (values,), shape)
         if prod(shape) != prod(values.shape):
@@ -91,14 +111,14 @@ class Graph:
             return values
         return self.step("reshape", (values,), shape)
 
-    def flatten(self, values: Tensor, start: int = 1, end: int = -1) -> Tensor:
+    def flatten(self, values: Tensor, start: int = 1, end: int = -1, own: bool = False) -> Tensor:
         shape = values.shape
         if shape is None:
             return self.step("op", (values,), None, Flatten())
         start, end = start % len(shape), end % len(shape)
         if start == 0:
             raise NotUnderstood("it flattens the batch too", "write torch.flatten(x, 1)")
-        return self.reshape(values, (*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :]))
+        return self.reshape(values, (*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :]), own)
 
     def pool_all(self, values: Tensor, axes: tuple[int, ...], keep: bool, largest: bool = False) -> Tensor:
         """The mean, or the largest value, over axes of the map."""

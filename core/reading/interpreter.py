@@ -110,6 +110,7 @@ class Interpreter(Statements):
     def make(self, cls: Class, given: tuple[Value, ...], keywords: dict[str, Value], line: int) -> Value:
         """An object of a class of the code."""
         if GHOST.search(cls.name) and cls.is_module():
+            self.within.add(cls)
             return self._ghost(cls, given, keywords, line)
         base = cls.library_base()
         kind = "Module" if cls.is_module() else "object"

@@ -82,6 +82,10 @@ def _linear(graph: Graph, module: Module, values: Tensor) -> Tensor:
     if module.kind == "LazyLinear" and shape is not None:
         module.fields["in_features"] = shape[-1]
     outs = whole(get("out_features"), "out_features")
+    if shape is not None and values.node.kind == "input" and prod(shape[1:]) == get("in_features"):
+        graph.note("the images come to this class flattened; here a Flatten does that first")
+        values = graph.reshape(values, (shape[0], prod(shape[1:])))
+        shape = values.shape
     if shape is not None and len(shape) > 2 and prod(shape[1:-1]) == 1:
         return graph.reshape(_linear(graph, module, graph.reshape(values, (shape[0], shape[-1]))), (*shape[:-1], outs))
     if shape is not None and len(shape) != 2:
@@ -190,9 +194,8 @@ def _adaptive_pool(graph: Graph, module: Module, values: Tensor) -> Tensor:
 
 
 def _flatten(graph: Graph, module: Module, values: Tensor) -> Tensor:
-    return graph.flatten(
-        values, integer(module.fields.get("start_dim"), "start_dim"), integer(module.fields.get("end_dim"), "end_dim")
-    )
+    start, end = (integer(module.fields.get(name), name) for name in ("start_dim", "end_dim"))
+    return graph.flatten(values, start, end, own=graph.module is not None)
 
 
 def _unflatten(graph: Graph, module: Module, values: Tensor) -> Tensor:
@@ -201,7 +204,9 @@ def _unflatten(graph: Graph, module: Module, values: Tensor) -> Tensor:
     if shape is None or not isinstance(sizes, tuple | list):
         raise NotUnderstood("nn.Unflatten of a shape that is not known")
     axis %= len(shape)
-    return graph.reshape(values, (*shape[:axis], *(whole(each, "size") for each in sizes), *shape[axis + 1 :]))
+    return graph.reshape(
+        values, (*shape[:axis], *(whole(each, "size") for each in sizes), *shape[axis + 1 :]), own=True
+    )
 
 
 def _zero_pad(graph: Graph, module: Module, values: Tensor) -> Tensor:
