@@ -66,13 +66,13 @@ BOMBS = {
     "not Python": "class Net(nn.Module):\n" + "    )(\n" * 10_000,
     "many parts": "class (\n" * 20_000,
     "many classes": "\n".join(NET.format(init="", forward="").replace("Net", f"Net{n}") for n in range(500)),
-    "magics": "%a\n" * 60_000,
+    "magics": "%a\n" * 30_000,
     "zeros": "class Net(nn.Module):\0",
     "a notebook in depth": '{"cells": ' + "[" * 100_000,
     "a notebook without cells": json.dumps({"cells": 3}),
     "a notebook of junk": json.dumps({"cells": [{"cell_type": "code", "source": [1, None]}, 5, None]}),
     "too large": "x = 1\n" * 400_000,
-    "large": "x = 1\n" * 30_000,
+    "large": "x = 1\n" * 19_000,
     "base of itself": "class A(A): pass\nclass Net(A):\n    def forward(self, x): return x",
 }
 

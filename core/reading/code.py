@@ -13,7 +13,7 @@ from core.reading.interpreter import Interpreter
 from core.reading.keras import is_keras
 from core.reading.keras_json import is_keras_json, read_model
 from core.reading.network import Made, read_network
-from core.reading.python_values import FAILURES
+from core.reading.python_values import FAILURES, items
 from core.reading.record import CodeRead, Network, Note
 from core.reading.source import MAX_TEXT, Source, read_source
 from core.reading.statements import Break, Continue, Return
@@ -87,6 +87,10 @@ class _Reader:
                     inner = node.body
                 for each in inner:
                     self._follow(each)
+            elif isinstance(node, ast.For) and not _builds(node):
+                self._follow_rounds(node)
+            elif isinstance(node, ast.Expr) and _is_sequential(node.value):
+                self.scope.names["nn.Sequential"] = run.value(node.value, self.scope)
             elif isinstance(node, FOLLOWED) or _builds(node):
                 run.statement(node, self.scope)
         except TooMuch:
@@ -97,6 +101,20 @@ class _Reader:
         finally:
             run.depth, run.most_steps = 0, run.steps + 200_000
 
+    def _follow_rounds(self, node: ast.For) -> None:
+        """A loop that trains one network after the other: only what it makes counts."""
+        names = {each.name for each in self.run.classes}
+        makes = [
+            each
+            for each in node.body
+            if isinstance(each, ast.Assign)
+            and any(isinstance(inner, ast.Name) and inner.id in names for inner in ast.walk(each.value))
+        ]
+        for value in items(self.run.value(node.iter, self.scope))[:8] if makes else []:
+            self.run.assign(node.target, value, self.scope)
+            for each in makes:
+                self.run.statement(each, self.scope)
+
     # --------------------------------------------------------------------------------------------------- candidates
 
     def _candidates(self) -> list[Made]:
@@ -104,7 +122,7 @@ class _Reader:
         found: dict[int, Made] = {}
         taken: set[Class] = set()
         parts = self._parts()
-        for name, value in self.scope.names.items():
+        for name, value in self._values():
             if not isinstance(value, Module) or id(value) in parts:
                 continue
             if value.cls is not None and value.kind != "object" and _has_forward(value.cls):
@@ -117,12 +135,43 @@ class _Reader:
                 made = self._made(cls)
                 if made is not None:
                     found[id(made.module)] = made
-        several = Counter(each.name for each in found.values())
+        found = found or self._from_functions()
+        several = Counter(each.module.cls for each in found.values())
         named = [
-            replace(each, name=f"{each.name} as {each.variable}") if several[each.name] > 1 and each.variable else each
+            replace(each, name=f"{each.name} as {each.variable}")
+            if each.variable and several[each.module.cls] > 1
+            else each
             for each in found.values()
         ]
         return sorted(named, key=lambda each: -self._weight(each))
+
+    def _values(self) -> list[tuple[str, Value]]:
+        """The file's names and values, with those in its lists and dicts."""
+        found: list[tuple[str, Value]] = []
+        for name, value in self.scope.names.items():
+            if isinstance(value, list):
+                found += [(f"{name}[{number}]", each) for number, each in enumerate(value[:8])]
+            elif isinstance(value, dict):
+                found += [(f"{name}[{key!r}]"[:60], each) for key, each in list(value.items())[:8]]
+            found.append((name, value))
+        return found
+
+    def _from_functions(self) -> dict[int, Made]:
+        """Where there is no class: methods that were pasted without theirs, or a function that makes the network."""
+        run, functions = self.run, {name: each for name, each in self.scope.names.items() if isinstance(each, Function)}
+        if {"__init__", "forward"} <= set(functions):
+            cls = Class("Net", functions["forward"].node.lineno, (Dotted("torch.nn.Module"),), {**functions})
+            for each in functions.values():
+                each.owner = cls
+            made = self._made(cls)
+            return {id(made.module): made} if made is not None else {}
+        found: dict[int, Made] = {}
+        for name, function in functions.items():
+            run.quiet, run.depth = True, 0
+            value = run.call(function, (), {}, function.node.lineno)
+            if isinstance(value, Module) and value.kind != "object":
+                found[id(value)] = Made(name, function.node.lineno, value)
+        return found
 
     def _complaints(self, module: Module) -> tuple[tuple[int, str, str], ...]:
         return tuple(self.run.making.get(id(module), ()))
@@ -133,7 +182,7 @@ class _Reader:
         if cls is None or made.variable:
             return made.module.line + (cls not in self.run.within) * 1_000_000
         calls = self.calls.get(cls.name, [])
-        return max((call.lineno for call in calls), default=0) + (cls not in self.run.within) * 1_000_000
+        return max((call.lineno for call, _ in calls), default=0) + (cls not in self.run.within) * 1_000_000
 
     def _parts(self) -> set[int]:
         """Modules that stand within others."""
@@ -149,7 +198,8 @@ class _Reader:
         notes: list[Note] = []
         run.quiet = True
         if calls:
-            given, keywords = run.arguments(calls[-1], self.scope)
+            call, around = calls[-1]
+            given, keywords = run.arguments(call, self._around(around, call.lineno))
         given, keywords = self._filled(cls, given, keywords, notes)
         try:
             kind = run.call(cls, given, keywords, cls.line)
@@ -161,6 +211,14 @@ class _Reader:
         if not isinstance(kind, Module):
             return self._broken(cls, kind, notes)
         return Made(cls.name, cls.line, kind, self._complaints(kind), tuple(notes))
+
+    def _around(self, body: list[ast.stmt], line: int) -> Scope:
+        """The names that a function gives values before a line."""
+        scope = Scope({}, self.scope)
+        for each in body:
+            if isinstance(each, ast.Assign | ast.AnnAssign) and each.lineno < line:
+                self.run.statement(each, scope)
+        return scope
 
     def _broken(self, cls: Class, value: Value, notes: list[Note]) -> Made | None:
         if cls in self.run.within or not isinstance(value, Unknown):
@@ -185,7 +243,7 @@ class _Reader:
                 continue
             if name in start.defaults and not isinstance(start.defaults[name], Unknown):
                 filled[name] = start.defaults[name]
-            elif not isinstance(value := hints.guess(name), Unknown):
+            elif not isinstance(value := self._guess(cls, name), Unknown):
                 filled[name] = value
                 told.append(name if isinstance(value, Module) else f"{name} = {getattr(value, 'last', value)}")
         if told and cls not in self.run.within:
@@ -193,6 +251,11 @@ class _Reader:
                 Note(cls.line, f"the code does not say what {cls.name} is made with; read with {', '.join(told)}")
             )
         return given[len(names) :], filled
+
+    def _guess(self, cls: Class, name: str) -> Value:
+        methods: list[ast.AST] = [each.node for each in cls.names.values() if isinstance(each, Function)]
+        wanted = hints.compared_with(methods, name)
+        return wanted if wanted is not None else hints.guess(name)
 
     # ------------------------------------------------------------------------------------------------ the best guess
 
@@ -219,6 +282,10 @@ def _has_forward(cls: Class) -> bool:
     base = cls.library_base()
     own = cls.find("forward") or (base is not None and is_keras(base.name) and cls.find("call"))
     return cls.is_module() and (bool(own) or (base is not None and base.last == "Sequential"))
+
+
+def _is_sequential(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "Sequential"
 
 
 def _builds(node: ast.stmt) -> bool:

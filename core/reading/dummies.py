@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import prod
 
 from core.reading.graph import Graph
-from core.reading.values import BATCH, NotUnderstood, Shape, Tensor, Unknown, Value, Weight
+from core.reading.values import BATCH, Dotted, Module, NotUnderstood, Shape, Tensor, Unknown, Value, Weight
 
 AS_IT_IS = ("to", "cuda", "cpu", "float", "detach", "clone", "contiguous", "requires_grad_", "double", "half")
 
@@ -14,6 +14,13 @@ AS_IT_IS = ("to", "cuda", "cpu", "float", "detach", "clone", "contiguous", "requ
 def trials(given: tuple[Value, ...]) -> list[Weight]:
     """The trial images among arguments."""
     return [each for each in given if isinstance(each, Weight) and each.shape and not each.trained]
+
+
+def takes_trials(function: Value) -> bool:
+    """Whether it makes a map of a trial image: a module, or a function of torch."""
+    if isinstance(function, Dotted):
+        return function.name.startswith("torch.") and function.last not in ("Parameter", "tensor")
+    return isinstance(function, Module)
 
 
 def sent_through(graph: Graph, given: tuple[Value, ...], run: Callable[[tuple[Value, ...]], Value]) -> Value:

@@ -58,13 +58,29 @@ def sizes(body: tuple[ast.stmt, ...]) -> list[Size]:
     ][:6]
 
 
-def calls_by_name(body: tuple[ast.stmt, ...]) -> dict[str, list[ast.Call]]:
-    """The calls outside classes by the name that is called, in order of their lines."""
-    found: dict[str, list[ast.Call]] = {}
-    for each in _calls(body):
-        if isinstance(each.func, ast.Name):
-            found.setdefault(each.func.id, []).append(each)
-    return found
+def calls_by_name(body: tuple[ast.stmt, ...]) -> dict[str, list[tuple[ast.Call, list[ast.stmt]]]]:
+    """The calls outside classes by the name that is called, in order of their lines; each with what is around it.
+
+    What is around it is the body of its function, whose names its arguments may use; empty for the file itself.
+    """
+    found: dict[str, list[tuple[ast.Call, list[ast.stmt]]]] = {}
+    functions = [each for each in body if isinstance(each, ast.FunctionDef)]
+    for inner, around in [(body, []), *(((each,), each.body) for each in functions)]:
+        for call in _calls(tuple(each for each in inner if around or each not in functions)):
+            if isinstance(call.func, ast.Name):
+                found.setdefault(call.func.id, []).append((call, around))
+    return {name: sorted(calls, key=lambda each: each[0].lineno) for name, calls in found.items()}
+
+
+def compared_with(nodes: list[ast.AST], name: str) -> str | None:
+    """The first text that the code compares a name with: `if norm == "BN"`, `self.norm == "BN"`."""
+    for node in (each for one in nodes for each in ast.walk(one)):
+        if isinstance(node, ast.Compare) and _last_name(node.left) == name:
+            wanted = node.comparators[0]
+            wanted = wanted.elts[0] if isinstance(wanted, ast.Tuple | ast.List) and wanted.elts else wanted
+            if isinstance(wanted, ast.Constant) and isinstance(wanted.value, str):
+                return wanted.value
+    return None
 
 
 def _calls(body: tuple[ast.stmt, ...]) -> Iterator[ast.Call]:

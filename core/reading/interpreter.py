@@ -8,12 +8,12 @@ from math import prod
 
 from core.errors import SpecError
 from core.reading import python_values
-from core.reading.dummies import method_of, sent_through, size_of_numbers, trials
+from core.reading.dummies import method_of, sent_through, size_of_numbers, takes_trials, trials
 from core.reading.graph import Graph
 from core.reading.hints import guess
 from core.reading.keras import apply_layer, is_keras
 from core.reading.keras_calls import call_keras
-from core.reading.module_methods import METHODS, copied, fill
+from core.reading.module_methods import ITSELF, LISTS, METHODS, copied, fill
 from core.reading.python_values import items, tensors_in
 from core.reading.statements import Statements, bound_arguments
 from core.reading.torch_functions import TRAINING, call_on_tensor
@@ -38,9 +38,6 @@ from core.reading.values import (
     names_of,
 )
 
-_ITSELF = "to cuda cpu train eval double float half apply requires_grad_ share_memory type bfloat16 compile"
-ITSELF = set(_ITSELF.split())
-LISTS = {"children": False, "modules": True, "named_children": False, "named_modules": True}
 GHOST = re.compile(r"ghost|^gbn", re.IGNORECASE)
 
 
@@ -58,7 +55,7 @@ class Interpreter(Statements):
 
     def call(self, function: Value, given: tuple[Value, ...], keywords: dict[str, Value], line: int) -> Value:
         self.count()
-        if self.graph is None and trials(given) and isinstance(function, Module | Dotted):
+        if self.graph is None and trials(given) and takes_trials(function):
             self.graph = Graph()
             try:
                 return sent_through(self.graph, given, lambda inside: self.call(function, inside, keywords, line))
@@ -161,6 +158,11 @@ class Interpreter(Statements):
             return call_keras(self, function, given, keywords, line)
         if name.startswith("builtins."):
             return self.python(last, given, keywords, line)
+        if name in ("functools.reduce", "collections.reduce") and len(given) > 1:
+            start, *rest = (*given[2:], *items(given[1]))
+            for each in rest:
+                start = self.call(given[0], (start, each), {}, line)
+            return start
         if last in ("Parameter", "UninitializedParameter"):
             return Weight(size_of_numbers(given[0] if given else None), line, trained=True)
         if name.startswith("torch.nn.") and last[:1].isupper():
@@ -185,11 +187,17 @@ class Interpreter(Statements):
             return copied(given[0])
         if name in ("itertools.chain", "itertools.chain.from_iterable"):
             return [each for part in (given if last == "chain" else items(given[0])) for each in items(part)]
-        if name in ("torch.zeros", "torch.ones", "torch.randn", "torch.rand", "torch.empty", "torch.full"):
+        if name in (
+            "torch.tensor",
+            "torch.zeros",
+            "torch.ones",
+            "torch.randn",
+            "torch.rand",
+            "torch.empty",
+            "torch.full",
+        ):
             sizes = keywords.get("size", given[0] if len(given) == 1 else list(given))
             return Weight(size_of_numbers(sizes), line)
-        if name == "torch.tensor":
-            return Weight((1,), line)
         if name.startswith(("math.", "numpy.", "torch.prod")):
             return python_values.mathematics(last, given)
         if last == "is_available":

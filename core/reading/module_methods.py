@@ -9,6 +9,9 @@ from core.reading.python_values import MAX_ITEMS, items
 from core.reading.torch_signatures import CONTAINERS, module_of
 from core.reading.values import Class, Module, NotUnderstood, Tensor, TooMuch, Unknown, Value
 
+_ITSELF = "to cuda cpu train eval double float half apply requires_grad_ share_memory type bfloat16 compile"
+ITSELF = set(_ITSELF.split())
+LISTS = {"children": False, "modules": True, "named_children": False, "named_modules": True}
 MAX_COPIES = 500
 Given = tuple[Value, ...]
 Keywords = dict[str, Value]

@@ -142,7 +142,7 @@ def shown(value: Value, spec: str) -> str:
 def items(value: Value) -> list[Value]:
     """The elements that a loop goes over. Raises NotUnderstood for a value without any."""
     if isinstance(value, Module):
-        return list(value.children.values())
+        return list(value.children if value.kind == "ModuleDict" else value.children.values())
     if isinstance(value, range | list | tuple | dict | set | str):
         if len(value) > MAX_ITEMS:
             raise TooMuch("a loop is too long")

@@ -15,7 +15,7 @@ from core.record import short
 
 MAX_TEXT = 2_000_000  # characters of what is pasted, a notebook with its pictures
 MAX_PARTS = 2_000  # statements, where some of them are no Python
-MAX_CODE = 200_000  # characters of the code in it
+MAX_CODE = 120_000  # characters of the code in it
 PRINT_2 = re.compile(r"^(\s*)print\s+[^\s(=.,\[].*$")
 MAGIC = re.compile(r"^(\s*)[%!?].*$|^(\s*)[\w.]+\?{1,2}\s*$")
 PROMPT = re.compile(r"^(?:>>>|\.\.\.|In \[\d*\]:) ?")
