@@ -8,6 +8,7 @@ from math import prod
 from core.reading.graph import Graph
 from core.reading.values import BATCH, Dotted, Module, NotUnderstood, Shape, Tensor, Unknown, Value, Weight
 
+MAKERS = tuple(f"torch.{name}" for name in ("zeros", "ones", "randn", "rand", "empty", "full", "tensor"))
 AS_IT_IS = ("to", "cuda", "cpu", "float", "detach", "clone", "contiguous", "requires_grad_", "double", "half")
 
 

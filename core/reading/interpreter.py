@@ -8,7 +8,7 @@ from math import prod
 
 from core.errors import SpecError
 from core.reading import python_values
-from core.reading.dummies import method_of, sent_through, size_of_numbers, takes_trials, trials
+from core.reading.dummies import MAKERS, method_of, sent_through, size_of_numbers, takes_trials, trials
 from core.reading.graph import Graph
 from core.reading.hints import guess
 from core.reading.keras import apply_layer, is_keras
@@ -187,15 +187,7 @@ class Interpreter(Statements):
             return copied(given[0])
         if name in ("itertools.chain", "itertools.chain.from_iterable"):
             return [each for part in (given if last == "chain" else items(given[0])) for each in items(part)]
-        if name in (
-            "torch.tensor",
-            "torch.zeros",
-            "torch.ones",
-            "torch.randn",
-            "torch.rand",
-            "torch.empty",
-            "torch.full",
-        ):
+        if name in MAKERS:
             sizes = keywords.get("size", given[0] if len(given) == 1 else list(given))
             return Weight(size_of_numbers(sizes), line)
         if name.startswith(("math.", "numpy.", "torch.prod")):
