@@ -58,7 +58,7 @@ BOMBS = {
     "skips": NET.format(init="", forward="for i in range(3000): x = x + F.relu(x)"),
     "dense": NET.format(init="", forward="for i in range(300): x = torch.cat([x, x], 1)"),
     "wide": NET.format(init="self.c = nn.Conv2d(1, 10 ** 30, 3)", forward="x = self.c(x)"),
-    "executes": NET.format(init="__import__('os').system('touch /tmp/was-run'); exec('1'); eval('1')", forward=""),
+    "executes": NET.format(init="__import__('os').system('touch was-run'); exec('1'); eval('1')", forward=""),
     "parentheses": "x = " + "(" * 5_000 + ")" * 5_000,
     "a long sum": "x = " + "+".join(["1"] * 60_000),
     "attributes": "x = a" + ".b" * 60_000,
@@ -89,14 +89,17 @@ def read(text: str, name: str = "") -> CodeRead | str:
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_hostile_text_ends_in_one_sentence_or_in_networks(name: str) -> None:
+def test_a_hostile_text_ends_in_one_sentence_or_in_networks(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     found = read(BOMBS[name])
     words = [found] if isinstance(found, str) else [each.message for one in found.networks for each in one.problems]
     for sentence in words:
         assert sentence
         assert "\n" not in sentence
         assert len(sentence) < 400
-    assert not Path("/tmp/was-run").exists()
+    assert list(tmp_path.iterdir()) == []  # nothing was run
 
 
 @settings(max_examples=80)

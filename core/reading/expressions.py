@@ -328,7 +328,7 @@ class Expressions(ABC):
 
     def _unpack(self, parts: list[ast.expr], value: Value, scope: Scope) -> None:
         try:
-            values: list[Value] = items(value)
+            values: list[Value] = [value] * len(parts) if isinstance(value, Tensor) else items(value)
         except NotUnderstood as failure:
             values = [Unknown(str(failure))] * len(parts)
         star = next((at for at, each in enumerate(parts) if isinstance(each, ast.Starred)), None)
