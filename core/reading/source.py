@@ -100,7 +100,7 @@ def _statements(code: str) -> tuple[tuple[ast.stmt, ...], tuple[Problem, ...]]:
         found += statements
         problems += [problem] if problem else []
     if not found:
-        raise SpecError(f"this is not Python: {problems[0].message}" if problems else "there is no Python in this text")
+        raise SpecError(problems[0].message if problems else "there is no Python in this text")
     return tuple(found), tuple(problems[:20])
 
 
