@@ -9,7 +9,7 @@ from typing import Literal
 from core.architecture.spec import Architecture, Op
 from core.challenge import MAX_EPOCHS
 from core.training.history import EpochRecord
-from core.training.recipe import HELD_OUT_SHARE, Recipe
+from core.training.recipe import Recipe
 from core.words import plural
 
 FindingKind = Literal[
@@ -91,7 +91,7 @@ class RunFigures:
     @property
     def validation_images(self) -> int:
         """How many training images are held out: the same share of each data set."""
-        return round(HELD_OUT_SHARE * self.train_images) if self.recipe.validation_size else 0
+        return self.recipe.held_out(self.train_images)
 
     @property
     def augments(self) -> bool:
