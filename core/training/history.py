@@ -40,6 +40,11 @@ class EpochRecord:
     plain_train_accuracy: Accuracy | None = None
 
     @property
+    def held_out_loss(self) -> float:
+        """The loss on images that were not trained on, as for `held_out_accuracy`."""
+        return self.test_loss if self.validation_loss is None else self.validation_loss
+
+    @property
     def held_out_accuracy(self) -> float:
         """The accuracy on images that were not trained on: the validation images, or the test images without those."""
         return self.test_accuracy if self.validation_accuracy is None else self.validation_accuracy

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +27,7 @@ class MuonAndAdam(torch.optim.Adam):
         rest = [each for each in weights if each.ndim != 4]
         on_gpu = isinstance(lr, Tensor)
         own = settings.adam_learning_rate
-        groups = [
+        groups: list[dict[str, Any]] = [
             {"params": kernels, "momentum": settings.momentum},
             {"params": rest, "lr": torch.full_like(lr, own) if isinstance(lr, Tensor) else own, "own_rate": own},
         ]
@@ -48,7 +49,7 @@ class MuonAndAdam(torch.optim.Adam):
             matrix = orthogonal(direction.flatten(1), settings.ns_steps)
             out, rest = matrix.shape
             weight.mul_(1 - group["lr"] * settings.weight_decay)
-            weight.sub_(group["lr"] * math.sqrt(max(1, out / rest)) * matrix.view_as(weight))
+            weight.sub_(group["lr"] * math.sqrt(max(1, out / rest)) * matrix.reshape(weight.shape))
             weight.grad = None
         super().step()
 
