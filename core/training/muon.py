@@ -44,6 +44,7 @@ class MuonAndAdam(torch.optim.Adam):
             state, gradient = self.state[weight], weight.grad
             if "momentum_buffer" not in state:
                 state["momentum_buffer"] = torch.zeros_like(gradient)
+                state["step"] = torch.zeros(())  # Adam wants one of every weight when it reads its state again
             average = state["momentum_buffer"].lerp_(gradient, 1 - group["momentum"])
             direction = gradient.lerp(average, group["momentum"]) if settings.nesterov else average
             matrix = orthogonal(direction.flatten(1), settings.ns_steps)
