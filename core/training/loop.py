@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import asdict, astuple, dataclass, replace
 from functools import partial
@@ -25,13 +25,12 @@ from core.training.augment import augment
 from core.training.averaging import Average
 from core.training.dropout import draw_from
 from core.training.evaluation import evaluate
-from core.training.history import MAX_LOSS, PLAIN_SAMPLE, EpochRecord
+from core.training.history import MAX_LOSS, PLAIN_SAMPLE, EpochRecord, stopped_early
 from core.training.network import lay_out
 from core.training.range_test import RangeTestResult, range_test
 from core.training.recipe import Augmentation, Recipe, ReduceLROnPlateau, momentum_at, plateau_rate, rate_at
 from core.training.replay import Replayed
 from core.training.resident import Examples, Resident, grey
-from core.training.schedules import stops
 from core.training.step import (
     allow_tf32,
     batch_sizes,
@@ -134,7 +133,7 @@ def train(
         for changes in (recipe.augmentation, Augmentation())
     }
     for epoch in range(len(history), recipe.epochs):
-        if stopped_early(recipe, history):
+        if stopped_early(recipe.early_stopping, history):
             return
         network.train()
         iteration = recorded[recipe.augmentation_in(epoch)]
@@ -155,7 +154,7 @@ def train(
                 shown, told = len(rates), time.perf_counter()
                 started += told - now  # without the time of the caller, who may pause the run
         record = _epoch_record(evaluated, data, recipe, epoch, sums, rates[-1], started)
-        if epoch == recipe.epochs - 1 or stopped_early(recipe, [*history, record]):
+        if epoch == recipe.epochs - 1 or stopped_early(recipe.early_stopping, [*history, record]):
             record = replace(_with_plain_figures(record, evaluated, data), seconds=time.perf_counter() - started)
         history.append(record)
         yield EpochEnd(record, evaluated.state_dict(), _state(network, averaged, optimizer, generator, history, recipe))
@@ -176,17 +175,6 @@ def _rate(recipe: Recipe, iteration: int, batches: int, history: list[EpochRecor
         figures = [getattr(record, f"{split}_{figure}") or 0.0 for record in history]
         return plateau_rate(recipe.schedule, recipe.learning_rate, figures)
     return rate_at(recipe, iteration, batches)
-
-
-def stopped_early(recipe: Recipe, history: Sequence[EpochRecord]) -> bool:
-    """Whether the run ends after these epochs, before the last one of its recipe."""
-    if recipe.early_stopping is None:
-        return False
-    on_accuracy = recipe.early_stopping.monitor == "accuracy"
-    return stops(
-        recipe.early_stopping,
-        [record.held_out_accuracy if on_accuracy else record.held_out_loss for record in history],
-    )
 
 
 def _find_rate(network: nn.Module, data: Resident, recipe: Recipe) -> RateFound:
