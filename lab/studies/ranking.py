@@ -93,7 +93,7 @@ def _standing(members: Sequence[Run], history: Histories) -> Standing | None:
 
 def _note(finished: Sequence[Run]) -> str:
     """What a figure on the board should not hide."""
-    told = ["its schedule watches the test loss, which flatters"] if _watches_test(finished[0]) else []
+    told = ["its recipe watches the test figures, which flatters"] if _watches_test(finished[0]) else []
     if any(run.rate_changes for run in finished):
         told.append("its rate was changed by hand")
     return "; ".join(told)

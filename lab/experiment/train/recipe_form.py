@@ -134,8 +134,8 @@ def _search(key: str) -> None:
     there = _added(key)
     st.selectbox(
         "Add a setting", [name for name in settings if name not in there], None, format_func=settings.__getitem__,
-        key=f"{key}-search", placeholder="Add a setting: cutout, Muon …", on_change=_add, args=(key,),
-        label_visibility="collapsed", icon=":material/search:",
+        key=f"{key}-search", placeholder="Add a setting: cutout, Muon …", filter_mode="contains",
+        on_change=_add, args=(key,), label_visibility="collapsed", icon=":material/search:",
     )  # fmt: skip
 
 
@@ -178,13 +178,14 @@ def _settings(written: Recipe, key: str) -> dict[str, object]:
         if name not in used(written):
             own = {each: TO_BEGIN_WITH[each] for each in (name, *more) if each in TO_BEGIN_WITH}
             begin = replace(written, **own)  # type: ignore[arg-type]
-        field, out = st.columns([6, 1], vertical_alignment="bottom", wrap=False)
-        with field:
+        with st.container(horizontal=True, vertical_alignment="bottom", wrap=False):
             values |= _setting(name, begin, key)
-        out.button(
-            "", icon=":material/close:", key=f"{key}-out-{name}", type="tertiary", help=f"Take out: {setting.label}",
-            on_click=_remove, args=(key, name),
-        )  # fmt: skip
+            st.button(
+                "", icon=":material/close:", key=f"{key}-out-{name}", type="tertiary", on_click=_remove,
+                args=(key, name), help=f"Take out: {setting.label}",
+            )  # fmt: skip
+        if name == "early_stopping":
+            values[name] = _early_stopping(begin, f"{key}-{name}")
         values |= _fields(Recipe, begin, _followers(more, values), key)
     return values
 
@@ -197,12 +198,12 @@ def _followers(more: tuple[str, ...], values: dict[str, object]) -> tuple[str, .
 def _setting(name: str, begin: Recipe, key: str) -> dict[str, object]:
     """The value of one of the recipe's own settings."""
     if name == "early_stopping":
-        start = begin.early_stopping or EarlyStopping()
-        st.caption("Early stopping")
-        found = _fields(EarlyStopping, start, tuple(each.name for each in fields(EarlyStopping)), f"{key}-{name}")
-        return {name: replace(start, **found)}  # type: ignore[arg-type]
+        st.markdown("Early stopping", width="stretch")
+        return {}
     if name == "range_test":
-        st.caption("A range test on a copy of the network finds the rate just before; its valley is taken.")
+        st.markdown(
+            "Find the learning rate just before", width="stretch", help="By a range test on a copy: its valley."
+        )
         return {name: begin.range_test or recipes.RangeTest()}
     if name == "target_accuracy":
         target = st.number_input(
@@ -211,6 +212,12 @@ def _setting(name: str, begin: Recipe, key: str) -> dict[str, object]:
         )  # fmt: skip
         return {name: round(float(target) / 100, 6)}
     return {name: _field(Recipe, begin, name, f"{key}-{name}")}
+
+
+def _early_stopping(begin: Recipe, key: str) -> EarlyStopping:
+    start = begin.early_stopping or EarlyStopping()
+    found = _fields(EarlyStopping, start, tuple(each.name for each in fields(EarlyStopping)), key)
+    return replace(start, **found)  # type: ignore[arg-type]
 
 
 # ----------------------------------------------------------------------------------------------------------- the fields
@@ -303,9 +310,11 @@ def _augmentation(written: Augmentation, key: str) -> Augmentation:
     for name in (each for each in MAX_STRENGTH if each in chosen):
         changes[name] = _change(written, name, key)
     augmentation = replace(written, **changes)  # type: ignore[arg-type]
-    if not augmentation.geometric and "augmentation.resampling" not in _added(key):
+    added = "augmentation.resampling" in _added(key)
+    if not augmentation.geometric and not added:
         return augmentation
-    return replace(augmentation, **_resampling(written, own))  # type: ignore[arg-type]
+    bordered = added or written.padding_mode != "constant"
+    return replace(augmentation, **_resampling(written, bordered, own))  # type: ignore[arg-type]
 
 
 def _change(written: Augmentation, name: str, key: str) -> object:
@@ -323,7 +332,7 @@ def _change(written: Augmentation, name: str, key: str) -> object:
     return _record(type(change), change, type(change)(), f"augmentation.{name}", key, own)
 
 
-def _resampling(written: Augmentation, key: str) -> dict[str, object]:
+def _resampling(written: Augmentation, bordered: bool, key: str) -> dict[str, object]:
     """What all geometric changes have in common."""
     left, right = st.columns(2)
     fill = left.number_input(
@@ -332,7 +341,9 @@ def _resampling(written: Augmentation, key: str) -> dict[str, object]:
     )  # fmt: skip
     with right:
         interpolation = _field(Augmentation, written, "interpolation", f"{key}-interpolation")
-    border = _field(Augmentation, written, "padding_mode", f"{key}-padding_mode")
+    border = written.padding_mode
+    if bordered:
+        border = _field(Augmentation, written, "padding_mode", f"{key}-padding_mode")  # type: ignore[assignment]
     rules = get_args(get_type_hints(Augmentation)["rule"])
     rule = st.selectbox(
         "Rule", rules, rules.index(written.rule), format_func=value_words, key=f"{key}-rule", persist_state="session",
