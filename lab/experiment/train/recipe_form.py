@@ -198,12 +198,10 @@ def _followers(more: tuple[str, ...], values: dict[str, object]) -> tuple[str, .
 def _setting(name: str, begin: Recipe, key: str) -> dict[str, object]:
     """The value of one of the recipe's own settings."""
     if name == "early_stopping":
-        st.markdown("Early stopping", width="stretch")
+        st.caption("Early stopping", width="stretch")
         return {}
     if name == "range_test":
-        st.markdown(
-            "Find the learning rate just before", width="stretch", help="By a range test on a copy: its valley."
-        )
+        st.caption("Find the learning rate just before", width="stretch", help="By a range test on a copy: its valley.")
         return {name: begin.range_test or recipes.RangeTest()}
     if name == "target_accuracy":
         target = st.number_input(
