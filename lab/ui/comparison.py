@@ -69,7 +69,8 @@ def other_differences(first: Shown, second: Shown) -> list[str]:
         if any(run.rate_changes for run in each.entry.members):
             told.append(f"The learning rate of {each.letter} was changed by hand while it ran.")
         ran = max((len(run.history) for run in each.entry.runs), default=0)
-        if all(stopped_early(each.entry.recipe.early_stopping, run.history) for run in each.entry.runs):
+        early = each.entry.recipe.early_stopping
+        if 0 < ran < each.entry.recipe.epochs and all(stopped_early(early, run.history) for run in each.entry.runs):
             told.append(f"{each.letter} stopped early, after {plural(ran, 'epoch')} of {each.entry.recipe.epochs}.")
         elif ran != each.entry.recipe.epochs:
             told.append(f"{each.letter} has {plural(ran, 'epoch')} of {each.entry.recipe.epochs} so far.")
