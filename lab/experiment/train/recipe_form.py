@@ -75,6 +75,8 @@ def recipe_form(written: Recipe, key: str) -> Recipe:
     chosen = st.session_state.get(f"{key}-optimizer", type(written.optimizer).__name__)
     with _folded(f"Optimizer: {chosen}", f"{key}-optimizer", ":material/trending_down:"):
         optimizer = _choice("Optimizer", OPTIMIZERS, written.optimizer, key, "optimizer")
+        if chosen == "Adadelta" and rate < 0.1:
+            st.caption("Adadelta's usual learning rate is 1.")
     chosen = st.session_state.get(f"{key}-schedule", type(written.schedule).__name__)
     with _folded(f"Schedule: {chosen}", f"{key}-schedule", ":material/timeline:"):
         schedule = _choice("Schedule", SCHEDULES, written.schedule, key, "schedule")
