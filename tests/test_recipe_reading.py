@@ -160,7 +160,7 @@ def test_what_is_clear_is_read(text: str) -> None:
 REFUSED = {
     '{"lr": 0.1, "learning_rate": 0.2}': "'learning_rate' is 0.2 and 'lr' is 0.1.*keep one",
     '{"lr": 0.1, "optimizer": {"name": "SGD", "lr": 0.2}}': "learning_rate.* is 0.2 .*0.1.*keep one",
-    '{"step_size": 6}': "'step_size' is the step_size of a schedule; write it in one",
+    '{"step_size": 6}': "'step_size' is a field of a schedule; write it in one",
     '{"schedule": {"name": "ReduceLROnPlateau", "monitor": "train_loss"}}': "of the training images; write val_loss",
     '{"schedule": {"name": "ReduceLROnPlateau", "monitor": "val_acc", "mode": "min"}}': "both say mode; keep one",
     '{"schedule": "NoamLR"}': "unknown name 'NoamLR'; there are Constant, StepLR, MultiStepLR",

@@ -114,7 +114,9 @@ def _take(found: Fields, recipe: Fields, name: str, value: Json, written: str) -
         put(found, name, word, PLACE, written)
     elif squashed(written) in ("randomhorizontalflip", "randomverticalflip", "horizontalflip", "verticalflip"):
         if value is not False:
-            raise RecipeError(f"{PLACE}: {written}: the lab mirrors no digits, which mirrored are others; leave it out")
+            raise RecipeError(
+                f"{PLACE}: {written}: a mirrored digit is no digit, so the lab has no mirror; leave it out"
+            )
     else:
         found[name] = value
 

@@ -174,7 +174,7 @@ def _schedule(recipe: Fields) -> None:
     if given is None:
         for key, name in beside.items():
             raise RecipeError(
-                f'recipe: {short(key)} is the {name} of a schedule; write it in one, such as {{"schedule": '
+                f'recipe: {short(key)} is a field of a schedule; write it in one, such as {{"schedule": '
                 f'{{"name": "StepLR", "{name}": {short(recipe[key])}}}}}'
             )
         return
