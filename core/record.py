@@ -182,6 +182,8 @@ def read_value(hint: Any, value: Json, where: str, error: type[LabError]) -> obj
 
 def _number(kind: type, bounds: Range, value: Json, where: str, error: type[LabError]) -> int | float:
     whole = kind is int
+    if whole and isinstance(value, float) and value.is_integer():
+        value = int(value)  # 30.0, as many programs write it
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
         raise error(f"{where}: expected a {'whole ' if whole else ''}number, got {short(value)}")
     if not bounds.least <= value <= bounds.most:  # not a number is in no range
@@ -202,7 +204,7 @@ def _text(value: Json, length: Length, where: str, error: type[LabError]) -> str
 
 
 def _tuple(hint: Any, value: Json, length: Length | None, where: str, error: type[LabError]) -> tuple[object, ...]:
-    if not isinstance(value, list):
+    if not isinstance(value, list | tuple):  # a tuple comes from code
         raise error(f"{where}: expected a list, got {short(value)}")
     if length and not length.least <= len(value) <= length.most:
         raise error(f"{where}: {len(value):,} elements, outside {length.least:,} to {length.most:,}")

@@ -137,6 +137,17 @@ def as_bytes(draw: st.DrawFn, contents: st.SearchStrategy[bytes]) -> bytes:
 
 NETWORKS = [architecture_to_dict(step.architecture) for step in (*LADDER, *EXTRAS)]
 RECIPES = [recipe_to_dict(step.recipe) for step in (*LADDER, *EXTRAS)]
+RECIPES += [  # as other programs write them
+    {
+        "lr": 0.1,
+        "optimizer": {"name": "Muon", "adam_lr": 0.01},
+        "schedule": {"name": "OneCycleLR", "three_phase": True},
+    },
+    {"optimizer": "adam", "betas": [0.9, 0.98], "schedule": "MultiStepLR", "milestones": [2, 4], "early_stopping": 3},
+    {"clip_grad_value": 1.0, "l1": 0.001, "normalisation": {"mean": 0.5, "std": 0.25}, "validation_split": 0.1},
+    {"augmentation": {"RandomErasing": {"p": 0.1, "scale": [0.02, 0.2]}, "crop": 4, "elastic": 50, "zoom": 0.2}},
+    {"schedule": {"name": "CyclicLR", "base_lr": 0.001, "max_lr": 0.1, "mode": "exp_range", "gamma": 0.9}},
+]
 
 sizes = st.sampled_from([1, 1, 2, 3, 5, 7, 14, 27, 28, 29, 55, 100, 256, 511, 512])
 widths = st.sampled_from([1, 2, 8, 10, 16, 100, 500, 600, 1000, 2000, 4000, 4096])

@@ -111,7 +111,7 @@ def test_a_seed_group_is_one_row_with_its_mean_and_what_its_means_hold(store: Ru
 def test_a_schedule_that_watches_the_test_loss_is_noted(store: RunStore) -> None:
     made_run(store, GOOD, recipe=Recipe(epochs=5, schedule=ReduceLROnPlateau(monitor="test")))
     (row,) = on_board(store)
-    assert "watches the test loss" in row.note
+    assert "watches the test figures" in row.note
 
 
 def test_the_front_holds_whom_no_other_beats(store: RunStore) -> None:

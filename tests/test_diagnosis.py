@@ -25,7 +25,16 @@ from core.analysis.diagnosis.ending import (
     trend,
     unsteady,
 )
-from core.analysis.diagnosis.finding import DeadUnits, Finding, FindingKind, Other, RunFigures, contradict, held_out
+from core.analysis.diagnosis.finding import (
+    DeadUnits,
+    Finding,
+    FindingKind,
+    Other,
+    RunFigures,
+    contradict,
+    held_out,
+    train_longer,
+)
 from core.analysis.diagnosis.fitting import RISEN, overfits, turning_point, underfits
 from core.analysis.diagnosis.learning_rate import LATE_RISE, STRAIGHT, STRAIGHT_EPOCHS, rate_too_high, straightness
 from core.analysis.evidence import of_accuracies
@@ -38,7 +47,7 @@ from core.ladder.model import Step
 from core.training.history import EpochRecord
 from core.training.loop import EpochEnd, Points, train
 from core.training.network import build
-from core.training.recipe import SGD, Augmentation, Jitter, Recipe
+from core.training.recipe import SGD, Augmentation, EarlyStopping, Jitter, Recipe
 from core.training.resident import Examples, Resident, resident
 from core.words import factor_words, loss_words, target_words
 from lab.studies.results import studies, study_of
@@ -255,6 +264,17 @@ def history(test: list[float], train: list[float] | None = None, accuracy: float
     return tuple(
         EpochRecord(n, one, 0.99, None, None, other, accuracy, 0.01, 1) for n, (one, other) in enumerate(pairs)
     )
+
+
+def test_a_run_that_stopped_early_has_no_epochs_left_and_is_not_told_to_go_on() -> None:
+    improving = history([0.5, 0.3, 0.2])
+    for early, left, advice in (
+        (None, 12, "Let it go on: 12 epochs of its 15 are left."),
+        (EarlyStopping(2, min_delta=1.0), 0, "A longer patience: it stopped early, after 3 of 15 epochs."),
+    ):
+        run = RunFigures(improving, Recipe(epochs=15, early_stopping=early))
+        assert run.epochs_left == left
+        assert train_longer(run) == advice
 
 
 def test_a_trend_is_numpys_least_squares() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import get_args
+from typing import get_args, get_type_hints
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ from core.training.recipe import Adam, Augmentation, Jitter, RangeTest, Recipe
 from core.training.recipe_difference import recipe_differences, recipe_fields
 from core.training.recipe_words import augmentation_words, corner_shift, recipe_words, value_words
 from core.words import loss_words, plural
-from lab.experiment.train.recipe_form import CHOICES
+from lab.ui.recipe_keys import plain
 
 pytestmark = pytest.mark.own_data
 
@@ -36,7 +36,7 @@ def test_a_loss_has_four_significant_digits() -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_field_of_every_recipe_reads_as_words(kind: type) -> None:
-    part = recipes.StepLR(5) if kind is recipes.StepLR else kind()
+    part = plain(kind)
     name = "schedule" if kind in get_args(recipes.Schedule) else "optimizer"
     recipe = replace(Recipe(range_test=RangeTest(), ema_decay=0.9), **{name: part})
     for field, value in recipe_fields(recipe):
@@ -45,10 +45,36 @@ def test_every_field_of_every_recipe_reads_as_words(kind: type) -> None:
         assert value != "None"
 
 
-@pytest.mark.parametrize("name", CHOICES)
-def test_every_choice_of_the_form_reads_as_words(name: str) -> None:
-    for choice in get_args(CHOICES[name]):
-        assert not IDENTIFIER.search(value_words(choice)), choice
+PARTS = (Recipe, Augmentation, recipes.Zoom, recipes.Elastic, recipes.Erasing, recipes.EarlyStopping, *KINDS)
+
+
+@pytest.mark.parametrize("kind", PARTS, ids=lambda kind: kind.__name__)
+def test_every_choice_of_a_field_reads_as_words(kind: type) -> None:
+    for hint in get_type_hints(kind).values():
+        for choice in get_args(hint):
+            assert not isinstance(choice, str) or not IDENTIFIER.search(value_words(choice)), choice
+
+
+def test_what_the_newer_parts_of_a_recipe_are_is_told_in_its_line() -> None:
+    recipe = Recipe(
+        l1=1e-4,
+        gradient_clipping=1.0,
+        early_stopping=recipes.EarlyStopping(3),
+        plain_epochs=2,
+        normalisation="half",
+        augmentation=Augmentation(
+            crop=Jitter(0.1), erasing=recipes.Erasing(0.2, 0.1), elastic=recipes.Elastic(50), padding_mode="reflect"
+        ),
+    )
+    for part in (
+        "L1 penalty 0.0001", "the norm of all gradients at most 1", "stops after 3 epochs without a better loss",
+        "last epochs without augmentation 2", "mean 0.5, deviation 0.5",
+        "crop 0.1, elastic 50, erasing 0.2 with probability 0.1, border mirrored at the edge pixel, the lab's rule",
+    ):  # fmt: skip
+        assert part in recipe_words(recipe)
+    rows = recipe_differences(Recipe(), recipe)
+    assert ("early stopping", "none", "EarlyStopping") in [(row.field, row.before, row.after) for row in rows]
+    assert ("early stopping, patience", "—", "3") in [(row.field, row.before, row.after) for row in rows]
 
 
 def test_the_rule_of_the_write_ups_augmentation_is_named() -> None:

@@ -12,7 +12,25 @@ from torch import Tensor
 import core.training.loop
 from core.training.loop import EpochEnd, train
 from core.training.network import build
-from core.training.recipe import SGD, Adam, AdamW, Augmentation, Jitter, LinearToZero, Recipe
+from core.training.recipe import (
+    SGD,
+    Adadelta,
+    Adam,
+    AdamW,
+    Augmentation,
+    CyclicLR,
+    Elastic,
+    Erasing,
+    Jitter,
+    LinearToZero,
+    Muon,
+    OneCycle,
+    Optimizer,
+    Recipe,
+    RMSprop,
+    Schedule,
+    Zoom,
+)
 from core.training.replay import WARM_UP, Replayed
 from core.training.step import make_optimizer, set_rate
 from tests.tiny import TINY, same, tiny_data, trained
@@ -30,9 +48,11 @@ class Repeated(Replayed):
 
     recorded = 0
 
-    def __init__(self, iterate: Callable[..., None], device: torch.device, generator: torch.Generator) -> None:
+    def __init__(
+        self, iterate: Callable[..., None], device: torch.device, generator: torch.Generator, unrecorded: str = ""
+    ) -> None:
         super().__init__(iterate, device, generator)
-        self.reason = ""
+        self.reason = unrecorded
 
     def __call__(self, *arguments: Tensor) -> None:
         self.call(*arguments)
@@ -84,6 +104,41 @@ def test_a_run_with_fixed_tensors_is_the_run_without(monkeypatch: pytest.MonkeyP
     assert [replace(end.record, seconds=0) for end in ends] == [replace(end.record, seconds=0) for end in repeated_ends]
 
 
+EVERY_PART = replace(
+    RECIPE,
+    augmentation=replace(AUGMENTED, crop=Jitter(0.1), zoom=Zoom(0.2), elastic=Elastic(40), erasing=Erasing(0.2)),
+    plain_epochs=2,
+    l1=1e-4,
+    gradient_clipping=1.0,
+)
+
+
+@pytest.mark.parametrize(
+    "settings", [RMSprop(0.9, 0.5, True), Adadelta(), Muon()], ids=lambda each: type(each).__name__
+)
+def test_every_part_that_a_recipe_may_have_is_recorded_and_changes_nothing(
+    settings: Optimizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Repeated, "recorded", 0)
+    recipe = replace(EVERY_PART, optimizer=settings)
+    weights, _ = trained(recipe, tiny_data())
+    monkeypatch.setattr(core.training.loop, "Replayed", Repeated)
+    repeated, _ = trained(recipe, tiny_data())
+    assert Repeated.recorded == 2, "the whole batches', with augmentation; the rest is too short for a recording"
+    assert same(weights, repeated)
+
+
+@pytest.mark.parametrize("schedule", [OneCycle(cycle_momentum=True), CyclicLR(0.001, 3)])
+def test_a_momentum_that_changes_is_not_recorded(schedule: Schedule, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Repeated, "recorded", 0)
+    recipe = replace(RECIPE, schedule=schedule)
+    weights, _ = trained(recipe, tiny_data())
+    monkeypatch.setattr(core.training.loop, "Replayed", Repeated)
+    plain, _ = trained(recipe, tiny_data())
+    assert Repeated.recorded == 0
+    assert same(weights, plain)
+
+
 def test_where_nothing_can_be_recorded_it_says_why_and_goes_on(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -127,11 +182,12 @@ def test_a_rate_that_is_a_tensor_steps_as_a_number_does(settings: SGD | Adam | A
 
 
 @GPU
-@pytest.mark.parametrize("settings", [SGD(), Adam(), AdamW()])
+@pytest.mark.parametrize("settings", [SGD(), Adam(), AdamW(), RMSprop(0.9, 0.5, True), Adadelta(), Muon()])
+@pytest.mark.parametrize("recipe", [RECIPE, EVERY_PART], ids=["usual", "every part"])
 def test_on_a_gpu_a_recorded_run_is_the_run_itself(
-    settings: SGD | Adam | AdamW, monkeypatch: pytest.MonkeyPatch
+    recipe: Recipe, settings: Optimizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe, data = replace(RECIPE, optimizer=settings), on_gpu()
+    recipe, data = replace(recipe, optimizer=settings), on_gpu()
     results = []
     for warm_up in (WARM_UP, 10**9):
         monkeypatch.setattr(core.training.replay, "WARM_UP", warm_up)

@@ -53,6 +53,15 @@ def test_the_figures_are_those_one_gets_by_hand() -> None:
     assert epoch_means(RUNS) == pytest.approx([0.975, 0.992, 0.9925, 0.992])
 
 
+def test_runs_that_stop_early_are_summarised_by_their_own_last_epochs() -> None:
+    shorter = replace(RUNS[0], history=RUNS[0].history[:-1])
+    with pytest.raises(ValueError, match="cannot be summarised together"):
+        summary([shorter, *RUNS[1:]])
+    found = summary([shorter, *RUNS[1:]], stop_early=True)
+    assert found.mean == pytest.approx((shorter.last + sum(run.last for run in RUNS[1:])) / len(RUNS))
+    assert (found.n, found.epochs) == (len(RUNS), len(RUNS[0].history))
+
+
 def test_one_run_has_no_deviation() -> None:
     found = summary(RUNS[:1])
     assert (found.n, found.sd, found.best_sd) == (1, None, None)

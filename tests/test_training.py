@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+import core.training.loop
 from core.architecture.spec import Architecture, BatchNorm, Conv, Flatten, GlobalAvgPool, Linear, LogSoftmax
 from core.architecture.spec import Dropout as DropoutOp
 from core.data.embedded_digits import embedded_digits
@@ -30,23 +31,34 @@ from core.training.evaluation import evaluate
 from core.training.history import EpochRecord
 from core.training.loop import EpochEnd, Points, RateFound, State, first_images, sample, train
 from core.training.network import build
+from core.training.range_test import range_test
 from core.training.recipe import (
     SGD,
+    Adadelta,
     Adam,
     AdamW,
     Augmentation,
     Cosine,
+    CosineAnnealingWarmRestarts,
+    CyclicLR,
+    EarlyStopping,
+    Elastic,
+    Erasing,
     Jitter,
+    MultiStepLR,
+    Muon,
     OneCycle,
     Optimizer,
     RangeTest,
     Recipe,
     ReduceLROnPlateau,
+    RMSprop,
     StepLR,
+    Zoom,
     plateau_rate,
     rate_at,
 )
-from core.training.resident import available_devices, choose_device, grey, normalised, resident
+from core.training.resident import Resident, available_devices, choose_device, grey, normalised, resident
 from core.training.step import loss_of
 from tests.tiny import PLAIN, TINY, same, tiny_data, trained
 
@@ -127,6 +139,79 @@ def test_a_resumed_run_ends_as_the_undisturbed_one_bit_for_bit(
     assert [dict(record, seconds=0) for record in cast(list[dict[str, float]], rest[-1].state["history"])] == [
         asdict(record) for record in figures(ends)
     ]
+
+
+PARTS: dict[str, dict[str, object]] = {
+    "Muon, one cycle of the momentum": {"optimizer": Muon(), "schedule": OneCycle(cycle_momentum=True)},
+    "RMSprop, cyclic": {
+        "optimizer": RMSprop(0.9, 0.5, True), "schedule": CyclicLR(0.001, 3, mode="exp_range", gamma=0.9)
+    },
+    "Adadelta, milestones": {"optimizer": Adadelta(), "schedule": MultiStepLR((1, 3))},
+    "amsgrad, warm restarts": {"optimizer": Adam(amsgrad=True), "schedule": CosineAnnealingWarmRestarts(1, 2)},
+    "plateau of the accuracy": {
+        "schedule": ReduceLROnPlateau(0.5, 0, 0.3, mode="max", threshold_mode="abs", cooldown=1),
+        "validation_size": 5000,
+    },
+    "every change of the images": {
+        "augmentation": Augmentation(
+            crop=Jitter(0.1), zoom=Zoom(0.3), elastic=Elastic(50, 0.5), erasing=Erasing(0.2), padding_mode="reflect"
+        ),
+        "plain_epochs": 1,
+    },
+    "penalty, clipping": {"l1": 1e-3, "gradient_clipping": 0.1, "clip_by": "value", "normalisation": "half"},
+    "early stopping": {"early_stopping": EarlyStopping(2, min_delta=1.0), "epochs": 9},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_with_every_part_that_a_recipe_may_have_a_resumed_run_ends_as_the_undisturbed_one(part: str) -> None:
+    usual, data = replace(EVERYTHING, ema_decay=0.0, epochs=3), tiny_data(train=70, validation=30)
+    recipe = replace(usual, **PARTS[part])  # type: ignore[arg-type]
+    weights, ends = trained(recipe, data)
+    assert len(ends) == 3
+    assert part == "early stopping" or not same(weights, trained(usual, data)[0])
+    for after in (1, 2):
+        network = build(TINY, recipe.seed)
+        events = train(network, data, recipe)
+        stopped = next(e for e in events if isinstance(e, EpochEnd) and e.record.epoch == after - 1)
+        state, second = copy.deepcopy(stopped.state), build(TINY, 123)
+        rest = [event for event in train(second, data, recipe, state) if isinstance(event, EpochEnd)]
+        assert same(second.state_dict(), weights)
+        assert figures(rest) == figures(ends[after:])
+
+
+def test_a_run_that_stops_early_ends_with_all_figures_of_a_last_epoch_and_does_not_go_on() -> None:
+    recipe, data = replace(EVERYTHING, early_stopping=EarlyStopping(2, min_delta=1.0), epochs=9), tiny_data()
+    network = build(TINY, recipe.seed)
+    ends = [event for event in train(network, data, recipe) if isinstance(event, EpochEnd)]
+    assert len(ends) == 3, "no epoch is better by a whole unit than the first"
+    assert [end.record.plain_train_loss is None for end in ends] == [True, True, False]
+    assert list(train(build(TINY, 1), data, recipe, copy.deepcopy(ends[-1].state))) == []
+    assert recipe.watches_test, "no images are held out"
+
+
+def test_the_last_epochs_without_augmentation_see_the_images_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Augmentation] = []
+    batch = core.training.loop.training_batch
+
+    def watched(
+        data: Resident, chosen: Tensor, changes: Augmentation, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        seen.append(changes)
+        return batch(data, chosen, changes, generator)
+
+    monkeypatch.setattr(core.training.loop, "training_batch", watched)
+    trained(replace(EVERYTHING, plain_epochs=3, batch_size=150), tiny_data())
+    assert seen == [AUGMENTED, Augmentation(), Augmentation(), Augmentation()]
+
+
+@pytest.mark.parametrize("part", ["penalty, clipping", "Muon, one cycle of the momentum", "every change of the images"])
+def test_a_range_test_takes_the_recipes_steps(part: str) -> None:
+    recipe, data = replace(EVERYTHING, **PARTS[part]), tiny_data()  # type: ignore[arg-type]
+    usual = range_test(build(TINY, 1), data, replace(EVERYTHING, optimizer=recipe.optimizer), RangeTest(iterations=20))
+    found = range_test(build(TINY, 1), data, recipe, RangeTest(iterations=20))
+    assert len(found.points) > 5
+    assert (found.points == usual.points) == part.startswith("Muon"), "a range test has no schedule"
 
 
 def test_a_resumed_run_keeps_the_rate_that_the_range_test_found() -> None:

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from core.analysis.robustness import DISTORTIONS, EVERY, Curve, Distortion, Robustness
 from core.data.embedded_digits import embedded_digits
 from core.data.mnist import Split
-from core.training.augment import rotation, scaling, translation, warp
+from core.training.augment import rotation, scaling, translation
 from core.training.evaluation import evaluate
+from core.training.resampling import warp
 from core.training.resident import Examples, Normalisation, examples, grey
 
 DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1))  # to the right, to the left, down, up

@@ -127,20 +127,24 @@ class Summary:
     best_sd: float | None
 
 
-def summary(runs: Sequence[SeedRun], target: float = TARGET_ACCURACY) -> Summary:
-    """The figures of at least one run. Raises ValueError for none, or for histories of different lengths."""
+def summary(runs: Sequence[SeedRun], target: float = TARGET_ACCURACY, stop_early: bool = False) -> Summary:
+    """The figures of at least one run. Raises ValueError for none, or for histories of different lengths.
+
+    Runs that `stop_early` have as many epochs as each took; their last epochs are taken together.
+    """
     if not runs:
         raise ValueError("there are no runs to summarise")
     lengths = {len(run.history) for run in runs}
-    if len(lengths) > 1:
+    if len(lengths) > 1 and not stop_early:
         raise ValueError(f"runs of {min(lengths)} and of {max(lengths)} epochs cannot be summarised together")
+    ends = [run.test_accuracies[-min(LAST, *lengths) :] for run in runs]
     last, best = [run.last for run in runs], [run.best for run in runs]
     return Summary(
         n=len(runs),
-        epochs=min(lengths),
+        epochs=max(lengths),
         mean=statistics.mean(last),
         sd=_sd(last),
-        held=min(epoch_means(runs)[-LAST:]),
+        held=min(map(statistics.mean, zip(*ends, strict=True))),
         holding=sum(holds(run.test_accuracies, target) for run in runs),
         best_mean=statistics.mean(best),
         best_sd=_sd(best),

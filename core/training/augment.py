@@ -5,25 +5,24 @@ A homography maps an output pixel to the input pixel that it is read from. Coord
 y down, with the origin at the centre of the image: in a row of 28 the pixel centres are -13.5, -12.5, ..., 13.5. So
 rotating, scaling and shearing need no centre and no size.
 
-The changes are torchvision's random transforms; where ours differ, the function says so. All random numbers come from
-one call in a fixed order, also for changes that are off: a seed gives the same angles with and without contrast.
-Nothing waits for the device and no shape depends on a value, so a CUDA graph can record it all.
+The changes are torchvision's random transforms; where ours differ, the function says so. The random numbers of the
+first seven changes come from one call in a fixed order, also for changes that are off: a seed gives the same angles
+with and without contrast. Those of crop, zoom, elastic and erasing follow, in this order, where they are on. Nothing
+waits for the device and no shape depends on a value, so a CUDA graph can record it all.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import grid_sample
 
 from core.errors import DataError
-from core.training.recipe import Augmentation, Jitter
-
-Interpolation = Literal["bilinear", "nearest"]
+from core.training.augmentation import Augmentation, Jitter
+from core.training.rectangles import erased, erased_part, zoomed_part
+from core.training.resampling import displacements, warp
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,20 @@ class Draws:
     perspective: Tensor | None = None  # (8, N) share of half the side by which x, y of each corner come inwards
     brightness: Tensor | None = None  # (N,) factor
     contrast: Tensor | None = None  # (N,) factor
+    crop: Tensor | None = None  # (2, N) whole pixels, to the right and down
+    zoom: Tensor | None = None  # (4, N) pixels: left, top, width and height of the part that fills the image
+    elastic: Tensor | None = None  # (N, H, W, 2) where to read beside, in half sides
+    erasing: Tensor | None = None  # (4, N) whole pixels: left, top, width and height of the rectangle
 
     @property
     def geometric(self) -> bool:
         """Whether any change is geometric."""
-        moves = (self.rotation, self.translation, self.scale, self.shear, self.perspective)
+        return self.moves or self.elastic is not None
+
+    @property
+    def moves(self) -> bool:
+        """Whether any change is a homography."""
+        moves = (self.rotation, self.translation, self.scale, self.shear, self.perspective, self.crop, self.zoom)
         return any(move is not None for move in moves)
 
 
@@ -56,26 +64,37 @@ def augment(images: Tensor, augmentation: Augmentation, generator: torch.Generat
     if not (augmentation.geometric or augmentation.photometric):
         return images
     height, width = images.shape[2:]
-    draws = draw(augmentation, len(images), generator)
+    draws = draw(augmentation, len(images), generator, height, width)
     changes = [draws]
     if augmentation.rule == "torchvision":
         draws = in_whole_pixels(draws, augmentation.perspective.strength, height, width)
-        changes = [Draws(perspective=draws.perspective), replace(draws, perspective=None)]
+        changes = [
+            Draws(perspective=draws.perspective),
+            replace(draws, perspective=None, zoom=None, elastic=None),
+            Draws(zoom=draws.zoom),
+            Draws(elastic=draws.elastic),
+        ]
     for change in changes:
         if change.geometric:
-            matrices = homographies(change, height, width)
-            images = warp(images, matrices, augmentation.fill, augmentation.interpolation)
+            still = torch.eye(2, 3, device=images.device).expand(len(images), 2, 3)
+            matrices = homographies(change, height, width) if change.moves else still
+            how = augmentation.interpolation, augmentation.padding_mode
+            images = warp(images, matrices, augmentation.fill, *how, change.elastic)
     if draws.brightness is not None:
         images = brightened(images, draws.brightness)
     if draws.contrast is not None:
         images = contrasted(images, draws.contrast)
+    if draws.erasing is not None:
+        images = erased(images, draws.erasing, augmentation.erasing.value)
     return images
 
 
 # --------------------------------------------------------------------------------------------------------------- draws
 
 
-def draw(augmentation: Augmentation, count: int, generator: torch.Generator) -> Draws:
+def draw(
+    augmentation: Augmentation, count: int, generator: torch.Generator, height: int = 28, width: int = 28
+) -> Draws:
     """The random numbers for `count` images, on the generator's device, continuous; see `in_whole_pixels`."""
     numbers = torch.rand(22, count, generator=generator, device=generator.device)
     coins = numbers[:7]  # one per change, in the order of the fields
@@ -89,7 +108,7 @@ def draw(augmentation: Augmentation, count: int, generator: torch.Generator) -> 
         return amounts
 
     corners = around(0, augmentation.perspective, 4)
-    return Draws(
+    draws = Draws(
         rotation=around(0, augmentation.rotation, 0),
         translation=around(0, augmentation.translation, 1),
         scale=around(1, augmentation.scale, 2),
@@ -98,6 +117,28 @@ def draw(augmentation: Augmentation, count: int, generator: torch.Generator) -> 
         brightness=around(1, augmentation.brightness, 5),
         contrast=around(1, augmentation.contrast, 6),
     )
+    if augmentation.has("crop"):
+        draws = replace(draws, crop=_crop(augmentation.crop, count, generator, height, width))
+    if augmentation.has("zoom"):
+        whole = augmentation.rule == "torchvision"
+        draws = replace(draws, zoom=zoomed_part(augmentation.zoom, count, generator, height, width, whole))
+    if augmentation.has("elastic"):
+        draws = replace(draws, elastic=displacements(augmentation.elastic, count, generator, height, width))
+    if augmentation.has("erasing"):
+        draws = replace(draws, erasing=erased_part(augmentation.erasing, count, generator, height, width))
+    return draws
+
+
+def _crop(crop: Jitter, count: int, generator: torch.Generator, height: int, width: int) -> Tensor:
+    """Shifts (2, N) by whole pixels, all equally likely up to the padding, as by RandomCrop of a padded image."""
+    says_yes, *numbers = torch.rand(3, count, generator=generator, device=generator.device)
+    most = [round(crop.strength * side) for side in (width, height)]
+    shifts = [
+        (number * (2 * pixels + 1)).floor().clamp(max=2 * pixels) - pixels
+        for number, pixels in zip(numbers, most, strict=True)
+    ]
+    moved: Tensor = torch.stack(shifts) * (says_yes < crop.probability)
+    return moved
 
 
 def in_whole_pixels(draws: Draws, distortion_scale: float, height: int, width: int) -> Draws:
@@ -122,10 +163,10 @@ def in_whole_pixels(draws: Draws, distortion_scale: float, height: int, width: i
 
 
 def homographies(draws: Draws, height: int, width: int) -> Tensor:
-    """The images' changes composed: sheared, scaled, rotated and moved, as in RandomAffine, then put in perspective.
+    """The images' changes composed: sheared, scaled, rotated and moved, as in RandomAffine, put in perspective, zoomed.
 
     (N, 3, 3), or (N, 2, 3) without a perspective: then the last row would be 0, 0, 1. Identity where all is neutral.
-    Something geometric must be on.
+    Something that moves must be on.
     """
     factors = []  # the first change of the image is the last on the way from output to input, so it stands leftmost
     if draws.shear is not None:
@@ -136,11 +177,16 @@ def homographies(draws: Draws, height: int, width: int) -> Tensor:
         factors.append(rotation(draws.rotation))
     if draws.translation is not None:
         factors.append(translation(draws.translation[0] * width, draws.translation[1] * height))
-    if draws.perspective is None:
-        return reduce(_product, factors)[:, :2]
-    inwards = draws.perspective.T.unflatten(1, (4, 2))  # (N, 4, 2)
-    pixels = torch.stack([inwards[..., 0] * (width // 2), inwards[..., 1] * (height // 2)], dim=-1)
-    return reduce(_product, [*factors, perspective(pixels, height, width)])
+    if draws.crop is not None:
+        factors.append(translation(*draws.crop))
+    if draws.perspective is not None:
+        inwards = draws.perspective.T.unflatten(1, (4, 2))  # (N, 4, 2)
+        pixels = torch.stack([inwards[..., 0] * (width // 2), inwards[..., 1] * (height // 2)], dim=-1)
+        factors.append(perspective(pixels, height, width))
+    if draws.zoom is not None:
+        factors.append(zooming(draws.zoom, height, width))
+    composed = reduce(_product, factors)
+    return composed[:, :2] if draws.perspective is None else composed
 
 
 def rotation(degrees: Tensor) -> Tensor:
@@ -166,6 +212,14 @@ def shearing(degrees: Tensor) -> Tensor:
     """Rows slide along themselves, those below the centre to the left, as F.affine's first shear; (N,) to (N, 3, 3)."""
     zero, one = torch.zeros_like(degrees), torch.ones_like(degrees)
     return _matrices(one, torch.deg2rad(degrees).tan(), zero, zero, one, zero, zero, zero, one)
+
+
+def zooming(part: Tensor, height: int, width: int) -> Tensor:
+    """A part, its left, top, width and height in pixels (4, N), fills the whole image; to (N, 3, 3)."""
+    left, top, wide, high = part
+    zero, one = torch.zeros_like(left), torch.ones_like(left)
+    right, down = left + (wide - width) / 2, top + (high - height) / 2
+    return _matrices(wide / width, zero, right, zero, high / height, down, zero, zero, one)
 
 
 def perspective(inwards: Tensor, height: int, width: int) -> Tensor:
@@ -209,39 +263,6 @@ def _product(left: Tensor, right: Tensor) -> Tensor:
     """left @ right for (N, 3, 3), summed in float32 even where matrix products may run in TF32 or under autocast."""
     product: Tensor = (left[:, :, :, None] * right[:, None, :, :]).sum(2)
     return product
-
-
-# ----------------------------------------------------------------------------------------------------------- resampling
-
-
-def warp(images: Tensor, matrices: Tensor, fill: float, interpolation: Interpolation) -> Tensor:
-    """Images (N, C, H, W) resampled through homographies (N, 3, 3), or (N, 2, 3) where all are affine: no division.
-
-    Equals F.affine and F.perspective of tensors: with `fill=None` for fill 0, where zero padding alone blends the rim,
-    and with `fill=[fill]` for others, where torchvision weights the rim's grey by its coverage twice.
-    """
-    grid = _grid(matrices, *images.shape[2:])
-    if fill == 0:
-        return grid_sample(images, grid, mode=interpolation, padding_mode="zeros", align_corners=False)
-    inside = torch.ones_like(images[:, :1])  # warped along, it becomes the share of each output pixel that is covered
-    warped = grid_sample(torch.cat([images, inside], 1), grid, interpolation, "zeros", align_corners=False)
-    images, inside = warped[:, :-1], warped[:, -1:]
-    if interpolation == "nearest":
-        return images.masked_fill(inside < 0.5, fill)
-    return torch.lerp(torch.full_like(images, fill), images, inside)
-
-
-def _grid(matrices: Tensor, height: int, width: int) -> Tensor:
-    """Where each output pixel is read, (N, H, W, 2), in units of half a side. Sums, not products, as in `_product`."""
-    matrices = torch.cat([matrices[:, :1] * (2 / width), matrices[:, 1:2] * (2 / height), matrices[:, 2:]], dim=1)
-    x = torch.arange(width, device=matrices.device) - (width - 1) / 2  # (W,)
-    y = (torch.arange(height, device=matrices.device) - (height - 1) / 2)[:, None]  # (H, 1)
-    a, b, c = matrices[..., None, None].unbind(2)  # (N, 2 or 3, 1, 1) each
-    read: Tensor = a * x + (b * y + c)  # (N, 2 or 3, H, W)
-    if matrices.shape[1] == 3:
-        # In place, as fresh memory costs more than the sums. Infinity would be read as no number, so it is only far.
-        read = read[:, :2].div_(read[:, 2:]).clamp_(-4, 4)
-    return read.permute(0, 2, 3, 1)
 
 
 # ---------------------------------------------------------------------------------------------------------- grey levels

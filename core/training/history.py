@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from typing import Annotated
 
 from core.record import Range
 from core.spreadsheet import Cell
+from core.training.schedules import EarlyStopping, stops
 
 MAX_LOSS = 1e19  # of a run: the square of a larger one does not fit into float32, so the run has diverged
 
@@ -40,9 +42,22 @@ class EpochRecord:
     plain_train_accuracy: Accuracy | None = None
 
     @property
+    def held_out_loss(self) -> float:
+        """The loss on images that were not trained on, as for `held_out_accuracy`."""
+        return self.test_loss if self.validation_loss is None else self.validation_loss
+
+    @property
     def held_out_accuracy(self) -> float:
         """The accuracy on images that were not trained on: the validation images, or the test images without those."""
         return self.test_accuracy if self.validation_accuracy is None else self.validation_accuracy
+
+
+def stopped_early(early: EarlyStopping | None, history: Sequence[EpochRecord]) -> bool:
+    """Whether a run ends after these epochs because its figure on the held-out images has stopped improving."""
+    if early is None:
+        return False
+    on_accuracy = early.monitor == "accuracy"
+    return stops(early, [each.held_out_accuracy if on_accuracy else each.held_out_loss for each in history])
 
 
 @dataclass(frozen=True)

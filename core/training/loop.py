@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import asdict, astuple, dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -24,18 +25,20 @@ from core.training.augment import augment
 from core.training.averaging import Average
 from core.training.dropout import draw_from
 from core.training.evaluation import evaluate
-from core.training.history import MAX_LOSS, PLAIN_SAMPLE, EpochRecord
+from core.training.history import MAX_LOSS, PLAIN_SAMPLE, EpochRecord, stopped_early
 from core.training.network import lay_out
 from core.training.range_test import RangeTestResult, range_test
-from core.training.recipe import Recipe, ReduceLROnPlateau, plateau_rate, rate_at
+from core.training.recipe import Augmentation, Recipe, ReduceLROnPlateau, momentum_at, plateau_rate, rate_at
 from core.training.replay import Replayed
 from core.training.resident import Examples, Resident, grey
 from core.training.step import (
     allow_tf32,
     batch_sizes,
+    change_gradients,
     check_smallest_batch,
     forward,
     make_optimizer,
+    set_momentum,
     set_rate,
     training_batch,
 )
@@ -112,27 +115,37 @@ def train(
         2, batches, device=data.device
     )  # loss and hits of each batch: .item() would make the device wait
 
-    def iterate(chosen: Tensor, number: Tensor) -> None:
-        images, labels = training_batch(data, chosen, recipe, generator)
+    def iterate(augmentation: Augmentation, chosen: Tensor, number: Tensor) -> None:
+        images, labels = training_batch(data, chosen, augmentation, generator)
         logits, loss = forward(network, images, labels, recipe)
         optimizer.zero_grad()
         loss.backward()
+        change_gradients(network, recipe)
         optimizer.step()
         if averaged:
             averaged.update()
         hits = (logits.argmax(1) == labels).sum()
         sums.index_copy_(1, number, torch.stack([loss.detach(), hits]).unsqueeze(1))
 
-    iteration = Replayed(iterate, data.device, generator)
+    unrecorded = "" if momentum_at(recipe, 0, batches) is None else "its momentum is no tensor, and it changes"
+    recorded = {
+        changes: Replayed(partial(iterate, changes), data.device, generator, unrecorded)
+        for changes in (recipe.augmentation, Augmentation())
+    }
     for epoch in range(len(history), recipe.epochs):
+        if stopped_early(recipe.early_stopping, history):
+            return
         network.train()
+        iteration = recorded[recipe.augmentation_in(epoch)]
         started = told = time.perf_counter()
         rates: list[float] = []
         shown = 0  # batches already in an event
         order = torch.randperm(len(data.train), generator=generator, device=data.device)
         for batch, chosen in enumerate(order.split(recipe.batch_size)):
             rates.append(rate_factor() * _rate(recipe, epoch * batches + batch, batches, history))
-            set_rate(optimizer, rates[-1])
+            set_rate(optimizer, rates[-1], rates[-1] / recipe.learning_rate)
+            if (momentum := momentum_at(recipe, epoch * batches + batch, batches)) is not None:
+                set_momentum(optimizer, momentum)
             iteration(chosen, numbers[batch : batch + 1])
             if batch in (0, batches - 1) or time.perf_counter() - told > SECONDS_BETWEEN_POINTS:
                 losses, hits = sums[:, shown : len(rates)].tolist()  # waits for the device to finish these iterations
@@ -141,7 +154,7 @@ def train(
                 shown, told = len(rates), time.perf_counter()
                 started += told - now  # without the time of the caller, who may pause the run
         record = _epoch_record(evaluated, data, recipe, epoch, sums, rates[-1], started)
-        if epoch == recipe.epochs - 1:
+        if epoch == recipe.epochs - 1 or stopped_early(recipe.early_stopping, [*history, record]):
             record = replace(_with_plain_figures(record, evaluated, data), seconds=time.perf_counter() - started)
         history.append(record)
         yield EpochEnd(record, evaluated.state_dict(), _state(network, averaged, optimizer, generator, history, recipe))
@@ -158,9 +171,9 @@ def first_images(data: Resident, recipe: Recipe, count: int) -> Tensor:
 def _rate(recipe: Recipe, iteration: int, batches: int, history: list[EpochRecord]) -> float:
     """The learning rate of one iteration, without `rate_factor`; a plateau depends on the losses so far."""
     if isinstance(recipe.schedule, ReduceLROnPlateau):
-        on_test = recipe.schedule.monitor == "test"
-        losses = [record.test_loss if on_test else record.validation_loss or 0.0 for record in history]
-        return plateau_rate(recipe.schedule, recipe.learning_rate, losses)
+        split, figure = recipe.schedule.monitor, "accuracy" if recipe.schedule.mode == "max" else "loss"
+        figures = [getattr(record, f"{split}_{figure}") or 0.0 for record in history]
+        return plateau_rate(recipe.schedule, recipe.learning_rate, figures)
     return rate_at(recipe, iteration, batches)
 
 

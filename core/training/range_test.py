@@ -16,7 +16,15 @@ from core.training.dropout import draw_from
 from core.training.network import lay_out
 from core.training.recipe import RangeTest, Recipe
 from core.training.resident import Resident
-from core.training.step import allow_tf32, check_smallest_batch, forward, make_optimizer, set_rate, training_batch
+from core.training.step import (
+    allow_tf32,
+    change_gradients,
+    check_smallest_batch,
+    forward,
+    make_optimizer,
+    set_rate,
+    training_batch,
+)
 from core.words import loss_words, plural
 
 Values = NDArray[np.float64]
@@ -107,7 +115,7 @@ def range_test_points(network: nn.Module, data: Resident, recipe: Recipe, settin
     for iteration in range(settings.iterations):
         rate = rate_of(settings, iteration)
         set_rate(optimizer, rate)
-        images, labels = training_batch(data, batches[iteration % len(batches)], recipe, generator)
+        images, labels = training_batch(data, batches[iteration % len(batches)], recipe.augmentation, generator)
         _, loss = forward(network, images, labels, recipe)
         value = loss.item()
         average = SMOOTHING * average + (1 - SMOOTHING) * value
@@ -120,6 +128,7 @@ def range_test_points(network: nn.Module, data: Resident, recipe: Recipe, settin
             return
         optimizer.zero_grad()
         loss.backward()
+        change_gradients(network, recipe)
         optimizer.step()
 
 

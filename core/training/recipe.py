@@ -1,221 +1,83 @@
-"""How a network is trained, as data: optimizer, schedule, augmentation, loss, split, seed.
+"""How a network is trained, as data: optimizer, schedule, augmentation, loss, split, seed. No torch.
 
-Schedules are pure functions of the progress of the run; the plateau is one of the losses so far. No torch: pages draw
-a schedule with the same functions that the training loop calls.
+The optimizers, the schedules and the random changes of the images are in modules of their own.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from core.errors import RecipeError
 from core.record import Json, Range, check, parse, read, to_json, write
+from core.training.augmentation import GEOMETRIC, MAX_STRENGTH, Augmentation, Elastic, Erasing, Jitter, Zoom
+from core.training.optimizers import SGD, Adadelta, Adam, AdamW, Momentum, Muon, Optimizer, RMSprop, Share
+from core.training.recipe_reading import plain_spelling
+from core.training.schedules import (
+    Constant,
+    Cosine,
+    CosineAnnealingWarmRestarts,
+    CyclicLR,
+    EarlyStopping,
+    Epochs,
+    ExponentialLR,
+    LinearLR,
+    LinearToZero,
+    MultiStepLR,
+    OneCycle,
+    ReduceLROnPlateau,
+    Schedule,
+    StepLR,
+    momentum_of,
+    plateau_rate,
+    rate_factor,
+)
 
-Share = Annotated[float, Range(0, 1)]
-Rate = Annotated[float, Range(0, 100)]
-Momentum = Annotated[float, Range(0, 0.9999)]
-Epochs = Annotated[int, Range(1, 1000)]
+__all__ = [
+    "GEOMETRIC",
+    "MAX_STRENGTH",
+    "SGD",
+    "Adadelta",
+    "Adam",
+    "AdamW",
+    "Augmentation",
+    "Constant",
+    "Cosine",
+    "CosineAnnealingWarmRestarts",
+    "CyclicLR",
+    "EarlyStopping",
+    "Elastic",
+    "Erasing",
+    "ExponentialLR",
+    "Jitter",
+    "LinearLR",
+    "LinearToZero",
+    "MultiStepLR",
+    "Muon",
+    "OneCycle",
+    "Optimizer",
+    "Precision",
+    "RMSprop",
+    "RangeTest",
+    "Recipe",
+    "ReduceLROnPlateau",
+    "Schedule",
+    "StepLR",
+    "Zoom",
+    "check_recipe",
+    "momentum_at",
+    "plateau_rate",
+    "rate_at",
+    "rate_factor",
+    "recipe_from_dict",
+    "recipe_from_json",
+    "recipe_to_dict",
+    "recipe_to_json",
+]
+
 Precision = Literal["fp32", "tf32", "bf16"]
 
-# ---------------------------------------------------------------------------------------------------------- optimizers
-
-
-@dataclass(frozen=True)
-class SGD:
-    """Stochastic gradient descent with momentum."""
-
-    momentum: Momentum = 0.9
-    nesterov: bool = False
-    weight_decay: Share = 0.0
-
-
-@dataclass(frozen=True)
-class Adam:
-    """Kingma & Ba 2015, arXiv:1412.6980. Weight decay is added to the gradient."""
-
-    beta1: Momentum = 0.9
-    beta2: Momentum = 0.999
-    weight_decay: Share = 0.0
-
-
-@dataclass(frozen=True)
-class AdamW:
-    """Loshchilov & Hutter 2019, arXiv:1711.05101. Weight decay shrinks the weights directly."""
-
-    beta1: Momentum = 0.9
-    beta2: Momentum = 0.999
-    weight_decay: Share = 0.01
-
-
-Optimizer = SGD | Adam | AdamW
-
-# ----------------------------------------------------------------------------------------------------------- schedules
-
-
-@dataclass(frozen=True)
-class Constant:
-    """The same rate throughout."""
-
-
-@dataclass(frozen=True)
-class StepLR:
-    """The rate is multiplied by gamma every step_size epochs."""
-
-    step_size: Epochs
-    gamma: Share = 0.1
-
-
-@dataclass(frozen=True)
-class ReduceLROnPlateau:
-    """The rate is multiplied by `factor` when the monitored loss has not improved for more than `patience` epochs.
-
-    An improvement is a loss below (1 - threshold) times the best so far, torch's rule in mode "rel".
-    """
-
-    factor: Share = 0.1
-    patience: Annotated[int, Range(0, 1000)] = 2
-    threshold: Share = 0.01
-    min_lr: Rate = 0.0001
-    monitor: Literal["validation", "test"] = "validation"
-
-
-@dataclass(frozen=True)
-class OneCycle:
-    """Up to max_lr and down to near zero on cosines (Smith & Topin 2018, arXiv:1708.07120); momentum stays as it is."""
-
-    warm_up: Annotated[float, Range(0.01, 0.99)] = 0.3  # share of the run on the way up
-    start_divisor: Annotated[float, Range(1, 1e6)] = 25.0  # the first rate is max_lr / start_divisor
-    end_divisor: Annotated[float, Range(1, 1e9)] = 1e4  # the last rate is the first one / end_divisor
-
-
-@dataclass(frozen=True)
-class Cosine:
-    """From the full rate to zero along half a cosine (Loshchilov & Hutter 2017, arXiv:1608.03983, without restarts)."""
-
-
-@dataclass(frozen=True)
-class LinearToZero:
-    """From the full rate to zero along a straight line."""
-
-
-Schedule = Constant | StepLR | ReduceLROnPlateau | OneCycle | Cosine | LinearToZero
-
-
-def rate_factor(schedule: Schedule, progress: float, epoch: int) -> float:
-    """The factor of the learning rate at `progress`: 0 at the first iteration of the run, 1 at the last.
-
-    For a plateau it is 1, because it depends on the losses: see `plateau_rate`.
-    """
-    match schedule:
-        case StepLR(step_size, gamma):
-            return float(gamma ** (epoch // step_size))
-        case OneCycle():
-            return _one_cycle(schedule, progress)
-        case Cosine():
-            return (1 + math.cos(math.pi * progress)) / 2
-        case LinearToZero():
-            return 1 - progress
-        case _:
-            return 1.0
-
-
-def rate_at(recipe: Recipe, iteration: int, iterations_per_epoch: int) -> float:
-    """The learning rate of an iteration, counted from 0 through the whole run; without the falls of a plateau."""
-    last = max(1, recipe.epochs * iterations_per_epoch - 1)
-    return recipe.learning_rate * rate_factor(recipe.schedule, iteration / last, iteration // iterations_per_epoch)
-
-
-def _one_cycle(schedule: OneCycle, progress: float) -> float:
-    first = 1 / schedule.start_divisor
-    last = first / schedule.end_divisor
-    if progress < schedule.warm_up:
-        return _cosine_between(first, 1, progress / schedule.warm_up)
-    return _cosine_between(1, last, (progress - schedule.warm_up) / (1 - schedule.warm_up))
-
-
-def _cosine_between(start: float, end: float, share: float) -> float:
-    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
-
-
-def plateau_rate(schedule: ReduceLROnPlateau, rate: float, losses: Sequence[float]) -> float:
-    """The rate after epochs with these monitored losses, from the first rate `rate`, by torch's rule."""
-    best, waited = math.inf, 0
-    for loss in losses:
-        if loss < best * (1 - schedule.threshold):
-            best, waited = loss, 0
-        else:
-            waited += 1
-        if waited > schedule.patience:
-            lower = max(rate * schedule.factor, schedule.min_lr)
-            if rate - lower > 1e-8:
-                rate = lower
-            waited = 0
-    return rate
-
-
-# -------------------------------------------------------------------------------------------------------- augmentation
-
-
-@dataclass(frozen=True)
-class Jitter:
-    """One random change: its strength (units are in Augmentation) and how often it is applied."""
-
-    strength: Annotated[float, Range(0, 180)] = 0.0
-    probability: Share = 1.0
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """Random changes of the training images.
-
-    Rule "composed": all amounts are continuous, and each image is resampled once for all its changes. Rule
-    "torchvision": the translation and the corners of a perspective move by whole pixels, and the perspective comes
-    first with a resampling of its own, exactly like RandomPerspective and then RandomAffine.
-    """
-
-    rotation: Jitter = Jitter()  # degrees, uniform in +- strength
-    translation: Jitter = Jitter()  # share of the side, uniform in +- strength, each axis
-    scale: Jitter = Jitter()  # factor uniform in 1 +- strength
-    shear: Jitter = Jitter()  # degrees, uniform in +- strength, along the rows
-    perspective: Jitter = Jitter()  # torchvision's distortion_scale, 0 to 1
-    brightness: Jitter = Jitter()  # factor uniform in 1 +- strength
-    contrast: Jitter = Jitter()  # factor uniform in 1 +- strength, around the image's mean
-    fill: Share = 0.0  # grey level outside the image: 0 black, 1 white
-    interpolation: Literal["bilinear", "nearest"] = "bilinear"
-    rule: Literal["composed", "torchvision"] = "composed"
-
-    @property
-    def geometric(self) -> bool:
-        """Whether any image is resampled."""
-        return any(
-            jitter.strength > 0 and jitter.probability > 0
-            for jitter in (self.rotation, self.translation, self.scale, self.shear, self.perspective)
-        )
-
-    @property
-    def photometric(self) -> bool:
-        """Whether any grey level is changed."""
-        return any(jitter.strength > 0 and jitter.probability > 0 for jitter in (self.brightness, self.contrast))
-
-
-# The largest value of each strength: with more, images turn inside out or vanish.
-MAX_STRENGTH = {
-    "rotation": 180.0,
-    "translation": 0.5,
-    "scale": 0.9,
-    "shear": 60.0,
-    "perspective": 1.0,
-    "brightness": 1.0,
-    "contrast": 1.0,
-}
-
-# ---------------------------------------------------------------------------------------------------------- the recipe
-
-
-HELD_OUT_SHARE = 5_000 / 60_000  # of a smaller data set the same share is held out
+IMAGES = 60_000  # in MNIST's training set; of a smaller data set the same share is held out
 
 
 @dataclass(frozen=True)
@@ -242,9 +104,16 @@ class Recipe:
     label_smoothing: Annotated[float, Range(0, 0.99)] = 0.0
     ema_decay: Momentum = 0.0  # of the weights' moving average, per iteration; 0 evaluates the weights themselves
     ema_warm_up: bool = False  # the average is short at first and grows, so that it works in a short run
-    normalisation: Literal["mnist", "training_split"] = "mnist"  # constants 0.1307 and 0.3081, or computed
-    validation_size: Literal[0, 5000] = 0  # images held out of the 60,000, evenly per class
+    l1: Share = 0.0  # times the sum of all weights' absolute values, in the loss; the loss that is told is without it
+    gradient_clipping: Annotated[float, Range(0, 1e6)] = 0.0  # the most that the gradient may have; 0: whatever it has
+    clip_by: Literal["norm", "value"] = "norm"  # of all gradients together, or each one
+    early_stopping: EarlyStopping | None = None
+    normalisation: Literal["mnist", "training_split", "half", "own"] = "mnist"  # 0.1307 and 0.3081; measured; 0.5, 0.5
+    normalisation_mean: Share = 0.5  # of "own"; grey levels are 0 to 1
+    normalisation_sd: Annotated[float, Range(1e-3, 1e3)] = 0.5
+    validation_size: Annotated[int, Range(0, 59_000)] = 0  # images held out of the 60,000, evenly per class
     augmentation: Augmentation = field(default_factory=Augmentation)
+    plain_epochs: Annotated[int, Range(0, 1000)] = 0  # the last ones, without augmentation
     precision: Precision = "fp32"  # of convolutions and products; the weights are always float32
     target_accuracy: Annotated[float, Range(0, 1)] = (
         0.994  # pages show when it is first reached, and from when it is held
@@ -261,8 +130,41 @@ class Recipe:
 
     @property
     def watches_test(self) -> bool:
-        """Whether the schedule uses the test loss, as in some write-ups: then the test accuracy looks too good."""
-        return isinstance(self.schedule, ReduceLROnPlateau) and self.schedule.monitor == "test"
+        """Whether the test figures decide the rate, or when the run ends, as in some write-ups: then they look too
+        good."""
+        on_plateau = isinstance(self.schedule, ReduceLROnPlateau) and self.schedule.monitor == "test"
+        return on_plateau or (self.early_stopping is not None and self.validation_size == 0)
+
+    @property
+    def of_the_data(self) -> Recipe:
+        """The recipe with only what decides which images there are, and how they are normalised."""
+        return Recipe(
+            normalisation=self.normalisation,
+            normalisation_mean=self.normalisation_mean,
+            normalisation_sd=self.normalisation_sd,
+            validation_size=self.validation_size,
+        )
+
+    def held_out(self, images: int) -> int:
+        """How many of so many training images are held out."""
+        return max(1, round(self.validation_size * images / IMAGES)) if self.validation_size else 0
+
+    def augmentation_in(self, epoch: int) -> Augmentation:
+        """The random changes of the images in an epoch, counted from 0."""
+        return self.augmentation if epoch < self.epochs - self.plain_epochs else Augmentation()
+
+
+def rate_at(recipe: Recipe, iteration: int, iterations_per_epoch: int) -> float:
+    """The learning rate of an iteration, counted from 0 through the whole run; without the falls of a plateau."""
+    last, rate = max(1, recipe.epochs * iterations_per_epoch - 1), recipe.learning_rate
+    epoch = iteration / iterations_per_epoch
+    return rate * rate_factor(recipe.schedule, iteration / last, epoch, rate, iteration)
+
+
+def momentum_at(recipe: Recipe, iteration: int, iterations_per_epoch: int) -> float | None:
+    """The momentum of an iteration, for a schedule that cycles it; else None."""
+    last = max(1, recipe.epochs * iterations_per_epoch - 1)
+    return momentum_of(recipe.schedule, iteration / last, iteration)
 
 
 def check_recipe(recipe: Recipe) -> Recipe:
@@ -272,12 +174,15 @@ def check_recipe(recipe: Recipe) -> Recipe:
         strength = getattr(recipe.augmentation, name).strength
         if strength > most:
             raise RecipeError(f"recipe: augmentation: {name}: strength {strength:g} is more than {most:g}")
-    monitor = recipe.schedule.monitor if isinstance(recipe.schedule, ReduceLROnPlateau) else "test"
-    if monitor == "validation" and recipe.validation_size == 0:
-        raise RecipeError(
-            "recipe: schedule: ReduceLROnPlateau watches the validation loss, but validation_size is 0; "
-            "set it to 5000, or monitor the test loss and say so"
-        )
+    _check_schedule(recipe)
+    erasing = recipe.augmentation.erasing
+    for low, high, what in (
+        (erasing.least, erasing.strength or 1, "strength"),
+        (erasing.least_ratio, erasing.most_ratio, "most_ratio"),
+    ):
+        if low > high:
+            name = "least" if what == "strength" else "least_ratio"
+            raise RecipeError(f"recipe: augmentation: erasing: {name} {low:g} is more than {what} {high:g}")
     if recipe.loss == "mean_squared_error" and recipe.label_smoothing:
         raise RecipeError(
             f"recipe: label_smoothing {recipe.label_smoothing:g} needs cross_entropy, loss is {recipe.loss}"
@@ -286,9 +191,40 @@ def check_recipe(recipe: Recipe) -> Recipe:
         raise RecipeError(
             f"recipe: range_test: start {recipe.range_test.start:g} is not below end {recipe.range_test.end:g}"
         )
-    if isinstance(recipe.optimizer, SGD) and recipe.optimizer.nesterov and recipe.optimizer.momentum == 0:
-        raise RecipeError("recipe: optimizer: nesterov needs a momentum above 0, momentum is 0")
+    sgd = recipe.optimizer
+    if isinstance(sgd, SGD) and sgd.nesterov and (sgd.momentum == 0 or sgd.dampening):
+        raise RecipeError(
+            "recipe: optimizer: nesterov needs a momentum above 0 and no dampening, "
+            f"momentum is {sgd.momentum:g} and dampening {sgd.dampening:g}"
+        )
     return recipe
+
+
+def _check_schedule(recipe: Recipe) -> None:
+    schedule, rate = recipe.schedule, recipe.learning_rate
+    if isinstance(schedule, ReduceLROnPlateau) and schedule.monitor == "validation" and recipe.validation_size == 0:
+        figure = "accuracy" if schedule.mode == "max" else "loss"
+        raise RecipeError(
+            f"recipe: schedule: ReduceLROnPlateau watches the validation {figure}, but validation_size is 0; "
+            f"set it to 5000, or monitor the test {figure} and say so"
+        )
+    least = schedule.base_lr if isinstance(schedule, CyclicLR) else getattr(schedule, "eta_min", 0.0)
+    if least > rate and recipe.range_test is None:
+        field = "base_lr" if isinstance(schedule, CyclicLR) else "eta_min"
+        raise RecipeError(f"recipe: schedule: {field} {least:g} is more than the largest rate, learning_rate {rate:g}")
+    if isinstance(schedule, OneCycle) and schedule.three_phase and schedule.warm_up > 0.5:
+        raise RecipeError(
+            f"recipe: schedule: three_phase needs a warm_up of at most 0.5, for the way down is as long; "
+            f"it is {schedule.warm_up:g}"
+        )
+    if isinstance(schedule, OneCycle | CyclicLR) and schedule.cycle_momentum:
+        if schedule.base_momentum > schedule.max_momentum:
+            raise RecipeError(
+                f"recipe: schedule: base_momentum {schedule.base_momentum:g} is more than max_momentum "
+                f"{schedule.max_momentum:g}"
+            )
+        if isinstance(recipe.optimizer, Adadelta):
+            raise RecipeError("recipe: schedule: Adadelta has no momentum to cycle; set cycle_momentum to false")
 
 
 def recipe_to_dict(recipe: Recipe) -> dict[str, Json]:
@@ -297,8 +233,9 @@ def recipe_to_dict(recipe: Recipe) -> dict[str, Json]:
 
 
 def recipe_from_dict(data: Json) -> Recipe:
-    """The recipe that a JSON object describes; fields may be left out. Raises RecipeError."""
-    return check_recipe(read(Recipe, data, "recipe", RecipeError))
+    """The recipe that a JSON object describes, by the lab's names or by torch's; fields may be left out. Raises
+    RecipeError."""
+    return check_recipe(read(Recipe, plain_spelling(data), "recipe", RecipeError))
 
 
 def recipe_to_json(recipe: Recipe) -> str:

@@ -4,23 +4,77 @@ from __future__ import annotations
 
 import math
 
-from core.training.recipe import Augmentation, Recipe
+from core.training.recipe import MAX_STRENGTH, Augmentation, Recipe
 from core.words import percent, plural, rate_words
 
-RATES = ("learning_rate", "min_lr", "start", "end")  # fields that hold a learning rate
+RATES = (
+    "learning_rate",
+    "min_lr",
+    "eta_min",
+    "base_lr",
+    "adam_learning_rate",
+    "start",
+    "end",
+)  # fields that hold a learning rate
 FIELDS = {  # names that are not plain words in code
     "range_test": "range test before training",
     "nesterov": "Nesterov's momentum",
     "min_lr": "least learning rate",
-    "monitor": "watched loss",
+    "monitor": "watched",
     "warm_up": "share of the run on the way up",
     "start_divisor": "divisor of the first rate",
     "end_divisor": "divisor of the last rate",
     "ema_decay": "decay of the averaged weights",
     "ema_warm_up": "warm-up of the averaged weights",
     "validation_size": "images held out",
+    "plain_epochs": "last epochs without augmentation",
+    "l1": "L1 penalty",
+    "clip_by": "clipped",
+    "normalisation_mean": "own mean",
+    "normalisation_sd": "own standard deviation",
+    "eps": "epsilon",
+    "ns_steps": "iterations of Newton and Schulz",
+    "adam_learning_rate": "learning rate of the other weights, by Adam",
+    "T_max": "epochs down to the least rate",
+    "T_0": "epochs until the first restart",
+    "T_mult": "factor of the epochs after each restart",
+    "eta_min": "least learning rate",
+    "base_lr": "learning rate at the bottom",
+    "step_size_up": "iterations up",
+    "step_size_down": "iterations down",
+    "total_iters": "epochs from the first to the last factor",
+    "start_factor": "first factor of the rate",
+    "end_factor": "last factor of the rate",
+    "step_size": "epochs between two falls",
+    "cycle_momentum": "momentum falls and rises",
+    "base_momentum": "least momentum",
+    "max_momentum": "largest momentum",
+    "anneal_strategy": "way up and down",
+    "three_phase": "three phases",
+    "min_delta": "least improvement",
+    "threshold_mode": "threshold is",
+    "padding_mode": "border",
+    "least_ratio": "least height to width",
+    "most_ratio": "largest height to width",
 }
 VALUES = {
+    "min": "lowest loss",
+    "max": "highest accuracy",
+    "rel": "relative",
+    "abs": "absolute",
+    "cos": "cosine",
+    "linear": "straight line",
+    "triangular": "every cycle as high",
+    "triangular2": "each cycle half as high",
+    "exp_range": "lower by gamma in each iteration",
+    "half": "mean 0.5, deviation 0.5",
+    "own": "own mean and deviation",
+    "norm": "the norm of all gradients",
+    "value": "each gradient",
+    "constant": "filled",
+    "edge": "edge repeated",
+    "reflect": "mirrored at the edge pixel",
+    "symmetric": "mirrored beyond the edge pixel",
     "cross_entropy": "cross-entropy",
     "mean_squared_error": "mean squared error",
     "mnist": "MNIST's constants",
@@ -49,6 +103,8 @@ def value_words(value: object, name: str = "") -> str:
         if name == "target_accuracy":
             return percent(value)
         return rate_words(value) if name in RATES else f"{value:.6g}"
+    if isinstance(value, tuple):
+        return ", ".join(value_words(each) for each in value)
     return f"{value:,}" if isinstance(value, int) else VALUES.get(str(value), str(value))
 
 
@@ -58,9 +114,14 @@ def recipe_words(recipe: Recipe) -> str:
     usual = Recipe()
     rest = [
         f"{field_words(name)} {value_words(getattr(recipe, name), name)}"
-        for name in ("loss", "label_smoothing", "validation_size", "normalisation", "precision")
+        for name in ("loss", "label_smoothing", "l1", "validation_size", "normalisation", "precision", "plain_epochs")
         if getattr(recipe, name) != getattr(usual, name)
     ]
+    if recipe.gradient_clipping:
+        rest.append(f"{value_words(recipe.clip_by)} at most {recipe.gradient_clipping:g}")
+    if recipe.early_stopping:
+        waited, figure = plural(recipe.early_stopping.patience, "epoch"), recipe.early_stopping.monitor
+        rest.append(f"stops after {waited} without a better {figure}")
     if recipe.ema_decay:
         warm_up = ", with warm-up" if recipe.ema_warm_up else ""
         rest.append(f"averaged weights, decay {recipe.ema_decay:g}{warm_up}")
@@ -78,11 +139,13 @@ def recipe_words(recipe: Recipe) -> str:
 def augmentation_words(augmentation: Augmentation) -> str:
     """The changes with their strengths, and the rule of the geometric ones; `none` without any."""
     changes = []
-    for name in ("rotation", "translation", "scale", "shear", "perspective", "brightness", "contrast"):
+    for name in MAX_STRENGTH:
         jitter = getattr(augmentation, name)
         if jitter.strength:
             often = "" if jitter.probability == 1 else f" with probability {jitter.probability:g}"
             changes.append(f"{name} {jitter.strength:g}{often}")
+    if augmentation.geometric and augmentation.padding_mode != "constant":
+        changes.append(f"border {value_words(augmentation.padding_mode)}")
     if augmentation.geometric:
         changes.append("torchvision's rule" if augmentation.rule == "torchvision" else "the lab's rule")
     return ", ".join(changes) or "none"

@@ -31,11 +31,14 @@ class Replayed:
     possible, the function itself is called; `reason` and the log say why.
     """
 
-    def __init__(self, iterate: Iterate, device: torch.device, generator: torch.Generator) -> None:
+    def __init__(
+        self, iterate: Iterate, device: torch.device, generator: torch.Generator, unrecorded: str = ""
+    ) -> None:
+        """`unrecorded`: why no recording would repeat the function; "" where one does."""
         self.iterate = iterate
         self.generator = generator
         self.stream = torch.cuda.Stream(device) if device.type == "cuda" else None
-        self.reason = "" if self.stream else f"{device.type} has no CUDA graphs"
+        self.reason = unrecorded if self.stream else f"{device.type} has no CUDA graphs"
         self._calls: dict[tuple[torch.Size, ...], int] = {}
         self._recorded: dict[tuple[torch.Size, ...], tuple[tuple[Tensor, ...], Callable[[], None]]] = {}
 

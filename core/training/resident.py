@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core.data.mnist import MNIST_MEAN, MNIST_SD, Dataset, Split
 from core.errors import DeviceError
-from core.training.recipe import HELD_OUT_SHARE, Recipe
+from core.training.recipe import Recipe
 
 SPLIT_SEED = 60_000  # the held-out images are the same for every run, so that runs can be compared
 
@@ -74,15 +74,27 @@ def resident(dataset: Dataset, recipe: Recipe, device: torch.device) -> Resident
     """The data set on the device, split and normalised as the recipe says."""
     train, validation = dataset.train, None
     if recipe.validation_size:
-        held_out = _held_out(train.labels, round(HELD_OUT_SHARE * len(train)))
+        held_out = _held_out(train.labels, recipe.held_out(len(train)))
         train, validation = _select(train, ~held_out), _select(train, held_out)
     return Resident(
         name=dataset.name,
         train=examples(train, device),
         validation=examples(validation, device) if validation else None,
         test=examples(dataset.test, device),
-        normalisation=_measured(train) if recipe.normalisation == "training_split" else Normalisation(),
+        normalisation=_normalisation(recipe, train),
     )
+
+
+def _normalisation(recipe: Recipe, train: Split) -> Normalisation:
+    match recipe.normalisation:
+        case "mnist":
+            return Normalisation()
+        case "training_split":
+            return _measured(train)
+        case "half":
+            return Normalisation(0.5, 0.5)
+        case "own":
+            return Normalisation(recipe.normalisation_mean, recipe.normalisation_sd)
 
 
 def _held_out(labels: np.ndarray, size: int) -> np.ndarray:

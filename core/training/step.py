@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import asdict
 
 import torch
 from torch import Tensor, nn
@@ -10,13 +11,16 @@ from torch.nn import functional as F
 
 from core.errors import TrainingError
 from core.training.augment import augment
-from core.training.recipe import SGD, Adam, Recipe
+from core.training.muon import MuonAndAdam
+from core.training.recipe import SGD, Adadelta, Adam, AdamW, Augmentation, Muon, Recipe, RMSprop
 from core.training.resident import Resident, grey, normalised
 
 
-def training_batch(data: Resident, chosen: Tensor, recipe: Recipe, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def training_batch(
+    data: Resident, chosen: Tensor, augmentation: Augmentation, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
     """The chosen training images as the network sees them, (B, 1, 28, 28), and their labels (B,)."""
-    images = augment(grey(data.train.images[chosen]), recipe.augmentation, generator)
+    images = augment(grey(data.train.images[chosen]), augmentation, generator)
     return normalised(images, data.normalisation), data.train.labels[chosen]
 
 
@@ -44,35 +48,60 @@ def loss_of(logits: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
 def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """The recipe's optimizer over all the network's parameters.
 
-    On CUDA it is one kernel; its learning rate and its count of steps are tensors, so that a CUDA graph can use them.
+    On CUDA its learning rate and its count of steps are tensors, so that a CUDA graph can use them, and it is one
+    kernel where torch has that.
     """
     settings, weights = recipe.optimizer, list(network.parameters())
     device = weights[0].device
     on_gpu = device.type == "cuda"
     rate = torch.tensor(recipe.learning_rate, device=device) if on_gpu else recipe.learning_rate
-    if isinstance(settings, SGD):
-        return torch.optim.SGD(
-            weights,
-            lr=rate,
-            momentum=settings.momentum,
-            nesterov=settings.nesterov,
-            weight_decay=settings.weight_decay,
-            fused=on_gpu or None,
-        )
-    kind = torch.optim.Adam if isinstance(settings, Adam) else torch.optim.AdamW
-    betas = (settings.beta1, settings.beta2)
-    return kind(
-        weights, lr=rate, betas=betas, weight_decay=settings.weight_decay, fused=on_gpu or None, capturable=on_gpu
-    )
+    fused = on_gpu or None
+    match settings:
+        case SGD():
+            return torch.optim.SGD(weights, lr=rate, **asdict(settings), fused=fused)
+        case Adam() | AdamW():
+            kind = torch.optim.Adam if isinstance(settings, Adam) else torch.optim.AdamW
+            own = asdict(settings)
+            betas = (own.pop("beta1"), own.pop("beta2"))
+            return kind(weights, lr=rate, betas=betas, **own, fused=fused, capturable=on_gpu)
+        case RMSprop():
+            return torch.optim.RMSprop(weights, lr=rate, **asdict(settings), capturable=on_gpu)
+        case Adadelta():
+            return torch.optim.Adadelta(weights, lr=rate, **asdict(settings), capturable=on_gpu)
+        case Muon():
+            return MuonAndAdam(weights, rate, settings)
 
 
-def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Set the learning rate, without waiting for the device."""
+def set_rate(optimizer: torch.optim.Optimizer, rate: float, factor: float = 1.0) -> None:
+    """Set the learning rate, without waiting for the device; a rate of a group's own is multiplied by the factor."""
     for group in optimizer.param_groups:
+        value = group["own_rate"] * factor if "own_rate" in group else rate
         if isinstance(group["lr"], Tensor):
-            group["lr"].fill_(rate)
+            group["lr"].fill_(value)
         else:
-            group["lr"] = rate
+            group["lr"] = value
+
+
+def set_momentum(optimizer: torch.optim.Optimizer, momentum: float) -> None:
+    """Set the momentum, or beta1 of an optimizer without one, as torch's schedulers do. A CUDA graph cannot see it."""
+    for group in optimizer.param_groups:
+        if "momentum" in group:
+            group["momentum"] = momentum
+        elif "momentum" not in optimizer.param_groups[0]:
+            group["betas"] = (momentum, *group["betas"][1:])
+
+
+def change_gradients(network: nn.Module, recipe: Recipe) -> None:
+    """Add the gradient of the L1 penalty, and clip: what a recipe asks for between the backward pass and the step."""
+    weights = [each for each in network.parameters() if each.grad is not None]
+    if recipe.l1:
+        gradients = [each.grad for each in weights if each.grad is not None]
+        signs = [each.detach().sign() for each in weights]  # 0 at 0, as the gradient of torch's abs
+        torch._foreach_add_(gradients, signs, alpha=recipe.l1)
+    if recipe.gradient_clipping and recipe.clip_by == "norm":
+        nn.utils.clip_grad_norm_(weights, recipe.gradient_clipping)
+    elif recipe.gradient_clipping:
+        nn.utils.clip_grad_value_(weights, recipe.gradient_clipping)
 
 
 def check_smallest_batch(network: nn.Module, data: Resident, recipe: Recipe) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from core.architecture.trace import Trace
 from core.data.mnist import EMBEDDED, EMBEDDED_TRAIN, IMAGES
 from core.errors import RunError
-from core.training.recipe import HELD_OUT_SHARE, RangeTest, Recipe
+from core.training.recipe import RangeTest, Recipe
 from lab.settings import Settings
 
 
@@ -28,8 +28,7 @@ class Bound:
 def iterations_per_epoch(dataset: str, recipe: Recipe) -> int:
     """Batches in an epoch of the data set's training images."""
     images = EMBEDDED_TRAIN if dataset == EMBEDDED else IMAGES["train"]
-    held_out = round(HELD_OUT_SHARE * images) if recipe.validation_size else 0
-    return -(-(images - held_out) // recipe.batch_size)
+    return -(-(images - recipe.held_out(images)) // recipe.batch_size)
 
 
 def batch_megabytes(walked: Trace, recipe: Recipe) -> int:

@@ -167,9 +167,7 @@ def load_resident(name: str, split: Recipe, device: torch.device) -> Resident:
 def data_for(name: str, recipe: Recipe, device: torch.device) -> Resident:
     """The data that the recipe asks for, on the device."""
     with _loading:
-        return load_resident(
-            name, Recipe(validation_size=recipe.validation_size, normalisation=recipe.normalisation), device
-        )
+        return load_resident(name, recipe.of_the_data, device)
 
 
 _loading = threading.Lock()  # or each of several seeds would load them

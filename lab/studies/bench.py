@@ -242,7 +242,7 @@ def _parts(dataset: Dataset, device: torch.device, iterations: int = 30) -> dict
     order = torch.randperm(len(data.train), generator=generator, device=device)
     for chosen in order.split(recipe.batch_size)[:iterations]:
         clock = time.perf_counter()
-        images, labels = training_batch(data, chosen, recipe, generator)
+        images, labels = training_batch(data, chosen, recipe.augmentation, generator)
         clock = timed("gather and augment", clock)
         _, loss = forward(network, images, labels, recipe)
         clock = timed("forward", clock)

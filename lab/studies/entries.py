@@ -14,6 +14,7 @@ from core.errors import RunError
 from core.ladder import catalogue
 from core.ladder.relatives import EXTRAS
 from core.record import short
+from core.training.history import stopped_early
 from core.training.recipe import Recipe
 from lab.runs.rows import Run
 from lab.runs.store import RunStore
@@ -57,16 +58,19 @@ class Entry:
 
     @property
     def ended(self) -> tuple[SeedRun, ...]:
-        """The runs that will have no more epochs: of these the longest ones, which alone can be taken together."""
+        """The runs that will have no more epochs: of these the longest ones and those that stopped early, which alone
+        can be taken together."""
         under_way = {run.seed for run in self.members if run.unfinished}
         over = [run for run in self.runs if run.seed not in under_way]
         longest = max((len(run.history) for run in over), default=0)
-        return tuple(run for run in over if len(run.history) == longest)
+        early = self.recipe.early_stopping
+        return tuple(run for run in over if len(run.history) == longest or stopped_early(early, run.history))
 
     @property
     def summary(self) -> Summary | None:
         """The figures of the ended runs; of a lonely one that still trains, its figures so far."""
-        return summarised(self.ended or (self.runs if len(self.runs) == 1 else ()))
+        runs = self.ended or (self.runs if len(self.runs) == 1 else ())
+        return summarised(runs, self.recipe.early_stopping is not None)
 
 
 def keys_in(wanted: str) -> list[str]:

@@ -72,10 +72,10 @@ def _rank(each: Standing) -> tuple[float, ...]:
 def _standing(members: Sequence[Run], history: Histories) -> Standing | None:
     finished = [run for run in members if run.kind == "train" and run.status == "finished"]
     runs = [SeedRun(run.seed, tuple(history(run)), run.device_name, "", "") for run in finished]
-    figures = summarised([run for run in runs if run.history])
-    if figures is None:
+    first = next(iter(finished), None)
+    figures = summarised([run for run in runs if run.history], first is not None and _stops_early(first))
+    if figures is None or first is None:
         return None
-    first = finished[0]
     return Standing(
         key=first.job,
         run=first.id,
@@ -93,10 +93,17 @@ def _standing(members: Sequence[Run], history: Histories) -> Standing | None:
 
 def _note(finished: Sequence[Run]) -> str:
     """What a figure on the board should not hide."""
-    told = ["its schedule watches the test loss, which flatters"] if _watches_test(finished[0]) else []
+    told = ["its recipe watches the test figures, which flatters"] if _watches_test(finished[0]) else []
     if any(run.rate_changes for run in finished):
         told.append("its rate was changed by hand")
     return "; ".join(told)
+
+
+def _stops_early(run: Run) -> bool:
+    """Whether its recipe lets it end before its last epoch; of a damaged one that is not known."""
+    with suppress(LabError):
+        return run.recipe.early_stopping is not None
+    return False
 
 
 def _watches_test(run: Run) -> bool:

@@ -73,10 +73,11 @@ def _read(path: Path, modified: int) -> Study:
     return read_study(path)
 
 
-def summarised(runs: Sequence[SeedRun]) -> Summary | None:
-    """The runs' figures; None for no runs, or for runs of different lengths, which have none in common."""
+def summarised(runs: Sequence[SeedRun], stop_early: bool = False) -> Summary | None:
+    """The runs' figures; None for no runs, or for runs of different lengths, which have none in common, unless their
+    recipe lets them stop early."""
     try:
-        return summary(runs)
+        return summary(runs, stop_early=stop_early)
     except ValueError:
         return None
 

@@ -19,6 +19,7 @@ from core.analysis.evidence import (
 from core.analysis.pairs import Pair, mcnemar, paired_standard_error
 from core.analysis.proportion import standard_error
 from core.architecture.difference import Change, difference
+from core.training.history import stopped_early
 from core.training.recipe_difference import FieldDifference, recipe_differences
 from core.words import plural
 from lab.studies.reference import test_images
@@ -68,13 +69,16 @@ def other_differences(first: Shown, second: Shown) -> list[str]:
         if any(run.rate_changes for run in each.entry.members):
             told.append(f"The learning rate of {each.letter} was changed by hand while it ran.")
         ran = max((len(run.history) for run in each.entry.runs), default=0)
-        if ran != each.entry.recipe.epochs:
+        early = each.entry.recipe.early_stopping
+        if 0 < ran < each.entry.recipe.epochs and all(stopped_early(early, run.history) for run in each.entry.runs):
+            told.append(f"{each.letter} stopped early, after {plural(ran, 'epoch')} of {each.entry.recipe.epochs}.")
+        elif ran != each.entry.recipe.epochs:
             told.append(f"{each.letter} has {plural(ran, 'epoch')} of {each.entry.recipe.epochs} so far.")
         study = studies().get(each.entry.key) if each.entry.shipped else None
         if study and (earlier := outdated_words(study)):
             told.append(f"{each.letter}: {earlier}")
         if each.entry.recipe.watches_test:
-            told.append(f"The recipe of {each.letter} watches the test loss: its test figure flatters.")
+            told.append(f"The recipe of {each.letter} watches the test figures, which so flatter.")
     return told
 
 

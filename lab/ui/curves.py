@@ -249,6 +249,11 @@ def _epoch_lines(
     return lines
 
 
+def _watched(recipe: Recipe) -> str:
+    on_accuracy = isinstance(recipe.schedule, ReduceLROnPlateau) and recipe.schedule.mode == "max"
+    return "accuracy" if on_accuracy else "loss"
+
+
 def schedule(recipe: Recipe, batches: int, height: int = 260) -> Plain:
     """The learning rate over the run, as the loop will set it; a plateau's falls cannot be known before."""
     points = np.linspace(0, recipe.epochs * batches - 1, min(600, recipe.epochs * batches)).astype(int).tolist()
@@ -258,8 +263,8 @@ def schedule(recipe: Recipe, batches: int, height: int = 260) -> Plain:
         "line": {"color": TRAIN, "width": 2.5}, "hovertemplate": "epoch %{x:.2f}: %{y:.4g}<extra></extra>",
     }  # fmt: skip
     words: Part = {
-        "text": "falls by the factor whenever the loss has stopped improving", "x": 0.5, "xref": "paper", "y": 0.5,
-        "yref": "paper", "showarrow": False, "font": {"color": CLAIM},
+        "text": f"falls by the factor whenever the {_watched(recipe)} has stopped improving", "x": 0.5,
+        "xref": "paper", "y": 0.5, "yref": "paper", "showarrow": False, "font": {"color": CLAIM},
     }  # fmt: skip
     return at_once(
         [line],

@@ -85,7 +85,7 @@ def schedules(recipe: Recipe, kinds: Mapping[str, Schedule], batches: int, chose
     figure = go.Figure()
     last = recipe.epochs * batches - 1
     points = np.linspace(0, last, min(300, last + 1)).astype(int)
-    for name, colour in zip(kinds, (TRAIN, TEST, VALIDATION, PASS, "#CC79A7", "#56B4E9"), strict=False):
+    for name, colour in zip(kinds, (TRAIN, TEST, VALIDATION, PASS, "#CC79A7", "#56B4E9", "#F0E442"), strict=False):
         own = Recipe(epochs=recipe.epochs, learning_rate=recipe.learning_rate, schedule=kinds[name])
         figure.add_scatter(
             x=points / batches, y=np.array([rate_at(own, int(point), batches) for point in points]), mode="lines",

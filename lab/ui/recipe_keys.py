@@ -5,9 +5,19 @@ from __future__ import annotations
 from typing import get_args
 
 from core.training import recipe as recipes
-from core.training.recipe import Schedule
+from core.training.recipe import Optimizer, Schedule
 
+OPTIMIZERS: dict[str, type[Optimizer]] = {kind.__name__: kind for kind in get_args(Optimizer)}
 SCHEDULES: dict[str, type[Schedule]] = {kind.__name__: kind for kind in get_args(Schedule)}
+USUAL_SCHEDULES = ("Constant", "StepLR", "ReduceLROnPlateau", "OneCycle", "Cosine", "LinearToZero")  # to compare
+BEGINNINGS: dict[type, object] = {  # of those that need a figure, or can be followed only with one
+    recipes.StepLR: recipes.StepLR(step_size=5),
+    recipes.MultiStepLR: recipes.MultiStepLR((6, 12)),
+    recipes.ExponentialLR: recipes.ExponentialLR(0.8),
+    recipes.CosineAnnealingWarmRestarts: recipes.CosineAnnealingWarmRestarts(5),
+    recipes.CyclicLR: recipes.CyclicLR(0.001, step_size_up=1000),
+    recipes.ReduceLROnPlateau: recipes.ReduceLROnPlateau(monitor="test"),
+}
 
 
 def rate_key(key: str) -> str:
@@ -17,6 +27,4 @@ def rate_key(key: str) -> str:
 
 def plain(kind: type) -> object:
     """A record of that kind to begin with: it must be one that can be followed without held-out images, too."""
-    if kind is recipes.StepLR:
-        return recipes.StepLR(step_size=5)
-    return recipes.ReduceLROnPlateau(monitor="test") if kind is recipes.ReduceLROnPlateau else kind()
+    return BEGINNINGS[kind] if kind in BEGINNINGS else kind()

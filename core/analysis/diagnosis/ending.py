@@ -13,7 +13,15 @@ from core.analysis.diagnosis.fitting import FIRST_EPOCHS
 from core.analysis.evidence import in_points, interval_in_points, of_accuracies, p_stated
 from core.analysis.proportion import ERRORS_OF_NOISE, standard_error
 from core.architecture.spec import BatchNorm
-from core.training.recipe import Constant, Cosine, LinearToZero, OneCycle
+from core.training.recipe import (
+    Constant,
+    Cosine,
+    CosineAnnealingWarmRestarts,
+    CyclicLR,
+    LinearLR,
+    LinearToZero,
+    OneCycle,
+)
 from core.words import loss_words, plural, target_words
 
 # Deviation of the held-out loss from its trend, relative. Of the measured runs whose rate stayed high, three in four
@@ -23,6 +31,7 @@ WINDOW = 6  # epochs that a trend is fitted to
 T_OF_WINDOW = 3.747  # one-sided 1% point of Student's t with WINDOW - 2 = 4 degrees of freedom: noise is no trend
 WORTH_IT = 0.05  # relative fall of the held-out loss that is worth more epochs
 SHORT_FALL = 0.3  # the same for a run shorter than the window, from its first epoch on; each epoch must fall
+STAY_HIGH = (Constant, LinearLR, CyclicLR, CosineAnnealingWarmRestarts)  # schedules that promise no fall at the end
 DEAD = 0.05  # least share of dead units in a layer that is reported; one of eight channels is 0.125
 
 
@@ -39,7 +48,7 @@ def unsteady(run: RunFigures) -> Finding | None:
     accuracies = [record.held_out_accuracy for record in history[-WINDOW:]]
     falling = [kind.__name__ for kind in (LinearToZero, OneCycle, Cosine) if not isinstance(run.recipe.schedule, kind)]
     advice = f"A schedule that lets the rate fall: {', '.join(falling[:-1])} or {falling[-1]}."
-    if run.epochs_left and not isinstance(run.recipe.schedule, Constant):
+    if run.epochs_left and not isinstance(run.recipe.schedule, STAY_HIGH):
         advice = f"Let it go on: its schedule has {plural(run.epochs_left, 'epoch')} left to let the rate fall."
     return Finding(
         "unsteady",

@@ -8,8 +8,8 @@ from typing import Literal
 
 from core.architecture.spec import Architecture, Op
 from core.challenge import MAX_EPOCHS
-from core.training.history import EpochRecord
-from core.training.recipe import HELD_OUT_SHARE, Recipe
+from core.training.history import EpochRecord, stopped_early
+from core.training.recipe import Recipe
 from core.words import plural
 
 FindingKind = Literal[
@@ -85,13 +85,18 @@ class RunFigures:
 
     @property
     def epochs_left(self) -> int:
-        """How many of the planned epochs are not done yet."""
-        return max(0, self.recipe.epochs - len(self.history))
+        """How many of the planned epochs are not done yet; none of a run that stopped early."""
+        return 0 if self.stopped_early else max(0, self.recipe.epochs - len(self.history))
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether the run ended before its last epoch because its recipe says so."""
+        return len(self.history) < self.recipe.epochs and stopped_early(self.recipe.early_stopping, self.history)
 
     @property
     def validation_images(self) -> int:
         """How many training images are held out: the same share of each data set."""
-        return round(HELD_OUT_SHARE * self.train_images) if self.recipe.validation_size else 0
+        return self.recipe.held_out(self.train_images)
 
     @property
     def augments(self) -> bool:
@@ -126,6 +131,8 @@ def train_longer(run: RunFigures) -> str:
     """Advice to train for more epochs: those that are left, or else up to the fifteen of the challenge."""
     if left := run.epochs_left:
         return f"Let it go on: {plural(left, 'epoch')} of its {run.recipe.epochs} {'is' if left == 1 else 'are'} left."
+    if run.stopped_early:
+        return f"A longer patience: it stopped early, after {len(run.history)} of {plural(run.recipe.epochs, 'epoch')}."
     if len(run.history) < MAX_EPOCHS:
         return f"More epochs: the challenge allows {MAX_EPOCHS}. A schedule that falls to zero is stretched over them."
     return f"More epochs would help, but the challenge allows {MAX_EPOCHS} at most."

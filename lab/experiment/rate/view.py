@@ -22,7 +22,7 @@ from lab.ui import rate_figures
 from lab.ui.caches import store
 from lab.ui.live_plot import still_plot
 from lab.ui.range_result import fill_form, link_to, result_of
-from lab.ui.recipe_keys import SCHEDULES, plain
+from lab.ui.recipe_keys import SCHEDULES, USUAL_SCHEDULES, plain
 from lab.ui.step import design_to_train, link_parameters, step_picker, varied
 from lab.ui.words import escaped
 
@@ -153,9 +153,13 @@ def schedule_view(network: Network, dataset: str) -> None:
 
 
 def kinds_of(recipe: Recipe) -> dict[str, Schedule]:
-    """Every kind of schedule: the recipe's own as it has it, the others as one begins with them."""
+    """The usual kinds of schedule and the recipe's own: that as it has it, the others as one begins with them."""
     own = type(recipe.schedule)
-    return {name: recipe.schedule if kind is own else cast(Schedule, plain(kind)) for name, kind in SCHEDULES.items()}
+    return {
+        name: recipe.schedule if kind is own else cast(Schedule, plain(kind))
+        for name, kind in SCHEDULES.items()
+        if name in USUAL_SCHEDULES or kind is own
+    }
 
 
 SAID = {
@@ -165,6 +169,12 @@ SAID = {
     "before the run. A2 and A3 watch the test loss with it, which flatters the test figure.",
     "OneCycle": "OneCycle: up, then down to near zero (Smith & Topin 2018). Its peak may be near the minimum.",
     "Cosine": "Cosine: falls to zero along half a cosine (Loshchilov & Hutter 2017).",
+    "MultiStepLR": "MultiStepLR: falls by a factor after chosen epochs.",
+    "ExponentialLR": "ExponentialLR: falls by a factor after every epoch.",
+    "LinearLR": "LinearLR: from one factor to another in a few epochs, often a warm-up, and then constant.",
+    "CosineAnnealingWarmRestarts": "CosineAnnealingWarmRestarts: half a cosine again and again, each time from the "
+    "full rate (Loshchilov & Hutter 2017).",
+    "CyclicLR": "CyclicLR: up and down on straight lines, again and again (Smith 2017).",
     "LinearToZero": "LinearToZero: a straight line to zero. The lab's own ladder uses it.",
 }
 

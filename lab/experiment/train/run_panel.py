@@ -194,7 +194,8 @@ def _status(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[B
         return f"running on {run.device_name}{stopping}"
     if run.kind == "range_test":
         return run.status
-    return f"{run.status} after {len(epochs)} of {plural(recipe.epochs, 'epoch')}"
+    early = ", stopped early" if run.status == "finished" and len(epochs) < recipe.epochs else ""
+    return f"{run.status} after {len(epochs)} of {plural(recipe.epochs, 'epoch')}{early}"
 
 
 def is_next(run: Run) -> bool:

@@ -89,11 +89,8 @@ def _show(shelved: Shelved, measured: dict[str, Robustness]) -> None:
 
 def seen_in_training(augmentation: Augmentation) -> dict[Distortion, tuple[float, float]]:
     """Between which distortions the training images were: least and most, of those kinds that were switched on."""
-    jitters = {
-        "shift": (augmentation.translation, SIDE),
-        "rotation": (augmentation.rotation, 1),
-        "scale": (augmentation.scale, 1),
-    }
+    moved = augmentation.translation if augmentation.has("translation") else augmentation.crop
+    jitters = {"shift": (moved, SIDE), "rotation": (augmentation.rotation, 1), "scale": (augmentation.scale, 1)}
     seen: dict[Distortion, tuple[float, float]] = {}
     for kind in DISTORTIONS:
         jitter, unit = jitters[kind]
