@@ -24,6 +24,10 @@ class CheckpointError(LabError):
     """A checkpoint that is incomplete, or whose weights do not belong to its card."""
 
 
+class ImportingError(LabError):
+    """A file that somebody brought and that the lab cannot take, or weights that do not fit a network."""
+
+
 class DeviceError(LabError):
     """A device that this machine does not have."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,18 +18,33 @@ from core.architecture.trace import classifier
 from core.challenge import first_reached, held_from
 from core.checkpoints.files import checked_version, read_json, replace_text
 from core.errors import CheckpointError, LabError
-from core.record import By, Json, Range, read, write
-from core.training.history import EpochRecord, RateChange, Seconds
+from core.record import By, Json, Length, Range, read, write
+from core.training.history import Accuracy, EpochRecord, Loss, RateChange, Seconds
 from core.training.recipe import Recipe, recipe_from_dict, recipe_to_dict
 from core.words import plural
 
 VERSION = 1
 DIGITS_INPUT = (1, 28, 28)
 
-Choice = Literal["last", "best on validation", "best, chosen on the test set"]
+Choice = Literal["last", "best on validation", "best, chosen on the test set", "imported"]
 Stored = Literal["float32", "float16"]
 Count = Annotated[int, Range(0, 10**12)]
-Grey = Annotated[float, Range(0, 1e6)]  # of normalisation; grey levels are 0 to 1
+Grey = Annotated[float, Range(-1e6, 1e6)]  # of normalisation; grey levels are 0 to 1
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Where weights came from that were trained elsewhere, and what was measured of them here.
+
+    How they were trained is not known: the card's history is empty and its recipe says nothing.
+    """
+
+    file: Annotated[str, Length(1, 120)]  # its name
+    kind: str  # such as "a state_dict of torch" or "ONNX"
+    matched: str  # how the weights were given to the ops
+    test_loss: Loss
+    test_accuracy: Accuracy
+    normalisation_from: str = ""  # how the normalisation was chosen
 
 
 @dataclass(frozen=True)
@@ -45,7 +61,7 @@ class Card:
     history: tuple[EpochRecord, ...]
     parameters: Count
     normalisation_mean: Grey
-    normalisation_sd: Annotated[float, Range(1e-9, 1e6)]
+    normalisation_sd: Grey  # not 0; negative where black and white are exchanged
     train_images: Count
     validation_images: Count
     test_images: Count
@@ -56,11 +72,20 @@ class Card:
     weights_sha256: str = ""  # set when the checkpoint is saved
     stored: Stored = "float32"  # float16: the test figures of its epoch are those of the weights in float16
     rate_changes: tuple[RateChange, ...] = ()  # changes of the schedule's rates during the run
+    imported: Imported | None = None  # of weights that were trained elsewhere
 
     @property
     def record(self) -> EpochRecord:
-        """The figures of the epoch of these weights."""
-        return self.history[self.epoch]
+        """The figures of the epoch of these weights; of imported ones, those of training are not a number."""
+        if self.imported is None:
+            return self.history[self.epoch]
+        found = self.imported
+        return EpochRecord(0, nan, nan, None, None, found.test_loss, found.test_accuracy, 0.0, 0.0)
+
+    @property
+    def after(self) -> str:
+        """How long the network was trained: `after 15 epochs`; of imported weights it is not known."""
+        return "imported" if self.imported else f"after {plural(self.epoch + 1, 'epoch')}"
 
     @property
     def test_accuracies(self) -> list[float]:
@@ -85,10 +110,12 @@ def card_to_dict(card: Card) -> dict[str, Json]:
 def card_from_dict(data: Json, place: str) -> Card:
     """The card that a JSON object describes. Raises CheckpointError, its message beginning with `place`."""
     card = read(Card, checked_version(data, VERSION, "the card's", place), place, CheckpointError)
-    if not card.epoch < len(card.history):
+    if card.imported is None and not card.epoch < len(card.history):
         raise CheckpointError(
             f"{place}: epoch {card.epoch} is outside its history of {plural(len(card.history), 'epoch')}"
         )
+    if abs(card.normalisation_sd) < 1e-9:
+        raise CheckpointError(f"{place}: normalisation_sd: {card.normalisation_sd:g} is too near to 0 to divide by")
     _check_network(card, place)
     return card
 

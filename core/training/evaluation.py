@@ -16,14 +16,24 @@ MAX_BYTES = 80e6  # of one op's output for all of them; of a network with wide m
 
 @torch.no_grad()
 def log_probabilities(network: nn.Module, images: Tensor, normalisation: Normalisation) -> Tensor:
-    """(N, 10) for images (N, 28, 28) uint8, in evaluation mode; the network is left in the mode it was in."""
+    """(N, 10) for images (N, 28, 28) uint8, in evaluation mode; the network is left in the mode it was in.
+
+    The network may end in logits, in log-probabilities or in probabilities.
+    """
     lay_out(network, images.device)
     with evaluating(network):
         parts = [
-            F.log_softmax(network(normalised(grey(part), normalisation)), 1)
+            _log_probabilities(network, network(normalised(grey(part), normalisation)))
             for part in images.split(images_at_once(network, images))
         ]
     return torch.cat(parts)
+
+
+def _log_probabilities(network: nn.Module, outputs: Tensor) -> Tensor:
+    """A log-softmax of log-probabilities gives the same once more; one of probabilities would level them."""
+    if isinstance(next(reversed(list(network.children())), None), nn.Softmax):
+        return outputs.clamp(min=torch.finfo(outputs.dtype).tiny).log()
+    return F.log_softmax(outputs, 1)
 
 
 @torch.no_grad()

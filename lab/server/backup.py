@@ -41,7 +41,7 @@ MOUNTED = "lost+found"  # stands in the root of a file system of its own
 # No name begins with a dot, climbs out of the home, or holds a drive or a control character.
 _NAME = r"[^\x00-\x1f/\\:.][^\x00-\x1f/\\:]*"
 _RUN = r"[0-9a-f]{16}"
-WORDS = re.compile(rf"({_RUN}/(snapshots/)?|designs/)?{_NAME}\.json|designs/{_NAME}\.owner")
+WORDS = re.compile(rf"({_RUN}/(snapshots/)?|designs/)?{_NAME}\.json|(designs/)?{_NAME}\.owner")
 WEIGHTS = re.compile(rf"({_RUN}/(snapshots/)?)?{_NAME}\.safetensors|{_RUN}/resume\.pt")
 
 PAIR_TRIES, PAIR_SECONDS = 5, 0.05  # a worker replaces weights and card one after the other
