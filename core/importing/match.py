@@ -6,7 +6,6 @@ problem loads nothing: what would have to change is named, and where a change of
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -114,8 +113,9 @@ def _by_name(theirs: Sequence[Unit], ours: Sequence[Unit]) -> Pairs:
 
 
 def _without_common(paths: list[str]) -> list[str]:
-    common = os.path.commonprefix([f"{path}." for path in paths]).rpartition(".")[0]
-    return [path.removeprefix(f"{common}.") for path in paths] if common and len(paths) > 1 else paths
+    while len(paths) > 1 and all("." in path for path in paths) and len({path.split(".")[0] for path in paths}) == 1:
+        paths = [path.partition(".")[2] for path in paths]
+    return paths
 
 
 def _by_code(theirs: Sequence[Unit], ours: Sequence[Unit], modules: Mapping[str, Sequence[str]]) -> Pairs:
@@ -226,13 +226,14 @@ def _problem(
         if ours is None:
             return f"the network has no place for {name} ({sizes(_shape(given))}) of the file"
         return f"{name} of the file has {sizes(_shape(given))}; {ours.path} here has no {part}"
-    if given is not None and wanted is not None and theirs is not None and ours is not None:
-        if _squeezed(_shape(given)) != _squeezed(_shape(wanted)):
-            return (
-                f"{short(theirs.named(part)[0])} of the file has {sizes(_shape(given))}, {ours.path}.{part} here has "
-                f"{sizes(_shape(wanted))}"
-            )
-    return ""
+    if given is None or wanted is None or theirs is None or ours is None:
+        return ""
+    if _squeezed(_shape(given)) == _squeezed(_shape(wanted)):
+        return ""
+    return (
+        f"{short(theirs.named(part)[0])} of the file has {sizes(_shape(given))}, {ours.path}.{part} here has "
+        f"{sizes(_shape(wanted))}"
+    )
 
 
 def _squeezed(shape: Shape) -> Shape:
@@ -274,7 +275,7 @@ def _channels_first(found: Match, tensors: Tensors, architecture: Architecture) 
     """The match; of Keras's weights, the inputs of a linear layer after Flatten are put into the lab's order."""
     if not found.complete or not tensors.kind.startswith("a file of NumPy"):
         return found
-    original = {name: value for name, value in tensors.named.items()}
+    original = tensors.named
     is_keras = any(
         row.their_shape != tuple(original[row.theirs].shape) or "kernel" in row.theirs
         for row in found.rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from core.architecture.activations import PReLU
 from core.architecture.difference import difference
 from core.architecture.spec import (
     Architecture,
@@ -15,7 +16,6 @@ from core.architecture.spec import (
     InstanceNorm,
     Linear,
     Op,
-    PReLU,
     bodies,
     op_words,
     with_bodies,

@@ -1,4 +1,4 @@
-"""The tensors in a file of weights, by name: a state_dict of torch, alone or in a training checkpoint; safetensors; npz.
+"""The tensors in a file of weights, by name: torch's state_dict, alone or in a training checkpoint; safetensors; npz.
 
 torch.load runs with weights_only, which builds tensors, numbers, texts and lists, and refuses every other object.
 """
@@ -39,12 +39,13 @@ WORDS: dict[Kind, str] = {
     "npz": "a file of NumPy arrays",
 }
 
+_SCALAR = np.float64(0).__reduce__()[0]  # what pickles name numpy._core.multiarray.scalar
 # A loss that was taken with .item() of numpy stands in many checkpoints; these build numbers and nothing else.
 torch.serialization.add_safe_globals(
     [
         np.dtype,
-        np._core.multiarray.scalar,
-        (np._core.multiarray.scalar, "numpy.core.multiarray.scalar"),
+        _SCALAR,
+        (_SCALAR, "numpy.core.multiarray.scalar"),
         *{type(np.dtype(each)) for each in ("f2", "f4", "f8", "i4", "i8", "u1", "?")},
     ]
 )

@@ -1,0 +1,222 @@
+"""An ONNX file as an architecture with weights, checked: both must give the same outputs.
+
+Nothing in the file is followed: weights in other files are refused, and no path is used.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
+from onnx import ModelProto, ValueInfoProto
+from torch import nn
+
+from core.architecture.json_form import architecture_from_dict, architecture_to_dict
+from core.architecture.spec import Architecture, Flatten, Shape
+from core.errors import ImportingError, LabError
+from core.importing.onnx_constant import tensor_values
+from core.importing.onnx_link import Flow, Index, add, as_map, as_vector, first_flow, ops_of, weights_of
+from core.importing.onnx_walk import Walk
+from core.record import short
+from core.training.network import build
+from core.words import plural
+
+MAX_NODES = 3_000
+IMAGES = 4  # that both are given
+CLOSE = 1e-4  # of the outputs, or of the largest of them where that is above 1
+
+
+@dataclass(frozen=True)
+class OnnxNetwork:
+    """What the file holds."""
+
+    architecture: Architecture
+    network: nn.Sequential
+    notes: tuple[str, ...]
+    difference: float  # the largest between the outputs of the file and of the network, for IMAGES random images
+    runtime: str  # what ran the file
+    factor: float = 1.0  # the graph begins with pixels * factor + shift, which the network does not
+    shift: float = 0.0
+
+
+def read_onnx(content: bytes, name: str) -> OnnxNetwork:
+    """The network in an ONNX file. Raises LabError: the first node that the lab cannot say, with its kind."""
+    called = short(name)
+    model = _model(content, called)
+    walk = Walk({})
+    try:
+        for tensor in model.graph.initializer:
+            walk.values[tensor.name] = tensor_values(tensor)
+        given = _input(model, called)
+        flow, walk.batch = _first(given, called)
+        walk.values[given.name] = flow
+        walk.through(model.graph)
+        end = _end(walk, model)
+    except ImportingError as error:
+        raise ImportingError(f"{called}: {error}" if not str(error).startswith(called) else str(error)) from None
+    links = ops_of(end.link)
+    if not links:
+        raise ImportingError(f"{called} computes nothing from its input")
+    ops = tuple(link.op for link in links if link.op)
+    plain = " ".join("".join(each if each.isprintable() else " " for each in name.rsplit(".", 1)[0]).split())[:80]
+    try:
+        written = architecture_to_dict(Architecture(plain or "From ONNX", ops, flow.link.shape))  # type: ignore[arg-type]
+        architecture = architecture_from_dict(written)
+        network = _loaded(architecture, weights_of(links))
+    except LabError as error:
+        raise ImportingError(f"{called}: {error}") from None
+    if shared := sum(1 for count in walk.used.values() if count > 1):
+        walk.notes.append(
+            f"{plural(shared, 'weight')} of the file are used more than once; here each op has its own copy, "
+            "which counts again."
+        )
+    factor, shift = walk.input_line
+    difference, runtime = _compared(model, given, flow, network, factor, shift, called)
+    return OnnxNetwork(architecture, network, tuple(walk.notes), difference, runtime, factor, shift)
+
+
+def _model(content: bytes, called: str) -> ModelProto:
+    try:
+        model = onnx.load_model_from_string(content)
+        if model.functions:
+            from onnx.inliner import inline_local_functions
+
+            model = inline_local_functions(model)
+    except (DecodeError, ValueError, RuntimeError) as error:
+        raise ImportingError(
+            f"{called} is no ONNX file, or a damaged one: {' '.join(str(error).split())[:120]}"
+        ) from None
+    if not model.graph.node:
+        raise ImportingError(f"{called} is no ONNX file, or one without a graph")
+    if (count := len(model.graph.node)) > MAX_NODES:
+        raise ImportingError(f"{called} has {count:,} nodes, at most {MAX_NODES:,} are read")
+    if model.graph.sparse_initializer:
+        raise ImportingError(f"{called} has sparse weights, which the lab does not read")
+    return model
+
+
+def _input(model: ModelProto, called: str) -> ValueInfoProto:
+    constants = {tensor.name for tensor in model.graph.initializer}
+    found = [each for each in model.graph.input if each.name not in constants]
+    if len(found) != 1:
+        raise ImportingError(f"{called} has {plural(len(found), 'input')}; the lab takes a network of one image")
+    first: ValueInfoProto = found[0]
+    return first
+
+
+def _first(given: ValueInfoProto, called: str) -> tuple[Flow, int]:
+    """The image as the graph takes it, and the batch that the graph is made for. Unknown sizes are those of digits."""
+    sizes = [dim.dim_value for dim in given.type.tensor_type.shape.dim]
+    batch, inner = (sizes[0] or 1, sizes[1:]) if sizes else (1, [])
+    match inner:
+        case [c, h, w] if h == w:
+            shape: Shape = (c or 1, h or 28, w or 28)
+            return first_flow(shape, _counted(shape)), batch
+        case [h, w, c] if h == w:
+            shape = (c or 1, h or 28, w or 28)
+            turned = np.ascontiguousarray(_counted(shape).transpose(0, 2, 3, 1))
+            return first_flow(shape, turned), batch
+        case [h, w] if h == w:
+            return first_flow((1, h or 28, w or 28), _counted((h or 28, w or 28))), batch
+        case [n] if n in (0, 784):
+            return first_flow((1, 28, 28), _counted((784,))), batch
+        case _:
+            raise ImportingError(
+                f"{called}: its input has the shape {list(sizes)}; the lab takes square images, or 784 values"
+            )
+
+
+def _counted(shape: Shape) -> Index:
+    return np.arange(int(np.prod(shape)), dtype=np.int64).reshape(1, *shape)
+
+
+def _end(walk: Walk, model: ModelProto) -> Flow:
+    """What the graph gives: the first output with ten values, or the only one."""
+    flows = [walk.values.get(each.name) for each in model.graph.output]
+    found = [walk.resolved(each) for each in flows if isinstance(each, Flow)]
+    if not found:
+        raise ImportingError("its output does not depend on the image")
+    ten = [each for each in found if each.index.size == 10] or found
+    if len(found) > 1:
+        walk.notes.append(f"The graph has {len(found)} outputs; the first with ten values was taken.")
+    end = ten[0]
+    if len(end.link.shape) == 3 and end.index.shape != (1, *end.link.shape):
+        end, order = as_vector(end, "the output")
+        if not np.array_equal(order, np.arange(order.size)):
+            raise ImportingError("its output stands in an order that is not channels, height, width")
+    elif len(end.link.shape) == 3 and end.link.shape[1:] == (1, 1):
+        end = add(as_map(end, "the output"), Flatten(), "the output")
+    return end
+
+
+def _loaded(architecture: Architecture, weights: dict[str, NDArray[np.float32]]) -> nn.Sequential:
+    network = build(architecture)
+    own = network.state_dict()
+    counters = {name: value for name, value in own.items() if name.endswith("num_batches_tracked")}
+    given = {name: torch.from_numpy(np.array(value, np.float32)) for name, value in weights.items()}
+    for name, value in given.items():
+        if name not in own or own[name].shape != value.shape:
+            raise ImportingError(f"the weight {name} of shape {list(value.shape)} has no place in the network")
+        if not bool(value.isfinite().all()):
+            raise ImportingError(f"the weight {name} holds values that are infinite or not a number")
+    network.load_state_dict({**counters, **given})
+    return network.eval()
+
+
+# ------------------------------------------------------------------------------------------------------------ the check
+
+
+def _compared(
+    model: ModelProto, given: ValueInfoProto, flow: Flow, network: nn.Sequential, factor: float, shift: float,
+    called: str,
+) -> tuple[float, str]:  # fmt: skip
+    """The largest difference of their outputs, and what ran the file. Raises ImportingError if it is large."""
+    batch = given.type.tensor_type.shape.dim[0].dim_value if given.type.tensor_type.shape.dim else 0
+    count = batch or IMAGES
+    index, size = flow.index, flow.index.size
+    pixels = np.random.default_rng(1).random((count, size), np.float32)
+    fed = pixels[:, index.ravel()].reshape(count, *index.shape[1:])
+    with torch.no_grad():
+        ours = network(
+            torch.from_numpy(pixels.reshape(count, *flow.link.shape) * np.float32(factor) + np.float32(shift))
+        )
+    kind = onnx.helper.tensor_dtype_to_np_dtype(given.type.tensor_type.elem_type or 1)
+    theirs, runtime = _run(model, given.name, fed.astype(kind), called)
+    shaped = [each for each in theirs if each.size == ours.numel()]
+    if not shaped:
+        raise ImportingError(f"{called}: its outputs have another size than the network's")
+    difference = float(
+        abs(shaped[0].reshape(count, -1).astype(np.float64) - ours.reshape(count, -1).double().numpy()).max()
+    )
+    if not difference <= CLOSE * max(1.0, float(ours.abs().max())):
+        raise ImportingError(
+            f"{called}: the lab's network gives other outputs than the file: they differ by up to {difference:.2g} for "
+            f"{plural(count, 'random image')} ({runtime}); something in the file was misread, and nothing is imported"
+        )
+    return difference, runtime
+
+
+def _run(model: ModelProto, name: str, fed: NDArray[Any], called: str) -> tuple[list[NDArray[Any]], str]:
+    """The file's outputs, by onnxruntime where it is installed, else by ONNX's own reference."""
+    try:
+        if importlib.util.find_spec("onnxruntime"):
+            import onnxruntime
+
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads, options.log_severity_level = 1, 4
+            session = onnxruntime.InferenceSession(
+                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
+            return [np.asarray(each) for each in session.run(None, {name: fed})], "onnxruntime"
+        from onnx.reference import ReferenceEvaluator
+
+        found = ReferenceEvaluator(model).run(None, {name: fed})
+        return [np.asarray(each) for each in found], "ONNX's reference evaluator"
+    except Exception as error:  # both raise errors of many kinds of their own
+        raise ImportingError(f"{called} cannot be run: {' '.join(str(error).split())[:160]}") from None
