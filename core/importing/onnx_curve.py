@@ -23,7 +23,7 @@ CLOSE = 2e-6  # constants in a file are float32
 
 
 def _softplus(x: Numbers) -> Numbers:
-    return np.asarray(np.logaddexp(0, x))
+    return np.logaddexp(np.zeros(1), x)
 
 
 def _elu(x: Numbers, alpha: float) -> Numbers:
@@ -86,13 +86,18 @@ def line(curve: Numbers) -> tuple[float, float] | None:
 
 def unary(kind: str, attributes: Mapping[str, object]) -> Callable[[Numbers], Numbers] | None:
     """ONNX's function of that name; None for a name that is none of single values."""
+    return _functions(kind, attributes).get(kind)
+
+
+def _functions(kind: str, attributes: Mapping[str, object]) -> dict[str, Callable[[Numbers], Numbers]]:
+    """Every function of single values; with the attributes of a node of that kind."""
 
     def number(name: str, default: float) -> float:
         value = attributes.get(name, default)
         return float(value) if isinstance(value, int | float) else default
 
     alpha = number("alpha", {"LeakyRelu": 0.01, "HardSigmoid": 0.2, "Selu": SELU_ALPHA}.get(kind, 1.0))
-    known: dict[str, Callable[[Numbers], Numbers]] = {
+    return {
         "Relu": lambda x: np.maximum(x, 0),
         "LeakyRelu": lambda x: np.where(x > 0, x, alpha * x),
         "Elu": lambda x: _elu(x, alpha),
@@ -117,7 +122,6 @@ def unary(kind: str, attributes: Mapping[str, object]) -> Callable[[Numbers], Nu
         "Sin": np.sin,
         "Cos": np.cos,
     }  # fmt: skip
-    return known.get(kind)
 
 
 BINARY: dict[str, Callable[[Numbers, Numbers], Numbers]] = {
@@ -129,3 +133,6 @@ BINARY: dict[str, Callable[[Numbers, Numbers], Numbers]] = {
     "Max": np.maximum,
     "Min": np.minimum,
 }
+
+
+CURVES = (*_functions("", {}), "Clip")  # the names of all of them

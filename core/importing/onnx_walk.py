@@ -11,7 +11,7 @@ from onnx import GraphProto, NodeProto
 from core.architecture import activations, spec
 from core.architecture.spec import Op
 from core.importing.onnx_constant import Constant, attributes_of, folded
-from core.importing.onnx_curve import BINARY, GRID, activation, line, unary
+from core.importing.onnx_curve import BINARY, CURVES, GRID, activation, line, unary
 from core.importing.onnx_link import (
     Array,
     Flow,
@@ -375,33 +375,6 @@ def _is_dense(op: Op | None) -> bool:
     return isinstance(op, spec.Linear) or (isinstance(op, spec.Conv) and op.kernel_size == 1)
 
 
-# Functions of single values.
-CURVES = [
-    "Relu",
-    "LeakyRelu",
-    "Elu",
-    "Celu",
-    "Selu",
-    "Sigmoid",
-    "HardSigmoid",
-    "HardSwish",
-    "Softplus",
-    "Softsign",
-    "Mish",
-    "Gelu",
-    "Swish",
-    "Tanh",
-    "Erf",
-    "Exp",
-    "Log",
-    "Sqrt",
-    "Abs",
-    "Neg",
-    "Reciprocal",
-    "Sin",
-    "Cos",
-    "Clip",
-]
 # The method for each kind of node; "" for those that `said` itself says.
 KNOWN: dict[str, str] = dict.fromkeys((*SHAPED, *BINARY, *CURVES, "Shape", "Constant", "Concat"), "") | {
     "Conv": "conv",

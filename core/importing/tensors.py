@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePath
@@ -39,7 +39,7 @@ WORDS: dict[Kind, str] = {
     "npz": "a file of NumPy arrays",
 }
 
-_SCALAR = np.float64(0).__reduce__()[0]  # what pickles name numpy._core.multiarray.scalar
+_SCALAR: Callable[..., object] = vars(np._core.multiarray)["scalar"]  # type: ignore[attr-defined]  # what pickles name numpy._core.multiarray.scalar
 # A loss that was taken with .item() of numpy stands in many checkpoints; these build numbers and nothing else.
 torch.serialization.add_safe_globals(
     [
