@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from core.architecture.spec import Architecture
+from core.architecture.spec import Architecture, Dropout, Dropout2d, Op
 from core.architecture.trace import trace
 from core.errors import LabError
 from core.importing.match import Match, match
@@ -29,3 +29,8 @@ def candidates(tensors: Tensors, networks: Mapping[str, Architecture]) -> dict[s
         if fitting.complete:
             found[name] = fitting
     return dict(sorted(found.items(), key=lambda each: each[1].how != "by name"))
+
+
+def same_answers(ops: tuple[Op, ...]) -> tuple[Op, ...]:
+    """The ops without dropout, which does nothing in a trained network: those of two networks that answer alike."""
+    return tuple(op for op in ops if not isinstance(op, Dropout | Dropout2d))

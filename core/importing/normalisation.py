@@ -6,7 +6,7 @@ figure. A network of somebody else's may have been trained on them, which does n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
@@ -42,6 +42,13 @@ USUAL = 3  # of these, the first are shown always
 def own(mean: float, sd: float) -> Candidate:
     """A normalisation of one's own."""
     return Candidate("own", f"mean {mean:g}, sd {sd:g}", Normalisation(mean, sd))
+
+
+def inside(candidate: Candidate, factor: float, shift: float) -> Candidate:
+    """The candidate for a network that goes on with pixels * factor + shift: both as one normalisation."""
+    outer = candidate.normalisation
+    mean, sd = outer.mean - shift * outer.sd / factor, outer.sd / factor
+    return replace(candidate, normalisation=Normalisation(mean, sd))
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ CLOSE = 2e-6  # constants in a file are float32
 
 
 def _softplus(x: Numbers) -> Numbers:
-    return np.logaddexp(np.zeros(1), x)
+    found: Numbers = np.logaddexp(0, x)
+    return found
 
 
 def _elu(x: Numbers, alpha: float) -> Numbers:

@@ -15,7 +15,10 @@ from core.architecture.trace import classifier
 from core.checkpoints.card import DIGITS_INPUT, Card, Imported
 from core.data.mnist import Dataset
 from core.errors import ImportingError
-from core.importing.normalisation import Candidate, Tried
+from core.importing.match import Match, loaded
+from core.importing.normalisation import CANDIDATES, Candidate, Tried, inside, tried
+from core.importing.onnx_import import OnnxNetwork
+from core.importing.tensors import Tensors
 from core.training.evaluation import evaluate
 from core.training.recipe import Recipe
 from core.training.resident import Examples, examples, resident
@@ -30,6 +33,25 @@ class Brought:
     file: str
     kind: str  # of the file, in words
     matched: str  # how its weights were given to the ops
+    factor: float = 1.0  # an ONNX graph may begin with pixels * factor + shift, which the network does not
+    shift: float = 0.0
+
+    def normalised(self, candidate: Candidate) -> Candidate:
+        """The normalisation of the network's input where the file's input has the candidate's."""
+        return candidate if (self.factor, self.shift) == (1, 0) else inside(candidate, self.factor, self.shift)
+
+
+def of_weights(file: str, tensors: Tensors, architecture: Architecture, found: Match) -> Brought:
+    """A network with the weights of a file. Raises LabError where they do not fit, or the network reads no digits."""
+    check_digits(architecture)
+    return Brought(loaded(found, architecture), architecture, file, tensors.kind, found.how)
+
+
+def of_onnx(file: str, found: OnnxNetwork) -> Brought:
+    """The network of an ONNX file. Raises LabError where it reads no digits."""
+    check_digits(found.architecture)
+    how = f"node by node; outputs within {found.difference:.1e} of {found.runtime}"
+    return Brought(found.network, found.architecture, file, "ONNX", how, found.factor, found.shift)
 
 
 def check_digits(architecture: Architecture) -> None:
@@ -45,6 +67,11 @@ def held_out(data: Dataset) -> Examples:
     validation = resident(data, Recipe(validation_size=5000), torch.device("cpu")).validation
     assert validation is not None
     return validation
+
+
+def all_tried(brought: Brought, images: Examples, own: tuple[Candidate, ...] = ()) -> tuple[Tried, ...]:
+    """What the network reaches with each normalisation, and with those of one's own."""
+    return tried(brought.network, images, tuple(brought.normalised(each) for each in (*CANDIDATES, *own)))
 
 
 def card_of(

@@ -13,9 +13,11 @@ from core.architecture.sizes import shape_words
 from core.architecture.spec import Architecture
 from core.architecture.trace import Trace, classifier
 from core.errors import LabError, SpecError
+from core.importing.kind import kind_of
 from core.ladder import catalogue
 from core.record import Json
 from core.training.recipe import Recipe, recipe_from_json
+from lab.cli.bringing import architecture_in, opened
 from lab.studies.results import in_words, judged, outdated, outdated_mark, studies, unreadable_studies
 
 
@@ -59,7 +61,7 @@ def steps(options: argparse.Namespace) -> Json:
 
 def trace_command(options: argparse.Namespace) -> Json:
     """The walk over one network."""
-    architecture, _, _ = network(options.network)
+    architecture, _, _ = network(options.network, options.network_class or "", options.onto or "")
     walked = classifier(architecture)
     if not options.json:
         _print_trace(walked)
@@ -92,12 +94,20 @@ def _print_trace(walked: Trace) -> None:
     print(f"{'':>3} {'total':<32}{walked.parameters:>11,}{walked.macs:>12,}{walked.field.size:>6}")
 
 
-def network(given: str) -> tuple[Architecture, Recipe, str]:
-    """The architecture, recipe and slug of a step, or the architecture in a JSON file with the default recipe."""
-    if not given.endswith(".json"):
+def network(given: str, wanted: str = "", onto: str = "") -> tuple[Architecture, Recipe, str]:
+    """The architecture, recipe and slug of a step, or the architecture in a file with the default recipe.
+
+    `wanted`: of several classes in code, the one; `onto`: of weights alone, the network that they belong to.
+    """
+    path = Path(given)
+    if not path.suffix and not path.exists():
         step = catalogue.by_slug(given)
         return step.architecture, step.recipe, step.slug
-    return architecture_from_json(_text(Path(given), SpecError)), Recipe(), ""
+    if path.suffix == ".json" or not path.exists():
+        text = _text(path, SpecError)
+        if kind_of(text.encode("utf-8") or b" ", path.name) == "architecture":
+            return architecture_from_json(text), Recipe(), ""
+    return architecture_in(opened(path), wanted, onto), Recipe(), ""
 
 
 def with_recipe(options: argparse.Namespace) -> tuple[Architecture, Recipe, str]:

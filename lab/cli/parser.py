@@ -15,6 +15,7 @@ from core.data.mnist import DATASETS
 from core.errors import LabError
 from core.record import Json
 from core.training.recipe import RangeTest
+from lab.cli.bringing import import_command
 from lab.cli.data import data_command
 from lab.cli.keeping import backup_command, health_command, passphrase_command, prune_command, restore_command
 from lab.cli.networks import steps, trace_command
@@ -84,7 +85,17 @@ def _parser() -> Parser:
     add("steps", steps, "The ladder: every step with its parameters, multiply-adds, receptive field and claim.")
 
     tracing = add("trace", trace_command, "Shapes, parameters, multiply-adds and receptive field, op by op.")
-    tracing.add_argument("network", metavar="SLUG|SPEC.json")
+    tracing.add_argument("network", metavar="SLUG|FILE", help="a step, or a file with a network, code or weights")
+    _add_file_options(tracing)
+
+    importing = add("import", import_command, "Take a file from elsewhere: code, ONNX, weights, a table of layers.")
+    importing.add_argument(
+        "file", metavar="FILE", type=Path, help=".py .ipynb .json .pt .pth .safetensors .npz .onnx .txt"
+    )
+    importing.add_argument("--weights", metavar="FILE", type=Path, help="of the network in FILE")
+    importing.add_argument("--name", dest="title", help="of the checkpoint or design")
+    _add_file_options(importing)
+    _add_normalisation(importing)
 
     training = add("train", train_command, "Train a step, or an architecture of your own, and save its checkpoint.")
     _add_training_options(training)
@@ -100,7 +111,11 @@ def _parser() -> Parser:
     testing.add_argument("--iterations", type=int, default=RangeTest.iterations)
 
     mistaking = add("mistakes", mistakes_command, "What a checkpoint gets wrong, the least confident first.")
-    mistaking.add_argument("checkpoint", metavar="CHECKPOINT", help="a shipped slug, a saved name, or a path")
+    mistaking.add_argument(
+        "checkpoint", metavar="CHECKPOINT", help="a shipped slug, a saved name, or a file of weights"
+    )
+    mistaking.add_argument("--onto", metavar="NETWORK", help="what the weights in a file belong to")
+    _add_normalisation(mistaking)
     mistaking.add_argument("--split", choices=["train", "test"], default="test")
     mistaking.add_argument("--order", choices=ORDERS, default=ORDERS[0])
     mistaking.add_argument("--limit", type=int, default=40, help="at most this many; all are counted")
@@ -110,7 +125,9 @@ def _parser() -> Parser:
 
     predicting = add("predict", predict_command, "Read the digit in a picture.")
     predicting.add_argument("image", metavar="IMAGE", type=Path)
-    predicting.add_argument("--checkpoint", default=PREDICT_WITH)
+    predicting.add_argument("--checkpoint", default=PREDICT_WITH, help="a slug, a saved name, or a file of weights")
+    predicting.add_argument("--onto", metavar="NETWORK", help="what the weights in a file belong to")
+    _add_normalisation(predicting)
 
     benching = add("bench", bench_command, "How fast training is, against the write-ups' way and plain PyTorch.")
     benching.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
@@ -147,6 +164,16 @@ def _parser() -> Parser:
     fetching = add("data", data_command, "Which data sets are here, and where; with --download, fetch one.")
     fetching.add_argument("--download", metavar="NAME", nargs="?", const="MNIST", choices=DATASETS[:3])
     return parser
+
+
+def _add_file_options(parser: Parser) -> None:
+    parser.add_argument("--class", dest="network_class", metavar="NAME", help="which of several networks in the code")
+    parser.add_argument("--onto", metavar="NETWORK", help="what weights belong to: a step, a saved design, or a file")
+
+
+def _add_normalisation(parser: Parser) -> None:
+    about = "that the weights were trained with: mnist, none, half, bytes, inverted, inverted-mnist, or MEAN,SD"
+    parser.add_argument("--normalisation", metavar="NAME", help=about)
 
 
 def _add_training_options(parser: Parser) -> None:

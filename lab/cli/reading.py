@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.analysis.mistakes import mistakes
-from core.checkpoints.card import Card
 from core.data.mnist import EMBEDDED, data_root, is_present, load_split
 from core.errors import DataError
 from core.record import Json
+from lab.cli.bringing import brought_from
 from lab.studies.shelf import find, own, shipped, unreadable
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from core.training.resident import Normalisation
 
 PREDICT_WITH = "c6-steplr-7416"  # of the shipped checkpoints it reads other people's digits best
 
 
 def mistakes_command(options: argparse.Namespace) -> Json:
     """What a checkpoint gets wrong on a split, evaluated without augmentation."""
-    from core.checkpoints.checkpoint import load, normalisation_of
     from core.training.evaluation import predict
     from core.training.resident import choose_device, examples
 
     if options.limit < 0:
         raise DataError(f"--limit: {options.limit} is below 0")
-    shelved = find(options.checkpoint)
-    trained, card = load(shelved.stem)
-    split = load_split(options.data or _dataset_of(card), options.split)
-    predictions = predict(trained, examples(split, choose_device("cpu")), normalisation_of(card))
+    asked = _asked(options)
+    split = load_split(options.data or _here(asked.dataset), options.split)
+    predictions = predict(asked.network, examples(split, choose_device("cpu")), asked.normalisation)
     wrong = mistakes(predictions, options.order)
     items: list[Json] = [
         {
@@ -43,7 +49,7 @@ def mistakes_command(options: argparse.Namespace) -> Json:
             said, confidence = predictions.predicted[index], predictions.confidence[index]
             print(f"  image {index:>5}  is {predictions.labels[index]}, read as {said} with {confidence:.1%}")
     return {
-        "checkpoint": shelved.reference,
+        "checkpoint": asked.reference,
         "split": options.split,
         "total": len(split),
         "wrong": len(wrong),
@@ -51,10 +57,33 @@ def mistakes_command(options: argparse.Namespace) -> Json:
     }
 
 
-def _dataset_of(card: Card) -> str:
+@dataclass(frozen=True)
+class _Asked:
+    """What a command asks: a checkpoint, or the weights in a file."""
+
+    network: nn.Sequential
+    normalisation: Normalisation
+    dataset: str
+    reference: str
+
+
+def _asked(options: argparse.Namespace) -> _Asked:
+    """The checkpoint of that name; else the file of that name, as its own card or `import` would have it."""
+    from core.checkpoints.checkpoint import load, normalisation_of
+
+    path = Path(options.checkpoint)
+    if path.is_file() and path.suffix != ".json" and not path.with_suffix(".json").is_file():
+        brought, chosen = brought_from(path, options.onto or "", options.normalisation)
+        return _Asked(brought.network, chosen.normalisation, "MNIST", path.name)
+    shelved = find(options.checkpoint)
+    trained, card = load(shelved.stem)
+    return _Asked(trained, normalisation_of(card), card.dataset, shelved.reference)
+
+
+def _here(dataset: str) -> str:
     """The checkpoint's data set; without MNIST's files, its digits are tried on the embedded ones, and that is said."""
-    if is_present(card.dataset) or card.dataset != "MNIST":
-        return card.dataset
+    if is_present(dataset) or dataset != "MNIST":
+        return dataset
     print(f"MNIST is not in {data_root()}: using the {EMBEDDED}", file=sys.stderr)
     return EMBEDDED
 
@@ -70,7 +99,7 @@ def checkpoints_command(options: argparse.Namespace) -> Json:
                 "name": card.name,
                 "parameters": card.parameters,
                 "dataset": card.dataset,
-                "epochs": card.epoch + 1,
+                "epochs": len(card.history) and card.epoch + 1,
                 "test_accuracy": card.record.test_accuracy,
                 "choice": card.choice,
                 "shipped": shelved.shipped,
@@ -89,19 +118,17 @@ def predict_command(options: argparse.Namespace) -> Json:
     """The digit in a picture, prepared as a drawing is."""
     import torch
 
-    from core.checkpoints.checkpoint import load, normalisation_of
     from core.data.drawn_digit import from_picture, prepare
     from core.training.evaluation import log_probabilities
 
-    shelved = find(options.checkpoint)
+    asked = _asked(options)
     try:
         content = options.image.read_bytes()
     except OSError as error:
         raise DataError(f"{options.image}: cannot be read: {error.strerror}") from None
-    trained, card = load(shelved.stem)
     digit = torch.tensor(prepare(from_picture(content)).digit).unsqueeze(0)
-    probabilities = log_probabilities(trained, digit, normalisation_of(card)).exp()[0].tolist()
+    probabilities = log_probabilities(asked.network, digit, asked.normalisation).exp()[0].tolist()
     best = max(range(len(probabilities)), key=probabilities.__getitem__)
     if not options.json:
-        print(f"{best}  ({probabilities[best]:.1%}, {shelved.reference})")
-    return {"checkpoint": shelved.reference, "digit": best, "probabilities": probabilities}
+        print(f"{best}  ({probabilities[best]:.1%}, {asked.reference})")
+    return {"checkpoint": asked.reference, "digit": best, "probabilities": probabilities}
