@@ -34,6 +34,7 @@ if __name__ == "__main__":  # a browser's run; Streamlit names the script so
                 st.Page("pages/experiment/queue.py", title="Queue", icon=":material/groups:"),
             ],
             "Use": [
+                st.Page("pages/use/import.py", title="Bring your own", icon=":material/upload_file:"),
                 st.Page("pages/use/mistakes.py", title="Mistakes", icon=":material/error:"),
                 st.Page("pages/use/read.py", title="What do you read?", icon=":material/how_to_vote:"),
                 st.Page("pages/use/draw.py", title="Draw", icon=":material/draw:"),

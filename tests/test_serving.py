@@ -237,7 +237,7 @@ def test_what_is_safe_is_set_and_in_force() -> None:
     assert server["enableCORS"] is True
     assert server["enableXsrfProtection"] is True
     assert server["enableAgentApi"] is False
-    assert server["maxUploadSize"] <= 5
+    assert server["maxUploadSize"] <= 32
     assert server["maxMessageSize"] <= 10
     assert client["showErrorDetails"] in ("type", "none")
     assert options["browser"]["gatherUsageStats"] is False

@@ -45,6 +45,7 @@ class Imported:
     test_loss: Loss
     test_accuracy: Accuracy
     normalisation_from: str = ""  # how the normalisation was chosen
+    by: str = ""  # the nickname of who imported it
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def all_tried(brought: Brought, images: Examples, own: tuple[Candidate, ...] = (
 
 
 def card_of(
-    brought: Brought, name: str, data: Dataset, chosen: Candidate, found: tuple[Tried, ...], slug: str = ""
+    brought: Brought, name: str, data: Dataset, chosen: Candidate, found: tuple[Tried, ...], by: str = ""
 ) -> Card:
     """The card, with the test figures measured now. `found`: what the normalisations reached, if they were tried."""
     check_digits(brought.architecture)
@@ -85,7 +85,7 @@ def card_of(
     how = f"{chosen.words}; {of_it.accuracy:.2%} of {of_it.images:,} held-out images" if of_it else chosen.words
     return Card(
         name=name,
-        slug=slug,
+        slug="",
         architecture=brought.architecture,
         recipe=Recipe(),
         dataset=data.name,
@@ -102,5 +102,5 @@ def card_of(
         versions={"python": platform.python_version(), "torch": str(torch.__version__)},
         seconds=time.perf_counter() - start,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        imported=Imported(brought.file, brought.kind, brought.matched, min(loss, 1e19), accuracy, how[:200]),
+        imported=Imported(brought.file, brought.kind, brought.matched, min(loss, 1e19), accuracy, how[:200], by),
     )

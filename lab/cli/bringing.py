@@ -206,9 +206,14 @@ def _with_onnx(found: Opened, options: argparse.Namespace, say: _Say, document: 
 
 
 def _with_weights(
-    tensors: Tensors, file: str, architecture: Architecture, found: Match, options: argparse.Namespace, say: _Say,
+    tensors: Tensors,
+    file: str,
+    architecture: Architecture,
+    found: Match,
+    options: argparse.Namespace,
+    say: _Say,
     document: dict[str, Json],
-) -> Json | Incomplete:  # fmt: skip
+) -> Json | Incomplete:
     from core.importing.match import not_fitting, sizes
     from core.importing.offer import offers
     from core.importing.result import of_weights
@@ -221,12 +226,15 @@ def _with_weights(
         "notes": [*tensors.notes, *found.notes],
         "rows": [
             {
-                "theirs": row.theirs, "their_shape": list(row.their_shape), "ours": row.ours,
-                "our_shape": list(row.our_shape), "problem": row.problem,
+                "theirs": row.theirs,
+                "their_shape": list(row.their_shape),
+                "ours": row.ours,
+                "our_shape": list(row.our_shape),
+                "problem": row.problem,
             }
             for row in found.rows
         ],
-    }  # fmt: skip
+    }
     if found.complete:
         say(f"{plural(len(found.rows), 'tensor')} onto {architecture.name}, {found.how}")
         return _imported(of_weights(file, tensors, architecture, found), options, say, document)
@@ -255,9 +263,7 @@ def _imported(brought: Brought, options: argparse.Namespace, say: _Say, document
     shelved = keep_imported(brought.network, card)
     assert shelved.card.imported
     accuracy = shelved.card.imported.test_accuracy
-    say(
-        f"{shelved.reference}: {accuracy:.2%} of {card.test_images:,} test images of {data.name}, normalised by {chosen.key}"
-    )
+    say(f"{shelved.reference}: {accuracy:.2%} of {card.test_images:,} test images of {data.name}, by {chosen.key}")
     tried: list[Json] = [
         {"normalisation": each.candidate.key, "accuracy": each.accuracy, "images": each.images} for each in found
     ]

@@ -53,6 +53,11 @@ def _free(name: str) -> str:
     )
 
 
+def imported() -> tuple[Shelved, ...]:
+    """The imported checkpoints, the latest first."""
+    return tuple(each for each in own() if each.card.imported)
+
+
 def delete_imported(reference: str, by: Person = MACHINE) -> None:
     """Delete an imported checkpoint. Raises ClassError for somebody else's, CheckpointError for what is no import."""
     if not re.fullmatch(rf"{PREFIX}[a-z0-9-]+", reference):
@@ -96,6 +101,6 @@ def known_networks() -> dict[str, Architecture]:
         except LabError:
             continue
     for shelved in own():
-        if shelved.card.architecture.ops not in {each.ops for each in found.values()}:
+        if not shelved.card.imported and shelved.card.architecture.ops not in {each.ops for each in found.values()}:
             found[shelved.reference] = shelved.card.architecture
     return found

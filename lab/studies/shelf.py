@@ -34,8 +34,9 @@ class Shelved:
     def label(self) -> str:
         """What a menu shows: name, parameters, test accuracy and where it comes from."""
         where = "shipped" if self.shipped else self.card.choice
+        by = self.card.imported.by if self.card.imported else ""
         accuracy = f"{self.card.record.test_accuracy:.2%}"
-        return f"{self.card.name} · {self.card.parameters:,} · {accuracy} · {where}"
+        return f"{self.card.name} · {self.card.parameters:,} · {accuracy} · {where}{f' by {by}' if by else ''}"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ import streamlit as st
 
 from core.architecture.trace import classifier
 from core.errors import LabError
-from core.words import plural
 from lab.ui import checkpoints, frame, unreadable, url
 from lab.ui.headline import headline
 from lab.ui.links import link
@@ -49,8 +48,7 @@ try:
         subject = subject_picker(dataset)
     with wide:
         walked = classifier(chosen.card.architecture)
-        epochs = plural(chosen.card.epoch + 1, "epoch")
-        headline(walked, chosen.card.record.test_accuracy, f"{chosen.card.dataset}, after {epochs}")
+        headline(walked, chosen.card.record.test_accuracy, f"{chosen.card.dataset}, {chosen.card.after}")
         show = url.switch("Show", VIEWS, "show")
         if subject is None:
             st.info("Draw a digit on the left; its feature maps appear here.", icon=":material/draw:")

@@ -1,0 +1,111 @@
+"""The page Bring your own: code and weights from elsewhere become a checkpoint that every page works on."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+from torch import nn
+
+from core.architecture.spec import Architecture, BatchNorm, Conv, Flatten, GlobalAvgPool, MaxPool, ReLU
+from core.training.network import build
+from lab.studies.imported import delete_imported, imported
+from lab.studies.shelf import find
+from tests.patience import patient
+
+CODE = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.BatchNorm2d(4))
+        self.last = nn.Conv2d(4, 10, 3)
+        self.spare = nn.Linear(3, 3)
+
+    def forward(self, x):
+        x = F.max_pool2d(self.first(x), 2)
+        x = self.last(x).mean((2, 3))
+        return F.log_softmax(x, dim=1)
+"""
+
+
+def state_dict() -> dict[str, torch.Tensor]:
+    network = nn.Module()
+    network.first = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.BatchNorm2d(4))
+    network.last = nn.Conv2d(4, 10, 3)
+    network.spare = nn.Linear(3, 3)
+    return network.state_dict()
+
+
+def as_bytes(what: object) -> bytes:
+    file = io.BytesIO()
+    torch.save(what, file)
+    return file.getvalue()
+
+
+@pytest.fixture
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    monkeypatch.setenv("LAB_HOME", str(tmp_path))
+    app = AppTest.from_file(str(Path(__file__).parents[1] / "streamlit_app.py"), default_timeout=patient(120))
+    return app.switch_page("pages/use/import.py")
+
+
+def said(page: AppTest) -> str:
+    parts = (*page.success, *page.error, *page.info, *page.warning, *page.caption, *page.markdown)
+    return "\n".join(str(each.value) for each in parts)
+
+
+@pytest.mark.slow
+def test_a_pasted_class_takes_its_weights_and_is_put_on_the_shelf_for_its_owner_to_delete(page: AppTest) -> None:
+    page.run()
+    page.text_area(key="bring-text").set_value(CODE).run()
+    assert not page.exception
+    assert "spare (Linear, line 7)" in said(page).replace("\\", "")
+    weights = {name: value for name, value in state_dict().items() if not name.startswith("spare")}
+    page.file_uploader(key="bring-files").upload("mine.pth", as_bytes({"model": weights}), "application/octet-stream")
+    page.run()
+    assert not page.exception
+    assert "All 8 tensors have a place, by the code" in said(page)
+    page.button(key="FormSubmitter:bring-form-Import").click().run()
+    assert not page.exception
+    (one,) = imported()
+    assert one.card.choice == "imported"
+    assert one.card.history == ()
+    assert one.card.imported is not None
+    assert find(one.reference).card.test_images == 360
+    delete_imported(one.reference)
+    assert imported() == ()
+
+
+def test_a_file_that_is_not_taken_is_named_with_what_to_do(page: AppTest) -> None:
+    page.run()
+    page.file_uploader(key="bring-files").upload("whole.pt", as_bytes(nn.Linear(2, 2)), "application/octet-stream")
+    page.run()
+    assert not page.exception
+    assert "torch.save(model.state_dict()" in said(page).replace("\\", "")
+
+
+def test_weights_that_do_not_fit_are_told_with_both_shapes_and_the_change_that_fits_is_offered(page: AppTest) -> None:
+    page.run()
+    page.text_area(key="bring-text").set_value(CODE.replace("nn.Conv2d(1, 4, 3)", "nn.Conv2d(1, 4, 3, bias=False)"))
+    weights = {name: value for name, value in state_dict().items() if not name.startswith("spare")}
+    page.file_uploader(key="bring-files").upload("mine.pth", as_bytes(weights), "application/octet-stream")
+    page.run()
+    assert not page.exception
+    assert "first.0.bias" in said(page)
+    assert (
+        "Conv(4, kernel_size=3, bias=False) becomes Conv(4, kernel_size=3)" in page.radio(key="bring-offer").options[0]
+    )
+
+
+def test_a_network_of_the_lab_is_found_for_weights_that_come_alone(page: AppTest) -> None:
+    network = build(
+        Architecture("x", (Conv(8, 3), ReLU(), BatchNorm(), MaxPool(2), Conv(10, 3), GlobalAvgPool(), Flatten()))
+    )
+    page.run()
+    page.file_uploader(key="bring-files").upload("alone.pt", as_bytes(network.state_dict()), "application/octet-stream")
+    page.run()
+    assert not page.exception
+    assert "no network here has such weights" in said(page)
