@@ -75,6 +75,21 @@ def test_a_pasted_class_takes_its_weights_and_is_put_on_the_shelf_for_its_owner_
     assert one.card.history == ()
     assert one.card.imported is not None
     assert find(one.reference).card.test_images == 360
+    for name, parameters in (
+        ("use/mistakes", {"checkpoint": one.reference}),
+        ("use/inside", {"checkpoint": one.reference}),
+        ("experiment/compare", {"runs": f"{one.reference},a2-final-7758", "view": "Differences"}),
+        ("experiment/compare", {"runs": f"{one.reference},a2-final-7758"}),
+        ("experiment/board", {}),
+    ):
+        page.switch_page(f"pages/{name}.py")
+        page.query_params.clear()
+        for key, value in parameters.items():
+            page.query_params[key] = value
+        page.run()
+        assert not page.exception, name
+        assert not page.error, (name, page.error)
+    assert "imported" in page.dataframe[0].value.columns
     delete_imported(one.reference)
     assert imported() == ()
 

@@ -23,8 +23,7 @@ CLOSE = 2e-6  # constants in a file are float32
 
 
 def _softplus(x: Numbers) -> Numbers:
-    found: Numbers = np.logaddexp(0, x)
-    return found
+    return np.maximum(x, 0) + np.log1p(np.exp(-abs(x)))
 
 
 def _elu(x: Numbers, alpha: float) -> Numbers:
@@ -36,7 +35,8 @@ def _gelu(x: Numbers) -> Numbers:
 
 
 def _tanh_gelu(x: Numbers) -> Numbers:
-    return x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+    found: Numbers = x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+    return found
 
 
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772

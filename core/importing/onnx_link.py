@@ -5,6 +5,7 @@ What flows along an edge of the graph is a `Flow`: the output of an op, in whate
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -40,6 +41,7 @@ class Flow:
     index: Index  # in the graph's shape, batch first; each entry counts through link.shape
     curve: Numbers | None = None  # a function of each value that is not told yet, at the points of `GRID`
     pad: int = 0  # zeros around the map that are not told yet
+    steps: tuple[Flow, Callable[[Numbers], Numbers]] | None = None  # what the curve's last function was applied to
 
     @property
     def plain(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -12,15 +13,14 @@ from core.architecture import activations, spec
 from core.architecture.spec import Op
 from core.importing.onnx_constant import Constant, attributes_of, folded
 from core.importing.onnx_curve import BINARY, CURVES, GRID, activation, line, unary
+from core.importing.onnx_gate import squeeze_excite
 from core.importing.onnx_link import (
     Array,
     Flow,
     add,
     as_map,
     as_vector,
-    is_before,
     joined,
-    path_between,
     refuse,
 )
 from core.importing.onnx_norm import affine, scaled_norm
@@ -46,6 +46,7 @@ class Walk:
     input_line: tuple[float, float] = (1.0, 0.0)  # factor and shift that the graph begins with
     node: NodeProto = field(default_factory=NodeProto)
     attributes: Mapping[str, object] = field(default_factory=dict)
+    readers: Counter[str] = field(default_factory=Counter)  # how many nodes take each tensor
     used: dict[str, int] = field(default_factory=dict)  # how often each constant is a weight
 
     @property
@@ -54,6 +55,7 @@ class Walk:
 
     def through(self, graph: GraphProto) -> None:
         """All nodes, in the graph's order. Raises ImportingError for the first that cannot be said."""
+        self.readers = Counter(name for node in graph.node for name in node.input)
         unknown = sorted({node.op_type for node in graph.node if node.op_type not in KNOWN})
         for node in graph.node:
             self.node, self.attributes = node, attributes_of(node)
@@ -78,6 +80,8 @@ class Walk:
 
     def said(self, given: Sequence[Value | None]) -> Value:
         """What the node gives."""
+        self.tell_shared()
+        given = [self.values.get(name) if name else None for name in self.node.input]
         kind, first = self.node.op_type, given[0]
         if kind == "Shape":
             assert isinstance(first, Flow)
@@ -96,10 +100,20 @@ class Walk:
             return Flow(add(Flow(first.link.parent, first.index), spec.LogSoftmax(), self.place).link, first.index)
         if function:
             with np.errstate(all="ignore"):
-                return replace(first, curve=function(GRID if first.curve is None else first.curve))
+                curve = function(GRID if first.curve is None else first.curve)
+            return replace(first, curve=curve, steps=(first, function) if first.curve is not None else None)
         if kind in SHAPED:
             return self.reshaped(kind, first, given)
         return getattr(self, KNOWN[kind])(self.told(0), given)  # type: ignore[no-any-return]
+
+    def tell_shared(self) -> None:
+        """Say the activations that more than this node uses: they are ops, not steps of a longer function."""
+        for name in self.node.input:
+            flow = self.values.get(name)
+            if not isinstance(flow, Flow) or flow.curve is None or self.readers.get(name, 0) < 2:
+                continue
+            if line(flow.curve) or activation(flow.curve):
+                self.values[name] = self.resolved(flow)
 
     def told(self, number: int) -> Flow:
         """An input with its function of single values said as an activation."""
@@ -112,7 +126,7 @@ class Walk:
     def resolved(self, flow: Flow) -> Flow:
         if flow.curve is None:
             return flow
-        plain = replace(flow, curve=None)
+        plain = replace(flow, curve=None, steps=None)
         if found := line(flow.curve):
             if found == (1.0, 0.0):
                 return plain
@@ -122,6 +136,10 @@ class Walk:
             size = int(np.prod(flow.link.shape))
             return affine(plain, np.full(size, found[0]), np.full(size, found[1]), self.place)
         op = activation(flow.curve)
+        if op is None and flow.steps:  # two activations, one behind the other
+            before, function = flow.steps
+            with np.errstate(all="ignore"):
+                return self.resolved(replace(self.resolved(before), curve=function(GRID)))
         if op is None:
             refuse(self.place, "it takes a function of single values that is none of the lab's activations")
         link = add(replace(plain, pad=0), op, self.place).link
@@ -172,7 +190,7 @@ class Walk:
             x, y = (GRID if each.curve is None else each.curve for each in (first, second))
             with np.errstate(all="ignore"):
                 return replace(first, curve=BINARY[kind](x, y))
-        if kind == "Mul" and (found := self.squeeze_excite()):
+        if kind == "Mul" and (found := squeeze_excite(self.told(0), self.told(1), self.place)):
             return found
         if kind != "Add":
             refuse(self.place, "the lab can add two paths or put them side by side, and nothing else")
@@ -180,25 +198,6 @@ class Walk:
         if not np.array_equal(first.index, second.index):
             refuse(self.place, "it adds values whose orders differ")
         return joined(first, second, self.place, first.index, concatenated=False)
-
-    def squeeze_excite(self) -> Flow | None:
-        """Maps times what two small layers make of their means."""
-        flows = [self.told(0), self.told(1)]
-        for maps, gate in (flows, flows[::-1]):
-            if not is_before(maps.link, gate.link) or len(maps.link.shape) != 3:
-                continue
-            path = [link for link in path_between(maps.link, gate.link) if not isinstance(link.op, spec.Flatten)]
-            match [link.op for link in path]:
-                case [spec.GlobalAvgPool(), squeeze, spec.ReLU(), excite, activations.Sigmoid()] if _is_dense(
-                    squeeze
-                ) and _is_dense(excite):
-                    weights = dict[str, Array]()
-                    for name, link in (("fc1", path[1]), ("fc2", path[3])):
-                        out = link.shape[0]
-                        weights[f"{name}.weight"] = link.weights["weight"].reshape(out, -1, 1, 1)
-                        weights[f"{name}.bias"] = link.weights.get("bias", np.zeros(out, np.float32))
-                    return add(maps, spec.SqueezeExcite(path[1].shape[0]), self.place, weights)
-        return None
 
     def concatenated(self, given: Sequence[Value | None]) -> Flow:
         axis = int(str(self.attributes.get("axis", 1)))
@@ -369,10 +368,6 @@ class Walk:
         if slope.size not in (1, count):
             refuse(self.place, f"it has {slope.size} slopes for {count} channels")
         return replace(add(flow, activations.PReLU(count), self.place, {"weight": slope.ravel()}), index=flow.index)
-
-
-def _is_dense(op: Op | None) -> bool:
-    return isinstance(op, spec.Linear) or (isinstance(op, spec.Conv) and op.kernel_size == 1)
 
 
 # The method for each kind of node; "" for those that `said` itself says.

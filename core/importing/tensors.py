@@ -95,11 +95,12 @@ def _loaded(content: bytes, called: str) -> object:
 
 def _refusal(message: str, called: str) -> str:
     """What torch says about an object that is no tensor, in one sentence."""
-    found = re.search(r"(?:GLOBAL|global|class|type) [`']?([\w.]+\.[\w.]+)", message)
+    message = message.rpartition("error:")[2]
+    found = re.search(r"(?:GLOBAL|Type|type|class) [`']?([\w.]+)", message)
     thing = found[1].strip(".") if found else ""
     if not thing:
-        return f"{called} is a damaged torch file: {_one_line(message)}"
-    if thing.startswith(("torch.nn.", "__main__.", "torchvision.")) or "odel" in thing or "et" in thing.split(".")[-1]:
+        return f"{called} is a damaged torch file: {_one_line(message.partition('Check')[0])}"
+    if thing.startswith(("torch.nn.", "__main__.", "torchvision.")) or re.search("Net|Model|CNN", thing):
         return (
             f"{called} is a whole pickled network ({short(thing)}), and reading it would run the code that it names; "
             + SAVE_DO

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from core.analysis.study import SeedRun, Study, Summary, median_run
 from core.architecture.spec import Architecture
 from core.architecture.trace import trace
+from core.checkpoints.card import Imported
 from core.errors import RunError
 from core.ladder import catalogue
 from core.ladder.relatives import EXTRAS
@@ -19,7 +20,8 @@ from core.training.recipe import Recipe
 from lab.runs.rows import Run
 from lab.runs.store import RunStore
 from lab.studies.results import run_of, studies, summarised, titles, why_unreadable
-from lab.studies.shelf import shipped
+from lab.studies.shelf import IMPORTED, Shelved, own, shipped
+from lab.studies.shelf import find as find_checkpoint
 
 MOST = 8  # entries in one comparison: more lines than that cannot be told apart
 
@@ -37,15 +39,25 @@ class Entry:
     parameters: int
     runs: tuple[SeedRun, ...]  # those that have an epoch, by seed
     members: tuple[Run, ...] = ()  # the store's rows; none of a study
+    imported: Imported | None = None  # of weights from elsewhere: there are no runs, and the recipe is not known
 
     @property
     def shipped(self) -> bool:
-        return not self.members
+        return not self.members and self.imported is None
 
     @property
     def owner(self) -> str:
         """The nickname, or ""."""
+        if self.imported:
+            return self.imported.by
         return self.members[0].owner if self.members else ""
+
+    @property
+    def accuracy(self) -> float | None:
+        """On the test set after the last epoch, the mean of the seeds; of imported weights their one figure."""
+        if self.imported:
+            return self.imported.test_accuracy
+        return self.summary.mean if self.summary else None
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -92,6 +104,8 @@ def find(store: RunStore, key: str) -> Entry:
         return of_runs(store, members, key)
     if entry := _of_shipped(key):
         return entry
+    if key.startswith(IMPORTED):
+        return _of_imported(find_checkpoint(key))
     if reason := why_unreadable(key):
         raise RunError(f"the study {short(key)} cannot be read: {reason}")
     raise RunError(f"there is no run, no group of runs and no shipped study {short(key)} here")
@@ -144,11 +158,27 @@ def _of_shipped(name: str) -> Entry | None:
     return Entry(name, title, name, found.architecture, found.recipe, found.dataset, parameters, runs)
 
 
+def _of_imported(shelved: Shelved) -> Entry:
+    card, parameters = shelved.card, shelved.card.parameters
+    return Entry(
+        shelved.reference,
+        card.name,
+        "",
+        card.architecture,
+        card.recipe,
+        card.dataset,
+        parameters,
+        (),
+        imported=card.imported,
+    )
+
+
 def menu(store: RunStore, limit: int = 300) -> dict[str, str]:
     """What can be chosen, by key, as a menu shows it: the latest runs first, then the shipped studies."""
     rows = [members for members in store.entries(limit) if members[0].kind == "train"]
     shown = {members[0].job: label_of(members) for members in rows}
-    return shown | {entry.key: f"{entry.name} · shipped, n {len(entry.runs)}" for entry in of_studies()}
+    brought = {each.reference: f"{each.card.name} · imported" for each in own() if each.card.imported}
+    return shown | brought | {entry.key: f"{entry.name} · shipped, n {len(entry.runs)}" for entry in of_studies()}
 
 
 def label_of(members: Sequence[Run]) -> str:
@@ -160,7 +190,7 @@ def label_of(members: Sequence[Run]) -> str:
 
 def checkpoint_of(entry: Entry) -> str:
     """The reference of the weights that stand for the entry: of several runs, those of the median one."""
-    if entry.shipped:
+    if not entry.members:
         return entry.key
     if not entry.ended:
         return f"{entry.members[0].id}/last"

@@ -17,12 +17,12 @@ from core.record import short
 from lab.classroom.designs import saved_design, saved_names
 from lab.runs.person import MACHINE, Person, owns
 from lab.settings import lab_home
+from lab.studies.shelf import IMPORTED as PREFIX
 from lab.studies.shelf import Shelved, find, own, shipped
 
 if TYPE_CHECKING:
     from torch import nn
 
-PREFIX = "imported-"
 OWNER = ".owner"
 SAVED = "saved:"  # before a saved design's name
 MOST = 500  # imported checkpoints of a lab: of the usual size they take 20 MB together

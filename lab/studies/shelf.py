@@ -18,6 +18,7 @@ from lab.runs.machine import SIDE_BY_SIDE
 from lab.settings import ROOT, lab_home
 
 SHIPPED = ROOT / "checkpoints"
+IMPORTED = "imported-"  # what the references of imported checkpoints begin with
 DESIGNS = "designs"  # the folder of lab.classroom.designs, which holds no checkpoints
 
 

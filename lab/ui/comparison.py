@@ -40,7 +40,8 @@ def differences(first: Shown, second: Shown) -> Differences:
     """What is different in the second entry."""
     a, b = first.entry, second.entry
     ops = tuple(row for row in difference(a.architecture, b.architecture) if row.kind != "same")
-    return Differences(ops, recipe_differences(a.recipe, b.recipe), tuple(other_differences(first, second)))
+    fields = () if a.imported or b.imported else recipe_differences(a.recipe, b.recipe)
+    return Differences(ops, fields, tuple(other_differences(first, second)))
 
 
 def verdict(first: Shown, second: Shown) -> list[str]:
@@ -59,6 +60,8 @@ def other_differences(first: Shown, second: Shown) -> list[str]:
     a, b = first.entry, second.entry
     if a.dataset != b.dataset:
         told.append(f"The data differ: {first.letter} {a.dataset}, {second.letter} {b.dataset}.")
+    if a.imported or b.imported:
+        return told
     seeds = [sorted(run.seed for run in each.runs) for each in (a, b)]
     if seeds[0] != seeds[1]:
         told.append(f"The seeds differ: {first.letter} {_listed(seeds[0])}, {second.letter} {_listed(seeds[1])}.")

@@ -10,8 +10,10 @@ import streamlit as st
 from core.challenge import LAST, MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
 from core.words import plural
 from lab.experiment.board import figures as board_figures
+from lab.studies.imported import imported
 from lab.studies.ranking import CHALLENGE_DATA, Standing, chosen, ladder
 from lab.studies.results import in_words
+from lab.studies.shelf import Shelved
 from lab.ui import url
 from lab.ui.caches import ranking, store
 from lab.ui.colours import ink
@@ -66,17 +68,19 @@ def _board(everyone: Sequence[Standing], with_ladder: bool) -> None:
         key="board",
         alt=f"Parameters against held accuracy of {plural(len(here), 'run')}; the table below has the same figures.",
     )
-    if here:
-        _table(here, "board")
+    brought = [each for each in imported() if each.card.dataset == CHALLENGE_DATA]
+    others = [each for each in imported() if each.card.dataset != CHALLENGE_DATA]
+    if here or brought:
+        _table(here, "board", brought)
     else:
         st.info(
             "Nobody has finished a run on MNIST yet. Train a network under your nickname, and it appears here.",
             icon=":material/flag:",
         )
-    if elsewhere:
+    if elsewhere or others:
         st.subheader("On other data", anchor=False)
         st.caption(f"The challenge is about {CHALLENGE_DATA}: these figures do not count for it.")
-        _table(elsewhere, "elsewhere")
+        _table(elsewhere, "elsewhere", others)
 
 
 def _headline(here: Sequence[Standing]) -> None:
@@ -96,15 +100,19 @@ def _headline(here: Sequence[Standing]) -> None:
         column.metric(label, value, beside, delta_color="off", delta_arrow="off", border=True)
 
 
-def _table(some: Sequence[Standing], key: str) -> None:
-    """Rank, nickname, network, the three conditions in signs and words, and the figures behind them."""
-    rows = [_row(place, each) for place, each in enumerate(some, 1)]
-    frame = without_empty(pd.DataFrame(rows), ("nickname", "tags", "note"))
+def _table(some: Sequence[Standing], key: str, brought: Sequence[Shelved] = ()) -> None:
+    """Rank, nickname, network, the three conditions in signs and words, and the figures behind them.
+
+    `brought`: imported weights, which have no rank: how they were trained is not known.
+    """
+    rows = [*(_row(place, each) for place, each in enumerate(some, 1)), *map(_imported_row, brought)]
+    frame = without_empty(pd.DataFrame(rows), ("nickname", "tags", "note", "imported"))
+    keys = [*(each.key for each in some), *(each.reference for each in brought)]
     if frame["data"].eq(CHALLENGE_DATA).all():
         frame = frame.drop(columns="data")
     state = st.dataframe(
         frame, hide_index=True, on_select="rerun", placeholder="", selection_mode=["multi-row", "single-cell"],
-        height=min(38 + 35 * len(frame), 458), key=table_key(key, [each.key for each in some]),
+        height=min(38 + 35 * len(frame), 458), key=table_key(key, keys),
         column_config={
             "": st.column_config.NumberColumn(width=32),
             **{name: text_column([name, *frame[name].dropna()]) for name in frame.columns[1:]},
@@ -113,8 +121,14 @@ def _table(some: Sequence[Standing], key: str) -> None:
     )  # fmt: skip
     side, _ = st.columns([1, 4])
     with side:
-        compare_button([some[row].key for row in state.selection.rows], key)
-    opened(state, key, lambda row: st.switch_page("pages/experiment/train.py", query_params={"run": some[row].run}))
+        compare_button([keys[row] for row in state.selection.rows], key)
+
+    def open_row(row: int) -> None:
+        if row < len(some):
+            st.switch_page("pages/experiment/train.py", query_params={"run": some[row].run})
+        st.switch_page("pages/use/mistakes.py", query_params={"checkpoint": keys[row]})
+
+    opened(state, key, open_row)
 
 
 def _row(place: int, each: Standing) -> dict[str, object]:
@@ -132,7 +146,28 @@ def _row(place: int, each: Standing) -> dict[str, object]:
         "last epoch": in_words(each.figures),
         "data": each.dataset,
         "tags": ", ".join(each.tags),
+        "imported": "",
         "note": each.note,
+    }
+
+
+def _imported_row(each: Shelved) -> dict[str, object]:
+    """A row of imported weights: what was measured here, and that the rest is not known."""
+    card = each.card
+    small = card.parameters <= MAX_PARAMETERS
+    return {
+        "": None,
+        "nickname": card.imported.by if card.imported else "",
+        "network": card.name,
+        "challenge": "? not known",
+        f"≥ {TARGET_ACCURACY:.1%} held": "? not known",
+        f"≤ {MAX_EPOCHS} epochs": "? not known",
+        f"≤ {MAX_PARAMETERS:,} parameters": _condition(small, f"{card.parameters:,}"),
+        "last epoch": f"{card.record.test_accuracy:.2%}, n 1",
+        "data": card.dataset,
+        "tags": "",
+        "imported": f"{YES} {card.created[:10]}",
+        "note": "trained elsewhere, evaluated here",
     }
 
 

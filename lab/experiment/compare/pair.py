@@ -36,7 +36,10 @@ def differences(first: Shown, second: Shown) -> None:
     """What was done differently: the networks op by op, the recipes field by field, and what neither tells."""
     found = comparison.differences(first, second)
     ops, fields = found.ops, found.fields
-    if not ops and not fields:
+    unknown = [each.letter for each in (first, second) if each.entry.imported]
+    if unknown:
+        st.markdown(f"**{plural(len(ops), 'op')}** of the networks are different.")
+    elif not ops and not fields:
         st.success("The same network and the same recipe: only seeds and chance differ.")
     else:
         st.markdown(f"**{plural(len(ops), 'op')}** and **{plural(len(fields), 'field')}** of the recipe are different.")
@@ -48,7 +51,9 @@ def differences(first: Shown, second: Shown) -> None:
     else:
         st.caption("The same, op by op.")
     st.markdown("**Recipe**")
-    if fields:
+    if unknown:
+        st.caption(f"How {' and '.join(unknown)} was trained is not known: the weights were imported.")
+    elif fields:
         rows = [{"field": row.field, first.letter: row.before, second.letter: row.after} for row in fields]
         st.table(pd.DataFrame(rows).set_index("field"))
     else:
@@ -62,6 +67,15 @@ def is_it_real(first: Shown, second: Shown, shown: Sequence[Shown]) -> None:
     """What the runs can say about the difference, in words, a picture of the seeds, and a table."""
     if first.entry.dataset != second.entry.dataset:
         st.warning("They were tested on different data: the two figures cannot be compared.")
+        return
+    if unknown := [each.letter for each in (first, second) if each.entry.imported]:
+        st.info(
+            f"{' and '.join(unknown)} was imported: one set of weights, with no seeds to compare. On the images:",
+            icon=":material/info:",
+        )
+        by_images = changed_images(first, second)
+        if by_images is not None:
+            st.markdown(image_words(by_images, first.letter, second.letter))
         return
     waiting = [each.letter for each in (first, second) if not each.entry.ended]
     if waiting:

@@ -10,7 +10,6 @@ import pandas as pd
 import streamlit as st
 
 from core.analysis.evidence import in_points
-from core.analysis.study import Summary
 from core.architecture.trace import classifier
 from core.ladder import catalogue
 from core.ladder.comparisons import CLEAN_COMPARISONS
@@ -111,11 +110,10 @@ def stop_with_invitation() -> NoReturn:
 def figures_row(first: Shown, second: Shown | None) -> None:
     """The headline: of one run its figures, of two the second's with the first's below."""
     if second is None:
-        figures = first.entry.summary
-        headline(classifier(first.entry.architecture), figures.mean if figures else None, _runs_said(first.entry))
+        headline(classifier(first.entry.architecture), first.entry.accuracy, _runs_said(first.entry))
         return
     one, other = (classifier(each.entry.architecture) for each in (first, second))
-    before, after = (each.entry.summary for each in (first, second))
+    before, after = (each.entry.accuracy for each in (first, second))
     a = first.letter
     columns = st.columns([9, 8.5, 7.5, 12])
     rows = (
@@ -128,20 +126,22 @@ def figures_row(first: Shown, second: Shown | None) -> None:
         column.metric(f"{label}, {second.letter}", value, beside, delta_color="off", delta_arrow="off", border=True)
 
 
-def _mean_said(figures: Summary | None) -> str:
-    return "—" if figures is None else f"{figures.mean:.2%}"
+def _mean_said(accuracy: float | None) -> str:
+    return "—" if accuracy is None else f"{accuracy:.2%}"
 
 
 def _beside(one: Entry, other: Entry) -> str:
     """How far apart their accuracies are, where the same images were read."""
-    if one.summary is None or other.summary is None:
+    if one.accuracy is None or other.accuracy is None:
         return ""
     if one.dataset != other.dataset:
         return f", {one.dataset}"
-    return f", {in_points(other.summary.mean - one.summary.mean)} points"
+    return f", {in_points(other.accuracy - one.accuracy)} points"
 
 
 def _runs_said(entry: Entry) -> str:
+    if entry.imported:
+        return "imported, evaluated here"
     count = len(entry.ended)
     return "so far" if not count else "1 run, last epoch" if count == 1 else f"mean of {count} seeds, last epoch"
 
@@ -187,6 +187,7 @@ def _curves(shown: Sequence[Shown], name: str, weight: float) -> None:
     )
     if empty:
         why = "shipped ones keep no batches" if name == EACH_BATCH else "none was held out, or there is no epoch yet"
+        why = "how imported weights were trained is not known" if all(each.entry.imported for each in empty) else why
         st.caption(f"No {name} of {', '.join(each.letter for each in empty)}: {why}.")
     many = any(len(each.entry.runs) > 1 for each in shown)
     st.caption(
@@ -254,12 +255,12 @@ def _row(each: Shown) -> dict[str, object]:
         "run": entry.name,
         "nickname": entry.owner,
         "parameters": walked.parameters,
-        "last, %": 100 * figures.mean if figures else None,
+        "last, %": None if entry.accuracy is None else 100 * entry.accuracy,
         "±": 100 * figures.sd if figures and figures.sd is not None else None,
-        "n": figures.n if figures else 0,
+        "n": figures.n if figures else int(entry.imported is not None),
         "held, %": 100 * figures.held if figures else None,
         "best, %": 100 * figures.best_mean if figures else None,
-        "epochs": f"{longest} of {entry.recipe.epochs}",
+        "epochs": "not known" if entry.imported else f"{longest} of {entry.recipe.epochs}",
         "field": walked.field.size,
         "MACs, M": walked.macs / 1e6,
         "s/epoch": fmean(seconds) if seconds else None,
@@ -271,8 +272,8 @@ def _row(each: Shown) -> dict[str, object]:
 
 def status_of(entry: Entry) -> str:
     """In words: shipped, a run's status, or how many of a group have finished."""
-    if entry.shipped:
-        return "shipped"
+    if entry.shipped or entry.imported:
+        return "shipped" if entry.shipped else "imported"
     if len(entry.members) == 1:
         return entry.members[0].status
     return f"{sum(run.status == 'finished' for run in entry.members)} of {len(entry.members)} finished"

@@ -54,7 +54,7 @@ def brought() -> Brought:
         _place(found, lambda: open_text(pasted), pasted.encode("utf-8", "replace"))
     for file in files[:MOST_FILES]:
         content, name = file.getvalue(), file.name
-        _place(found, lambda content=content, name=name: _opened(content, name), content)  # type: ignore[misc]
+        _place(found, lambda content=content, name=name: _opened(content, name), content)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -115,7 +116,7 @@ def _onto(tensors: Tensors, key: str, narrow: DeltaGenerator) -> tuple[Architect
     return architecture, _matched(key, architecture_to_json(architecture), tensors, Source(architecture))
 
 
-def _title(fitting: set[str]) -> object:
+def _title(fitting: set[str]) -> Callable[[str], str]:
     return lambda name: ("✓ " if name in fitting else "") + name.removeprefix(SAVED)
 
 
@@ -202,8 +203,8 @@ def _normalise_and_import(ready: Ready, key: str, narrow: DeltaGenerator) -> Non
     tried = _tried(key, dataset, own, ready)
     proposed = best(tried).candidate.key
     by_key = {each.candidate.key: each for each in tried}
-    shown = [each for number, each in enumerate(tried) if number < USUAL or each.candidate.key in (proposed, "own")]
-    shown = tried if url.given(NORMALISATION) in by_key else tuple(shown)
+    usual = [each for number, each in enumerate(tried) if number < USUAL or each.candidate.key in (proposed, "own")]
+    shown = list(tried) if url.given(NORMALISATION) in by_key else usual
     st.markdown("#### Which normalisation was it trained with?")
     name = url.one_of(NORMALISATION, [each.candidate.key for each in shown], proposed, quiet=True)
     st.radio(
