@@ -128,7 +128,7 @@ def _unused(code: CodeRead, network: Network) -> None:
 
 
 def _ways_on(architecture: Architecture) -> None:
-    design, train, keep = st.columns(3)
+    design, train, keep = st.columns([1, 1, 1.4], vertical_alignment="center")
     where = {"design": to_code(architecture)}
     link("experiment/design", "Open it in Design", where, icon="architecture", at=design)
     link("experiment/train", "Train it", where, icon="model_training", at=train)

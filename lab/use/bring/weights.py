@@ -18,6 +18,7 @@ from core.words import plural
 from lab.runs.affordable import affordable
 from lab.studies.imported import SAVED, keep_imported, known_networks
 from lab.ui import url
+from lab.ui.headline import headline
 from lab.ui.links import link
 from lab.ui.nickname import nickname
 from lab.ui.owner import me
@@ -72,7 +73,9 @@ def weights_view(brought: Brought, source: Source | None, narrow: DeltaGenerator
             return
         architecture, matched = chosen.architecture, chosen.match
         _match_view(tensors, matched)
-    affordable(architecture)
+    walked = affordable(architecture)
+    if source is None:
+        headline(walked, None, "import it to find out")
     ready = of_weights(file, tensors, architecture, matched)
     _normalise_and_import(ready, brought.key + architecture_to_json(architecture), narrow)
 
