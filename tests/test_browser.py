@@ -11,7 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from playwright.sync_api import Locator, Page, expect
+from safetensors.torch import load_file
 
 from core.architecture.json_form import architecture_to_json
 from core.checkpoints.card import read_card
@@ -83,6 +85,52 @@ def test_a_short_run_grows_its_curve_and_ends(page: Page, server: Server) -> Non
     screenshot(page, "finished")
     page.get_by_role("link", name="See its mistakes").click()
     expect(page.get_by_role("heading", name=re.compile("mistakes", re.IGNORECASE)).first).to_be_visible()
+
+
+C6 = """
+def block(a, b):
+    return nn.Sequential(nn.Conv2d(a, b, 3, bias=False), nn.ReLU(), nn.BatchNorm2d(b), nn.Dropout(0.05))
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.start = nn.Conv2d(1, 8, 3, bias=False)
+        self.squeeze = nn.Conv2d(16, 8, 1, bias=False)
+        self.wide = block(8, 16)
+        self.body = nn.Sequential(block(8, 16), block(16, 8), block(8, 16), block(16, 16))
+        self.head = nn.Conv2d(16, 10, 1, bias=False)
+
+    def forward(self, x):
+        x = self.squeeze(self.wide(F.relu(self.start(x))))
+        x = F.avg_pool2d(self.body(F.max_pool2d(x, 2)), 4)
+        return F.log_softmax(self.head(x).view(-1, 10), dim=1)
+"""
+# Where the modules of the shipped C6 are in that class.
+C6_PATHS = {"0": "start", "2": "wide.0", "4": "wide.2", "6": "squeeze", "25": "head"} | {
+    str(8 + 4 * number + 2 * part): f"body.{number}.{2 * part}" for number in range(4) for part in (0, 1)
+}
+
+
+def test_a_pasted_class_takes_its_weights_and_its_mistakes_open(page: Page, server: Server, tmp_path: Path) -> None:
+    ours = load_file(SHIPPED / "c6-steplr-7416.safetensors")
+    theirs = {f"{C6_PATHS[name.split('.')[0]]}.{name.split('.', 1)[1]}": value for name, value in ours.items()}
+    torch.save({"epoch": 15, "model_state_dict": theirs}, tmp_path / "mine.pth")
+    page.goto(f"{server.address}/import")
+    settled(page)
+    page.get_by_label("Paste code, or a torchsummary table").fill(C6)
+    page.get_by_label("Paste code, or a torchsummary table").press("Control+Enter")
+    expect(page.get_by_text("7,416", exact=True).first).to_be_visible()
+    page.set_input_files("input[type=file]", str(tmp_path / "mine.pth"))
+    expect(page.get_by_text("All 28 tensors have a place, by the code.")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"mean 0\.1307, sd 0\.3081: MNIST's own · proposed"))).to_be_visible()
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.get_by_text("99.25% of 10,000 test images of MNIST")).to_be_visible()
+    screenshot(page, "import")
+    page.get_by_role("link", name="Its mistakes").click()
+    expect(page.get_by_text("99.25%").first).to_be_visible()
+    settled(page)
+    assert "checkpoint=imported-net" in page.url
+    expect(page.get_by_text(re.compile(r"75 of 10,000"))).to_be_visible()
 
 
 def with_second_look(page: Page, address: str) -> None:
