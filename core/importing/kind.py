@@ -133,10 +133,19 @@ def _of_text(text: str, called: str) -> Kind:
             raise ImportingError(f"{called} is a JSON list; a network is an object with name, input and ops")
         if "weight_map" in data:
             raise ImportingError(f"{called} only lists files of weights; bring the .safetensors file itself")
-        if "cells" in data or "class_name" in data or "nbformat" in data:
+        if is_code(text):
             return "code"
         return "architecture" if "ops" in data else "recipe"
     return "table" if is_table(text) else "code"
+
+
+def is_code(text: str) -> bool:
+    """Whether a JSON text is a notebook, or a network as Keras writes it."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(data, dict) and any(key in data for key in ("cells", "class_name", "nbformat"))
 
 
 def is_table(text: str) -> bool:

@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 SHOWN = 12  # rows of a match that does not fit
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is something of that name; a name that no file can have is of none."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def opened(path: Path) -> Opened:
     """The file, opened. Raises LabError: what it is, and what to do."""
     from core.importing.kind import MAX_BYTES
@@ -81,7 +89,7 @@ def named_network(name: str) -> Architecture:
     starting = [key for key in known if key.startswith(name)] if name else []
     if len(starting) == 1:
         return known[starting[0]]
-    if Path(name).exists():
+    if is_there(Path(name)):
         return architecture_in(opened(Path(name)))
     raise ImportingError(
         f"--onto: {short(name)} is no step, saved design or file; `python -m lab steps` lists the steps"

@@ -13,11 +13,11 @@ from core.architecture.sizes import shape_words
 from core.architecture.spec import Architecture
 from core.architecture.trace import Trace, classifier
 from core.errors import LabError, SpecError
-from core.importing.kind import kind_of
+from core.importing.kind import is_code
 from core.ladder import catalogue
 from core.record import Json
 from core.training.recipe import Recipe, recipe_from_json
-from lab.cli.bringing import architecture_in, opened
+from lab.cli.bringing import architecture_in, is_there, opened
 from lab.studies.results import in_words, judged, outdated, outdated_mark, studies, unreadable_studies
 
 
@@ -100,13 +100,11 @@ def network(given: str, wanted: str = "", onto: str = "") -> tuple[Architecture,
     `wanted`: of several classes in code, the one; `onto`: of weights alone, the network that they belong to.
     """
     path = Path(given)
-    if not path.suffix and not path.exists():
+    if not path.suffix and not is_there(path):
         step = catalogue.by_slug(given)
         return step.architecture, step.recipe, step.slug
-    if path.suffix == ".json" or not path.exists():
-        text = _text(path, SpecError)
-        if kind_of(text.encode("utf-8") or b" ", path.name) == "architecture":
-            return architecture_from_json(text), Recipe(), ""
+    if path.suffix == ".json" and not is_code(text := _text(path, SpecError)):
+        return architecture_from_json(text), Recipe(), ""
     return architecture_in(opened(path), wanted, onto), Recipe(), ""
 
 

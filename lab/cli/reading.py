@@ -12,7 +12,7 @@ from core.analysis.mistakes import mistakes
 from core.data.mnist import EMBEDDED, data_root, is_present, load_split
 from core.errors import DataError
 from core.record import Json
-from lab.cli.bringing import brought_from
+from lab.cli.bringing import brought_from, is_there
 from lab.studies.shelf import find, own, shipped, unreadable
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _asked(options: argparse.Namespace) -> _Asked:
     from core.checkpoints.checkpoint import load, normalisation_of
 
     path = Path(options.checkpoint)
-    if path.is_file() and path.suffix != ".json" and not path.with_suffix(".json").is_file():
+    if is_there(path) and path.is_file() and path.suffix != ".json" and not path.with_suffix(".json").is_file():
         brought, chosen = brought_from(path, options.onto or "", options.normalisation)
         return _Asked(brought.network, chosen.normalisation, "MNIST", path.name)
     shelved = find(options.checkpoint)
