@@ -8,6 +8,8 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 import torch
 from hypothesis import assume, given, settings
@@ -270,6 +272,51 @@ def test_onnx_of_torchs_exporter_comes_back_with_the_outputs_of_torch() -> None:
     assert isinstance(found.architecture.ops[-1], Softmax)
     once = inside(CANDIDATES[1], found.factor, found.shift).normalisation
     assert (once.mean, once.sd) == pytest.approx((0.1307, 0.3081), abs=1e-4)
+
+
+def test_a_graph_with_the_channels_last_as_tensorflow_writes_it_gives_its_outputs() -> None:
+    random = np.random.default_rng(1)
+    weights = {
+        "kernel": random.normal(size=(4, 1, 3, 3)),
+        "bias": random.normal(size=(4,)),
+        "dense": random.normal(size=(14 * 14 * 4, 10)),
+        "shift": random.normal(size=(10,)),
+        "scale": random.normal(size=(4,)),
+        "offset": random.normal(size=(4,)),
+        "mean": random.normal(size=(4,)),
+        "variance": random.uniform(0.5, 2, size=(4,)),
+    }
+    node = onnx.helper.make_node
+    nodes = [
+        node("Transpose", ["image"], ["a"], perm=[0, 3, 1, 2]),
+        node("Conv", ["a", "kernel"], ["b"], auto_pad="SAME_UPPER", kernel_shape=[3, 3]),
+        node("Transpose", ["b"], ["c"], perm=[0, 2, 3, 1]),
+        node("Add", ["c", "bias"], ["d"]),
+        node("Relu", ["d"], ["e"]),
+        node("Transpose", ["e"], ["f"], perm=[0, 3, 1, 2]),
+        node("BatchNormalization", ["f", "scale", "offset", "mean", "variance"], ["g"], epsilon=1e-3),
+        node("MaxPool", ["g"], ["h"], kernel_shape=[2, 2], strides=[2, 2]),
+        node("Transpose", ["h"], ["i"], perm=[0, 2, 3, 1]),
+        node("Reshape", ["i", "flat"], ["j"]),
+        node("MatMul", ["j", "dense"], ["k"]),
+        node("Add", ["k", "shift"], ["l"]),
+        node("Softmax", ["l"], ["output"], axis=-1),
+    ]
+    constants = [onnx.numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()]
+    constants.append(onnx.numpy_helper.from_array(np.array([-1, 14 * 14 * 4]), "flat"))
+    info = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        nodes, "keras", [info("image", 1, ["n", 28, 28, 1])], [info("output", 1, ["n", 10])], constants
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 15)], ir_version=8)
+    found = read_onnx(model.SerializeToString(), "keras.onnx")
+    kinds = [type(op).__name__ for op in found.architecture.ops]
+    assert kinds == ["Conv", "ReLU", "BatchNorm", "MaxPool", "Flatten", "Linear", "Softmax"]
+    assert any("channels last" in note for note in found.notes)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (theirs,) = session.run(None, {"image": IMAGES.permute(0, 2, 3, 1).numpy()})
+    with torch.no_grad():
+        np.testing.assert_allclose(found.network(IMAGES).numpy(), theirs, rtol=1e-4, atol=1e-5)
 
 
 def test_a_node_that_the_lab_cannot_say_is_named_with_its_kind() -> None:

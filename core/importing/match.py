@@ -56,12 +56,24 @@ class Match:
 Pairs = list[tuple[Unit | None, Unit | None]]  # theirs and ours
 
 
-def match(tensors: Tensors, architecture: Architecture, modules: Mapping[str, Sequence[str]] | None = None) -> Match:
+def match(
+    tensors: Tensors,
+    architecture: Architecture,
+    modules: Mapping[str, Sequence[str]] | None = None,
+    unused: Sequence[str] = (),
+) -> Match:
     """The best of all ways to give the weights to the network.
 
-    `modules`: the torch paths of each op, where the network was read from code; see `core.reading`. Raises SpecError
-    for an architecture that does not fit.
+    `modules`: the torch paths of each op, where the network was read from code; `unused`: those of modules that the
+    code declares and never calls; see `core.reading`. Raises SpecError for an architecture that does not fit.
     """
+    if unused:
+        left_out = [name for name in tensors.named if _is_of(name, unused)]
+        kept = {name: value for name, value in tensors.named.items() if name not in left_out}
+        if left_out and kept:
+            found = match(replace(tensors, named=kept), architecture, modules)
+            told = f"{plural(len(left_out), 'tensor')} of modules that are never called: left out."
+            return replace(found, notes=(*found.notes, told))
     ours = our_units(build(architecture))
     ways: list[Callable[[], Match]] = []
     for layout in _layouts(tensors):
@@ -99,6 +111,11 @@ def not_fitting(found: Match) -> str:
     wrong = found.problems
     more = f"; and {plural(len(wrong) - 1, 'more problem')}" if len(wrong) > 1 else ""
     return f"the weights do not fit the network: {wrong[0].problem}{more}"
+
+
+def _is_of(name: str, modules: Sequence[str]) -> bool:
+    """Whether a tensor is one of these modules', also where its name has more before it."""
+    return any(f".{name}".find(f".{module}.") >= 0 for module in modules)
 
 
 # ------------------------------------------------------------------------------------------------------------ the ways

@@ -71,7 +71,8 @@ def held_out(data: Dataset) -> Examples:
 
 def all_tried(brought: Brought, images: Examples, own: tuple[Candidate, ...] = ()) -> tuple[Tried, ...]:
     """What the network reaches with each normalisation, and with those of one's own."""
-    return tried(brought.network, images, tuple(brought.normalised(each) for each in (*CANDIDATES, *own)))
+    macs = classifier(brought.architecture).macs
+    return tried(brought.network, images, macs, tuple(brought.normalised(each) for each in (*CANDIDATES, *own)))
 
 
 def card_of(

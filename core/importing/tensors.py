@@ -31,6 +31,7 @@ USUAL = (
     "best_model_state_dict", "best_state", "module", "ema", "ema_state_dict", "model_ema", "ema_model",
 )  # fmt: skip
 OTHERS = ("optim", "sched", "scaler", "history", "callbacks", "loops", "hyper")  # in the names of what is no network
+COUNTERS = ("num_batches_tracked", "total_ops", "total_params")  # of batch norms, and those that thop adds
 WRAPPERS = ("module.", "_orig_mod.", "_forward_module.", "_fsdp_wrapped_module.")  # of DataParallel, torch.compile, ...
 WORDS: dict[Kind, str] = {
     "torch": "a state_dict of torch",
@@ -188,7 +189,7 @@ def _plain(found: Mapping[str, Tensor], called: str, notes: list[str]) -> dict[s
         raise ImportingError(f"{called} holds {values:,} values, at most {MAX_VALUES:,} are read")
     named, converted = dict[str, Tensor](), set[str]()
     for name, value in found.items():
-        if name.endswith("num_batches_tracked"):
+        if name.endswith(COUNTERS):
             continue
         if value.layout != torch.strided or value.is_quantized or value.is_meta:
             raise ImportingError(f"{called}: {short(name)} is sparse, quantised or empty; {SAVE_DO}")

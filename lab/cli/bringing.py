@@ -131,9 +131,11 @@ def import_command(options: argparse.Namespace) -> Json | Incomplete:
         return _not_a_network(found, options, say)
     document: dict[str, Json] = {"file": found.file, "kind": found.kind}
     modules: dict[str, tuple[str, ...]] | None = None
+    unused = list[str]()
     if found.code:
         architecture, network = _chosen(found.code, options.network_class or "")
         modules = _modules(network)
+        unused = [each.module for each in network.unused]
         _tell_code(found.code, network, say, document)
     if found.tensors:
         architecture, matched = _onto(found.tensors, found.file, options.onto or "")
@@ -149,7 +151,7 @@ def import_command(options: argparse.Namespace) -> Json | Incomplete:
             raise ImportingError(
                 f"--weights: {weights.file} holds no weights that go onto a network; it is {weights.kind}"
             )
-        matched = match(weights.tensors, architecture, modules)
+        matched = match(weights.tensors, architecture, modules, unused)
         return _with_weights(weights.tensors, weights.file, architecture, matched, options, say, document)
     return _as_design(architecture, options, say, document)
 

@@ -37,6 +37,7 @@ class Source:
 
     architecture: Architecture
     modules: dict[str, tuple[str, ...]] | None = None  # of code: the torch paths of each op
+    unused: tuple[str, ...] = ()  # of code: the torch paths of modules that are never called
 
 
 def source_view(brought: Brought, narrow: DeltaGenerator) -> Source | None:
@@ -86,7 +87,8 @@ def _of_code(code: CodeRead, narrow: DeltaGenerator) -> Source | None:
     _unused(code, network)
     if network.architecture is None:
         return None
-    return Source(network.architecture, {op.path: op.modules for op in network.ops if op.modules})
+    modules = {op.path: op.modules for op in network.ops if op.modules}
+    return Source(network.architecture, modules, tuple(each.module for each in network.unused))
 
 
 def _problems(code: CodeRead, network: Network) -> None:

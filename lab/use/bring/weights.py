@@ -80,12 +80,12 @@ def weights_view(brought: Brought, source: Source | None, narrow: DeltaGenerator
     _normalise_and_import(ready, brought.key + architecture_to_json(architecture), narrow)
 
 
-@st.cache_resource(max_entries=32, show_spinner="Matching the weights...")
+@st.cache_resource(max_entries=8, show_spinner="Matching the weights...")
 def _matched(key: str, architecture: str, _tensors: Tensors, _source: Source) -> Match:
     from core.importing.match import match
 
     affordable(_source.architecture)
-    return match(_tensors, _source.architecture, _source.modules)
+    return match(_tensors, _source.architecture, _source.modules, _source.unused)
 
 
 # ------------------------------------------------------------------------------------------------- onto which network
