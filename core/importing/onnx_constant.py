@@ -114,6 +114,11 @@ def _computed(kind: str, given: Sequence[Constant], attributes: Mapping[str, obj
             return first // given[1] if first.dtype.kind == "i" else first / given[1]
         case "Sqrt" | "Exp" | "Floor" | "Ceil" | "Abs" | "Neg" | "Reciprocal":
             return np.asarray(getattr(np, {"Neg": "negative", "Abs": "abs"}.get(kind, kind.lower()))(first))
+        case "ConstantOfShape":
+            value = attributes.get("value")
+            filled = tensor_values(value).ravel()[0] if isinstance(value, TensorProto) else np.float32(0)
+            sizes = [int(each) for each in first.ravel()]
+            return np.full(sizes, filled) if np.prod(sizes, dtype=float) <= MAX_VALUES else None
         case "ReduceProd":
             return np.asarray(np.prod(first))
         case _:

@@ -133,6 +133,10 @@ BINARY: dict[str, Callable[[Numbers, Numbers], Numbers]] = {
     "Pow": np.power,
     "Max": np.maximum,
     "Min": np.minimum,
+    "Greater": lambda x, y: np.where(x > y, 1.0, 0.0),
+    "GreaterOrEqual": lambda x, y: np.where(x >= y, 1.0, 0.0),
+    "Less": lambda x, y: np.where(x < y, 1.0, 0.0),
+    "LessOrEqual": lambda x, y: np.where(x <= y, 1.0, 0.0),
 }
 
 

@@ -17,6 +17,7 @@ from core.importing.onnx_gate import squeeze_excite
 from core.importing.onnx_link import (
     Array,
     Flow,
+    Numbers,
     add,
     as_map,
     as_vector,
@@ -24,7 +25,7 @@ from core.importing.onnx_link import (
     refuse,
 )
 from core.importing.onnx_norm import affine, scaled_norm
-from core.importing.onnx_window import convolution, pool, symmetric
+from core.importing.onnx_window import convolution, pool, symmetric, whole_map
 
 Value = Flow | Constant
 SHAPED = ("Identity", "Cast", "Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze")
@@ -88,6 +89,8 @@ class Walk:
             return np.array((self.batch, *first.index.shape[1:]), np.int64)
         if kind in BINARY:
             return self.binary(kind, given)
+        if kind == "Where":
+            return self.chosen(given)
         if kind == "Concat":
             return self.concatenated(given)
         if not isinstance(first, Flow):
@@ -157,7 +160,7 @@ class Walk:
         assert isinstance(flow, Flow)
         assert isinstance(constant, np.ndarray)
         if constant.size == 1 and not self.is_bias(kind, flow):
-            x, c = (GRID if flow.curve is None else flow.curve), np.full(GRID.shape, float(constant.ravel()[0]))
+            x, c = _curve(flow), _curve(constant)
             with np.errstate(all="ignore"):
                 return replace(flow, curve=BINARY[kind](x, c) if flow is first else BINARY[kind](c, x))
         flow = self.told(0 if isinstance(first, Flow) else 1)
@@ -180,6 +183,16 @@ class Walk:
                 return affine(flow, 1 / values, zero, self.place)
         return refuse(self.place, "with more than one constant the lab cannot say it")
 
+    def chosen(self, given: Sequence[Value | None]) -> Flow:
+        """One of two functions of each value, by a third."""
+        flows = [each for each in given if isinstance(each, Flow)]
+        numbers = [each for each in given if isinstance(each, np.ndarray) and each.size == 1]
+        alike = all(each.link is flows[0].link and np.array_equal(each.index, flows[0].index) for each in flows)
+        if not alike or len(flows) + len(numbers) != len(given):
+            refuse(self.place, "it chooses between values of different places, which the lab cannot say")
+        condition, one, other = (_curve(each) for each in given)
+        return replace(flows[0], curve=np.where(condition != 0, one, other), steps=None)
+
     def is_bias(self, kind: str, flow: Flow) -> bool:
         """Whether adding one number is the bias of a layer with one channel."""
         op = flow.link.op
@@ -187,7 +200,7 @@ class Walk:
 
     def of_two_flows(self, kind: str, first: Flow, second: Flow) -> Flow:
         if first.link is second.link and np.array_equal(first.index, second.index):
-            x, y = (GRID if each.curve is None else each.curve for each in (first, second))
+            x, y = _curve(first), _curve(second)
             with np.errstate(all="ignore"):
                 return replace(first, curve=BINARY[kind](x, y))
         if kind == "Mul" and (found := squeeze_excite(self.told(0), self.told(1), self.place)):
@@ -298,22 +311,8 @@ class Walk:
         return replace(as_map(flow, self.place), pad=flow.pad + symmetric([*sizes[2:4], *sizes[6:8]], self.place))
 
     def whole_map(self, flow: Flow, given: Sequence[Value | None]) -> Flow:
-        """The mean or the largest value of each channel's whole map."""
-        kind = self.node.op_type
-        op: Op = spec.GlobalMaxPool() if "Max" in kind else spec.GlobalAvgPool()
-        if kind.startswith("Global"):
-            return add(as_map(flow, self.place), op, self.place)
         axes = self.constant(given, 1, "axes")
-        chosen = tuple(sorted(int(each) % flow.index.ndim for each in axes.ravel())) if axes is not None else ()
-        keep = bool(self.attributes.get("keepdims", 1))
-        shape = flow.link.shape
-        moved = np.moveaxis(flow.index, chosen, tuple(range(-len(chosen), 0))) if chosen else flow.index
-        groups = np.sort(moved.reshape(shape[0], -1), 1) if len(shape) == 3 and moved.size % shape[0] == 0 else moved
-        if len(shape) != 3 or not np.array_equal(groups, np.arange(moved.size).reshape(shape[0], -1)):
-            refuse(self.place, "the lab can take the mean of each channel's whole map, and this is another")
-        pooled = add(Flow(flow.link, np.arange(moved.size).reshape(1, *shape)), op, self.place)
-        kept = tuple(1 if k in chosen else size for k, size in enumerate(flow.index.shape))
-        return replace(pooled, index=pooled.index.reshape(kept if keep else (1, shape[0])))
+        return whole_map(flow, self.node.op_type, axes, bool(self.attributes.get("keepdims", 1)), self.place)
 
     def linear(self, flow: Flow, given: Sequence[Value | None]) -> Flow:
         gemm = self.node.op_type == "Gemm"
@@ -370,8 +369,15 @@ class Walk:
         return replace(add(flow, activations.PReLU(count), self.place, {"weight": slope.ravel()}), index=flow.index)
 
 
+def _curve(value: Value | None) -> Numbers:
+    """A function of each value, or a constant, at the points of the grid."""
+    if isinstance(value, Flow):
+        return GRID if value.curve is None else value.curve
+    return np.full(GRID.shape, np.nan if value is None else float(value.ravel()[0]))
+
+
 # The method for each kind of node; "" for those that `said` itself says.
-KNOWN: dict[str, str] = dict.fromkeys((*SHAPED, *BINARY, *CURVES, "Shape", "Constant", "Concat"), "") | {
+KNOWN: dict[str, str] = dict.fromkeys((*SHAPED, *BINARY, *CURVES, "Shape", "Constant", "Concat", "Where"), "") | {
     "Conv": "conv",
     "MaxPool": "pooled",
     "AveragePool": "pooled",

@@ -9,6 +9,7 @@ import numpy as np
 
 from core.architecture import activations, spec
 from core.architecture.spec import Op
+from core.importing.onnx_constant import Constant
 from core.importing.onnx_link import Array, Flow, add, as_map, refuse
 
 NOT_NEGATIVE = (spec.ReLU, activations.ReLU6, activations.Sigmoid, activations.Hardsigmoid, spec.Softmax)
@@ -56,6 +57,22 @@ def pool(flow: Flow, kind: str, attributes: Mapping[str, object], place: str) ->
             refuse(place, f"its dilation is {dilation}; the lab's AvgPool has none")
         op = spec.AvgPool(kernel, stride, padding)
     return add(replace(flow, pad=0), op, place)
+
+
+def whole_map(flow: Flow, kind: str, axes: Constant | None, keep: bool, place: str) -> Flow:
+    """The mean or the largest value of each channel's whole map: a global pool, or a reduction over its places."""
+    op: Op = spec.GlobalMaxPool() if "Max" in kind else spec.GlobalAvgPool()
+    if kind.startswith("Global"):
+        return add(as_map(flow, place), op, place)
+    chosen = tuple(sorted(int(each) % flow.index.ndim for each in axes.ravel())) if axes is not None else ()
+    shape = flow.link.shape
+    moved = np.moveaxis(flow.index, chosen, tuple(range(-len(chosen), 0))) if chosen else flow.index
+    groups = np.sort(moved.reshape(shape[0], -1), 1) if len(shape) == 3 and moved.size % shape[0] == 0 else moved
+    if len(shape) != 3 or not np.array_equal(groups, np.arange(moved.size).reshape(shape[0], -1)):
+        refuse(place, "the lab can take the mean of each channel's whole map, and this is another")
+    pooled = add(Flow(flow.link, np.arange(moved.size).reshape(1, *shape)), op, place)
+    kept = tuple(1 if k in chosen else size for k, size in enumerate(flow.index.shape))
+    return replace(pooled, index=pooled.index.reshape(kept if keep else (1, shape[0])))
 
 
 def numbers(attributes: Mapping[str, object], name: str, default: Sequence[int]) -> list[int]:
