@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,16 @@ if TYPE_CHECKING:
     from core.reading.record import CodeRead, Network
 
 SHOWN = 12  # rows of a match that does not fit
+
+
+@dataclass(frozen=True)
+class Named:
+    """A network, and where it was read from code the torch paths of its ops and of what is never called."""
+
+    architecture: Architecture
+    modules: dict[str, tuple[str, ...]] | None = None
+    unused: Sequence[str] = ()
+    network: Network | None = None
 
 
 def is_there(path: Path) -> bool:
@@ -50,7 +62,7 @@ def opened(path: Path) -> Opened:
 def architecture_in(found: Opened, wanted: str = "", onto: str = "") -> Architecture:
     """The network in an opened file; of weights alone, the known network that they fit. Raises LabError."""
     if found.code:
-        return _chosen(found.code, wanted)[0]
+        return _chosen(found.code, wanted).architecture
     if found.onnx:
         return found.onnx.architecture
     if found.tensors:
@@ -61,7 +73,7 @@ def architecture_in(found: Opened, wanted: str = "", onto: str = "") -> Architec
     return found.architecture
 
 
-def _chosen(code: CodeRead, wanted: str) -> tuple[Architecture, Network]:
+def _chosen(code: CodeRead, wanted: str) -> Named:
     """The class of that name, or the first. Raises ImportingError."""
     names = [network.name for network in code.networks]
     if wanted and wanted not in names:
@@ -71,26 +83,24 @@ def _chosen(code: CodeRead, wanted: str) -> tuple[Architecture, Network]:
         told = network.problems[0] if network.problems else None
         why = f"{code.place(told.line)}: {told.message}" if told else "nothing of it could be read"
         raise ImportingError(f"{network.name} could not be read: {why}")
-    return network.architecture, network
+    modules = {op.path: op.modules for op in network.ops if op.modules}
+    return Named(network.architecture, modules, [each.module for each in network.unused], network)
 
 
-def _modules(network: Network) -> dict[str, tuple[str, ...]]:
-    return {op.path: op.modules for op in network.ops if op.modules}
-
-
-def named_network(name: str) -> Architecture:
+def _by_name(name: str) -> Named:
     """The network of --onto: a step, a saved design, an own checkpoint, or a file. Raises LabError."""
     from lab.studies.imported import SAVED, known_networks
 
     known = known_networks()
     for key in (name, SAVED + name):
         if key in known:
-            return known[key]
+            return Named(known[key])
     starting = [key for key in known if key.startswith(name)] if name else []
     if len(starting) == 1:
-        return known[starting[0]]
+        return Named(known[starting[0]])
     if is_there(Path(name)):
-        return architecture_in(opened(Path(name)))
+        found = opened(Path(name))
+        return _chosen(found.code, "") if found.code else Named(architecture_in(found))
     raise ImportingError(
         f"--onto: {short(name)} is no step, saved design or file; `python -m lab steps` lists the steps"
     )
@@ -103,8 +113,8 @@ def _onto(tensors: Tensors, file: str, onto: str) -> tuple[Architecture, Match]:
     from lab.studies.imported import known_networks
 
     if onto:
-        architecture = named_network(onto)
-        return architecture, match(tensors, architecture)
+        named = _by_name(onto)
+        return named.architecture, match(tensors, named.architecture, named.modules, named.unused)
     known = known_networks()
     fitting = candidates(tensors, known)
     distinct = {same_answers(known[name].ops): name for name in reversed(fitting)}
@@ -131,12 +141,12 @@ def import_command(options: argparse.Namespace) -> Json | Incomplete:
         return _not_a_network(found, options, say)
     document: dict[str, Json] = {"file": found.file, "kind": found.kind}
     modules: dict[str, tuple[str, ...]] | None = None
-    unused = list[str]()
+    unused: Sequence[str] = ()
     if found.code:
-        architecture, network = _chosen(found.code, options.network_class or "")
-        modules = _modules(network)
-        unused = [each.module for each in network.unused]
-        _tell_code(found.code, network, say, document)
+        named = _chosen(found.code, options.network_class or "")
+        modules, unused = named.modules, named.unused
+        assert named.network
+        _tell_code(found.code, named.network, say, document)
     if found.tensors:
         architecture, matched = _onto(found.tensors, found.file, options.onto or "")
         return _with_weights(found.tensors, found.file, architecture, matched, options, say, document)
@@ -326,7 +336,7 @@ def _not_a_network(found: Opened, options: argparse.Namespace, say: _Say) -> Jso
     from core.architecture.trace import trace
     from core.reading.summary_table import compare_table
 
-    compared = compare_table(found.table, trace(named_network(options.onto)))
+    compared = compare_table(found.table, trace(_by_name(options.onto).architecture))
     for row in compared.rows:
         theirs, ours = (f"{each.kind} {each.parameters:,}" if each else "-" for each in (row.theirs, row.ours))
         say(f"{'  ' if row.same else '* '}{theirs:<32}{ours:<32}{row.difference}")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 OWNER = ".owner"
 SAVED = "saved:"  # before a saved design's name
+MAX_BYTES = 2 * 10**9  # of the weights of all of them
 MOST = 500  # imported checkpoints of a lab: of the usual size they take 20 MB together
 
 
@@ -32,8 +33,12 @@ def keep_imported(network: nn.Module, card: Card, by: Person = MACHINE) -> Shelv
     """Save an imported network under a free name; returns it as it stands on the shelf. Raises LabError."""
     from core.checkpoints.checkpoint import save
 
-    if len(list(lab_home().glob(f"{PREFIX}*.json"))) >= MOST:
-        raise CheckpointError(f"{MOST} imported checkpoints are kept already; delete one first")
+    kept = [path.stat().st_size for path in lab_home().glob(f"{PREFIX}*.safetensors")]
+    if len(kept) >= MOST or sum(kept) > MAX_BYTES:
+        raise CheckpointError(
+            f"{len(kept):,} imported checkpoints with {sum(kept) / 1e6:,.0f} MB are kept already, at most {MOST:,} and "
+            f"{MAX_BYTES / 1e6:,.0f} MB; delete one first"
+        )
     reference = _free(card.name)
     save(lab_home(), reference, network.state_dict(), card)
     try:
