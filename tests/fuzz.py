@@ -689,6 +689,7 @@ PARAMETERS: dict[str, list[str]] = {
     "pages/experiment/learning_rate.py": ["step", "design", "from", "run", "show"],
     "pages/experiment/compare.py": ["runs", "show", "smoothing", "me"],
     "pages/experiment/board.py": ["me", "show", "view"],
+    "pages/use/import.py": ["onto", "class", "normalisation"],
     "pages/use/mistakes.py": [
         "checkpoint",
         "other",

@@ -44,6 +44,7 @@ PAGES = {
     "rate": "/learning_rate?step=a2-final-7758",
     "compare": "/compare?runs={run},c6-steplr-7416",
     "board": "/board",
+    "import": "/import",
     "mistakes": "/mistakes?checkpoint=c6-steplr-7416",
     "draw": "/draw",
     "inside": "/inside?checkpoint=c6-steplr-7416&image=5",

@@ -40,6 +40,7 @@ PAGES: Mapping[str, Shared] = {
     "pages/experiment/learning_rate.py": Shared((*NETWORK, "run")),
     "pages/experiment/compare.py": Shared(("runs", "first", "second", "show", "image"), ("view", "curve", "smoothing")),
     "pages/experiment/board.py": Shared(("nickname", "tag"), ("ladder",)),
+    "pages/use/import.py": Shared(("onto", "class", "normalisation")),
     "pages/use/mistakes.py": Shared(
         ("checkpoint", "other", "show", "true", "predicted", "image", "group"),
         ("split", "order", "bins", "calibration_as"),
