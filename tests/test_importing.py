@@ -13,6 +13,7 @@ import onnxruntime
 import pytest
 import torch
 from hypothesis import assume, given, settings
+from hypothesis.strategies import binary, floats, integers, lists, sampled_from, tuples
 from safetensors.torch import save as save_safetensors
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -35,13 +36,13 @@ from core.architecture.spec import (
 )
 from core.architecture.trace import trace
 from core.checkpoints.onnx_export import to_onnx
-from core.errors import ImportingError
+from core.errors import ImportingError, LabError
 from core.importing.kind import kind_of
 from core.importing.match import loaded, match
 from core.importing.normalisation import CANDIDATES, inside
 from core.importing.offer import offers
 from core.importing.onnx_import import read_onnx
-from core.importing.opened import file_name
+from core.importing.opened import file_name, open_file
 from core.importing.tensors import Tensors, read_tensors
 from core.training.evaluation import log_probabilities
 from core.training.network import build
@@ -222,6 +223,39 @@ def test_what_cannot_be_taken_is_refused_in_one_sentence_and_never_run(
         opened(content, "it.pt")
     assert "\n" not in str(refused.value)
     assert not Path("ran").exists()
+
+
+@pytest.fixture(scope="module")
+def whole_files() -> dict[str, bytes]:
+    weights = student().state_dict()
+    return {
+        "a.pt": saved(weights),
+        "b.pt": saved({"net": weights}, legacy=True),
+        "c.safetensors": save_safetensors(weights),
+        "d.npz": npz(**{name.replace(".", "_"): value.numpy() for name, value in weights.items()}),
+        "e.onnx": to_onnx(build(DESIGN, 1).eval(), DESIGN),
+    }
+
+
+@settings(max_examples=60)
+@given(
+    name=sampled_from(("a.pt", "b.pt", "c.safetensors", "d.npz", "e.onnx")),
+    changes=lists(tuples(floats(0, 1, exclude_max=True), binary(max_size=4), integers(0, 4)), min_size=1, max_size=4),
+)
+def test_a_changed_file_is_read_or_refused_in_one_sentence(
+    name: str, changes: list[tuple[float, bytes, int]], whole_files: dict[str, bytes]
+) -> None:
+    content = bytearray(whole_files[name])
+    for share, put, taken in changes:
+        at = int(share**3 * len(content))  # more often in the header
+        content[at : at + taken] = put
+    said = ""
+    try:
+        open_file(bytes(content), name)
+    except LabError as error:
+        said = str(error)
+    assert "\n" not in said
+    assert len(said) < 600
 
 
 def test_a_name_of_a_file_keeps_no_folder() -> None:

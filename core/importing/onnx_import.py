@@ -96,6 +96,9 @@ def _model(content: bytes, called: str) -> ModelProto:
         raise ImportingError(f"{called} is no ONNX file, or one without a graph")
     if (count := len(model.graph.node)) > MAX_NODES:
         raise ImportingError(f"{called} has {count:,} nodes, at most {MAX_NODES:,} are read")
+    names = [name for node in model.graph.node for name in (node.name, node.op_type, *node.input, *node.output)]
+    if not all(isinstance(name, str) for name in names):  # protobuf hands on as bytes what is no text
+        raise ImportingError(f"{called} is a damaged ONNX file: a name in it is no text")
     if model.graph.sparse_initializer:
         raise ImportingError(f"{called} has sparse weights, which the lab does not read")
     return model
@@ -213,7 +216,7 @@ def _run(model: ModelProto, name: str, fed: NDArray[Any], called: str) -> tuple[
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads, options.log_severity_level = 1, 4
             session = onnxruntime.InferenceSession(
-                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+                model.SerializeToString(), options, providers=["CPUExecutionProvider"], enable_fallback=0
             )
             return [np.asarray(each) for each in session.run(None, {name: fed})], "onnxruntime"
         from onnx.reference import ReferenceEvaluator

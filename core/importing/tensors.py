@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePath
+from tokenize import TokenError
 
 import numpy as np
 import torch
@@ -169,7 +170,17 @@ def _arrays(content: bytes, called: str) -> dict[str, Tensor]:
                     )
     except ImportingError:
         raise
-    except (ValueError, TypeError, EOFError, OSError, KeyError, zipfile.BadZipFile, RuntimeError) as error:
+    except (
+        ValueError,
+        TypeError,
+        EOFError,
+        OSError,
+        KeyError,
+        RuntimeError,
+        SyntaxError,
+        TokenError,
+        zipfile.BadZipFile,
+    ) as error:
         raise ImportingError(f"{called} is a damaged file of arrays: {_one_line(error)}") from None
     return found
 
