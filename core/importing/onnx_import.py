@@ -60,6 +60,9 @@ def read_onnx(content: bytes, name: str) -> OnnxNetwork:
         end = _end(walk, model)
     except ImportingError as error:
         raise ImportingError(f"{called}: {error}" if not str(error).startswith(called) else str(error)) from None
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, AssertionError) as error:
+        kind = type(error).__name__  # an attribute of another type than ONNX gives it, and the like
+        raise ImportingError(f"{called}: {walk.place}: it is damaged, or not as ONNX defines it ({kind})") from None
     links = ops_of(end.link)
     if not links:
         raise ImportingError(f"{called} computes nothing from its input")
