@@ -226,9 +226,7 @@ def sizes(shape: Shape) -> str:
     return " x ".join(f"{size:,}" for size in shape) or "1"
 
 
-def _problem(
-    theirs: Unit | None, ours: Unit | None, part: str, given: Tensor | None, wanted: Tensor | None
-) -> str:  # fmt: skip
+def _problem(theirs: Unit | None, ours: Unit | None, part: str, given: Tensor | None, wanted: Tensor | None) -> str:
     if given is None and wanted is not None and ours is not None:
         if theirs is None:
             return f"the file has nothing for {ours.path}.{part} ({sizes(_shape(wanted))})"

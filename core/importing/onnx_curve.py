@@ -122,7 +122,7 @@ def _functions(kind: str, attributes: Mapping[str, object]) -> dict[str, Callabl
         "Reciprocal": lambda x: 1 / x,
         "Sin": np.sin,
         "Cos": np.cos,
-    }  # fmt: skip
+    }
 
 
 BINARY: dict[str, Callable[[Numbers, Numbers], Numbers]] = {

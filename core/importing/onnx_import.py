@@ -179,9 +179,14 @@ def _loaded(architecture: Architecture, weights: dict[str, NDArray[np.float32]])
 
 
 def _compared(
-    model: ModelProto, given: ValueInfoProto, flow: Flow, network: nn.Sequential, factor: float, shift: float,
+    model: ModelProto,
+    given: ValueInfoProto,
+    flow: Flow,
+    network: nn.Sequential,
+    factor: float,
+    shift: float,
     called: str,
-) -> tuple[float, str]:  # fmt: skip
+) -> tuple[float, str]:
     """The largest difference of their outputs, and what ran the file. Raises ImportingError if it is large."""
     batch = given.type.tensor_type.shape.dim[0].dim_value if given.type.tensor_type.shape.dim else 0
     count = batch or IMAGES

@@ -15,9 +15,7 @@ from core.importing.onnx_link import Array, Flow, add, as_map, refuse
 NOT_NEGATIVE = (spec.ReLU, activations.ReLU6, activations.Sigmoid, activations.Hardsigmoid, spec.Softmax)
 
 
-def convolution(
-    flow: Flow, weight: Array, bias: Array | None, attributes: Mapping[str, object], place: str
-) -> Flow:  # fmt: skip
+def convolution(flow: Flow, weight: Array, bias: Array | None, attributes: Mapping[str, object], place: str) -> Flow:
     """A Conv node."""
     flow = as_map(flow, place)
     if weight.ndim != 4:
@@ -96,9 +94,7 @@ def symmetric(pads: Sequence[int], place: str) -> int:
     return pads[0]
 
 
-def _padding(
-    flow: Flow, kernel: int, stride: int, dilation: int, attributes: Mapping[str, object], place: str
-) -> int:  # fmt: skip
+def _padding(flow: Flow, kernel: int, stride: int, dilation: int, attributes: Mapping[str, object], place: str) -> int:
     automatic = attributes.get("auto_pad", "NOTSET")
     if automatic == "VALID":
         return 0

@@ -28,9 +28,23 @@ MAX_VALUES = 40_000_000  # of all tensors: twice what the lab's largest network 
 MAX_TENSORS = 5_000
 # Where training scripts put the weights in a checkpoint, the likeliest first.
 USUAL = (
-    "model_state_dict", "state_dict", "model", "net", "network", "weights", "params", "model_state", "net_state_dict",
-    "best_model_state_dict", "best_state", "module", "ema", "ema_state_dict", "model_ema", "ema_model",
-)  # fmt: skip
+    "model_state_dict",
+    "state_dict",
+    "model",
+    "net",
+    "network",
+    "weights",
+    "params",
+    "model_state",
+    "net_state_dict",
+    "best_model_state_dict",
+    "best_state",
+    "module",
+    "ema",
+    "ema_state_dict",
+    "model_ema",
+    "ema_model",
+)
 OTHERS = ("optim", "sched", "scaler", "history", "callbacks", "loops", "hyper")  # in the names of what is no network
 COUNTERS = ("num_batches_tracked", "total_ops", "total_params")  # of batch norms, and those that thop adds
 WRAPPERS = ("module.", "_orig_mod.", "_forward_module.", "_fsdp_wrapped_module.")  # of DataParallel, torch.compile, ...

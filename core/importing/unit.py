@@ -15,9 +15,15 @@ UnitKind = Literal["layer", "norm", "prelu"]  # a layer is a convolution or line
 
 # Keras's and flax's names of what torch calls weight and bias.
 PARTS = {
-    "kernel": "weight", "gamma": "weight", "scale": "weight", "beta": "bias", "moving_mean": "running_mean",
-    "moving_variance": "running_var", "depthwise_kernel": "weight", "alpha": "weight",
-}  # fmt: skip
+    "kernel": "weight",
+    "gamma": "weight",
+    "scale": "weight",
+    "beta": "bias",
+    "moving_mean": "running_mean",
+    "moving_variance": "running_var",
+    "depthwise_kernel": "weight",
+    "alpha": "weight",
+}
 NORM_PARTS = ("weight", "bias", "running_mean", "running_var")
 UNNAMED = re.compile(r"(arr_)?\d+")  # numpy's and ours, of a list without names
 
