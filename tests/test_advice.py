@@ -711,7 +711,7 @@ def changed(draw: st.DrawFn) -> Architecture:
     return architecture
 
 
-any_design = st.one_of(designs(), changed(), architectures())
+any_design = st.one_of(designs(), changed(), architectures(flat=True))
 NUMBER = r"[\d,]*\d"
 
 
@@ -932,7 +932,7 @@ extra = st.sampled_from([Flatten(), Conv(12, 5), MaxPool(4), Linear(3), Dropout(
 
 @pytest.mark.slow
 @settings(max_examples=150)
-@given(architectures(), st.integers(0, 9), extra, st.booleans())
+@given(architectures(flat=True), st.integers(0, 9), extra, st.booleans())
 def test_advice_never_fails_and_its_remedies_leave_a_network_no_worse(
     architecture: Architecture, place: int, op: Op, cut: bool
 ) -> None:
