@@ -6,6 +6,7 @@ import io
 import json
 import zlib
 from base64 import urlsafe_b64encode
+from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,11 +16,15 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from core.advice.bad_designs import BAD_DESIGNS
+from core.architecture.activations import GELU
 from core.architecture.edit import insert, move, remove, with_field
+from core.architecture.fresh import BLOCKS, block, fresh
 from core.architecture.json_form import architecture_to_json
 from core.architecture.link import from_code, to_code
+from core.architecture.place import ops_at
 from core.architecture.spec import (
     MAX_OPS,
+    OPS,
     Architecture,
     BatchNorm,
     Conv,
@@ -30,13 +35,17 @@ from core.architecture.spec import (
     MaxPool,
     Op,
     ReLU,
+    Repeat,
+    Residual,
+    bodies,
+    every_op,
 )
 from core.architecture.trace import classifier, trace
 from core.errors import ClassError, LabError, SpecError
 from core.ladder.catalogue import LADDER, by_slug
 from lab.classroom import designs as designs
 from lab.experiment.design import figures as design_figures
-from lab.experiment.design.op_list import INPUT, Asked, asked_for
+from lab.experiment.design.op_list import Asked, asked_for, gaps_of, places_in
 from lab.experiment.design.views import pretty
 from lab.runs.person import Person
 from lab.runs.store import RunStore
@@ -60,7 +69,7 @@ def click(app: AppTest, key: str) -> AppTest:
 
 
 def select(app: AppTest, index: int) -> AppTest:
-    app.selectbox(key="op-select").set_value(index).run()
+    app.selectbox(key="op-select").set_value((index,)).run()
     assert not app.exception
     return app
 
@@ -115,7 +124,7 @@ def test_ops_are_duplicated_moved_and_taken_out_and_all_of_it_is_undone_and_redo
     copied = insert(A2, 2, A2.ops[1])
     steps = [A2]
     for key, expected in (
-        ("op-copy", copied),  # the copy, op 2, is selected
+        ("op-duplicate", copied),  # the copy, op 2, is selected
         ("op-down", move(copied, 2, 3)),
         ("op-down", move(copied, 2, 4)),
         ("op-up", move(copied, 2, 3)),
@@ -176,10 +185,7 @@ def test_a_network_is_built_from_nothing() -> None:
     app = opened(DESIGN, **{"from": "empty"})
     assert "no op yet" in said(app)
     for kind in ("Conv, BatchNorm, ReLU", "GlobalAvgPool", "Flatten"):
-        at = len(shown(app).ops) - 1 if "design" in app.query_params else INPUT
-        if at > INPUT:
-            select(app, at)
-        app.get("menu_button")[0].click(kind).run()
+        app.selectbox(key="op-add").set_value(kind).run()
         assert not app.exception
     assert shown(app).ops == (Conv(8, 3, bias=False), BatchNorm(), ReLU(), GlobalAvgPool(), Flatten())
     remedy = next(button for button in app.button if str(button.key).startswith("remedy"))
@@ -189,9 +195,9 @@ def test_a_network_is_built_from_nothing() -> None:
 
 
 def test_a_changed_design_is_not_called_by_the_steps_name() -> None:
-    app = click(opened(DESIGN, **{"from": "a2-final-7758"}), "op-copy")
+    app = click(opened(DESIGN, **{"from": "a2-final-7758"}), "op-duplicate")
     assert shown(app).name == "A2 final, changed"
-    click(app, "op-copy")
+    click(app, "op-duplicate")
     assert shown(app).name == "A2 final, changed"
 
 
@@ -267,7 +273,7 @@ def test_a_name_in_a_link_becomes_no_markup() -> None:
 
 
 def test_a_design_is_saved_under_its_name_found_again_and_deleted() -> None:
-    app = click(opened(DESIGN, **{"from": "a2-final-7758"}), "op-copy")
+    app = click(opened(DESIGN, **{"from": "a2-final-7758"}), "op-duplicate")
     app.text_input(key="design-name").set_value("Mine, the second").run()
     click(app, "design-save")
     assert designs.saved_names() == ["Mine, the second"]
@@ -347,12 +353,13 @@ def test_the_json_to_take_along_is_read_back_and_has_a_line_for_each_op(architec
     text = pretty(architecture)
     assert json.loads(text) == json.loads(architecture_to_json(architecture))
     assert sum(line.startswith('  {"op"') for line in text.splitlines()) == len(architecture.ops)
+    assert sum(line.lstrip().startswith('{"op"') for line in text.splitlines()) == len(list(every_op(architecture.ops)))
 
 
 def test_back_in_the_browser_is_undo() -> None:
-    app = click(opened(DESIGN, **{"from": "a2-final-7758"}), "op-copy")
+    app = click(opened(DESIGN, **{"from": "a2-final-7758"}), "op-duplicate")
     first = app.query_params["design"]
-    click(app, "op-copy")
+    click(app, "op-duplicate")
     app.query_params["design"] = first
     app.run()
     assert app.button(key="redo").proto.disabled is False
@@ -370,33 +377,113 @@ def test_the_design_is_still_at_hand_after_a_visit_elsewhere() -> None:
 # -------------------------------------------------------------------------------------------------- the list's messages
 
 CODE = "the design"
+BODIES = Architecture("b", (Conv(8, 3), Residual((Conv(8, 3, padding=1), ReLU())), Repeat((ReLU(),), 3), ReLU()))
 
 
 @pytest.mark.parametrize(
     ("message", "asked"),
     [
-        ({"act": "select", "op": -1}, Asked("select", -1)),
-        ({"act": "remove", "op": 3}, Asked("remove", 3)),
-        ({"act": "move", "op": 3, "to": 0}, Asked("move", 3, 0)),
-        ({"act": "add", "op": -1, "kind": "Conv"}, Asked("add", -1, kind="Conv")),
-        ({"act": "remove", "op": -1}, None),
-        ({"act": "remove", "op": 4}, None),
-        ({"act": "remove", "op": True}, None),
-        ({"act": "move", "op": 1, "to": 4}, None),
-        ({"act": "move", "op": 1, "to": "0"}, None),
-        ({"act": "add", "op": 1, "kind": "__init__"}, None),
-        ({"act": "explode", "op": 1}, None),
-        ({"act": ["remove"], "op": 1}, None),
+        ({"act": "select", "op": [-1]}, Asked("select", (-1,), (-1,))),
+        ({"act": "select", "op": [1, 1, -1]}, Asked("select", (1, 1, -1), (1, 1, -1))),
+        ({"act": "select", "op": [1, 0, 1], "last": [0]}, Asked("select", (0,), (1,))),
+        ({"act": "select", "op": [1, 0, 1], "last": [1, 0, 0]}, Asked("select", (1, 0, 0), (1, 0, 1))),
+        ({"act": "remove", "op": [3]}, Asked("remove", (3,), (3,))),
+        ({"act": "duplicate", "op": [1, 0, 0], "last": [1, 0, 1]}, Asked("duplicate", (1, 0, 0), (1, 0, 1))),
+        ({"act": "move", "op": [3], "to": [0]}, Asked("move", (3,), (3,), (0,))),
+        ({"act": "move", "op": [0], "to": [1, 1, 0]}, Asked("move", (0,), (0,), (1, 1, 0))),
+        ({"act": "move", "op": [2], "last": [3], "to": [1, 0, 2]}, Asked("move", (2,), (3,), (1, 0, 2))),
+        ({"act": "in", "op": [3]}, Asked("in", (3,), (3,))),
+        ({"act": "add", "op": [-1], "kind": "Conv"}, Asked("add", (-1,), (-1,), kind="Conv")),
+        ({"act": "add", "op": [1, 1, -1], "kind": "Conv"}, Asked("add", (1, 1, -1), (1, 1, -1), kind="Conv")),
+        ({"act": "group", "op": [0], "last": [2], "kind": "Repeat"}, Asked("group", (0,), (2,), kind="Repeat")),
+        ({"act": "ungroup", "op": [1]}, Asked("ungroup", (1,), (1,))),
+        ({"act": "remove", "op": [-1]}, None),
+        ({"act": "remove", "op": [4]}, None),
+        ({"act": "remove", "op": [True]}, None),
+        ({"act": "remove", "op": 1}, None),
+        ({"act": "remove", "op": [1, 0]}, None),
+        ({"act": "remove", "op": [1, 1, -1]}, None),
+        ({"act": "remove", "op": [3], "last": [0]}, None),
+        ({"act": "remove", "op": [0], "last": [1, 0, 0]}, None),
+        ({"act": "remove", "op": [0] * 100_000}, None),
+        ({"act": "remove", "op": [10**400]}, None),
+        ({"act": "move", "op": [1], "to": [5]}, None),
+        ({"act": "move", "op": [1], "to": ["0"]}, None),
+        ({"act": "move", "op": [1], "to": [1, 0, 0]}, None),  # into its own body
+        ({"act": "move", "op": [0], "last": [2], "to": [1, 1, 0]}, None),
+        ({"act": "group", "op": [0], "kind": "Conv"}, None),
+        ({"act": "add", "op": [1], "kind": "__init__"}, None),
+        ({"act": "explode", "op": [1]}, None),
+        ({"act": ["remove"], "op": [1]}, None),
         ({}, None),
     ],
 )
 def test_the_list_is_done_as_it_asks_where_that_can_be(message: dict[str, object], asked: Asked | None) -> None:
-    assert asked_for({"code": CODE, **message}, CODE, 4) == asked  # type: ignore[dict-item]
+    assert asked_for({"code": CODE, **message}, CODE, BODIES) == asked  # type: ignore[dict-item]
 
 
 def test_a_message_about_an_older_design_is_dropped() -> None:
-    assert asked_for({"code": "before", "act": "remove", "op": 1}, CODE, 4) is None
-    assert asked_for(None, CODE, 4) is None
+    assert asked_for({"code": "before", "act": "remove", "op": [1]}, CODE, BODIES) is None
+    assert asked_for(None, CODE, BODIES) is None
+
+
+@given(architectures(), st.data())
+def test_the_list_has_a_row_for_each_op_and_each_start_and_every_gap_can_be_dropped_into(
+    architecture: Architecture, data: st.DataObject
+) -> None:
+    places = places_in(architecture)
+    starts = [place for place in places if place[-1] < 0]
+    inner = list(every_op(architecture.ops))
+    assert len(places) == len(set(places)) == 1 + len(inner) + sum(len(bodies(op)) for op in inner)
+    assert len(starts) == 1 + sum(len(bodies(op)) for op in inner)
+    gaps = [gap for place in places for gap in gaps_of(architecture, place)]
+    homes = {place[:-1] for place in starts}
+    assert set(gaps) == {(*home, number) for home in homes for number in range(len(ops_at(architecture, home)) + 1)}
+    gap = data.draw(st.sampled_from(gaps))
+    assert insert(architecture, gap, ReLU()) != architecture
+
+
+def test_a_block_is_built_and_taken_apart_with_the_buttons_alone() -> None:
+    app = opened(DESIGN, design=to_code(Architecture("b", (Conv(8, 3), BatchNorm(), ReLU()))))
+    select(app, 1)
+    app.get("menu_button")[0].click("Residual").run()
+    assert shown(app).ops == (Conv(8, 3), Residual((BatchNorm(),)), ReLU())
+    select(app, 2)
+    click(app, "op-in")
+    assert shown(app).ops == (Conv(8, 3), Residual((BatchNorm(), ReLU())))
+    app.selectbox(key="op-select").set_value((1, 1, -1)).run()
+    app.selectbox(key="op-add").set_value("Conv").run()
+    assert shown(app).ops == (Conv(8, 3), Residual((BatchNorm(), ReLU()), (Conv(8, 1, bias=False),)))
+    click(app, "op-up")
+    assert shown(app).ops == (Conv(8, 3), Residual((BatchNorm(), ReLU(), Conv(8, 1, bias=False))))
+    click(app, "op-out")
+    assert shown(app).ops == (Conv(8, 3), Residual((BatchNorm(), ReLU())), Conv(8, 1, bias=False))
+    select(app, 1)
+    app.get("menu_button")[0].click("ungroup").run()
+    assert shown(app).ops == (Conv(8, 3), BatchNorm(), ReLU(), Conv(8, 1, bias=False))
+    assert not app.exception
+
+
+@pytest.mark.parametrize("name", ["Residual block, half the size", "Repeat", "GhostBatchNorm", "PReLU"])
+def test_an_op_and_a_block_of_the_menu_is_added_and_shows_its_fields(name: str) -> None:
+    added = block(BODIES, (1,), name) if name in BLOCKS else (fresh(BODIES, (1,), OPS[name]),)
+    app = select(opened(DESIGN, design=to_code(BODIES)), 0)
+    app.selectbox(key="op-add").set_value(name).run()
+    assert not app.exception
+    assert shown(app).ops == insert(BODIES, 1, *added).ops
+    labels = {each.label for kind in (app.number_input, app.toggle, app.selectbox) for each in kind}
+    assert labels >= {field.name for field in fields(added[0]) if field.name not in ("body", "shortcut")}
+
+
+def test_a_choice_and_a_tiny_number_are_edited_in_a_body() -> None:
+    design = Architecture("g", (Residual((GELU(), BatchNorm())),))
+    app = opened(DESIGN, design=to_code(design))
+    app.selectbox(key="op-select").set_value((0, 0, 0)).run()
+    app.selectbox(key="field-GELU-approximate").set_value("tanh").run()
+    app.selectbox(key="op-select").set_value((0, 0, 1)).run()
+    app.number_input(key="field-BatchNorm-eps").set_value(1e-9).run()
+    assert not app.exception
+    assert shown(app).ops == (Residual((GELU("tanh"), BatchNorm(eps=1e-9))),)
 
 
 # ----------------------------------------------------------------------------------------------------------- the figure

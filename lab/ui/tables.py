@@ -25,6 +25,7 @@ from lab.ui.explorer import units_of
 from lab.ui.formats import kilobytes
 from lab.ui.live_plot import still_plot
 
+WHOLE_MAP = "Each value also depends on the whole map, through a mean over it"
 NARROW = frozenset(" ,.()ijltf:;'|")  # letters half as wide as the others
 
 

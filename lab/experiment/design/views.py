@@ -10,9 +10,11 @@ import streamlit as st
 from core.architecture.difference import difference
 from core.architecture.fit import fit
 from core.architecture.json_form import architecture_to_json
+from core.architecture.place import BODIES
 from core.architecture.pytorch_code import pytorch_code
-from core.architecture.spec import Architecture
+from core.architecture.spec import Architecture, Op, bodies
 from core.errors import SpecError
+from core.record import to_json, write
 from lab.experiment.design import figures as design_figures
 from lab.experiment.design.state import Opened
 from lab.runs.affordable import affordable
@@ -34,7 +36,7 @@ def diagram(now: Opened) -> None:
         st.info("There is nothing to draw yet: add the first op.", icon=":material/add:")
         return
     live_plot(
-        design_figures.diagram(walked, now.selected),
+        design_figures.diagram(walked, now.selected[0]),
         key="diagram",
         height=370,
         alt=f"The feature maps, to scale: {design_figures.in_words(walked)}",
@@ -115,9 +117,19 @@ def code(now: Opened) -> None:
 
 
 def pretty(architecture: Architecture) -> str:
-    """The JSON with a line for each op."""
-    text = architecture_to_json(architecture)
-    return re.sub(r'(?<=[\[,])(?=\{"op")', "\n  ", text).replace("}]}", "}\n]}") + "\n"
+    """The JSON with a line for each op, those of bodies further in."""
+    head = to_json({"name": architecture.name, "input": list(architecture.input)})[:-1]
+    return f'{head},"ops":{_lines(architecture.ops, "")}}}\n'
+
+
+def _lines(ops: tuple[Op, ...], indent: str) -> str:
+    return "[" + ",".join(f"\n{indent}  {_line(op, indent + '  ')}" for op in ops) + (f"\n{indent}]" if ops else "]")
+
+
+def _line(op: Op, indent: str) -> str:
+    inner = {name: body for name, body in zip(BODIES, bodies(op), strict=False) if body or name == BODIES[0]}
+    own = {name: value for name, value in write(op, "op").items() if name not in inner}
+    return to_json(own)[:-1] + "".join(f',"{name}":{_lines(body, indent)}' for name, body in inner.items()) + "}"
 
 
 def file_name(architecture: Architecture) -> str:
