@@ -59,7 +59,9 @@ def start_words(op: Op, body: int) -> str:
 
 
 def brief(op: Op) -> str:
-    """The op in as few letters as keep it clear: `Conv(8, 3, bias=False)`."""
+    """The op in as few letters as keep it clear: `Conv(8, 3, bias=False)`; the ops of a body have rows of their own."""
+    if bodies(op):
+        return f"Repeat({op.times} times)" if isinstance(op, Repeat) else type(op).__name__
     if isinstance(op, Dropout | Dropout2d):
         return f"{type(op).__name__}({op.p:g})"
     return op_words(op).replace("kernel_size=", "")

@@ -67,7 +67,8 @@ def op_panel(now: Opened) -> None:
             f"and {plural(several, 'op')} after it, to {_title(now, now.last)}. The buttons are for all of them."
         )
     _op_buttons(now)
-    st.selectbox(
+    row = st.container(horizontal=True, wrap=False, gap="xxsmall")
+    row.selectbox(
         "Add after it",
         [*BLOCKS, *_by_kind()],
         index=None,
@@ -75,9 +76,10 @@ def op_panel(now: Opened) -> None:
         on_change=_add_chosen,
         args=(now.last,),
         format_func=_choice,
-        placeholder="An op or a block: type to search",
+        placeholder="Add: type to search",
         label_visibility="collapsed",
     )
+    _group_button(now, row)
     if now.selected[-1] >= 0:
         op = op_at(now.architecture, now.selected)
         with st.container(key="op-fields"):
@@ -117,6 +119,11 @@ def _op_buttons(now: Opened) -> None:
             args=(Asked(act, first, last),),
             width=34,
         )
+
+
+def _group_button(now: Opened, row: DeltaGenerator) -> None:
+    first = now.selected
+    is_op = first[-1] >= 0
     has_body = is_op and bool(bodies(op_at(now.architecture, first)))
     row.menu_button(
         "",
@@ -125,8 +132,8 @@ def _op_buttons(now: Opened) -> None:
         icon=":material/data_object:",
         disabled=not is_op,
         on_click=_group_chosen,
-        args=(first, last),
-        help="Group it, or take it out of its group",
+        args=(first, now.last),
+        help="Put it into a block, or take it out",
         format_func=GROUP_WORDS.__getitem__,
     )
 
