@@ -191,12 +191,13 @@ def take_architecture(text: str) -> None:
 def take_shown_network(document: Any) -> None:
     """A design on the pages that draw it: its boxes, its field, every stage of the explorer."""
     from core.architecture.json_form import architecture_from_dict
-    from lab.experiment.design.figures import diagram, in_words
+    from lab.experiment.design.boxes import in_words
+    from lab.experiment.design.figures import diagram
     from lab.learn.field.network import viewed
 
     architecture = architecture_from_dict(document)
     network = viewed(architecture, None)
-    diagram(network.walked, 0).to_json()
+    diagram(network.walked, (0,)).to_json()
     sendable(in_words(network.walked))
     json.dumps([vars(stage) for stage in network.stages])
 

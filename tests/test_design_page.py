@@ -7,7 +7,7 @@ import json
 import zlib
 from base64 import urlsafe_b64encode
 from dataclasses import fields
-from itertools import pairwise
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -45,6 +45,7 @@ from core.errors import ClassError, LabError, SpecError
 from core.ladder.catalogue import LADDER, by_slug
 from lab.classroom import designs as designs
 from lab.experiment.design import figures as design_figures
+from lab.experiment.design.boxes import drawing, feature_maps
 from lab.experiment.design.op_list import Asked, asked_for, gaps_of, places_in
 from lab.experiment.design.views import pretty
 from lab.runs.person import Person
@@ -490,28 +491,49 @@ def test_a_choice_and_a_tiny_number_are_edited_in_a_body() -> None:
 
 
 @settings(max_examples=25)
-@given(architectures(), st.integers(-1, 9))
-def test_the_boxes_stand_apart_in_order_and_to_scale(architecture: Architecture, selected: int) -> None:
+@given(architectures(), st.data())
+def test_the_boxes_stand_apart_in_their_lanes_and_to_scale(architecture: Architecture, data: st.DataObject) -> None:
     walked = trace(architecture)
-    maps = design_figures.feature_maps(walked)
-    figure = design_figures.diagram(walked, selected)
-    fronts = [box for drawn in figure.data if drawn.showlegend for box in boxes(drawn.x, drawn.y)]
-    fronts.sort()
-    assert len(fronts) == len(maps)
-    assert all(right < left for (_, right, _), (left, _, _) in pairwise(fronts))
-    for (_, _, height), each in zip(fronts, maps, strict=True):
-        assert height == (each.shape[1] if len(each.shape) == 3 else 1)
+    maps = feature_maps(walked)
+    figure = design_figures.diagram(walked, data.draw(st.sampled_from(places_in(architecture))))
+    fronts = [box for drawn in figure.data if drawn.showlegend for box in outlines(drawn.x, drawn.y)]
     assert [name for name, *_ in figure.data[-1].customdata] == [each.name for each in maps]
+    sides = sorted(each.shape[1] if len(each.shape) == 3 else 1 for each in maps)
+    assert sorted(round(high - low, 6) for _, _, low, high in fronts) == sides
+    for one, other in combinations(fronts, 2):
+        beside = one[1] < other[0] or other[1] < one[0]
+        above = one[3] < other[2] or other[3] < one[2]
+        assert beside or above
+    low, high = figure.layout.yaxis.range
+    left, right = figure.layout.xaxis.range
+    assert all(left <= box[0] and box[1] <= right and low <= box[2] and box[3] <= high for box in fronts)
 
 
-def boxes(x: tuple[float | None, ...], y: tuple[float | None, ...]) -> list[tuple[float, float, float]]:
-    """Left, right and height of each outline."""
+def test_what_is_in_a_body_is_drawn_between_the_two_ends_of_the_way_around_it() -> None:
+    body = (Conv(8, 3, stride=2, padding=1), BatchNorm(), Conv(8, 3, padding=1))
+    design = Architecture(
+        "r", (Conv(4, 3), Residual(body, (Conv(8, 1, stride=2),)), Repeat((Conv(8, 3, padding=1),), 4))
+    )
+    drawn = drawing(trace(design))
+    (path,), (frame,) = drawn.paths, drawn.frames
+    where = {box.map.place: box for box in drawn.boxes}
+    assert path.sign == "+"
+    for place in ((1, 0, 0), (1, 0, 2), (1, 1, 0)):
+        assert path.start < where[place].left < where[place].left + where[place].wide < path.end
+    assert where[(0,)].left < path.start
+    assert where[(1, 1, 0)].middle == path.top > where[(1, 0, 0)].middle == 0
+    assert frame.times == 4
+    assert path.end < frame.left < where[(2, 0, 0)].left < frame.right
+
+
+def outlines(x: tuple[float | None, ...], y: tuple[float | None, ...]) -> list[tuple[float, float, float, float]]:
+    """Left, right, bottom and top of each outline."""
     found, start = [], 0
     for end, value in enumerate(x):
         if value is None:
             across = [each for each in x[start:end] if each is not None]
             up = [each for each in y[start:end] if each is not None]
-            found.append((min(across), max(across), max(up) - min(up)))
+            found.append((min(across), max(across), min(up), max(up)))
             start = end + 1
     return found
 
