@@ -74,7 +74,7 @@ def layer_table(walked: Trace) -> None:
             "show the first time; in each further time only the norms have parameters of their own."
         )
     if any(layer.uses_whole_map for _, layer in listed):
-        st.caption(f"+ whole map: {WHOLE_MAP[0].lower()}{WHOLE_MAP[1:]}.")
+        st.caption(f"+ whole map: {WHOLE_MAP[0].lower()}{WHOLE_MAP[1:]}; so does each after it.")
 
 
 def indented(row: Row) -> str:
