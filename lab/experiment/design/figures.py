@@ -75,7 +75,7 @@ def diagram(walked: Trace, selected: Place) -> go.Figure:
     size = walked.architecture.input[1]
     figure.update_layout(
         shapes=[*map(_path_line, drawn.paths), *map(_frame_line, drawn.frames)],
-        annotations=[*_labels(drawn.boxes, size), *map(_sign, drawn.paths), *map(_times, drawn.frames)],
+        annotations=[*_labels(drawn, size), *map(_sign, drawn.paths), *map(_times, drawn.frames)],
     )
     return _framed(laid_out(figure, height_of(drawn, size)), drawn, size)
 
@@ -148,9 +148,10 @@ def _times(frame: Frame) -> dict[str, object]:
     }
 
 
-def _labels(boxes: Sequence[Box], size: int) -> list[dict[str, object]]:
+def _labels(drawn: Drawing, size: int) -> list[dict[str, object]]:
     """Name and shape under each box, slanted where there are too many to stand beside each other."""
-    crowded = sum(box.middle == 0 for box in boxes) > MAX_UPRIGHT
+    crowded = sum(box.middle == 0 for box in drawn.boxes) > MAX_UPRIGHT
+    letters = max(9, round(12 * min(1.0, ROOM * size / 28 / drawn.right)))  # ways around bodies make it wider
     return [
         {
             "x": box.left + box.wide / 2,
@@ -160,9 +161,9 @@ def _labels(boxes: Sequence[Box], size: int) -> list[dict[str, object]]:
             "yanchor": "top",
             "xanchor": "right" if crowded else "center",
             "textangle": -50 if crowded else 0,
-            "font": {"size": 12},
+            "font": {"size": letters},
         }
-        for box in boxes
+        for box in drawn.boxes
     ]
 
 
