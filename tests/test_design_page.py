@@ -6,13 +6,14 @@ import io
 import json
 import zlib
 from base64 import urlsafe_b64encode
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import combinations
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from playwright.sync_api import Locator, Page
 from streamlit.testing.v1 import AppTest
 
 from core.advice.bad_designs import BAD_DESIGNS
@@ -21,7 +22,7 @@ from core.architecture.edit import insert, move, remove, with_field
 from core.architecture.fresh import BLOCKS, block, fresh
 from core.architecture.json_form import architecture_to_json
 from core.architecture.link import from_code, to_code
-from core.architecture.place import ops_at
+from core.architecture.place import Place, ops_at
 from core.architecture.spec import (
     MAX_OPS,
     OPS,
@@ -51,6 +52,7 @@ from lab.experiment.design.views import pretty
 from lab.runs.person import Person
 from lab.runs.store import RunStore
 from lab.settings import lab_home
+from tests.app_server import browsing, serving, settled
 from tests.random_architectures import architectures
 from tests.test_learn_pages import metric, opened, said
 
@@ -465,7 +467,7 @@ def test_a_block_is_built_and_taken_apart_with_the_buttons_alone() -> None:
     assert not app.exception
 
 
-@pytest.mark.parametrize("name", ["Residual block, half the size", "Repeat", "GhostBatchNorm", "PReLU"])
+@pytest.mark.parametrize("name", ["Residual block, half the size", "GhostBatchNorm"])
 def test_an_op_and_a_block_of_the_menu_is_added_and_shows_its_fields(name: str) -> None:
     added = block(BODIES, (1,), name) if name in BLOCKS else (fresh(BODIES, (1,), OPS[name]),)
     app = select(opened(DESIGN, design=to_code(BODIES)), 0)
@@ -554,3 +556,63 @@ def test_the_onnx_file_is_made_when_it_is_asked_for() -> None:
     app = opened(DESIGN, view="Code", form="ONNX", **{"from": "a2-final-7758"})
     assert not app.exception
     assert [each.proto.label for each in app.get("download_button")] == ["Make and download the ONNX file"]
+
+
+# --------------------------------------------------------------------------------------------------------- in a browser
+
+
+def test_rows_are_dragged_into_a_body_and_out_and_the_keyboard_alone_builds_a_block(
+    home: Path, browser_path: Path
+) -> None:
+    conv, body = Conv(8, 3, bias=False), (Conv(8, 3, padding=1),)
+    design = Architecture("keys", (conv, BatchNorm(), ReLU(), Residual(body), GlobalAvgPool()))
+    with serving(home) as server, browsing(browser_path) as page:
+        page.goto(f"{server.address}/design?design={to_code(design)}")
+        row(page, (3, 1, -1)).wait_for()
+        settled(page)
+
+        def is_now(*ops: Op) -> None:
+            code = to_code(replace(design, ops=(*ops, GlobalAvgPool())))
+            page.wait_for_url(lambda address: f"design={code}" in address)
+            settled(page)
+
+        drag(page, (1,), (3, 0, 0), 150)
+        is_now(conv, ReLU(), Residual((*body, BatchNorm())))
+        drag(page, (2, 0, 1), (2, 1, -1), 150)  # to the right: into the empty shortcut
+        is_now(conv, ReLU(), Residual(body, (BatchNorm(),)))
+        drag(page, (2, 1, 0), (2, 1, 0), 45)  # to the left: out, though it stays where it is
+        is_now(conv, ReLU(), Residual(body), BatchNorm())
+
+        page.locator(".rows").focus()
+        for keys, ops in (
+            (("Home", "ArrowDown", "Shift+ArrowDown", "+"), (Residual((conv, ReLU())), Residual(body), BatchNorm())),
+            (("Alt+ArrowDown",), (Residual(body), Residual((conv, ReLU())), BatchNorm())),
+            (("Alt+ArrowRight",), (Residual((*body, Residual((conv, ReLU())))), BatchNorm())),
+            (("u",), (Residual((*body, conv, ReLU())), BatchNorm())),
+            (("Alt+ArrowLeft",), (Residual(body), conv, ReLU(), BatchNorm())),
+            (("*",), (Residual(body), Repeat((conv, ReLU())), BatchNorm())),
+        ):
+            for key in keys:
+                page.keyboard.press(key)
+            is_now(*ops)
+        page.keyboard.press("Enter")
+        page.keyboard.press("Control+a")
+        page.keyboard.type("5")
+        page.keyboard.press("Enter")
+        is_now(Residual(body), Repeat((conv, ReLU()), 5), BatchNorm())
+
+
+def row(page: Page, place: Place) -> Locator:
+    return page.locator(f"[id='op-{'-'.join(map(str, place))}']")
+
+
+def drag(page: Page, place: Place, onto: Place, x: float) -> None:
+    """Drag a row to the lower half of another one, x pixels from its left."""
+    start, end = row(page, place).bounding_box(), row(page, onto).bounding_box()
+    assert start
+    assert end
+    page.mouse.move(start["x"] + 120, start["y"] + start["height"] / 2)
+    page.mouse.down()
+    for part in (0.5, 0.8):
+        page.mouse.move(end["x"] + x, end["y"] + part * end["height"], steps=3)
+    page.mouse.up()

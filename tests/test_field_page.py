@@ -145,7 +145,7 @@ def test_a_design_in_the_link_is_shown_as_it_is(show: str) -> None:
     assert any(each.value == f"{classifier(DESIGN).parameters:,}" for each in app.metric)
 
 
-@pytest.mark.parametrize("show", ["Grow it", "Formulas", "Effective field"])
+@pytest.mark.parametrize("show", ["Formulas", "Effective field"])
 def test_a_network_with_bodies_has_a_stage_for_each_block_and_says_what_no_window_shows(show: str) -> None:
     body = (Conv(4, 3, padding=1), GroupNorm(2), Conv(4, 3, padding=1))
     ends = (GlobalAvgPool(), Flatten(), Linear(10))
@@ -158,10 +158,8 @@ def test_a_network_with_bodies_has_a_stage_for_each_block_and_says_what_no_windo
     assert names[:5] == ["the image", "conv1", "residual1", "repeat1", "concatenate1"]
     network = viewed(design, None)
     assert [stage.size for stage in network.stages[:5]] == [1, 3, 7, 13, 13]  # 3 + 2 x 2, then 3 x 2 more
-    if show == "Grow it":
-        assert "the mean of the whole map" in network.stages[2].says
-    else:
-        assert "depends on the whole map a little, through the mean that residual1 takes" in said(app)
+    assert "the mean of the whole map" in network.stages[2].says
+    assert "depends on the whole map a little, through the mean that residual1 takes" in said(app)
     if show == "Formulas":
         row = app.dataframe[0].value.set_index("layer").loc["repeat1"]
         assert (row["field r"], row["map"]) == ("7 + (7 − 1)·1·1 = 13", "26, as its body gives")

@@ -25,9 +25,9 @@ def formulas(network: Viewed, place: Place) -> None:
     )
     st.caption(
         "k kernel size, s stride, p padding, d dilation; in: after the layer before. The jump is the effective stride: "
-        "input pixels between neighbouring units. The start is the centre of the first unit's field. Batch norm, ReLU "
-        "and dropout look at single units and move nothing. On the image: of the middle unit's columns, those that are "
-        "not padding."
+        "input pixels between neighbouring units. The start is the centre of the first unit's field. Norms, "
+        "activations and dropout look at single units and move nothing. On the image: of the middle unit's columns, those "
+        "that are not padding."
     )
     if any(layer.branches for layer in network.layers):
         st.caption(
@@ -35,7 +35,9 @@ def formulas(network: Viewed, place: Place) -> None:
             "makes it. Its ops have rows of their own on the Design page."
         )
     if whole := [layer.name for layer in network.walked.layers if layer.uses_whole_map]:
-        st.caption(f"No window shows it: through the mean that {whole[0]} takes, all that follows sees the whole map.")
+        st.caption(
+            f"No window shows this: through the mean that {whole[0]} takes, all that follows sees the whole map."
+        )
     if place.stage:
         st.markdown(f"**{network.stages[place.stage].name}**, step by step")
         st.latex(field_arithmetic(network.layers[place.stage - 1]))
