@@ -26,8 +26,8 @@ def formulas(network: Viewed, place: Place) -> None:
     st.caption(
         "k kernel size, s stride, p padding, d dilation; in: after the layer before. The jump is the effective stride: "
         "input pixels between neighbouring units. The start is the centre of the first unit's field. Norms, "
-        "activations and dropout look at single units and move nothing. On the image: of the middle unit's columns, those "
-        "that are not padding."
+        "activations and dropout look at single units and move nothing. On the image: of the middle unit's columns, "
+        "those that are not padding."
     )
     if any(layer.branches for layer in network.layers):
         st.caption(
