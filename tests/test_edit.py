@@ -167,12 +167,21 @@ def test_a_step_up_is_undone_by_a_step_down_and_every_op_comes_to_both_ends(
 def test_steps_by_hand() -> None:
     design = Architecture("steps", (Conv(8, 3), Residual((ReLU(),), (Conv(8, 1),)), BatchNorm(), Repeat((ReLU(),))))
     told = {
-        ((0,), "down"): (2,), ((0,), "up"): None, ((0,), "in"): (1, 0, 0), ((0,), "out"): None,
-        ((2,), "in"): (1, 0, 1), ((2,), "up"): (1,), ((2,), "down"): (4,),
-        ((1, 0, 0), "up"): (1,), ((1, 0, 0), "down"): (1, 1, 0), ((1, 0, 0), "out"): (2,),
-        ((1, 1, 0), "up"): (1, 0, 1), ((1, 1, 0), "down"): (2,),
-        ((3, 0, 0), "down"): (4,), ((3,), "down"): None,
-    }  # fmt: skip
+        ((0,), "down"): (2,),
+        ((0,), "up"): None,
+        ((0,), "in"): (1, 0, 0),
+        ((0,), "out"): None,
+        ((2,), "in"): (1, 0, 1),
+        ((2,), "up"): (1,),
+        ((2,), "down"): (4,),
+        ((1, 0, 0), "up"): (1,),
+        ((1, 0, 0), "down"): (1, 1, 0),
+        ((1, 0, 0), "out"): (2,),
+        ((1, 1, 0), "up"): (1, 0, 1),
+        ((1, 1, 0), "down"): (2,),
+        ((3, 0, 0), "down"): (4,),
+        ((3,), "down"): None,
+    }
     for (place, direction), gap in told.items():
         assert next_gap(design, place, place, direction) == gap, (place, direction)  # type: ignore[arg-type]
 
@@ -208,10 +217,16 @@ def test_in_an_op_that_does_not_fit_the_ops_of_its_body_still_have_their_numbers
     listed = rows(Architecture("broken", (Conv(8, 3), Residual(body), Linear(10))))
     shapes = [(row.path, row.layer.output if row.layer else None) for row in listed]
     assert shapes == [
-        ("0", (8, 26, 26)), ("1", None), ("1.body.0", (8, 24, 24)), ("1.body.1", None),
-        ("1.body.1.body.0", (4, 24, 24)), ("1.body.1.body.1", (3, 24, 24)), ("1.body.1.shortcut.0", (8, 24, 24)),
-        ("1.body.2", None), ("2", None),
-    ]  # fmt: skip
+        ("0", (8, 26, 26)),
+        ("1", None),
+        ("1.body.0", (8, 24, 24)),
+        ("1.body.1", None),
+        ("1.body.1.body.0", (4, 24, 24)),
+        ("1.body.1.body.1", (3, 24, 24)),
+        ("1.body.1.shortcut.0", (8, 24, 24)),
+        ("1.body.2", None),
+        ("2", None),
+    ]
 
 
 @given(architectures(), st.data())

@@ -61,7 +61,7 @@ def test_the_feature_maps_are_what_torchs_hooks_see() -> None:
 
 
 @settings(max_examples=30)
-@given(architectures(flat=True), st.data())
+@given(architectures(), st.data())
 def test_a_value_worked_out_is_the_networks_own_to_a_ten_thousandth(
     architecture: Architecture, data: st.DataObject
 ) -> None:

@@ -94,9 +94,13 @@ def block(architecture: Architecture, at: int | Place, name: str) -> tuple[Op, .
             return (Residual((*_two(channels, channels, 1), SqueezeExcite(max(1, channels // 4)))),)
         case "Depthwise separable":
             return (
-                Conv(channels, 3, padding=1, groups=channels, bias=False), BatchNorm(), ReLU(),
-                Conv(width, 1, bias=False), BatchNorm(), ReLU(),
-            )  # fmt: skip
+                Conv(channels, 3, padding=1, groups=channels, bias=False),
+                BatchNorm(),
+                ReLU(),
+                Conv(width, 1, bias=False),
+                BatchNorm(),
+                ReLU(),
+            )
         case "Conv, BatchNorm, ReLU, Dropout":
             return conv, BatchNorm(), ReLU(), Dropout(0.05)
         case _:
@@ -106,9 +110,12 @@ def block(architecture: Architecture, at: int | Place, name: str) -> tuple[Op, .
 def _two(inner: int, outer: int, stride: int) -> tuple[Op, ...]:
     """The body of a residual block: two convolutions with their norms."""
     return (
-        Conv(inner, 3, stride=stride, padding=1, bias=False), BatchNorm(), ReLU(),
-        Conv(outer, 3, padding=1, bias=False), BatchNorm(),
-    )  # fmt: skip
+        Conv(inner, 3, stride=stride, padding=1, bias=False),
+        BatchNorm(),
+        ReLU(),
+        Conv(outer, 3, padding=1, bias=False),
+        BatchNorm(),
+    )
 
 
 def _keeping(shape: Shape) -> tuple[Op, ...]:
