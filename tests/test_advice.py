@@ -932,7 +932,7 @@ extra = st.sampled_from([Flatten(), Conv(12, 5), MaxPool(4), Linear(3), Dropout(
 
 @pytest.mark.slow
 @settings(max_examples=150)
-@given(architectures(flat=True), st.integers(0, 9), extra, st.booleans())
+@given(architectures(), st.integers(0, 9), extra, st.booleans())
 def test_advice_never_fails_and_its_remedies_leave_a_network_no_worse(
     architecture: Architecture, place: int, op: Op, cut: bool
 ) -> None:
