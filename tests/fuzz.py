@@ -191,12 +191,13 @@ def take_architecture(text: str) -> None:
 def take_shown_network(document: Any) -> None:
     """A design on the pages that draw it: its boxes, its field, every stage of the explorer."""
     from core.architecture.json_form import architecture_from_dict
-    from lab.experiment.design.figures import diagram, in_words
+    from lab.experiment.design.boxes import in_words
+    from lab.experiment.design.figures import diagram
     from lab.learn.field.network import viewed
 
     architecture = architecture_from_dict(document)
     network = viewed(architecture, None)
-    diagram(network.walked, 0).to_json()
+    diagram(network.walked, (0,)).to_json()
     sendable(in_words(network.walked))
     json.dumps([vars(stage) for stage in network.stages])
 
@@ -229,8 +230,9 @@ def take_code(code: str) -> None:
 
 def take_edits(edits: list[tuple[str, tuple[Any, ...]]]) -> None:
     """Edits one after the other; one that is refused leaves the design as it was."""
-    from core.architecture import edit
+    from core.architecture import edit, fresh
     from core.architecture.link import from_code, to_code
+    from core.architecture.rows import rows
     from core.architecture.spec import Architecture
 
     history = edit.History(Architecture("edited", ()))
@@ -239,33 +241,40 @@ def take_edits(edits: list[tuple[str, tuple[Any, ...]]]) -> None:
             history = getattr(edit, name)(history)
             continue
         try:
-            changed = getattr(edit, name)(history.present, *arguments)
+            changed = getattr(fresh if name == "fresh" else edit, name)(history.present, *arguments)
         except LabError as error:
             check_sentence(error)
             continue
         if name == "fresh":
             changed = edit.insert(history.present, 0, changed)
+        for row in rows(changed):
+            sendable(f"{row.path} {row.op}")
         if from_code(to_code(changed)) != changed:
             raise BrokenLaw("an edit made a design that no link can carry")
         history = edit.record(history, changed)
 
 
+EDITS = ("insert", "insert", "fresh", "remove", "move", "duplicate", "put", "with_field", "renamed", "group", "ungroup")
+EDITS += ("undo", "redo")
+
+
 @st.composite
 def edits(draw: st.DrawFn) -> list[tuple[str, tuple[Any, ...]]]:
+    from core.architecture import edit
     from core.architecture.spec import OPS
 
-    places = st.integers(-2, 12) | st.sampled_from([10**30, -(10**30)])
+    numbers = st.integers(-2, 12) | st.sampled_from([10**30, -(10**30)])
+    inner = st.tuples(st.integers(0, 3), st.integers(-1, 2), st.integers(-1, 3))
+    places = numbers | inner | st.builds(lambda outer, more: outer + more[1:], inner, inner)
     fields = st.sampled_from(["stride", "padding", "p", "bias"]) | hostile.texts
     made: list[tuple[str, tuple[Any, ...]]] = []
     for _ in range(draw(st.integers(1, 12))):
-        name = draw(
-            st.sampled_from(
-                ["insert", "fresh", "remove", "move", "duplicate", "put", "with_field", "renamed", "undo", "redo"]
-            )
-        )
+        name = draw(st.sampled_from(EDITS))
         op = _op(draw(hostile.op_documents()), draw(st.none() | st.tuples(hostile.texts, hostile.numbers)))
         arguments: dict[str, tuple[Any, ...]] = {
             "insert": (draw(places), op),
+            "group": (draw(places), draw(places), draw(st.sampled_from(sorted(edit.GROUPS.values(), key=str)))),
+            "ungroup": (draw(places),),
             "fresh": (draw(st.integers(0, 12)), draw(st.sampled_from(sorted(OPS.values(), key=str)))),
             "remove": (draw(places),),
             "move": (draw(places), draw(places)),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core.architecture.json_form import architecture_to_dict
-from core.architecture.spec import OPS
+from core.architecture.spec import OPS, Concatenate, Repeat, Residual
 from core.ladder.catalogue import LADDER
 from core.ladder.relatives import EXTRAS
 from core.training.recipe import recipe_to_dict
@@ -149,15 +149,24 @@ RECIPES += [  # as other programs write them
     {"schedule": {"name": "CyclicLR", "base_lr": 0.001, "max_lr": 0.1, "mode": "exp_range", "gamma": 0.9}},
 ]
 
+BODIES = (Residual, Concatenate, Repeat)
 sizes = st.sampled_from([1, 1, 2, 3, 5, 7, 14, 27, 28, 29, 55, 100, 256, 511, 512])
 widths = st.sampled_from([1, 2, 8, 10, 16, 100, 500, 600, 1000, 2000, 4000, 4096])
 
 
 @st.composite
-def op_documents(draw: st.DrawFn) -> dict[str, Any]:
+def op_documents(draw: st.DrawFn, inner: int = 0) -> dict[str, Any]:
     """An op whose fields are each in range, large ones too; whether it fits is open."""
-    kind = draw(st.sampled_from(sorted(OPS)))
+    kind = draw(st.sampled_from([name for name, op in OPS.items() if inner < 2 or op not in BODIES]))
     document: dict[str, Any] = {"op": kind}
+    if OPS[kind] in BODIES:
+        document["body"] = draw(st.lists(op_documents(inner + 1), max_size=3)) * draw(st.sampled_from([1, 1, 1, 20]))
+    if kind in ("Residual", "Concatenate") and draw(st.booleans()):
+        document["shortcut"] = draw(st.lists(op_documents(inner + 1), max_size=2))
+    if kind == "Repeat":
+        document["times"] = draw(st.sampled_from([1, 2, 3, 64]))
+    if kind in ("GroupNorm", "SqueezeExcite"):
+        document["num_groups" if kind == "GroupNorm" else "squeeze_channels"] = draw(widths)
     if kind == "Conv":
         document |= {"out_channels": draw(widths), "kernel_size": draw(sizes), "bias": draw(st.booleans())}
         document["groups"] = draw(st.sampled_from([1, 1, 1, document["out_channels"]]))

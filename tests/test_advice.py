@@ -711,7 +711,7 @@ def changed(draw: st.DrawFn) -> Architecture:
     return architecture
 
 
-any_design = st.one_of(designs(), changed(), architectures())
+any_design = st.one_of(designs(), changed(), architectures(flat=True))
 NUMBER = r"[\d,]*\d"
 
 

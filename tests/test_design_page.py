@@ -6,20 +6,26 @@ import io
 import json
 import zlib
 from base64 import urlsafe_b64encode
-from itertools import pairwise
+from dataclasses import fields, replace
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from playwright.sync_api import Locator, Page
 from streamlit.testing.v1 import AppTest
 
 from core.advice.bad_designs import BAD_DESIGNS
+from core.architecture.activations import GELU
 from core.architecture.edit import insert, move, remove, with_field
+from core.architecture.fresh import BLOCKS, block, fresh
 from core.architecture.json_form import architecture_to_json
 from core.architecture.link import from_code, to_code
+from core.architecture.place import Place, ops_at
 from core.architecture.spec import (
     MAX_OPS,
+    OPS,
     Architecture,
     BatchNorm,
     Conv,
@@ -30,17 +36,23 @@ from core.architecture.spec import (
     MaxPool,
     Op,
     ReLU,
+    Repeat,
+    Residual,
+    bodies,
+    every_op,
 )
 from core.architecture.trace import classifier, trace
 from core.errors import ClassError, LabError, SpecError
 from core.ladder.catalogue import LADDER, by_slug
 from lab.classroom import designs as designs
 from lab.experiment.design import figures as design_figures
-from lab.experiment.design.op_list import INPUT, Asked, asked_for
+from lab.experiment.design.boxes import drawing, feature_maps
+from lab.experiment.design.op_list import Asked, asked_for, gaps_of, places_in
 from lab.experiment.design.views import pretty
 from lab.runs.person import Person
 from lab.runs.store import RunStore
 from lab.settings import lab_home
+from tests.app_server import browsing, serving, settled
 from tests.random_architectures import architectures
 from tests.test_learn_pages import metric, opened, said
 
@@ -60,7 +72,7 @@ def click(app: AppTest, key: str) -> AppTest:
 
 
 def select(app: AppTest, index: int) -> AppTest:
-    app.selectbox(key="op-select").set_value(index).run()
+    app.selectbox(key="op-select").set_value((index,)).run()
     assert not app.exception
     return app
 
@@ -115,7 +127,7 @@ def test_ops_are_duplicated_moved_and_taken_out_and_all_of_it_is_undone_and_redo
     copied = insert(A2, 2, A2.ops[1])
     steps = [A2]
     for key, expected in (
-        ("op-copy", copied),  # the copy, op 2, is selected
+        ("op-duplicate", copied),  # the copy, op 2, is selected
         ("op-down", move(copied, 2, 3)),
         ("op-down", move(copied, 2, 4)),
         ("op-up", move(copied, 2, 3)),
@@ -176,10 +188,7 @@ def test_a_network_is_built_from_nothing() -> None:
     app = opened(DESIGN, **{"from": "empty"})
     assert "no op yet" in said(app)
     for kind in ("Conv, BatchNorm, ReLU", "GlobalAvgPool", "Flatten"):
-        at = len(shown(app).ops) - 1 if "design" in app.query_params else INPUT
-        if at > INPUT:
-            select(app, at)
-        app.get("menu_button")[0].click(kind).run()
+        app.selectbox(key="op-add").set_value(kind).run()
         assert not app.exception
     assert shown(app).ops == (Conv(8, 3, bias=False), BatchNorm(), ReLU(), GlobalAvgPool(), Flatten())
     remedy = next(button for button in app.button if str(button.key).startswith("remedy"))
@@ -189,9 +198,9 @@ def test_a_network_is_built_from_nothing() -> None:
 
 
 def test_a_changed_design_is_not_called_by_the_steps_name() -> None:
-    app = click(opened(DESIGN, **{"from": "a2-final-7758"}), "op-copy")
+    app = click(opened(DESIGN, **{"from": "a2-final-7758"}), "op-duplicate")
     assert shown(app).name == "A2 final, changed"
-    click(app, "op-copy")
+    click(app, "op-duplicate")
     assert shown(app).name == "A2 final, changed"
 
 
@@ -267,7 +276,7 @@ def test_a_name_in_a_link_becomes_no_markup() -> None:
 
 
 def test_a_design_is_saved_under_its_name_found_again_and_deleted() -> None:
-    app = click(opened(DESIGN, **{"from": "a2-final-7758"}), "op-copy")
+    app = click(opened(DESIGN, **{"from": "a2-final-7758"}), "op-duplicate")
     app.text_input(key="design-name").set_value("Mine, the second").run()
     click(app, "design-save")
     assert designs.saved_names() == ["Mine, the second"]
@@ -347,12 +356,13 @@ def test_the_json_to_take_along_is_read_back_and_has_a_line_for_each_op(architec
     text = pretty(architecture)
     assert json.loads(text) == json.loads(architecture_to_json(architecture))
     assert sum(line.startswith('  {"op"') for line in text.splitlines()) == len(architecture.ops)
+    assert sum(line.lstrip().startswith('{"op"') for line in text.splitlines()) == len(list(every_op(architecture.ops)))
 
 
 def test_back_in_the_browser_is_undo() -> None:
-    app = click(opened(DESIGN, **{"from": "a2-final-7758"}), "op-copy")
+    app = click(opened(DESIGN, **{"from": "a2-final-7758"}), "op-duplicate")
     first = app.query_params["design"]
-    click(app, "op-copy")
+    click(app, "op-duplicate")
     app.query_params["design"] = first
     app.run()
     assert app.button(key="redo").proto.disabled is False
@@ -370,61 +380,162 @@ def test_the_design_is_still_at_hand_after_a_visit_elsewhere() -> None:
 # -------------------------------------------------------------------------------------------------- the list's messages
 
 CODE = "the design"
+BODIES = Architecture("b", (Conv(8, 3), Residual((Conv(8, 3, padding=1), ReLU())), Repeat((ReLU(),), 3), ReLU()))
 
 
 @pytest.mark.parametrize(
     ("message", "asked"),
     [
-        ({"act": "select", "op": -1}, Asked("select", -1)),
-        ({"act": "remove", "op": 3}, Asked("remove", 3)),
-        ({"act": "move", "op": 3, "to": 0}, Asked("move", 3, 0)),
-        ({"act": "add", "op": -1, "kind": "Conv"}, Asked("add", -1, kind="Conv")),
-        ({"act": "remove", "op": -1}, None),
-        ({"act": "remove", "op": 4}, None),
-        ({"act": "remove", "op": True}, None),
-        ({"act": "move", "op": 1, "to": 4}, None),
-        ({"act": "move", "op": 1, "to": "0"}, None),
-        ({"act": "add", "op": 1, "kind": "__init__"}, None),
-        ({"act": "explode", "op": 1}, None),
-        ({"act": ["remove"], "op": 1}, None),
+        ({"act": "select", "op": [-1]}, Asked("select", (-1,), (-1,))),
+        ({"act": "select", "op": [1, 1, -1]}, Asked("select", (1, 1, -1), (1, 1, -1))),
+        ({"act": "select", "op": [1, 0, 1], "last": [0]}, Asked("select", (0,), (1,))),
+        ({"act": "select", "op": [1, 0, 1], "last": [1, 0, 0]}, Asked("select", (1, 0, 0), (1, 0, 1))),
+        ({"act": "remove", "op": [3]}, Asked("remove", (3,), (3,))),
+        ({"act": "duplicate", "op": [1, 0, 0], "last": [1, 0, 1]}, Asked("duplicate", (1, 0, 0), (1, 0, 1))),
+        ({"act": "move", "op": [3], "to": [0]}, Asked("move", (3,), (3,), (0,))),
+        ({"act": "move", "op": [0], "to": [1, 1, 0]}, Asked("move", (0,), (0,), (1, 1, 0))),
+        ({"act": "move", "op": [2], "last": [3], "to": [1, 0, 2]}, Asked("move", (2,), (3,), (1, 0, 2))),
+        ({"act": "in", "op": [3]}, Asked("in", (3,), (3,))),
+        ({"act": "add", "op": [-1], "kind": "Conv"}, Asked("add", (-1,), (-1,), kind="Conv")),
+        ({"act": "add", "op": [1, 1, -1], "kind": "Conv"}, Asked("add", (1, 1, -1), (1, 1, -1), kind="Conv")),
+        ({"act": "group", "op": [0], "last": [2], "kind": "Repeat"}, Asked("group", (0,), (2,), kind="Repeat")),
+        ({"act": "ungroup", "op": [1]}, Asked("ungroup", (1,), (1,))),
+        ({"act": "remove", "op": [-1]}, None),
+        ({"act": "remove", "op": [4]}, None),
+        ({"act": "remove", "op": [True]}, None),
+        ({"act": "remove", "op": 1}, None),
+        ({"act": "remove", "op": [1, 0]}, None),
+        ({"act": "remove", "op": [1, 1, -1]}, None),
+        ({"act": "remove", "op": [3], "last": [0]}, None),
+        ({"act": "remove", "op": [0], "last": [1, 0, 0]}, None),
+        ({"act": "remove", "op": [0] * 100_000}, None),
+        ({"act": "remove", "op": [10**400]}, None),
+        ({"act": "move", "op": [1], "to": [5]}, None),
+        ({"act": "move", "op": [1], "to": ["0"]}, None),
+        ({"act": "move", "op": [1], "to": [1, 0, 0]}, None),  # into its own body
+        ({"act": "move", "op": [0], "last": [2], "to": [1, 1, 0]}, None),
+        ({"act": "group", "op": [0], "kind": "Conv"}, None),
+        ({"act": "add", "op": [1], "kind": "__init__"}, None),
+        ({"act": "explode", "op": [1]}, None),
+        ({"act": ["remove"], "op": [1]}, None),
         ({}, None),
     ],
 )
 def test_the_list_is_done_as_it_asks_where_that_can_be(message: dict[str, object], asked: Asked | None) -> None:
-    assert asked_for({"code": CODE, **message}, CODE, 4) == asked  # type: ignore[dict-item]
+    assert asked_for({"code": CODE, **message}, CODE, BODIES) == asked  # type: ignore[dict-item]
 
 
 def test_a_message_about_an_older_design_is_dropped() -> None:
-    assert asked_for({"code": "before", "act": "remove", "op": 1}, CODE, 4) is None
-    assert asked_for(None, CODE, 4) is None
+    assert asked_for({"code": "before", "act": "remove", "op": [1]}, CODE, BODIES) is None
+    assert asked_for(None, CODE, BODIES) is None
+
+
+@given(architectures(), st.data())
+def test_the_list_has_a_row_for_each_op_and_each_start_and_every_gap_can_be_dropped_into(
+    architecture: Architecture, data: st.DataObject
+) -> None:
+    places = places_in(architecture)
+    starts = [place for place in places if place[-1] < 0]
+    inner = list(every_op(architecture.ops))
+    assert len(places) == len(set(places)) == 1 + len(inner) + sum(len(bodies(op)) for op in inner)
+    assert len(starts) == 1 + sum(len(bodies(op)) for op in inner)
+    gaps = [gap for place in places for gap in gaps_of(architecture, place)]
+    homes = {place[:-1] for place in starts}
+    assert set(gaps) == {(*home, number) for home in homes for number in range(len(ops_at(architecture, home)) + 1)}
+    gap = data.draw(st.sampled_from(gaps))
+    assert insert(architecture, gap, ReLU()) != architecture
+
+
+def test_a_block_is_built_and_taken_apart_with_the_buttons_alone() -> None:
+    app = opened(DESIGN, design=to_code(Architecture("b", (Conv(8, 3), BatchNorm(), ReLU()))))
+    select(app, 1)
+    app.get("menu_button")[0].click("Residual").run()
+    assert shown(app).ops == (Conv(8, 3), Residual((BatchNorm(),)), ReLU())
+    select(app, 2)
+    click(app, "op-in")
+    assert shown(app).ops == (Conv(8, 3), Residual((BatchNorm(), ReLU())))
+    app.selectbox(key="op-select").set_value((1, 1, -1)).run()
+    app.selectbox(key="op-add").set_value("Conv").run()
+    assert shown(app).ops == (Conv(8, 3), Residual((BatchNorm(), ReLU()), (Conv(8, 1, bias=False),)))
+    click(app, "op-up")
+    assert shown(app).ops == (Conv(8, 3), Residual((BatchNorm(), ReLU(), Conv(8, 1, bias=False))))
+    click(app, "op-out")
+    assert shown(app).ops == (Conv(8, 3), Residual((BatchNorm(), ReLU())), Conv(8, 1, bias=False))
+    select(app, 1)
+    app.get("menu_button")[0].click("ungroup").run()
+    assert shown(app).ops == (Conv(8, 3), BatchNorm(), ReLU(), Conv(8, 1, bias=False))
+    assert not app.exception
+
+
+@pytest.mark.parametrize("name", ["Residual block, half the size", "GhostBatchNorm"])
+def test_an_op_and_a_block_of_the_menu_is_added_and_shows_its_fields(name: str) -> None:
+    added = block(BODIES, (1,), name) if name in BLOCKS else (fresh(BODIES, (1,), OPS[name]),)
+    app = select(opened(DESIGN, design=to_code(BODIES)), 0)
+    app.selectbox(key="op-add").set_value(name).run()
+    assert not app.exception
+    assert shown(app).ops == insert(BODIES, 1, *added).ops
+    labels = {each.label for kind in (app.number_input, app.toggle, app.selectbox) for each in kind}
+    assert labels >= {field.name for field in fields(added[0]) if field.name not in ("body", "shortcut")}
+
+
+def test_a_choice_and_a_tiny_number_are_edited_in_a_body() -> None:
+    design = Architecture("g", (Residual((GELU(), BatchNorm())),))
+    app = opened(DESIGN, design=to_code(design))
+    app.selectbox(key="op-select").set_value((0, 0, 0)).run()
+    app.selectbox(key="field-GELU-approximate").set_value("tanh").run()
+    app.selectbox(key="op-select").set_value((0, 0, 1)).run()
+    app.number_input(key="field-BatchNorm-eps").set_value(1e-9).run()
+    assert not app.exception
+    assert shown(app).ops == (Residual((GELU("tanh"), BatchNorm(eps=1e-9))),)
 
 
 # ----------------------------------------------------------------------------------------------------------- the figure
 
 
 @settings(max_examples=25)
-@given(architectures(), st.integers(-1, 9))
-def test_the_boxes_stand_apart_in_order_and_to_scale(architecture: Architecture, selected: int) -> None:
+@given(architectures(), st.data())
+def test_the_boxes_stand_apart_in_their_lanes_and_to_scale(architecture: Architecture, data: st.DataObject) -> None:
     walked = trace(architecture)
-    maps = design_figures.feature_maps(walked)
-    figure = design_figures.diagram(walked, selected)
-    fronts = [box for drawn in figure.data if drawn.showlegend for box in boxes(drawn.x, drawn.y)]
-    fronts.sort()
-    assert len(fronts) == len(maps)
-    assert all(right < left for (_, right, _), (left, _, _) in pairwise(fronts))
-    for (_, _, height), each in zip(fronts, maps, strict=True):
-        assert height == (each.shape[1] if len(each.shape) == 3 else 1)
+    maps = feature_maps(walked)
+    figure = design_figures.diagram(walked, data.draw(st.sampled_from(places_in(architecture))))
+    fronts = [box for drawn in figure.data if drawn.showlegend for box in outlines(drawn.x, drawn.y)]
     assert [name for name, *_ in figure.data[-1].customdata] == [each.name for each in maps]
+    sides = sorted(each.shape[1] if len(each.shape) == 3 else 1 for each in maps)
+    assert sorted(round(high - low, 6) for _, _, low, high in fronts) == sides
+    for one, other in combinations(fronts, 2):
+        beside = one[1] < other[0] or other[1] < one[0]
+        above = one[3] < other[2] or other[3] < one[2]
+        assert beside or above
+    low, high = figure.layout.yaxis.range
+    left, right = figure.layout.xaxis.range
+    assert all(left <= box[0] and box[1] <= right and low <= box[2] and box[3] <= high for box in fronts)
 
 
-def boxes(x: tuple[float | None, ...], y: tuple[float | None, ...]) -> list[tuple[float, float, float]]:
-    """Left, right and height of each outline."""
+def test_what_is_in_a_body_is_drawn_between_the_two_ends_of_the_way_around_it() -> None:
+    body = (Conv(8, 3, stride=2, padding=1), BatchNorm(), Conv(8, 3, padding=1))
+    design = Architecture(
+        "r", (Conv(4, 3), Residual(body, (Conv(8, 1, stride=2),)), Repeat((Conv(8, 3, padding=1),), 4))
+    )
+    drawn = drawing(trace(design))
+    (path,), (frame,) = drawn.paths, drawn.frames
+    where = {box.map.place: box for box in drawn.boxes}
+    assert path.sign == "+"
+    for place in ((1, 0, 0), (1, 0, 2), (1, 1, 0)):
+        assert path.start < where[place].left < where[place].left + where[place].wide < path.end
+    assert where[(0,)].left < path.start
+    assert where[(1, 1, 0)].middle == path.top > where[(1, 0, 0)].middle == 0
+    assert frame.times == 4
+    assert path.end < frame.left < where[(2, 0, 0)].left < frame.right
+
+
+def outlines(x: tuple[float | None, ...], y: tuple[float | None, ...]) -> list[tuple[float, float, float, float]]:
+    """Left, right, bottom and top of each outline."""
     found, start = [], 0
     for end, value in enumerate(x):
         if value is None:
             across = [each for each in x[start:end] if each is not None]
             up = [each for each in y[start:end] if each is not None]
-            found.append((min(across), max(across), max(up) - min(up)))
+            found.append((min(across), max(across), min(up), max(up)))
             start = end + 1
     return found
 
@@ -445,3 +556,63 @@ def test_the_onnx_file_is_made_when_it_is_asked_for() -> None:
     app = opened(DESIGN, view="Code", form="ONNX", **{"from": "a2-final-7758"})
     assert not app.exception
     assert [each.proto.label for each in app.get("download_button")] == ["Make and download the ONNX file"]
+
+
+# --------------------------------------------------------------------------------------------------------- in a browser
+
+
+def test_rows_are_dragged_into_a_body_and_out_and_the_keyboard_alone_builds_a_block(
+    home: Path, browser_path: Path
+) -> None:
+    conv, body = Conv(8, 3, bias=False), (Conv(8, 3, padding=1),)
+    design = Architecture("keys", (conv, BatchNorm(), ReLU(), Residual(body), GlobalAvgPool()))
+    with serving(home) as server, browsing(browser_path) as page:
+        page.goto(f"{server.address}/design?design={to_code(design)}")
+        row(page, (3, 1, -1)).wait_for()
+        settled(page)
+
+        def is_now(*ops: Op) -> None:
+            code = to_code(replace(design, ops=(*ops, GlobalAvgPool())))
+            page.wait_for_url(lambda address: f"design={code}" in address)
+            settled(page)
+
+        drag(page, (1,), (3, 0, 0), 150)
+        is_now(conv, ReLU(), Residual((*body, BatchNorm())))
+        drag(page, (2, 0, 1), (2, 1, -1), 150)  # to the right: into the empty shortcut
+        is_now(conv, ReLU(), Residual(body, (BatchNorm(),)))
+        drag(page, (2, 1, 0), (2, 1, 0), 45)  # to the left: out, though it stays where it is
+        is_now(conv, ReLU(), Residual(body), BatchNorm())
+
+        page.locator(".rows").focus()
+        for keys, ops in (
+            (("Home", "ArrowDown", "Shift+ArrowDown", "+"), (Residual((conv, ReLU())), Residual(body), BatchNorm())),
+            (("Alt+ArrowDown",), (Residual(body), Residual((conv, ReLU())), BatchNorm())),
+            (("Alt+ArrowRight",), (Residual((*body, Residual((conv, ReLU())))), BatchNorm())),
+            (("u",), (Residual((*body, conv, ReLU())), BatchNorm())),
+            (("Alt+ArrowLeft",), (Residual(body), conv, ReLU(), BatchNorm())),
+            (("*",), (Residual(body), Repeat((conv, ReLU())), BatchNorm())),
+        ):
+            for key in keys:
+                page.keyboard.press(key)
+            is_now(*ops)
+        page.keyboard.press("Enter")
+        page.keyboard.press("Control+a")
+        page.keyboard.type("5")
+        page.keyboard.press("Enter")
+        is_now(Residual(body), Repeat((conv, ReLU()), 5), BatchNorm())
+
+
+def row(page: Page, place: Place) -> Locator:
+    return page.locator(f"[id='op-{'-'.join(map(str, place))}']")
+
+
+def drag(page: Page, place: Place, onto: Place, x: float) -> None:
+    """Drag a row to the lower half of another one, x pixels from its left."""
+    start, end = row(page, place).bounding_box(), row(page, onto).bounding_box()
+    assert start
+    assert end
+    page.mouse.move(start["x"] + 120, start["y"] + start["height"] / 2)
+    page.mouse.down()
+    for part in (0.5, 0.8):
+        page.mouse.move(end["x"] + x, end["y"] + part * end["height"], steps=3)
+    page.mouse.up()

@@ -15,7 +15,7 @@ from torch import nn
 from core.analysis.effective_field import EffectiveField, covered, effective_field, share_within
 from core.architecture.receptive_field import ReceptiveField, extent
 from core.architecture.seen_pixels import seen_pixels
-from core.architecture.spec import Architecture, Conv, Flatten, LogSoftmax, Op
+from core.architecture.spec import Architecture, Conv, Flatten, LogSoftmax, MaxPool, Op, Repeat, Residual, Softmax
 from core.architecture.trace import classifier, trace
 from core.checkpoints.checkpoint import load, normalisation_of
 from core.data.embedded_digits import embedded_digits
@@ -138,7 +138,7 @@ def test_the_pixels_seen_are_exactly_those_where_the_gradient_is(
 ) -> None:
     network = of_weights_one(architecture)
     for layer, reached in zip(trace(architecture).layers, seen_pixels(trace(architecture)), strict=True):
-        if isinstance(layer.op, Flatten | LogSoftmax):
+        if isinstance(layer.op, Flatten | LogSoftmax | Softmax):
             continue  # a vector's units are counted as one; equal logits have no gradient
         unit = data.draw(st.integers(0, len(reached) - 1))
         rows = gradient(network, architecture, layer.index, unit).abs().sum(1)
@@ -149,6 +149,30 @@ def test_a_dilated_convolution_sees_every_other_pixel_and_padding_none() -> None
     architecture = Architecture("dilated", (Conv(1, 3, padding=1, dilation=2),), (1, 7, 7))
     (reached,) = seen_pixels(trace(architecture))
     assert [np.flatnonzero(row).tolist() for row in reached] == [[1, 3], [0, 2, 4], [1, 3, 5], [2, 4, 6], [3, 5]]
+
+
+def test_a_pixel_is_seen_if_any_path_leads_to_it() -> None:
+    """By hand: the body reaches 2 to both sides and steps over the pixel between, the shortcut is the pixel itself."""
+    residual = Residual((Conv(1, 3, padding=2, dilation=2),))
+    (reached,) = seen_pixels(trace(Architecture("skip", (residual,), (1, 7, 7))))
+    assert [np.flatnonzero(row).tolist() for row in reached] == [
+        *([0, 2], [1, 3], [0, 2, 4], [1, 3, 5], [2, 4, 6], [3, 5], [4, 6])
+    ]
+    only_body = Residual((Conv(1, 3, padding=2, dilation=2),), (MaxPool(1), Conv(1, 3, padding=1)))
+    (reached,) = seen_pixels(trace(Architecture("two", (only_body,), (1, 7, 7))))
+    assert np.flatnonzero(reached[3]).tolist() == [1, 2, 3, 4, 5]
+    (reached,) = seen_pixels(trace(Architecture("again", (Repeat((Conv(1, 3),), 3),), (1, 7, 7))))
+    assert reached.all()
+    assert reached.shape == (1, 7)
+
+
+def test_the_effect_after_a_skip_connection_is_that_of_the_body_and_of_the_pixel_itself() -> None:
+    """By hand: a body of nine ones and the skip's one at the middle, which so counts twice: 2 of 10 there, 8 around."""
+    found = of_ones(Residual((Conv(1, 3, padding=1),)))
+    middle = found.unit
+    assert found.field.size == 3
+    assert found.effect[middle, middle] == pytest.approx(0.2)
+    assert found.effect[middle - 1 : middle + 2, middle - 1 : middle + 2].sum() == pytest.approx(1)
 
 
 # ------------------------------------------------------------------------------------------- the tables that were wrong

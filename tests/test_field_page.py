@@ -12,7 +12,19 @@ from streamlit.testing.v1 import AppTest
 
 from core.architecture.link import to_code
 from core.architecture.receptive_field import extent
-from core.architecture.spec import Architecture, Conv, Flatten, GlobalAvgPool, Linear, MaxPool, ReLU
+from core.architecture.spec import (
+    Architecture,
+    Concatenate,
+    Conv,
+    Flatten,
+    GlobalAvgPool,
+    GroupNorm,
+    Linear,
+    MaxPool,
+    ReLU,
+    Repeat,
+    Residual,
+)
 from core.architecture.trace import classifier, trace
 from core.ladder import catalogue
 from lab.learn.field.network import VIEWS, near, viewed
@@ -131,6 +143,26 @@ def test_a_design_in_the_link_is_shown_as_it_is(show: str) -> None:
     assert not app.error
     assert "a design \\*of mine\\*" in said(app)
     assert any(each.value == f"{classifier(DESIGN).parameters:,}" for each in app.metric)
+
+
+@pytest.mark.parametrize("show", ["Formulas", "Effective field"])
+def test_a_network_with_bodies_has_a_stage_for_each_block_and_says_what_no_window_shows(show: str) -> None:
+    body = (Conv(4, 3, padding=1), GroupNorm(2), Conv(4, 3, padding=1))
+    ends = (GlobalAvgPool(), Flatten(), Linear(10))
+    blocks = (Residual(body), Repeat((Conv(4, 3, padding=1), ReLU()), 3), Concatenate((Conv(2, 1),)))
+    design = Architecture("bodies", (Conv(4, 3), *blocks, *ends))
+    app = opened(PAGE, design=to_code(design), op="repeat1", show=show)
+    assert not app.exception
+    assert not app.error
+    names = app.selectbox(key="field_layer").options
+    assert names[:5] == ["the image", "conv1", "residual1", "repeat1", "concatenate1"]
+    network = viewed(design, None)
+    assert [stage.size for stage in network.stages[:5]] == [1, 3, 7, 13, 13]  # 3 + 2 x 2, then 3 x 2 more
+    assert "the mean of the whole map" in network.stages[2].says
+    assert "depends on the whole map a little, through the mean that residual1 takes" in said(app)
+    if show == "Formulas":
+        row = app.dataframe[0].value.set_index("layer").loc["repeat1"]
+        assert (row["field r"], row["map"]) == ("7 + (7 − 1)·1·1 = 13", "26, as its body gives")
 
 
 def test_a_unit_that_looks_at_padding_alone_sees_nothing() -> None:

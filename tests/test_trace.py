@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import get_args
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,13 +13,26 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from core.architecture.receptive_field import extent, pixels_inside
-from core.architecture.spec import Architecture, AvgPool, Conv, Flatten, GlobalAvgPool, Linear, LogSoftmax, MaxPool
+from core.architecture.spec import (
+    Activation,
+    Architecture,
+    AvgPool,
+    Conv,
+    Flatten,
+    GlobalAvgPool,
+    Linear,
+    LogSoftmax,
+    MaxPool,
+    Softmax,
+)
 from core.architecture.trace import classifier, trace
 from core.errors import SpecError
+from core.training.modules import Concatenate, GhostBatchNorm, PerRound, Repeat, Residual, SqueezeExcite
 from core.training.network import build
 from tests.random_architectures import architectures
 
 pytestmark = pytest.mark.own_data
+ACTIVATIONS = frozenset(each.__name__ for each in get_args(Activation))
 
 # ------------------------------------------------------------------------------------------------------- against torch
 
@@ -40,7 +56,7 @@ def test_shapes_parameters_and_macs_are_those_of_the_network_that_torch_builds(a
 
 
 def flops(module: nn.Module, values: Tensor) -> int:
-    if not isinstance(module, nn.Conv2d | nn.Linear):
+    if not any(isinstance(each, nn.Conv2d | nn.Linear) for each in module.modules()):
         return 0
     with FlopCounterMode(display=False) as counter:
         module(values)
@@ -48,10 +64,11 @@ def flops(module: nn.Module, values: Tensor) -> int:
 
 
 def layer_values(network: nn.Sequential, architecture: Architecture) -> list[int]:
-    """How many values each module puts out for one image, counted by hooks."""
+    """How many values each op's module puts out for one image, counted by hooks; also in bodies, each time."""
     counted: list[int] = []
     hooks = [
-        module.register_forward_hook(lambda module, given, output: counted.append(output.numel())) for module in network
+        module.register_forward_hook(lambda module, given, output: counted.append(output.numel()))
+        for module in op_modules(network)
     ]
     network(torch.zeros(1, *architecture.input))
     for hook in hooks:
@@ -59,28 +76,70 @@ def layer_values(network: nn.Sequential, architecture: Architecture) -> list[int
     return counted
 
 
+def op_modules(ops: nn.Sequential) -> Iterator[nn.Module]:
+    """The module of each op, followed by those in its bodies."""
+    for module in ops:
+        yield module
+        if isinstance(module, Residual | Concatenate | Repeat):
+            for body in module.children():
+                assert isinstance(body, nn.Sequential)
+                yield from op_modules(body)
+
+
+@settings(max_examples=40, deadline=None)
+@given(architectures())
+def test_each_layer_of_a_body_has_torchs_path_and_the_shape_that_its_module_gives(architecture: Architecture) -> None:
+    network = build(architecture).eval()
+    shapes: dict[str, list[tuple[int, ...]]] = {}
+    for path, module in network.named_modules():
+        module.register_forward_hook(
+            lambda _, given, output, path=path: shapes.setdefault(path, []).append(tuple(output.shape))
+        )
+    network(torch.zeros(1, *architecture.input))
+    for layer in trace(architecture).every_layer:
+        assert (1, *layer.output) in shapes[layer.path]
+
+
 @given(architectures())
 def test_the_arithmetic_shown_comes_to_the_parameters(architecture: Architecture) -> None:
-    for layer in trace(architecture).layers:
+    for layer in trace(architecture).every_layer:
         if layer.arithmetic:
-            formula, total = layer.arithmetic.split(" = ")
-            assert eval(formula.replace("x", "*")) == layer.parameters == int(total.replace(",", ""))
-        else:
-            assert layer.parameters == 0
+            formula, *totals = layer.arithmetic.replace(",", "").split(" = ")
+            assert [eval(formula.replace("x", "*")), *map(int, totals)] == [layer.parameters] * (1 + len(totals))
+        else:  # of a body that runs again, only the norms count
+            assert layer.branches or layer.parameters == 0
 
 
 # -------------------------------------------------------------------------------------------------- against a gradient
 
 
 def of_ones(architecture: Architecture) -> nn.Sequential:
-    """The built network with every weight one, and a sum in place of each maximum, which would hide the others."""
+    """The built network with every weight one, and a sum in place of each maximum, which would hide the others.
+
+    Without what would add the mean of the whole map to a field, and without activations, which are flat far from 0.
+    """
     network = build(architecture).double().eval()
-    for index, module in enumerate(network):
-        if isinstance(module, nn.MaxPool2d):
-            network[index] = Sum(module.kernel_size, module.stride, module.padding, module.dilation)
-        for parameter in module.parameters():
-            nn.init.ones_(parameter)
+    replace_modules(network)
+    for parameter in network.parameters():
+        nn.init.ones_(parameter)
     return network
+
+
+def replace_modules(module: nn.Module) -> None:
+    for name, child in module.named_children():
+        if isinstance(child, nn.MaxPool2d):
+            setattr(module, name, Sum(child.kernel_size, child.stride, child.padding, child.dilation))
+        elif isinstance(child, nn.AdaptiveMaxPool2d):
+            setattr(module, name, nn.AdaptiveAvgPool2d(1))
+        elif (
+            isinstance(
+                child, PerRound | SqueezeExcite | GhostBatchNorm | nn.GroupNorm | nn.LayerNorm | nn.InstanceNorm2d
+            )
+            or type(child).__name__ in ACTIVATIONS
+        ):
+            setattr(module, name, nn.Identity())
+        else:
+            replace_modules(child)
 
 
 class Sum(nn.Module):
@@ -110,7 +169,7 @@ def gradient(network: nn.Sequential, architecture: Architecture, index: int, uni
 def test_the_receptive_field_is_where_the_gradient_is(architecture: Architecture, data: st.DataObject) -> None:
     network, side = of_ones(architecture), architecture.input[1]
     for layer in trace(architecture).layers:
-        if isinstance(layer.op, LogSoftmax):
+        if isinstance(layer.op, LogSoftmax | Softmax):
             break  # equal logits: its gradient is zero everywhere
         units = layer.output[1] if len(layer.output) == 3 else 1
         unit = data.draw(st.integers(0, units - 1))

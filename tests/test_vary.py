@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from core.architecture.spec import Architecture, BatchNorm, Conv, Dropout, Flatten, GlobalAvgPool, Linear, ReLU
+from core.architecture.activations import PReLU
+from core.architecture.spec import (
+    Architecture,
+    BatchNorm,
+    Conv,
+    Dropout,
+    Dropout2d,
+    Flatten,
+    GlobalAvgPool,
+    GroupNorm,
+    Linear,
+    ReLU,
+    Repeat,
+    Residual,
+    SqueezeExcite,
+)
 from core.architecture.trace import classifier, trace
 from core.architecture.vary import changes, dropout_of, has, vary
 from core.ladder.catalogue import STEPS
@@ -78,3 +93,24 @@ def test_the_changes_are_told_in_words() -> None:
     told = changes(PLAIN, vary(PLAIN, width=2, dropout=0.1, batch_norm=True))
     assert told == ["16 channels in the first layer, not 8", "dropout 0.1, not 0", "with batch norm"]
     assert changes(PLAIN, PLAIN) == []
+
+
+def test_the_ops_in_bodies_vary_as_the_others_and_the_network_still_fits() -> None:
+    body = (Conv(8, 3, padding=1, groups=8), GroupNorm(4), PReLU(8), Dropout2d(0.5), Conv(8, 1), SqueezeExcite(2))
+    ends = (GlobalAvgPool(), Flatten(), Linear(10))
+    design = Architecture("skip", (Conv(8, 3), Residual(body), Repeat((Conv(8, 3, padding=1), ReLU()), 2), *ends))
+    for width in (0.5, 1.25, 1.5, 2.0, 3.0):
+        for batch_norm in (True, False):
+            for dropout in (0.0, 0.2):
+                varied = vary(design, width, dropout, batch_norm)
+                classifier(varied)
+                assert has(varied, BatchNorm) == batch_norm
+                assert dropout_of(varied) == dropout
+    doubled = vary(design, 2.0).ops[1]
+    assert isinstance(doubled, Residual)
+    assert doubled.body[2:] == (PReLU(16), Dropout2d(0.5), Conv(16, 1), SqueezeExcite(4))
+
+
+def test_an_op_with_nothing_but_dropout_in_its_body_goes_with_it() -> None:
+    design = Architecture("drop", (Conv(8, 3), Residual((Dropout(0.1),)), Residual((ReLU(), Dropout(0.1)))))
+    assert vary(design, dropout=0).ops == (Conv(8, 3), Residual((ReLU(),)))

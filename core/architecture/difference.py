@@ -1,4 +1,4 @@
-"""Two architectures compared op by op: what was added, removed or changed, and what that costs."""
+"""Two architectures compared op by op, also in bodies: what was added, removed, changed or moved, and its cost."""
 
 from __future__ import annotations
 
@@ -7,28 +7,23 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Literal
 
-from core.architecture.fit import fit
-from core.architecture.spec import Architecture, Op
+from core.architecture.rows import Row, rows
+from core.architecture.spec import Architecture, Op, bodies, with_bodies
 from core.architecture.trace import Layer
 
-ChangeKind = Literal["same", "changed", "added", "removed"]
-
-
-@dataclass(frozen=True)
-class PlacedOp:
-    """An op and its index in one of the two; without a layer if the network does not fit up to there."""
-
-    index: int
-    op: Op
-    layer: Layer | None
+ChangeKind = Literal["same", "changed", "moved", "added", "removed"]
 
 
 @dataclass(frozen=True)
 class Change:
-    """One row: the op before and the op after. An op that is the same may still have another cost."""
+    """One row: the op before and the op after. An op that is the same may still have another cost.
 
-    before: PlacedOp | None
-    after: PlacedOp | None
+    The ops of a body have rows of their own. So an op with a body is the same if only its body changed, and costs only
+    what its body's rows do not show: the further times of a repeat.
+    """
+
+    before: Row | None
+    after: Row | None
 
     @property
     def kind(self) -> ChangeKind:
@@ -36,7 +31,9 @@ class Change:
             return "added"
         if self.after is None:
             return "removed"
-        return "same" if self.before.op == self.after.op else "changed"
+        if without_bodies(self.before.op) != without_bodies(self.after.op):
+            return "changed"
+        return "same" if self.before.place[1::2] == self.after.place[1::2] else "moved"  # into a body or out of one
 
     @property
     def parameters(self) -> int | None:
@@ -49,10 +46,12 @@ class Change:
         return self._added(lambda layer: layer.macs)
 
     def _added(self, cost: Callable[[Layer], int]) -> int | None:
-        sides = [side for side in (self.before, self.after) if side]
-        if any(side.layer is None for side in sides):
-            return None
-        return sum((1 if side is self.after else -1) * cost(side.layer) for side in sides if side.layer)
+        costs = [
+            sign * _own(side.layer, cost) if side.layer else None
+            for sign, side in ((-1, self.before), (1, self.after))
+            if side
+        ]
+        return None if None in costs else sum(each for each in costs if each is not None)
 
     @property
     def field(self) -> int | None:
@@ -64,32 +63,35 @@ class Change:
 
 def difference(before: Architecture, after: Architecture) -> tuple[Change, ...]:
     """The rows from top to bottom. Equal ops are matched in order; between them, ops of the same kind are paired."""
-    old, new = _places(before), _places(after)
-    rows: list[Change] = []
-    matcher = SequenceMatcher(None, before.ops, after.ops, autojunk=False)
-    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
+    old, new = rows(before), rows(after)
+    found: list[Change] = []
+    ops, others = ([without_bodies(each.op) for each in side] for side in (old, new))
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, ops, others, autojunk=False).get_opcodes():
         if tag == "equal":
-            rows += [Change(one, other) for one, other in zip(old[i1:i2], new[j1:j2], strict=True)]
+            found += [Change(one, other) for one, other in zip(old[i1:i2], new[j1:j2], strict=True)]
         else:
-            rows += _paired(old[i1:i2], new[j1:j2])
-    return tuple(rows)
+            found += _paired(old[i1:i2], new[j1:j2])
+    return tuple(found)
 
 
-def _paired(old: list[PlacedOp], new: list[PlacedOp]) -> list[Change]:
+def without_bodies(op: Op) -> Op:
+    """The op alone: what is left of it when the ops in its bodies are rows of their own."""
+    return with_bodies(op, ((),) * len(bodies(op)))
+
+
+def _own(layer: Layer, cost: Callable[[Layer], int]) -> int:
+    """The layer's cost without that of the ops in its bodies, each of which has a row for the first time it runs."""
+    shown = layer.branches[: len(bodies(layer.op))]
+    return cost(layer) - sum(cost(each) for branch in shown for each in branch)
+
+
+def _paired(old: tuple[Row, ...], new: tuple[Row, ...]) -> list[Change]:
     """The rows of a part without equal ops, paired in order by the kind of op."""
-    rows: list[Change] = []
+    found: list[Change] = []
     kinds = SequenceMatcher(None, [type(each.op) for each in old], [type(each.op) for each in new], autojunk=False)
     for tag, i1, i2, j1, j2 in kinds.get_opcodes():
         if tag == "equal":
-            rows += [Change(one, other) for one, other in zip(old[i1:i2], new[j1:j2], strict=True)]
+            found += [Change(one, other) for one, other in zip(old[i1:i2], new[j1:j2], strict=True)]
         else:
-            rows += [*(Change(each, None) for each in old[i1:i2]), *(Change(None, each) for each in new[j1:j2])]
-    return rows
-
-
-def _places(architecture: Architecture) -> list[PlacedOp]:
-    walked = fit(architecture).trace
-    layers = walked.layers if walked else ()
-    return [
-        PlacedOp(index, op, layers[index] if index < len(layers) else None) for index, op in enumerate(architecture.ops)
-    ]
+            found += [*(Change(each, None) for each in old[i1:i2]), *(Change(None, each) for each in new[j1:j2])]
+    return found

@@ -104,6 +104,11 @@ def _check_channels(op: Op, shape: Shape, place: str) -> None:
             f"{place}: each channel has one value in {shape_words(shape)}, and one value has no variance; "
             "it needs a map of at least 2 x 2"
         )
+    if isinstance(op, GroupNorm) and prod(shape) == op.num_groups:
+        raise SpecError(
+            f"{place}: each of the {op.num_groups} groups has one value in {shape_words(shape)}, and one value has no "
+            "variance; take fewer groups, or a larger map"
+        )
 
 
 def _check_groups(op: Conv, channels: int, place: str) -> None:

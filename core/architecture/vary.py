@@ -1,11 +1,34 @@
-"""Simple variations of an architecture: wider or narrower, another dropout, with or without batch norm."""
+"""Simple variations of an architecture: wider or narrower, another dropout, with or without batch norm.
+
+The ops in bodies are varied as all others. Where channels must agree, as after a concatenation, the varied network may
+not fit: `trace` says so.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from math import lcm
+from types import UnionType
 
-from core.architecture.spec import Architecture, BatchNorm, Conv, Dropout, Linear, Op, ReLU
+from core.architecture.activations import PReLU
+from core.architecture.fit import fit
+from core.architecture.spec import (
+    Activation,
+    Architecture,
+    BatchNorm,
+    Conv,
+    Dropout,
+    Dropout2d,
+    GroupNorm,
+    Linear,
+    Norm,
+    Op,
+    SqueezeExcite,
+    bodies,
+    every_op,
+    map_ops,
+    with_bodies,
+)
 from core.words import plural
 
 
@@ -15,32 +38,32 @@ def vary(
     """The architecture with its channels times `width`, and with that dropout and batch norm; None changes nothing.
 
     The last layer keeps its ten outputs. In a network without dropout, dropout is added after each activation (without
-    activations after each batch norm, else after each convolution but the last). Batch norm is added after each
-    convolution but the last.
+    activations after each norm, else after each convolution but the last). Batch norm is added after each convolution
+    but the last.
     """
     ops = architecture.ops
     if width != 1.0:
-        ops = _widened(ops, width)
+        ops = _widened(architecture, width)
     if batch_norm is not None and batch_norm != has(architecture, BatchNorm):
         ops = _after(ops, Conv, BatchNorm(), not_last=True) if batch_norm else _without(ops, BatchNorm)
     if dropout == 0:
-        ops = _without(ops, Dropout)
-    elif dropout is not None and has(architecture, Dropout):
-        ops = tuple(Dropout(dropout) if isinstance(op, Dropout) else op for op in ops)
+        ops = _without(ops, Dropout | Dropout2d)
+    elif dropout is not None and any(isinstance(op, Dropout | Dropout2d) for op in every_op(ops)):
+        ops = map_ops(ops, lambda op: replace(op, p=dropout) if isinstance(op, Dropout | Dropout2d) else op)
     elif dropout is not None:
-        kind = next((kind for kind in (ReLU, BatchNorm) if any(isinstance(op, kind) for op in ops)), Conv)
+        kind = next((kind for kind in (Activation, Norm) if any(isinstance(op, kind) for op in every_op(ops))), Conv)
         ops = _after(ops, kind, Dropout(dropout), not_last=kind is Conv)
     return architecture if ops == architecture.ops else replace(architecture, ops=ops)
 
 
 def has(architecture: Architecture, kind: type[Op]) -> bool:
-    """Whether the architecture has an op of that kind."""
-    return any(isinstance(op, kind) for op in architecture.ops)
+    """Whether the architecture has an op of that kind, also in a body."""
+    return any(isinstance(op, kind) for op in every_op(architecture.ops))
 
 
 def dropout_of(architecture: Architecture) -> float:
     """The probability of the first dropout; 0 without dropout."""
-    return next((op.p for op in architecture.ops if isinstance(op, Dropout)), 0.0)
+    return next((op.p for op in every_op(architecture.ops) if isinstance(op, Dropout | Dropout2d)), 0.0)
 
 
 def changes(before: Architecture, after: Architecture) -> list[str]:
@@ -57,29 +80,79 @@ def changes(before: Architecture, after: Architecture) -> list[str]:
 
 
 def _first_conv(architecture: Architecture) -> Conv | None:
-    return next((op for op in architecture.ops if isinstance(op, Conv)), None)
+    return next((op for op in every_op(architecture.ops) if isinstance(op, Conv)), None)
 
 
-def _widened(ops: tuple[Op, ...], width: float) -> tuple[Op, ...]:
-    last = max((i for i, op in enumerate(ops) if isinstance(op, Conv | Linear)), default=-1)
-    widened: list[Op] = []
-    for index, op in enumerate(ops):
-        if isinstance(op, Conv) and index != last:
-            following = next((later.groups for later in ops[index + 1 :] if isinstance(later, Conv)), 1)
-            unit = lcm(op.groups, following)  # what the channels must be a multiple of
-            widened.append(replace(op, out_channels=unit * max(1, round(op.out_channels * width / unit))))
-        elif isinstance(op, Linear) and index != last:
-            widened.append(replace(op, out_features=max(1, round(op.out_features * width))))
-        else:
-            widened.append(op)
-    return tuple(widened)
+def _widened(architecture: Architecture, width: float) -> tuple[Op, ...]:
+    """The ops with their channels times `width`, as multiples of what the groups after them need.
+
+    Where that does not fit, as different groups stand on two sides of a skip connection, all channels are multiples of
+    the same number: equal ones stay equal.
+    """
+    ops = list(every_op(architecture.ops))
+    groups = [op.groups if isinstance(op, Conv) else op.num_groups if isinstance(op, GroupNorm) else 1 for op in ops]
+    weighted = [index for index, op in enumerate(ops) if isinstance(op, Conv | Linear)]
+    units = {index: lcm(groups[index], *groups[index + 1 : _until_next(ops, index)]) for index in weighted}
+    widened = _scaled(architecture.ops, width, units)
+    if fit(replace(architecture, ops=widened)).error and not fit(architecture).error:
+        widened = _scaled(architecture.ops, width, dict.fromkeys(weighted, lcm(*groups)))
+    return widened
 
 
-def _without(ops: tuple[Op, ...], kind: type[Op]) -> tuple[Op, ...]:
-    return tuple(op for op in ops if not isinstance(op, kind))
+def _until_next(ops: list[Op], index: int) -> int:
+    """One more than the index of the next convolution."""
+    return next((later + 1 for later in range(index + 1, len(ops)) if isinstance(ops[later], Conv)), len(ops))
 
 
-def _after(ops: tuple[Op, ...], kind: type[Op], added: Op, not_last: bool = False) -> tuple[Op, ...]:
-    places = [index for index, op in enumerate(ops) if isinstance(op, kind)]
-    places = places[:-1] if not_last else places
-    return tuple(each for index, op in enumerate(ops) for each in ((op, added) if index in places else (op,)))
+def _scaled(ops: tuple[Op, ...], width: float, units: dict[int, int]) -> tuple[Op, ...]:
+    """The ops with other channels. `units`: what the channels of each layer, by its index among all, must divide by."""
+    last, indices = max(units, default=-1), iter(range(len(list(every_op(ops)))))
+
+    def times(channels: int, unit: int) -> int:
+        return unit * max(1, round(channels * width / unit))
+
+    def scaled(ops: tuple[Op, ...]) -> tuple[Op, ...]:
+        found: list[Op] = []
+        for op in ops:
+            index = next(indices)
+            inner = with_bodies(op, tuple(scaled(body) for body in bodies(op)))
+            match inner:
+                case Conv() if index != last:
+                    inner = replace(inner, out_channels=times(inner.out_channels, units[index]))
+                case Linear() if index != last:
+                    inner = replace(inner, out_features=max(1, round(inner.out_features * width)))
+                case SqueezeExcite(squeeze):
+                    inner = SqueezeExcite(max(1, round(squeeze * width)))
+                case PReLU(count) if count > 1:
+                    before = next((each.out_channels for each in reversed(found) if isinstance(each, Conv)), count)
+                    inner = replace(inner, num_parameters=before)
+            found.append(inner)
+        return tuple(found)
+
+    return scaled(ops)
+
+
+def _without(ops: tuple[Op, ...], kind: type[Op] | UnionType) -> tuple[Op, ...]:
+    """The ops without those of that kind; an op whose bodies had nothing else goes with them."""
+    kept = []
+    for op in ops:
+        inner = with_bodies(op, tuple(_without(body, kind) for body in bodies(op)))
+        emptied = bodies(op) and not bodies(inner)[0] and bodies(op)[0]
+        if not isinstance(op, kind) and not emptied:
+            kept.append(inner)
+    return tuple(kept)
+
+
+def _after(ops: tuple[Op, ...], kind: type[Op] | UnionType, added: Op, not_last: bool = False) -> tuple[Op, ...]:
+    left = sum(isinstance(op, kind) for op in every_op(ops)) - not_last
+    counted = iter(range(left))
+
+    def inside(ops: tuple[Op, ...]) -> tuple[Op, ...]:
+        found: list[Op] = []
+        for op in ops:
+            found.append(with_bodies(op, tuple(inside(body) for body in bodies(op))))
+            if isinstance(op, kind) and next(counted, None) is not None:
+                found.append(added)
+        return tuple(found)
+
+    return inside(ops)

@@ -107,6 +107,10 @@ def stage_of(layer: Layer, reached: Reached) -> Stage:
     says = f"field {before.size} + ({window.kernel_size} − 1){dilated} · {before.jump} = {after.size}"
     if window.stride > 1:
         says += f", jump {before.jump} · {window.stride} = {after.jump}"
+    if layer.branches:
+        says += f"; {window.kernel_size} wide together, its ops on all paths"
+    if layer.uses_whole_map:
+        says += "; and the mean of the whole map"
     counts, firsts = reached.sum(1).tolist(), reached.argmax(1).tolist()
     lasts = (reached.shape[1] - 1 - reached[:, ::-1].argmax(1)).tolist()
     pixels = zip(firsts, lasts, counts, strict=True)

@@ -12,6 +12,7 @@ from core.analysis.evidence import Evidence, in_points, interval_in_points, p_in
 from core.analysis.study import Study
 from core.architecture.difference import difference
 from core.architecture.receptive_field import pixels_inside
+from core.architecture.rows import Row, rows
 from core.architecture.sizes import shape_words
 from core.architecture.spec import Architecture, op_words
 from core.architecture.trace import Layer, Trace
@@ -25,6 +26,8 @@ from lab.ui.explorer import units_of
 from lab.ui.formats import kilobytes
 from lab.ui.live_plot import still_plot
 
+WHOLE_MAP = "Each value also depends on the whole map, through a mean over it"
+INDENT = "\u2003"  # a wide blank, for each body around an op
 NARROW = frozenset(" ,.()ijltf:;'|")  # letters half as wide as the others
 
 
@@ -36,29 +39,52 @@ def outdated_captions(names: Sequence[str]) -> None:
 
 
 def layer_table(walked: Trace) -> None:
-    """The network as torch prints it: op, output shape, parameters and how they are counted, share of the whole."""
+    """The network as torch prints it: op, output shape, parameters and how they are counted, share of the whole.
+
+    The ops of a body are indented, with the numbers of the first time that they run.
+    """
+    listed = [(row, row.layer) for row in rows(walked.architecture) if row.layer]
+    nested = any(row.depth for row, _ in listed)
     frame = pd.DataFrame(
         {
-            "": range(len(walked.layers)),
-            "layer": [op_words(layer.op) for layer in walked.layers],
-            "output": [shape_words(layer.output) for layer in walked.layers],
-            "parameters": [layer.parameters for layer in walked.layers],
-            "how they are counted": [layer.arithmetic for layer in walked.layers],
-            "share": [100 * layer.parameters / max(1, walked.parameters) for layer in walked.layers],
-            "MACs": [layer.macs for layer in walked.layers],
+            "": [row.path for row, _ in listed],
+            "layer": [indented(row) for row, _ in listed],
+            "output": [shape_words(layer.output) for _, layer in listed],
+            "parameters": [layer.parameters for _, layer in listed],
+            "how they are counted": [layer.arithmetic for _, layer in listed],
+            "share": [100 * layer.parameters / max(1, walked.parameters) for _, layer in listed],
+            "MACs": [layer.macs for _, layer in listed],
+            "field": [field_words(layer) for _, layer in listed],
         }
     )
     data_table(
         frame,
-        "Every op with its output shape, parameters and multiply-adds.",
+        "Every op with its output shape, parameters, multiply-adds and receptive field.",
         {
-            "": st.column_config.NumberColumn(width=32),
-            **{name: text_column(frame[name]) for name in ("layer", "output", "how they are counted")},
+            "": text_column(frame[""]) if nested else st.column_config.TextColumn(width=32),
+            **{name: text_column(frame[name]) for name in ("layer", "output", "how they are counted", "field")},
             "parameters": st.column_config.NumberColumn(format="localized", width=80),
             "share": st.column_config.NumberColumn("%", format="%.1f", width=44, help="Of all parameters."),
             "MACs": st.column_config.NumberColumn(format="localized", width=70),
         },
     )
+    if nested:
+        st.caption(
+            "The row of an op with a body holds the sum of its ops, which are indented below it. Those of a repeat "
+            "show the first time; in each further time only the norms have parameters of their own."
+        )
+    if any(layer.uses_whole_map for _, layer in listed):
+        st.caption(f"+ whole map: {WHOLE_MAP[0].lower()}{WHOLE_MAP[1:]}; so does each after it.")
+
+
+def indented(row: Row) -> str:
+    """The op in words, further in for each body around it; `↷` stands before one in a shortcut."""
+    return f"{INDENT * row.depth}{'↷ ' if row.body == 'shortcut' else ''}{op_words(row.op)}"
+
+
+def field_words(layer: Layer) -> str:
+    """The size of the field: `5`, or `5 + whole map` where a mean over the whole map counts too."""
+    return f"{layer.field.size} + whole map" if layer.uses_whole_map else str(layer.field.size)
 
 
 def data_table(
@@ -84,18 +110,20 @@ def difference_table(before: Architecture, after: Architecture, names: tuple[str
     A difference is empty where a network does not fit up to the op.
     """
     everything = st.toggle("Also the ops that are the same", key="all_ops")
+    changes = difference(before, after)
+    nested = any(side and side.depth for row in changes for side in (row.before, row.after))
     frame = pd.DataFrame(
         [
             {
-                "op": str(row.after.index) if row.after else "",
-                names[0]: op_words(row.before.op) if row.before else "",
-                names[1]: op_words(row.after.op) if row.after else "",
+                "op": row.after.path if row.after else "",
+                names[0]: indented(row.before) if row.before else "",
+                names[1]: indented(row.after) if row.after else "",
                 "what": row.kind,
                 "parameters": row.parameters,
                 "MACs": row.macs,
                 "field": row.field,
             }
-            for row in difference(before, after)
+            for row in changes
             if everything or row.kind != "same" or row.parameters
         ]
     )
@@ -103,7 +131,7 @@ def difference_table(before: Architecture, after: Architecture, names: tuple[str
         frame,
         "The ops that differ, and the difference in parameters, multiply-adds and field.",
         {
-            "op": st.column_config.TextColumn(width=40),
+            "op": text_column(frame["op"]) if nested else st.column_config.TextColumn(width=40),
             **{name: text_column(frame[name]) for name in names},
             "what": st.column_config.TextColumn(width=72),
             "parameters": st.column_config.NumberColumn("parameters ±", format="%+d", width=90),
@@ -112,7 +140,14 @@ def difference_table(before: Architecture, after: Architecture, names: tuple[str
         },
         most=14,
     )
-    st.caption("An op that stayed may cost more or less than it did: its input may be wider or larger now.")
+    st.caption(
+        "An op that stayed may cost more or less than it did: its input may be wider or larger now."
+        + (
+            " An op with a body has only the cost that its ops' own rows do not show: the further times of a repeat."
+            if nested
+            else ""
+        )
+    )
 
 
 def text_width(texts: Iterable[str]) -> int:
@@ -138,6 +173,7 @@ def without_empty(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 def field_table(walked: Trace) -> None:
     """Kernel, stride, padding, dilation, sizes, and the field after each op that moves it."""
     layers = [layer for layer in walked.layers if moves_field(layer)]
+    whole = any(layer.uses_whole_map for layer in layers)
     size = walked.architecture.input[1]
     frame = pd.DataFrame(
         {
@@ -148,7 +184,7 @@ def field_table(walked: Trace) -> None:
             "dilation": [layer.window.dilation for layer in layers],
             "in": [layer.input[-1] if len(layer.input) == 3 else 1 for layer in layers],
             "out": [units_of(layer) for layer in layers],
-            "field": [layer.field.size for layer in layers],
+            "field": [field_words(layer) if whole else layer.field.size for layer in layers],
             "on the image": [on_the_image(layer, size) for layer in layers],
             "jump": [layer.field.jump for layer in layers],
             "start": [layer.field.start for layer in layers],
@@ -161,6 +197,7 @@ def field_table(walked: Trace) -> None:
         {
             "layer": st.column_config.TextColumn(width=120),
             **{name: number(width=64) for name in (*frame.columns[1:8], "jump")},
+            **({"field": text_column(frame["field"])} if whole else {}),
             "on the image": st.column_config.TextColumn(width=90),
             "start": number(format="%.1f", width=64),
         },

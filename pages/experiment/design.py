@@ -5,6 +5,7 @@ import streamlit as st
 from core.architecture.link import to_code
 from lab.experiment.design import editor as design_editor
 from lab.experiment.design import views as design_views
+from lab.experiment.design.op_panel import op_panel
 from lab.experiment.design.state import opened
 from lab.ui import frame
 from lab.ui.step import DESIGN, FROM
@@ -20,7 +21,7 @@ with wide:
     now = opened()
 with narrow:
     design_editor.start_picker(now)
-    design_editor.op_panel(now)
+    op_panel(now)
 
 with wide:
     design_editor.design_headline(now)

@@ -10,9 +10,12 @@ import streamlit as st
 from core.architecture.difference import difference
 from core.architecture.fit import fit
 from core.architecture.json_form import architecture_to_json
+from core.architecture.place import BODIES
 from core.architecture.pytorch_code import pytorch_code
-from core.architecture.spec import Architecture
+from core.architecture.spec import Architecture, Op, bodies
 from core.errors import SpecError
+from core.record import to_json, write
+from lab.experiment.design import boxes
 from lab.experiment.design import figures as design_figures
 from lab.experiment.design.state import Opened
 from lab.runs.affordable import affordable
@@ -33,21 +36,24 @@ def diagram(now: Opened) -> None:
     if walked is None:
         st.info("There is nothing to draw yet: add the first op.", icon=":material/add:")
         return
+    figure = design_figures.diagram(walked, now.selected)
     live_plot(
-        design_figures.diagram(walked, now.selected),
-        key="diagram",
-        height=370,
-        alt=f"The feature maps, to scale: {design_figures.in_words(walked)}",
+        figure, key="diagram", height=figure.layout.height, alt=f"The feature maps, to scale: {boxes.in_words(walked)}"
     )
-    maps = design_figures.feature_maps(walked)
-    scale = design_figures.channel_scale(maps)
-    cut = [each.name for each in maps if design_figures.is_cut(each, scale)]
+    maps = boxes.feature_maps(walked)
+    scale = boxes.channel_scale(maps)
+    cut = [each.name for each in maps if boxes.is_cut(each, scale)]
     st.caption(
         f"Height and depth of a box: one unit for each pixel of its map. Thickness: its channels, {scale:.2g} of a "
-        f"unit each{', cut short at ' + ', '.join(cut) if cut else ''}. ReLU, batch norm and dropout change no shape; "
-        "the selected op's box is framed."
+        f"unit each{', cut short at ' + ', '.join(cut) if cut else ''}. Norms, activations and dropout change no "
+        "shape; the selected op's box is framed."
     )
-    st.caption(f"In words: {design_figures.in_words(walked)}.")
+    if any(layer.branches for layer in walked.layers):
+        st.caption(
+            "A grey line leads around a body to where its values are added (+) or stand beside the body's (∥). What is "
+            "in a dashed frame runs several times with the same weights."
+        )
+    st.caption(f"In words: {boxes.in_words(walked)}.")
 
 
 def changed(now: Opened) -> None:
@@ -115,9 +121,19 @@ def code(now: Opened) -> None:
 
 
 def pretty(architecture: Architecture) -> str:
-    """The JSON with a line for each op."""
-    text = architecture_to_json(architecture)
-    return re.sub(r'(?<=[\[,])(?=\{"op")', "\n  ", text).replace("}]}", "}\n]}") + "\n"
+    """The JSON with a line for each op, those of bodies further in."""
+    head = to_json({"name": architecture.name, "input": list(architecture.input)})[:-1]
+    return f'{head},"ops":{_lines(architecture.ops, "")}}}\n'
+
+
+def _lines(ops: tuple[Op, ...], indent: str) -> str:
+    return "[" + ",".join(f"\n{indent}  {_line(op, indent + '  ')}" for op in ops) + (f"\n{indent}]" if ops else "]")
+
+
+def _line(op: Op, indent: str) -> str:
+    inner = {name: body for name, body in zip(BODIES, bodies(op), strict=False) if body or name == BODIES[0]}
+    own = {name: value for name, value in write(op, "op").items() if name not in inner}
+    return to_json(own)[:-1] + "".join(f',"{name}":{_lines(body, indent)}' for name, body in inner.items()) + "}"
 
 
 def file_name(architecture: Architecture) -> str:

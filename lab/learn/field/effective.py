@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.data.mnist import best_present
 from lab.learn.field import figures as field_figures
-from lab.learn.field.network import MNIST_INPUT, Viewed, trained_weights
+from lab.learn.field.network import MNIST_INPUT, Viewed, beyond, trained_weights
 from lab.runs.affordable import affordable, field_images
 from lab.ui.explorer import Place
 from lab.ui.live_plot import live_plot
@@ -48,7 +48,7 @@ def effective(network: Viewed, place: Place) -> None:
         f"its middle unit fades from the middle outwards: {_share(before)} of the effect comes from "
         f"the middle half (dashed) untrained"
         + (f", {_share(after)} trained" if after else "")
-        + f". Were all its pixels alike, it would be {shown.even_share:.0%}."
+        + f". Were all its pixels alike, it would be {shown.even_share:.0%}.{beyond(network, place)}"
     )
     one, other, curve = st.columns([1, 1, 1.35], gap="small")
     for column, title, found, key in ((one, "Untrained", before, "before"), (other, "Trained", after, "after")):

@@ -7,7 +7,7 @@ import streamlit as st
 from core.architecture.trace import Layer
 from core.ladder.field_claims import width_arithmetic
 from lab.learn.field.network import Viewed
-from lab.ui.explorer import Place
+from lab.ui.explorer import Place, units_of
 from lab.ui.tables import data_table, field_arithmetic, on_the_image
 
 
@@ -25,10 +25,19 @@ def formulas(network: Viewed, place: Place) -> None:
     )
     st.caption(
         "k kernel size, s stride, p padding, d dilation; in: after the layer before. The jump is the effective stride: "
-        "input pixels between neighbouring units. The start is the centre of the first unit's field. Batch norm, ReLU "
-        "and dropout look at single units and move nothing. On the image: of the middle unit's columns, those that are "
-        "not padding."
+        "input pixels between neighbouring units. The start is the centre of the first unit's field. Norms, "
+        "activations and dropout look at single units and move nothing. On the image: of the middle unit's columns, "
+        "those that are not padding."
     )
+    if any(layer.branches for layer in network.layers):
+        st.caption(
+            "An op with a body is one row: its window holds those of all its paths, and its map is as wide as its body "
+            "makes it. Its ops have rows of their own on the Design page."
+        )
+    if whole := [layer.name for layer in network.walked.layers if layer.uses_whole_map]:
+        st.caption(
+            f"No window shows this: through the mean that {whole[0]} takes, all that follows sees the whole map."
+        )
     if place.stage:
         st.markdown(f"**{network.stages[place.stage].name}**, step by step")
         st.latex(field_arithmetic(network.layers[place.stage - 1]))
@@ -42,6 +51,6 @@ def _formula_row(layer: Layer, side: int) -> dict[str, str]:
         "field r": f"{before.size} + ({k} − 1)·{d}·{before.jump} = {after.size}",
         "jump j": f"{before.jump}·{s} = {after.jump}",
         "start": f"{before.start:g} + (({k} − 1)·{d}/2 − {p})·{before.jump} = {after.start:g}",
-        "map": width_arithmetic(layer),
+        "map": f"{units_of(layer)}, as its body gives" if layer.branches else width_arithmetic(layer),
         "on the image": on_the_image(layer, side),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import streamlit as st
@@ -154,18 +155,30 @@ def seen_by(network: Viewed, place: Place) -> str:
     cut = "" if high == wide == field.size else f" Only {high} x {wide} of them reach it: {_left_out(network, place)}."
     return (
         f"Unit ({place.row}, {place.column}) of **{stage.name}** sees {field.size} x {field.size} pixels: rows {top:g} "
-        f"to {bottom:g}, columns {left:g} to {right:g}.{cut}"
+        f"to {bottom:g}, columns {left:g} to {right:g}.{cut}{beyond(network, place)}"
     )
+
+
+def beyond(network: Viewed, place: Place) -> str:
+    """What the square does not show: the ops up to the unit that mix in a mean over the whole map. Empty for none."""
+    last = network.layers[place.stage - 1].index if place.stage else -1
+    mixing = [layer.name for layer in network.walked.layers[: last + 1] if layer.uses_whole_map]
+    return f" It also depends on the whole map a little, through the mean that {mixing[0]} takes." if mixing else ""
 
 
 def _left_out(network: Viewed, place: Place) -> str:
     """Why some pixels of a field do not reach its unit."""
-    layers = network.layers[: place.stage]
+    layers = every_layer(network.layers[: place.stage])
     reasons = [
         ("padding takes the place of what lies beyond a border", any(layer.window.padding for layer in layers)),
         ("dilation steps over some", any(layer.window.dilation > 1 for layer in layers)),
     ]
     return ", ".join(words for words, holds in reasons if holds) or "its windows step over some"
+
+
+def every_layer(layers: tuple[Layer, ...]) -> list[Layer]:
+    """The layers, each followed by those in its bodies."""
+    return [each for layer in layers for each in (layer, *every_layer(tuple(chain.from_iterable(layer.branches))))]
 
 
 def trained_weights(architecture: Architecture) -> Shelved | None:
