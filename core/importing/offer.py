@@ -111,7 +111,7 @@ def _fitted(op: Op, unit: Unit, norm: Op | None) -> Op:
 def _words(before: Architecture, after: Architecture) -> tuple[str, ...]:
     rows = [row for row in difference(before, after) if row.kind == "changed" and row.before and row.after]
     told = [
-        f"op {row.before.index}: {op_words(row.before.op)} becomes {op_words(row.after.op)}"
+        f"op {row.before.path}: {op_words(row.before.op)} becomes {op_words(row.after.op)}"
         for row in rows
         if row.before and row.after
     ]
