@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import sys
+from collections.abc import Collection, Iterator
 from dataclasses import fields
 from pathlib import Path
 
@@ -12,6 +13,19 @@ from core.architecture.trace import Layer, Trace, trace
 
 MODULES = Path(__file__).parents[1] / "training" / "modules.py"  # of the ops that torch has no module for
 INDENT = "    "
+
+# What code that leaves the lab may import: module and names; None where the module itself is imported.
+IMPORTS: tuple[tuple[str | None, tuple[str, ...]], ...] = (
+    (None, ("math",)),
+    ("collections.abc", ("Iterator",)),
+    (None, ("numpy as np",)),
+    (None, ("torch",)),
+    ("torch", ("Tensor", "nn")),
+    ("torch.nn", ("functional as F",)),
+    ("torch.optim.swa_utils", ("AveragedModel", "get_ema_multi_avg_fn")),
+    ("torchvision", ("datasets",)),
+    ("torchvision.transforms", ("InterpolationMode", "v2")),
+)
 
 
 def pytorch_code(architecture: spec.Architecture) -> str:
@@ -28,28 +42,54 @@ def pytorch_code(architecture: spec.Architecture) -> str:
 
 def network_code(walked: Trace) -> str:
     """The imports, the classes of ops that torch has no module for, and `network`."""
+    classes, network = class_code(walked), sequential_code(walked)
+    imports = import_code("\n".join(["torch", classes, network]))
+    return "\n\n\n".join([imports, classes, network]) if classes else f"{imports}\n\n{network}"
+
+
+def sequential_code(walked: Trace) -> str:
+    """`network`, an nn.Sequential, with each layer's output shape as a comment."""
     lines = list(_lines(walked.layers, INDENT))
     wide = max(len(code) for code, _ in lines)
     body = "\n".join(f"{code:<{wide}}  # {comment}" if comment else code for code, comment in lines)
-    classes = _classes(walked)
-    imports = ["from collections.abc import Iterator\n"] if "Iterator[" in classes else []
-    imports += ["import torch", *(["from torch import Tensor, nn"] if classes else ["from torch import nn"])]
-    imports += ["from torch.nn import functional as F"] if "F." in classes else []
-    gap = "\n\n\n" if classes else "\n\n"
-    return "\n".join(imports) + f"{classes}{gap}network = nn.Sequential(  # {_comment(walked)}\n{body}\n)"
+    return f"network = nn.Sequential(  # {_comment(walked)}\n{body}\n)"
+
+
+def import_code(code: str) -> str:
+    """The import statements that the code needs, sorted: the standard library's first."""
+    used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+    standard: list[str] = []
+    others: list[str] = []
+    for module, names in IMPORTS:
+        found = [each for each in names if each.split(" as ")[-1] in used]
+        if found:
+            line = f"import {found[0]}" if module is None else f"from {module} import {', '.join(found)}"
+            (standard if (module or names[0]).partition(".")[0] in sys.stdlib_module_names else others).append(line)
+    return "\n".join([*standard, *([""] if standard and others else []), *others])
 
 
 def _comment(walked: Trace) -> str:
     return " ".join("".join(each if each.isprintable() else " " for each in walked.architecture.name).split())
 
 
-def _classes(walked: Trace) -> str:
-    """The source of those classes of `core.training.modules` that the network needs."""
+def class_code(walked: Trace) -> str:
+    """The source of those classes of `core.training.modules` that the network needs; "" if torch has all of them."""
     needed = {type(layer.op).__name__ for layer in walked.every_layer}
     needed |= {"PerRound"} if "Repeat" in needed else set()
-    text = MODULES.read_text(encoding="utf-8")
-    found = [each for each in ast.parse(text).body if isinstance(each, ast.ClassDef) and each.name in needed]
-    return "".join(f"\n\n\n{ast.get_source_segment(text, each)}" for each in found)
+    return "\n\n\n".join(source_of(MODULES, needed))
+
+
+def source_of(path: Path, names: Collection[str]) -> list[str]:
+    """The source of the classes, functions and constants of those names in a module, in its order."""
+    text = path.read_text(encoding="utf-8")
+    return [ast.get_source_segment(text, each) or "" for each in ast.parse(text).body if _name(each) in names]
+
+
+def _name(statement: ast.stmt) -> str:
+    match statement:
+        case ast.ClassDef(name) | ast.FunctionDef(name) | ast.Assign([ast.Name(name)]):
+            return name
+    return ""
 
 
 def _lines(layers: tuple[Layer, ...], indent: str, rounds: tuple[int, ...] = ()) -> Iterator[tuple[str, str]]:
