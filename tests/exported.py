@@ -57,7 +57,7 @@ def executed(script: str, folder: Path) -> tuple[dict[str, Any], str]:
     """What the script defines, and what it prints; what it writes goes into the folder."""
     names: dict[str, Any] = {"__name__": "__main__"}
     with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()) as printed:
-        exec(compile(script, "exported.py", "exec"), names)
+        exec(compile(script, "exported.py", "exec", dont_inherit=True), names)  # nothing that this module imports
     return names, printed.getvalue()
 
 

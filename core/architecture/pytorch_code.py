@@ -17,14 +17,14 @@ INDENT = "    "
 # What code that leaves the lab may import: module and names; None where the module itself is imported.
 IMPORTS: tuple[tuple[str | None, tuple[str, ...]], ...] = (
     (None, ("math",)),
-    ("collections.abc", ("Iterator",)),
+    ("collections.abc", ("Iterable", "Iterator")),
     (None, ("numpy as np",)),
     (None, ("torch",)),
     ("torch", ("Tensor", "nn")),
     ("torch.nn", ("functional as F",)),
     ("torch.optim.swa_utils", ("AveragedModel", "get_ema_multi_avg_fn")),
     ("torchvision", ("datasets",)),
-    ("torchvision.transforms", ("InterpolationMode", "v2")),
+    ("torchvision.transforms", ("v2",)),
 )
 
 

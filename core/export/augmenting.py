@@ -9,6 +9,7 @@ from core.training.recipe import Augmentation
 
 SIDE = 28
 MARGIN = 14  # pixels on each side of an image whose border is not of one grey: half its side, as far as it can move
+RESAMPLING = ("RandomAffine", "RandomRotation", "RandomPerspective", "RandomResizedCrop", "ElasticTransform")
 AFFINE = ("shear", "scale", "rotation", "translation")  # in the order in which they happen
 
 
@@ -19,31 +20,26 @@ def augmenting(subject: Subject) -> Section:
         code = f"augment = {changes[0]}"
     else:
         code = "\n".join(["augment = v2.Compose([", *(f"    {each}," for each in changes), "])"])
+    for name in ("BILINEAR", "NEAREST"):
+        if f"={name}" in code:
+            code = f"{name} = v2.InterpolationMode.{name}\n\n{code}"
     plain = subject.recipe.plain_epochs
     last = f" The last {plain} epochs train on the images as they are." if plain else ""
     return Section("Augmentation", f"Each time an image is used, it is changed at random.{last}", code)
 
 
 def _changes(of: Augmentation) -> Iterator[str]:
-    padded = of.padding_mode != "constant" and of.geometric
-    if padded:
-        yield f"v2.Pad({MARGIN}, padding_mode={of.padding_mode!r})"
-    first, then = (_perspective, _affine) if of.rule == "torchvision" else (_affine, _perspective)
-    yield from first(of)
-    yield from then(of)
-    if padded:
-        yield f"v2.CenterCrop({SIDE})"
-    if of.has("crop"):
-        grey = _fill(of) if of.padding_mode == "constant" else f", padding_mode={of.padding_mode!r}"
-        crop = f"v2.RandomCrop({SIDE}, padding={round(SIDE * of.crop.strength)}{grey})"
-        yield _sometimes(crop, of.crop.probability)
+    first, then = [*_affine(of), *_crop(of)], list(_perspective(of))
+    moves = [*then, *first] if of.rule == "torchvision" else [*first, *then]
+    yield from _within_border(of, moves) if len(moves) > len(list(_crop(of))) else moves
     if of.has("zoom"):
         ratio = f"({1 / of.zoom.ratio:.4g}, {of.zoom.ratio:.4g})"
         zoom = f"v2.RandomResizedCrop({SIDE}, scale=({1 - of.zoom.strength:.6g}, 1), ratio={ratio}{_nearest(of)})"
         yield _sometimes(zoom, of.zoom.probability)
     if of.has("elastic"):
         alpha, sigma = (float(each) for each in (of.elastic.strength, of.elastic.sigma))
-        yield _sometimes(f"v2.ElasticTransform({alpha}, {sigma}{_nearest(of)}{_fill(of)})", of.elastic.probability)
+        elastic = f"v2.ElasticTransform({alpha}, {sigma}{_nearest(of)}{_fill(of)})"
+        yield from _within_border(of, [_sometimes(elastic, of.elastic.probability)])
     for name in ("brightness", "contrast"):
         if of.has(name):
             jitter = getattr(of, name)
@@ -56,6 +52,26 @@ def _changes(of: Augmentation) -> Iterator[str]:
         )
 
 
+def _within_border(of: Augmentation, moves: list[str]) -> list[str]:
+    """The changes of an image that goes on beyond its sides, where it does: these transforms know only a grey there."""
+    if of.padding_mode == "constant":
+        return moves
+    return [f"v2.Pad({MARGIN}, padding_mode={of.padding_mode!r})", *moves, f"v2.CenterCrop({SIDE})"]
+
+
+def _side(of: Augmentation) -> int:
+    """Pixels of the side of an image that is moved, with its border."""
+    bordered = of.padding_mode != "constant" and any(map(of.has, (*AFFINE, "perspective")))
+    return SIDE + 2 * MARGIN if bordered else SIDE
+
+
+def _crop(of: Augmentation) -> Iterator[str]:
+    if of.has("crop"):
+        border = _fill(of) if of.padding_mode == "constant" else f", padding_mode={of.padding_mode!r}"
+        crop = f"v2.RandomCrop({_side(of)}, padding={round(SIDE * of.crop.strength)}{border})"
+        yield _sometimes(crop, of.crop.probability)
+
+
 def _perspective(of: Augmentation) -> Iterator[str]:
     if of.has("perspective"):
         amounts = f"{of.perspective.strength:.6g}, p={of.perspective.probability:.6g}"
@@ -65,7 +81,7 @@ def _perspective(of: Augmentation) -> Iterator[str]:
 def _affine(of: Augmentation) -> Iterator[str]:
     """One transform for all of them; one for each, where one of them happens only sometimes."""
     there = [name for name in AFFINE if of.has(name)]
-    bilinear = ", interpolation=InterpolationMode.BILINEAR" if of.interpolation == "bilinear" else ""
+    bilinear = ", interpolation=BILINEAR" if of.interpolation == "bilinear" else ""
     together = all(getattr(of, name).probability == 1 for name in there)
     for names in [there] if together and there else [[name] for name in there]:
         if names == ["rotation"]:
@@ -78,8 +94,7 @@ def _affine(of: Augmentation) -> Iterator[str]:
 def _amounts(of: Augmentation, names: list[str]) -> str:
     amounts = [f"degrees={of.rotation.strength:.6g}" if "rotation" in names else "degrees=0"]
     if "translation" in names:
-        side = SIDE + (2 * MARGIN if of.padding_mode != "constant" else 0)
-        share = f"{of.translation.strength * SIDE / side:.6g}"
+        share = f"{of.translation.strength * SIDE / _side(of):.6g}"
         amounts.append(f"translate=({share}, {share})")
     if "scale" in names:
         amounts.append(f"scale=({1 - of.scale.strength:.6g}, {1 + of.scale.strength:.6g})")
@@ -97,7 +112,7 @@ def _fill(of: Augmentation) -> str:
 
 
 def _nearest(of: Augmentation) -> str:
-    return ", interpolation=InterpolationMode.NEAREST" if of.interpolation == "nearest" else ""
+    return ", interpolation=NEAREST" if of.interpolation == "nearest" else ""
 
 
 def _sometimes(transform: str, probability: float) -> str:
@@ -107,23 +122,17 @@ def _sometimes(transform: str, probability: float) -> str:
 def differences(of: Augmentation) -> list[str]:
     """What torchvision's transforms do in another way than the lab, a sentence each."""
     found = []
-    once = [name for name in (*AFFINE, "perspective", "crop", "zoom", "elastic") if of.has(name)]
-    steps = sum(1 for each in _changes(of) if any(f".{kind}(" in each for kind in RESAMPLING))
-    if of.rule == "composed" and of.has("translation"):
-        found.append("Translation moves an image by whole pixels here, in the lab by fractions of a pixel too.")
-    if of.rule == "composed" and of.has("perspective"):
-        found.append("Perspective moves the corners by whole pixels here, in the lab by fractions of a pixel too.")
-    if steps > 1 and of.rule == "composed":
-        found.append(f"An image is resampled {steps} times here, in the lab once for {len(once)} changes together.")
-    elif of.rule == "torchvision" and len([name for name in AFFINE if of.has(name)]) > 1 and steps > 2:
-        found.append(f"An image is resampled up to {steps} times here, in the lab less often.")
-    if of.padding_mode != "constant" and of.geometric:
-        found.append(
-            f"The border continues for {MARGIN} pixels here, and is black beyond; in the lab it continues without end."
-        )
+    moves = [name for name in (*AFFINE, "perspective", "zoom", "elastic") if of.has(name)]
+    steps = sum(any(kind in each for kind in RESAMPLING) for each in _changes(of))
+    in_the_lab = 1
+    if of.rule == "torchvision":
+        in_the_lab = any(map(of.has, AFFINE)) + sum(map(of.has, ("perspective", "zoom", "elastic")))
+    elif whole := [name for name in ("translation", "perspective") if of.has(name)]:
+        found.append(f"The {' and the '.join(whole)} moves by whole pixels here, in the lab by parts of pixels too.")
+    if steps > in_the_lab:
+        found.append(f"{', '.join(moves).capitalize()}: {steps} resamplings of an image here, {in_the_lab} in the lab.")
+    if of.padding_mode != "constant" and (_side(of) > SIDE or of.has("elastic")):
+        found.append(f"The border goes on for {MARGIN} pixels here, then comes black; in the lab it goes on for ever.")
         if of.has("perspective"):
             found.append("Perspective moves the corners of the image with its border, in the lab those of the image.")
     return found
-
-
-RESAMPLING = ("RandomAffine", "RandomRotation", "RandomPerspective", "RandomResizedCrop", "ElasticTransform")

@@ -97,12 +97,15 @@ def _figures(subject: Subject) -> Iterator[str]:
     recipe = subject.recipe
     model = "averaged" if recipe.ema_decay else "network"
     weights = "averaged.module" if recipe.ema_decay else "network"
-    told = "train {hits / len(train_images):.2%}, test {test_accuracy:.2%}"
+    yield "train_accuracy = hits / len(train_images)  # while it learned"
+    told = 'print(f"epoch {epoch + 1}: train {train_accuracy:.2%}, '
     if recipe.validation_size:
-        told = "train {hits / len(train_images):.2%}, validation {validation_accuracy:.2%}, test {test_accuracy:.2%}"
         yield f"validation_loss, validation_accuracy = evaluate({model}, validation_images, validation_labels)"
     yield f"test_loss, test_accuracy = evaluate({model}, test_images, test_labels)"
-    yield f'print(f"epoch {{epoch + 1}}: {told}")'
+    if recipe.validation_size:
+        yield f'{told}validation {{validation_accuracy:.2%}}, ", end="")'
+        told = 'print(f"'
+    yield f'{told}test {{test_accuracy:.2%}}")'
     if recipe.validation_size:
         yield "if validation_accuracy > best_accuracy:"
         yield "    best_accuracy = validation_accuracy"

@@ -7,11 +7,15 @@ lab; all other random numbers differ, and a comment says what else does.
 
 from __future__ import annotations
 
+import textwrap
+
 from core.architecture.pytorch_code import class_code, import_code, sequential_code
+from core.architecture.sizes import shape_words
 from core.architecture.spec import LogSoftmax
 from core.architecture.trace import classifier
-from core.checkpoints.card import Card
+from core.checkpoints.card import DIGITS_INPUT, Card
 from core.data.mnist import DOWNLOAD_BYTES, MNIST_MEAN, MNIST_SD
+from core.errors import SpecError
 from core.export import augmenting
 from core.export.looping import looping
 from core.export.optimizing import optimizing
@@ -19,27 +23,31 @@ from core.export.section import Section, Subject
 from core.training.recipe import Recipe
 from core.words import percent, plural, rate_words
 
-RULER = 120  # characters of a heading
+WIDTH = 100  # characters of a comment
 
 
 def training_script(subject: Subject) -> str:
     """The whole script. Raises SpecError for a network that takes no digits."""
     parts = sections(subject)
-    body = "\n\n".join(f"{_heading(each.title)}\n# {each.words}\n\n{each.code}" for each in parts)
+    body = "\n\n".join(f"{_heading(each)}\n\n{each.code}" for each in parts)
     introduction = "\n".join(about(subject))
     return f'"""{introduction}\n"""\n\n{import_code(body)}\n\n{body}\n'
 
 
 def sections(subject: Subject) -> list[Section]:
-    """The script's parts, in order, without its imports."""
+    """The script's parts, in order, without its imports. Raises SpecError for a network that takes no digits."""
+    shape = subject.architecture.input
+    if shape != DIGITS_INPUT:
+        raise SpecError(f"input: the network takes {shape_words(shape)}, the data sets' images are 1 x 28 x 28")
     parts = [_settings(subject), _data(subject)]
     if subject.augments:
         parts.append(augmenting.augmenting(subject))
     return [*parts, _network(subject), optimizing(subject), looping(subject), _result(subject)]
 
 
-def _heading(title: str) -> str:
-    return f"# {title} ".ljust(RULER, "-")
+def _heading(section: Section) -> str:
+    words = textwrap.wrap(section.words, WIDTH, initial_indent="# ", subsequent_indent="# ")
+    return "\n".join([f"# {section.title} ".ljust(WIDTH, "-"), *words])
 
 
 # -------------------------------------------------------------------------------------------------------- introduction
@@ -178,7 +186,7 @@ def _network(subject: Subject) -> Section:
     parts = [f"{classes}\n\n"] if classes else []
     parts += ["torch.manual_seed(SEED)  # so that the first weights are those of the run in the lab"]
     code = "\n".join([*parts, sequential_code(walked), "network.to(device)"])
-    words = "The comments are the shapes that come out, for N images."
+    words = "Beside each layer stands the shape that comes out, for N images."
     if isinstance(walked.layers[-1].op, LogSoftmax):
         words += " It ends in a log-softmax, which cross-entropy leaves as it is."
     return Section("Network", words, code)

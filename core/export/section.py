@@ -11,6 +11,8 @@ from core.architecture.spec import Architecture
 from core.checkpoints.card import Card
 from core.training.recipe import Recipe
 
+LONGEST = 95  # characters of a call on one line
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -58,5 +60,6 @@ def file_stem(name: str) -> str:
 def call(name: str, function: Callable[..., object], *first: str, **values: object) -> str:
     """The code of a call: the first arguments as they are, then the values that differ from the function's defaults."""
     parameters = inspect.signature(function).parameters
-    given = [f"{key}={value!r}" for key, value in values.items() if parameters[key].default != value]
-    return f"{name}({', '.join([*first, *given])})"
+    given = [*first, *(f"{key}={value!r}" for key, value in values.items() if parameters[key].default != value)]
+    line = f"{name}({', '.join(given)})"
+    return line if len(line) <= LONGEST else f"{name}(\n    {', '.join(given)},\n)"
