@@ -35,7 +35,7 @@ def _renamed(layers: tuple[Layer, ...], ours: str, theirs: str) -> Iterator[tupl
     for index, layer in enumerate(layers):
         number += isinstance(layer.op, spec.Linear) and len(layer.input) == 3  # its Flatten
         yield f"{ours}{index}.", f"{theirs}{number}."
-        for name, branch in zip(BODIES.get(type(layer.op), ()), layer.branches, strict=True):
+        for name, branch in zip(BODIES.get(type(layer.op), ()), layer.branches, strict=False):  # of a repeat the first
             yield from _renamed(branch, f"{ours}{index}.{name}.", f"{theirs}{number}.{name}.")
         number += 1
 

@@ -103,7 +103,7 @@ def network(given: str, wanted: str = "", onto: str = "") -> tuple[Architecture,
     if not path.suffix and not is_there(path):
         step = catalogue.by_slug(given)
         return step.architecture, step.recipe, step.slug
-    if path.suffix == ".json" and not is_code(text := _text(path, SpecError)):
+    if path.suffix == ".json" and not is_code(text := text_of(path, SpecError)):
         return architecture_from_json(text), Recipe(), ""
     return architecture_in(opened(path), wanted, onto), Recipe(), ""
 
@@ -116,13 +116,14 @@ def with_recipe(options: argparse.Namespace) -> tuple[Architecture, Recipe, str]
             f"input: the data sets have 1 x 28 x 28 images, the network takes {shape_words(architecture.input)}"
         )
     if options.recipe:
-        recipe = recipe_from_json(_text(options.recipe, LabError))
+        recipe = recipe_from_json(text_of(options.recipe, LabError))
     if options.seed is not None:
         recipe = replace(recipe, seed=options.seed)
     return architecture, recipe, slug
 
 
-def _text(path: Path, kind: type[LabError]) -> str:
+def text_of(path: Path, kind: type[LabError]) -> str:
+    """A small text file. Raises an error of that kind for one that cannot be read."""
     try:
         if path.stat().st_size > 1_000_000:
             raise kind(f"{path}: {path.stat().st_size:,} bytes, at most 1,000,000 are read")

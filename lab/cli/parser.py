@@ -17,6 +17,7 @@ from core.record import Json
 from core.training.recipe import RangeTest
 from lab.cli.bringing import import_command
 from lab.cli.data import data_command
+from lab.cli.exporting import add_export
 from lab.cli.keeping import backup_command, health_command, passphrase_command, prune_command, restore_command
 from lab.cli.networks import steps, trace_command
 from lab.cli.reading import PREDICT_WITH, checkpoints_command, mistakes_command, predict_command
@@ -128,6 +129,8 @@ def _parser() -> Parser:
     predicting.add_argument("--checkpoint", default=PREDICT_WITH, help="a slug, a saved name, or a file of weights")
     predicting.add_argument("--onto", metavar="NETWORK", help="what the weights in a file belong to")
     _add_normalisation(predicting)
+
+    add_export(add)
 
     benching = add("bench", bench_command, "How fast training is, against the write-ups' way and plain PyTorch.")
     benching.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
