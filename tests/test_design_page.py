@@ -20,7 +20,7 @@ from core.advice.bad_designs import BAD_DESIGNS
 from core.architecture.activations import GELU
 from core.architecture.edit import insert, move, remove, with_field
 from core.architecture.fresh import BLOCKS, block, fresh
-from core.architecture.json_form import architecture_to_json
+from core.architecture.json_form import architecture_to_json, json_lines
 from core.architecture.link import from_code, to_code
 from core.architecture.place import Place, ops_at
 from core.architecture.spec import (
@@ -48,7 +48,6 @@ from lab.classroom import designs as designs
 from lab.experiment.design import figures as design_figures
 from lab.experiment.design.boxes import drawing, feature_maps
 from lab.experiment.design.op_list import Asked, asked_for, gaps_of, places_in
-from lab.experiment.design.views import pretty
 from lab.runs.person import Person
 from lab.runs.store import RunStore
 from lab.settings import lab_home
@@ -353,7 +352,7 @@ def test_a_json_file_is_opened_and_one_that_is_none_is_one_sentence() -> None:
 
 @given(architectures())
 def test_the_json_to_take_along_is_read_back_and_has_a_line_for_each_op(architecture: Architecture) -> None:
-    text = pretty(architecture)
+    text = json_lines(architecture)
     assert json.loads(text) == json.loads(architecture_to_json(architecture))
     assert sum(line.startswith('  {"op"') for line in text.splitlines()) == len(architecture.ops)
     assert sum(line.lstrip().startswith('{"op"') for line in text.splitlines()) == len(list(every_op(architecture.ops)))

@@ -30,11 +30,11 @@ from core.architecture.spec import (
     Residual,
 )
 from core.checkpoints.checkpoint import load
-from core.export.files import KINDS, Leaving, file_of, stem_of
+from core.export.files import file_of
+from core.export.kinds import KINDS, Leaving, stem_of
 from core.export.section import Subject
 from core.export.weights import safetensors_file, state_dict_file
 from core.training.network import build
-from lab.cli.exporting import KINDS as WORDS
 from lab.cli.parser import main
 from lab.studies.shelf import SHIPPED
 from tests.random_architectures import architectures
@@ -99,10 +99,6 @@ def test_a_shipped_checkpoint_answers_alike_in_the_code_and_in_onnx(slug: str) -
     with torch.no_grad():
         ours = network(images).numpy()
     np.testing.assert_allclose(session.run(None, {"image": images.numpy()})[0], ours, rtol=1e-4, atol=1e-4)
-
-
-def test_the_command_line_knows_every_kind() -> None:
-    assert set(WORDS) == set(KINDS)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.architecture.fit import fit
+from core.architecture.place import BODIES
 from core.architecture.spec import (
     MAX_CHANNELS,
     MAX_DEPTH,
@@ -18,7 +19,7 @@ from core.architecture.spec import (
 from core.architecture.torch_names import stated_input
 from core.architecture.trace import Layer
 from core.errors import SpecError
-from core.record import Json, parse, short, short_number, to_json
+from core.record import Json, parse, short, short_number, to_json, write
 
 
 def architecture_to_dict(architecture: Architecture) -> dict[str, Json]:
@@ -123,6 +124,22 @@ def _compare_stated(layers: tuple[Layer, ...], data: Json, place: str) -> None:
 def architecture_to_json(architecture: Architecture) -> str:
     """One line of JSON, the same for equal architectures: a key for caches and URLs."""
     return to_json(architecture_to_dict(architecture))
+
+
+def json_lines(architecture: Architecture) -> str:
+    """The architecture's JSON with a line for each op, those of bodies further in."""
+    head = to_json({"name": architecture.name, "input": list(architecture.input)})[:-1]
+    return f'{head},"ops":{_lines(architecture.ops, "")}}}\n'
+
+
+def _lines(ops: tuple[Op, ...], indent: str) -> str:
+    return "[" + ",".join(f"\n{indent}  {_line(op, indent + '  ')}" for op in ops) + (f"\n{indent}]" if ops else "]")
+
+
+def _line(op: Op, indent: str) -> str:
+    inner = {name: body for name, body in zip(BODIES, bodies(op), strict=False) if body or name == BODIES[0]}
+    own = {name: value for name, value in write(op, "op").items() if name not in inner}
+    return to_json(own)[:-1] + "".join(f',"{name}":{_lines(body, indent)}' for name, body in inner.items()) + "}"
 
 
 def architecture_from_json(text: str) -> Architecture:

@@ -6,21 +6,16 @@ import argparse
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from core.checkpoints.card import Card
 from core.checkpoints.files import replace_bytes
 from core.errors import CheckpointError, DataError, LabError
+from core.export.kinds import KINDS, Leaving, stem_of
+from core.export.section import Subject
 from core.record import Json
 from core.training.recipe import recipe_from_json
 from lab.cli.networks import network, text_of
 from lab.studies.shelf import find
-
-if TYPE_CHECKING:  # torch takes two seconds to import
-    from core.export.files import Leaving
-
-
-KINDS = ("script", "notebook", "onnx", "state_dict", "safetensors", "code", "json", "card")  # as in core.export.files
 
 
 def add_export(add: Callable[..., argparse.ArgumentParser]) -> None:
@@ -34,7 +29,7 @@ def add_export(add: Callable[..., argparse.ArgumentParser]) -> None:
 
 def export_command(options: argparse.Namespace) -> Json:
     """One file: the training script, the notebook, the weights, or the network itself."""
-    from core.export.files import file_of
+    from core.export.files import file_of  # with torch, which takes two seconds to import
 
     leaving = _leaving(options.source, options.recipe)
     target: Path = options.output or Path(leaving.name(options.kind))
@@ -52,9 +47,6 @@ def export_command(options: argparse.Namespace) -> Json:
 
 def _leaving(source: str, recipe_file: Path | None) -> Leaving:
     """What is meant: a checkpoint where there is one of that name or path, else a network. Raises LabError."""
-    from core.export.files import Leaving, stem_of
-    from core.export.section import Subject
-
     recipe = recipe_from_json(text_of(recipe_file, LabError)) if recipe_file else None
     found = _checkpoint(source)
     if found is None:

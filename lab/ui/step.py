@@ -86,10 +86,10 @@ def design_to_train() -> Step | None:
     architecture = url.read(DESIGN, from_code, None)
     if architecture is None:
         return None
-    return Step(slug="", title=architecture.name, architecture=architecture, recipe=_recipe(), source="")
+    return Step(slug="", title=architecture.name, architecture=architecture, recipe=recipe_to_train(), source="")
 
 
-def _recipe() -> Recipe:
+def recipe_to_train() -> Recipe:
     """The recipe of the step in the URL; for a design that started from none, of the first of the lab's own steps."""
     try:
         return catalogue.by_slug(st.query_params.get(FROM, "")).recipe

@@ -6,6 +6,7 @@ from lab.experiment.compare.pair import differences, is_it_real, on_the_images
 from lab.experiment.compare.view import curve_knobs, curves, figures_row, pair_picker, run_picker, stop_with_invitation
 from lab.experiment.train.run_actions import run_actions
 from lab.ui import frame
+from lab.ui.export_menu import export_menu, of_entry
 from lab.ui.links import link
 from lab.ui.report.view import downloads
 from lab.ui.words import errors_shown
@@ -43,5 +44,6 @@ with wide:
             on_the_images(first, second)
     link("experiment/board", "Who meets the challenge?")
 with narrow:
+    export_menu([of_entry(each.entry) for each in shown])
     downloads(shown)
     run_actions([each.entry for each in shown])

@@ -10,7 +10,9 @@ from core.ladder import catalogue
 from core.ladder.catalogue import label
 from lab.learn.step import story
 from lab.studies.results import why_unreadable
+from lab.studies.shelf import shipped
 from lab.ui import frame, url
+from lab.ui.export_menu import export_menu, of_checkpoint, of_network
 from lab.ui.headline import runs_of, step_headline
 from lab.ui.links import link
 from lab.ui.step import knobs, link_parameters, step_picker, varied
@@ -37,6 +39,9 @@ except LabError as error:
         show_error(error)
     st.stop()
 
+with narrow:
+    own = [each for each in shipped() if each.reference == step.slug and architecture == step.architecture]
+    export_menu([of_checkpoint(each) for each in own] or [of_network(architecture, step.recipe)])
 with wide:
     if reason := why_unreadable(step.slug):
         st.warning(escaped(f"The study of this step cannot be read: {reason}"), icon=":material/warning:")

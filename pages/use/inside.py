@@ -1,10 +1,13 @@
 """Look inside: what each layer of a trained network computes from a digit, and what its answer depends on."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from core.architecture.trace import classifier
 from core.errors import LabError
 from lab.ui import checkpoints, frame, unreadable, url
+from lab.ui.export_menu import export_menu, of_weights
 from lab.ui.headline import headline
 from lab.ui.links import link
 from lab.ui.predictions import torch_warming
@@ -44,6 +47,11 @@ try:
         kept, damaged = snapshots(shelved)
         chosen = epoch_picker(shelved, kept)
         unreadable.list_snapshots(damaged)
+        of_the_run = chosen.stem == str(shelved.stem)
+        reference = (
+            shelved.reference if of_the_run else f"{shelved.reference.partition('/')[0]}/epoch-{chosen.card.epoch + 1}"
+        )
+        export_menu([of_weights(Path(chosen.stem), chosen.card, reference)])
         dataset = checkpoints.dataset_for(shelved)
         subject = subject_picker(dataset)
     with wide:

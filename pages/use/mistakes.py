@@ -8,6 +8,7 @@ from core.data.mnist import best_present
 from core.errors import LabError
 from lab.ui import checkpoints, frame, images, unreadable, url
 from lab.ui.caches import split
+from lab.ui.export_menu import export_menu, of_checkpoint
 from lab.ui.headline import headline
 from lab.ui.predictions import predictions
 from lab.ui.words import show_error
@@ -74,6 +75,7 @@ with wide:
 
 if cell != gallery.Cell():
     export.button("Show all mistakes", on_click=gallery.clear_cell, icon=":material/filter_alt_off:", width="stretch")
+export_menu([of_checkpoint(shelved)], at=export)
 export.download_button(
     "All mistakes as CSV", gallery.as_csv(view, found, wrong), f"mistakes-{card.slug or 'own'}-{split_name}.csv",
     "text/csv", icon=":material/download:", on_click="ignore", width="stretch",

@@ -27,8 +27,10 @@ from lab.experiment.design.state import (
 )
 from lab.runs.person import owns
 from lab.ui import url
+from lab.ui.export_menu import export_menu, of_network
 from lab.ui.headline import step_headline
 from lab.ui.owner import me
+from lab.ui.step import recipe_to_train
 from lab.ui.tables import totals
 from lab.ui.words import escaped
 
@@ -102,13 +104,14 @@ def budget_bar(now: Opened) -> None:
 
 def view_switch(now: Opened) -> str:
     """Which view of the design is shown, beside the budget and the files."""
-    views, budget, file = st.columns([5.2, 4, 1.6], vertical_alignment="center")
+    views, budget, file, export = st.columns([5.2, 3.6, 1.6, 1.7], vertical_alignment="center")
     with views:
         view = url.switch("View", VIEWS, "view")
     with budget:
         budget_bar(now)
     with file.popover("File", icon=":material/folder_open:", width="stretch"):
         _files(now)
+    export_menu([of_network(now.architecture, recipe_to_train())] if now.fit.error is None else [], at=export)
     return view or VIEWS[0]
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 
 import streamlit as st
 
 from core.architecture.difference import difference
 from core.architecture.fit import fit
-from core.architecture.json_form import architecture_to_json
-from core.architecture.place import BODIES
+from core.architecture.json_form import architecture_to_json, json_lines
 from core.architecture.pytorch_code import pytorch_code
-from core.architecture.spec import Architecture, Op, bodies
 from core.errors import SpecError
-from core.record import to_json, write
+from core.export.section import file_stem
 from lab.experiment.design import boxes
 from lab.experiment.design import figures as design_figures
 from lab.experiment.design.state import Opened
@@ -87,10 +84,10 @@ def signed(value: int) -> str:
 def code(now: Opened) -> None:
     """The design as PyTorch code, as JSON and as an ONNX file, each to download."""
     form = url.switch("Form", FORMS, "form")
-    name = file_name(now.architecture)
+    name = file_stem(now.architecture.name)
     if form == "JSON":
         st.caption("For File → Open a JSON file, and for `python -m lab trace FILE`.")
-        text = pretty(now.architecture)
+        text = json_lines(now.architecture)
         st.download_button(
             "Download the JSON", text, f"{name}.json", "application/json", icon=":material/download:", on_click="ignore"
         )
@@ -118,24 +115,3 @@ def code(now: Opened) -> None:
             "Download the code", text, f"{name}.py", "text/x-python", icon=":material/download:", on_click="ignore"
         )
         st.code(text, language="python")
-
-
-def pretty(architecture: Architecture) -> str:
-    """The JSON with a line for each op, those of bodies further in."""
-    head = to_json({"name": architecture.name, "input": list(architecture.input)})[:-1]
-    return f'{head},"ops":{_lines(architecture.ops, "")}}}\n'
-
-
-def _lines(ops: tuple[Op, ...], indent: str) -> str:
-    return "[" + ",".join(f"\n{indent}  {_line(op, indent + '  ')}" for op in ops) + (f"\n{indent}]" if ops else "]")
-
-
-def _line(op: Op, indent: str) -> str:
-    inner = {name: body for name, body in zip(BODIES, bodies(op), strict=False) if body or name == BODIES[0]}
-    own = {name: value for name, value in write(op, "op").items() if name not in inner}
-    return to_json(own)[:-1] + "".join(f',"{name}":{_lines(body, indent)}' for name, body in inner.items()) + "}"
-
-
-def file_name(architecture: Architecture) -> str:
-    """The design's name as a file's: letters and digits, the rest as single dashes."""
-    return re.sub(r"[^a-z0-9]+", "-", architecture.name.casefold()).strip("-")[:60] or "network"

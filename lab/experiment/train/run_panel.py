@@ -31,6 +31,7 @@ from lab.studies.reference import findings_of, how_measured
 from lab.studies.shelf import Unreadable, in_folder
 from lab.ui import curves
 from lab.ui.caches import expectations, store, the_queue
+from lab.ui.export_menu import export_menu, of_run
 from lab.ui.headline import headline
 from lab.ui.links import link
 from lab.ui.live_plot import live_plot
@@ -128,6 +129,8 @@ def _panel(run: Run) -> None:
         st.markdown(f"{icon} **{escaped(run.name)}** · {_status(run, recipe, epochs, batches)}", width="stretch")
         if run.unfinished:
             run_controls.buttons([run], run.id, batches)
+        if run.kind == "train":
+            export_menu(of_run(run), width="content")
     if run.kind == "range_test":
         range_result(run, batches)
         return

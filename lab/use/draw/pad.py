@@ -19,6 +19,7 @@ from lab.ui import figures, url
 from lab.ui.caches import split
 from lab.ui.canvas import canvas
 from lab.ui.checkpoints import on_shelf, titles
+from lab.ui.export_menu import export_menu, of_checkpoint
 from lab.ui.images import enlarged, percent
 from lab.ui.live_plot import live_plot
 from lab.ui.predictions import one_thread, opened, torch_warming
@@ -72,6 +73,7 @@ def drawing_pad(shelf: Sequence[Shelved]) -> None:
     with read:
         chosen = _networks(shelf)
         more = extras()
+        export_menu([of_checkpoint(each) for each in chosen], width="content")
     with answering:
         given = _given(offered, more)
         answers = [(shelved, _read(shelved, given)) for shelved in chosen]

@@ -1,0 +1,136 @@
+"""The menu by which a network or a run leaves the lab, the same on every page that shows one.
+
+A file is made when it is asked for, and what is in the menu only while it is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlencode
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from core.architecture.link import to_code
+from core.architecture.spec import Architecture
+from core.checkpoints.card import DIGITS_INPUT, Card
+from core.errors import CheckpointError, SpecError
+from core.export.kinds import KINDS, KindName, Leaving, stem_of
+from core.export.section import Subject
+from core.training.recipe import Recipe
+from core.words import percent
+from lab.runs.affordable import affordable
+from lab.runs.rows import Run
+from lab.studies.entries import Entry, checkpoint_of, recipe_of
+from lab.studies.shelf import Shelved, find, in_folder
+from lab.ui.caches import store
+
+NETWORK: tuple[KindName, ...] = ("code", "json", "onnx")
+WEIGHTS: tuple[KindName, ...] = ("onnx", "state_dict", "safetensors", "card")
+TRAINING: tuple[KindName, ...] = ("script", "notebook")
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One thing that the menu can write: a network, or a checkpoint of it."""
+
+    title: str
+    leaving: Leaving
+
+
+def of_network(architecture: Architecture, recipe: Recipe, stem: str = "") -> Offer:
+    """A network without trained weights, with the recipe that it would be trained with."""
+    return Offer(architecture.name, Leaving(Subject(architecture, recipe, stem=stem)))
+
+
+def of_checkpoint(shelved: Shelved) -> Offer:
+    """A trained network."""
+    return of_weights(shelved.stem, shelved.card, shelved.reference)
+
+
+def of_weights(stem: Path, card: Card, reference: str) -> Offer:
+    """The pair of files at that stem, whose files are named after the reference."""
+    subject = Subject(card.architecture, card.recipe, card, stem_of(reference, card))
+    return Offer(f"{card.name} · {reference}", Leaving(subject, stem))
+
+
+def of_run(run: Run) -> list[Offer]:
+    """The last and the best checkpoint of a run; before its first epoch ends its network."""
+    found = {each.stem.name: each for each in in_folder(store().folder / run.id) if isinstance(each, Shelved)}
+    kept = [found[which] for which in ("last", "best") if which in found]
+    return [of_checkpoint(each) for each in kept] or [of_network(run.architecture, recipe_of(run), run.slug)]
+
+
+def of_entry(entry: Entry) -> Offer:
+    """The checkpoint that stands for the entry; where it is not here, its network and recipe."""
+    try:
+        return of_checkpoint(find(checkpoint_of(entry)))
+    except CheckpointError:
+        return of_network(entry.architecture, entry.recipe, entry.slug)
+
+
+def export_menu(
+    offers: Sequence[Offer], at: DeltaGenerator | None = None, width: Literal["stretch", "content"] = "stretch"
+) -> None:
+    """The menu. Of several offers one is chosen in it. `at`: the column or container it stands in."""
+    menu = (at or st).popover("Export", icon=":material/download:", key="export", on_change="rerun", width=width)
+    if not menu.open or not offers:
+        return
+    with menu:
+        offer = offers[0]
+        if len(offers) > 1:
+            titles = [each.title for each in offers]
+            offer = offers[st.selectbox("Of", range(len(offers)), format_func=titles.__getitem__, key="export-of")]
+        _files(offer.leaving)
+
+
+def _files(leaving: Leaving) -> None:
+    """The buttons, in three groups, and the link."""
+    subject, card = leaving.subject, leaving.subject.card
+    trained = leaving.weights is not None and card is not None
+    st.markdown("**The network**")
+    _buttons(leaving, NETWORK[:-1] if trained else NETWORK, "untrained")
+    if card is not None and trained:
+        st.markdown(f"**Trained weights**, {percent(card.record.test_accuracy)} (n = 1, seed {card.recipe.seed})")
+        _buttons(leaving, WEIGHTS, "trained")
+    if subject.architecture.input == DIGITS_INPUT:
+        st.markdown("**The training**, with torch and torchvision alone")
+        _buttons(leaving, TRAINING)
+    st.caption("A link that opens the network under Design")
+    st.code(design_address(subject.architecture), language=None)
+
+
+def _buttons(leaving: Leaving, kinds: Sequence[KindName], onnx: str = "") -> None:
+    row = st.container(horizontal=True, gap="xsmall")
+    for name in kinds:
+        kind = KINDS[name]
+        row.download_button(
+            f"{kind.label}, {onnx}" if name == "onnx" else kind.label, partial(_content, name, leaving),
+            leaving.name(name), kind.mime, key=f"export-{name}", on_click="ignore", help=kind.about,
+            disabled=name == "onnx" and not _may_build(leaving),
+        )  # fmt: skip
+
+
+def _may_build(leaving: Leaving) -> bool:
+    """Whether this server makes an ONNX file of it: not of a network that is too much for it."""
+    try:
+        affordable(leaving.subject.architecture)
+    except SpecError:
+        return leaving.weights is not None
+    return True
+
+
+def _content(kind: KindName, leaving: Leaving) -> bytes:
+    from core.export.files import file_of  # with torch, which takes two seconds to import
+
+    return file_of(kind, leaving)
+
+
+def design_address(architecture: Architecture) -> str:
+    """The address of the Design page with that network."""
+    base = (st.context.url or "").split("?")[0].rpartition("/")[0]
+    return f"{base}/design?{urlencode({'design': to_code(architecture)})}"
