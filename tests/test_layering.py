@@ -28,6 +28,7 @@ TORCH_FREE = (
     "core.challenge",
     "core.training.history",
     "core.checkpoints.card",
+    "core.export.kinds",
     "core.data.mnist",
     "core.analysis.mistakes",
     "core.analysis.calibration",

@@ -78,7 +78,10 @@ def export_menu(
 ) -> None:
     """The menu. Of several offers one is chosen in it. `at`: the column or container it stands in."""
     menu = (at or st).popover("Export", icon=":material/download:", key="export", on_change="rerun", width=width)
-    if not menu.open or not offers:
+    if not menu.open:
+        return
+    if not offers:
+        menu.caption("A network that does not fit has no files but its JSON, under Code.")
         return
     with menu:
         offer = offers[0]

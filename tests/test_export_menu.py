@@ -1,0 +1,75 @@
+"""The Export menu: what it offers on each page that shows a network, and what a click writes."""
+
+from __future__ import annotations
+
+import ast
+import json
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.ladder.catalogue import by_slug
+from lab.runs.store import RunStore
+from lab.settings import lab_home
+from lab.studies.shelf import find
+from lab.ui.export_menu import TRAINING, WEIGHTS, _content, of_checkpoint, of_network, of_run
+from tests.made_runs import made_run
+
+pytestmark = pytest.mark.own_data
+
+C6 = "c6-steplr-7416"
+UNTRAINED = ["Python code", "JSON", "ONNX, untrained", "Training script", "Notebook"]
+TRAINED = [
+    "Python code", "JSON", "ONNX, trained", "state_dict (.pth)", "safetensors", "Card", "Training script", "Notebook",
+]  # fmt: skip
+PAGES = {
+    "pages/learn/step.py": ({"step": C6}, TRAINED),
+    "pages/experiment/design.py": ({"from": "a2-final-7758"}, UNTRAINED),
+    "pages/use/mistakes.py": ({"checkpoint": C6}, TRAINED),
+    "pages/use/inside.py": ({"checkpoint": C6, "image": "5"}, TRAINED),
+    "pages/use/draw.py": ({"checkpoint": C6}, TRAINED),
+    "pages/experiment/compare.py": ({"runs": C6}, TRAINED),
+}
+
+
+def opened_menu(page: str, **parameters: str) -> AppTest:
+    app = AppTest.from_file("streamlit_app.py", default_timeout=120)
+    app.session_state["export"] = True
+    for name, value in parameters.items():
+        app.query_params[name] = value
+    return app.switch_page(page).run()
+
+
+def offered(app: AppTest) -> list[str]:
+    return [each.proto.label for each in app.get("download_button") if "export-" in each.proto.id]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_that_shows_a_network_offers_what_there_is_of_it(page: str) -> None:
+    parameters, expected = PAGES[page]
+    app = opened_menu(page, **parameters)
+    assert not app.exception
+    assert offered(app) == expected
+
+
+def test_a_run_offers_its_network_until_it_has_a_checkpoint() -> None:
+    store = RunStore(lab_home())
+    run = made_run(store, [0.9])
+    (offer,) = of_run(run)
+    store.close()
+    assert offer.leaving.weights is None
+    assert ast.parse(_content("script", offer.leaving))
+
+
+def test_the_files_of_a_checkpoint_are_named_after_it_and_made_when_asked_for() -> None:
+    leaving = of_checkpoint(find(C6)).leaving
+    assert [leaving.name(kind) for kind in (*TRAINING, *WEIGHTS)] == [
+        f"{C6}-train.py", f"{C6}-train.ipynb", f"{C6}.onnx", f"{C6}.pth", f"{C6}.safetensors", f"{C6}-card.json",
+    ]  # fmt: skip
+    assert json.loads(_content("notebook", leaving))["nbformat"] == 4
+
+
+def test_a_design_is_named_after_itself() -> None:
+    step = by_slug("a2-final-7758")
+    assert of_network(step.architecture, step.recipe).leaving.name("script").endswith("-train.py")
