@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.ladder.catalogue import by_slug
 from lab.runs.store import RunStore
-from lab.settings import lab_home
+from lab.settings import ROOT, lab_home
 from lab.studies.shelf import find
 from lab.ui.export_menu import TRAINING, WEIGHTS, _content, of_checkpoint, of_network, of_run
 from tests.made_runs import made_run
@@ -33,7 +33,7 @@ PAGES = {
 
 
 def opened_menu(page: str, **parameters: str) -> AppTest:
-    app = AppTest.from_file("streamlit_app.py", default_timeout=120)
+    app = AppTest.from_file(ROOT / "streamlit_app.py", default_timeout=120)
     app.session_state["export"] = True
     for name, value in parameters.items():
         app.query_params[name] = value
