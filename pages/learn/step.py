@@ -24,6 +24,7 @@ narrow, wide = st.columns([1, 3], gap="large")
 
 with narrow:
     step = step_picker()
+    menu = st.container()
     previous = catalogue.before(step)
     if step.target:
         st.markdown(f"**Target.** {step.target}")
@@ -39,7 +40,7 @@ except LabError as error:
         show_error(error)
     st.stop()
 
-with narrow:
+with menu:
     own = [each for each in shipped() if each.reference == step.slug and architecture == step.architecture]
     export_menu([of_checkpoint(each) for each in own] or [of_network(architecture, step.recipe)])
 with wide:

@@ -29,6 +29,7 @@ narrow, wide = st.columns([1, 3], gap="large")
 
 with narrow:
     shelved = checkpoints.picker(shelf, clears=gallery.CELL)
+    export_menu([of_checkpoint(shelved)])
     unreadable.list_checkpoints()
     other = gallery.other_picker(shelf, shelved) if show == "Disagree" else None
     split_name = url.switch(
@@ -75,7 +76,6 @@ with wide:
 
 if cell != gallery.Cell():
     export.button("Show all mistakes", on_click=gallery.clear_cell, icon=":material/filter_alt_off:", width="stretch")
-export_menu([of_checkpoint(shelved)], at=export)
 export.download_button(
     "All mistakes as CSV", gallery.as_csv(view, found, wrong), f"mistakes-{card.slug or 'own'}-{split_name}.csv",
     "text/csv", icon=":material/download:", on_click="ignore", width="stretch",
