@@ -12,7 +12,7 @@ from core.ladder.catalogue import by_slug
 from lab.runs.store import RunStore
 from lab.settings import ROOT, lab_home
 from lab.studies.shelf import find
-from lab.ui.export_menu import TRAINING, WEIGHTS, _content, of_checkpoint, of_network, of_run
+from lab.ui.export_menu import TRAINING, WEIGHTS, _content, of_checkpoint, of_network, of_runs
 from tests.made_runs import made_run
 
 pytestmark = pytest.mark.own_data
@@ -56,7 +56,7 @@ def test_every_page_that_shows_a_network_offers_what_there_is_of_it(page: str) -
 def test_a_run_offers_its_network_until_it_has_a_checkpoint() -> None:
     store = RunStore(lab_home())
     run = made_run(store, [0.9])
-    (offer,) = of_run(run)
+    (offer,) = of_runs([run])
     store.close()
     assert offer.leaving.weights is None
     assert ast.parse(_content("script", offer.leaving))

@@ -5,7 +5,7 @@ A file is made when it is asked for, and what is in the menu only while it is op
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,12 +21,13 @@ from core.checkpoints.card import DIGITS_INPUT, Card
 from core.errors import CheckpointError, SpecError
 from core.export.kinds import KINDS, KindName, Leaving, stem_of
 from core.export.section import Subject
+from core.ladder.model import Step
 from core.training.recipe import Recipe
 from core.words import percent
 from lab.runs.affordable import affordable
 from lab.runs.rows import Run
 from lab.studies.entries import Entry, checkpoint_of, recipe_of
-from lab.studies.shelf import Shelved, find, in_folder
+from lab.studies.shelf import Shelved, find, in_folder, shipped
 from lab.ui.caches import store
 
 NETWORK: tuple[KindName, ...] = ("code", "json", "onnx")
@@ -55,14 +56,24 @@ def of_checkpoint(shelved: Shelved) -> Offer:
 def of_weights(stem: Path, card: Card, reference: str) -> Offer:
     """The pair of files at that stem, whose files are named after the reference."""
     subject = Subject(card.architecture, card.recipe, card, stem_of(reference, card))
-    return Offer(f"{card.name} · {reference}", Leaving(subject, stem))
+    return Offer(f"{card.name} · seed {card.recipe.seed} · {reference}", Leaving(subject, stem))
 
 
-def of_run(run: Run) -> list[Offer]:
-    """The last and the best checkpoint of a run; before its first epoch ends its network."""
-    found = {each.stem.name: each for each in in_folder(store().folder / run.id) if isinstance(each, Shelved)}
-    kept = [found[which] for which in ("last", "best") if which in found]
-    return [of_checkpoint(each) for each in kept] or [of_network(run.architecture, recipe_of(run), run.slug)]
+def of_step(step: Step, architecture: Architecture) -> Offer:
+    """The shipped checkpoint of a step; of a network that the step's knobs have changed, the network."""
+    own = [each for each in shipped() if each.reference == step.slug]
+    if own and architecture == step.architecture:
+        return of_checkpoint(own[0])
+    return of_network(architecture, step.recipe, step.slug if architecture == step.architecture else "")
+
+
+def of_runs(runs: Sequence[Run]) -> list[Offer]:
+    """The last and the best checkpoint of each run; before the first epoch of any ends, the network."""
+    found = [each for run in runs for each in in_folder(store().folder / run.id) if isinstance(each, Shelved)]
+    kept = [each for which in ("last", "best") for each in found if each.stem.name == which]
+    return [of_checkpoint(each) for each in kept] or [
+        of_network(runs[0].architecture, recipe_of(runs[0]), runs[0].slug)
+    ]
 
 
 def of_entry(entry: Entry) -> Offer:
@@ -74,16 +85,22 @@ def of_entry(entry: Entry) -> Offer:
 
 
 def export_menu(
-    offers: Sequence[Offer], at: DeltaGenerator | None = None, width: Literal["stretch", "content"] = "stretch"
+    made: Callable[[], Sequence[Offer]],
+    at: DeltaGenerator | None = None,
+    width: Literal["stretch", "content"] = "stretch",
 ) -> None:
-    """The menu. Of several offers one is chosen in it. `at`: the column or container it stands in."""
+    """The menu, which asks for the offers once it is open. Of several, one is chosen in it.
+
+    `at`: the column or container it stands in.
+    """
     menu = (at or st).popover("Export", icon=":material/download:", key="export", on_change="rerun", width=width)
     if not menu.open:
         return
-    if not offers:
-        menu.caption("A network that does not fit has no files but its JSON, under Code.")
-        return
     with menu:
+        offers = made()
+        if not offers:
+            st.caption("A network that does not fit has no files but its JSON, under Code.")
+            return
         offer = offers[0]
         if len(offers) > 1:
             titles = [each.title for each in offers]

@@ -44,6 +44,6 @@ with wide:
             on_the_images(first, second)
     link("experiment/board", "Who meets the challenge?")
 with narrow:
-    export_menu([of_entry(each.entry) for each in shown])
+    export_menu(lambda: [of_entry(each.entry) for each in shown])
     downloads(shown)
     run_actions([each.entry for each in shown])

@@ -10,9 +10,8 @@ from core.ladder import catalogue
 from core.ladder.catalogue import label
 from lab.learn.step import story
 from lab.studies.results import why_unreadable
-from lab.studies.shelf import shipped
 from lab.ui import frame, url
-from lab.ui.export_menu import export_menu, of_checkpoint, of_network
+from lab.ui.export_menu import export_menu, of_step
 from lab.ui.headline import runs_of, step_headline
 from lab.ui.links import link
 from lab.ui.step import knobs, link_parameters, step_picker, varied
@@ -41,8 +40,7 @@ except LabError as error:
     st.stop()
 
 with menu:
-    own = [each for each in shipped() if each.reference == step.slug and architecture == step.architecture]
-    export_menu([of_checkpoint(each) for each in own] or [of_network(architecture, step.recipe)])
+    export_menu(lambda: [of_step(step, architecture)])
 with wide:
     if reason := why_unreadable(step.slug):
         st.warning(escaped(f"The study of this step cannot be read: {reason}"), icon=":material/warning:")

@@ -51,7 +51,7 @@ try:
         reference = (
             shelved.reference if of_the_run else f"{shelved.reference.partition('/')[0]}/epoch-{chosen.card.epoch + 1}"
         )
-        export_menu([of_weights(Path(chosen.stem), chosen.card, reference)])
+        export_menu(lambda: [of_weights(Path(chosen.stem), chosen.card, reference)])
         dataset = checkpoints.dataset_for(shelved)
         subject = subject_picker(dataset)
     with wide:

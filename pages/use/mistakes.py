@@ -29,7 +29,7 @@ narrow, wide = st.columns([1, 3], gap="large")
 
 with narrow:
     shelved = checkpoints.picker(shelf, clears=gallery.CELL)
-    export_menu([of_checkpoint(shelved)])
+    export_menu(lambda: [of_checkpoint(shelved)])
     unreadable.list_checkpoints()
     other = gallery.other_picker(shelf, shelved) if show == "Disagree" else None
     split_name = url.switch(

@@ -111,7 +111,7 @@ def view_switch(now: Opened) -> str:
         budget_bar(now)
     with file.popover("File", icon=":material/folder_open:", width="stretch"):
         _files(now)
-    export_menu([of_network(now.architecture, recipe_to_train())] if not now.fit.error else [], at=export)
+    export_menu(lambda: [] if now.fit.error else [of_network(now.architecture, recipe_to_train())], at=export)
     return view or VIEWS[0]
 
 

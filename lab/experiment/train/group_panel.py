@@ -25,6 +25,7 @@ from lab.runs.turn_words import turn_in_words
 from lab.ui.caches import expectations, store
 from lab.ui.colours import TEST, TRAIN
 from lab.ui.comparison_figure import QUANTITIES, Look, curves, line
+from lab.ui.export_menu import export_menu, of_runs
 from lab.ui.headline import headline
 from lab.ui.links import link
 from lab.ui.live_plot import live_plot
@@ -48,6 +49,7 @@ def group_panel(members: Sequence[Run]) -> None:
         st.markdown(f"{icon} **{escaped(first.name)}** · {status_words(members)}", width="stretch")
         if unfinished := [run for run in members if run.unfinished]:
             run_controls.buttons(unfinished, first.job)
+        export_menu(lambda: of_runs(members), width="content")
     _progress(members)
     for error in dict.fromkeys(run.error for run in members if run.error):
         st.info(escaped(without_folders(error)))

@@ -31,7 +31,7 @@ from lab.studies.reference import findings_of, how_measured
 from lab.studies.shelf import Unreadable, in_folder
 from lab.ui import curves
 from lab.ui.caches import expectations, store, the_queue
-from lab.ui.export_menu import export_menu, of_run
+from lab.ui.export_menu import export_menu, of_runs
 from lab.ui.headline import headline
 from lab.ui.links import link
 from lab.ui.live_plot import live_plot
@@ -130,7 +130,7 @@ def _panel(run: Run) -> None:
         if run.unfinished:
             run_controls.buttons([run], run.id, batches)
         if run.kind == "train":
-            export_menu(of_run(run), width="content")
+            export_menu(lambda: of_runs([run]), width="content")
     if run.kind == "range_test":
         range_result(run, batches)
         return

@@ -73,7 +73,7 @@ def drawing_pad(shelf: Sequence[Shelved]) -> None:
     with read:
         chosen = _networks(shelf)
         more = extras()
-        export_menu([of_checkpoint(each) for each in chosen], width="content")
+        export_menu(lambda: [of_checkpoint(each) for each in chosen], width="content")
     with answering:
         given = _given(offered, more)
         answers = [(shelved, _read(shelved, given)) for shelved in chosen]
