@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Collection, Iterator
 from dataclasses import fields
@@ -82,7 +83,8 @@ def class_code(walked: Trace) -> str:
 def source_of(path: Path, names: Collection[str]) -> list[str]:
     """The source of the classes, functions and constants of those names in a module, in its order."""
     text = path.read_text(encoding="utf-8")
-    return [ast.get_source_segment(text, each) or "" for each in ast.parse(text).body if _name(each) in names]
+    found = [ast.get_source_segment(text, each) or "" for each in ast.parse(text).body if _name(each) in names]
+    return [re.sub(r"  # type: ignore.*", "", each) for each in found]
 
 
 def _name(statement: ast.stmt) -> str:

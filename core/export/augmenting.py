@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from core.export.section import Section, Subject
+from core.export.section import Section, Subject, literal
 from core.training.recipe import Augmentation
 
 SIDE = 28
@@ -56,7 +56,7 @@ def _within_border(of: Augmentation, moves: list[str]) -> list[str]:
     """The changes of an image that goes on beyond its sides, where it does: these transforms know only a grey there."""
     if of.padding_mode == "constant":
         return moves
-    return [f"v2.Pad({MARGIN}, padding_mode={of.padding_mode!r})", *moves, f"v2.CenterCrop({SIDE})"]
+    return [f"v2.Pad({MARGIN}, padding_mode={literal(of.padding_mode)})", *moves, f"v2.CenterCrop({SIDE})"]
 
 
 def _side(of: Augmentation) -> int:
@@ -67,7 +67,7 @@ def _side(of: Augmentation) -> int:
 
 def _crop(of: Augmentation) -> Iterator[str]:
     if of.has("crop"):
-        border = _fill(of) if of.padding_mode == "constant" else f", padding_mode={of.padding_mode!r}"
+        border = _fill(of) if of.padding_mode == "constant" else f", padding_mode={literal(of.padding_mode)}"
         crop = f"v2.RandomCrop({_side(of)}, padding={round(SIDE * of.crop.strength)}{border})"
         yield _sometimes(crop, of.crop.probability)
 
@@ -128,7 +128,7 @@ def differences(of: Augmentation) -> list[str]:
     if of.rule == "torchvision":
         in_the_lab = any(map(of.has, AFFINE)) + sum(map(of.has, ("perspective", "zoom", "elastic")))
     elif whole := [name for name in ("translation", "perspective") if of.has(name)]:
-        found.append(f"The {' and the '.join(whole)} moves by whole pixels here, in the lab by parts of pixels too.")
+        found.append(f"{' and '.join(whole).capitalize()}: by whole pixels here, in the lab by parts of pixels too.")
     if steps > in_the_lab:
         found.append(f"{', '.join(moves).capitalize()}: {steps} resamplings of an image here, {in_the_lab} in the lab.")
     if of.padding_mode != "constant" and (_side(of) > SIDE or of.has("elastic")):

@@ -20,7 +20,13 @@ def evaluate(model, images, labels):
 
 def looping(subject: Subject) -> Section:
     """The section that trains and prints the figures of each epoch."""
-    lines = [EVALUATE, *_before(subject), "for epoch in range(EPOCHS):", *(f"    {line}" for line in _epoch(subject))]
+    lines = [
+        EVALUATE,
+        "",
+        *_before(subject),
+        "for epoch in range(EPOCHS):",
+        *(f"    {line}" for line in _epoch(subject)),
+    ]
     words = "An iteration: predict a batch, compute the loss and its gradients, and take a step. All batches: an epoch."
     return Section("Training", words, "\n".join(line.rstrip() for line in lines))
 
@@ -31,7 +37,7 @@ def _before(subject: Subject) -> list[str]:
         lines.append("best_accuracy = 0.0  # on the held-out images")
     if early := subject.recipe.early_stopping:
         lines.append(f"best_so_far, waited = {'-' if early.monitor == 'accuracy' else ''}math.inf, 0")
-    return ["", *lines, ""] if lines else [""]
+    return [*lines, ""] if lines else []
 
 
 def _epoch(subject: Subject) -> Iterator[str]:
@@ -114,11 +120,9 @@ def _figures(subject: Subject) -> Iterator[str]:
 
 def _early_stopping(subject: Subject, early: EarlyStopping) -> Iterator[str]:
     figure = f"{subject.figure}_{early.monitor}"
-    better = (
-        f"{figure} < best_so_far - {early.min_delta!r}"
-        if early.monitor == "loss"
-        else (f"{figure} > best_so_far + {early.min_delta!r}")
-    )
+    sign, way = ("<", "-") if early.monitor == "loss" else (">", "+")
+    least = f" {way} {early.min_delta!r}" if early.min_delta else ""
+    better = f"{figure} {sign} best_so_far{least}"
     yield f"best_so_far, waited = ({figure}, 0) if {better} else (best_so_far, waited + 1)"
     yield f"if waited >= {early.patience}:  # epochs without a better {early.monitor}"
     yield "    break"

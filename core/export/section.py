@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,9 +58,14 @@ def file_stem(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")[:60] or "network"
 
 
+def literal(value: object) -> str:
+    """The value as code, texts in double quotes."""
+    return json.dumps(value) if isinstance(value, str) else repr(value)
+
+
 def call(name: str, function: Callable[..., object], *first: str, **values: object) -> str:
     """The code of a call: the first arguments as they are, then the values that differ from the function's defaults."""
     parameters = inspect.signature(function).parameters
-    given = [*first, *(f"{key}={value!r}" for key, value in values.items() if parameters[key].default != value)]
+    given = [*first, *(f"{key}={literal(value)}" for key, value in values.items() if parameters[key].default != value)]
     line = f"{name}({', '.join(given)})"
     return line if len(line) <= LONGEST else f"{name}(\n    {', '.join(given)},\n)"
