@@ -9,7 +9,7 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -400,3 +400,17 @@ def test_a_name_stays_a_name(name: str, data: Path, tmp_path: Path) -> None:
 def test_a_network_that_takes_no_digits_has_no_script() -> None:
     with pytest.raises(SpecError):
         training_script(Subject(Architecture("colour", (Conv(10, 32), Flatten()), (3, 32, 32)), Recipe()))
+
+
+def test_weights_from_elsewhere_claim_no_run() -> None:
+    card = read_card(ROOT / "checkpoints" / "c6-steplr-7416.json")
+
+    class Elsewhere:  # as a card of weights that were trained elsewhere: figures of its own, and no history
+        history, rate_changes, dataset = (), (), "MNIST"
+        record, test_images = card.record, card.test_images
+        normalisation_mean, normalisation_sd = 0.25, -0.5
+
+    script = training_script(Subject(card.architecture, Recipe(), cast(Any, Elsewhere())))
+    assert "does not know their training" in script
+    assert "v2.Normalize([0.25], [-0.5])" in script
+    assert "n = 1" not in script

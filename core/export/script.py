@@ -20,7 +20,6 @@ from core.export import augmenting
 from core.export.looping import looping
 from core.export.optimizing import optimizing
 from core.export.section import Section, Subject
-from core.training.recipe import Recipe
 from core.words import percent, plural, rate_words
 
 WIDTH = 100  # characters of a comment
@@ -71,6 +70,9 @@ def data_set(subject: Subject) -> str:
 
 def _measured(subject: Subject) -> list[str]:
     card = subject.card
+    if card and subject.run is None:
+        accuracy = f"{percent(card.record.test_accuracy)} of the {card.test_images:,} test images"
+        return [f"Its weights came from elsewhere: the lab measured {accuracy}, and does not know their training."]
     if card is None:
         return ["The lab has no run of it here, so there is no accuracy to compare with."]
     where = f"{card.device}, torch {card.versions['torch']}" if "torch" in card.versions else card.device
@@ -95,7 +97,9 @@ def differences(subject: Subject) -> list[str]:
     found = ["The order of the images and all random changes; the first weights are the same."]
     if subject.augments:
         found += augmenting.differences(recipe.augmentation)
-    if recipe.range_test and card is None:
+    if card and subject.run is None:
+        found.append("The recipe: it is the lab's usual one, for that of the weights is not known.")
+    if recipe.range_test and subject.run is None:
         found.append(
             "The recipe finds its learning rate by a range test; this script begins with the rate that stands in it."
         )
@@ -115,7 +119,7 @@ def _settings(subject: Subject) -> Section:
     recipe = subject.recipe
     how = ""
     if recipe.range_test:
-        how = "  # found by the range test" if subject.card else "  # of the recipe, before its range test"
+        how = "  # found by the range test" if subject.run else "  # of the recipe, before its range test"
     lines = [
         'DATA = "data"  # the folder of the data set; it is downloaded if it is not there',
         f"EPOCHS = {recipe.epochs}",
@@ -161,14 +165,17 @@ def _data(subject: Subject) -> Section:
             "validation_images, validation_labels = train_images[held_out], train_labels[held_out]",
             "train_images, train_labels = train_images[~held_out], train_labels[~held_out]",
         ]
-    lines += ["", f"normalise = v2.Normalize({_normalisation(recipe)})"]
+    lines += ["", f"normalise = v2.Normalize({_normalisation(subject)})"]
     held = " Some training images are held out: choices are made with them." if recipe.validation_size else ""
     return Section(
         "Data", f"All images are in memory as grey levels from 0 to 1, (N, 1, 28, 28).{held}", "\n".join(lines)
     )
 
 
-def _normalisation(recipe: Recipe) -> str:
+def _normalisation(subject: Subject) -> str:
+    recipe, card = subject.recipe, subject.card
+    if card and subject.run is None:
+        return f"[{card.normalisation_mean}], [{card.normalisation_sd}]"
     match recipe.normalisation:
         case "mnist":
             return f"[{MNIST_MEAN}], [{MNIST_SD}]"
@@ -199,7 +206,7 @@ def _result(subject: Subject) -> Section:
         'print(f"After the last epoch: {test_accuracy:.2%} of the test images.")',
         f'torch.save({weights}.state_dict(), "{subject.file_stem}.pth")',
     ]
-    if subject.card:
-        lines.insert(1, f'print("The run in the lab (n = 1): {percent(subject.card.record.test_accuracy)}.")')
+    if subject.run:
+        lines.insert(1, f'print("The run in the lab (n = 1): {percent(subject.run.record.test_accuracy)}.")')
     words = "The last epoch counts: the best one, chosen with the test images, would look too good."
     return Section("Result", words, "\n".join(lines))

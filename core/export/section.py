@@ -17,7 +17,7 @@ LONGEST = 95  # characters of a call on one line
 
 @dataclass(frozen=True)
 class Subject:
-    """What the script trains. A card is that of a run with this network and recipe."""
+    """What the script trains. A card is that of a checkpoint with this network and recipe."""
 
     architecture: Architecture
     recipe: Recipe
@@ -32,6 +32,11 @@ class Subject:
     def title(self) -> str:
         """The network's name, of characters that mean nothing in code, Markdown or HTML."""
         return " ".join(re.sub(r"[^\w .,+()-]", " ", self.architecture.name).split()) or "A network"
+
+    @property
+    def run(self) -> Card | None:
+        """The card, if it is of a run: weights that were trained elsewhere have a card without a history."""
+        return self.card if self.card and self.card.history else None
 
     @property
     def augments(self) -> bool:

@@ -56,7 +56,8 @@ def of_checkpoint(shelved: Shelved) -> Offer:
 def of_weights(stem: Path, card: Card, reference: str) -> Offer:
     """The pair of files at that stem, whose files are named after the reference."""
     subject = Subject(card.architecture, card.recipe, card, stem_of(reference, card))
-    return Offer(f"{card.name} · seed {card.recipe.seed} · {reference}", Leaving(subject, stem))
+    seed = f" · seed {card.recipe.seed}" if subject.run else ""
+    return Offer(f"{card.name}{seed} · {reference}", Leaving(subject, stem))
 
 
 def of_step(step: Step, architecture: Architecture) -> Offer:
@@ -115,7 +116,8 @@ def _files(leaving: Leaving) -> None:
     st.markdown("**The network**")
     _buttons(leaving, NETWORK[:-1] if trained else NETWORK, "untrained")
     if card is not None and trained:
-        st.markdown(f"**Trained weights**, {percent(card.record.test_accuracy)} (n = 1, seed {card.recipe.seed})")
+        run = f" (n = 1, seed {card.recipe.seed})" if subject.run else ", trained elsewhere"
+        st.markdown(f"**Trained weights**, {percent(card.record.test_accuracy)}{run}")
         _buttons(leaving, WEIGHTS, "trained")
     if subject.architecture.input == DIGITS_INPUT:
         st.markdown("**The training**, with torch and torchvision alone")
