@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.data.drawn_digit import Grey
+from core.data.focus import in_focus
 from core.data.ink import Ink, Levels, frame_of, grey_of, is_bright, on_flat, on_page, reduced, two_levels
 from core.data.picture_file import FAINTEST_INK, WHOLE, Crop, read_colours
 from core.data.printed_lines import without_lines
@@ -284,4 +285,5 @@ def _alone(found: Found, parts: Sequence[Part]) -> Grey:
     levels = np.where(ndimage.binary_dilation(mask, np.ones((3, 3)), iterations=2), ink.levels, 0)
     strongest = float(np.percentile(levels[mask], 97)) if ink.noise > 0.5 else float(levels.max())
     floor = NOISE_FLOOR * ink.noise
-    return np.rint(np.clip((levels - floor) / max(strongest - floor, 1), 0, 1) * 255).astype(np.uint8)
+    full = np.clip((levels - floor) / max(strongest - floor, 1), 0, 1) * 255
+    return np.rint(in_focus(full)).astype(np.uint8)
