@@ -314,9 +314,7 @@ class Measured:
     refused: int
 
     def in_words(self) -> str:
-        return (
-            f"| {self.condition} | {self.n} | {self.right / self.n:.1%} | {self.confident_wrong} | {self.refused} |"
-        )
+        return f"| {self.condition} | {self.n} | {self.right / self.n:.1%} | {self.confident_wrong} | {self.refused} |"
 
 
 def chosen_digits(split: Split, n: int = DIGITS) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -348,7 +346,8 @@ def reader(reference: str = "c6-steplr-7416") -> Reader:
 
 def measured(name: str, n: int, split: Split, read: Reader) -> Measured:
     """A condition, on n test digits."""
-    from core.data.drawn_digit import from_picture, prepare
+    from core.data.drawn_digit import prepare
+    from core.data.photograph import from_picture
     from core.errors import DrawingError
 
     make = (CONDITIONS | SLOW_CONDITIONS)[name]

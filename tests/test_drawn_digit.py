@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from core.data.drawn_digit import STAGES, Stages, centre, from_picture, from_rgba, prepare, without
+from core.data.drawn_digit import STAGES, Stages, centre, from_rgba, prepare, without
+from core.data.photograph import from_picture
 from core.errors import DrawingError, LabError
 
 

@@ -203,7 +203,13 @@ def _labelled(ink: Ink, least: float) -> tuple[NDArray[np.int32], list[Part]]:
     inner = ndimage.binary_erosion(ink.valid)
     touching = set(np.unique(labels[ink.valid & ~inner]).tolist())
     return labels, [
-        Part(label, Box(rows.start, columns.start, rows.stop, columns.stop), int(areas[label]), float(peak), label in touching)
+        Part(
+            label,
+            Box(rows.start, columns.start, rows.stop, columns.stop),
+            int(areas[label]),
+            float(peak),
+            label in touching,
+        )
         for label, ((rows, columns), peak) in enumerate(zip(ndimage.find_objects(labels), peaks, strict=True), start=1)
     ]
 

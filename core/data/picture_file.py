@@ -131,7 +131,8 @@ def _decoded(data: bytes, crop: Crop) -> Colours:
 def _frames(picture: Image.Image, pixels: int) -> Iterator[Image.Image]:
     """The frames, as many as may be decoded; a page that is larger than the first one ends them."""
     yield picture
-    for number in range(1, min(getattr(picture, "n_frames", 1), MAX_FRAMES, max(1, int(MAX_MEGAPIXELS * 1e6) // pixels))):
+    affordable = max(1, int(MAX_MEGAPIXELS * 1e6) // max(pixels, 1))
+    for number in range(1, min(getattr(picture, "n_frames", 1), MAX_FRAMES, affordable)):
         picture.seek(number)
         if picture.width * picture.height > pixels:
             return
@@ -144,7 +145,12 @@ def _heif(data: bytes, crop: Crop) -> Colours:
         import pillow_heif
     except ImportError:
         raise DrawingError("an iPhone's HEIC picture: save or send it as JPEG; this lab has no pillow-heif") from None
-    opened = pillow_heif.open_heif(io.BytesIO(data))
+    try:
+        opened = pillow_heif.open_heif(io.BytesIO(data))
+    except (OSError, SyntaxError, ValueError, EOFError, RuntimeError) as error:
+        raise DrawingError(
+            f"an iPhone's HEIC picture that is damaged, {len(data):,} bytes: save or send it as JPEG"
+        ) from error
     _check_size(opened.size[0] * opened.size[1], MAX_MEGAPIXELS)
     return _finished(opened.to_pillow(), 1, crop)
 
@@ -239,8 +245,10 @@ def _table(data: bytes) -> NDArray[np.uint8] | None:
     if not rows or len(rows[0]) not in (PIXELS, PIXELS + 1) or not all(_is_number(value) for value in rows[0]):
         return None
     if len(rows) > 1:
-        raise DrawingError(f"the table has {len(rows):,} rows, a picture is 1: save the row that you mean in its own file")
-    return _stretched_row(np.array([float(value.strip(" \"")) for value in rows[0][-PIXELS:]]))
+        raise DrawingError(
+            f"the table has {len(rows):,} rows, a picture is 1: save the row that you mean in its own file"
+        )
+    return _stretched_row(np.array([float(value.strip(' "')) for value in rows[0][-PIXELS:]]))
 
 
 def _stretched_row(values: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -89,7 +89,7 @@ def _without_rows(levels: Levels, ink: Ink, axis: int) -> Levels:
     lines = count > THROUGH * np.maximum(length, 0.5 * length.max())
     if not lines.any():
         return levels
-    named, found = ndimage.label(lines)
+    named, _ = ndimage.label(lines)
     wide = min(int(np.median(np.bincount(named)[1:])), _thick(ink))  # pixels of a line
     band = np.expand_dims(ndimage.binary_dilation(lines, iterations=2 if wide > 1 else 1), axis)
 
