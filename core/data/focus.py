@@ -25,7 +25,7 @@ def in_focus(levels: Levels) -> Levels:
         return levels
     unit = (max(np.ptp(rows), np.ptp(columns)) + 1) / PEN  # pixels
     steep = unit * _steepness(levels)
-    if steep >= STEEP or unit < 1:  # a digit of a few pixels has no focus
+    if steep >= STEEP or unit < 2:  # a digit of few pixels has no focus
         return levels
     blur = min(BLUR / steep, 2.0) * unit
     reach = int(3 * blur) + 1

@@ -7,6 +7,7 @@ it; what is wider, or meets the frame, such as a shadow, a table or a dark bar, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +15,14 @@ from PIL import Image
 
 Levels = NDArray[np.float64]  # (H, W), 0 to 255
 Mask = NDArray[np.bool_]  # (H, W)
+Scalar = TypeVar("Scalar", np.bool_, np.float64)
 
 WINDOW = 0.6  # of the shorter side: wider than any stroke
 DARKEST_GROUND = 0.25  # of the bright ground: ink on it is not magnified further, as it would be in a black corner
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 FAINT_LUMA = 0.5  # of what the colours differ: with less, luma does not tell ink from ground
 VOTING_SIDE = 72  # pixels of the longer side of the small picture that tells which is ink
+EVEN = 0.15  # of the contrast: a frame that varies less is all ground
 TWO_LEVELS = 0.65  # of the pixels are close to one of two levels: a drawing, or a close crop
 
 
@@ -45,9 +48,11 @@ def grey_of(colours: NDArray[np.uint8]) -> Levels:
     detail = (small - ndimage.uniform_filter(small, (size, size, 1))).reshape(-1, 3)
     values, vectors = np.linalg.eigh(detail.T @ detail)  # the last one is the direction of the greatest difference
     if np.sum((detail @ LUMA) ** 2) >= FAINT_LUMA**2 * values[2] / 3:
-        return rgb @ LUMA
+        luma: Levels = rgb @ LUMA
+        return luma
     grey = rgb @ (vectors[:, 2] / np.abs(vectors[:, 2]).sum())
-    return np.clip((grey - grey.min()) * (255 / max(float(np.ptp(grey)), 1.0)), 0, 255)
+    stretched: Levels = np.clip((grey - grey.min()) * (255 / max(float(np.ptp(grey)), 1.0)), 0, 255)
+    return stretched
 
 
 def reduced(grey: Levels, side: int = VOTING_SIDE) -> Levels:
@@ -59,7 +64,11 @@ def reduced(grey: Levels, side: int = VOTING_SIDE) -> Levels:
 
 
 def is_bright(small: Levels) -> bool:
-    """Is the ink brighter than its ground? By what differs from its surroundings, in the middle of the picture."""
+    """Is the ink brighter than its ground? By an even frame, else by what differs from its
+    surroundings in the middle of the picture."""
+    frame = frame_of(small)
+    if np.ptp(frame) <= EVEN * np.ptp(small):
+        return bool(small.mean() > frame.mean())
     from scipy import ndimage
 
     size = max(3, int(0.45 * min(small.shape)) | 1)
@@ -84,9 +93,9 @@ def two_levels(small: Levels) -> Mask | None:
     return bright
 
 
-def frame_of(mask: Mask) -> Mask:
+def frame_of(picture: NDArray[Scalar]) -> NDArray[Scalar]:
     """The pixels along the frame."""
-    return np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
+    return np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
 
 
 def on_page(grey: Levels, bright: bool) -> Ink:
@@ -121,4 +130,5 @@ def _closed(grey: Levels, share: float) -> Levels:
     reach = size // 2 + 1
     wide = np.pad(calm, reach, mode="edge")
     closed = ndimage.minimum_filter(ndimage.maximum_filter(wide, size, mode="nearest"), size, mode="nearest")
-    return closed[reach:-reach, reach:-reach].astype(np.float64)
+    ground: Levels = closed[reach:-reach, reach:-reach].astype(np.float64)
+    return ground

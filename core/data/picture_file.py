@@ -191,7 +191,8 @@ def _small_deep(picture: Image.Image) -> Image.Image:
 def _stretched(levels: NDArray[np.float64]) -> NDArray[np.uint8]:
     levels = np.nan_to_num(levels, posinf=0, neginf=0)
     span = float(np.ptp(levels))
-    return np.rint((levels - levels.min()) * (255 / span if span else 0)).astype(np.uint8)
+    scaled: NDArray[np.float64] = np.rint((levels - levels.min()) * (255 / span if span else 0))
+    return scaled.astype(np.uint8)
 
 
 def _on_ground(pixels: NDArray[np.uint8]) -> Colours:

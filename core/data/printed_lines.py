@@ -33,7 +33,7 @@ def without_lines(ink: Ink) -> Ink:
 
 
 def _thick(ink: Ink) -> int:
-    return max(3, round(THICKEST * max(ink.levels.shape)))
+    return max(3, round(THICKEST * float(max(ink.levels.shape))))
 
 
 def _thin(ink: Ink, levels: Levels, least: float) -> Mask:
