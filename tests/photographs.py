@@ -193,6 +193,16 @@ def transparent_corners(digit: NDArray[np.uint8], rng: np.random.Generator) -> b
     return in_file(image, 0)
 
 
+def enlarged(recipe: Recipe) -> Recipe:
+    """At the 12 megapixels of a phone's camera."""
+
+    def make(digit: NDArray[np.uint8], rng: np.random.Generator) -> bytes:
+        small = Image.open(io.BytesIO(recipe(digit, rng)))
+        return in_file(small.resize((3000, 4000), Image.Resampling.BILINEAR))
+
+    return make
+
+
 def dithered(digit: NDArray[np.uint8], rng: np.random.Generator) -> bytes:
     return in_file(rendered(Scene(noise=1), digit, rng).convert("1"), 0)
 
@@ -298,8 +308,8 @@ CONDITIONS: dict[str, Recipe] = {
 }
 LARGE = "12 megapixels, hard shadow"
 SLOW_CONDITIONS: dict[str, Recipe] = {
-    LARGE: scene(width=3000, height=4000, light=hard_shadow(0.4)),
-    "12 megapixels, ruled lines": scene(width=3000, height=4000, across=330, rule_width=12),
+    LARGE: enlarged(scene(light=hard_shadow(0.4))),
+    "12 megapixels, ruled lines": enlarged(scene(across=40)),
 }
 
 

@@ -24,7 +24,7 @@ def in_focus(levels: Levels) -> Levels:
     if not rows.size:
         return levels
     unit = (max(np.ptp(rows), np.ptp(columns)) + 1) / PEN  # pixels
-    steep = unit * _steepness(levels)
+    steep = max(unit * _steepness(levels), 0.01)
     if steep >= STEEP or unit < 2:  # a digit of few pixels has no focus
         return levels
     blur = min(BLUR / steep, 2.0) * unit

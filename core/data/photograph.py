@@ -164,7 +164,8 @@ def _filling(grey: Levels, levels: NDArray[np.bool_]) -> Found | None:
     """A digit that fills its frame on a ground of one level, by the corners; None where there is none."""
     corners = int(levels[[0, 0, -1, -1], [0, -1, 0, -1]].sum())
     bright_ground = corners > 2 if corners != 2 else bool(frame_of(levels).mean() > 0.5)
-    for bright in (not bright_ground, bright_ground):
+    tried = (not bright_ground,) if corners in (0, 4) else (not bright_ground, bright_ground)
+    for bright in tried:
         found = _parts(on_flat(grey, bright)) if 0.1 < float((levels == bright).mean()) < 0.9 else None
         if found and found.main.touches and _is_stroke(found) and found.main.box.side > FILLS * max(grey.shape):
             return found
