@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from core.data.ink import Ink, Levels, Mask
 
 THICKEST = 0.016  # of the longer side
-LEAST = 0.25  # of the shorter side: a row with fewer thin pixels says nothing about direction
-THROUGH = 0.3  # of the picture's width: a row with more thin pixels is a line
+LEAST = 0.45  # of the shorter side: a row with fewer thin pixels says nothing about direction
+THROUGH = 0.55  # of the picture's width: a row with more thin pixels is a line; a thin stroke is shorter
 SMALLEST = 100  # pixels of the shorter side: in a smaller picture a stroke is as thin as a line
 MOST_TURNED = 22  # degrees
 
