@@ -373,14 +373,18 @@ def settings_given(draw: st.DrawFn) -> tuple[dict[str, str], dict[str, object]]:
 
 
 def take_picture(content: bytes) -> None:
-    from core.data.drawn_digit import STAGES, from_picture, prepare, without
+    from core.data.drawn_digit import STAGES, prepare, without
+    from core.data.photograph import MOST_DIGITS, read_photograph
 
-    picture = from_picture(content)
-    if picture.ndim != 2 or max(picture.shape) > 280:
-        raise BrokenLaw(f"a picture of {picture.shape} came of an upload")
-    prepare(picture)
+    photograph = read_photograph(content)
+    if not 1 <= len(photograph.digits) <= MOST_DIGITS:
+        raise BrokenLaw(f"{len(photograph.digits)} digits came of an upload")
+    for picture in photograph.digits:
+        if picture.ndim != 2 or max(picture.shape) > 480:
+            raise BrokenLaw(f"a picture of {picture.shape} came of an upload")
+        prepare(picture)
     for stage in STAGES:
-        prepare(picture, without(stage))
+        prepare(photograph.digits[0], without(stage))
 
 
 def take_saved(given: tuple[str, bytes]) -> None:

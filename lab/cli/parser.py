@@ -124,7 +124,7 @@ def _parser() -> Parser:
 
     add("checkpoints", checkpoints_command, "Every checkpoint, and of one that cannot be opened the reason.")
 
-    predicting = add("predict", predict_command, "Read the digit in a picture.")
+    predicting = add("predict", predict_command, "Read the digits in a picture, from left to right.")
     predicting.add_argument("image", metavar="IMAGE", type=Path)
     predicting.add_argument("--checkpoint", default=PREDICT_WITH, help="a slug, a saved name, or a file of weights")
     predicting.add_argument("--onto", metavar="NETWORK", help="what the weights in a file belong to")

@@ -115,10 +115,12 @@ def checkpoints_command(options: argparse.Namespace) -> Json:
 
 
 def predict_command(options: argparse.Namespace) -> Json:
-    """The digit in a picture, prepared as a drawing is."""
+    """The digits in a picture, each prepared as a drawing is."""
+    import numpy as np
     import torch
 
-    from core.data.drawn_digit import from_picture, prepare
+    from core.data.drawn_digit import prepare
+    from core.data.photograph import read_photograph
     from core.training.evaluation import log_probabilities
 
     asked = _asked(options)
@@ -126,9 +128,21 @@ def predict_command(options: argparse.Namespace) -> Json:
         content = options.image.read_bytes()
     except OSError as error:
         raise DataError(f"{options.image}: cannot be read: {error.strerror}") from None
-    digit = torch.tensor(prepare(from_picture(content)).digit).unsqueeze(0)
-    probabilities = log_probabilities(asked.network, digit, asked.normalisation).exp()[0].tolist()
-    best = max(range(len(probabilities)), key=probabilities.__getitem__)
+    photograph = read_photograph(content)
+    digits = torch.tensor(np.stack([prepare(picture).digit for picture in photograph.digits]))
+    read: list[list[float]] = log_probabilities(asked.network, digits, asked.normalisation).exp().tolist()
+    answers = [max(range(len(values)), key=values.__getitem__) for values in read]
     if not options.json:
-        print(f"{best}  ({probabilities[best]:.1%}, {asked.reference})")
-    return {"checkpoint": asked.reference, "digit": best, "probabilities": probabilities}
+        for answer, values in zip(answers, read, strict=True):
+            print(f"{answer}  ({values[answer]:.1%}, {asked.reference})")
+        if photograph.remark:
+            print(photograph.remark, file=sys.stderr)
+    return {
+        "checkpoint": asked.reference,
+        "digit": answers[0],
+        "probabilities": list[Json](read[0]),
+        "digits": [
+            {"digit": answer, "probabilities": list[Json](values)} for answer, values in zip(answers, read, strict=True)
+        ],
+        "remark": photograph.remark,
+    }

@@ -53,7 +53,7 @@ SAFE = {
     "Referrer-Policy": "same-origin",  # a run's address is its key: no site that we link to is told it
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=()",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=(), payment=(), usb=(), serial=()",
 }
 
 log = logging.getLogger("lab.server.headers")

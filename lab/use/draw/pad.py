@@ -11,7 +11,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.data.drawn_digit import FAINTEST_PEAK, LONGER_SIDE, SIDE, Grey, Preparation, from_picture, prepare
+from core.data.drawn_digit import FAINTEST_PEAK, LONGER_SIDE, SIDE, Grey, Preparation, prepare
 from core.data.mnist import best_present
 from core.errors import CheckpointError, LabError
 from lab.studies.shelf import Shelved
@@ -25,16 +25,15 @@ from lab.ui.live_plot import live_plot
 from lab.ui.predictions import one_thread, opened, torch_warming
 from lab.ui.unreadable import list_checkpoints
 from lab.ui.words import escaped, show_error
+from lab.use.draw import photographs
 from lab.use.draw.ensemble import vote_told
 from lab.use.draw.extras import Extras, altered_by, extras, fill_altering, fill_keeping, fill_preparing
 
 PAD = 280  # pixels of the canvas's side, ten for each of the digit's 28
 STROKE = 20  # pixels: two of the digit's, as a pen's line is in MNIST
-UPLOAD_MB = 5
 MOST = 5  # networks side by side
 BARS = 200  # pixels of the charts' height
 PREFERRED = ("c6-steplr-7416", "a3-dilation-5340")
-TYPES = ("png", "jpg", "jpeg", "webp", "bmp")
 FRAME = 96  # the grey around what does not fill its square
 
 
@@ -45,6 +44,7 @@ class Offered:
     picture: Grey | None = None  # (H, W)
     test_digit: Grey | None = None  # (28, 28)
     true: int | None = None
+    pictures: tuple[Grey, ...] = ()  # of all digits, where a photograph shows several
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,9 @@ def drawing_pad(shelf: Sequence[Shelved]) -> None:
     pad, read = sides.container(width=PAD), sides.container(width="stretch")
     answering = read.container()
     with pad:
-        source = url.switch("Source", ["Draw", "Picture", "Test digit"], "source")
+        source = url.switch("Source", ["Draw", "Picture", "Camera", "Test digit"], "source")
         try:
-            offered = {"Draw": _drawn, "Picture": _uploaded, "Test digit": _test_digit}[source]()
+            offered = {"Draw": _drawn, "Picture": _uploaded, "Camera": _taken, "Test digit": _test_digit}[source]()
         except LabError as error:
             show_error(error)
             offered = Offered()
@@ -75,6 +75,8 @@ def drawing_pad(shelf: Sequence[Shelved]) -> None:
         more = extras()
         export_menu(lambda: [of_checkpoint(each) for each in chosen], width="content")
     with answering:
+        if len(offered.pictures) > 1:
+            photographs.one_by_one(offered.pictures, chosen, _probabilities)
         given = _given(offered, more)
         answers = [(shelved, _read(shelved, given)) for shelved in chosen]
         lead = 2 if len(answers) < 4 else 1.3  # more room for the first, whose axis is told
@@ -117,10 +119,17 @@ def _drawn() -> Offered:
 
 
 def _uploaded() -> Offered:
-    """A picture of a digit: ink on paper or white on black."""
-    file = st.file_uploader("A picture of one digit", TYPES, key="picture", max_upload_size=UPLOAD_MB)
-    st.caption("A photograph or a scan of one digit, dark on bright or bright on dark.")
-    return Offered(None if file is None else from_picture(file.getvalue()))
+    """A picture from a file: ink on paper or white on black, one digit or several."""
+    return _of_photograph(photographs.from_file())
+
+
+def _taken() -> Offered:
+    """A picture from the camera."""
+    return _of_photograph(photographs.from_camera())
+
+
+def _of_photograph(digits: tuple[Grey, ...]) -> Offered:
+    return Offered(digits[photographs.which(len(digits))], pictures=digits) if digits else Offered()
 
 
 def _test_digit() -> Offered:
