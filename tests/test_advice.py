@@ -859,7 +859,7 @@ def test_nothing_is_said_only_of_what_could_meet_the_challenge(architecture: Arc
         bent = any(isinstance(op, ReLU | MaxPool) for op in architecture.ops[one:two])
         assert bent or any(getattr(architecture.ops[index], "groups", 1) > 1 for index in (one, two))
     assert not any(isinstance(op, ReLU | Dropout) for op in architecture.ops[weighted[-1] :])
-    seen = seen_pixels(trace(architecture))
+    seen = list(seen_pixels(trace(architecture)).values())
     assert seen[-1].all()
     wide = [pixels.shape[0] for pixels in seen]  # units along a side, after each op
     last = next(index for index, units in enumerate(wide) if units == 1)

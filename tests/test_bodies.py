@@ -18,6 +18,7 @@ from core.architecture.json_form import architecture_from_dict, architecture_fro
 from core.architecture.link import from_code, to_code
 from core.architecture.pytorch_code import pytorch_code
 from core.architecture.receptive_field import extent
+from core.architecture.seen_pixels import seen_pixels
 from core.architecture.spec import (
     Architecture,
     BatchNorm,
@@ -177,6 +178,11 @@ def test_inside_a_body_each_layer_shows_what_it_was_given_each_time() -> None:
     network = build(architecture, 1)
     digit = np.random.default_rng(1).integers(0, 256, (28, 28), np.uint8)
     maps = feature_maps(network, architecture, digit, Normalisation())
+    seen = seen_pixels(trace(architecture))
+    assert {name: len(reached) for name, reached in seen.items() if "conv" in name} == dict.fromkeys(
+        ("conv1", "conv2", "conv2.2"), 26
+    )
+    assert list(np.flatnonzero(seen["conv2.2"][13])) == list(range(11, 18))  # a field of 7 round pixel 14
     np.testing.assert_array_equal(maps.inputs["conv2"], maps.outputs["conv1"])
     np.testing.assert_array_equal(maps.inputs["conv2.2"], maps.outputs["relu1"])
     np.testing.assert_array_equal(maps.outputs["repeat1"], maps.outputs["relu1.2"])

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from core.architecture.spec import Architecture, Conv, ReLU, Softmax, op_words
 from core.architecture.trace import Layer, trace
 from core.errors import SpecError
-from core.training.evaluation import images_at_once, log_probabilities
+from core.training.evaluation import images_at_once, log_probabilities, log_scores
 from core.training.network import evaluating
 from core.training.resident import Normalisation, grey, normalised
 
@@ -227,7 +227,7 @@ def gradient_map(network: nn.Sequential, digit: Pixels, normalisation: Normalisa
     """
     given = grey(torch.tensor(digit[None])).requires_grad_()
     with evaluating(network):
-        scores = network((given - normalisation.mean) / normalisation.sd).log_softmax(1)
+        scores = log_scores(network, network((given - normalisation.mean) / normalisation.sd))
     (gradient,) = torch.autograd.grad(log_odds(scores, label).sum(), given)
     return np.asarray(gradient[0, 0].numpy(), np.float64)
 

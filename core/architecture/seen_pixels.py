@@ -17,26 +17,28 @@ from core.architecture.trace import Layer, Trace
 Reached = NDArray[np.bool_]  # (units, pixels): along one axis, whether the pixel reaches the unit
 
 
-def seen_pixels(walked: Trace) -> list[Reached]:
-    """For each layer, which pixels reach each unit along one axis. A vector is one unit; both axes are alike."""
-    return _along(walked.layers, np.eye(walked.architecture.input[1], dtype=bool))
+def seen_pixels(walked: Trace) -> dict[str, Reached]:
+    """By the name of each layer, also in bodies: which pixels reach each unit along one axis.
 
-
-def _along(layers: tuple[Layer, ...], reached: Reached) -> list[Reached]:
-    """For each of the layers on one path, which pixels reach its units; `reached`: those of its first input."""
-    found = []
-    for layer in layers:
-        reached = _after(layer, reached)
-        found.append(reached)
+    A vector is one unit; both axes are alike.
+    """
+    found: dict[str, Reached] = {}
+    _along(walked.layers, np.eye(walked.architecture.input[1], dtype=bool), found)
     return found
 
 
-def _after(layer: Layer, reached: Reached) -> Reached:
+def _along(layers: tuple[Layer, ...], reached: Reached, found: dict[str, Reached]) -> Reached:
+    """What reaches the units after the layers of one path; each layer's is put into `found`. `reached`: before it."""
+    for layer in layers:
+        reached = found[layer.name] = _after(layer, reached, found)
+    return reached
+
+
+def _after(layer: Layer, reached: Reached, found: dict[str, Reached]) -> Reached:
     if isinstance(layer.op, Repeat):
-        return _along(tuple(each for branch in layer.branches for each in branch), reached)[-1]
+        return _along(tuple(each for branch in layer.branches for each in branch), reached, found)
     if layer.branches:
-        paths = [_along(branch, reached)[-1] if branch else reached for branch in layer.branches]
-        return np.asarray(np.logical_or.reduce(paths), bool)
+        return np.asarray(np.logical_or.reduce([_along(branch, reached, found) for branch in layer.branches]), bool)
     if isinstance(layer.op, Flatten | Linear):
         return np.asarray(reached.any(0, keepdims=True), bool)
     return _through(reached, layer.window, layer.output[1]) if len(layer.output) == 3 else reached

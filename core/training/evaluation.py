@@ -23,13 +23,13 @@ def log_probabilities(network: nn.Module, images: Tensor, normalisation: Normali
     lay_out(network, images.device)
     with evaluating(network):
         parts = [
-            _log_probabilities(network, network(normalised(grey(part), normalisation)))
+            log_scores(network, network(normalised(grey(part), normalisation)))
             for part in images.split(images_at_once(network, images))
         ]
     return torch.cat(parts)
 
 
-def _log_probabilities(network: nn.Module, outputs: Tensor) -> Tensor:
+def log_scores(network: nn.Module, outputs: Tensor) -> Tensor:
     """A log-softmax of log-probabilities gives the same once more; one of probabilities would level them."""
     if isinstance(next(reversed(list(network.children())), None), nn.Softmax):
         return outputs.clamp(min=torch.finfo(outputs.dtype).tiny).log()

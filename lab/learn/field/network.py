@@ -74,7 +74,7 @@ def viewed(architecture: Architecture, step: Step | None) -> Viewed:
     itself = tuple((pixel, pixel, 1) for pixel in range(side))
     image = Stage("the image", "a pixel sees itself: field 1, jump 1, start 0", 1, 1, 0.0, side, itself)
     reached = seen_pixels(walked)
-    return Viewed(walked, step, (image, *(stage_of(layer, reached[layer.index]) for layer in layers)), layers)
+    return Viewed(walked, step, (image, *(stage_of(layer, reached[layer.name]) for layer in layers)), layers)
 
 
 def field_of(stage: Stage) -> ReceptiveField:

@@ -30,7 +30,7 @@ def pixel_view(walked: Trace, digit: Pixels, maps: Maps, found: PixelArithmetic,
     """Where the value lies, what it sees, and how it is computed, number by number."""
     layer = found.layer
     stage = replace(
-        stage_of(layer, seen_pixels(walked)[layer.index]),
+        stage_of(layer, seen_pixels(walked)[layer.name]),
         says=f"channel {found.channel}, value {signed(found.network_value)}",
         image=png_address(inside_figures.coloured(maps.outputs[layer.name][found.channel])),
     )
