@@ -152,7 +152,8 @@ def default_state(element: Element) -> WidgetState | None:
         value = message.value if given else message.default
         if value or element.kind != "color_picker":
             state.string_value = value
-    return state if state.WhichOneof("value") or element.kind in ("multiselect", "button_group") else None
+    empty = ("selectbox", "multiselect", "button_group")  # for these it sends that nothing is chosen
+    return state if state.WhichOneof("value") or element.kind in empty else None
 
 
 def chosen_state(element: Element, value: object) -> WidgetState:

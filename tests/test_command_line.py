@@ -281,7 +281,8 @@ def test_predict_reads_a_picture(document: Command, saved: str, tmp_path: Path) 
     image = embedded_digits()[0][0]
     Image.fromarray(np.pad(image, 30)).resize((300, 300)).save(tmp_path / "digit.png")
     found = document("predict", tmp_path / "digit.png", "--checkpoint", saved)
-    assert set(found) == {"checkpoint", "digit", "probabilities"}
+    assert set(found) == {"checkpoint", "digit", "probabilities", "digits", "remark"}
+    assert found["digits"] == [{name: found[name] for name in ("digit", "probabilities")}]
     assert found["checkpoint"] == "saved"
     assert len(found["probabilities"]) == 10
     assert sum(found["probabilities"]) == pytest.approx(1, abs=1e-5)
