@@ -14,6 +14,7 @@ from lab.settings import ROOT, lab_home
 from lab.studies.shelf import find
 from lab.ui.export_menu import TRAINING, WEIGHTS, _content, of_checkpoint, of_network, of_runs
 from tests.made_runs import made_run
+from tests.patience import patient
 
 pytestmark = pytest.mark.own_data
 
@@ -33,7 +34,7 @@ PAGES = {
 
 
 def opened_menu(page: str, **parameters: str) -> AppTest:
-    app = AppTest.from_file(ROOT / "streamlit_app.py", default_timeout=120)
+    app = AppTest.from_file(ROOT / "streamlit_app.py", default_timeout=patient(120))
     app.session_state["export"] = True
     for name, value in parameters.items():
         app.query_params[name] = value

@@ -95,6 +95,7 @@ def _best_walk(run: Interpreter, module: Module, hints: list[Size]) -> _Walk:
     hints = [*_keras_sizes(module), *hints]
     sizes = [*hints, *((channels or 1, side, side) for side in SIDES)]
     sizes = [(channels or size[0], *size[1:]) for size in sizes]
+    sizes += [(1, *size[1:]) for size in sizes]  # the first convolution may come after a concatenation
     best: _Walk | None = None
     for size in dict.fromkeys(sizes):
         walk = _walk(run, module, size)
