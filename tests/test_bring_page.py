@@ -11,8 +11,10 @@ from streamlit.testing.v1 import AppTest
 from torch import nn
 
 from core.architecture.spec import Architecture, BatchNorm, Conv, Flatten, GlobalAvgPool, MaxPool, ReLU
+from core.data.mnist import best_present
 from core.training.network import build
 from lab.studies.imported import delete_imported, imported
+from lab.studies.reference import test_images as images_of
 from lab.studies.shelf import find
 from tests.patience import patient
 
@@ -74,7 +76,7 @@ def test_a_pasted_class_takes_its_weights_and_is_put_on_the_shelf_for_its_owner_
     assert one.card.choice == "imported"
     assert one.card.history == ()
     assert one.card.imported is not None
-    assert find(one.reference).card.test_images == 360
+    assert find(one.reference).card.test_images == images_of(best_present())
     for name, parameters in (
         ("use/mistakes", {"checkpoint": one.reference}),
         ("use/inside", {"checkpoint": one.reference}),

@@ -301,6 +301,7 @@ MEASURED_ELSEWHERE = {  # figures of the pages that no study and no try has, wit
     "98.86": "LAB_FULL_STUDY=1 pytest tests/test_same_accuracy.py",
     "0.08": "the standard error of that difference",
     "99.2": "tests.measure: pasted digits",
+    "98.3": "python -m tests.photographs",
 }
 
 
