@@ -124,7 +124,7 @@ def test_a_pasted_class_takes_its_weights_and_its_mistakes_open(page: Page, serv
     expect(page.get_by_text("All 28 tensors have a place, by the code.")).to_be_visible()
     expect(page.get_by_text(re.compile(r"mean 0\.1307, sd 0\.3081: MNIST's own · proposed"))).to_be_visible()
     page.get_by_role("button", name="Import", exact=True).click()
-    expect(page.get_by_text("99.25% of 10,000 test images of MNIST")).to_be_visible()
+    expect(page.get_by_text("99.25% of 10,000 test images of MNIST").first).to_be_visible()
     screenshot(page, "import")
     page.get_by_role("link", name="Its mistakes").click()
     expect(page.get_by_text("99.25%").first).to_be_visible()
