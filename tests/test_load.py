@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection
 from core.data.mnist import EMBEDDED
 from lab.runs.store import RunStore
 from tests import load
-from tests.app_server import Server, browsing, charts_drawn, serving, settled
+from tests.app_server import Server, browsing, serving, settled
 from tests.patience import wait
 from tests.streamlit_client import Tab, options_of
 
@@ -76,11 +76,10 @@ def test_a_visitor_sends_to_the_byte_what_a_browser_sends(
         page.on("websocket", lambda socket: socket.on("framesent", lambda data: in_the_browser.append(data)))
         page.goto(f"{server.address}/step?step=b3-gap-8008")
         settled(page)
-        charts_drawn(page)  # a click on what is still being put in its place is lost
         page.get_by_role("radio", name="Receptive field").click()
         page.wait_for_url("**view=Receptive*")
         settled(page)
-        page.get_by_role("link", name="Train this network").click()
+        page.get_by_role("link", name="Train this network").press("Enter")  # a click may miss it while the page grows
         page.get_by_role("button", name="Start training").wait_for()
         settled(page)
         page.get_by_label("Epochs", exact=True).fill("3")
