@@ -221,6 +221,7 @@ def _run(model: ModelProto, name: str, fed: NDArray[Any], called: str) -> tuple[
         if importlib.util.find_spec("onnxruntime"):
             import onnxruntime
 
+            onnxruntime.disable_telemetry_events()  # on some systems it reports to its makers
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads, options.log_severity_level = 1, 4
             session = onnxruntime.InferenceSession(
