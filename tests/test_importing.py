@@ -270,9 +270,13 @@ def test_a_name_of_a_file_keeps_no_folder() -> None:
 @given(architectures())
 def test_the_labs_own_onnx_comes_back_with_the_same_outputs_and_parameters(architecture: Architecture) -> None:
     network = build(architecture, seed=1).eval()
+    for module in network.modules():
+        if isinstance(module, nn.LayerNorm) and module.elementwise_affine:  # all 1, it is a group norm of one group
+            nn.init.uniform_(module.weight)
     assume(bool(network(torch.rand(4, *architecture.input)).isfinite().all()))  # a pool may see padding alone
     found = read_onnx(to_onnx(network, architecture), "own.onnx")  # which compares the outputs
-    if not any(isinstance(op, Repeat) for op in every_op(architecture.ops)):
+    # A file has a repeat written out, and a batch norm without factors with 1 and 0.
+    if not any(isinstance(op, Repeat) or getattr(op, "affine", True) is False for op in every_op(architecture.ops)):
         assert trace(found.architecture).parameters == trace(architecture).parameters
 
 
