@@ -279,7 +279,7 @@ def _ends_in_ten(network: Network) -> bool:
 
 
 def _has_forward(cls: Class) -> bool:
-    base = cls.library_base()
+    base = cls.dotted_base()
     own = cls.find("forward") or (base is not None and is_keras(base.name) and cls.find("call"))
     return cls.is_module() and (bool(own) or (base is not None and base.last == "Sequential"))
 

@@ -96,7 +96,7 @@ class Interpreter(Statements):
             case Partial(inner, first, named):
                 return self.call(inner, (*first, *given), named | keywords, line)
             case Dotted():
-                return self.library(function, given, keywords, line)
+                return self.call_dotted(function, given, keywords, line)
             case _:
                 why = function.why if isinstance(function, Unknown) else "this cannot be called"
                 where = f" (line {function.line})" if isinstance(function, Unknown) and function.line else ""
@@ -109,7 +109,7 @@ class Interpreter(Statements):
         if GHOST.search(cls.name) and cls.is_module():
             self.within.add(cls)
             return self._ghost(cls, given, keywords, line)
-        base = cls.library_base()
+        base = cls.dotted_base()
         kind = "Module" if cls.is_module() else "object"
         if base is not None and (base.last in SIGNATURES or base.last in CONTAINERS):
             kind = base.last
@@ -151,7 +151,7 @@ class Interpreter(Statements):
         rest = {name: value for name, value in arguments.items() if name in ("eps", "momentum")}
         return module_of("GhostBatchNorm", (channels, splits), rest, line)
 
-    def library(self, function: Dotted, given: tuple[Value, ...], keywords: dict[str, Value], line: int) -> Value:
+    def call_dotted(self, function: Dotted, given: tuple[Value, ...], keywords: dict[str, Value], line: int) -> Value:
         """A function or class of torch, Python or another library."""
         name, last = function.name, function.last
         if is_keras(name):

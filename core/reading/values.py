@@ -86,7 +86,7 @@ class Class:
             found += [each for each in base.line_up() if each not in found] if isinstance(base, Class) else []
         return [self, *found]
 
-    def library_base(self) -> Dotted | None:
+    def dotted_base(self) -> Dotted | None:
         """The first base that comes from a library, such as torch.nn.Module."""
         known = [base for each in self.line_up() for base in each.bases if isinstance(base, Dotted)]
         return next((base for base in known if base.last != "object"), None)
