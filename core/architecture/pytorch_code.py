@@ -170,13 +170,9 @@ def _module(layer: Layer) -> str:
 
 def _named(name: str, op: spec.Op, first: str = "") -> str:
     """torch's module of that name, with the op's fields that differ from their default."""
-    values = [(each.name, getattr(op, each.name)) for each in fields(op)]
-    options = [f"{key}={value!r}" for key, value in values if key in _changed(op) and key != "num_groups"]
+    changed = [each.name for each in fields(op) if each.default != getattr(op, each.name)]
+    options = [f"{field}={getattr(op, field)!r}" for field in changed if field != "num_groups"]
     return f"nn.{name}({', '.join([*([first] if first else []), *options])})"
-
-
-def _changed(op: spec.Op) -> set[str]:
-    return {each.name for each in fields(op) if each.default != getattr(op, each.name)}
 
 
 def _options(**values: tuple[int, int]) -> str:

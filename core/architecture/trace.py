@@ -259,7 +259,7 @@ def _shared(layer: Layer) -> Layer:
     return layer if isinstance(layer.op, Norm) else replace(layer, parameters=0, arithmetic="")
 
 
-def _ends(op: Op, branches: tuple[tuple[Layer, ...], ...], start: Shape) -> list[Shape]:
+def _ends(branches: tuple[tuple[Layer, ...], ...], start: Shape) -> list[Shape]:
     return [branch[-1].output if branch else start for branch in branches]
 
 
@@ -267,7 +267,7 @@ def _joined(op: Op, start: Shape, branches: tuple[tuple[Layer, ...], ...], place
     """The shape after the paths are joined. Raises SpecError if they do not fit together."""
     if isinstance(op, Repeat):
         return branches[-1][-1].output
-    body, shortcut = _ends(op, branches, start)
+    body, shortcut = _ends(branches, start)
     ends = f"the body gives {shape_words(body)}, the {'shortcut' if branches[1] else 'input'} {shape_words(shortcut)}"
     if isinstance(op, Residual):
         if body != shortcut:

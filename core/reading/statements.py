@@ -100,23 +100,25 @@ class Statements(Expressions):
         for each in rounds:
             self.count()
             self.assign(node.target, each, scope)
-            try:
-                self.follow(node.body, scope)
-            except Break:
+            if not self._goes_on(node.body, scope):
                 return
-            except Continue:
-                continue
         self.follow(node.orelse, scope)
 
     def _while(self, node: ast.While, scope: Scope) -> None:
         while self.holds(node.test, scope):
             self.count()
-            try:
-                self.follow(node.body, scope)
-            except Break:
+            if not self._goes_on(node.body, scope):
                 return
-            except Continue:
-                continue
+
+    def _goes_on(self, body: list[ast.stmt], scope: Scope) -> bool:
+        """One round of a loop; False after a break."""
+        try:
+            self.follow(body, scope)
+        except Break:
+            return False
+        except Continue:
+            pass
+        return True
 
     def _break(self, node: ast.Break, scope: Scope) -> None:
         raise Break

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
+from core.architecture.sizes import shape_words
 from core.architecture.spec import BatchNorm
 from lab.learn.lessons.claims import HOW_FAR_APART, comparison, concluded
 from lab.learn.lessons.facts import first, step, walked
@@ -32,10 +33,6 @@ def _norm_parameters() -> int:
     return sum(layer.parameters for layer in walked(C3).layers if isinstance(layer.op, BatchNorm))
 
 
-def _shape() -> str:
-    return " x ".join(map(str, _map()))
-
-
 LESSON = Lesson(
     "normalisation",
     "Normalisation: averaged over what?",
@@ -56,7 +53,7 @@ LESSON = Lesson(
             "Batch norm",
             lambda: (
                 f"C3 trains with batches of {_batch()} images. After its first convolution each image is a map of "
-                f"{_shape()}. **Batch norm** averages one channel of all images of the batch."
+                f"{shape_words(_map())}. **Batch norm** averages one channel of all images of the batch."
             ),
             check=Check(
                 "How many values share one mean?",
@@ -74,7 +71,7 @@ LESSON = Lesson(
             "Layer norm and group norm",
             lambda: (
                 f"**Layer norm** averages all channels of one image, **group norm** a group of channels of one image. "
-                f"The map is {_shape()}, and a group has {GROUP_OF} channels."
+                f"The map is {shape_words(_map())}, and a group has {GROUP_OF} channels."
             ),
             check=Check(
                 "How many values share one mean in group norm?",
