@@ -17,34 +17,36 @@ if __name__ == "__main__":  # a browser's run; Streamlit names the script so
         initial_sidebar_state="collapsed",
     )
     st.html(frame.STYLES)
-    page = st.navigation(
-        {
-            "Learn": [
-                st.Page("pages/learn/walkthroughs.py", title="Walkthroughs", icon=":material/school:", default=True),
-                st.Page("pages/learn/ladder.py", title="Ladder", icon=":material/stairs:"),
-                st.Page("pages/learn/step.py", title="Step", icon=":material/layers:"),
-                st.Page("pages/learn/field.py", title="Receptive field", icon=":material/center_focus_strong:"),
-            ],
-            "Experiment": [
-                st.Page("pages/experiment/design.py", title="Design", icon=":material/architecture:"),
-                st.Page("pages/experiment/train.py", title="Train", icon=":material/model_training:"),
-                st.Page("pages/experiment/learning_rate.py", title="Learning rate", icon=":material/speed:"),
-                st.Page("pages/experiment/compare.py", title="Compare", icon=":material/compare_arrows:"),
-                st.Page("pages/experiment/board.py", title="Challenge board", icon=":material/flag:"),
-                st.Page("pages/experiment/queue.py", title="Queue", icon=":material/groups:"),
-            ],
-            "Use": [
-                st.Page("pages/use/import.py", title="Bring your own", icon=":material/upload_file:"),
-                st.Page("pages/use/mistakes.py", title="Mistakes", icon=":material/error:"),
-                st.Page("pages/use/read.py", title="What do you read?", icon=":material/how_to_vote:"),
-                st.Page("pages/use/draw.py", title="Draw", icon=":material/draw:"),
-                st.Page("pages/use/handwriting.py", title="Our handwriting", icon=":material/history_edu:"),
-                st.Page("pages/use/inside.py", title="Look inside", icon=":material/biotech:"),
-            ],
-        },
-        position="hidden" if frame.presenting() else "top",
-    )
+    st.logo(str(APP / ".streamlit" / "logo.svg"), size="large")
+    menu = {
+        "Learn": [
+            st.Page("pages/learn/start.py", title="Start", icon=":material/home:", default=True),
+            st.Page("pages/learn/walkthroughs.py", title="Walkthroughs", icon=":material/school:"),
+            st.Page("pages/learn/ladder.py", title="Ladder", icon=":material/stairs:"),
+            st.Page("pages/learn/step.py", title="Step", icon=":material/layers:"),
+            st.Page("pages/learn/field.py", title="Receptive field", icon=":material/center_focus_strong:"),
+            st.Page("pages/learn/teach.py", title="Teach a class", icon=":material/co_present:"),
+        ],
+        "Experiment": [
+            st.Page("pages/experiment/design.py", title="Design", icon=":material/architecture:"),
+            st.Page("pages/experiment/train.py", title="Train", icon=":material/model_training:"),
+            st.Page("pages/experiment/learning_rate.py", title="Learning rate", icon=":material/speed:"),
+            st.Page("pages/experiment/compare.py", title="Compare", icon=":material/compare_arrows:"),
+            st.Page("pages/experiment/board.py", title="Challenge board", icon=":material/flag:"),
+            st.Page("pages/experiment/queue.py", title="Queue", icon=":material/groups:"),
+        ],
+        "Use": [
+            st.Page("pages/use/import.py", title="Bring your own", icon=":material/upload_file:"),
+            st.Page("pages/use/mistakes.py", title="Mistakes", icon=":material/error:"),
+            st.Page("pages/use/read.py", title="What do you read?", icon=":material/how_to_vote:"),
+            st.Page("pages/use/draw.py", title="Draw", icon=":material/draw:"),
+            st.Page("pages/use/handwriting.py", title="Our handwriting", icon=":material/history_edu:"),
+            st.Page("pages/use/inside.py", title="Look inside", icon=":material/biotech:"),
+        ],
+    }
+    page = st.navigation(menu, position="hidden" if frame.presenting() else "top")
     if not frame.presenting():
+        frame.mark_section(menu, page)
         frame.sidebar()
         follow.line(page)
     with follow.shared(page), in_turn() if page.url_path == "train" else nullcontext():

@@ -30,9 +30,11 @@ SIZES = {"light": (1280, 720, False), "dark": (1280, 720, True), "phone": (390, 
 
 # Name, and where it is opened.
 PAGES = {
-    "walkthroughs": "/",
-    "lesson": "/?lesson=parameters&scene=2",
-    "presentation": "/?lesson=dilation&scene=4&present=1",
+    "start": "/",
+    "walkthroughs": "/walkthroughs",
+    "teach": "/teach",
+    "lesson": "/walkthroughs?lesson=parameters&scene=2",
+    "presentation": "/walkthroughs?lesson=dilation&scene=4&present=1",
     "ladder": "/ladder",
     "step": "/step?step=a2-final-7758",
     "step-field": "/step?step=a3-dilation-5340&view=Receptive+field",
@@ -54,7 +56,7 @@ PAGES = {
 # Name, where it is opened, and how high the picture is.
 DOCS = {
     "ladder": ("/ladder", 720),
-    "lesson": ("/?lesson=dilation&scene=4&present=1", 720),
+    "lesson": ("/walkthroughs?lesson=dilation&scene=4&present=1", 720),
     "field": ("/field?step=a3-dilation-5340", 720),
     "design": ("/design?from=a2-final-7758", 1000),
     "explained": ("/train?run={run}", 1250),

@@ -270,7 +270,7 @@ def test_drawn_digits_are_read(page: Page, server: Server) -> None:
 
 
 def test_a_lesson_is_presented_with_the_arrow_keys(page: Page, server: Server) -> None:
-    page.goto(f"{server.address}/?lesson=dilation&scene=2&present=1")
+    page.goto(f"{server.address}/walkthroughs?lesson=dilation&scene=2&present=1")
     expect(page.get_by_text("Dilation, and the table that was wrong: 2 of 7")).to_be_visible()
     expect(page.get_by_role("button", name="Learn")).to_have_count(0)
     page.keyboard.press("ArrowRight")

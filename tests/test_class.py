@@ -459,7 +459,7 @@ def test_a_teacher_leads_a_student_who_cannot_stop_their_run(server: Server, bro
 
     student.get_by_role("button", name="Stop following").click()
     expect(student.get_by_role("button", name="Follow the teacher")).to_be_visible()
-    teacher.goto(f"{server.address}/?lesson=receptive-field&scene=2")
+    teacher.goto(f"{server.address}/walkthroughs?lesson=receptive-field&scene=2")
     expect(teacher.get_by_text("nobody follows yet")).to_be_visible()
     assert "/train" in student.url
 

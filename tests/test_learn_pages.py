@@ -64,12 +64,6 @@ def test_every_page_opens_alone(page: str) -> None:
     assert app.title
 
 
-def test_the_app_opens_on_the_walkthroughs() -> None:
-    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=patient(60)).run()
-    assert not app.exception
-    assert app.title[0].value == "Walkthroughs"
-
-
 def test_the_ladder_names_every_step_with_its_parameters() -> None:
     app = opened("pages/learn/ladder.py")
     words = said(app)

@@ -133,7 +133,7 @@ def test_visitors_come_look_and_go() -> None:
 def test_an_error_on_a_page_is_noted_and_so_is_an_option_that_is_not_there(server: Server) -> None:
     async def visit() -> tuple[list[str], list[str]]:
         async with Tab(server.address) as tab:
-            await tab.open("/?lesson=none-such")
+            await tab.open("/walkthroughs?lesson=none-such")
             failures = list(tab.failures)
             await tab.go("step")
             with pytest.raises(Exception, match="has no option 'Z9'"):

@@ -42,7 +42,7 @@ LEADER_TICK = 3.0  # and of the teacher, at the number of followers
 
 def script_of(page: StreamlitPage) -> str:
     """The file of a page that the class can be led to; "" of any other."""
-    name = page.url_path or "walkthroughs"  # the first page has no name in the URL
+    name = page.url_path or "start"  # the first page has no name in the URL
     return next((script for script in PAGES if script.endswith(f"/{name}.py")), "")
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from core.data.mnist import DOWNLOAD_BYTES, EMBEDDED, data_root, is_present
 from core.words import plural
@@ -25,6 +27,13 @@ TICK = 5.0  # seconds between two refreshes of what is running
 def presenting() -> bool:
     """Whether the URL asks for a lesson large and alone, for a projector: no menu, no sidebar."""
     return st.query_params.get("present") == "1" and bool(st.query_params.get("lesson"))
+
+
+def mark_section(menu: Mapping[str, Sequence[StreamlitPage]], page: StreamlitPage) -> None:
+    """Underline the menu's section that the page is in: Streamlit marks the page only in the open menu."""
+    number = next((place for place, pages in enumerate(menu.values(), 1) if page in pages), 0)
+    mark = "box-shadow: inset 0 -3px #0072B2; border-radius: 0; font-weight: 600"
+    st.html(f'<style>[data-testid="stTopNav"] > :nth-child({number}) button {{ {mark} }}</style>')
 
 
 def heading(title: str, sentence: str) -> None:

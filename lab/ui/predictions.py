@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # torch takes two seconds to import, and only some pages need
     from core.checkpoints.card import Card
     from core.training.predictions import Predictions
     from core.training.resident import Normalisation
+    from lab.studies.shelf import Shelved
 
 
 @st.cache_resource(max_entries=16)
@@ -83,6 +84,20 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(usual)
+
+
+def probabilities(shelved: Shelved, digits: Pixels) -> NDArray[np.float32]:
+    """(N, 10) for prepared digits (N, 28, 28). Raises CheckpointError."""
+    import torch
+
+    from core.checkpoints.checkpoint import normalisation_of
+    from core.training.evaluation import log_probabilities
+
+    network, card = opened(str(shelved.stem), shelved.card.weights_sha256)
+    with one_thread():
+        scores = log_probabilities(network, torch.tensor(digits), normalisation_of(card))
+    values: NDArray[np.float32] = scores.exp().numpy()
+    return values
 
 
 @st.cache_data(max_entries=200, show_spinner=False)

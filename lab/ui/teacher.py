@@ -150,7 +150,7 @@ def _leave() -> None:
 def join_address() -> str:
     """The first page's address, with the parameter that makes a browser follow the teacher."""
     address = (st.context.url or "").split("?")[0]
-    return f"{address.removesuffix('/').removesuffix('/queue')}/?{JOIN}=1"
+    return f"{address.removesuffix('/').removesuffix('/queue').removesuffix('/teach')}/?{JOIN}=1"
 
 
 @st.dialog("Stop all runs")

@@ -14,6 +14,7 @@ import streamlit as st
 from core.errors import LabError
 from lab.learn.lessons import LESSONS, lesson_of
 from lab.learn.lessons.claims import CANNOT
+from lab.learn.lessons.progress import answered, next_lesson
 from lab.learn.lessons.scene import Answer, Check, Lesson, Scene, Way, scene_number, told
 from lab.learn.lessons.shows import show
 from lab.ui import frame, url
@@ -46,17 +47,20 @@ def settings() -> Settings:
 
 def lesson_list() -> None:
     """Every lesson, to begin with."""
-    for lesson, place in zip(LESSONS, _cells(len(LESSONS)), strict=True):
+    proposed, _, _ = next_lesson()
+    for number, (lesson, place) in enumerate(zip(LESSONS, _cells(len(LESSONS)), strict=True), 1):
+        done, checks = answered(lesson)
         with place:
-            st.markdown(f"#### {lesson.title}\n{lesson.about}")
-            done = sum(f"given-{lesson.key}-{number}" in st.session_state for number in range(len(lesson.scenes)))
-            checks = sum(scene.check is not None for scene in lesson.scenes)
+            st.markdown(f"#### {number} · {lesson.title}\n{lesson.about}")
             begin, state = st.columns([1, 1], vertical_alignment="center")
-            if begin.button("Begin", key=f"begin-{lesson.key}", icon=":material/play_arrow:", width="stretch"):
+            if begin.button(
+                "Go on" if 0 < done < checks else "Begin", key=f"begin-{lesson.key}", icon=":material/play_arrow:",
+                width="stretch", type="primary" if number == proposed else "secondary",
+            ):  # fmt: skip
                 _go(lesson, 0)
                 st.rerun()
             state.caption(
-                f"{len(lesson.scenes)} scenes · {lesson.minutes} min\n\n{done} of {checks} questions answered"
+                f"{len(lesson.scenes)} scenes · {lesson.minutes} min  \n{done} of {checks} questions answered"
             )
 
 

@@ -22,7 +22,7 @@ from lab.ui.checkpoints import on_shelf, titles
 from lab.ui.export_menu import export_menu, of_checkpoint
 from lab.ui.images import enlarged, percent
 from lab.ui.live_plot import live_plot
-from lab.ui.predictions import one_thread, opened, torch_warming
+from lab.ui.predictions import probabilities, torch_warming
 from lab.ui.unreadable import list_checkpoints
 from lab.ui.words import escaped, show_error
 from lab.use.draw import photographs
@@ -76,7 +76,7 @@ def drawing_pad(shelf: Sequence[Shelved]) -> None:
         export_menu(lambda: [of_checkpoint(each) for each in chosen], width="content")
     with answering:
         if len(offered.pictures) > 1:
-            photographs.one_by_one(offered.pictures, chosen, _probabilities)
+            photographs.one_by_one(offered.pictures, chosen, probabilities)
         given = _given(offered, more)
         answers = [(shelved, _read(shelved, given)) for shelved in chosen]
         lead = 2 if len(answers) < 4 else 1.3  # more room for the first, whose axis is told
@@ -90,7 +90,7 @@ def drawing_pad(shelf: Sequence[Shelved]) -> None:
         if offered.test_digit is None:
             _stages(given)
     try:
-        fill_preparing(more, offered.picture, [each for each, values in answers if values is not None], _probabilities)
+        fill_preparing(more, offered.picture, [each for each, values in answers if values is not None], probabilities)
         fill_altering(more, given.digit if given else None)
         fill_keeping(more, offered.picture)
     except LabError as error:
@@ -178,7 +178,7 @@ def make_ready(shelf: Sequence[Shelved]) -> None:
     for shelved in shelf:
         if shelved.reference in st.session_state.get("checkpoint_picker", ()):
             with suppress(LabError):  # the pad has said it
-                _probabilities(shelved, np.zeros((1, SIDE, SIDE), np.uint8))
+                probabilities(shelved, np.zeros((1, SIDE, SIDE), np.uint8))
 
 
 def _read(shelved: Shelved, given: Given | None) -> NDArray[np.float32] | None:
@@ -186,25 +186,11 @@ def _read(shelved: Shelved, given: Given | None) -> NDArray[np.float32] | None:
     if given is None:
         return None
     try:
-        values: NDArray[np.float32] = _probabilities(shelved, given.digit[None])[0]
+        values: NDArray[np.float32] = probabilities(shelved, given.digit[None])[0]
         return values
     except LabError as error:
         show_error(error)
         return None
-
-
-def _probabilities(shelved: Shelved, digits: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(N, 10) for prepared digits (N, 28, 28). Raises CheckpointError."""
-    import torch
-
-    from core.checkpoints.checkpoint import normalisation_of
-    from core.training.evaluation import log_probabilities
-
-    network, card = opened(str(shelved.stem), shelved.card.weights_sha256)
-    with one_thread():
-        scores = log_probabilities(network, torch.tensor(digits), normalisation_of(card))
-    values: NDArray[np.float32] = scores.exp().numpy()
-    return values
 
 
 def _answer(shelved: Shelved, values: NDArray[np.float32] | None, given: Given | None) -> None:

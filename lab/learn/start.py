@@ -1,0 +1,109 @@
+"""The first screen: two networks of very different sizes read the digit that the visitor draws, and three ways on."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from core.challenge import MAX_PARAMETERS, TARGET_ACCURACY
+from core.data.drawn_digit import FAINTEST_PEAK, prepare
+from core.errors import LabError
+from lab.learn.lessons.progress import next_lesson
+from lab.learn.two_networks import SMALL, compared, networks
+from lab.ui.canvas import canvas
+from lab.ui.images import percent
+from lab.ui.links import link
+from lab.ui.predictions import probabilities, torch_warming
+from lab.ui.words import errors_shown
+
+PAD, STROKE = 252, 18  # pixels: nine for each of the digit's 28, and a line as wide as MNIST's
+QUIET_SECONDS = 3.0  # without another visitor, before torch is imported: that keeps a core busy for two seconds
+
+
+@st.fragment
+def duel() -> None:
+    """The canvas, and what the two networks read in it; a fragment, so that a stroke reruns nothing else."""
+    here = networks()
+    sides = st.container(horizontal=True, gap="large", key="duel")
+    pad, answers = sides.container(width=PAD), sides.container(width="stretch")
+    with pad:
+        canvas("start", PAD, STROKE)
+    with answers, errors_shown():
+        digit = drawn()
+        for column, shelved in zip(st.columns(2, gap="medium"), here, strict=False):
+            with column.container(border=True, key=f"duel-{shelved.reference}", gap="xsmall"):
+                st.markdown(f"**{shelved.card.parameters:,} parameters**")
+                _answer(None if digit is None else probabilities(shelved, digit[None])[0])
+        if len(here) == 2:
+            st.markdown(f"##### {compared(*here)}")
+
+
+def drawn() -> NDArray[np.uint8] | None:
+    """The drawing as MNIST would have it, (28, 28); None while there is none."""
+    picture = st.session_state.get("start_picture")
+    if picture is None or int(picture.max()) < FAINTEST_PEAK:
+        return None
+    try:
+        return prepare(picture).digit
+    except LabError:  # no digit yet: the first dot of one
+        return None
+
+
+def _answer(values: NDArray[np.float32] | None) -> None:
+    """The digit that is read and its ten probabilities, or the room for them: nothing moves when they come."""
+    best = None if values is None else int(values.argmax())
+    sure = "draw a digit" if values is None else percent(float(values.max()))
+    st.html(f'<p class="read"><b>{"?" if best is None else best}</b> <span>{sure}</span></p>')
+    shares = np.zeros(10) if values is None else values
+    bars = "".join(
+        f'<b{" class=best" if digit == best else ""} style="--share:{share:.3f}"><i></i>{digit}</b>'
+        for digit, share in enumerate(shares)
+    )
+    told = "no digit yet" if values is None else ", ".join(f"{n}: {share:.1%}" for n, share in enumerate(values))
+    st.html(f'<div class="ten-bars" role="img" aria-label="Probabilities, {told}">{bars}</div>')
+
+
+def ways_on() -> None:
+    """The challenge in one sentence, and a way for each who comes."""
+    with st.container(key="ways-on"):
+        st.markdown(
+            f"#### Can you build one with at most {MAX_PARAMETERS:,} parameters that holds {TARGET_ACCURACY:.1%}?"
+        )
+        learn, build, teach = st.columns(3, gap="medium")
+        number, lesson, begun = next_lesson()
+        with learn:
+            words = f"Go on with lesson {number}" if begun else f"Start lesson {number}"
+            link("learn/walkthroughs", f"{words}: {lesson.title}", {"lesson": lesson.key}, "school", width="stretch")
+        with build:
+            link("experiment/design", "Take the challenge", {"from": SMALL}, "flag", width="stretch")
+        with teach:
+            link("learn/teach", "I teach a class", icon="co_present", width="stretch")
+
+
+@st.cache_resource
+def _last_visit() -> list[float]:
+    return [0.0]
+
+
+def make_ready() -> None:
+    """Import torch for the first stroke, once nobody else is just arriving: a class must not wait for it."""
+    _last_visit()[0] = time.monotonic()
+    _once_quiet()
+
+
+@st.cache_resource(show_spinner=False)
+def _once_quiet() -> threading.Thread:
+    last = _last_visit()
+
+    def wait() -> None:
+        while (left := last[0] + QUIET_SECONDS - time.monotonic()) > 0:
+            time.sleep(left)
+        torch_warming()
+
+    thread = threading.Thread(target=wait, name="wait until nobody arrives", daemon=True)
+    thread.start()
+    return thread

@@ -1,0 +1,132 @@
+"""The first screen and the teacher's: a digit is read without a click, old links hold, the plan is the guide's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+from streamlit.testing.v1 import AppTest
+
+from lab.learn.lessons import LESSONS
+from lab.learn.plan import PLAN, address
+from lab.learn.two_networks import compared, networks
+from lab.server.addresses import is_own_machine, reachable
+from tests.app_server import ROOT, Server, browsing, draw, serving, settled
+from tests.patience import milliseconds, patient, wait
+from tests.test_docs import TEXTS
+from tests.test_learn_pages import opened, said
+
+
+def test_the_app_opens_on_a_canvas_two_networks_and_three_ways_on() -> None:
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=patient(60)).run()
+    assert not app.exception
+    assert app.title[0].value == "Draw a digit"
+    words = said(app)
+    assert "**5,340 parameters**" in words
+    assert "**509,946 parameters**" in words
+    assert "54" in words  # their mistakes, by their cards: 99.46% and 98.92% of 10,000
+    assert "108" in words
+    assert f"Start lesson 1: {LESSONS[0].title}" in [each.label for each in app.get("page_link")]
+
+
+def test_which_makes_fewer_mistakes_follows_from_the_cards() -> None:
+    small, large = networks()
+    assert compared(small, large).startswith("The small one makes fewer mistakes on 10,000 test digits of MNIST")
+    assert "fewer" not in compared(large, small)
+    assert "**108**, the other **54**" in compared(large, small)
+
+
+def test_the_next_lesson_is_the_first_with_a_question_left() -> None:
+    app = opened("pages/learn/walkthroughs.py")
+    assert [each.proto.type for each in app.button].count("primary") == 1
+    for number, scene in enumerate(LESSONS[0].scenes):
+        if scene.check:
+            app.session_state[f"given-{LESSONS[0].key}-{number}"] = scene.check.answer()
+    app.run()
+    first, second = app.button[:2]
+    assert (first.proto.type, second.proto.type) == ("secondary", "primary")
+
+
+def test_the_plan_is_that_of_the_guide_and_lasts_90_minutes() -> None:
+    rows = re.findall(r"^\| (\d+) \| (.+?) \| `(.+?)` \| (.+?) \|$", TEXTS["docs/teachers.md"], re.MULTILINE)
+    assert rows == [(str(part.minutes), part.what, address(part), part.how) for part in PLAN]
+    assert sum(part.minutes for part in PLAN) == 90
+
+
+@pytest.mark.parametrize(
+    ("url", "own"),
+    [
+        ("http://localhost:8501/?follow=1", True),
+        ("http://127.0.0.1:8501/", True),
+        ("http://[::1]:8501/", True),
+        ("http://192.168.1.7:8501/", False),
+        ("https://lab.example.org/", False),
+    ],
+)
+def test_what_students_cannot_open_is_known(url: str, own: bool) -> None:
+    assert is_own_machine(url) == own
+
+
+def test_the_machines_addresses_keep_the_port_and_what_is_asked() -> None:
+    for url in reachable("http://localhost:8501/?follow=1"):
+        assert not is_own_machine(url)
+        assert url.endswith(":8501/?follow=1")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("home")) as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser_path: Path) -> Iterator[Page]:
+    with browsing(browser_path, 1280, 720) as page:
+        yield page
+
+
+@pytest.mark.slow
+def test_the_first_screen_needs_no_scrolling_and_reads_a_digit_without_a_click(page: Page, server: Server) -> None:
+    page.goto(server.address)
+    settled(page)
+    expect(page.get_by_role("link", name="I teach a class")).to_be_in_viewport(ratio=1)
+    read = page.locator(".read b")
+    expect(read).to_have_count(2)
+
+    def is_read() -> bool:
+        draw(page, [(60, 55), (180, 55), (150, 120), (115, 210)])  # a seven
+        with suppress(AssertionError):
+            expect(read.first).to_have_text("7", timeout=milliseconds(5))
+            return True
+        return False
+
+    wait(is_read, "the small network read a seven")
+    expect(page.get_by_role("link", name="I teach a class")).to_be_in_viewport(ratio=1)
+
+
+@pytest.mark.slow
+def test_a_lessons_old_address_leads_to_it(page: Page, server: Server) -> None:
+    page.goto(f"{server.address}/?lesson=dilation&scene=2")
+    expect(page.get_by_text("Dilation, and the table that was wrong: 2 of 7")).to_be_visible()
+
+
+@pytest.mark.slow
+def test_the_menu_marks_the_section_and_the_teacher_sees_a_code_that_is_not_localhosts(
+    page: Page, server: Server
+) -> None:
+    page.goto(f"{server.address}/teach")
+    settled(page)
+    weights = [
+        section.evaluate("each => getComputedStyle(each).fontWeight")
+        for section in page.get_by_test_id("stTopNavSection").all()
+    ]
+    assert weights[0] == "600"
+    assert set(weights[1:]) == {"400"}
+    expect(page.get_by_text("students cannot open it")).to_be_visible()
+    for url in reachable(f"{server.address}/?follow=1")[:1]:
+        expect(page.get_by_text(url)).to_be_visible()
+        expect(page.get_by_role("img", name=f"QR code of {url}")).to_be_visible()
