@@ -19,8 +19,8 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,10 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from core.data.mnist import EMBEDDED, is_present
+from core.ladder import catalogue
 from core.words import plural
+from lab.runs.actions import submit
+from lab.runs.person import MACHINE
 from lab.runs.rows import Run
 from lab.runs.store import RunStore
 from tests.app_server import Server, serving
@@ -42,6 +45,8 @@ START_SECONDS = 1.0  # p95
 MAX_MB = 700
 FLAT_MB = 20  # by which the second half of the views may raise the app's memory, on the fitted line
 SECONDS_A_CLICK = 3.0
+ARRIVAL_SECONDS = (0.8, 1.5)  # p50 and p95
+ARRIVE_WITHIN = 3.0  # seconds within which everybody opens the first page
 START_WITHIN = 2.0  # seconds within which everybody presses
 VIEWS = 1000
 VIEWS_A_VISIT = (5, 15)  # pages that a visitor looks at before leaving
@@ -289,8 +294,44 @@ async def restart(options: Options) -> Row:
     )
 
 
+async def arrival(options: Options) -> Row:
+    """Everybody opens the lab within three seconds of its start, while a run trains: how long is the first page?"""
+    if options.url:
+        raise SystemExit("the row about an arrival has to start the app itself; leave --url out")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home, ExitStack() as ending:
+        store = ending.enter_context(closing(RunStore(Path(home))))
+        step = catalogue.by_slug("a2-final-7758")
+        recipe = replace(step.recipe, epochs=options.epochs)
+        (run,) = submit(store, step.architecture, recipe, dataset=EMBEDDED, slug=step.slug, by=MACHINE)
+        await until(lambda: store.get(run.id).status == "running", "the run trains")
+        server: Server = await asyncio.to_thread(ending.enter_context, serving(Path(home), options.port))
+        begun = time.perf_counter() - server.started
+        app = App(server.address, server.home, server.process)
+        async with AsyncExitStack() as stack:
+            tabs = [await stack.enter_async_context(Tab(app.address)) for _ in range(options.sessions)]
+
+            async def come(number: int, tab: Tab) -> float:
+                await asyncio.sleep(number * ARRIVE_WITHIN / len(tabs))
+                asked = time.perf_counter()
+                await tab.open("/")
+                return time.perf_counter() - asked
+
+            with lateness() as late:
+                seconds = await asyncio.gather(*(come(number, tab) for number, tab in enumerate(tabs)))
+            ended, failures = stored(Path(home), run.id).status, failures_of(tabs)
+    p50, p95 = at(seconds, 50), at(seconds, 95)
+    return Row(
+        f"{counted(tabs)} open the first page within {ARRIVE_WITHIN:.0f} s of the app's start: p50 / p95",
+        f"{ARRIVAL_SECONDS[0]} / {ARRIVAL_SECONDS[1]} s",
+        f"{p50:.2f} / {p95:.2f} s, the first {seconds[0]:.2f} s; the app answered {begun:.1f} s after its start, the "
+        f"run was {ended} at the end, client late by {at(late, 95) * 1000:.0f} ms at p95{told(failures)}",
+        not failures,
+        p50 <= ARRIVAL_SECONDS[0] and p95 <= ARRIVAL_SECONDS[1],
+    )
+
+
 ROWS: dict[str, Callable[[Options], Coroutine[Any, Any, Row]]] = {
-    row.__name__: row for row in (panels, pages, start, memory, restart)
+    row.__name__: row for row in (panels, pages, start, memory, restart, arrival)
 }
 
 

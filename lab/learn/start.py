@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
-
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
@@ -14,14 +11,14 @@ from core.data.drawn_digit import FAINTEST_PEAK, prepare
 from core.errors import LabError
 from lab.learn.lessons.progress import next_lesson
 from lab.learn.two_networks import SMALL, compared, networks
+from lab.server import readiness
 from lab.ui.canvas import canvas
 from lab.ui.images import percent
 from lab.ui.links import link
-from lab.ui.predictions import probabilities, torch_warming
+from lab.ui.predictions import probabilities
 from lab.ui.words import errors_shown
 
 PAD, STROKE = 252, 18  # pixels: nine for each of the digit's 28, and a line as wide as MNIST's
-QUIET_SECONDS = 3.0  # without another visitor, before torch is imported: that keeps a core busy for two seconds
 
 
 @st.fragment
@@ -84,26 +81,12 @@ def ways_on() -> None:
             link("learn/teach", "I teach a class", icon="co_present", width="stretch")
 
 
-@st.cache_resource
-def _last_visit() -> list[float]:
-    return [0.0]
-
-
 def make_ready() -> None:
     """Import torch for the first stroke, once nobody else is just arriving: a class must not wait for it."""
-    _last_visit()[0] = time.monotonic()
-    _once_quiet()
+    readiness.arrived()
+    _torch_once_quiet()
 
 
 @st.cache_resource(show_spinner=False)
-def _once_quiet() -> threading.Thread:
-    last = _last_visit()
-
-    def wait() -> None:
-        while (left := last[0] + QUIET_SECONDS - time.monotonic()) > 0:
-            time.sleep(left)
-        torch_warming()
-
-    thread = threading.Thread(target=wait, name="wait until nobody arrives", daemon=True)
-    thread.start()
-    return thread
+def _torch_once_quiet() -> None:
+    readiness.once_quiet("core.training.evaluation")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import threading
 from collections.abc import AsyncIterator
@@ -11,6 +10,7 @@ from contextlib import asynccontextmanager
 from core.errors import LabError
 from lab.runs import supervisor
 from lab.runs.store import RunStore
+from lab.server import readiness
 from lab.settings import lab_home
 
 log = logging.getLogger("lab.server.lifespan")
@@ -19,8 +19,8 @@ log = logging.getLogger("lab.server.lifespan")
 @asynccontextmanager
 async def supervised(app: object) -> AsyncIterator[None]:
     """While the app is up, runs continue whether or not anybody looks at them."""
-    # Meanwhile, import what the first page will need: pandas and plotly take a second.
-    threading.Thread(target=importlib.import_module, args=("lab.learn.ladder",), daemon=True).start()
+    readiness.first_page()
+    readiness.once_quiet(*readiness.NEXT_PAGES)
     leaving = threading.Event()
     thread = threading.Thread(target=_supervise, args=(leaving,), name="supervisor", daemon=True)
     thread.start()
