@@ -292,7 +292,7 @@ def test_a_design_is_trained_explained_compared_and_stands_on_the_board(page: Pa
     settled(page)
     fill(page, "out_channels", "10")
     expect(page.get_by_text("7,722", exact=True).first).to_be_visible()  # 2 x 9 more in conv1, 16 x 18 in conv2
-    page.get_by_role("link", name=re.compile("^Train ")).click()
+    page.get_by_role("link", name="Train this network").click()
     expect(page.get_by_role("heading", name="Train a network")).to_be_visible()
     settled(page)
     fill(page, "Epochs", "1")

@@ -267,13 +267,6 @@ def test_a_start_that_is_gone_is_one_sentence() -> None:
         assert metric(app, "Parameters") == "7,758"
 
 
-def test_a_name_in_a_link_becomes_no_markup() -> None:
-    named = Architecture("[x](https://example.org) <b>", A2.ops)
-    app = opened(DESIGN, design=to_code(named), **{"from": "empty"})
-    link = next(each for each in app.get("page_link") if each.proto.label.startswith("Train "))
-    assert "\\[x\\](https\\:\u2060//example.org) \\<b\\>" in link.proto.label
-
-
 def test_a_design_is_saved_under_its_name_found_again_and_deleted() -> None:
     app = click(opened(DESIGN, **{"from": "a2-final-7758"}), "op-duplicate")
     app.text_input(key="design-name").set_value("Mine, the second").run()

@@ -16,8 +16,11 @@ from lab.studies.shelf import shipped
 from lab.ui.formats import millions
 
 
-def headline(walked: Trace, accuracy: float | None, accuracy_from: str) -> None:
-    """The row of figures that stands at the top of every page about a network, always in the same order."""
+def headline(walked: Trace, accuracy: float | None, accuracy_from: str, key: str = "headline") -> None:
+    """The row of figures that stands at the top of every page about a network, always in the same order.
+
+    `key`: begins with `headline`, another one for each of several on a page.
+    """
     left = MAX_PARAMETERS - walked.parameters
     budget = f"{abs(left):,} {'under' if left >= 0 else 'over'} {MAX_PARAMETERS:,}"
     seen, size = walked.field.size, walked.architecture.input[1]
@@ -39,7 +42,7 @@ def headline(walked: Trace, accuracy: float | None, accuracy_from: str) -> None:
             why_accuracy,
         ),
     )
-    columns = st.columns([9, 8.5, 7.5, 12])  # the last says the most
+    columns = st.container(key=key).columns([9, 8.5, 7.5, 12])  # the last says the most
     for column, (label, value, beside, colour, why) in zip(columns, told, strict=True):
         column.metric(label, value, beside, delta_color=colour, delta_arrow="off", border=True, help=why)
 

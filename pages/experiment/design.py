@@ -8,8 +8,8 @@ from lab.experiment.design import views as design_views
 from lab.experiment.design.op_panel import op_panel
 from lab.experiment.design.state import opened
 from lab.ui import frame
+from lab.ui.links import train_this
 from lab.ui.step import DESIGN, FROM
-from lab.ui.words import escaped
 
 frame.heading(
     "Design a network",
@@ -21,6 +21,7 @@ with wide:
     now = opened()
 with narrow:
     design_editor.start_picker(now)
+    train_this({DESIGN: to_code(now.architecture), FROM: now.start.key}, disabled=not now.trains)
     op_panel(now)
 
 with wide:
@@ -36,7 +37,3 @@ with wide:
         design_views.code(now)
     if now.start.wrong and view != "Layers":
         design_editor.what_is_wrong(now)
-    st.page_link(
-        "pages/experiment/train.py", label=f"Train {escaped(now.architecture.name)}", icon=":material/arrow_forward:",
-        query_params={DESIGN: to_code(now.architecture), FROM: now.start.key}, disabled=not now.trains,
-    )  # fmt: skip

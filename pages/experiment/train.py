@@ -38,14 +38,14 @@ adopt_step(run_id)
 with narrow:
     step = step_picker(design_to_train())
     what_changed(step)
+    nickname_field()
     buttons, predicted = st.container(), st.container()  # filled below: what they are about is not known yet
     seeds_text = seeds_field(step.slug)
     recipe = recipe_form(*form_of(run_id, step))
-    with st.expander("Data set, device, you", icon=":material/database:") as folded:
+    with st.expander("Data set, device", icon=":material/database:") as folded:
         dataset = st.selectbox("Data set", DATASETS, DATASETS.index(dataset_here()), key="dataset")
         machine = read_machine(lab_home())
         device = st.selectbox("Device", ["auto", *(machine.devices if machine else ())], key="device")
-        nickname_field()
     with buttons:
         limits = limits_of(step, recipe, dataset, me(), seeds_text)
         start = st.button("Start training", type="primary", width="stretch", icon=":material/play_arrow:",
@@ -56,7 +56,7 @@ with narrow:
         tell(limits)
 
 with wide:
-    frame.data_notice("MNIST" if dataset not in DOWNLOAD_BYTES else dataset)
+    noticed = "MNIST" if dataset not in DOWNLOAD_BYTES else dataset
     with errors_shown():  # a run that is open stays open, whatever the form says
         architecture = varied(step)
         walked = classifier(architecture)
@@ -78,7 +78,9 @@ with wide:
             run_id = st.query_params.run = run.job
             new_seed(step.slug)
         if not run_id:
+            frame.data_notice(noticed)
             before_a_run(walked, recipe, dataset)
     if run_id:
         run_panel(run_id)
+        frame.data_notice(noticed)
     run_table()

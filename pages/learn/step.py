@@ -13,7 +13,7 @@ from lab.studies.results import why_unreadable
 from lab.ui import frame, url
 from lab.ui.export_menu import export_menu, of_step
 from lab.ui.headline import runs_of, step_headline
-from lab.ui.links import link
+from lab.ui.links import link, train_this
 from lab.ui.step import knobs, link_parameters, step_picker, varied
 from lab.ui.tables import field_view, layer_table, totals
 from lab.ui.words import escaped, show_error
@@ -23,6 +23,7 @@ narrow, wide = st.columns([1, 3], gap="large")
 
 with narrow:
     step = step_picker()
+    train_this(link_parameters(step))
     menu = st.container()
     previous = catalogue.before(step)
     if step.target:
@@ -67,6 +68,5 @@ with wide:
     else:
         st.caption("Runs as it stands, with torch alone.")
         st.code(pytorch_code(architecture), language="python")
-    link("experiment/train", "Train this network", link_parameters(step))
     started = {"from": step.slug, "design": to_code(architecture)}
     link("experiment/design", "Design a network that starts from it", started, icon="architecture")

@@ -61,14 +61,13 @@ def limits_of(step: Step, recipe: Recipe, dataset: str, person: Person, seeds: s
 
 
 def tell(limits: Limits | None) -> None:
-    """One quiet line; a warning where a bound is broken, or where the time will not do."""
+    """How long it will take; a warning where a bound is broken, or where the time will not do."""
     if limits is None:
         return
     expected = "expected time not known yet" if limits.seconds is None else f"expected {about(limits.seconds)}"
     figures = {bound.what: bound for bound in limits.run}
-    epochs, iterations = figures["epochs"], figures["iterations"]
+    counted = plural(figures["iterations"].figure, "iteration")
     if limits.unbounded:
-        counted = f"{plural(epochs.figure, 'epoch')} · {plural(iterations.figure, 'iteration')}"
         st.caption(f"{counted} · {expected}. No bounds hold: {limits.unbounded}.")
         return
     broken = [bound for bound in limits.run if not bound.kept]
@@ -86,8 +85,8 @@ def tell(limits: Limits | None) -> None:
         )
     if not broken:
         st.caption(
-            f"{_of_at_most(epochs)} · {_of_at_most(iterations)} · at most {limits.minutes:,} min · {expected}",
-            help="; ".join(_of_at_most(bound) for bound in limits.run[:2]) + ".",
+            f"{counted} · {expected}",
+            help="; ".join(_of_at_most(bound) for bound in limits.run) + f"; at most {limits.minutes:,} min.",
         )
 
 

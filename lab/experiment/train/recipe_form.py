@@ -102,10 +102,14 @@ def snapshots_toggle(parameters: int, key: str) -> bool:
     """Whether the weights of every epoch are kept: for networks small enough."""
     small = parameters < MAX_SNAPSHOT_PARAMETERS
     kept = st.toggle(
-        "Keep the weights of every epoch", key=f"{key}-snapshots", persist_state="session", disabled=not small,
+        "Keep the weights of every epoch",
+        value=small,
+        key=f"{key}-snapshots",
+        persist_state="session",
+        disabled=not small,
         help="To see later how filters and feature maps came about. Up to "
         f"{4 * parameters / 1e6:.2f} MB an epoch; for networks under {MAX_SNAPSHOT_PARAMETERS:,} parameters.",
-    )  # fmt: skip
+    )
     return kept and small
 
 

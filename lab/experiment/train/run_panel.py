@@ -130,6 +130,8 @@ def _panel(run: Run) -> None:
         if run.unfinished:
             run_controls.buttons([run], run.id, batches)
         if run.kind == "train":
+            if not run.unfinished and epochs:
+                link("use/mistakes", "See its mistakes", {"checkpoint": f"{run.id}/last"}, "error")
             export_menu(lambda: of_runs([run]), width="content")
     if run.kind == "range_test":
         range_result(run, batches)
@@ -144,8 +146,6 @@ def _panel(run: Run) -> None:
         said_before(run)
     if run.seed_group:
         link("experiment/train", "All seeds together", {"run": run.seed_group}, "stacked_line_chart")
-    if run.dataset != "MNIST":
-        st.caption(f"Trained on the {run.dataset}: these figures are not MNIST's.")
     per_epoch = iterations_per_epoch(run.dataset, recipe)
     claimed = claimed_log(run)
     accuracy, loss = st.columns(2)
@@ -165,6 +165,8 @@ def _panel(run: Run) -> None:
             key=f"loss-{run.id}",
             alt="Loss of each batch and each epoch.",
         )
+    if run.dataset != "MNIST":
+        st.caption(f"Trained on the {run.dataset}: these figures are not MNIST's.")
     _figures(run, recipe, epochs, batches)
     run_controls.changes_in_words(run, per_epoch)
     if not run.unfinished:
@@ -255,13 +257,12 @@ def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
     rate = f" · learning rate found before training: {rate_words(found)}" if found else ""
     st.caption(f"{recipe_words(run.recipe)}{rate} · {run.dataset} · run `{run.id}`")
     if run.kind == "train" and epochs:
-        columns = st.columns(4, vertical_alignment="center")
-        link("use/mistakes", "See its mistakes", {"checkpoint": f"{run.id}/last"}, at=columns[0])
-        columns[1].download_button(
+        columns = st.columns(3, vertical_alignment="center")
+        columns[0].download_button(
             "Figures as CSV", csv_of(epochs), f"{run.id}.csv", "text/csv", icon=":material/download:",
             on_click="ignore", width="stretch",
         )  # fmt: skip
-        for column, which in zip(columns[2:], ("last", "best"), strict=True):
+        for column, which in zip(columns[1:], ("last", "best"), strict=True):
             stem = store().folder / run.id / which
             if stem.with_suffix(".safetensors").is_file():
                 column.download_button(

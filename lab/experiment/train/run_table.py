@@ -17,13 +17,20 @@ from lab.runs.rows import Run
 from lab.ui.caches import store
 from lab.ui.run_rows import compare_button, opened, table_key
 from lab.ui.tables import without_empty
-from lab.ui.words import show_error
+from lab.ui.words import errors_shown, show_error
 
+TICK = 10.0  # seconds between two looks at the runs' epochs: an open run's panel has them each second
 MAY_BE_EMPTY = ("deviation", "nickname", "tags")  # columns that are left out where no run has such a thing
 
 
 def run_table(limit: int = 50) -> None:
-    """A table of runs; a click on a row puts its run, or its group of seeds, into the URL."""
+    """A table of runs; a click on a row puts its run, or its group of seeds, into the URL; live while one runs."""
+    with errors_shown():
+        busy = store().runs(limit=1, statuses=("running", "queued"))
+        st.fragment(lambda: _table(limit), run_every=TICK if busy else None)()
+
+
+def _table(limit: int) -> None:
     try:
         entries = store().entries(limit)
         last = store().last_epochs([run.id for runs in entries for run in runs])

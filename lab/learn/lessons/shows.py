@@ -99,7 +99,8 @@ def _knobs(slug: str, key: str, locked: bool) -> None:
     width = st.slider("Width multiplier", 0.25, 2.0, 1.0, 0.05, key=f"{key}-width", disabled=locked)
     changed = "as it is" if width == 1 else f"{width:g} times as wide"
     with errors_shown():
-        headline(classifier(vary(step(slug).architecture, width=width)), None, f"{mark(step(slug))}, {changed}")
+        walked = classifier(vary(step(slug).architecture, width=width))
+        headline(walked, None, f"{mark(step(slug))}, {changed}", f"headline-{key}")
 
 
 def _curves(slug: str, key: str) -> None:
