@@ -36,7 +36,7 @@ def duel() -> None:
                 st.markdown(f"**{shelved.card.parameters:,} parameters**")
                 _answer(None if digit is None else probabilities(shelved, digit[None])[0])
         if len(here) == 2:
-            st.markdown(f"##### {compared(*here)}")
+            st.markdown(f"## {compared(*here)}")
 
 
 def drawn() -> NDArray[np.uint8] | None:
@@ -68,7 +68,7 @@ def ways_on() -> None:
     """The challenge in one sentence, and a way for each who comes."""
     with st.container(key="ways-on"):
         st.markdown(
-            f"#### Can you build one with at most {MAX_PARAMETERS:,} parameters that holds {TARGET_ACCURACY:.1%}?"
+            f"## Can you build one with at most {MAX_PARAMETERS:,} parameters that holds {TARGET_ACCURACY:.1%}?"
         )
         learn, build, teach = st.columns(3, gap="medium")
         number, lesson, begun = next_lesson()

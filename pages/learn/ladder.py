@@ -44,7 +44,7 @@ st.caption(
     f"our runs when one more of them could have its best epoch there. {error_of_images()}"
 )
 for lineage in (*catalogue.LINEAGES, OWN):
-    st.subheader(lineage.title, anchor=False)
+    st.header(lineage.title, anchor=False)
     st.caption(lineage.about)
     ladder_rows([step for step in catalogue.LADDER if step.lineage == lineage.key], measured)
 

@@ -11,11 +11,11 @@ frame.heading("Teach a class", "Let the students in, lead them from page to page
 narrow, wide = st.columns([1, 1.9], gap="large")
 with errors_shown():
     with narrow:
-        st.markdown("#### 1 · Let the students in")
+        st.markdown("## 1 · Let the students in")
         teach.way_in()
-        st.markdown("#### 2 · Be the teacher")
+        st.markdown("## 2 · Be the teacher")
         teacher.panel()
     with wide:
-        st.markdown("#### 3 · Ninety minutes")
+        st.markdown("## 3 · Ninety minutes")
         teach.plan()
 link("experiment/queue", "The queue: who trains, who waits, and what you decide for all", icon="groups")

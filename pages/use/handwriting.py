@@ -45,6 +45,6 @@ with wide:
     if scores:
         scores_view(scores)
     list_checkpoints()
-    st.markdown("#### The set, the hardest first")
+    st.markdown("## The set, the hardest first")
     set_gallery(drawings, scores)
     link("experiment/train", "Train a network that reads them better")

@@ -78,7 +78,7 @@ def _board(everyone: Sequence[Standing], with_ladder: bool) -> None:
             icon=":material/flag:",
         )
     if elsewhere or others:
-        st.subheader("On other data", anchor=False)
+        st.header("On other data", anchor=False)
         st.caption(f"The challenge is about {CHALLENGE_DATA}: these figures do not count for it.")
         _table(elsewhere, "elsewhere", others)
 

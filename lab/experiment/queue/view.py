@@ -44,12 +44,12 @@ def _queue(now: QueueNow, person: Person) -> None:
         _nothing(now)
         return
     if now.under_way:
-        st.markdown("#### Running")
+        st.markdown("## Running")
         places = [column for _ in range(-(-len(now.under_way) // 2)) for column in st.columns(2)]
         for place, each in zip(places, now.under_way, strict=False):
             with place.container(border=True, height="stretch"):
                 _card(each, person)
-    st.markdown("#### Waiting, in this order")
+    st.markdown("## Waiting, in this order")
     if not now.waiting:
         st.caption("Nobody: the next run to be started has its turn at once, or as soon as one of these has ended.")
     elif person.teacher:
@@ -112,7 +112,7 @@ def _notices(now: QueueNow) -> None:
 def _card(each: UnderWay, person: Person) -> None:
     run = each.run
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"##### {_who(run)}{_yours_badge(run, person)} · :gray[{_what(each.runs)}]", width="stretch")
+        st.markdown(f"### {_who(run)}{_yours_badge(run, person)} · :gray[{_what(each.runs)}]", width="stretch")
         if may_change(person, run):
             teacher.stop_button(run)
     st.progress(each.share, text=f"{_progress(each)} · on {escaped(run.device_name)}")
@@ -213,13 +213,13 @@ def _urgent_badge(run: Run) -> str:
 def _nothing(now: QueueNow) -> None:
     """An idle lab: that it is free, and what was made of it last."""
     where = f" on {escaped(now.device)}" if now.device else ""
-    st.markdown(f"### :material/self_improvement: Nobody waits\nA run that is started now has its turn at once{where}.")
+    st.markdown(f"## :material/self_improvement: Nobody waits\nA run that is started now has its turn at once{where}.")
     lately = store().runs(limit=LATELY, statuses=FINISHED)
     if not lately:
         st.caption("No run has finished here yet; the first one tells how long the others will take.")
         return
     last = store().last_epochs([run.id for run in lately])
-    st.markdown("#### Finished last")
+    st.markdown("## Finished last")
     rows = [
         {
             "who": _who(run),

@@ -45,7 +45,7 @@ def diagnosis(run: Run, findings: Sequence[Finding]) -> None:
     """The findings, each with its evidence and the way on; dead units are counted last, in their own place."""
     if not findings:
         return
-    st.subheader("What happened, and what to try", anchor=False)
+    st.header("What happened, and what to try", anchor=False)
     for finding in findings:
         _show(run, finding)
     _dead(run)

@@ -72,7 +72,7 @@ def prediction_and_outcome(run: Run, epochs: list[EpochRecord], findings: tuple[
     other = held_against(reference_of(run.slug, run.architecture))
     kinds = [finding.kind for finding in findings]
     rows = answers(prediction, epochs[-1].test_accuracy, test_images(run.dataset), kinds, other)
-    st.subheader("What was predicted, and what came", anchor=False)
+    st.header("What was predicted, and what came", anchor=False)
     if run.status != "finished":
         st.caption(
             f"The run ended {run.status}, after {len(epochs)} of {plural(run.epochs, 'epoch')}; it is judged so."

@@ -39,7 +39,7 @@ def _table(limit: int) -> None:
         return
     bar = st.container()
     if not entries:
-        bar.subheader("Runs")
+        bar.header("Runs")
         st.caption("None yet. Start one: it stays here, with its figures and its checkpoint.")
         return
     rows = [_row(runs, last) for runs in entries]
@@ -73,7 +73,7 @@ def _open(members: list[Run]) -> None:
 def _act(bar: Any, ticked: Sequence[list[Run]]) -> None:  # Any: a container
     """The heading, with what can be done with the ticked rows beside it: always there, so that nothing moves."""
     title, compare, edit, delete = bar.columns([3, 1.2, 1.2, 1], vertical_alignment="bottom")
-    title.subheader("Runs")
+    title.header("Runs")
     title.caption("Click a row to open its run; tick several to compare them.")
     with compare:
         compare_button([runs[0].job for runs in ticked if runs[0].kind == "train"], "runs")

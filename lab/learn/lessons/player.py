@@ -51,7 +51,7 @@ def lesson_list() -> None:
     for number, (lesson, place) in enumerate(zip(LESSONS, _cells(len(LESSONS)), strict=True), 1):
         done, checks = answered(lesson)
         with place:
-            st.markdown(f"#### {number} · {lesson.title}\n{lesson.about}")
+            st.markdown(f"## {number} · {lesson.title}\n{lesson.about}")
             begin, state = st.columns([1, 1], vertical_alignment="center")
             if begin.button(
                 "Go on" if 0 < done < checks else "Begin", key=f"begin-{lesson.key}", icon=":material/play_arrow:",

@@ -143,7 +143,7 @@ def _compared(table: str, walked: Trace) -> None:
     """The pasted table line by line beside the network."""
     found = compare_table(table, walked)
     wrong = sum(not row.same for row in found.rows)
-    st.markdown("#### The table beside the network")
+    st.markdown("## The table beside the network")
     totals = "" if found.their_total is None else f" Total: {found.their_total:,} there, {found.our_total:,} here."
     if found.same:
         st.success(f"All {plural(len(found.rows), 'line')} are the same.{totals}", icon=":material/check_circle:")

@@ -208,7 +208,7 @@ def _normalise_and_import(ready: Ready, key: str, narrow: DeltaGenerator) -> Non
     by_key = {each.candidate.key: each for each in tried}
     usual = [each for number, each in enumerate(tried) if number < USUAL or each.candidate.key in (proposed, "own")]
     shown = list(tried) if url.given(NORMALISATION) in by_key else usual
-    st.markdown("#### Which normalisation was it trained with?")
+    st.markdown("## Which normalisation was it trained with?")
     name = url.one_of(NORMALISATION, [each.candidate.key for each in shown], proposed, quiet=True)
     st.radio(
         "Normalisation",

@@ -113,7 +113,7 @@ def counted(view: InView, trained_on: str, predictions: Predictions, wrong: NDAr
     """How many are wrong, of what, and how many of those have a label that people dispute."""
     instead = f", used in place of {trained_on}" if view.dataset != trained_on else ""
     st.markdown(
-        f"#### {len(wrong):,} of {len(view.digits):,} wrong, {predictions.accuracy:.2%} right\n"
+        f"## {len(wrong):,} of {len(view.digits):,} wrong, {predictions.accuracy:.2%} right\n"
         f"{view.dataset}, {view.name} split{instead}, evaluated without augmentation. "
         f"{disputes_told(view, predictions, wrong)}"
     )
