@@ -211,7 +211,7 @@ def test_runs_on_other_data_stand_apart(store: RunStore) -> None:
     made_run(store, GOOD, owner="Mia", dataset=EMBEDDED)
     app = opened(BOARD)
     assert metric(app, "Meet the challenge") == "0 of 0"
-    assert "On other data" in [each.value for each in app.subheader]
+    assert "On other data" in [each.value for each in app.header]
     assert list(app.dataframe[0].value["data"]) == [EMBEDDED]
 
 
