@@ -277,6 +277,13 @@ def test_a_run_that_stopped_early_has_no_epochs_left_and_is_not_told_to_go_on() 
         assert train_longer(run) == advice
 
 
+def test_a_run_with_all_its_epochs_has_not_stopped_early_though_its_patience_ended_with_them() -> None:
+    early = EarlyStopping(2, min_delta=1.0)
+    run = RunFigures(history([0.5, 0.3, 0.2]), Recipe(epochs=3, early_stopping=early))
+    assert not run.stopped_early
+    assert RunFigures(run.history, Recipe(epochs=4, early_stopping=early)).stopped_early
+
+
 def test_a_trend_is_numpys_least_squares() -> None:
     values = [0.5, 0.3, 0.42, 0.2, 0.25, 0.1]
     (slope, start), covariance = np.polyfit(range(6), values, 1, cov=True)

@@ -314,3 +314,11 @@ def test_any_stages_can_be_left_out_together() -> None:
         picture = np.zeros((280, 280), np.uint8)
         picture[-side[0] :, : side[1]] = rng.integers(40, 256)
         assert prepare(picture, without(*some)).digit.shape == (28, 28)
+
+
+def test_without_soft_edges_half_of_the_brightest_is_white() -> None:
+    picture = np.zeros((28, 28), np.uint8)
+    picture[4:24, 4:24] = 255  # twenty pixels, as prepared digits have: nothing is scaled
+    picture[10, 10], picture[10, 11] = 128, 127
+    digit = prepare(picture, without("grey", "centre", "stretch")).digit
+    assert (digit[10, 10], digit[10, 11]) == (255, 0)

@@ -435,3 +435,10 @@ def test_the_shelf_of_bad_designs_and_the_ladder_share_no_name() -> None:
     for name in names:
         with pytest.raises(SpecError):
             by_slug(name)
+
+
+@pytest.mark.parametrize("body", [-1, 2])
+def test_a_body_that_an_op_does_not_have_is_refused_by_its_number(body: int) -> None:
+    network = Architecture("one", (Residual((ReLU(),)),))
+    with pytest.raises(SpecError, match=f"no number {body}"):
+        ops_at(network, (0, body))

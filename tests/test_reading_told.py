@@ -240,3 +240,8 @@ def test_reading_needs_no_torch_and_runs_nothing() -> None:
     for path in (ROOT / "core" / "reading").glob("*.py"):
         calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
         assert not {"eval", "exec", "compile", "__import__"} & {ast.unparse(call.func) for call in calls}
+
+
+def test_why_a_line_is_no_python_is_told_without_pythons_own_place() -> None:
+    with pytest.raises(SpecError, match="this is not Python: invalid syntax$"):
+        read_code("class Net(nn.Module):\n    def __init__(self):\n        self.a = = 3\n")

@@ -144,3 +144,8 @@ def test_no_study_and_no_json_are_named(tmp_path: Path) -> None:
     (tmp_path / "cut.json").write_text('{"version": 1, "runs": [')
     with pytest.raises(CheckpointError, match=r"cut\.json: the study cannot be read"):
         read_study(tmp_path / "cut.json")
+
+
+def test_a_mean_over_runs_of_different_lengths_is_none() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        epoch_means((run(0, 0.9, 0.91), run(1, 0.9)))
