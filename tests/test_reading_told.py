@@ -243,5 +243,5 @@ def test_reading_needs_no_torch_and_runs_nothing() -> None:
 
 
 def test_why_a_line_is_no_python_is_told_without_pythons_own_place() -> None:
-    with pytest.raises(SpecError, match="this is not Python: invalid syntax$"):
+    with pytest.raises(SpecError, match=r"this is not Python: invalid syntax$"):
         read_code("class Net(nn.Module):\n    def __init__(self):\n        self.a = = 3\n")
