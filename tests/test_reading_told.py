@@ -168,7 +168,8 @@ def test_an_argument_without_a_value_is_guessed_by_its_name_and_told() -> None:
 
 def test_the_hyperparameters_that_lightning_saves_are_known() -> None:
     code = (
-        "import lightning as pl\nclass Net(pl.LightningModule):\n    def __init__(self, width=6, rate=0.1):\n        super().__init__()\n"
+        "import lightning as pl\nclass Net(pl.LightningModule):\n"
+        "    def __init__(self, width=6, rate=0.1):\n        super().__init__()\n"
         "        self.save_hyperparameters()\n"
         "        self.net = nn.Sequential(nn.Conv2d(1, self.hparams.width, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())\n"
         "    def forward(self, x):\n        return self.net(x)\n"
