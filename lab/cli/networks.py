@@ -18,19 +18,20 @@ from core.ladder import catalogue
 from core.record import Json
 from core.training.recipe import Recipe, recipe_from_json
 from lab.cli.bringing import architecture_in, is_there, opened
+from lab.runs.challenge import challenge_here
 from lab.studies.results import in_words, judged, outdated, outdated_mark, studies, unreadable_studies
 
 
 def steps(options: argparse.Namespace) -> Json:
     """The ladder, in order."""
     document: list[Json] = []
-    found = studies()
+    found, challenge = studies(), challenge_here()
     for damaged in unreadable_studies():
         print(f"the study {damaged.reference} cannot be read: {damaged.reason}", file=sys.stderr)
     for step in catalogue.LADDER:
         walked, study = classifier(step.architecture), found.get(step.slug)
         claim = step.claim.best_test_accuracy if step.claim else None
-        measured = summary(study.runs) if study else None
+        measured = summary(study.runs, challenge) if study else None
         document.append(
             {
                 "slug": step.slug,

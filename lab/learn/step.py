@@ -15,6 +15,7 @@ from core.training.recipe_words import recipe_words
 from core.words import plural
 from lab.studies import results
 from lab.ui import curves
+from lab.ui.caches import challenge
 from lab.ui.live_plot import live_plot
 from lab.ui.tables import comparison_table
 from lab.ui.tries import how_it_was_chosen
@@ -22,14 +23,14 @@ from lab.ui.tries import how_it_was_chosen
 
 def story(step: Step, runs: Sequence[SeedRun]) -> None:
     """The figure here, its band beside the write-up's curve, result and analysis, the clean comparisons, the errata."""
-    claim, measured = step.claim, results.summarised(runs)
+    claim, measured = step.claim, results.summarised(runs, challenge=challenge())
     study = results.study_of(step.slug)
     if study and (earlier := results.outdated_words(study)):
         st.info(f"{earlier} They stay until its runs are trained again.", icon=":material/history:")
     st.markdown(measured_sentence(step, measured) if measured else "**Measured here.** Not yet.")
     if measured or (claim and claim.test_log):
         live_plot(
-            curves.study_curves(runs if measured else (), claim.test_log if claim else ()),
+            curves.study_curves(runs if measured else (), claim.test_log if claim else (), target=challenge().accuracy),
             key="story-curves",
             alt="Test accuracy by epoch: as logged by the write-up, and the mean of the runs here with its band.",
         )

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from core.analysis.study import SeedRun, epoch_means
-from core.challenge import TARGET_ACCURACY, first_reached, held_from
+from core.challenge import CHALLENGE, first_reached, held_from
 from core.training.history import EpochRecord
 from core.training.recipe import Recipe, ReduceLROnPlateau, rate_at
 from lab.runs.rows import BatchRow
@@ -109,7 +109,7 @@ def _faint(
 
 
 def study_curves(
-    runs: Sequence[SeedRun], claimed: Sequence[float] = (), target: float = TARGET_ACCURACY, height: int = 320
+    runs: Sequence[SeedRun], claimed: Sequence[float] = (), target: float = CHALLENGE.accuracy, height: int = 320
 ) -> go.Figure:
     """Test accuracy against epochs: the runs' mean, the band from the least run to the best, the write-up's log."""
     histories = [[100 * record.test_accuracy for record in run.history] for run in runs]

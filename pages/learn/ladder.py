@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from core.challenge import LAST, TARGET_ACCURACY
 from core.ladder import catalogue
 from core.ladder.common import COMMON_ERRATA
 from core.ladder.ours import OWN
@@ -10,6 +9,7 @@ from lab.learn.ladder import ladder_points, ladder_rows
 from lab.learn.step import errata_table
 from lab.studies.results import error_of_images, measured_studies
 from lab.ui import frame, ladder_figure
+from lab.ui.caches import challenge
 from lab.ui.colours import ink
 from lab.ui.links import link
 from lab.ui.live_plot import still_plot
@@ -21,10 +21,11 @@ frame.heading(
     "epochs, in at most 15 epochs and 8,000 parameters**. Each step changes something: see what it cost and gave.",
 )
 
-measured = measured_studies()
+asked = challenge()
+measured = measured_studies(asked)
 points = ladder_points(catalogue.LADDER, measured)
 picked = still_plot(
-    ladder_figure.ladder(points, ink()), "ladder-picture", on_select="rerun", selection_mode="points",
+    ladder_figure.ladder(points, ink(), challenge=asked), "ladder-picture", on_select="rerun", selection_mode="points",
     alt="Parameters against test accuracy: claims hollow, our means filled with bars of one standard deviation, the "
     "challenge's corner and the Pareto front of our means. The tables below have the same figures.",
 )  # fmt: skip
@@ -39,8 +40,9 @@ if slug := next((mark_of["customdata"][0] for mark_of in picked.selection.points
     st.session_state.pop("ladder-picture", None)
     st.switch_page("pages/learn/step.py", query_params={"step": slug})
 
+last = "its last epoch" if asked.held_epochs == 1 else f"all of its last {asked.held_epochs} epochs"
 st.caption(
-    f"A run **held** {TARGET_ACCURACY:.1%} when all of its last {LAST} epochs reached it. A claim is consistent with "
+    f"A run **held** {asked.target} when {last} reached it. A claim is consistent with "
     f"our runs when one more of them could have its best epoch there. {error_of_images()}"
 )
 for lineage in (*catalogue.LINEAGES, OWN):

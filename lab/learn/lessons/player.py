@@ -12,12 +12,13 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from core.errors import LabError
-from lab.learn.lessons import LESSONS, lesson_of
+from lab.learn.lessons import lesson_of, lessons
 from lab.learn.lessons.claims import CANNOT
 from lab.learn.lessons.progress import answered, next_lesson
 from lab.learn.lessons.scene import Answer, Check, Lesson, Scene, Way, scene_number, told
 from lab.learn.lessons.shows import show
 from lab.ui import frame, url
+from lab.ui.caches import challenge
 from lab.ui.words import show_error
 
 KINDS = {
@@ -48,7 +49,8 @@ def settings() -> Settings:
 def lesson_list() -> None:
     """Every lesson, to begin with."""
     proposed, _, _ = next_lesson()
-    for number, (lesson, place) in enumerate(zip(LESSONS, _cells(len(LESSONS)), strict=True), 1):
+    everything = lessons(challenge())
+    for number, (lesson, place) in enumerate(zip(everything, _cells(len(everything)), strict=True), 1):
         done, checks = answered(lesson)
         with place:
             st.markdown(f"## {number} · {lesson.title}\n{lesson.about}")
@@ -76,7 +78,7 @@ def player() -> None:
     """The scene that the URL asks for."""
     allowed = settings()
     try:
-        lesson = lesson_of(st.query_params.get("lesson", ""))
+        lesson = lesson_of(st.query_params.get("lesson", ""), challenge())
         number = scene_number(lesson, st.query_params.get("scene", ""))
     except LabError as error:
         show_error(error)
@@ -87,7 +89,7 @@ def player() -> None:
         _bar(lesson, number, scene, allowed)
         icon, kind = KINDS[scene.kind]
         st.markdown(f"### {icon} {kind}: {scene.title}")
-        st.markdown(told(scene))
+        st.markdown(told(scene, challenge()))
         _recalled(lesson, number, allowed)
         for place, each in enumerate(scene.show):
             if not (isinstance(each, Way) and "links" in allowed.hidden):
