@@ -33,8 +33,8 @@ def challenge_form(attempt: Attempt) -> None:
             bounds = range_of(Challenge, "accuracy")
             st.number_input(
                 "Test accuracy, %",
-                100 * bounds.least,
-                100 * bounds.most,
+                100.0 * bounds.least,
+                100.0 * bounds.most,
                 round(100 * now.accuracy, 4),
                 0.1,
                 "%.6g",
