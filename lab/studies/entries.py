@@ -13,7 +13,6 @@ from core.architecture.trace import trace
 from core.challenge import CHALLENGE, Challenge
 from core.checkpoints.card import Imported
 from core.errors import RunError
-from core.ladder import catalogue
 from core.ladder.relatives import EXTRAS
 from core.record import short
 from core.training.history import stopped_early
@@ -21,6 +20,7 @@ from core.training.recipe import Recipe
 from lab.runs.challenge import challenge_now
 from lab.runs.rows import Run
 from lab.runs.store import RunStore
+from lab.studies import own_ladder
 from lab.studies.results import run_of, studies, summarised, titles, why_unreadable
 from lab.studies.shelf import IMPORTED, Shelved, own, shipped
 from lab.studies.shelf import find as find_checkpoint
@@ -147,7 +147,7 @@ def of_studies() -> list[Entry]:
     """The shipped studies, and the shipped checkpoints of the steps that have none, in the order of the ladder."""
     names = dict.fromkeys([*studies(), *(shelved.card.slug for shelved in shipped() if shelved.card.slug)])
     found = [entry for name in names if (entry := _of_shipped(name)) is not None]
-    order = {step.slug: place for place, step in enumerate((*catalogue.LADDER, *EXTRAS))}
+    order = {step.slug: place for place, step in enumerate((*own_ladder.ladder(), *EXTRAS))}
     return sorted(found, key=lambda entry: (order.get(entry.key, len(order)), entry.key))
 
 

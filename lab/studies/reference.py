@@ -11,11 +11,11 @@ from core.architecture.spec import Architecture, Dropout, Dropout2d, every_op
 from core.challenge import CHALLENGE, Challenge, target_of
 from core.data.mnist import EMBEDDED, EMBEDDED_TEST, EMBEDDED_TRAIN, IMAGES
 from core.errors import LabError
-from core.ladder import catalogue
 from core.ladder.catalogue import label, mark
 from core.ladder.model import Step
 from core.training.history import PLAIN_SAMPLE, EpochRecord
 from lab.runs.rows import BatchRow, Run
+from lab.studies import own_ladder
 from lab.studies.results import study_of
 from lab.studies.shelf import shipped
 
@@ -38,10 +38,10 @@ class Reference:
 def reference_of(slug: str, architecture: Architecture) -> Reference | None:
     """The reference of a run of that step's network, as it is or changed; None where there is none."""
     try:
-        own = catalogue.by_slug(slug)
+        own = own_ladder.by_slug(slug)
     except LabError:  # of no step, or of one that is no longer there
         return None
-    step = catalogue.before(own) if architecture.ops == own.architecture.ops else own
+    step = own_ladder.before(own) if architecture.ops == own.architecture.ops else own
     if step is None:
         return None
     study = study_of(step.slug)

@@ -22,6 +22,7 @@ from core.ladder.relatives import EXTRAS
 from core.training.recipe import Recipe
 from core.training.recipe_difference import FieldDifference, recipe_differences
 from core.training.recipe_words import corner_shift
+from lab.studies import own_ladder
 from lab.studies.shelf import SHIPPED, Unreadable
 
 STUDIES = SHIPPED / "studies"
@@ -271,10 +272,14 @@ def error_of_images(images: int = IMAGES["test"], accuracy: float = CHALLENGE.ac
     )
 
 
-@lru_cache(maxsize=1)
 def titles() -> dict[str, str]:
     """What a study's name stands for: the titles of the variants, and of the steps, as menus show them."""
-    steps = (*catalogue.LADDER, *EXTRAS)
+    return _titles(own_ladder.ladder())
+
+
+@lru_cache(maxsize=2)
+def _titles(ladder: tuple[Step, ...]) -> dict[str, str]:
+    steps = (*ladder, *EXTRAS)
     return {
         **{step.slug: f"{step.lineage.upper()}{step.order} · {step.title}" for step in steps},
         **{variant.name: variant.title for variant in variants()},

@@ -7,7 +7,6 @@ import streamlit as st
 from core.advice.advice import Advice, advice
 from core.architecture.edit import redo, undo
 from core.architecture.place import place_of
-from core.ladder import catalogue
 from lab.classroom.designs import owner_of, saved_names
 from lab.experiment.design.listed import listed
 from lab.experiment.design.op_list import Asked, op_list
@@ -25,6 +24,7 @@ from lab.experiment.design.state import (
     upload,
 )
 from lab.runs.person import owns
+from lab.studies import own_ladder
 from lab.ui import url
 from lab.ui.caches import challenge
 from lab.ui.export_menu import export_menu, of_network
@@ -90,7 +90,7 @@ def _files(now: Opened) -> None:
 
 def design_headline(now: Opened) -> None:
     """The headline's figures, of as much as fits, and the budget as a bar."""
-    step = next((each for each in catalogue.LADDER if each.slug == now.start.key), None)
+    step = next((each for each in own_ladder.ladder() if each.slug == now.start.key), None)
     broken = now.fit.broken
     step_headline(step, now.walked, "train it to find out" if broken is None else f"op {broken} does not fit")
 

@@ -12,7 +12,6 @@ from core.architecture.link import to_code
 from core.architecture.trace import classifier
 from core.challenge import target_of
 from core.errors import LabError
-from core.ladder import catalogue
 from core.ladder.model import Step
 from core.spreadsheet import csv_text
 from core.training.history import EPOCH_COLUMNS, EpochRecord, epoch_cells
@@ -28,6 +27,7 @@ from lab.runs.bounds import iterations_per_epoch
 from lab.runs.rows import RESUMABLE, BatchRow, Run
 from lab.runs.turn_words import lost_in_words, turn_in_words
 from lab.server.pace import in_turn
+from lab.studies import own_ladder
 from lab.studies.reference import findings_of, how_measured
 from lab.studies.shelf import Unreadable, in_folder
 from lab.ui import curves
@@ -61,7 +61,7 @@ def adopt_step(run_id: str) -> None:
     with suppress(LabError):
         run = store().job(run_id)[0]
         if run.slug:
-            st.query_params.step = catalogue.by_slug(run.slug).slug
+            st.query_params.step = own_ladder.by_slug(run.slug).slug
         else:
             st.query_params.design = to_code(run.architecture)
 
@@ -179,7 +179,7 @@ def _panel(run: Run) -> None:
 def claimed_log(run: Run) -> tuple[float, ...]:
     """What the write-up logged for the run's step; nothing for another network than that, or a step no longer there."""
     slug = link_to(run).get("step") if run.dataset == "MNIST" else None
-    claim = catalogue.by_slug(slug).claim if slug else None
+    claim = own_ladder.by_slug(slug).claim if slug else None
     return claim.test_log if claim else ()
 
 
