@@ -161,7 +161,7 @@ def test_ladder_step_design_and_train_show_it(folder: Path, monkeypatch: pytest.
     assert "Source: the class's own ladder." in said(step)
     train = opened("pages/experiment/train.py", step=SECOND)
     assert not train.exception
-    assert train.selectbox(key="step").value == SECOND
+    assert next(each.value for each in train.selectbox if each.label == "Step") == SECOND
     design = opened("pages/experiment/design.py", **{"from": FIRST})
     assert not design.exception
     assert metric(design, "Parameters") == "4,322"

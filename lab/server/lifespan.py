@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from core.errors import LabError
 from lab.runs import supervisor
@@ -33,9 +33,8 @@ async def supervised(app: object) -> AsyncIterator[None]:
 
 def _check_ladder() -> None:
     """Say what is wrong in the class's own ladder; the lab starts without those steps."""
-    with suppress(LabError):  # of the settings, which the pages show
-        for fault in own_ladder().faults:
-            log.warning("%s", fault)
+    for fault in own_ladder().faults:
+        log.warning("%s", fault)
 
 
 def _supervise(leaving: threading.Event) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
+from core.errors import SettingsError
 from core.ladder import catalogue
 from core.ladder.brought import NOTHING, Brought, read_ladder
 from core.ladder.model import Lineage, Step
@@ -14,8 +16,10 @@ from lab.settings import settings
 
 def own_ladder() -> Brought:
     """What the folder holds, read once for each process; nothing without a folder."""
-    folder = settings().ladder
-    return _read(folder) if folder else NOTHING
+    with suppress(SettingsError):  # every page says it
+        if folder := settings().ladder:
+            return _read(folder)
+    return NOTHING
 
 
 @lru_cache(maxsize=4)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import suppress
 
 import numpy as np
 import streamlit as st
 
-from core.challenge import Challenge
+from core.challenge import CHALLENGE, Challenge
 from core.data.mnist import EMBEDDED, Pixels, Split, SplitName, best_present, is_present, load_split
+from core.errors import LabError
 from core.training.history import EpochRecord
 from lab.classroom.class_lock import ClassLock
 from lab.classroom.game import Rooms
@@ -68,8 +70,15 @@ def rooms() -> Rooms:
 
 @st.cache_resource(ttl=1.0, max_entries=1, show_spinner=False)
 def challenge() -> Challenge:
-    """What runs are held against here, read once for all who ask within a second."""
-    return challenge_now(store())
+    """What runs are held against here, read once for all who ask within a second.
+
+    Where the store or the settings cannot be read, which pages say elsewhere, it is what still can be.
+    """
+    with suppress(LabError):
+        return challenge_now(store())
+    with suppress(LabError):
+        return settings().challenge
+    return CHALLENGE
 
 
 @st.cache_resource(max_entries=4000, show_spinner=False)
