@@ -99,7 +99,7 @@ def _shapes(points: Sequence[LadderPoint], plot: panels.Plot, challenge: Challen
         for point in points
         if point.measured is not None and point.claimed is not None
     ]  # fmt: skip
-    return [panels.corner(plot, challenge), *lines]
+    return [*panels.corner(plot, challenge), *lines]
 
 
 def front(points: Sequence[LadderPoint]) -> list[LadderPoint]:

@@ -56,7 +56,7 @@ def board(
     asks, views = panels.corner_words(asked, 6), [panels.Plot(small, large, view) for view in (WHOLE, CLOSE)]
     screens = ([(wide, height - rest) for wide, rest in some] for some in (WIDE, NARROW))
     words, narrow = ([[asks, *_names(ranked, ladder, each, ink, some)] for each in views] for some in screens)
-    figure.update_layout(shapes=[panels.corner(plot, challenge)], annotations=words[0])
+    figure.update_layout(shapes=panels.corner(plot, challenge), annotations=words[0])
     figure.update_layout(zoom(height - 80.0, ("yaxis", "yaxis2"), annotations=words))
     figure.update_layout(meta={"narrow": {"below": NARROW_BELOW, "views": [{"annotations": some} for some in narrow]}})
     figure.update_xaxes(tickvals=[0, challenge.few_parameters, challenge.parameters], row=1, col=1)
