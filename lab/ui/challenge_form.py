@@ -17,7 +17,7 @@ from lab.ui.caches import challenge, store
 Attempt = Callable[[Callable[[Person], object]], None]
 KEYS = ("dataset", "accuracy", "held_epochs", "epochs", "parameters")
 WHOLE = {
-    "held_epochs": ("In each of the last ... epochs", "A run holds the accuracy when each of these epochs reaches it."),
+    "held_epochs": ("Held epochs", "A run holds the accuracy when each of its last so many epochs reaches it."),
     "epochs": ("Epochs, at most", "Of a run."),
     "parameters": ("Parameters, at most", "Of a network."),
 }
