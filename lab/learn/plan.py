@@ -45,8 +45,8 @@ def parts(challenge: Challenge = CHALLENGE) -> tuple[Part, ...]:
             15,
             "Everyone designs",
             "experiment/design",
-            f"Start from A2 or from a bad design. At most {challenge.parameters:,} parameters; the field must cover the "
-            "image.",
+            f"Start from A2 or from a bad design. At most {challenge.parameters:,} parameters; the field must cover "
+            "the image.",
         ),
         Part(
             5,
