@@ -151,7 +151,7 @@ def test_ladder_step_design_and_train_show_it(folder: Path, monkeypatch: pytest.
     (folder / "03-bad.json").write_text("[]", encoding="utf-8")
     ladder = opened("pages/learn/ladder.py")
     assert not ladder.exception
-    assert "Our class" in [each.value for each in ladder.subheader]
+    assert "Our class" in [each.value for each in ladder.header]
     assert r"03-bad.json\: expected an object with fields" in said(ladder)
     step = opened("pages/learn/step.py", step=SECOND, view="Result")
     assert not step.exception
