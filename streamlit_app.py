@@ -46,8 +46,7 @@ if __name__ == "__main__":  # a browser's run; Streamlit names the script so
     }
     page = st.navigation(menu, position="hidden" if frame.presenting() else "top", expanded=True)
     if not frame.presenting():
-        frame.mark_section(menu, page)
-        frame.sidebar(page)
+        frame.sidebar(menu, page)
         follow.line(page)
     with follow.shared(page), in_turn() if page.url_path == "train" else nullcontext():
         page.run()

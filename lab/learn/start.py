@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import streamlit as st
+from jinja2 import Template
 from numpy.typing import NDArray
 
 from core.data.drawn_digit import FAINTEST_PEAK, prepare
@@ -18,6 +21,7 @@ from lab.ui.links import link
 from lab.ui.predictions import probabilities
 from lab.ui.words import errors_shown
 
+ANSWER = Template(Path(__file__).with_name("answer.html").read_text(encoding="utf-8"), autoescape=True)
 PAD, STROKE = 252, 18  # pixels: nine for each of the digit's 28, and a line as wide as MNIST's
 
 
@@ -52,16 +56,11 @@ def drawn() -> NDArray[np.uint8] | None:
 
 def _answer(values: NDArray[np.float32] | None) -> None:
     """The digit that is read and its ten probabilities, or the room for them: nothing moves when they come."""
-    best = None if values is None else int(values.argmax())
-    sure = "draw a digit" if values is None else percent(float(values.max()))
-    st.html(f'<p class="read"><b>{"?" if best is None else best}</b> <span>{sure}</span></p>')
-    shares = np.zeros(10) if values is None else values
-    bars = "".join(
-        f'<b{" class=best" if digit == best else ""} style="--share:{share:.3f}"><i></i>{digit}</b>'
-        for digit, share in enumerate(shares)
-    )
     told = "no digit yet" if values is None else ", ".join(f"{n}: {share:.1%}" for n, share in enumerate(values))
-    st.html(f'<div class="ten-bars" role="img" aria-label="Probabilities, {told}">{bars}</div>')
+    best = "?" if values is None else int(values.argmax())
+    sure = "draw a digit" if values is None else percent(float(values.max()))
+    shares = [0.0] * 10 if values is None else values.tolist()
+    st.html(ANSWER.render(best=best, sure=sure, shares=shares, told=told))
 
 
 def ways_on() -> None:

@@ -30,13 +30,6 @@ def presenting() -> bool:
     return st.query_params.get("present") == "1" and bool(st.query_params.get("lesson"))
 
 
-def mark_section(menu: Mapping[str, Sequence[StreamlitPage]], page: StreamlitPage) -> None:
-    """Underline the menu's section that the page is in: Streamlit marks the page only in the open menu."""
-    number = next((place for place, pages in enumerate(menu.values(), 1) if page in pages), 0)
-    mark = "box-shadow: inset 0 -3px #0072B2; border-radius: 0; font-weight: 600"
-    st.html(f'<style>[data-testid="stTopNav"] > :nth-child({number}) button {{ {mark} }}</style>')
-
-
 def heading(title: str, sentence: str) -> None:
     """A page's title and the one sentence that says what it is for, moved up into the room the menu leaves."""
     with st.container(key="heading", gap=None):
@@ -75,9 +68,11 @@ def _notice(dataset: str) -> None:
         st.rerun()  # the full run gives this notice its clock
 
 
-def sidebar(page: StreamlitPage) -> None:
+def sidebar(menu: Mapping[str, Sequence[StreamlitPage]], page: StreamlitPage) -> None:
     """Draw it; it refreshes only while something is running."""
-    with st.sidebar, errors_shown():
+    section = next((number for number, pages in enumerate(menu.values(), 1) if page in pages), 0)
+    # By this key the style sheet underlines the section: Streamlit marks the page only in the open menu.
+    with st.sidebar, st.container(key=f"section-{section}"), errors_shown():
         closes_after_a_choice(page.url_path)
         teacher.sidebar()
         running = store().runs(limit=1, statuses=("running", "queued"))
