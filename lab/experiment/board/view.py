@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.challenge import LAST, MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
 from core.words import plural
@@ -18,13 +19,15 @@ from lab.ui import url
 from lab.ui.caches import ranking, store
 from lab.ui.colours import ink
 from lab.ui.live_plot import live_plot
+from lab.ui.presentation import presenting
 from lab.ui.run_rows import compare_button, opened, table_key
-from lab.ui.tables import text_column, without_empty
+from lab.ui.tables import data_table, text_column, without_empty
 from lab.ui.words import errors_shown, escaped
 
 ALL = "all"
 SOON, LATE = 2.5, 12.0  # seconds between two refreshes: while something runs, and otherwise
 YES, NO = "✓", "✗"
+PROJECTED_LESS = ("tags", "note", "data", "imported")  # columns that a projector leaves out
 
 
 def filters() -> tuple[str, str]:
@@ -62,12 +65,19 @@ def _running() -> int:
 def _board(everyone: Sequence[Standing], with_ladder: bool) -> None:
     here = tuple(each for each in everyone if each.dataset == CHALLENGE_DATA)
     elsewhere = [each for each in everyone if each.dataset != CHALLENGE_DATA]
-    _headline(here)
-    live_plot(
-        board_figures.board(here, ladder() if with_ladder else (), ink()),
-        key="board",
-        alt=f"Parameters against held accuracy of {plural(len(here), 'run')}; the table below has the same figures.",
-    )
+    if presenting():  # beside the picture, which then fills the screen
+        picture, side = st.columns([4, 1], vertical_alignment="center")
+        places = [side.container() for _ in range(4)]
+    else:
+        places, picture = st.columns(4), st.container()
+    _headline(here, places)
+    with picture:
+        live_plot(
+            board_figures.board(here, ladder() if with_ladder else (), ink(), 400 if presenting() else 440),
+            key="board",
+            alt=f"Parameters against held accuracy of {plural(len(here), 'run')}; the table below has the same "
+            "figures.",
+        )
     brought = [each for each in imported() if each.card.dataset == CHALLENGE_DATA]
     others = [each for each in imported() if each.card.dataset != CHALLENGE_DATA]
     if here or brought:
@@ -83,7 +93,7 @@ def _board(everyone: Sequence[Standing], with_ladder: bool) -> None:
         _table(elsewhere, "elsewhere", others)
 
 
-def _headline(here: Sequence[Standing]) -> None:
+def _headline(here: Sequence[Standing], places: Sequence[DeltaGenerator]) -> None:
     passed = [each for each in here if each.passed]
     fitting = sorted(
         (each for each in here if each.challenge.small and each.challenge.short), key=lambda each: -each.figures.held
@@ -96,7 +106,7 @@ def _headline(here: Sequence[Standing]) -> None:
         ("Highest within limits", f"{fitting[0].figures.held:.2%}" if fitting else "—", highest),
         ("Running or waiting", f"{_running()}", "training runs"),
     )
-    for column, (label, value, beside) in zip(st.columns(4), figures, strict=True):
+    for column, (label, value, beside) in zip(places, figures, strict=True):
         column.metric(label, value, beside, delta_color="off", delta_arrow="off", border=True)
 
 
@@ -110,6 +120,10 @@ def _table(some: Sequence[Standing], key: str, brought: Sequence[Shelved] = ()) 
     keys = [*(each.key for each in some), *(each.reference for each in brought)]
     if frame["data"].eq(CHALLENGE_DATA).all():
         frame = frame.drop(columns="data")
+    if presenting():
+        frame = frame.drop(columns=[name for name in PROJECTED_LESS if name in frame])
+        data_table(frame, "Every finished run, and which of the three conditions it meets.")
+        return
     state = st.dataframe(
         frame, hide_index=True, on_select="rerun", placeholder="", selection_mode=["multi-row", "single-cell"],
         height=min(38 + 35 * len(frame), 458), key=table_key(key, keys),

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.errors import LabError
 from lab.learn.lessons import LESSONS, lesson_of
 from lab.learn.lessons.claims import CANNOT
 from lab.learn.lessons.progress import answered, next_lesson
 from lab.learn.lessons.scene import Answer, Check, Lesson, Scene, Way, scene_number, told
-from lab.learn.lessons.shows import show
-from lab.ui import frame, url
+from lab.learn.lessons.shows import WIDE, show
+from lab.ui import presentation, url
 from lab.ui.words import show_error
 
 KINDS = {
@@ -42,7 +43,7 @@ class Settings:
 def settings() -> Settings:
     """From the URL; words that are not known count for nothing."""
     hidden, locked = (frozenset(st.query_params.get(name, "").split(",")) for name in ("hide", "lock"))
-    return Settings(frame.presenting(), hidden & set(HIDE), locked & set(LOCK))
+    return Settings(presentation.presenting(), hidden & set(HIDE), locked & set(LOCK))
 
 
 def lesson_list() -> None:
@@ -83,18 +84,42 @@ def player() -> None:
         st.button("All lessons", on_click=leave, icon=":material/list:")
         return
     scene = lesson.scenes[number]
+    asks = scene.check is not None and "checks" not in allowed.hidden
     with st.container(key="stage" if allowed.present else "lesson"):
         _bar(lesson, number, scene, allowed)
         icon, kind = KINDS[scene.kind]
         st.markdown(f"### {icon} {kind}: {scene.title}")
-        st.markdown(told(scene))
-        _recalled(lesson, number, allowed)
-        for place, each in enumerate(scene.show):
-            if not (isinstance(each, Way) and "links" in allowed.hidden):
-                key = f"show-{lesson.key}-{number}-{place}"
-                show(each, key, "controls" in allowed.locked, "answers" not in allowed.hidden)
-        if scene.check and "checks" not in allowed.hidden:
-            _check(lesson, number, scene, scene.check, allowed)
+        words, shown, asked = _places(scene, asks, allowed)
+        with words:
+            st.markdown(told(scene))
+            _recalled(lesson, number, allowed)
+        with shown:
+            for place, each in enumerate(scene.show):
+                if not (isinstance(each, Way) and "links" in allowed.hidden):
+                    key = f"show-{lesson.key}-{number}-{place}"
+                    show(each, key, "controls" in allowed.locked, "answers" not in allowed.hidden)
+        if scene.check and asks:
+            with asked:
+                _check(lesson, number, scene, scene.check, allowed)
+
+
+def _places(scene: Scene, asks: bool, allowed: Settings) -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
+    """Where the words, what they are about, and the question stand.
+
+    On a projector the question is in view, whatever the scene shows: a wide table has words and question side by side
+    above it, anything else has them on its left; words that show nothing are larger.
+    """
+    if not allowed.present:
+        return st.container(), st.container(), st.container()
+    shows = [each for each in scene.show if not isinstance(each, Way)]
+    if shows and not any(isinstance(each, WIDE) for each in shows):
+        left, right = st.columns([4, 5], gap="medium")
+        return left.container(), right, left.container()
+    if not shows or not asks:
+        alone = st.container(key=None if shows else "alone")
+        return alone.container(), alone.container(), alone.container()
+    left, right = st.columns(2, gap="medium")
+    return left, st.container(), right
 
 
 def _bar(lesson: Lesson, number: int, scene: Scene, allowed: Settings) -> None:
@@ -117,15 +142,12 @@ def _bar(lesson: Lesson, number: int, scene: Scene, allowed: Settings) -> None:
             help="Answer the question first." if waits else None,
         )  # fmt: skip
     if allowed.present:
-        row.button(
-            "Leave", on_click=url.drop, args=("present",), type="tertiary", shortcut="Esc", icon=":material/close:"
-        )
+        with row:
+            presentation.leave_button()
     else:
         with row.popover("Lesson", icon=":material/more_horiz:"):
             st.button("All lessons", on_click=leave, icon=":material/list:")
-            st.button(
-                "Present it, large and alone", on_click=url.put, args=("present", "1"), icon=":material/slideshow:"
-            )
+            presentation.present_button("Present it, large and alone")
             st.markdown("**A link for the class**, to this scene")
             _link(lesson, number)
 
