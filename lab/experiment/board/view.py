@@ -66,7 +66,7 @@ def _board(everyone: Sequence[Standing], with_ladder: bool) -> None:
     here = tuple(each for each in everyone if each.dataset == CHALLENGE_DATA)
     elsewhere = [each for each in everyone if each.dataset != CHALLENGE_DATA]
     if presenting():  # beside the picture, which then fills the screen
-        picture, side = st.columns([4, 1], vertical_alignment="center")
+        picture, side = st.columns([7, 2])
         places = [side.container() for _ in range(4)]
     else:
         places, picture = st.columns(4), st.container()
