@@ -25,18 +25,27 @@ def presenting() -> bool:
 def present_button(label: str = "Present") -> None:
     """The way in."""
     st.button(
-        label, on_click=url.put, args=(PRESENT, "1"), icon=":material/slideshow:", key="present",
+        label,
+        on_click=url.put,
+        args=(PRESENT, "1"),
+        icon=":material/slideshow:",
+        key="present",
         help="Large and alone, for a projector. Esc ends it.",
-    )  # fmt: skip
+    )
 
 
 def leave_button() -> None:
     """The way out, by button or Escape; with it comes the large type."""
     st.html(STYLES)
     st.button(
-        "Leave", on_click=url.drop, args=(PRESENT,), type="tertiary", shortcut="Esc", icon=":material/close:",
+        "Leave",
+        on_click=url.drop,
+        args=(PRESENT,),
+        type="tertiary",
+        shortcut="Esc",
+        icon=":material/close:",
         key="leave_presentation",
-    )  # fmt: skip
+    )
 
 
 def columns(row: DeltaGenerator, narrow: float, wide: float, label: str) -> tuple[DeltaGenerator, DeltaGenerator]:

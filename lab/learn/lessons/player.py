@@ -6,19 +6,26 @@ away what a teacher does not want used.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.errors import LabError
-from lab.learn.lessons import LESSONS, lesson_of
+from lab.classroom.locks import Taken
+from lab.learn.lessons import LESSONS, lesson_of, together
 from lab.learn.lessons.claims import CANNOT
 from lab.learn.lessons.progress import answered, next_lesson
-from lab.learn.lessons.scene import Answer, Check, Lesson, Scene, Way, scene_number, told
+from lab.learn.lessons.scene import Answer, Check, Lesson, Scene, Way, scene_number, spelt, told
 from lab.learn.lessons.shows import WIDE, show
 from lab.ui import presentation, url
+from lab.ui.arrival import arrival
+from lab.ui.caches import locks
+from lab.ui.owner import me
 from lab.ui.words import show_error
 
 KINDS = {
@@ -41,9 +48,20 @@ class Settings:
 
 
 def settings() -> Settings:
-    """From the URL; words that are not known count for nothing."""
+    """From the URL, and from what a teacher's link has taken away before; words that are not known count for nothing.
+
+    Nothing is kept from the teacher, nor from a class that the teacher leads without a lock.
+    """
     hidden, locked = (frozenset(st.query_params.get(name, "").split(",")) for name in ("hide", "lock"))
-    return Settings(presentation.presenting(), hidden & set(HIDE), locked & set(LOCK))
+    taken = Taken(hidden & set(HIDE), locked & set(LOCK))
+    lesson = st.query_params.get("lesson", "")[:40]
+    with suppress(LabError):  # wrong settings are said by the frame
+        person = me()
+        if not taken and together.is_led_to(lesson):
+            locks().freed(person.key, lesson)
+        elif not person.teacher:
+            taken = locks().opened(person.key, lesson, taken)
+    return Settings(presentation.presenting(), taken.hidden, taken.locked)
 
 
 def lesson_list() -> None:
@@ -88,7 +106,12 @@ def player() -> None:
     with st.container(key="stage" if allowed.present else "lesson"):
         _bar(lesson, number, scene, allowed)
         icon, kind = KINDS[scene.kind]
-        st.markdown(f"### {icon} {kind}: {scene.title}")
+        st.markdown(f"# {icon} {kind}: {scene.title}")
+        arrival(
+            f"{lesson.key} {number}",
+            f"Scene {number + 1} of {len(lesson.scenes)}. {kind}: {scene.title}",
+            "stage" if allowed.present else "lesson",
+        )
         words, shown, asked = _places(scene, asks, allowed)
         with words:
             st.markdown(told(scene))
@@ -148,36 +171,58 @@ def _bar(lesson: Lesson, number: int, scene: Scene, allowed: Settings) -> None:
         with row.popover("Lesson", icon=":material/more_horiz:"):
             st.button("All lessons", on_click=leave, icon=":material/list:")
             presentation.present_button("Present it, large and alone")
-            st.markdown("**A link for the class**, to this scene")
-            _link(lesson, number)
+            if allowed.hidden or allowed.locked:
+                st.caption("Your teacher's link hides or locks some of this lesson.")
+            else:
+                st.markdown("**A link for the class**, to this scene")
+                _link(lesson, number)
 
 
 def _check(lesson: Lesson, number: int, scene: Scene, check: Check, allowed: Settings) -> None:
     """The question, the answer given, and what is to be said of it."""
     place, kept = f"check-{lesson.key}-{number}", f"given-{lesson.key}-{number}"
+    asked, part = together.topic(lesson, number, check), together.part_in(lesson, number)
+    closed = part == "follows" and together.is_closed(asked)
     with st.form(place, border=True, enter_to_submit=True):
         st.markdown(f"**{check.question}**")
         answer = f"{place}-choice" if check.options else f"{place}-number"
         if check.options:
             st.radio(
-                check.question, check.options, index=None, key=answer, label_visibility="collapsed", horizontal=True
+                check.question,
+                check.options,
+                index=None,
+                key=answer,
+                label_visibility="collapsed",
+                horizontal=True,
+                disabled=closed,
             )
         else:
             st.number_input(
                 check.question + (f", in {check.unit}" if check.unit else ""), value=None, key=answer,
                 label_visibility="collapsed", step=1.0 if check.tolerance in (0, 1) else None, width=240,
                 placeholder=check.unit or "a number", format="%.0f" if check.tolerance in (0, 1) else "%.4g",
+                disabled=closed,
             )  # fmt: skip
         words = "Commit to it" if scene.kind == "predict" else "Check"
-        st.form_submit_button(words, icon=":material/check:", on_click=_keep, args=(answer, kept))
-    if kept in st.session_state:
-        _feedback(check, st.session_state[kept], f"{place}-reveal", allowed)
+        tell = partial(together.give, asked, check) if part == "follows" else None
+        st.form_submit_button(
+            words, icon=":material/check:", on_click=_keep, args=(answer, kept, tell), disabled=closed
+        )
+    given: Answer | None = st.session_state.get(kept)
+    if part == "leads":
+        together.leaders_part(asked, check, "answers" not in allowed.hidden)
+    elif part == "follows":
+        given = together.followers_part(asked, check, "answers" not in allowed.hidden)
+    if given is not None:
+        _feedback(check, given, f"{place}-reveal", allowed)
 
 
-def _keep(answer: str, kept: str) -> None:
+def _keep(answer: str, kept: str, tell: Callable[[Answer], None] | None) -> None:
     """Keep what was answered, before the page is drawn: what depends on it comes first on the page."""
     if st.session_state[answer] is not None:
         st.session_state[kept] = st.session_state[answer]
+        if tell:
+            tell(st.session_state[answer])
 
 
 def _feedback(check: Check, given: Answer, key: str, allowed: Settings) -> None:
@@ -185,14 +230,10 @@ def _feedback(check: Check, given: Answer, key: str, allowed: Settings) -> None:
         st.success(f"Right. {check.why()}", icon=":material/check_circle:")
         return
     slip = check.slip(given) or ("" if "hints" in allowed.hidden else check.hint)
-    said = f"Not right: “{given}”." if isinstance(given, str) else f"Not {_spelt(given)}."
+    said = f"Not right: “{given}”." if isinstance(given, str) else f"Not {spelt(given)}."
     st.warning(f"{said} {slip}", icon=":material/close:")
     if "answers" not in allowed.hidden and st.toggle("Show the answer", key=key):
-        st.info(f"**{_spelt(check.answer())}**{f' {check.unit}' if check.unit else ''}. {check.why()}")
-
-
-def _spelt(answer: Answer) -> str:
-    return answer if isinstance(answer, str) else f"{answer:,.6g}"
+        st.info(f"**{spelt(check.answer())}**{f' {check.unit}' if check.unit else ''}. {check.why()}")
 
 
 def _recalled(lesson: Lesson, number: int, allowed: Settings) -> None:
@@ -218,7 +259,7 @@ def _with_unit(answer: Answer, check: Check) -> str:
     """As one says it after `predicted` or `is`."""
     if answer == CANNOT:
         return f"that it {CANNOT}"
-    return f"{_spelt(answer)} {check.unit}".strip()
+    return f"{spelt(answer)} {check.unit}".strip()
 
 
 def _link(lesson: Lesson, number: int) -> None:

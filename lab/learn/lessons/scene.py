@@ -192,6 +192,11 @@ class Lesson:
     scenes: tuple[Scene, ...]
 
 
+def spelt(answer: Answer) -> str:
+    """An answer as it is shown."""
+    return answer if isinstance(answer, str) else f"{answer:,.6g}"
+
+
 def told(scene: Scene) -> str:
     """The scene's words, with the figures of today."""
     return scene.words if isinstance(scene.words, str) else scene.words()
