@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 
 import streamlit as st
 
@@ -34,11 +35,11 @@ RUN_COLUMNS = (
 
 
 def downloads() -> None:
-    """Both tables; each is made when it is asked for."""
+    """Both tables; each is made when it is asked for, then without a session: who asks is settled here."""
     with st.container(horizontal=True, gap="small"):
         st.download_button(
             "Answers (CSV)",
-            answers_csv,
+            partial(class_answers().table, me()),
             "class-answers.csv",
             "text/csv",
             key="class_answers_csv",
@@ -48,7 +49,7 @@ def downloads() -> None:
         )
         st.download_button(
             "Runs (CSV)",
-            lambda: runs_csv(store()),
+            partial(runs_csv, store()),
             "class-runs.csv",
             "text/csv",
             key="class_runs_csv",
@@ -58,19 +59,14 @@ def downloads() -> None:
         )
 
 
-def answers_csv() -> str:
-    """Raises ClassError for anybody but the teacher."""
-    return class_answers().table(me())
-
-
 def runs_csv(kept: RunStore) -> str:
     """Every training run, the newest first, accuracies as fractions; moments in UTC."""
     runs = [run for run in kept.runs(limit=MOST) if run.kind == "train"]
-    return csv_text(RUN_COLUMNS, (_run_line(run) for run in runs))
+    return csv_text(RUN_COLUMNS, (_run_line(run, kept) for run in runs))
 
 
-def _run_line(run: Run) -> tuple[Cell, ...]:
-    epochs = finished_epochs(run.id, run.ended) if run.ended else tuple(store().epochs(run.id))
+def _run_line(run: Run, kept: RunStore) -> tuple[Cell, ...]:
+    epochs = finished_epochs(run.id, run.ended) if run.ended else tuple(kept.epochs(run.id))
     tested = [each.test_accuracy for each in epochs]
     held = min(tested[-LAST:]) if len(tested) >= LAST else None
     return (
