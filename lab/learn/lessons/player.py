@@ -180,9 +180,27 @@ def _bar(lesson: Lesson, number: int, scene: Scene, allowed: Settings) -> None:
 
 def _check(lesson: Lesson, number: int, scene: Scene, check: Check, allowed: Settings) -> None:
     """The question, the answer given, and what is to be said of it."""
-    place, kept = f"check-{lesson.key}-{number}", f"given-{lesson.key}-{number}"
+    kept, answers = f"given-{lesson.key}-{number}", "answers" not in allowed.hidden
     asked, part = together.topic(lesson, number, check), together.part_in(lesson, number)
     closed = part == "follows" and together.is_closed(asked)
+    question, beside = st.container(), st.container()
+    if allowed.present and part == "leads" and not scene.show:  # then there is room for the class's answers
+        question, beside = st.columns([3, 2], gap="medium")
+    with question:
+        _form(lesson, number, check, partial(together.give, asked, check) if part == "follows" else None, closed)
+    given: Answer | None = st.session_state.get(kept)
+    with beside:
+        if part == "leads":
+            together.leaders_part(asked, check, answers)
+        elif part == "follows":
+            given = together.followers_part(asked, check, answers)
+    if given is not None:
+        _feedback(check, given, f"check-{lesson.key}-{number}-reveal", allowed)
+
+
+def _form(lesson: Lesson, number: int, check: Check, tell: Callable[[Answer], None] | None, closed: bool) -> None:
+    """The question and the field for its answer. `tell`: where an answer goes beside this session."""
+    place, kept = f"check-{lesson.key}-{number}", f"given-{lesson.key}-{number}"
     with st.form(place, border=True, enter_to_submit=True):
         st.markdown(f"**{check.question}**")
         answer = f"{place}-choice" if check.options else f"{place}-number"
@@ -197,24 +215,22 @@ def _check(lesson: Lesson, number: int, scene: Scene, check: Check, allowed: Set
                 disabled=closed,
             )
         else:
+            whole = check.tolerance in (0, 1)
             st.number_input(
-                check.question + (f", in {check.unit}" if check.unit else ""), value=None, key=answer,
-                label_visibility="collapsed", step=1.0 if check.tolerance in (0, 1) else None, width=240,
-                placeholder=check.unit or "a number", format="%.0f" if check.tolerance in (0, 1) else "%.4g",
+                check.question + (f", in {check.unit}" if check.unit else ""),
+                value=None,
+                key=answer,
+                label_visibility="collapsed",
+                step=1.0 if whole else None,
+                placeholder=check.unit or "a number",
+                width="stretch" if presentation.presenting() else 240,
+                format="%.0f" if whole else "%.4g",
                 disabled=closed,
-            )  # fmt: skip
-        words = "Commit to it" if scene.kind == "predict" else "Check"
-        tell = partial(together.give, asked, check) if part == "follows" else None
+            )
+        words = "Commit to it" if lesson.scenes[number].kind == "predict" else "Check"
         st.form_submit_button(
             words, icon=":material/check:", on_click=_keep, args=(answer, kept, tell), disabled=closed
         )
-    given: Answer | None = st.session_state.get(kept)
-    if part == "leads":
-        together.leaders_part(asked, check, "answers" not in allowed.hidden)
-    elif part == "follows":
-        given = together.followers_part(asked, check, "answers" not in allowed.hidden)
-    if given is not None:
-        _feedback(check, given, f"{place}-reveal", allowed)
 
 
 def _keep(answer: str, kept: str, tell: Callable[[Answer], None] | None) -> None:

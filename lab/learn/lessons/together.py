@@ -123,10 +123,8 @@ def _leaders_part(asked: Topic, check: Check, answers: bool) -> None:
         st.rerun()
     waiting = class_answers().waiting(asked, here, person)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(
-            f":material/groups: **{now.answered} answered** · {len(waiting)} of {len(here)} who follow have not",
-            width="content",
-        )
+        others = f" · {len(waiting)} of {len(here)} who follow have not" * (not now.revealed)
+        st.markdown(f":material/groups: **{now.answered} answered**{others}", width="content")
         if now.revealed:
             st.button(
                 "Ask again",
