@@ -69,7 +69,7 @@ def _board(everyone: Sequence[Standing], with_ladder: bool) -> None:
         picture, side = st.columns([7, 2])
         places = [side.container() for _ in range(4)]
     else:
-        places, picture = st.columns(4), st.container()
+        places, picture = list(st.columns(4)), st.container()
     _headline(here, places)
     with picture:
         live_plot(

@@ -38,9 +38,17 @@ from lab.ui.words import errors_shown, escaped
 
 # What takes the whole width of a screen.
 WIDE = (
-    scene.Layers, scene.Field, scene.ClaimedFields, scene.Comparisons, scene.Conditions, scene.Worst, scene.NormMaps,
-    scene.TrainAndTest, scene.Knobs, scene.ConvArithmetic,
-)  # fmt: skip
+    scene.Layers,
+    scene.Field,
+    scene.ClaimedFields,
+    scene.Comparisons,
+    scene.Conditions,
+    scene.Worst,
+    scene.NormMaps,
+    scene.TrainAndTest,
+    scene.Knobs,
+    scene.ConvArithmetic,
+)
 
 
 def show(each: scene.Show, key: str, locked: bool, answers: bool = True) -> None:
