@@ -109,7 +109,7 @@ def player() -> None:
         st.markdown(f"# {icon} {kind}: {scene.title}")
         arrival(
             f"{lesson.key} {number}",
-            f"Scene {number + 1} of {len(lesson.scenes)}. {kind}: {scene.title}",
+            f"Scene {number + 1}. {kind}: {scene.title}",
             "stage" if allowed.present else "lesson",
         )
         words, shown, asked = _places(scene, asks, allowed)
