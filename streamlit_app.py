@@ -44,10 +44,10 @@ if __name__ == "__main__":  # a browser's run; Streamlit names the script so
             st.Page("pages/use/inside.py", title="Look inside", icon=":material/biotech:"),
         ],
     }
-    page = st.navigation(menu, position="hidden" if presentation.presenting() else "top")
+    page = st.navigation(menu, position="hidden" if presentation.presenting() else "top", expanded=True)
     if not presentation.presenting():
         frame.mark_section(menu, page)
-        frame.sidebar()
+        frame.sidebar(page)
         follow.line(page)
     with follow.shared(page), in_turn() if page.url_path == "train" else nullcontext():
         page.run()

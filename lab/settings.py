@@ -16,6 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, cast, get_args, get_type_hints
 
+from core.challenge import CHALLENGE, Accuracy, Challenge, Data, Epochs, HeldEpochs, Parameters, checked
 from core.errors import SettingsError
 from core.places import APP, IS_CHECKOUT, OWN
 from core.record import Json, Range, read_value, short
@@ -49,6 +50,23 @@ class Settings:
     ray_address: str = ""  # of a Ray cluster that trains instead of this machine, such as "auto" or "10.0.0.1:6379"
     ray_gpus: Annotated[float, Range(0, 64)] = 1.0  # of a GPU for each run; 0.25 lets four share one, 0 takes none
     ray_cpus: Annotated[float, Range(0, 1024)] = 1.0  # cores for each run
+    challenge_dataset: Data = CHALLENGE.dataset  # the challenge, unless the teacher sets another in the app
+    challenge_accuracy: Accuracy = CHALLENGE.accuracy
+    challenge_held_epochs: HeldEpochs = CHALLENGE.held_epochs
+    challenge_epochs: Epochs = CHALLENGE.epochs
+    challenge_parameters: Parameters = CHALLENGE.parameters
+    ladder: str = ""  # a folder of JSON steps: a ladder of the class's own, see `core.ladder.brought`
+
+    @property
+    def challenge(self) -> Challenge:
+        """The challenge as the settings have it."""
+        return Challenge(
+            self.challenge_dataset,
+            self.challenge_accuracy,
+            self.challenge_held_epochs,
+            self.challenge_epochs,
+            self.challenge_parameters,
+        )
 
 
 @lru_cache(maxsize=1)
@@ -89,6 +107,7 @@ def read_settings(environment: Mapping[str, str], table: Mapping[str, object]) -
             f"{PREFIX}CLASS_PASSPHRASE: {len(found.class_passphrase)} characters that are no hash of a passphrase; "
             "`python -m lab passphrase` prints one, and the passphrase itself stands nowhere"
         )
+    checked(found.challenge, f"{PREFIX}CHALLENGE")
     return found
 
 

@@ -35,7 +35,7 @@ from core.architecture.spec import (
     ReLU,
 )
 from core.architecture.trace import classifier, trace
-from core.challenge import MAX_PARAMETERS
+from core.challenge import CHALLENGE
 from core.errors import SpecError
 from core.ladder.blocks import conv_bn_relu, stack
 from core.ladder.catalogue import LADDER
@@ -49,7 +49,7 @@ pytestmark = pytest.mark.own_data
 GOOD = [
     step
     for step in LADDER
-    if step.slug not in ("c2-skeleton-7272",) and classifier(step.architecture).parameters <= MAX_PARAMETERS
+    if step.slug not in ("c2-skeleton-7272",) and classifier(step.architecture).parameters <= CHALLENGE.parameters
 ]
 
 
@@ -287,13 +287,13 @@ def test_a_layer_with_most_parameters_is_named_with_its_share() -> None:
 
 def test_a_network_over_the_budget_is_narrowed_to_it() -> None:
     for step in LADDER:
-        over = classifier(step.architecture).parameters - MAX_PARAMETERS
+        over = classifier(step.architecture).parameters - CHALLENGE.parameters
         found = [each for each in advice(step.architecture) if each.topic == "budget"]
         assert bool(found) == (over > 0)
         if found:
             assert f"{over:,} more" in found[0].words
             assert found[0].remedy is not None
-            assert classifier(found[0].remedy).parameters <= MAX_PARAMETERS
+            assert classifier(found[0].remedy).parameters <= CHALLENGE.parameters
 
 
 def test_a_high_dropout_in_a_small_network_is_lowered_everywhere() -> None:
@@ -463,7 +463,7 @@ def test_what_is_left_of_the_budget_is_said_and_used() -> None:
     assert said.words == "6,697 of the challenge's 8,000 parameters are left: widen the layers, or add one."
     assert said.remedy is not None
     used = torch_parameters(said.remedy)
-    assert 7_500 < used <= MAX_PARAMETERS
+    assert 7_500 < used <= CHALLENGE.parameters
     assert said.remedy_label == f"Widen all layers to 262% ({used:,} parameters)"
     assert advice(said.remedy) == ()
 
@@ -731,7 +731,7 @@ def test_a_remedy_can_be_trained_costs_what_it_says_and_is_within_the_budget_whe
             continue
         assert is_trainable(each.remedy)
         after = torch_parameters(each.remedy)
-        assert after <= max(MAX_PARAMETERS, before)
+        assert after <= max(CHALLENGE.parameters, before)
         said = re.search(rf"\(([+−])({NUMBER}) parameters?\)$", each.remedy_label)
         total = re.search(rf"\(({NUMBER}) parameters\)$", each.remedy_label)
         if said:
@@ -741,9 +741,9 @@ def test_a_remedy_can_be_trained_costs_what_it_says_and_is_within_the_budget_whe
         elif each.topic not in ("field", "early pool", "fit", "outputs"):
             assert after == before
         if each.topic == "budget":
-            assert before > MAX_PARAMETERS >= after
+            assert before > CHALLENGE.parameters >= after
         if each.topic == "left over":
-            assert before < after <= MAX_PARAMETERS
+            assert before < after <= CHALLENGE.parameters
 
 
 ONE = Conv(1, 1, bias=False)
@@ -822,7 +822,7 @@ def test_no_two_pieces_of_advice_say_opposite_things(architecture: Architecture)
     if any(each.topic == "budget" for each in said):
         assert not any(label.startswith("Widen") for label in labels)
     assert not any("halve" in each.words.casefold() or each.remedy_label.startswith("Halve") for each in said) or (
-        trace(architecture).parameters > MAX_PARAMETERS
+        trace(architecture).parameters > CHALLENGE.parameters
     )
     dropouts = [each.ops for each in said if each.topic in ("dropout", "dropped scores", "repeated", "image")]
     assert (
@@ -851,7 +851,7 @@ def test_nothing_is_said_only_of_what_could_meet_the_challenge(architecture: Arc
     if advice(architecture):
         return
     assert architecture.input == (1, 28, 28)
-    assert 4_000 <= torch_parameters(architecture) <= MAX_PARAMETERS
+    assert 4_000 <= torch_parameters(architecture) <= CHALLENGE.parameters
     assert is_trainable(architecture)
     weighted = [index for index, op in enumerate(architecture.ops) if isinstance(op, Conv | Linear)]
     assert len(weighted) >= 4
@@ -881,9 +881,9 @@ def test_the_numbers_of_a_sentence_are_the_networks(architecture: Architecture) 
         assert listed_ops <= set(range(len(architecture.ops)))
         own = [sum(p.numel() for p in network[index].parameters()) for index in each.ops]
         if each.topic == "budget":
-            assert each.words.startswith(f"{total:,} parameters are {total - MAX_PARAMETERS:,} more")
+            assert each.words.startswith(f"{total:,} parameters are {total - CHALLENGE.parameters:,} more")
         elif each.topic == "left over":
-            assert each.words.startswith(f"{MAX_PARAMETERS - total:,} of the challenge's 8,000 ")
+            assert each.words.startswith(f"{CHALLENGE.parameters - total:,} of the challenge's 8,000 ")
         elif each.topic == "concentration":
             share, holds = re.search(rf"holds (\d+)% .* = ({NUMBER})\.", each.words).groups()  # type: ignore[union-attr]
             assert number(holds) == own[0] == max(sum(p.numel() for p in part.parameters()) for part in network)

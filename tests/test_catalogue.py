@@ -16,7 +16,7 @@ from core.architecture.json_form import (
 )
 from core.architecture.spec import AvgPool, Conv, GlobalAvgPool, MaxPool
 from core.architecture.trace import classifier, trace
-from core.challenge import MAX_EPOCHS, MAX_PARAMETERS
+from core.challenge import CHALLENGE
 from core.errors import SpecError
 from core.ladder.catalogue import LADDER, LINEAGES, STEPS, before, by_slug, lineage_of
 from core.ladder.common import COMMON_ERRATA
@@ -450,8 +450,8 @@ def test_a_step_of_our_own_claims_nothing_and_keeps_to_the_challenge(step: Step)
     walked = classifier(step.architecture)
     assert step.slug.endswith(f"-{walked.parameters}")
     assert (step.lineage, step.claim) == ("d", None)
-    assert walked.parameters <= MAX_PARAMETERS
-    assert step.recipe.epochs <= MAX_EPOCHS
+    assert walked.parameters <= CHALLENGE.parameters
+    assert step.recipe.epochs <= CHALLENGE.epochs
     assert not step.recipe.watches_test
     assert step.change
     assert lineage_of(step) is OWN

@@ -8,9 +8,7 @@ from hypothesis import strategies as st
 
 from core.architecture.trace import classifier
 from core.challenge import (
-    MAX_EPOCHS,
-    MAX_PARAMETERS,
-    TARGET_ACCURACY,
+    CHALLENGE,
     conditions,
     first_reached,
     held_from,
@@ -44,7 +42,7 @@ def test_holding_agrees_with_since_when_the_target_is_held(curve: list[float]) -
     since = held_from(curve)
     assert holds(curve) == (since is not None and since <= len(curve) - 3)
     reached = first_reached(curve)
-    assert (reached is None) == (max(curve, default=0) < TARGET_ACCURACY)
+    assert (reached is None) == (max(curve, default=0) < CHALLENGE.accuracy)
 
 
 @given(st.integers(1, 20_000), st.integers(1, 30), st.integers(0, 5), st.integers(0, 5))
@@ -53,7 +51,7 @@ def test_no_run_meets_the_challenge_that_breaks_a_limit(
 ) -> None:
     n = max(1, holding + failing)
     found = conditions(parameters, epochs, holding, n)
-    within = parameters <= MAX_PARAMETERS and epochs <= MAX_EPOCHS
+    within = parameters <= CHALLENGE.parameters and epochs <= CHALLENGE.epochs
     assert found.meeting == (holding if within else 0)
     assert found.mostly_met == (found.met == 3) == (found.meeting > n / 2)
 

@@ -20,7 +20,7 @@ from core.analysis.choices import attempts, beside, choice_words, goal_words, lo
 from core.architecture.difference import difference
 from core.architecture.spec import Dropout
 from core.architecture.trace import classifier
-from core.challenge import MAX_PARAMETERS
+from core.challenge import CHALLENGE
 from core.errors import CheckpointError
 from core.ladder import catalogue
 from core.ladder.catalogue import LADDER, LINEAGES, STEPS, by_slug
@@ -328,7 +328,7 @@ def test_the_counts_in_the_pages_are_those_of_the_lab() -> None:
     assert f"{numbers[len(LESSONS) - 1]} lessons" in PROSE
     largest = max((classifier(step.architecture) for step in STEPS), key=lambda walked: walked.macs)
     assert f"takes {largest.macs / 1e6:.0f} million" in PROSE
-    assert f"{MAX_PARAMETERS:,} parameters" in PROSE
+    assert f"{CHALLENGE.parameters:,} parameters" in PROSE
 
 
 def test_a_recipe_of_a_try_is_a_steps_but_for_the_images_held_out() -> None:

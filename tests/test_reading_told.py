@@ -166,6 +166,19 @@ def test_an_argument_without_a_value_is_guessed_by_its_name_and_told() -> None:
     assert "n_classes = 10, dropout_rate = 0.1" in network.notes[0].message
 
 
+def test_the_hyperparameters_that_lightning_saves_are_known() -> None:
+    code = (
+        "import lightning as pl\nclass Net(pl.LightningModule):\n"
+        "    def __init__(self, width=6, rate=0.1):\n        super().__init__()\n"
+        "        self.save_hyperparameters()\n"
+        "        self.net = nn.Sequential(nn.Conv2d(1, self.hparams.width, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())\n"
+        "    def forward(self, x):\n        return self.net(x)\n"
+    )
+    (network,) = read_code(code).networks
+    assert network.problems == ()
+    assert network.parameters == 6 * 9 + 6
+
+
 def test_a_line_of_a_notebook_is_told_with_its_cell() -> None:
     cells = [
         {"cell_type": "code", "source": ["import torch.nn as nn\n", "%time 1"]},

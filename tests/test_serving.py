@@ -268,7 +268,9 @@ def test_the_page_of_settings_has_each_with_its_default() -> None:
     rows = dict(re.findall(r"^\| `(LAB_[A-Z_]+)` \| ([^|]+) \|", TEXTS["docs/settings.md"], re.MULTILINE))
     for field in fields(Settings):
         default = field.default
-        assert rows.pop(f"{PREFIX}{field.name.upper()}") == (f"{default:,}" if default != "" else "unset")
+        assert rows.pop(f"{PREFIX}{field.name.upper()}") == (
+            default or "unset" if isinstance(default, str) else f"{default:,}"
+        )
     assert rows.keys() == PLACES
 
 

@@ -130,3 +130,17 @@ def test_the_menu_marks_the_section_and_the_teacher_sees_a_code_that_is_not_loca
     for url in reachable(f"{server.address}/?follow=1")[:1]:
         expect(page.get_by_text(url)).to_be_visible()
         expect(page.get_by_role("img", name=f"QR code of {url}")).to_be_visible()
+
+
+@pytest.mark.slow
+def test_on_a_phone_the_menu_shows_every_page_and_closes_after_a_tap(page: Page, server: Server) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{server.address}/ladder")
+    settled(page)
+    page.get_by_test_id("stExpandSidebarButton").click()
+    pages = page.get_by_test_id("stSidebarNavLink")
+    expect(pages).to_have_count(len(list((ROOT / "pages").rglob("*.py"))))
+    pages.filter(has_text="Step").click()
+    expect(page.get_by_role("heading", name="A step of the ladder")).to_be_visible()
+    expect(page.get_by_test_id("stExpandSidebarButton")).to_be_visible()
+    expect(page.get_by_test_id("stSidebarNavLink").first).not_to_be_in_viewport()

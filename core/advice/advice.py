@@ -21,7 +21,7 @@ from core.architecture.fit import Fit, fit
 from core.architecture.sizes import shape_words
 from core.architecture.spec import Architecture, Op, Shape
 from core.architecture.trace import CLASSES, Trace, classifier
-from core.challenge import MAX_PARAMETERS
+from core.challenge import CHALLENGE, Challenge
 from core.errors import SpecError
 
 MAX_REMEDIES = 40  # tried for one fault, at most: each is traced and searched for faults
@@ -40,7 +40,7 @@ class Advice:
 
 
 @lru_cache(maxsize=128)
-def advice(architecture: Architecture) -> tuple[Advice, ...]:
+def advice(architecture: Architecture, challenge: Challenge = CHALLENGE) -> tuple[Advice, ...]:
     """All advice, the most serious first; a network that could meet the challenge gets none.
 
     For a network that does not fit, the advice is about the part that fits.
@@ -49,16 +49,17 @@ def advice(architecture: Architecture) -> tuple[Advice, ...]:
     said: list[Advice] = []
     walked = found.trace
     if found.error:
-        said.append(_does_not_fit(architecture, found))
+        said.append(_does_not_fit(architecture, found, challenge))
     elif walked and walked.output != (CLASSES,):
-        said.append(_outputs(walked))
+        said.append(_outputs(walked, challenge))
     if walked:
         rest = architecture.ops[len(walked.layers) :]
-        said += [_advised(fault, walked, rest) for fault in faults(walked.architecture) if not rest or fault.ops]
+        found_here = faults(walked.architecture, challenge)
+        said += [_advised(fault, walked, rest, challenge) for fault in found_here if not rest or fault.ops]
     return tuple(sorted(said, key=lambda each: LEVELS.index(each.level)))
 
 
-def _does_not_fit(architecture: Architecture, found: Fit) -> Advice:
+def _does_not_fit(architecture: Architecture, found: Fit, challenge: Challenge) -> Advice:
     """The first op that does not fit."""
     if found.broken is None:
         return Advice("fit", "error", (), "The design has no op yet. Add the first: a convolution, say.")
@@ -67,17 +68,17 @@ def _does_not_fit(architecture: Architecture, found: Fit) -> Advice:
     left = len(architecture.ops) - index
 
     def further(changed: Architecture) -> bool:
-        return _ops_left(changed) < left and _affordable(changed, architecture)
+        return _ops_left(changed) < left and _affordable(changed, architecture, challenge)
 
     remedy, label = _first(ways_to_fit(architecture, index, shape), further)
     return Advice("fit", "error", (index,), f"{begin(found.error)}.", remedy, label)
 
 
-def _outputs(walked: Trace) -> Advice:
+def _outputs(walked: Trace, challenge: Challenge) -> Advice:
     """Ten digits need ten outputs."""
 
     def ends_in_ten(changed: Architecture) -> bool:
-        return _trained(changed) is not None and _affordable(changed, walked.architecture)
+        return _trained(changed) is not None and _affordable(changed, walked.architecture, challenge)
 
     ends = shape_words(walked.output)
     words = f"The network ends in {ends}; to be trained it needs {CLASSES} outputs, one for each digit."
@@ -108,29 +109,29 @@ def _trained(architecture: Architecture) -> Trace | None:
         return None
 
 
-def _affordable(after: Architecture, before: Architecture) -> bool:
+def _affordable(after: Architecture, before: Architecture, challenge: Challenge) -> bool:
     """Whether it is within the budget, or not further over it than before."""
     used, used_before = (found.parameters if (found := fit(each).trace) else 0 for each in (after, before))
-    return used <= max(MAX_PARAMETERS, used_before)
+    return used <= max(challenge.parameters, used_before)
 
 
 # ------------------------------------------------------------------------------------------------- faults and remedies
 
 
-def _advised(fault: Fault, walked: Trace, rest: tuple[Op, ...]) -> Advice:
+def _advised(fault: Fault, walked: Trace, rest: tuple[Op, ...], challenge: Challenge) -> Advice:
     """The fault as advice, with the best remedy. One without new faults is better than one with faults it may bring.
 
     Among equals it is the first one that is enough, else the one with the largest effect. `rest`: the ops after the
     traced ones, of a design that does not fit.
     """
     found: dict[bool, tuple[float, Architecture, str]] = {}  # key: whether it brings a fault
-    least = _measured(fault, walked)
+    least = _measured(fault, walked, challenge)
     with suppress(SpecError):  # more ops than a network may have
         for name, changed in islice(fault.remedies(), MAX_REMEDIES):
-            after = _after_remedy(walked, changed, rest)
+            after = _after_remedy(walked, changed, rest, challenge)
             if after is None:
                 continue
-            brought, reached = _new_topics(walked, after), _measured(fault, after)
+            brought, reached = _new_topics(walked, after, challenge), _measured(fault, after, challenge)
             dirty = bool(brought - {"left over"})
             so_far = found[dirty][0] if dirty in found else least
             if so_far >= fault.enough or reached <= so_far or not brought <= {*fault.brings}:
@@ -144,33 +145,33 @@ def _advised(fault: Fault, walked: Trace, rest: tuple[Op, ...]) -> Advice:
     return Advice(fault.topic, fault.level, fault.ops, fault.words, remedy, label)
 
 
-def _measured(fault: Fault, walked: Trace) -> float:
+def _measured(fault: Fault, walked: Trace, challenge: Challenge) -> float:
     """What a remedy must increase: the fault's own measure, or minus the number of ops with this fault."""
     if fault.measure:
         return fault.measure(walked)
-    return -sum(len(each.ops) or 1 for each in faults(walked.architecture) if each.topic == fault.topic)
+    return -sum(len(each.ops) or 1 for each in faults(walked.architecture, challenge) if each.topic == fault.topic)
 
 
-def _after_remedy(walked: Trace, changed: Architecture, rest: tuple[Op, ...]) -> Trace | None:
+def _after_remedy(walked: Trace, changed: Architecture, rest: tuple[Op, ...], challenge: Challenge) -> Trace | None:
     """The trace of the changed design if it fits as far as before and is not too expensive; else None."""
     found = fit(changed)
     after = found.trace
-    if after is None or found.error or not _affordable(changed, walked.architecture):
+    if after is None or found.error or not _affordable(changed, walked.architecture, challenge):
         return None
     if rest and _ops_left(replace(changed, ops=changed.ops + rest)) > len(rest):
         return None
     return None if walked.output == (CLASSES,) and after.output != (CLASSES,) else after
 
 
-def _new_topics(before: Trace, after: Trace) -> set[Topic]:
+def _new_topics(before: Trace, after: Trace, challenge: Challenge) -> set[Topic]:
     """The topics of faults that are new, or more serious than before."""
-    was, now = _levels(before), _levels(after)
+    was, now = _levels(before, challenge), _levels(after, challenge)
     return {topic for topic, level in now.items() if level < was.get(topic, len(LEVELS))}
 
 
-def _levels(walked: Trace) -> dict[Topic, int]:
+def _levels(walked: Trace, challenge: Challenge) -> dict[Topic, int]:
     """Each topic of the network's faults, with its most serious level as an index into LEVELS."""
     found: dict[Topic, int] = {}
-    for each in faults(walked.architecture):
+    for each in faults(walked.architecture, challenge):
         found.setdefault(each.topic, LEVELS.index(each.level))  # the most serious comes first
     return found

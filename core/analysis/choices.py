@@ -15,7 +15,7 @@ from typing import cast
 from core.analysis.study import SeedRun, summary
 from core.architecture.json_form import architecture_from_dict
 from core.architecture.spec import Architecture, Conv, Linear, LogSoftmax, MaxPool, Op
-from core.challenge import holds
+from core.challenge import Challenge, holds
 from core.checkpoints.files import read_json
 from core.errors import CheckpointError, LabError
 from core.ladder.model import Step
@@ -222,8 +222,9 @@ def goal_words(step: Step, runs: Sequence[SeedRun]) -> str:
     """How many of the runs hold the step's goal; "" without a goal."""
     if step.goal is None or not runs:
         return ""
-    holding = sum(holds(run.test_accuracies, step.goal) for run in runs)
-    mean_curve = summary(runs, step.goal).held
+    goal = Challenge(accuracy=step.goal)  # a step's own: the class may have another
+    holding = sum(holds(run.test_accuracies, goal) for run in runs)
+    mean_curve = summary(runs, goal).held
     return (
         f"{holding} of {plural(len(runs), 'run')} held {percent(step.goal)} in all of the last three epochs; the mean "
         f"curve's lowest there is {percent(mean_curve)}"

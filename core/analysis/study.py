@@ -18,7 +18,7 @@ from typing import Annotated, cast
 
 from core.architecture.json_form import architecture_from_dict, architecture_to_dict
 from core.architecture.spec import Architecture
-from core.challenge import DIGITS, LAST, TARGET_ACCURACY, holds
+from core.challenge import CHALLENGE, DIGITS, Challenge, holds
 from core.checkpoints.files import checked_version, read_json, replace_text
 from core.errors import CheckpointError
 from core.record import By, Json, Range, read, write
@@ -121,13 +121,14 @@ class Summary:
     epochs: int
     mean: float  # of the last epoch's test accuracy
     sd: float | None
-    held: float  # the lowest mean of the last three epochs: a point of the mean curve
-    holding: int  # how many runs hold the target: each of their last three epochs reaches it
+    held: float  # the lowest mean of the challenge's last epochs: a point of the mean curve
+    holding: int  # how many runs hold the target: each of their last epochs reaches it
     best_mean: float  # of each run's best epoch, chosen on the test set
     best_sd: float | None
+    challenge: Challenge = CHALLENGE  # that says what to hold, and for how long
 
 
-def summary(runs: Sequence[SeedRun], target: float = TARGET_ACCURACY, stop_early: bool = False) -> Summary:
+def summary(runs: Sequence[SeedRun], challenge: Challenge = CHALLENGE, stop_early: bool = False) -> Summary:
     """The figures of at least one run. Raises ValueError for none, or for histories of different lengths.
 
     Runs that `stop_early` have as many epochs as each took; their last epochs are taken together.
@@ -137,7 +138,7 @@ def summary(runs: Sequence[SeedRun], target: float = TARGET_ACCURACY, stop_early
     lengths = {len(run.history) for run in runs}
     if len(lengths) > 1 and not stop_early:
         raise ValueError(f"runs of {min(lengths)} and of {max(lengths)} epochs cannot be summarised together")
-    ends = [run.test_accuracies[-min(LAST, *lengths) :] for run in runs]
+    ends = [run.test_accuracies[-min(challenge.held_epochs, *lengths) :] for run in runs]
     last, best = [run.last for run in runs], [run.best for run in runs]
     return Summary(
         n=len(runs),
@@ -145,9 +146,10 @@ def summary(runs: Sequence[SeedRun], target: float = TARGET_ACCURACY, stop_early
         mean=statistics.mean(last),
         sd=_sd(last),
         held=min(map(statistics.mean, zip(*ends, strict=True))),
-        holding=sum(holds(run.test_accuracies, target) for run in runs),
+        holding=sum(holds(run.test_accuracies, challenge) for run in runs),
         best_mean=statistics.mean(best),
         best_sd=_sd(best),
+        challenge=challenge,
     )
 
 

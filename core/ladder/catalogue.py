@@ -7,6 +7,8 @@ and receptive fields are not written here: `core.architecture.trace` computes th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from core.architecture.trace import trace
 from core.errors import SpecError
 from core.ladder import evolution, four_steps, six_models
@@ -21,9 +23,12 @@ STEPS: tuple[Step, ...] = (*evolution.STEPS, *four_steps.STEPS, *six_models.STEP
 LADDER: tuple[Step, ...] = (*STEPS, *OURS)
 
 
-def by_slug(slug: str) -> Step:
-    """The step of that slug, or the only one with that parameter count: `7758`. Raises SpecError."""
-    everything = (*LADDER, *EXTRAS)
+def by_slug(slug: str, own: Sequence[Step] = ()) -> Step:
+    """The step of that slug, or the only one with that parameter count: `7758`. Raises SpecError.
+
+    `own`: the steps of a class, which stand behind the ladder's.
+    """
+    everything = (*LADDER, *EXTRAS, *own)
     for step in everything:
         if step.slug == slug:
             return step
@@ -34,17 +39,18 @@ def by_slug(slug: str) -> Step:
     if found:
         return found[0]
     ladder, relatives = (", ".join(step.slug for step in steps) for steps in (LADDER, EXTRAS))
-    raise SpecError(f"there is no step {short(slug)}; the steps are {ladder}; their relatives {relatives}")
+    mine = f"; the class's own {', '.join(step.slug for step in own)}" if own else ""
+    raise SpecError(f"there is no step {short(slug)}; the steps are {ladder}; their relatives {relatives}{mine}")
 
 
-def before(step: Step) -> Step | None:
+def before(step: Step, own: Sequence[Step] = ()) -> Step | None:
     """The step before it in its lineage; None for a first step, and for the relatives, which are no ladder."""
-    return next((s for s in LADDER if s.lineage == step.lineage and s.order == step.order - 1), None)
+    return next((s for s in (*LADDER, *own) if s.lineage == step.lineage and s.order == step.order - 1), None)
 
 
-def lineage_of(step: Step) -> Lineage:
+def lineage_of(step: Step, *own: Lineage) -> Lineage:
     """The lineage that the step belongs to."""
-    return next(lineage for lineage in (*LINEAGES, OWN, RELATIVES) if lineage.key == step.lineage)
+    return next(lineage for lineage in (*LINEAGES, OWN, RELATIVES, *own) if lineage.key == step.lineage)
 
 
 def mark(step: Step) -> str:

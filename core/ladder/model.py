@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 from core.architecture.spec import Architecture
+from core.record import Length
 from core.training.recipe import Precision, Recipe
 
 
@@ -51,6 +53,14 @@ class Lineage:
     errata: tuple[Erratum, ...] = ()  # those about the whole series
 
 
+@dataclass(frozen=True)
+class Link:
+    """Where more can be read."""
+
+    label: Annotated[str, Length(1, 100)]
+    address: Annotated[str, Length(1, 500)]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """One rung of the ladder."""
@@ -73,6 +83,7 @@ class Step:
     recipe_known: bool = True  # False: part of the recipe is assumed, and the claim's note says which
     goal: float | None = None  # of a step of our own: the accuracy to hold
     test_had_a_say: str = ""  # of a step of our own: what was chosen with the test images
+    links: tuple[Link, ...] = ()
     measured_precision: Precision = "fp32"  # of the study, where float32 would take too long on a CPU
     measured_with_warm_up: bool = True  # False: the study is older than the warm-up of averaged weights
 

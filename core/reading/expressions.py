@@ -176,7 +176,8 @@ class Expressions(ABC):
                     return graph.multiply(left, right)
                 raise NotUnderstood("two maps can be added or multiplied only", "write a + b", False)
             other = right if values is left else left
-            if (kind is ast.Add and other == 0) or (kind is ast.Mult and other == 1):
+            left_out = 0 if kind in (ast.Add, ast.Sub) else 1 if kind in (ast.Mult, ast.Div) else None
+            if other == left_out and (values is left or kind in (ast.Add, ast.Mult)):
                 return values
             if kind is ast.Add and isinstance(other, list | tuple):
                 raise NotUnderstood("a map and a list are added")

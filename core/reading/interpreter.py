@@ -13,7 +13,8 @@ from core.reading.graph import Graph
 from core.reading.hints import guess
 from core.reading.keras import apply_layer, is_keras
 from core.reading.keras_calls import call_keras
-from core.reading.module_methods import ITSELF, LISTS, METHODS, copied, fill
+from core.reading.module_methods import ITSELF, LISTS, METHODS, fill
+from core.reading.python_library import LIBRARY, call_library
 from core.reading.python_values import items, tensors_in
 from core.reading.statements import Statements, bound_arguments
 from core.reading.torch_functions import TRAINING, call_on_tensor
@@ -131,11 +132,17 @@ class Interpreter(Statements):
         """`__init__` of a class of the code."""
         kind, start = made.kind, cls.find("__init__")
         if isinstance(start, Function):
+            base = cls.dotted_base()
+            if base is not None and base.last == "LightningModule":  # what save_hyperparameters() keeps
+                passed = bound_arguments(start, (made, *given), keywords)
+                made.attributes["hparams"] = Module("object", made.line, attributes=passed)
             self.run_function(start, (made, *given), keywords, made.line)
         elif kind in ("Module", "object"):
             fields = cls.names.get("<fields>")
             known = dict(zip(fields, given, strict=False)) if isinstance(fields, list) else {}
             made.attributes |= known | keywords
+            if "<tuple>" in cls.names and isinstance(fields, list):
+                made.fields["<items>"] = [self._of_module(made, str(each), made.line) for each in fields]
         else:
             fill(made, given, keywords)
 
@@ -171,22 +178,10 @@ class Interpreter(Statements):
             if name.startswith(("torch.utils.checkpoint", "checkpoint")) and given:
                 return self.call(given[0], given[1:], {}, line)
             return call_on_tensor(self.graph, last, given, keywords)
-        if last == "OrderedDict":
-            return python_values.function("dict", given, keywords)
-        if last == "partial" and given:
-            return Partial(given[0], given[1:], keywords)
-        if last == "field":  # of a dataclass
-            return (
-                self.call(keywords["default_factory"], (), {}, line)
-                if "default_factory" in keywords
-                else keywords.get("default")
-            )
         if last in ("QuantStub", "DeQuantStub"):
             return Module("Identity", line)
-        if last in ("deepcopy", "copy") and given:
-            return copied(given[0])
-        if name in ("itertools.chain", "itertools.chain.from_iterable"):
-            return [each for part in (given if last == "chain" else items(given[0])) for each in items(part)]
+        if last in LIBRARY:
+            return call_library(self.call, function, given, keywords, line)
         if name in MAKERS:
             sizes = keywords.get("size", given[0] if len(given) == 1 else list(given))
             return Weight(size_of_numbers(sizes), line)
@@ -211,7 +206,7 @@ class Interpreter(Statements):
                 return self.run_function(start, (module, *given), keywords, module.line)
             raise NotUnderstood("an object without __call__ is called")
         values = given[0] if given else next(iter(keywords.values()), None)
-        own = module.cls.find("forward") or module.cls.find("call") if module.cls else None
+        own = module.cls and next(filter(None, map(module.cls.find, ("__call__", "forward", "call"))), None)
         if isinstance(own, Function):
             return self.run_function(own, (module, *given), keywords, module.line)
         if module.kind == "Sequential":
@@ -244,7 +239,8 @@ class Interpreter(Statements):
                 return self._of_module(owner, name, line)
             case Class():
                 found = owner.find(name)
-                return found if found is not None else Bound(owner, name)
+                of_class = isinstance(found, Function) and found.kind == "classmethod"
+                return found if found is not None and not of_class else Bound(owner, found or name)
             case Super(instance, after):
                 found = instance.cls.find(name, after) if instance.cls else None
                 return Bound(instance, found) if isinstance(found, Function) else Bound(owner, name)
@@ -271,11 +267,12 @@ class Interpreter(Statements):
         if isinstance(found, Function):
             if found.kind == "property":
                 return self.call(found, (owner,), {}, line)
-            return found if found.kind == "staticmethod" else Bound(owner, found)
+            bound_to = owner.cls if found.kind == "classmethod" else owner
+            return found if found.kind == "staticmethod" else Bound(bound_to, found)
         if found is not None:
             return found
-        if name == "training":
-            return TRAINING
+        if name in ("training", "_modules"):
+            return TRAINING if name == "training" else dict(owner.children)
         if name == "__class__" and owner.cls is not None:
             return owner.cls
         if owner.kind == "configuration":
@@ -387,6 +384,10 @@ class Interpreter(Statements):
                 return [self.call(function, each, {}, line) for each in zip(*map(items, lists), strict=False)]
             case "filter", (function, values):
                 return [each for each in items(values) if self.truth(self.call(function, (each,), {}, line))]
+            case "len", (Tensor(node=node),) if node.shape:
+                return node.shape[0]
+            case "vars", (Module() as owner,):
+                return dict(owner.attributes)
             case "type", (Module(cls=Class() as cls),):
                 return cls
             case "iter", (values,):

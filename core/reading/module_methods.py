@@ -34,7 +34,7 @@ def _parts(kind: str, given: Given) -> list[tuple[str, Value]]:
         return [(str(name), each) for name, each in first.items()]
     if len(given) == 1 and (isinstance(first, list | tuple) or kind != "Sequential"):
         inner = items(first)
-        pairs = [(each[0], each[1]) for each in inner if isinstance(each, tuple) and len(each) == 2]
+        pairs = [(each[0], each[1]) for each in inner if isinstance(each, tuple | list) and len(each) == 2]
         if inner and len(pairs) == len(inner):
             return [(str(name), each) for name, each in pairs]
         if kind == "Sequential":

@@ -142,6 +142,8 @@ def shown(value: Value, spec: str) -> str:
 def items(value: Value) -> list[Value]:
     """The elements that a loop goes over. Raises NotUnderstood for a value without any."""
     if isinstance(value, Module):
+        if isinstance(inner := value.fields.get("<items>"), list):  # of a named tuple
+            return list(inner)
         return list(value.children if value.kind == "ModuleDict" else value.children.values())
     if isinstance(value, range | list | tuple | dict | set | str):
         if len(value) > MAX_ITEMS:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from core.challenge import Challenge, checked
 from core.errors import ClassError, RunError
+from lab.runs.challenge import PLACE, keep_challenge
 from lab.runs.person import Person
 from lab.runs.rows import Run
 from lab.runs.store import RunStore
@@ -53,6 +55,12 @@ def lift_bounds(store: RunStore, on: bool, by: Person) -> None:
     """Let runs that are submitted from now on be of any size, or limit them again. Raises ClassError."""
     _check_teacher(by, "lift the limits")
     store.set_class("bounds_lifted", on)
+
+
+def set_challenge(store: RunStore, chosen: Challenge | None, by: Person) -> None:
+    """Hold the class's runs against another challenge; None: the lab's own. Raises ClassError and SettingsError."""
+    _check_teacher(by, "set the challenge")
+    keep_challenge(store, checked(chosen, PLACE) if chosen else None)
 
 
 def _check_teacher(by: Person, what: str) -> None:

@@ -14,23 +14,26 @@ from core.architecture.spec import Architecture
 from core.architecture.trace import Trace, classifier
 from core.errors import LabError, SpecError
 from core.importing.kind import is_code
-from core.ladder import catalogue
 from core.record import Json
 from core.training.recipe import Recipe, recipe_from_json
 from lab.cli.bringing import architecture_in, is_there, opened
+from lab.runs.challenge import challenge_here
+from lab.studies import own_ladder
 from lab.studies.results import in_words, judged, outdated, outdated_mark, studies, unreadable_studies
 
 
 def steps(options: argparse.Namespace) -> Json:
     """The ladder, in order."""
     document: list[Json] = []
-    found = studies()
+    found, challenge = studies(), challenge_here()
     for damaged in unreadable_studies():
         print(f"the study {damaged.reference} cannot be read: {damaged.reason}", file=sys.stderr)
-    for step in catalogue.LADDER:
+    for fault in own_ladder.own_ladder().faults:
+        print(fault, file=sys.stderr)
+    for step in own_ladder.ladder():
         walked, study = classifier(step.architecture), found.get(step.slug)
         claim = step.claim.best_test_accuracy if step.claim else None
-        measured = summary(study.runs) if study else None
+        measured = summary(study.runs, challenge) if study else None
         document.append(
             {
                 "slug": step.slug,
@@ -101,7 +104,7 @@ def network(given: str, wanted: str = "", onto: str = "") -> tuple[Architecture,
     """
     path = Path(given)
     if not path.suffix and not is_there(path):
-        step = catalogue.by_slug(given)
+        step = own_ladder.by_slug(given)
         return step.architecture, step.recipe, step.slug
     if path.suffix == ".json" and not is_code(text := text_of(path, SpecError)):
         return architecture_from_json(text), Recipe(), ""

@@ -8,7 +8,6 @@ import streamlit as st
 
 from core.analysis.study import Summary
 from core.architecture.trace import classifier
-from core.challenge import TARGET_ACCURACY
 from core.ladder.catalogue import label, mark
 from core.ladder.model import Step
 from lab.studies.results import in_words, judged, outdated_mark, study_of
@@ -53,7 +52,7 @@ def ladder_rows(steps: list[Step], measured: dict[str, Summary]) -> None:
                 f"{walked.parameters:,}",
                 str(walked.field.size),
                 f"{step.claim.best_test_accuracy:.2%}" if step.claim else "—",
-                f"{_bold_mean(ours)}  \n:small[:gray[{ours.holding} of {ours.n} held {TARGET_ACCURACY:.1%}]]"
+                f"{_bold_mean(ours)}  \n:small[:gray[{ours.holding} of {ours.n} held {ours.challenge.target}]]"
                 if ours
                 else "—",
                 f":small[:gray[{ours.best_mean:.2%}]]" if ours else "—",

@@ -6,12 +6,12 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from core.challenge import MAX_PARAMETERS, TARGET_ACCURACY
 from core.data.drawn_digit import FAINTEST_PEAK, prepare
 from core.errors import LabError
 from lab.learn.lessons.progress import next_lesson
 from lab.learn.two_networks import SMALL, compared, networks
 from lab.server import readiness
+from lab.ui.caches import challenge
 from lab.ui.canvas import canvas
 from lab.ui.images import percent
 from lab.ui.links import link
@@ -67,9 +67,8 @@ def _answer(values: NDArray[np.float32] | None) -> None:
 def ways_on() -> None:
     """The challenge in one sentence, and a way for each who comes."""
     with st.container(key="ways-on"):
-        st.markdown(
-            f"## Can you build one with at most {MAX_PARAMETERS:,} parameters that holds {TARGET_ACCURACY:.1%}?"
-        )
+        asked = challenge()
+        st.markdown(f"## Can you build one with at most {asked.parameters:,} parameters that holds {asked.target}?")
         learn, build, teach = st.columns(3, gap="medium")
         number, lesson, begun = next_lesson()
         with learn:

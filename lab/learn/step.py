@@ -9,27 +9,29 @@ import streamlit as st
 
 from core.analysis.evidence import judge_claim, p_stated
 from core.analysis.study import SeedRun, Summary
-from core.ladder import catalogue
+from core.ladder.brought import KEY
 from core.ladder.model import Erratum, Step
 from core.training.recipe_words import recipe_words
 from core.words import plural
-from lab.studies import results
+from lab.studies import own_ladder, results
 from lab.ui import curves
+from lab.ui.caches import challenge
 from lab.ui.live_plot import live_plot
 from lab.ui.tables import comparison_table
 from lab.ui.tries import how_it_was_chosen
+from lab.ui.words import escaped
 
 
 def story(step: Step, runs: Sequence[SeedRun]) -> None:
     """The figure here, its band beside the write-up's curve, result and analysis, the clean comparisons, the errata."""
-    claim, measured = step.claim, results.summarised(runs)
+    claim, measured = step.claim, results.summarised(runs, challenge=challenge())
     study = results.study_of(step.slug)
     if study and (earlier := results.outdated_words(study)):
         st.info(f"{earlier} They stay until its runs are trained again.", icon=":material/history:")
     st.markdown(measured_sentence(step, measured) if measured else "**Measured here.** Not yet.")
     if measured or (claim and claim.test_log):
         live_plot(
-            curves.study_curves(runs if measured else (), claim.test_log if claim else ()),
+            curves.study_curves(runs if measured else (), claim.test_log if claim else (), target=challenge().accuracy),
             key="story-curves",
             alt="Test accuracy by epoch: as logged by the write-up, and the mean of the runs here with its band.",
         )
@@ -44,14 +46,22 @@ def story(step: Step, runs: Sequence[SeedRun]) -> None:
         st.warning(f"Not a fair comparison: {step.confounded}", icon=":material/balance:")
     comparison_table(step)
     counted = (
-        " The write-up's words count epochs from 0, as its log does; the figures here count from 1." if claim else ""
+        " The write-up's words count epochs from 0, as its log does; the figures here count from 1."
+        if claim and step.lineage != KEY
+        else ""
     )
     st.caption(f"Recipe: {recipe_words(step.recipe)}. Source: {step.source}.{counted}")
     if step.recipe.watches_test:
         st.caption("This recipe lowers its rate by the **test** loss: the test set influences the training.")
     if claim and claim.note:
         st.caption(f"Claim: {claim.note}")
-    errata_table("What the write-up got wrong", (*step.errata, *catalogue.lineage_of(step).errata))
+    errata_table("What the write-up got wrong", (*step.errata, *own_ladder.lineage_of(step).errata))
+
+
+def links_of(step: Step) -> None:
+    """Where more can be read."""
+    if step.links:
+        st.caption(" · ".join(f"[{escaped(each.label)}]({each.address})" for each in step.links))
 
 
 def measured_sentence(step: Step, measured: Summary) -> str:

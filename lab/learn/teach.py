@@ -5,9 +5,10 @@ from __future__ import annotations
 import segno
 import streamlit as st
 
-from lab.learn.plan import PLAN
+from lab.learn.plan import parts
 from lab.server.addresses import is_own_machine, reachable
 from lab.ui import teacher
+from lab.ui.caches import challenge
 from lab.ui.links import link
 
 QR_MODULE = 5  # pixels for each square of the code: read by a phone from the second row of a room
@@ -39,7 +40,7 @@ def way_in() -> None:
 def plan() -> None:
     """The plan, each part with the way to its page."""
     begun = 0
-    for number, part in enumerate(PLAN):
+    for number, part in enumerate(parts(challenge())):
         when, where, how = st.columns([0.9, 2, 4], gap="small", vertical_alignment="center")
         when.markdown(f"{begun}–{begun + part.minutes} min")
         with where.container(key=f"plan-{number}"):

@@ -23,6 +23,7 @@ Kind = Literal["train", "range_test"]
 Status = Literal["queued", "running", "finished", "stopped", "failed", "interrupted"]
 Ending = Literal["finished", "stopped", "failed", "interrupted"]
 ClassSetting = Literal["queue_paused", "bounds_lifted"]
+ClassText = Literal["challenge"]
 Pause = Literal["", "now", "epoch"]  # not at all; before the next iteration; at the end of the epoch
 
 UNFINISHED: tuple[Status, ...] = ("queued", "running")

@@ -24,6 +24,7 @@ from lab.runs.rows import (
     MAX_TAGS,
     BatchRow,
     ClassSetting,
+    ClassText,
     NewRun,
     Pause,
     Run,
@@ -126,6 +127,15 @@ class RunStore(Leases):
     def set_class(self, name: ClassSetting, on: bool) -> None:
         """Switches something on or off for all."""
         self.change("INSERT OR REPLACE INTO class VALUES (?, ?)", (name, "1" if on else ""))
+
+    def class_text(self, name: ClassText) -> str:
+        """What the teacher has set it to; "" for nothing."""
+        found = self.rows("SELECT value FROM class WHERE name = ?", (name,))
+        return str(found[0][0]) if found else ""
+
+    def set_class_text(self, name: ClassText, value: str) -> None:
+        """Sets a text for all."""
+        self.change("INSERT OR REPLACE INTO class VALUES (?, ?)", (name, value))
 
     def request_stop(self, run_id: str) -> Run:
         """Stops a waiting run at once, and asks the worker of a running one to stop; an ended one stays as it is."""

@@ -12,6 +12,7 @@ from lab.runs import supervisor
 from lab.runs.store import RunStore
 from lab.server import readiness
 from lab.settings import lab_home
+from lab.studies.own_ladder import own_ladder
 
 log = logging.getLogger("lab.server.lifespan")
 
@@ -19,6 +20,7 @@ log = logging.getLogger("lab.server.lifespan")
 @asynccontextmanager
 async def supervised(app: object) -> AsyncIterator[None]:
     """While the app is up, runs continue whether or not anybody looks at them."""
+    threading.Thread(target=_check_ladder, daemon=True).start()
     readiness.first_page()
     readiness.once_quiet(*readiness.NEXT_PAGES)
     leaving = threading.Event()
@@ -27,6 +29,12 @@ async def supervised(app: object) -> AsyncIterator[None]:
     yield
     leaving.set()
     thread.join(5.0)
+
+
+def _check_ladder() -> None:
+    """Say what is wrong in the class's own ladder; the lab starts without those steps."""
+    for fault in own_ladder().faults:
+        log.warning("%s", fault)
 
 
 def _supervise(leaving: threading.Event) -> None:

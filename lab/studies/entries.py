@@ -10,15 +10,17 @@ from datetime import UTC, datetime
 from core.analysis.study import SeedRun, Study, Summary, median_run
 from core.architecture.spec import Architecture
 from core.architecture.trace import trace
+from core.challenge import CHALLENGE, Challenge
 from core.checkpoints.card import Imported
 from core.errors import RunError
-from core.ladder import catalogue
 from core.ladder.relatives import EXTRAS
 from core.record import short
 from core.training.history import stopped_early
 from core.training.recipe import Recipe
+from lab.runs.challenge import challenge_now
 from lab.runs.rows import Run
 from lab.runs.store import RunStore
+from lab.studies import own_ladder
 from lab.studies.results import run_of, studies, summarised, titles, why_unreadable
 from lab.studies.shelf import IMPORTED, Shelved, own, shipped
 from lab.studies.shelf import find as find_checkpoint
@@ -40,6 +42,7 @@ class Entry:
     runs: tuple[SeedRun, ...]  # those that have an epoch, by seed
     members: tuple[Run, ...] = ()  # the store's rows; none of a study
     imported: Imported | None = None  # of weights from elsewhere: there are no runs, and the recipe is not known
+    challenge: Challenge = CHALLENGE  # that its runs are held against
 
     @property
     def shipped(self) -> bool:
@@ -82,7 +85,7 @@ class Entry:
     def summary(self) -> Summary | None:
         """The figures of the ended runs; of a lonely one that still trains, its figures so far."""
         runs = self.ended or (self.runs if len(self.runs) == 1 else ())
-        return summarised(runs, self.recipe.early_stopping is not None)
+        return summarised(runs, self.recipe.early_stopping is not None, self.challenge)
 
 
 def keys_in(wanted: str) -> list[str]:
@@ -103,9 +106,9 @@ def find(store: RunStore, key: str) -> Entry:
             raise RunError(f"run {members[0].id} is a range test; only training runs can be compared")
         return of_runs(store, members, key)
     if entry := _of_shipped(key):
-        return entry
+        return replace(entry, challenge=challenge_now(store))
     if key.startswith(IMPORTED):
-        return _of_imported(find_checkpoint(key))
+        return replace(_of_imported(find_checkpoint(key)), challenge=challenge_now(store))
     if reason := why_unreadable(key):
         raise RunError(f"the study {short(key)} cannot be read: {reason}")
     raise RunError(f"there is no run, no group of runs and no shipped study {short(key)} here")
@@ -124,6 +127,7 @@ def of_runs(store: RunStore, members: Sequence[Run], key: str) -> Entry:
         parameters=first.parameters,
         runs=tuple(run for member in members if (run := seed_run(store, member)).history),
         members=tuple(members),
+        challenge=challenge_now(store),
     )
 
 
@@ -143,7 +147,7 @@ def of_studies() -> list[Entry]:
     """The shipped studies, and the shipped checkpoints of the steps that have none, in the order of the ladder."""
     names = dict.fromkeys([*studies(), *(shelved.card.slug for shelved in shipped() if shelved.card.slug)])
     found = [entry for name in names if (entry := _of_shipped(name)) is not None]
-    order = {step.slug: place for place, step in enumerate((*catalogue.LADDER, *EXTRAS))}
+    order = {step.slug: place for place, step in enumerate((*own_ladder.ladder(), *EXTRAS))}
     return sorted(found, key=lambda entry: (order.get(entry.key, len(order)), entry.key))
 
 

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 
 from core.analysis.study import SeedRun, Summary, pareto_front
 from core.architecture.trace import classifier
-from core.challenge import Conditions, conditions
+from core.challenge import CHALLENGE, Challenge, Conditions
 from core.errors import LabError
 from core.ladder import catalogue
 from core.ladder.catalogue import mark
 from core.training.history import EpochRecord
 from lab.runs.rows import Run
-from lab.studies.results import EARLIER, outdated, studies, summarised
+from lab.studies.results import EARLIER, outdated, standing, studies, summarised
 
-CHALLENGE_DATA = "MNIST"
 LIMIT = 2_000  # rows of the store that are looked at: more than a class makes in a term
 
 Histories = Callable[[Run], Sequence[EpochRecord]]
@@ -41,7 +40,7 @@ class Standing:
     @property
     def challenge(self) -> Conditions:
         """The challenge's three conditions, for its runs."""
-        return conditions(self.parameters, self.epochs, self.figures.holding, self.figures.n)
+        return standing(self.parameters, self.figures)
 
     @property
     def passed(self) -> bool:
@@ -54,12 +53,14 @@ class Standing:
         return self.owner or self.name
 
 
-def standings(rows: Iterable[Sequence[Run]], history: Histories) -> tuple[Standing, ...]:
+def standings(
+    rows: Iterable[Sequence[Run]], history: Histories, challenge: Challenge = CHALLENGE
+) -> tuple[Standing, ...]:
     """The finished training runs among the rows of a table, ranked: who meets more conditions, then the smaller.
 
     Of two that miss the challenge by as many conditions, the one that holds more.
     """
-    found = [standing for members in rows if (standing := _standing(members, history)) is not None]
+    found = [each for members in rows if (each := _standing(members, history, challenge)) is not None]
     return tuple(sorted(found, key=_rank))
 
 
@@ -69,11 +70,12 @@ def _rank(each: Standing) -> tuple[float, ...]:
     return (3 - each.challenge.met, -each.figures.held, each.parameters, each.ended)
 
 
-def _standing(members: Sequence[Run], history: Histories) -> Standing | None:
+def _standing(members: Sequence[Run], history: Histories, challenge: Challenge) -> Standing | None:
     finished = [run for run in members if run.kind == "train" and run.status == "finished"]
     runs = [SeedRun(run.seed, tuple(history(run)), run.device_name, "", "") for run in finished]
     first = next(iter(finished), None)
-    figures = summarised([run for run in runs if run.history], first is not None and _stops_early(first))
+    early = first is not None and _stops_early(first)
+    figures = summarised([run for run in runs if run.history], early, challenge)
     if figures is None or first is None:
         return None
     return Standing(
@@ -123,10 +125,12 @@ def chosen(ranked: Sequence[Standing], nickname: str = "", tag: str = "") -> tup
     return tuple(each for each in ranked if nickname in ("", each.owner) and (not tag or tag in each.tags))
 
 
-def ladder() -> tuple[Standing, ...]:
+def ladder(challenge: Challenge = CHALLENGE) -> tuple[Standing, ...]:
     """The ladder's measured steps as they would stand here, for orientation."""
     steps, found = {step.slug: mark(step) for step in catalogue.LADDER}, studies()
-    measured = [(study, figures) for study in found.values() if (figures := summarised(study.runs))]
+    measured = [
+        (study, figures) for study in found.values() if (figures := summarised(study.runs, challenge=challenge))
+    ]
     return tuple(
         Standing(
             study.name, "", steps[study.name], "", (), study.dataset, classifier(study.architecture).parameters,

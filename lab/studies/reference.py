@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.analysis.diagnosis import diagnose
 from core.analysis.diagnosis.finding import Finding, Other, RunFigures
 from core.architecture.spec import Architecture, Dropout, Dropout2d, every_op
+from core.challenge import CHALLENGE, Challenge, target_of
 from core.data.mnist import EMBEDDED, EMBEDDED_TEST, EMBEDDED_TRAIN, IMAGES
 from core.errors import LabError
-from core.ladder import catalogue
 from core.ladder.catalogue import label, mark
 from core.ladder.model import Step
 from core.training.history import PLAIN_SAMPLE, EpochRecord
 from lab.runs.rows import BatchRow, Run
+from lab.studies import own_ladder
 from lab.studies.results import study_of
 from lab.studies.shelf import shipped
 
@@ -37,10 +38,10 @@ class Reference:
 def reference_of(slug: str, architecture: Architecture) -> Reference | None:
     """The reference of a run of that step's network, as it is or changed; None where there is none."""
     try:
-        own = catalogue.by_slug(slug)
+        own = own_ladder.by_slug(slug)
     except LabError:  # of no step, or of one that is no longer there
         return None
-    step = catalogue.before(own) if architecture.ops == own.architecture.ops else own
+    step = own_ladder.before(own) if architecture.ops == own.architecture.ops else own
     if step is None:
         return None
     study = study_of(step.slug)
@@ -65,14 +66,16 @@ def train_images(dataset: str) -> int:
     return EMBEDDED_TRAIN if dataset == EMBEDDED else IMAGES["train"]
 
 
-def findings_of(run: Run, epochs: Sequence[EpochRecord], batches: Sequence[BatchRow]) -> tuple[Finding, ...]:
+def findings_of(
+    run: Run, epochs: Sequence[EpochRecord], batches: Sequence[BatchRow], challenge: Challenge = CHALLENGE
+) -> tuple[Finding, ...]:
     """The run's diagnosis, from what the store has of it. Raises LabError for a recipe or network that is none."""
-    architecture = run.architecture
+    architecture, target = run.architecture, target_of(run.recipe.target_accuracy, run.dataset, challenge)
     reference = reference_of(run.slug, architecture) if run.dataset == "MNIST" else None
     return diagnose(
         RunFigures(
             history=tuple(epochs),
-            recipe=run.recipe,
+            recipe=replace(run.recipe, target_accuracy=target),
             test_images=test_images(run.dataset),
             first_losses=tuple(row.loss for row in batches if row.epoch == 0),
             failure=run.error if run.status == "failed" else "",
@@ -80,6 +83,7 @@ def findings_of(run: Run, epochs: Sequence[EpochRecord], batches: Sequence[Batch
             other=Other(reference.name, reference.accuracies, reference.epochs) if reference else None,
             architecture=architecture,
             train_images=train_images(run.dataset),
+            challenge=challenge,
         )
     )
 

@@ -11,7 +11,7 @@ from core.analysis.evidence import LEVEL, Evidence, evidence, holm, judge_claim
 from core.analysis.proportion import standard_error
 from core.analysis.study import SeedRun, Study, Summary, read_study, summary
 from core.architecture.trace import classifier
-from core.challenge import LAST, TARGET_ACCURACY, Conditions, conditions
+from core.challenge import CHALLENGE, Challenge, Conditions, conditions
 from core.checkpoints.card import Card
 from core.data.mnist import IMAGES
 from core.errors import CheckpointError
@@ -22,6 +22,7 @@ from core.ladder.relatives import EXTRAS
 from core.training.recipe import Recipe
 from core.training.recipe_difference import FieldDifference, recipe_differences
 from core.training.recipe_words import corner_shift
+from lab.studies import own_ladder
 from lab.studies.shelf import SHIPPED, Unreadable
 
 STUDIES = SHIPPED / "studies"
@@ -73,18 +74,18 @@ def _read(path: Path, modified: int) -> Study:
     return read_study(path)
 
 
-def summarised(runs: Sequence[SeedRun], stop_early: bool = False) -> Summary | None:
+def summarised(runs: Sequence[SeedRun], stop_early: bool = False, challenge: Challenge = CHALLENGE) -> Summary | None:
     """The runs' figures; None for no runs, or for runs of different lengths, which have none in common, unless their
     recipe lets them stop early."""
     try:
-        return summary(runs, stop_early=stop_early)
+        return summary(runs, challenge, stop_early)
     except ValueError:
         return None
 
 
-def measured_studies() -> dict[str, Summary]:
+def measured_studies(challenge: Challenge = CHALLENGE) -> dict[str, Summary]:
     """The figures of every study that has any, by name."""
-    found = {name: summarised(study.runs) for name, study in studies().items()}
+    found = {name: summarised(study.runs, challenge=challenge) for name, study in studies().items()}
     return {name: summary_of for name, summary_of in found.items() if summary_of is not None}
 
 
@@ -216,21 +217,27 @@ def reading_of(answer: CleanAnswer) -> str:
 
 def held_in_words(measured: Summary) -> str:
     """How many of the runs hold the target, and the least of the last epochs on the mean curve."""
-    target = f"{TARGET_ACCURACY:.1%}"
-    if measured.epochs < LAST:
-        return f"With {measured.epochs} of at least {LAST} epochs it cannot hold {target} yet."
+    asked = measured.challenge
+    target, least = asked.target, asked.held_epochs
+    if measured.epochs < least:
+        return f"With {measured.epochs} of at least {least} epochs it cannot hold {target} yet."
     if measured.n == 1:
         verb = "holds" if measured.holding else "does not hold"
-        return f"It {verb} {target}: the lowest of its last three epochs is {measured.held:.2%}."
+        return f"It {verb} {target}: {asked.lowest_of('its')} is {measured.held:.2%}."
     return (
-        f"{measured.holding} of {measured.n} runs hold {target} in all of their last three epochs; the mean curve "
+        f"{measured.holding} of {measured.n} runs hold {target} in {asked.all_of('their')}; the mean curve "
         f"does not go below {measured.held:.2%} there."
     )
 
 
+def standing(parameters: int, measured: Summary) -> Conditions:
+    """The conditions for runs of a network with so many parameters, of the challenge that they were summarised for."""
+    return conditions(parameters, measured.epochs, measured.holding, measured.n, measured.challenge)
+
+
 def challenge_of(step: Step, measured: Summary) -> Conditions:
     """The challenge's three conditions for the runs of a step."""
-    return conditions(classifier(step.architecture).parameters, measured.epochs, measured.holding, measured.n)
+    return standing(classifier(step.architecture).parameters, measured)
 
 
 def met_in_words(met: Conditions) -> str:
@@ -256,7 +263,7 @@ def in_words(measured: Summary) -> str:
     return f"{measured.mean:.2%}{deviation} (n {measured.n})"
 
 
-def error_of_images(images: int = IMAGES["test"], accuracy: float = TARGET_ACCURACY) -> str:
+def error_of_images(images: int = IMAGES["test"], accuracy: float = CHALLENGE.accuracy) -> str:
     """What the deviation over seeds must not be taken for: how far the test images themselves may be off."""
     error = standard_error(accuracy, images)
     return (
@@ -265,10 +272,14 @@ def error_of_images(images: int = IMAGES["test"], accuracy: float = TARGET_ACCUR
     )
 
 
-@lru_cache(maxsize=1)
 def titles() -> dict[str, str]:
     """What a study's name stands for: the titles of the variants, and of the steps, as menus show them."""
-    steps = (*catalogue.LADDER, *EXTRAS)
+    return _titles(own_ladder.ladder())
+
+
+@lru_cache(maxsize=2)
+def _titles(ladder: tuple[Step, ...]) -> dict[str, str]:
+    steps = (*ladder, *EXTRAS)
     return {
         **{step.slug: f"{step.lineage.upper()}{step.order} · {step.title}" for step in steps},
         **{variant.name: variant.title for variant in variants()},

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import suppress
 
 import numpy as np
 import streamlit as st
 
+from core.challenge import CHALLENGE, Challenge
 from core.data.mnist import EMBEDDED, Pixels, Split, SplitName, best_present, is_present, load_split
+from core.errors import LabError
 from core.training.history import EpochRecord
 from lab.classroom.answers import ClassAnswers
 from lab.classroom.class_lock import ClassLock
@@ -15,6 +18,7 @@ from lab.classroom.game import Rooms
 from lab.classroom.handwriting import Handwriting
 from lab.classroom.leading import Leading
 from lab.classroom.locks import Locks
+from lab.runs.challenge import challenge_now
 from lab.runs.expectation import LATEST, Expected, expected
 from lab.runs.queue_now import QueueNow, queue_now
 from lab.runs.rows import Speed
@@ -66,6 +70,19 @@ def rooms() -> Rooms:
     return Rooms()
 
 
+@st.cache_resource(ttl=1.0, max_entries=1, show_spinner=False)
+def challenge() -> Challenge:
+    """What runs are held against here, read once for all who ask within a second.
+
+    Where the store or the settings cannot be read, which pages say elsewhere, it is what still can be.
+    """
+    with suppress(LabError):
+        return challenge_now(store())
+    with suppress(LabError):
+        return settings().challenge
+    return CHALLENGE
+
+
 @st.cache_resource(max_entries=4000, show_spinner=False)
 def finished_epochs(run_id: str, ended: float) -> tuple[EpochRecord, ...]:
     """The epochs of a run that has ended, read once: none is added unless it goes on, and then it ends anew."""
@@ -75,7 +92,7 @@ def finished_epochs(run_id: str, ended: float) -> tuple[EpochRecord, ...]:
 @st.cache_resource(ttl=1.0, max_entries=1, show_spinner=False)
 def ranking() -> tuple[Standing, ...]:
     """Every finished run before the challenge, worked out once for all who look at the board within a second."""
-    return standings(store().entries(LIMIT), lambda run: finished_epochs(run.id, run.ended or 0.0))
+    return standings(store().entries(LIMIT), lambda run: finished_epochs(run.id, run.ended or 0.0), challenge())
 
 
 @st.cache_resource

@@ -7,11 +7,11 @@ from functools import partial
 
 import streamlit as st
 
-from core.challenge import LAST
+from core.challenge import CHALLENGE
 from core.spreadsheet import Cell, csv_text
 from lab.runs.rows import Run
 from lab.runs.store import RunStore
-from lab.ui.caches import class_answers, finished_epochs, store
+from lab.ui.caches import challenge, class_answers, finished_epochs, store
 from lab.ui.owner import me
 
 MOST = 2_000  # runs: more than a class makes in a term
@@ -27,7 +27,7 @@ RUN_COLUMNS = (
     "of epochs",
     "status",
     "test accuracy, last epoch",
-    f"least of the last {LAST}",
+    "least of the held epochs",
     "created",
     "ended",
     "tags",
@@ -49,7 +49,7 @@ def downloads() -> None:
         )
         st.download_button(
             "Runs (CSV)",
-            partial(runs_csv, store()),
+            partial(runs_csv, store(), challenge().held_epochs),
             "class-runs.csv",
             "text/csv",
             key="class_runs_csv",
@@ -59,16 +59,16 @@ def downloads() -> None:
         )
 
 
-def runs_csv(kept: RunStore) -> str:
+def runs_csv(kept: RunStore, held_epochs: int = CHALLENGE.held_epochs) -> str:
     """Every training run, the newest first, accuracies as fractions; moments in UTC."""
     runs = [run for run in kept.runs(limit=MOST) if run.kind == "train"]
-    return csv_text(RUN_COLUMNS, (_run_line(run, kept) for run in runs))
+    return csv_text(RUN_COLUMNS, (_run_line(run, kept, held_epochs) for run in runs))
 
 
-def _run_line(run: Run, kept: RunStore) -> tuple[Cell, ...]:
+def _run_line(run: Run, kept: RunStore, held_epochs: int) -> tuple[Cell, ...]:
     epochs = finished_epochs(run.id, run.ended) if run.ended else tuple(kept.epochs(run.id))
     tested = [each.test_accuracy for each in epochs]
-    held = min(tested[-LAST:]) if len(tested) >= LAST else None
+    held = min(tested[-held_epochs:]) if len(tested) >= held_epochs else None
     return (
         run.id,
         run.owner,

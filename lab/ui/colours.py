@@ -8,7 +8,7 @@ TRAIN, VALIDATION, TEST, PASS = "#0072B2", "#E69F00", "#D55E00", "#009E73"
 CLAIM = "#8A929B"  # grey, readable on white and on black
 FRONT = "#56B4E9"
 LINEAGE = {"a": "#0072B2", "b": "#D55E00", "c": "#CC79A7", "d": "#E69F00"}
-SYMBOL = {"a": "circle", "b": "square", "c": "diamond", "d": "star"}  # a lineage is told by its form too
+SYMBOL = {"a": "circle", "b": "square", "c": "diamond", "d": "star", "e": "triangle-up"}  # a lineage has its form too
 
 
 def faded(colour: str, opacity: float) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.challenge import TARGET_ACCURACY
+from core.challenge import CHALLENGE
 from core.training.history import EpochRecord
 from lab.studies.entries import Entry
 from lab.ui.axes import CLOSE, WHOLE, Part, accuracy_at, accuracy_axis, decades, epoch_step, epochs_axis, zoom
@@ -84,7 +84,7 @@ class Quantity:
     unit: str  # of the axis and the hover
     shown: str  # the hover's format
     log: bool = False
-    target: float | None = None  # what the challenge asks for, in the unit
+    has_target: bool = False  # the challenge asks for so much of it
 
     @property
     def accuracy(self) -> bool:
@@ -97,9 +97,7 @@ def _percent(fraction: float | None) -> float | None:
 
 EACH_BATCH = "loss of each batch"
 QUANTITIES: dict[str, Quantity] = {
-    "test accuracy": Quantity(
-        lambda record: 100 * record.test_accuracy, "test accuracy, %", ".2f", target=100 * TARGET_ACCURACY
-    ),
+    "test accuracy": Quantity(lambda record: 100 * record.test_accuracy, "test accuracy, %", ".2f", has_target=True),
     "train accuracy": Quantity(lambda record: 100 * record.train_accuracy, "train accuracy, running, %", ".2f"),
     "validation accuracy": Quantity(
         lambda record: _percent(record.validation_accuracy), "validation accuracy, %", ".2f"
@@ -159,7 +157,13 @@ def smoothed(values: Sequence[float | None], weight: float) -> list[float | None
 
 
 def curves(
-    lines: Sequence[Line], quantity: Quantity, weight: float, planned: int, height: int = 380, most: float = 0.0
+    lines: Sequence[Line],
+    quantity: Quantity,
+    weight: float,
+    planned: int,
+    height: int = 380,
+    most: float = 0.0,
+    target: float = CHALLENGE.accuracy,
 ) -> go.Figure:
     """The lines over each other: means with the band of their seeds; smoothed ones strong, with the raw line pale.
 
@@ -177,9 +181,9 @@ def curves(
     last = max([float(planned), *(each.x[-1] for each in lines if each.x)])
     figure.update_xaxes(epochs_axis(planned), range=[min(0.8, first), 1.07 * last + 0.2], dtick=epoch_step(last))
     figure.update_yaxes(scale.axis)
-    words = [target_words(TARGET_ACCURACY)] if quantity.target else []
+    words = [target_words(target)] if quantity.has_target else []
     by_view = [[*words, *_ends(lines, quantity, weight, scale, view, height)] for view in scale.views]
-    figure.update_layout(annotations=by_view[0], shapes=[target_line(TARGET_ACCURACY)] if quantity.target else [])
+    figure.update_layout(annotations=by_view[0], shapes=[target_line(target)] if quantity.has_target else [])
     if quantity.accuracy:
         figure.update_layout(zoom(height - 60.0, annotations=by_view))
     return laid_out(figure, height).update_layout(showlegend=False, margin={"t": 12, "r": 48})
@@ -289,7 +293,7 @@ def apart(places: Sequence[float], gap: float, bounds: tuple[float, float]) -> l
     return [min(max(base, bounds[0]), max(top, bounds[0])) + gap * rank for rank, base in enumerate(bases)]
 
 
-def seeds(rows: Sequence[Shown]) -> go.Figure:
+def seeds(rows: Sequence[Shown], target: float = CHALLENGE.accuracy) -> go.Figure:
     """A row for each entry: a dot for each seed's last epoch, a stroke at their mean. A test measures the overlap."""
     figure = go.Figure()
     for place, each in enumerate(rows):
@@ -307,7 +311,7 @@ def seeds(rows: Sequence[Shown]) -> go.Figure:
                 type="line", x0=mean, x1=mean, y0=place - 0.36, y1=place + 0.36,
                 line={"color": each.look.colour, "width": 3},
             )  # fmt: skip
-    figure.add_vline(x=100 * TARGET_ACCURACY, line={"color": PASS, "width": 1, "dash": "dash"})
+    figure.add_vline(x=100 * target, line={"color": PASS, "width": 1, "dash": "dash"})
     figure.update_yaxes(
         tickvals=list(range(len(rows))), ticktext=[f"<b>{each.letter}</b>" for each in rows], showgrid=False,
         range=[len(rows) - 0.5, -0.5], zeroline=False,

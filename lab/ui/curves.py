@@ -9,9 +9,10 @@ import numpy as np
 import plotly.graph_objects as go
 
 from core.analysis.study import SeedRun, epoch_means
-from core.challenge import TARGET_ACCURACY, first_reached, held_from
+from core.challenge import CHALLENGE, first_reached, held_from
 from core.training.history import EpochRecord
 from core.training.recipe import Recipe, ReduceLROnPlateau, rate_at
+from core.words import target_words as with_all_digits
 from lab.runs.rows import BatchRow
 from lab.ui.axes import Part, accuracy_at, accuracy_axis, decades, epochs_axis, zoom
 from lab.ui.colours import CLAIM, PASS, TEST, TRAIN, VALIDATION
@@ -109,7 +110,7 @@ def _faint(
 
 
 def study_curves(
-    runs: Sequence[SeedRun], claimed: Sequence[float] = (), target: float = TARGET_ACCURACY, height: int = 320
+    runs: Sequence[SeedRun], claimed: Sequence[float] = (), target: float = CHALLENGE.accuracy, height: int = 320
 ) -> go.Figure:
     """Test accuracy against epochs: the runs' mean, the band from the least run to the best, the write-up's log."""
     histories = [[100 * record.test_accuracy for record in run.history] for run in runs]
@@ -196,8 +197,8 @@ def target_line(target: float) -> Part:
 def target_words(target: float) -> Part:
     """The target's words, above its line: there are few curves there, at the left."""
     return {
-        "x": 0, "xref": "paper", "y": accuracy_at(100 * target), "text": f"target {target:.1%}", "showarrow": False,
-        "xanchor": "left", "yanchor": "bottom", "font": {"color": PASS, "size": 14},
+        "x": 0, "xref": "paper", "y": accuracy_at(100 * target), "text": f"target {with_all_digits(target)}",
+        "showarrow": False, "xanchor": "left", "yanchor": "bottom", "font": {"color": PASS, "size": 14},
     }  # fmt: skip
 
 

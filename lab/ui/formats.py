@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from core.errors import LabError
-from core.ladder import catalogue
 from core.ladder.catalogue import mark
+from lab.studies import own_ladder
 from lab.studies.shelf import Shelved
 
 
@@ -24,6 +24,6 @@ VERDICTS = {True: "✓ right", False: "✗ not so", None: "— open"}
 def short_name(shelved: Shelved) -> str:
     """A network in a narrow column: its step's mark, such as A2, or its reference where it is no step."""
     try:
-        return mark(catalogue.by_slug(shelved.card.slug))
+        return mark(own_ladder.by_slug(shelved.card.slug))
     except LabError:
         return shelved.reference

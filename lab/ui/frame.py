@@ -19,6 +19,7 @@ from lab.settings import ROOT, lab_home
 from lab.ui import teacher
 from lab.ui.caches import downloads, store
 from lab.ui.links import link
+from lab.ui.phone_menu import closes_after_a_choice
 from lab.ui.presentation import leave_button, present_button, presenting
 from lab.ui.words import errors_shown, escaped
 
@@ -87,9 +88,10 @@ def _notice(dataset: str) -> None:
         st.rerun()  # the full run gives this notice its clock
 
 
-def sidebar() -> None:
+def sidebar(page: StreamlitPage) -> None:
     """Draw it; it refreshes only while something is running."""
     with st.sidebar, errors_shown():
+        closes_after_a_choice(page.url_path)
         teacher.sidebar()
         running = store().runs(limit=1, statuses=("running", "queued"))
         st.fragment(_state, run_every=TICK if running else None)()

@@ -8,11 +8,11 @@ import streamlit as st
 
 from core.analysis.study import SeedRun
 from core.architecture.trace import Trace
-from core.challenge import MAX_PARAMETERS, TARGET_ACCURACY
 from core.ladder.model import Step
 from core.words import plural
 from lab.studies.results import outdated_mark, run_of, study_of, summarised
 from lab.studies.shelf import shipped
+from lab.ui.caches import challenge
 from lab.ui.formats import millions
 
 
@@ -21,14 +21,15 @@ def headline(walked: Trace, accuracy: float | None, accuracy_from: str, key: str
 
     `key`: begins with `headline`, another one for each of several on a page.
     """
-    left = MAX_PARAMETERS - walked.parameters
-    budget = f"{abs(left):,} {'under' if left >= 0 else 'over'} {MAX_PARAMETERS:,}"
+    asked = challenge()
+    left = asked.parameters - walked.parameters
+    budget = f"{abs(left):,} {'under' if left >= 0 else 'over'} {asked.parameters:,}"
     seen, size = walked.field.size, walked.architecture.input[1]
     short = "covers the image" if seen >= size else f"{plural(size - seen, 'pixel')} short"
     reached = "—" if accuracy is None else f"{accuracy:.2%}"
     why_accuracy = (
         "The share of test digits that are classified correctly after the last epoch. The challenge asks for "
-        f"{TARGET_ACCURACY:.1%} in each of the last three epochs."
+        f"{asked.target} in {asked.each_of()}."
     )
     told: tuple[tuple[str, str, str, Literal["green", "red", "off"], str], ...] = (
         ("Parameters", f"{walked.parameters:,}", budget, "green" if left >= 0 else "red", why_parameters(walked)),
@@ -38,7 +39,7 @@ def headline(walked: Trace, accuracy: float | None, accuracy_from: str, key: str
             "Test accuracy",
             reached,
             accuracy_from,
-            "green" if (accuracy or 0) >= TARGET_ACCURACY else "off",
+            "green" if (accuracy or 0) >= asked.accuracy else "off",
             why_accuracy,
         ),
     )

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 from core.analysis.diagnosis.finding import Finding
 from core.analysis.prediction import Answer, answers, prediction_from_json
-from core.challenge import MAX_EPOCHS, MAX_PARAMETERS, conditions
 from core.errors import PredictionError
 from core.words import plural
 from lab.studies.entries import Entry
 from lab.studies.reference import findings_of, held_against, how_measured, reference_of, test_images
-from lab.studies.results import held_in_words
+from lab.studies.results import held_in_words, standing
 from lab.ui.caches import store
 
 
@@ -33,14 +32,14 @@ class Condition:
 
 def conditions_of(entry: Entry) -> list[Condition]:
     """Which conditions an entry meets; nothing for other data than the challenge's, or before an epoch has ended."""
-    figures = entry.summary
-    if figures is None or entry.dataset != "MNIST":
+    figures, asked = entry.summary, entry.challenge
+    if figures is None or entry.dataset != asked.dataset:
         return []
-    met = conditions(entry.parameters, figures.epochs, figures.holding, figures.n)
+    met = standing(entry.parameters, figures)
     return [
         Condition(met.mostly_held, held_in_words(figures)),
-        Condition(met.short, f"{plural(figures.epochs, 'epoch')}; at most {MAX_EPOCHS}"),
-        Condition(met.small, f"{entry.parameters:,} parameters; at most {MAX_PARAMETERS:,}"),
+        Condition(met.short, f"{plural(figures.epochs, 'epoch')}; at most {asked.epochs}"),
+        Condition(met.small, f"{entry.parameters:,} parameters; at most {asked.parameters:,}"),
     ]
 
 
@@ -54,7 +53,7 @@ def outcome_of(entry: Entry) -> Outcome:
     if len(entry.members) != 1 or not entry.runs:
         return Outcome()
     run, history = entry.members[0], entry.runs[0].history
-    findings = findings_of(run, history, store().batches(run.id, at_most=400))
+    findings = findings_of(run, history, store().batches(run.id, at_most=400), entry.challenge)
     try:
         prediction = prediction_from_json(run.prediction) if run.prediction else None
     except PredictionError:

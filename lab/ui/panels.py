@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from core.analysis.study import Summary
-from core.challenge import MAX_PARAMETERS, TARGET_ACCURACY
+from core.challenge import Challenge
 from lab.ui.axes import Part, View, accuracy_at
 from lab.ui.colours import CLAIM, FRONT, PASS
 from lab.ui.figures import laid_out
@@ -67,11 +67,19 @@ def panel(parameters: float, plot: Plot) -> Part:
     return {"xref": "x2", "yref": "y2"} if parameters > plot.small[1] else {"xref": "x", "yref": "y"}
 
 
-def corner(plot: Plot) -> Part:
-    """The challenge's corner."""
+def corner(plot: Plot, challenge: Challenge) -> list[Part]:
+    """The challenge's corner, on as many of the panels as its budget reaches."""
+    most = challenge.parameters
+    first = _corner(("x", "y"), (plot.small[0], min(most, plot.small[1])), plot, challenge)
+    if most <= plot.large[0]:
+        return [first]
+    return [first, _corner(("x2", "y2"), (plot.large[0], min(most, plot.large[1])), plot, challenge)]
+
+
+def _corner(axes: tuple[str, str], across: tuple[float, float], plot: Plot, challenge: Challenge) -> Part:
     return {
-        "type": "rect", "xref": "x", "yref": "y", "x0": plot.small[0], "x1": MAX_PARAMETERS,
-        "y0": accuracy_at(100 * TARGET_ACCURACY), "y1": plot.view.range[1], "fillcolor": PASS, "opacity": 0.12,
+        "type": "rect", "xref": axes[0], "yref": axes[1], "x0": across[0], "x1": across[1],
+        "y0": accuracy_at(100 * challenge.accuracy), "y1": plot.view.range[1], "fillcolor": PASS, "opacity": 0.12,
         "line": {"width": 0}, "layer": "below",
     }  # fmt: skip
 

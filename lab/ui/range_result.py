@@ -9,10 +9,10 @@ import streamlit as st
 
 from core.architecture.link import to_code
 from core.errors import LabError
-from core.ladder import catalogue
 from core.training.range_test import SKIP_FIRST, RangePoint, RangeTestResult, Suggestion, recommended
 from core.words import rate_words
 from lab.runs.rows import BatchRow, Run
+from lab.studies import own_ladder
 from lab.ui import rate_figures
 from lab.ui.live_plot import live_plot
 from lab.ui.recipe_keys import rate_key
@@ -22,7 +22,7 @@ from lab.ui.words import escaped, without_folders
 def link_to(run: Run) -> dict[str, str]:
     """The URL parameters that name a run's network: its step where it is one as it is, else the design itself."""
     with suppress(LabError):
-        if run.slug and catalogue.by_slug(run.slug).architecture.ops == run.architecture.ops:
+        if run.slug and own_ladder.by_slug(run.slug).architecture.ops == run.architecture.ops:
             return {"step": run.slug}
     return as_design(run)
 

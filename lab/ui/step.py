@@ -10,12 +10,12 @@ from core.architecture.link import from_code
 from core.architecture.spec import Architecture, BatchNorm
 from core.architecture.vary import changes, dropout_of, has, vary
 from core.errors import SpecError
-from core.ladder import catalogue
 from core.ladder.catalogue import label
 from core.ladder.model import Step
-from core.ladder.ours import OWN
+from core.ladder.ours import OURS
 from core.ladder.relatives import EXTRAS
 from core.training.recipe import Recipe
+from lab.studies import own_ladder
 from lab.ui import url
 
 FIRST_STEP = "a2"  # what a newcomer meets: the first network within the challenge's budget
@@ -25,9 +25,9 @@ WIDTHS, DROPOUTS = (0.25, 2.0), (0.0, 0.5)
 
 def step_picker(design: Step | None = None) -> Step:
     """Choose a step; the choice is ?step=SLUG in the URL, so that it can be shared. A design stands before them."""
-    steps = {step.slug: step for step in (*([design] if design else []), *catalogue.LADDER, *EXTRAS)}
+    steps = {step.slug: step for step in (*([design] if design else []), *own_ladder.ladder(), *EXTRAS)}
     slug = design.slug if design else next(slug for slug in steps if slug.startswith(FIRST_STEP))
-    slug = url.read("step", lambda wanted: catalogue.by_slug(wanted).slug, slug)
+    slug = url.read("step", lambda wanted: own_ladder.by_slug(wanted).slug, slug)
     choice = url.bound("step", slug, clears=("run", *KNOBS))
     st.selectbox("Step", list(steps), format_func=lambda each: label(steps[each]), **choice)
     return steps[slug]
@@ -92,6 +92,6 @@ def design_to_train() -> Step | None:
 def recipe_to_train() -> Recipe:
     """The recipe of the step in the URL; for a design that started from none, of the first of the lab's own steps."""
     try:
-        return catalogue.by_slug(st.query_params.get(FROM, "")).recipe
+        return own_ladder.by_slug(st.query_params.get(FROM, "")).recipe
     except SpecError:
-        return next(step.recipe for step in catalogue.LADDER if step.lineage == OWN.key)
+        return OURS[0].recipe

@@ -15,7 +15,8 @@ from lab.runs.person import Person
 from lab.runs.rows import Run
 from lab.settings import settings
 from lab.ui import class_tables
-from lab.ui.caches import class_lock, expectations, leading, store, the_queue
+from lab.ui.caches import challenge, class_lock, expectations, leading, ranking, store, the_queue
+from lab.ui.challenge_form import challenge_form
 from lab.ui.follow import JOIN
 from lab.ui.owner import me
 from lab.ui.words import show_error
@@ -28,7 +29,7 @@ def attempt(act: Callable[[Person], object]) -> None:
     """Act in the name of this browser's person, in a callback; a refusal is kept, so that the page can show it."""
     try:
         act(me())
-        for kept in (expectations, the_queue):
+        for kept in (expectations, the_queue, challenge, ranking):
             kept.clear()  # everybody sees the result at once
     except LabError as error:
         st.session_state[REFUSED] = error
@@ -111,6 +112,7 @@ def _desk() -> None:
             class_acts.lift_bounds,
             "Runs submitted from now on may be of any size. Yours always can.",
         )
+        challenge_form(attempt)
         if st.button("Stop all", icon=":material/stop_circle:", width="stretch", disabled=not the_queue().unfinished):
             _confirm_stop_all()
         class_tables.downloads()

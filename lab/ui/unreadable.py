@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.words import plural
+from lab.studies import own_ladder
 from lab.studies.results import unreadable_studies
 from lab.studies.shelf import Unreadable, unreadable
-from lab.ui.words import escaped
+from lab.ui.words import escaped, without_folders
 
 MOST = 50  # listed: after a restored backup without weights there may be thousands
 
@@ -22,6 +23,13 @@ def list_checkpoints(found: Sequence[Unreadable] | None = None) -> None:
 def list_studies() -> None:
     """The studies that cannot be read."""
     _list("study", unreadable_studies(), "studies")
+
+
+def list_steps() -> None:
+    """The files of the class's own ladder that are no steps."""
+    if faults := own_ladder.own_ladder().faults:
+        with st.expander(f"{plural(len(faults), 'fault')} in the class's own ladder", icon=":material/warning:"):
+            st.markdown("\n".join(f"- {escaped(without_folders(each))}" for each in faults))
 
 
 def list_snapshots(found: Sequence[Unreadable]) -> None:

@@ -1,18 +1,21 @@
-"""The challenge board: who holds 99.4% with at most 8,000 parameters in at most 15 epochs."""
+"""The challenge board: who holds the accuracy with at most so many parameters in at most so many epochs."""
 
 import streamlit as st
 
-from core.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
+from core.words import plural
 from lab.experiment.board import view as board_view
 from lab.ui import frame, presentation
+from lab.ui.caches import challenge
 from lab.ui.links import link
 from lab.ui.unreadable import list_studies
 from lab.ui.words import errors_shown
 
+asked = challenge()
 row = frame.heading(
     "The challenge board",
-    f"Hold **{TARGET_ACCURACY:.1%}** on MNIST's test digits in the last three epochs, with at most "
-    f"**{MAX_PARAMETERS:,} parameters**, in at most **{MAX_EPOCHS} epochs**: every finished run is listed here.",
+    f"Hold **{asked.target}** on {asked.dataset}'s test {asked.noun} in the {asked.last_epochs}, with at most "
+    f"**{asked.parameters:,} parameters**, in at most **{plural(asked.epochs, 'epoch')}**: every finished run is "
+    "listed here.",
     presents=True,
 )
 narrow, wide = presentation.columns(row, 1, 4, "Filter and legend")

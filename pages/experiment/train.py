@@ -22,7 +22,7 @@ from lab.runs.seed_list import parse_seeds
 from lab.settings import lab_home
 from lab.studies.reference import held_against, reference_of
 from lab.ui import frame
-from lab.ui.caches import dataset_here, store
+from lab.ui.caches import challenge, dataset_here, store
 from lab.ui.nickname import nickname_field
 from lab.ui.owner import me
 from lab.ui.step import design_to_train, step_picker, varied, what_changed
@@ -43,7 +43,7 @@ with narrow:
     seeds_text = seeds_field(step.slug)
     recipe = recipe_form(*form_of(run_id, step))
     with st.expander("Data set, device", icon=":material/database:") as folded:
-        dataset = st.selectbox("Data set", DATASETS, DATASETS.index(dataset_here()), key="dataset")
+        dataset = st.selectbox("Data set", DATASETS, DATASETS.index(dataset_here(challenge().dataset)), key="dataset")
         machine = read_machine(lab_home())
         device = st.selectbox("Device", ["auto", *(machine.devices if machine else ())], key="device")
     with buttons:

@@ -6,9 +6,9 @@ from core.architecture.link import to_code
 from core.architecture.pytorch_code import pytorch_code
 from core.architecture.trace import classifier
 from core.errors import LabError
-from core.ladder import catalogue
 from core.ladder.catalogue import label
-from lab.learn.step import story
+from lab.learn.step import links_of, story
+from lab.studies import own_ladder
 from lab.studies.results import why_unreadable
 from lab.ui import frame, url
 from lab.ui.export_menu import export_menu, of_step
@@ -25,9 +25,10 @@ with narrow:
     step = step_picker()
     train_this(link_parameters(step))
     menu = st.container()
-    previous = catalogue.before(step)
+    previous = own_ladder.before(step)
     if step.target:
         st.markdown(f"**Target.** {step.target}")
+    links_of(step)
     if previous:
         st.caption(f"After {label(previous)}: {step.change}")
     knobs(step)

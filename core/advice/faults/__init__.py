@@ -1,7 +1,7 @@
 """The faults of a design, from its ops and numbers: one rule for each fault, with the changes that might fix it.
 
 A new fault is a function from `Trace` to a list of `Fault` in the file of its theme, a name in `fault.Topic`, and a
-place in ANYWHERE or FINISHED. No rule is a law: each names its numbers, so that the student can judge.
+place in `anywhere` or `finished`. No rule is a law: each names its numbers, so that the student can judge.
 `advice` chooses among the changes.
 """
 
@@ -9,33 +9,65 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from core.advice.faults import cost, ending, learning, sight
 from core.advice.faults.fault import LEVELS, Fault, Level, Topic, begin
 from core.advice.remedies.ops import listed
 from core.architecture.spec import Architecture, Op
 from core.architecture.trace import CLASSES, Trace, trace
+from core.challenge import CHALLENGE, Challenge
 
 Rule = Callable[[Trace], list[Fault]]
 
-ANYWHERE: tuple[Rule, ...] = (  # for any part of a network
-    cost.input_size, cost.budget, sight.early_pool, sight.skipped_places, learning.activation, learning.bottleneck,
-    cost.bias, learning.groups, sight.padding, sight.even_kernel, sight.large_kernel, sight.single_pixels,
-    ending.on_the_image, ending.softmax, ending.no_effect, ending.repeated, ending.order,
-)  # fmt: skip
-FINISHED: tuple[Rule, ...] = (  # for a network that ends in ten outputs
-    sight.field, sight.convolution, learning.depth, learning.batch_norm, learning.high_dropout,
-    ending.negative_scores, ending.dropped_scores, ending.log_softmax, cost.left_over, cost.concentration,
-    cost.wide_start, sight.context, sight.left_out_edge, sight.holes, sight.late_pool,
-)  # fmt: skip
+
+def anywhere(challenge: Challenge) -> tuple[Rule, ...]:
+    """The rules for any part of a network."""
+    return (
+        cost.input_size,
+        partial(cost.budget, challenge=challenge),
+        sight.early_pool,
+        sight.skipped_places,
+        learning.activation,
+        learning.bottleneck,
+        cost.bias,
+        learning.groups,
+        sight.padding,
+        sight.even_kernel,
+        sight.large_kernel,
+        sight.single_pixels,
+        ending.on_the_image,
+        ending.softmax,
+        ending.no_effect,
+        ending.repeated,
+        ending.order,
+    )
+
+
+def finished(challenge: Challenge) -> tuple[Rule, ...]:
+    """The rules for a network that ends in ten outputs."""
+    of_budget = (cost.left_over, cost.concentration, cost.wide_start, sight.context)
+    return (
+        sight.field,
+        sight.convolution,
+        partial(learning.depth, challenge=challenge),
+        learning.batch_norm,
+        learning.high_dropout,
+        ending.negative_scores,
+        ending.dropped_scores,
+        ending.log_softmax,
+        *(partial(rule, challenge=challenge) for rule in of_budget),
+        sight.left_out_edge,
+        sight.holes,
+        sight.late_pool,
+    )
 
 
 @lru_cache(maxsize=1024)
-def faults(architecture: Architecture) -> tuple[Fault, ...]:
+def faults(architecture: Architecture, challenge: Challenge = CHALLENGE) -> tuple[Fault, ...]:
     """The faults of a network that fits, the most serious first. Raises SpecError for one that does not fit."""
     walked = trace(architecture)
-    rules = ANYWHERE + FINISHED if walked.output == (CLASSES,) else ANYWHERE
+    rules = anywhere(challenge) + (finished(challenge) if walked.output == (CLASSES,) else ())
     found = _merged(architecture, (fault for rule in rules for fault in rule(walked)))
     return tuple(sorted(found, key=lambda fault: LEVELS.index(fault.level)))
 

@@ -8,7 +8,6 @@ from functools import partial
 from core.advice.faults.fault import (
     ANY,
     FEW_LAYERS,
-    FEW_USED,
     Fault,
     Level,
     Topic,
@@ -39,12 +38,12 @@ from core.architecture.spec import (
     Norm,
 )
 from core.architecture.trace import Layer, Trace
-from core.challenge import MAX_PARAMETERS
+from core.challenge import Challenge
 from core.words import plural
 
 MNIST_INPUT = (1, 28, 28)
 HALF = 0.5  # share of the parameters from which one layer has most of them
-VERY_FEW_USED = MAX_PARAMETERS // 4  # parameters: the smallest network of the ladder has more, and misses the challenge
+VERY_FEW_USED = 1 / 4  # share of the budget: the smallest network of the ladder has more of 8,000, and misses 99.4%
 FAR_OVER = 10  # times the budget
 FILTERS_A_PIXEL = 2  # of a first layer, for each of the pixels under its window: more is called wide
 
@@ -62,43 +61,44 @@ def input_size(walked: Trace) -> list[Fault]:
     return [Fault("input", "warning", (), words, remedies)]
 
 
-def budget(walked: Trace) -> list[Fault]:
-    """The challenge allows 8,000 parameters."""
-    over = walked.parameters - MAX_PARAMETERS
+def budget(walked: Trace, challenge: Challenge) -> list[Fault]:
+    """The challenge allows so many parameters."""
+    most = challenge.parameters
+    over = walked.parameters - most
     if over <= 0:
         return []
-    words = f"{walked.parameters:,} parameters are {over:,} more than the challenge's {MAX_PARAMETERS:,}."
-    if walked.parameters >= FAR_OVER * MAX_PARAMETERS:
-        times = round(walked.parameters / MAX_PARAMETERS)
+    words = f"{walked.parameters:,} parameters are {over:,} more than the challenge's {most:,}."
+    if walked.parameters >= FAR_OVER * most:
+        times = round(walked.parameters / most)
         words += f" That is {times:,} times as many: it may be easier to begin with a small network."
-    return [Fault("budget", "warning", (), words, partial(narrower, walked), told=untold)]
+    return [Fault("budget", "warning", (), words, partial(narrower, walked, most), told=untold)]
 
 
-def left_over(walked: Trace) -> list[Fault]:
+def left_over(walked: Trace, challenge: Challenge) -> list[Fault]:
     """Parameters that the challenge allows and the network does not have."""
-    used, left = walked.parameters, MAX_PARAMETERS - walked.parameters
-    if used >= FEW_USED:
+    used, most, few = walked.parameters, challenge.parameters, challenge.few_parameters
+    if used >= few:
         return []
-    words = f"{left:,} of the challenge's {MAX_PARAMETERS:,} parameters are left: widen the layers, or add one."
-    level: Level = "warning" if used < VERY_FEW_USED else "hint"
+    words = f"{most - used:,} of the challenge's {most:,} parameters are left: widen the layers, or add one."
+    level: Level = "warning" if used < VERY_FEW_USED * most else "hint"
     shallow = bool(field(walked)) or len(weighted(walked)) < FEW_LAYERS  # then depth is what it needs first
-    remedies = partial(deeper if shallow else wider, walked)
+    remedies = partial(deeper, walked) if shallow else partial(wider, walked, most)
     brings: tuple[Topic, ...] = ("concentration", "context")  # they speak where parameters are scarce
-    return [Fault("left over", level, (), words, remedies, _parameters, FEW_USED, price if shallow else untold, brings)]
+    return [Fault("left over", level, (), words, remedies, _parameters, few, price if shallow else untold, brings)]
 
 
 def _parameters(walked: Trace) -> float:
     return walked.parameters
 
 
-def concentration(walked: Trace) -> list[Fault]:
+def concentration(walked: Trace, challenge: Challenge) -> list[Fault]:
     """One layer with more than half of the parameters: the place to save some."""
     layers = weighted(walked)
-    if len(layers) < 3 or walked.parameters < FEW_USED:
+    if len(layers) < 3 or walked.parameters < challenge.few_parameters:
         return []
     largest = max(layers, key=lambda layer: layer.parameters)
     share = largest.parameters / max(1, walked.parameters)
-    over = walked.parameters > MAX_PARAMETERS
+    over = walked.parameters > challenge.parameters
     head = _places(walked, largest)
     if share <= HALF or not (over or head > 1):
         return []
@@ -172,10 +172,11 @@ def _dropout_before_norm(walked: Trace, index: int) -> bool:
     return False
 
 
-def wide_start(walked: Trace) -> list[Fault]:
+def wide_start(walked: Trace, challenge: Challenge) -> list[Fault]:
     """The first window has few pixels, so many filters look at the same ones."""
     first = next(iter(hidden(walked)), None)
-    if walked.parameters <= MAX_PARAMETERS or first is None or not isinstance(first.op, Conv) or first.input[0] != 1:
+    within = walked.parameters <= challenge.parameters
+    if within or first is None or not isinstance(first.op, Conv) or first.input[0] != 1:
         return []
     pixels = first.op.kernel_size**2
     most, channels = FILTERS_A_PIXEL * pixels, first.op.out_channels

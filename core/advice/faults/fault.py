@@ -21,7 +21,6 @@ from core.architecture.spec import (
     op_words,
 )
 from core.architecture.trace import Layer, Trace
-from core.challenge import MAX_PARAMETERS
 
 P = ParamSpec("P")
 
@@ -35,7 +34,6 @@ Topic = Literal[
 ]  # fmt: skip
 Level = Literal["error", "warning", "hint"]  # cannot be trained; may cost the challenge; worth a look
 LEVELS: tuple[Level, ...] = ("error", "warning", "hint")
-FEW_USED = MAX_PARAMETERS // 2  # parameters: with fewer, more are left than used
 FEW_LAYERS = 4  # with weights; a network with fewer is shallow
 ANY: tuple[Topic, ...] = get_args(Topic)
 

@@ -37,7 +37,7 @@ from core.architecture.spec import (
     SqueezeExcite,
 )
 from core.architecture.trace import Layer, Trace, trace
-from core.challenge import MAX_PARAMETERS
+from core.challenge import Challenge
 from core.ladder.catalogue import LADDER
 from core.words import plural
 
@@ -158,24 +158,23 @@ def _normed_next(walked: Trace, layer: Layer) -> bool:
     return False
 
 
-@lru_cache(maxsize=1)
-def _layers_of_the_ladder() -> int:
-    """The smallest number of layers with weights in a network of the ladder within the budget."""
+@lru_cache(maxsize=4)
+def _layers_of_the_ladder(most: int) -> int:
+    """The fewest layers with weights of a network of the ladder within the budget; 0 where there is none."""
     traces = (trace(step.architecture) for step in LADDER)
-    return min(len(weighted(walked)) for walked in traces if walked.parameters <= MAX_PARAMETERS)
+    return min((len(weighted(walked)) for walked in traces if walked.parameters <= most), default=0)
 
 
-def depth(walked: Trace) -> list[Fault]:
+def depth(walked: Trace, challenge: Challenge) -> list[Fault]:
     """A network with few layers sees little, and combines what it sees only once or twice."""
     indices = tuple(layer.index for layer in weighted(walked))
     if _layers_with_weights(walked) >= FEW_LAYERS:
         return []
     are = "is a convolution or linear layer" if len(indices) == 1 else "are convolutions or linear layers"
     words = f"Only {listed(indices)} {are}" if indices else "There is no convolution or linear layer"
-    words += (
-        f"; the ladder's networks within the budget have {_layers_of_the_ladder()} or more. Add blocks of convolution, "
-        "batch norm and ReLU."
-    )
+    if least := _layers_of_the_ladder(challenge.parameters):
+        words += f"; the ladder's networks within the budget have {least} or more"
+    words += ". Add blocks of convolution, batch norm and ReLU."
     level: Level = "hint" if _layers_with_weights(walked) == FEW_LAYERS - 1 else "warning"
     brings: tuple[Topic, ...] = ("left over", "batch norm")  # an added block has batch norm
     remedies = partial(deeper, walked)

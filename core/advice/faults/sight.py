@@ -7,7 +7,6 @@ from functools import partial
 
 from core.advice.faults.fault import (
     FEW_LAYERS,
-    FEW_USED,
     Fault,
     Topic,
     average_of_all,
@@ -33,6 +32,7 @@ from core.advice.remedies.sight import (
 from core.architecture.receptive_field import Window, pixels_inside
 from core.architecture.spec import AvgPool, Conv, GlobalAvgPool, GlobalMaxPool, MaxPool
 from core.architecture.trace import Layer, Trace
+from core.challenge import Challenge
 
 DIGIT = 20  # pixels: the longer side of an MNIST digit, in an image of 28
 LARGE_KERNEL = 7
@@ -97,10 +97,11 @@ def _looks(layer: Layer) -> bool:
     return layer.window.kernel_size > 1 and len(layer.output) == 3 and layer.output[1] > 1
 
 
-def context(walked: Trace) -> list[Fault]:
+def context(walked: Trace, challenge: Challenge) -> list[Fault]:
     """If the middle units see the whole image already, another window shows them nothing new."""
     size = walked.architecture.input[1]
-    if walked.parameters < FEW_USED or len(weighted(walked)) < FEW_LAYERS or field(walked):  # there is nothing to save
+    scarce = walked.parameters < challenge.few_parameters or len(weighted(walked)) < FEW_LAYERS
+    if scarce or field(walked):  # there is nothing to save
         return []
     vain = [layer for layer in walked.layers if _looks(layer) and _middle_sees_all(layer, size)]
     if not vain:

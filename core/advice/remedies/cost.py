@@ -12,17 +12,16 @@ from core.architecture.edit import insert, put
 from core.architecture.spec import Architecture, Conv, Flatten, GlobalAvgPool, Linear
 from core.architecture.trace import Layer, Trace
 from core.architecture.vary import vary
-from core.challenge import MAX_PARAMETERS
 
 FLOORS = (1, 4, 6, 8)  # least channels of a narrowed layer, so that none becomes a bottleneck
 MAX_WIDER = 10  # times as wide, at most
 
 
-def narrower(walked: Trace) -> Iterator[Remedy]:
-    """The network with all layers narrower, as wide as the budget allows."""
+def narrower(walked: Trace, most: int) -> Iterator[Remedy]:
+    """The network with all layers narrower, as wide as a budget of `most` parameters allows."""
     for floor in FLOORS:
         changed = partial(_narrowed, walked.architecture, floor=floor)
-        percent = bisect_right(range(1, 100), MAX_PARAMETERS, key=lambda width: parameters_of(changed(width)))
+        percent = bisect_right(range(1, 100), most, key=lambda width: parameters_of(changed(width)))
         if percent:
             found = changed(percent)
             but = f", none below {floor} channels" if floor > 1 else ""
@@ -37,14 +36,14 @@ def _narrowed(architecture: Architecture, percent: int, floor: int) -> Architect
     return with_outputs(varied, raised)
 
 
-def wider(walked: Trace) -> Iterator[Remedy]:
-    """The network with all layers wider, as wide as the budget allows."""
+def wider(walked: Trace, most: int) -> Iterator[Remedy]:
+    """The network with all layers wider, as wide as a budget of `most` parameters allows."""
 
     def changed(percent: int) -> Architecture:
         return vary(walked.architecture, width=percent / 100)
 
     widths = range(101, 100 * MAX_WIDER + 1)
-    percent = 100 + bisect_right(widths, MAX_PARAMETERS, key=lambda width: parameters_of(changed(width)))
+    percent = 100 + bisect_right(widths, most, key=lambda width: parameters_of(changed(width)))
     yield f"Widen all layers to {percent}% ({parameters_of(changed(percent)):,} parameters)", changed(percent)
 
 

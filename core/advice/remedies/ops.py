@@ -11,8 +11,8 @@ from core.architecture.edit import put
 from core.architecture.fit import fit
 from core.architecture.spec import MAX_CHANNELS, Activation, Architecture, Conv, Dropout, Dropout2d, Linear, Norm, Op
 from core.architecture.trace import Trace
-from core.challenge import MAX_PARAMETERS
 
+UNAFFORDABLE = 10**12  # parameters
 Remedy = tuple[str, Architecture]  # the label of a button, and the changed design
 Pointwise = Norm | Activation | Dropout | Dropout2d  # ops on single values; they belong to the layer before them
 
@@ -84,6 +84,6 @@ def outputs_of(op: Op) -> int:
 
 
 def parameters_of(architecture: Architecture) -> int:
-    """The number of parameters; more than the budget for a network that does not fit."""
+    """The number of parameters; more than any budget for a network that does not fit."""
     found = fit(architecture)
-    return found.trace.parameters if found.trace and not found.error else MAX_PARAMETERS + 1
+    return found.trace.parameters if found.trace and not found.error else UNAFFORDABLE

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from core.architecture.spec import Architecture, Op
-from core.challenge import MAX_EPOCHS
+from core.challenge import CHALLENGE, Challenge
 from core.training.history import EpochRecord, stopped_early
 from core.training.recipe import Recipe
 from core.words import plural
@@ -82,6 +82,7 @@ class RunFigures:
     other: Other | None = None
     architecture: Architecture | None = None
     train_images: int = 60_000  # before any are held out
+    challenge: Challenge = CHALLENGE
 
     @property
     def epochs_left(self) -> int:
@@ -128,14 +129,15 @@ class Finding:
 
 
 def train_longer(run: RunFigures) -> str:
-    """Advice to train for more epochs: those that are left, or else up to the fifteen of the challenge."""
+    """Advice to train for more epochs: those that are left, or else up to those of the challenge."""
+    most = run.challenge.epochs
     if left := run.epochs_left:
         return f"Let it go on: {plural(left, 'epoch')} of its {run.recipe.epochs} {'is' if left == 1 else 'are'} left."
     if run.stopped_early:
         return f"A longer patience: it stopped early, after {len(run.history)} of {plural(run.recipe.epochs, 'epoch')}."
-    if len(run.history) < MAX_EPOCHS:
-        return f"More epochs: the challenge allows {MAX_EPOCHS}. A schedule that falls to zero is stretched over them."
-    return f"More epochs would help, but the challenge allows {MAX_EPOCHS} at most."
+    if len(run.history) < most:
+        return f"More epochs: the challenge allows {most}. A schedule that falls to zero is stretched over them."
+    return f"More epochs would help, but the challenge allows {most} at most."
 
 
 def held_out(history: Sequence[EpochRecord]) -> tuple[list[float], str]:

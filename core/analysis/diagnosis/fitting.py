@@ -10,7 +10,6 @@ from core.analysis.diagnosis.finding import Advises, Finding, RunFigures, held_o
 from core.analysis.proportion import ERRORS_OF_NOISE, standard_error
 from core.architecture.spec import ReLU
 from core.architecture.trace import trace
-from core.challenge import MAX_PARAMETERS
 from core.words import loss_words, target_words
 
 FIRST_EPOCHS = 3  # before the third epoch, figures say nothing about under- and overfitting
@@ -147,8 +146,9 @@ def _what_lets_it_fit(run: RunFigures) -> tuple[str, tuple[Advises, ...]]:
     """Advice: less dropout and augmentation, and more capacity, as far as the challenge's budget allows."""
     wider = "more channels, one more layer"
     if run.architecture is not None:
-        left = MAX_PARAMETERS - trace(run.architecture).parameters
-        wider += f" ({left:,} of {MAX_PARAMETERS:,} parameters are left)" if left > 0 else ""
+        most = run.challenge.parameters
+        left = most - trace(run.architecture).parameters
+        wider += f" ({left:,} of {most:,} parameters are left)" if left > 0 else ""
         if left <= 0:
             wider = "the same parameters spent elsewhere"
     if not run.has(ReLU):

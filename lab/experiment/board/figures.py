@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import plotly.graph_objects as go
 
-from core.challenge import MAX_PARAMETERS, TARGET_ACCURACY
+from core.challenge import CHALLENGE, Challenge
 from core.words import plural
 from lab.studies.ranking import Standing, front
 from lab.studies.results import in_words
@@ -17,8 +17,9 @@ from lab.ui.colours import CLAIM, PASS, TEST
 from lab.ui.labels import Box, Mark, Screen, box, name_places
 from lab.ui.words import plotted
 
-SMALL = (-200.0, 12_000.0)  # parameters on the linear panel, where the challenge is decided
-LARGE = (12_000.0, 2e7)  # on the logarithmic one, which keeps the others from squeezing it
+BEYOND = 1.5  # times the budget: so far goes the linear panel, where the challenge is decided
+LEFT = -1 / 40  # of the budget: where it begins
+LARGE = 2e7  # parameters: the end of the logarithmic one, which keeps the others from squeezing it
 # The plot's width, and what of the figure's height is not plot: on windows 1280 and 1600 pixels wide, and on smaller
 # ones, 390 and 768: there are other places for names.
 WIDE = ((790.0, 90.0), (1044.0, 90.0))
@@ -29,34 +30,41 @@ NAME, PALE_NAME = 14, 11  # the sizes of a run's and of a step's name, in pixels
 
 
 @lru_cache(maxsize=16)  # a class looks at the same board, and looks again every few seconds
-def board(ranked: tuple[Standing, ...], ladder: tuple[Standing, ...], ink: str, height: int = 440) -> go.Figure:
+def board(
+    ranked: tuple[Standing, ...],
+    ladder: tuple[Standing, ...],
+    ink: str,
+    height: int = 440,
+    challenge: Challenge = CHALLENGE,
+) -> go.Figure:
     """A run that meets the challenge is a filled green circle, another one a hollow circle; the axes keep their place.
 
     `ink` is the colour of the names.
     """
     kinds = ((False, "misses it", "circle-open", TEST), (True, "meets it", "circle", PASS))
-    large = (LARGE[0], max([LARGE[1], *(1.5 * each.parameters for each in (*ranked, *ladder))]))
-    plot = panels.Plot(SMALL, large, WHOLE)
+    small = (LEFT * challenge.parameters, BEYOND * challenge.parameters)
+    large = (small[1], max([LARGE, 2 * small[1], *(1.5 * each.parameters for each in (*ranked, *ladder))]))
+    plot = panels.Plot(small, large, WHOLE)
     figure = panels.two_panels(plot, height, "held, % (stretched)")
     panels.front_line(figure, _stairs(ranked, plot), "Pareto front")
     for column in (1, 2):
-        _pale(figure, [each for each in ladder if _column(each) == column], column)
+        _pale(figure, [each for each in ladder if _column(each, plot) == column], column)
         for passed, name, symbol, colour in kinds:
-            some = [each for each in ranked if each.passed == passed and _column(each) == column]
+            some = [each for each in ranked if each.passed == passed and _column(each, plot) == column]
             _marks(figure, some, name, symbol, colour, column)
-    challenge = f"the challenge: at least {TARGET_ACCURACY:.1%} held,<br>at most {MAX_PARAMETERS:,} parameters"
-    asks, views = panels.corner_words(challenge, 6), [panels.Plot(SMALL, large, view) for view in (WHOLE, CLOSE)]
+    asked = f"the challenge: at least {challenge.target} held,<br>at most {challenge.parameters:,} parameters"
+    asks, views = panels.corner_words(asked, 6), [panels.Plot(small, large, view) for view in (WHOLE, CLOSE)]
     screens = ([(wide, height - rest) for wide, rest in some] for some in (WIDE, NARROW))
     words, narrow = ([[asks, *_names(ranked, ladder, each, ink, some)] for each in views] for some in screens)
-    figure.update_layout(shapes=[panels.corner(plot)], annotations=words[0])
+    figure.update_layout(shapes=panels.corner(plot, challenge), annotations=words[0])
     figure.update_layout(zoom(height - 80.0, ("yaxis", "yaxis2"), annotations=words))
     figure.update_layout(meta={"narrow": {"below": NARROW_BELOW, "views": [{"annotations": some} for some in narrow]}})
-    figure.update_xaxes(tickvals=[0, 4_000, 8_000], row=1, col=1)
+    figure.update_xaxes(tickvals=[0, challenge.few_parameters, challenge.parameters], row=1, col=1)
     return figure.update_xaxes(tickvals=[1e5, 1e7], ticktext=["0.1M", "10M"], row=1, col=2)
 
 
-def _column(each: Standing) -> int:
-    return 2 if each.parameters > SMALL[1] else 1
+def _column(each: Standing, plot: panels.Plot) -> int:
+    return 2 if each.parameters > plot.small[1] else 1
 
 
 def _percent(each: Standing) -> float:

@@ -8,15 +8,15 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.challenge import LAST, MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
+from core.challenge import Challenge
 from core.words import plural
 from lab.experiment.board import figures as board_figures
 from lab.studies.imported import imported
-from lab.studies.ranking import CHALLENGE_DATA, Standing, chosen, ladder
+from lab.studies.ranking import Standing, chosen, ladder
 from lab.studies.results import in_words
 from lab.studies.shelf import Shelved
 from lab.ui import url
-from lab.ui.caches import ranking, store
+from lab.ui.caches import challenge, ranking, store
 from lab.ui.colours import ink
 from lab.ui.live_plot import live_plot
 from lab.ui.presentation import presenting
@@ -25,6 +25,7 @@ from lab.ui.tables import data_table, text_column, without_empty
 from lab.ui.words import errors_shown, escaped
 
 ALL = "all"
+LADDER_DATA = "MNIST"  # what the ladder was measured on
 SOON, LATE = 2.5, 12.0  # seconds between two refreshes: while something runs, and otherwise
 YES, NO = "✓", "✗"
 PROJECTED_LESS = ("tags", "note", "data", "imported")  # columns that a projector leaves out
@@ -63,8 +64,10 @@ def _running() -> int:
 
 
 def _board(everyone: Sequence[Standing], with_ladder: bool) -> None:
-    here = tuple(each for each in everyone if each.dataset == CHALLENGE_DATA)
-    elsewhere = [each for each in everyone if each.dataset != CHALLENGE_DATA]
+    asked = challenge()
+    here = tuple(each for each in everyone if each.dataset == asked.dataset)
+    elsewhere = [each for each in everyone if each.dataset != asked.dataset]
+    behind = ladder(asked) if with_ladder and asked.dataset == LADDER_DATA else ()
     if presenting():  # beside the picture, which then fills the screen
         picture, side = st.columns([7, 2])
         places = [side.container() for _ in range(4)]
@@ -73,23 +76,24 @@ def _board(everyone: Sequence[Standing], with_ladder: bool) -> None:
     _headline(here, places)
     with picture:
         live_plot(
-            board_figures.board(here, ladder() if with_ladder else (), ink(), 400 if presenting() else 440),
+            board_figures.board(here, behind, ink(), 400 if presenting() else 440, challenge=asked),
             key="board",
             alt=f"Parameters against held accuracy of {plural(len(here), 'run')}; the table below has the same "
             "figures.",
         )
-    brought = [each for each in imported() if each.card.dataset == CHALLENGE_DATA]
-    others = [each for each in imported() if each.card.dataset != CHALLENGE_DATA]
+    brought = [each for each in imported() if each.card.dataset == asked.dataset]
+    others = [each for each in imported() if each.card.dataset != asked.dataset]
     if here or brought:
         _table(here, "board", brought)
     else:
         st.info(
-            "Nobody has finished a run on MNIST yet. Train a network under your nickname, and it appears here.",
+            f"Nobody has finished a run on {asked.dataset} yet. Train a network under your nickname, and it appears "
+            "here.",
             icon=":material/flag:",
         )
     if elsewhere or others:
         st.header("On other data", anchor=False)
-        st.caption(f"The challenge is about {CHALLENGE_DATA}: these figures do not count for it.")
+        st.caption(f"The challenge is about {asked.dataset}: these figures do not count for it.")
         _table(elsewhere, "elsewhere", others)
 
 
@@ -118,7 +122,7 @@ def _table(some: Sequence[Standing], key: str, brought: Sequence[Shelved] = ()) 
     rows = [*(_row(place, each) for place, each in enumerate(some, 1)), *map(_imported_row, brought)]
     frame = without_empty(pd.DataFrame(rows), ("nickname", "tags", "note", "imported"))
     keys = [*(each.key for each in some), *(each.reference for each in brought)]
-    if frame["data"].eq(CHALLENGE_DATA).all():
+    if frame["data"].eq(challenge().dataset).all():
         frame = frame.drop(columns="data")
     if presenting():
         frame = frame.drop(columns=[name for name in PROJECTED_LESS if name in frame])
@@ -147,6 +151,7 @@ def _table(some: Sequence[Standing], key: str, brought: Sequence[Shelved] = ()) 
 
 def _row(place: int, each: Standing) -> dict[str, object]:
     met, n = each.challenge, each.figures.n
+    held_of, epochs_of, parameters_of = _conditions(each.figures.challenge)
     of_runs = "" if n == 1 else f", {met.meeting} of {n} runs"
     held = f"{each.figures.held:.2%}" if n == 1 else f"{met.holding} of {n} runs, mean {each.figures.held:.2%}"
     return {
@@ -154,9 +159,9 @@ def _row(place: int, each: Standing) -> dict[str, object]:
         "nickname": each.owner,
         "network": each.name,
         "challenge": f"{YES} meets it{of_runs}" if each.passed else f"{NO} misses it{of_runs}",
-        f"≥ {TARGET_ACCURACY:.1%} held": _condition(met.mostly_held, held),
-        f"≤ {MAX_EPOCHS} epochs": _condition(met.short, f"{each.epochs}"),
-        f"≤ {MAX_PARAMETERS:,} parameters": _condition(met.small, f"{each.parameters:,}"),
+        held_of: _condition(met.mostly_held, held),
+        epochs_of: _condition(met.short, f"{each.epochs}"),
+        parameters_of: _condition(met.small, f"{each.parameters:,}"),
         "last epoch": in_words(each.figures),
         "data": each.dataset,
         "tags": ", ".join(each.tags),
@@ -168,15 +173,16 @@ def _row(place: int, each: Standing) -> dict[str, object]:
 def _imported_row(each: Shelved) -> dict[str, object]:
     """A row of imported weights: what was measured here, and that the rest is not known."""
     card = each.card
-    small = card.parameters <= MAX_PARAMETERS
+    small = card.parameters <= challenge().parameters
+    held_of, epochs_of, parameters_of = _conditions(challenge())
     return {
         "": None,
         "nickname": card.imported.by if card.imported else "",
         "network": card.name,
         "challenge": "? not known",
-        f"≥ {TARGET_ACCURACY:.1%} held": "? not known",
-        f"≤ {MAX_EPOCHS} epochs": "? not known",
-        f"≤ {MAX_PARAMETERS:,} parameters": _condition(small, f"{card.parameters:,}"),
+        held_of: "? not known",
+        epochs_of: "? not known",
+        parameters_of: _condition(small, f"{card.parameters:,}"),
         "last epoch": f"{card.record.test_accuracy:.2%}, n 1",
         "data": card.dataset,
         "tags": "",
@@ -185,14 +191,21 @@ def _imported_row(each: Shelved) -> dict[str, object]:
     }
 
 
+def _conditions(asked: Challenge) -> tuple[str, str, str]:
+    """The titles of the three conditions' columns."""
+    return f"≥ {asked.target} held", f"≤ {plural(asked.epochs, 'epoch')}", f"≤ {asked.parameters:,} parameters"
+
+
 def _condition(met: bool, figure: str) -> str:
     return f"{YES} pass, {figure}" if met else f"{NO} fail, {figure}"
 
 
 def explanation() -> None:
     """How to read the board."""
+    asked = challenge()
+    last = "its last epoch reaches" if asked.held_epochs == 1 else f"all of its last {asked.held_epochs} epochs reach"
     st.caption(
-        f"A run **holds** {TARGET_ACCURACY:.1%} when all of its last {LAST} epochs reach it; a run of fewer epochs "
+        f"A run **holds** {asked.target} when {last} it; a run of fewer epochs "
         "holds nothing yet. Several seeds in one row count as passed when more than half of their runs are; the figure "
         "is then the least of the last epochs on their mean curve."
     )

@@ -21,7 +21,7 @@ from lab.studies.results import in_words, reading
 from lab.studies.shelf import Shelved, absence, find
 from lab.ui import checkpoints, comparison, images, url
 from lab.ui import comparison_figure as compare_figures
-from lab.ui.caches import split
+from lab.ui.caches import challenge, split
 from lab.ui.comparison import image_words
 from lab.ui.comparison_figure import Shown
 from lab.ui.live_plot import live_plot
@@ -92,7 +92,7 @@ def is_it_real(first: Shown, second: Shown, shown: Sequence[Shown]) -> None:
             st.caption(f"These images are the {best_present()}, used in place of {first.entry.dataset}.")
     seeds_shown = [each for each in shown if each.entry.ended and each.entry.dataset == first.entry.dataset]
     live_plot(
-        compare_figures.seeds(seeds_shown),
+        compare_figures.seeds(seeds_shown, challenge().accuracy),
         key="compare-seeds",
         alt="The last epoch's test accuracy of every seed, a row for each letter, and the rows' means.",
     )

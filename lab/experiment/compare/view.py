@@ -19,7 +19,7 @@ from lab.studies.entries import MOST, Entry, find, keys_in, menu
 from lab.studies.results import studies
 from lab.ui import comparison_figure as compare_figures
 from lab.ui import url
-from lab.ui.caches import store
+from lab.ui.caches import challenge, store
 from lab.ui.comparison_figure import EACH_BATCH, QUANTITIES, Line, Shown, lettered
 from lab.ui.formats import millions
 from lab.ui.headline import headline
@@ -181,7 +181,9 @@ def _curves(shown: Sequence[Shown], name: str, weight: float) -> None:
     planned = max(each.entry.recipe.epochs for each in shown)
     empty = [each for each, line in zip(shown, lines, strict=True) if all(value is None for value in line.mean)]
     live_plot(
-        compare_figures.curves([line for line in lines if line.x], quantity, weight, planned),
+        compare_figures.curves(
+            [line for line in lines if line.x], quantity, weight, planned, target=challenge().accuracy
+        ),
         key="compare-curves",
         alt=f"{name.capitalize()} of {plural(len(shown), 'run')} by epoch; the table below has the last figures.",
     )
@@ -238,7 +240,7 @@ def figures_table(shown: Sequence[Shown]) -> None:
             "n": number(width=28, help="Runs, each with its own seed."),
             "last, %": number(format="%.2f", width=52, help="Test accuracy after the last epoch; of seeds, the mean."),
             "±": number(format="%.2f", width=44, help="Standard deviation over the seeds, percentage points."),
-            "held, %": number(format="%.2f", width=54, help="The lowest of the last three epochs' means."),
+            "held, %": number(format="%.2f", width=54, help=f"The lowest of the {challenge().last_epochs}' means."),
             "best, %": number(format="%.2f", width=54, help="The best epoch's, chosen on the test set: it flatters."),
             "s/epoch": number(format="%.1f", width=54, help="Seconds for an epoch, training and evaluation."),
         },

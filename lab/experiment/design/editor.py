@@ -7,8 +7,6 @@ import streamlit as st
 from core.advice.advice import Advice, advice
 from core.architecture.edit import redo, undo
 from core.architecture.place import place_of
-from core.challenge import MAX_PARAMETERS
-from core.ladder import catalogue
 from lab.classroom.designs import owner_of, saved_names
 from lab.experiment.design.listed import listed
 from lab.experiment.design.op_list import Asked, op_list
@@ -26,7 +24,9 @@ from lab.experiment.design.state import (
     upload,
 )
 from lab.runs.person import owns
+from lab.studies import own_ladder
 from lab.ui import url
+from lab.ui.caches import challenge
 from lab.ui.export_menu import export_menu, of_network
 from lab.ui.headline import step_headline
 from lab.ui.owner import me
@@ -90,16 +90,17 @@ def _files(now: Opened) -> None:
 
 def design_headline(now: Opened) -> None:
     """The headline's figures, of as much as fits, and the budget as a bar."""
-    step = next((each for each in catalogue.LADDER if each.slug == now.start.key), None)
+    step = next((each for each in own_ladder.ladder() if each.slug == now.start.key), None)
     broken = now.fit.broken
     step_headline(step, now.walked, "train it to find out" if broken is None else f"op {broken} does not fit")
 
 
 def budget_bar(now: Opened) -> None:
-    """How much of the challenge's 8,000 parameters is used."""
-    used, left = now.walked.parameters, MAX_PARAMETERS - now.walked.parameters
+    """How much of the challenge's budget is used."""
+    used, most = now.walked.parameters, challenge().parameters
+    left = most - used
     rest = f"parameters · {left:,} left" if left >= 0 else f"· :red[**{-left:,} too many**]"
-    st.progress(min(1.0, used / MAX_PARAMETERS), text=f"**{used:,}** of {MAX_PARAMETERS:,} {rest}")
+    st.progress(min(1.0, used / most), text=f"**{used:,}** of {most:,} {rest}")
 
 
 def view_switch(now: Opened) -> str:
@@ -117,7 +118,7 @@ def view_switch(now: Opened) -> str:
 
 def layers_view(now: Opened) -> None:
     """The list of ops beside the advice on them, and the totals. A bad design's advice is folded until asked for."""
-    said = advice(now.architecture)
+    said = advice(now.architecture, challenge())
     ops, words = st.columns([7, 3], gap="small")
     with words:
         if now.start.wrong:
@@ -168,8 +169,8 @@ def _nothing_to_fix(now: Opened) -> str:
     """The words for a network without a fault: what that means, and that it is no promise."""
     walked = now.walked
     return (
-        f"Nothing to fix: {walked.parameters:,} of {MAX_PARAMETERS:,} parameters, and an output sees the whole image. "
-        "It could meet the challenge: train it."
+        f"Nothing to fix: {walked.parameters:,} of {challenge().parameters:,} parameters, and an output sees the whole "
+        "image. It could meet the challenge: train it."
     )
 
 

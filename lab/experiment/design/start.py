@@ -8,11 +8,12 @@ from functools import lru_cache
 from core.advice.bad_designs import BAD_DESIGNS
 from core.architecture.spec import Architecture
 from core.errors import SpecError
-from core.ladder import catalogue
 from core.ladder.catalogue import label
+from core.ladder.model import Step
 from core.ladder.relatives import EXTRAS
 from core.record import short
 from lab.classroom.designs import saved_design, saved_names
+from lab.studies import own_ladder
 from lab.ui import url
 from lab.ui.step import FIRST_STEP, FROM
 
@@ -31,9 +32,13 @@ class Start:
     wrong: str = ""  # and in more
 
 
-@lru_cache(maxsize=1)
 def _fixed() -> dict[str, Start]:
-    steps = [Start(step.slug, label(step), step.architecture) for step in (*catalogue.LADDER, *EXTRAS)]
+    return _of_steps(own_ladder.ladder())
+
+
+@lru_cache(maxsize=2)
+def _of_steps(ladder: tuple[Step, ...]) -> dict[str, Start]:
+    steps = [Start(step.slug, label(step), step.architecture) for step in (*ladder, *EXTRAS)]
     empty = Start(EMPTY, "An empty network", Architecture("My network", ()))
     bad = [
         Start(each.slug, f"{each.architecture.name}: find out why", each.architecture, each.title, each.wrong)

@@ -44,6 +44,7 @@ from lab.classroom.designs import delete_design, save_design
 from lab.experiment.design.op_list import Asked, places_in
 from lab.experiment.design.start import SAVED, Start, start_in_url, start_named
 from lab.ui import url
+from lab.ui.caches import challenge
 from lab.ui.owner import me
 from lab.ui.step import DESIGN, FROM
 from lab.ui.words import escaped, show_error
@@ -83,7 +84,7 @@ class Opened:
 
     @property
     def trains(self) -> bool:
-        return not any(each.level == "error" for each in advice(self.architecture))
+        return not any(each.level == "error" for each in advice(self.architecture, challenge()))
 
 
 def opened() -> Opened:

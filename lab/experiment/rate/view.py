@@ -18,6 +18,7 @@ from core.training.range_test import BEGINS_TOO_HIGH, ENDS_TOO_LOW, Suggestion, 
 from core.training.recipe import RangeTest, Recipe, Schedule
 from core.words import rate_words
 from lab.runs.bounds import iterations_per_epoch
+from lab.studies import own_ladder
 from lab.ui import rate_figures
 from lab.ui.caches import store
 from lab.ui.live_plot import still_plot
@@ -205,7 +206,5 @@ def before_a_test(network: Network, settings: RangeTest) -> None:
         "first stays, then falls, then explodes; a good rate lies in the fall.",
         icon=":material/speed:",
     )
-    st.caption(
-        f"{escaped(label(catalogue.by_slug(network.slug)) if network.slug else network.architecture.name)}: its recipe "
-        f"uses {rate_words(network.recipe.learning_rate)}."
-    )
+    name = label(own_ladder.by_slug(network.slug)) if network.slug else network.architecture.name
+    st.caption(f"{escaped(name)}: its recipe uses {rate_words(network.recipe.learning_rate)}.")

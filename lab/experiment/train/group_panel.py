@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.analysis.spread import spread
 from core.architecture.trace import classifier
+from core.challenge import target_of
 from core.training.history import EpochRecord
 from core.training.recipe_words import recipe_words
 from core.words import plural, target_words
@@ -22,7 +23,7 @@ from lab.runs.person import may_change
 from lab.runs.rows import RESUMABLE, Run, Status
 from lab.runs.seed_list import next_seeds, seeds_in_words
 from lab.runs.turn_words import turn_in_words
-from lab.ui.caches import expectations, store
+from lab.ui.caches import challenge, expectations, store
 from lab.ui.colours import TEST, TRAIN
 from lab.ui.comparison_figure import QUANTITIES, Look, curves, line
 from lab.ui.export_menu import export_menu, of_runs
@@ -42,8 +43,8 @@ def group_panel(members: Sequence[Run]) -> None:
     first = members[0]
     histories = {run.id: store().epochs(run.id) for run in members}
     finished = [histories[run.id][-1].test_accuracy for run in members if run.status == "finished"]
-    test = spread(finished)
-    headline(classifier(first.architecture), test.mean, f"target {target_words(first.recipe.target_accuracy)}")
+    test, target = spread(finished), target_of(first.recipe.target_accuracy, first.dataset, challenge())
+    headline(classifier(first.architecture), test.mean, f"target {target_words(target)}")
     with st.container(horizontal=True, vertical_alignment="center"):
         icon = next((ICONS[run.status] for run in members if run.unfinished), ":material/check_circle:")
         st.markdown(f"{icon} **{escaped(first.name)}** · {status_words(members)}", width="stretch")
@@ -57,7 +58,7 @@ def group_panel(members: Sequence[Run]) -> None:
         said_before(first)
     if first.dataset != "MNIST":
         st.caption(f"Trained on the {first.dataset}: these figures are not MNIST's.")
-    _curves(members, histories)
+    _curves(members, histories, target)
     if test.mean is not None and test.sd is not None:
         st.markdown(
             f"Test accuracy after the last epoch: **{test.mean:.2%} ± {test.sd:.2%}** "
@@ -93,14 +94,14 @@ def _progress(members: Sequence[Run]) -> None:
     st.progress(min(1.0, done / max(1, total)), text=f"iteration {done:,} of {total:,}, all seeds together")
 
 
-def _curves(members: Sequence[Run], histories: dict[str, list[EpochRecord]]) -> None:
+def _curves(members: Sequence[Run], histories: dict[str, list[EpochRecord]], target: float) -> None:
     """Test accuracy and training loss: the mean over the seeds, with the band from the least to the greatest."""
     planned, name = members[0].epochs, members[0].name
     for column, quantity, colour in zip(st.columns(2), ("test accuracy", "train loss"), (TEST, TRAIN), strict=True):
         drawn = line("", name, Look(colour, "solid"), list(histories.values()), QUANTITIES[quantity])
         with column:
             live_plot(
-                curves([drawn], QUANTITIES[quantity], 0.0, planned, height=290),
+                curves([drawn], QUANTITIES[quantity], 0.0, planned, height=290, target=target),
                 key=f"{quantity}-{members[0].job}",
                 alt=f"{quantity} by epoch: the mean of the seeds, and the band from the least to the greatest.",
             )

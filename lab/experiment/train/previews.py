@@ -6,13 +6,14 @@ import numpy as np
 import streamlit as st
 
 from core.architecture.trace import Trace
+from core.challenge import target_of
 from core.data.mnist import Dataset, Pixels
 from core.training.recipe import Recipe, recipe_from_json, recipe_to_json
 from core.training.recipe_words import recipe_words
 from core.words import target_words
 from lab.runs.bounds import iterations_per_epoch
 from lab.ui import curves
-from lab.ui.caches import split
+from lab.ui.caches import challenge, split
 from lab.ui.headline import headline
 from lab.ui.live_plot import live_plot
 
@@ -21,7 +22,8 @@ SHOWN = 24
 
 def before_a_run(walked: Trace, recipe: Recipe, dataset: str) -> None:
     """What a run of this recipe will be: its network's figures, the rate to come, the first images."""
-    headline(walked, None, f"target {target_words(recipe.target_accuracy)}")
+    target = target_of(recipe.target_accuracy, dataset, challenge())
+    headline(walked, None, f"target {target_words(target)}")
     st.caption(recipe_words(recipe))
     st.markdown("**The learning rate to come**")
     live_plot(

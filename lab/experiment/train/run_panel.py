@@ -10,8 +10,8 @@ import streamlit as st
 
 from core.architecture.link import to_code
 from core.architecture.trace import classifier
+from core.challenge import target_of
 from core.errors import LabError
-from core.ladder import catalogue
 from core.ladder.model import Step
 from core.spreadsheet import csv_text
 from core.training.history import EPOCH_COLUMNS, EpochRecord, epoch_cells
@@ -27,10 +27,11 @@ from lab.runs.bounds import iterations_per_epoch
 from lab.runs.rows import RESUMABLE, BatchRow, Run
 from lab.runs.turn_words import lost_in_words, turn_in_words
 from lab.server.pace import in_turn
+from lab.studies import own_ladder
 from lab.studies.reference import findings_of, how_measured
 from lab.studies.shelf import Unreadable, in_folder
 from lab.ui import curves
-from lab.ui.caches import expectations, store, the_queue
+from lab.ui.caches import challenge, expectations, store, the_queue
 from lab.ui.export_menu import export_menu, of_runs
 from lab.ui.headline import headline
 from lab.ui.links import link
@@ -60,7 +61,7 @@ def adopt_step(run_id: str) -> None:
     with suppress(LabError):
         run = store().job(run_id)[0]
         if run.slug:
-            st.query_params.step = catalogue.by_slug(run.slug).slug
+            st.query_params.step = own_ladder.by_slug(run.slug).slug
         else:
             st.query_params.design = to_code(run.architecture)
 
@@ -123,7 +124,8 @@ def _panel(run: Run) -> None:
     batches = store().batches(run.id, at_most=400)
     reached = epochs[-1].test_accuracy if epochs else None
     walked = classifier(run.architecture)
-    headline(walked, reached, f"target {target_words(recipe.target_accuracy)}")
+    target = target_of(recipe.target_accuracy, run.dataset, challenge())
+    headline(walked, reached, f"target {target_words(target)}")
     with st.container(horizontal=True, vertical_alignment="center"):
         icon = ICONS[run.status] if run.paused_since is None else ":material/pause_circle:"
         st.markdown(f"{icon} **{escaped(run.name)}** · {_status(run, recipe, epochs, batches)}", width="stretch")
@@ -151,9 +153,7 @@ def _panel(run: Run) -> None:
     accuracy, loss = st.columns(2)
     with accuracy:
         live_plot(
-            curves.accuracy_curves(
-                epochs, recipe.epochs, recipe.target_accuracy, claimed, 290, batches=batches, per_epoch=per_epoch
-            ),
+            curves.accuracy_curves(epochs, recipe.epochs, target, claimed, 290, batches=batches, per_epoch=per_epoch),
             key=f"accuracy-{run.id}",
             alt="Accuracy by epoch on training, validation and test images.",
         )
@@ -170,7 +170,7 @@ def _panel(run: Run) -> None:
     _figures(run, recipe, epochs, batches)
     run_controls.changes_in_words(run, per_epoch)
     if not run.unfinished:
-        findings = findings_of(run, epochs, batches)
+        findings = findings_of(run, epochs, batches, challenge())
         prediction_and_outcome(run, epochs, findings)
         _ways_on(run, epochs)
         diagnosis(run, findings)
@@ -179,7 +179,7 @@ def _panel(run: Run) -> None:
 def claimed_log(run: Run) -> tuple[float, ...]:
     """What the write-up logged for the run's step; nothing for another network than that, or a step no longer there."""
     slug = link_to(run).get("step") if run.dataset == "MNIST" else None
-    claim = catalogue.by_slug(slug).claim if slug else None
+    claim = own_ladder.by_slug(slug).claim if slug else None
     return claim.test_log if claim else ()
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 from core.analysis.study import SeedRun, Summary
 from core.architecture.spec import Op
 from core.architecture.trace import Layer, Trace, classifier
+from core.challenge import CHALLENGE, Challenge
 from core.data import mnist
 from core.errors import SpecError
 from core.ladder import catalogue
@@ -58,10 +59,10 @@ def runs(name: str) -> tuple[SeedRun, ...]:
     return study.runs if study and measured(name) else ()
 
 
-def measured(name: str) -> Summary | None:
+def measured(name: str, challenge: Challenge = CHALLENGE) -> Summary | None:
     """The figures of our own runs; None where there are none."""
     study = study_of(name)
-    return summarised(study.runs) if study else None
+    return summarised(study.runs, challenge=challenge) if study else None
 
 
 def log(slug: str, split: Split) -> tuple[float, ...]:

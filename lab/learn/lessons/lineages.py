@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.challenge import MAX_EPOCHS, MAX_PARAMETERS, TARGET_ACCURACY
+from core.challenge import CHALLENGE  # the teams' own
 from core.ladder import catalogue
 from core.ladder.ours import OURS
 from lab.learn.lessons.claims import HOW_FAR_APART, comparison, concluded, evident, in_words
@@ -32,7 +32,7 @@ TWIN = "x-evolution-step4-7840"  # whose log is printed with A2
 NEAREST = {f"about {share:.3g}%": share / 100 for share in (92, 98, 99.3)}
 RELU, BATCH_NORM = Pair(C2, "c3-without-batchnorm"), Pair("c3-without-batchnorm", C3)
 BATCHES_OF_64 = Pair("b4-batch-128", B4)
-BELOW, ABOVE = f"below {TARGET_ACCURACY:.1%}", f"above {TARGET_ACCURACY:.1%}"
+BELOW, ABOVE = f"below {CHALLENGE.target}", f"above {CHALLENGE.target}"
 
 
 def _log_ends(slug: str) -> str:
@@ -82,10 +82,10 @@ LESSON = Lesson(
         Scene(
             "explain",
             "One goal, three ways",
-            f"{TARGET_ACCURACY:.1%} on MNIST's test digits, held in the last epochs, in at most {MAX_EPOCHS} epochs "
-            f"and {MAX_PARAMETERS:,} parameters. Each hollow mark is what a team reported: its best epoch on the test "
-            "set, of one run. Each filled mark is what we measured: the mean of our runs' last epochs, with a bar "
-            "where there are several.",
+            f"{CHALLENGE.target} on MNIST's test digits, held in the last epochs, in at most {CHALLENGE.epochs} epochs "
+            f"and {CHALLENGE.parameters:,} parameters. Each hollow mark is what a team reported: its best epoch on "
+            "the test set, of one run. Each filled mark is what we measured: the mean of our runs' last epochs, with a "
+            "bar where there are several.",
             (Ladder(),),
         ),
         Scene(
@@ -97,7 +97,7 @@ LESSON = Lesson(
             ),
             check=Check(
                 "Where does its test accuracy end?",
-                lambda: BELOW if accuracy(A1) < TARGET_ACCURACY else ABOVE,
+                lambda: BELOW if accuracy(A1) < CHALLENGE.accuracy else ABOVE,
                 lambda: f"{stated(A1)}. The training accuracy: {stated(A1, 'train')}.",
                 choices=(BELOW, ABOVE),
                 hint=f"It has {walked(A1).parameters / TRAIN_IMAGES:.1f} weights for every training image. Its "

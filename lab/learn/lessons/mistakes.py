@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 
 from core.analysis.proportion import standard_error
-from core.challenge import TARGET_ACCURACY
+from core.challenge import CHALLENGE
 from core.ladder import catalogue
 from lab.learn.lessons.facts import IMAGES, lasts, log, mark, measured, percent, runs, step
 from lab.learn.lessons.scene import Check, Lesson, Scene, Slip, Way, Worst
@@ -23,7 +23,7 @@ def _wrong(slug: str) -> str:
 
 def _deviation() -> float:
     """The standard error of the challenge's accuracy on the test set, in images."""
-    return IMAGES * standard_error(TARGET_ACCURACY, IMAGES)
+    return IMAGES * standard_error(CHALLENGE.accuracy, IMAGES)
 
 
 def _claim(slug: str) -> float:
@@ -81,10 +81,12 @@ LESSON = Lesson(
             "In images",
             f"MNIST's test set has {IMAGES:,} digits.",
             check=Check(
-                f"How many may be wrong at {TARGET_ACCURACY:.1%}?",
-                lambda: round((1 - TARGET_ACCURACY) * IMAGES),
-                lambda: f"{1 - TARGET_ACCURACY:.1%} of {IMAGES:,}. Each hundredth of a percentage point is one digit.",
-                hint=f"100% − {TARGET_ACCURACY:.1%}, of {IMAGES:,}.",
+                f"How many may be wrong at {CHALLENGE.target}?",
+                lambda: round((1 - CHALLENGE.accuracy) * IMAGES),
+                lambda: (
+                    f"{1 - CHALLENGE.accuracy:.1%} of {IMAGES:,}. Each hundredth of a percentage point is one digit."
+                ),
+                hint=f"100% − {CHALLENGE.target}, of {IMAGES:,}.",
                 slips=(
                     Slip(lambda: 6, f"One percent of {IMAGES:,} is {IMAGES // 100}."),
                     Slip(lambda: 600, f"One percent of {IMAGES:,} is {IMAGES // 100}."),
@@ -111,13 +113,13 @@ LESSON = Lesson(
         Scene(
             "predict",
             "How much is chance?",
-            f"Suppose that a network would read {TARGET_ACCURACY:.1%} of all the digits in the world. On a test set of "
+            f"Suppose that a network would read {CHALLENGE.target} of all the digits in the world. On a test set of "
             f"{IMAGES:,} it gets some more or fewer right, by chance.",
             check=Check(
                 "By how many images does its count vary, one standard deviation?",
                 lambda: round(_deviation()),
                 lambda: (
-                    f"The square root of {IMAGES:,} · {TARGET_ACCURACY:g} · {1 - TARGET_ACCURACY:.3g}, which is "
+                    f"The square root of {IMAGES:,} · {CHALLENGE.accuracy:g} · {1 - CHALLENGE.accuracy:.3g}, which is "
                     f"{_deviation():.1f}: {100 * _deviation() / IMAGES:.2f} points. That is only the test set's part: "
                     "another seed gives another network."
                 ),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from core.analysis.diagnosis.fitting import GAP
 from core.architecture.trace import classifier
 from core.architecture.vary import vary
-from core.challenge import MAX_PARAMETERS
 from lab.learn.lessons.claims import HOW_FAR_APART, comparison, concluded
 from lab.learn.lessons.facts import (
     IMAGES,
@@ -19,7 +18,18 @@ from lab.learn.lessons.facts import (
     step,
     walked,
 )
-from lab.learn.lessons.scene import Check, Comparisons, Knobs, Lesson, Pair, Scene, Slip, TrainAndTest, Way
+from lab.learn.lessons.scene import (
+    Check,
+    Comparisons,
+    ForChallenge,
+    Knobs,
+    Lesson,
+    Pair,
+    Scene,
+    Slip,
+    TrainAndTest,
+    Way,
+)
 
 A1, C1, C2, C3, C4 = (
     "a1-skeleton-509946", "c1-setup-6379786", "c2-skeleton-7272", "c3-batchnorm-7448", "c4-dropout-7448",
@@ -141,10 +151,12 @@ LESSON = Lesson(
         Scene(
             "do",
             "Fewer parameters",
-            lambda: (
-                f"Turn the width of A1. At a quarter it has {_quarter():,} parameters, "
-                f"{_quarter() / MAX_PARAMETERS:.1f} times the challenge's budget. What that does to the two "
-                "curves, a run will tell."
+            ForChallenge(
+                lambda challenge: (
+                    f"Turn the width of A1. At a quarter it has {_quarter():,} parameters, "
+                    f"{_quarter() / challenge.parameters:.1f} times the challenge's budget. What that does to the two "
+                    "curves, a run will tell."
+                )
             ),
             (Knobs(A1), Way("pages/experiment/train.py", "Train it narrower", (("step", A1), ("width", "0.25")))),
         ),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from core.architecture.spec import BatchNorm, Conv, op_words
 from core.architecture.trace import classifier
 from core.architecture.vary import vary
-from core.challenge import MAX_PARAMETERS
+from core.challenge import CHALLENGE, Challenge
 from lab.learn.lessons.facts import first, layer, step, walked
-from lab.learn.lessons.scene import Check, ConvArithmetic, Knobs, Layers, Lesson, Scene, Slip, Way
+from lab.learn.lessons.scene import Check, ConvArithmetic, ForChallenge, Knobs, Layers, Lesson, Scene, Slip, Way
 
 A2, B1, C3 = "a2-final-7758", "b1-setup-10970", "c3-batchnorm-7448"
 
@@ -23,6 +23,13 @@ def _channels_times_channels() -> float:
     """The share of A2's parameters in convolutions that read more than one channel."""
     inner = [each for each in walked(A2).layers if isinstance(each.op, Conv) and each.input[0] > 1]
     return sum(each.parameters for each in inner) / walked(A2).parameters
+
+
+def _against(challenge: Challenge) -> str:
+    """B1's parameters beside the challenge's budget."""
+    used = walked(B1).parameters
+    over = used - challenge.parameters
+    return f"{used:,} parameters, {f'{over:,} too many' if over > 0 else f'{-over:,} fewer than the challenge allows'}"
 
 
 LESSON = Lesson(
@@ -117,10 +124,7 @@ LESSON = Lesson(
         Scene(
             "observe",
             "Where they all are",
-            lambda: (
-                f"B1 has {walked(B1).parameters:,} parameters, "
-                f"{walked(B1).parameters - MAX_PARAMETERS:,} too many. Look for the largest share."
-            ),
+            ForChallenge(lambda challenge: f"B1 has {_against(challenge)}. Look for the largest share."),
             (Layers(B1),),
             Check(
                 "How many parameters would go if the last convolution, 7 x 7 on 10 channels, were taken out?",
@@ -159,7 +163,7 @@ LESSON = Lesson(
             (Knobs(C3), Way("pages/experiment/design.py", "Change C3 layer by layer", (("from", C3),))),
             Check(
                 "Which is the widest of these that stays within 8,000 parameters?",
-                lambda: max((width for width in WIDTHS if _count(width) <= MAX_PARAMETERS), key=float),
+                lambda: max((width for width in WIDTHS if _count(width) <= CHALLENGE.parameters), key=float),
                 lambda: "; ".join(f"{width} gives {_count(width):,}" for width in WIDTHS) + ".",
                 choices=WIDTHS,
                 hint="Set the slider to each of them.",

@@ -17,14 +17,14 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.errors import LabError
 from lab.classroom.locks import Taken
-from lab.learn.lessons import LESSONS, lesson_of, together
+from lab.learn.lessons import lesson_of, lessons, together
 from lab.learn.lessons.claims import CANNOT
 from lab.learn.lessons.progress import answered, next_lesson
 from lab.learn.lessons.scene import Answer, Check, Lesson, Scene, Way, scene_number, spelt, told
 from lab.learn.lessons.shows import WIDE, show
 from lab.ui import presentation, url
 from lab.ui.arrival import arrival
-from lab.ui.caches import locks
+from lab.ui.caches import challenge, locks
 from lab.ui.owner import me
 from lab.ui.words import show_error
 
@@ -67,7 +67,8 @@ def settings() -> Settings:
 def lesson_list() -> None:
     """Every lesson, to begin with."""
     proposed, _, _ = next_lesson()
-    for number, (lesson, place) in enumerate(zip(LESSONS, _cells(len(LESSONS)), strict=True), 1):
+    everything = lessons(challenge())
+    for number, (lesson, place) in enumerate(zip(everything, _cells(len(everything)), strict=True), 1):
         done, checks = answered(lesson)
         with place:
             st.markdown(f"## {number} · {lesson.title}\n{lesson.about}")
@@ -95,7 +96,7 @@ def player() -> None:
     """The scene that the URL asks for."""
     allowed = settings()
     try:
-        lesson = lesson_of(st.query_params.get("lesson", ""))
+        lesson = lesson_of(st.query_params.get("lesson", ""), challenge())
         number = scene_number(lesson, st.query_params.get("scene", ""))
     except LabError as error:
         show_error(error)
@@ -114,7 +115,7 @@ def player() -> None:
         )
         words, shown, asked = _places(scene, asks, allowed)
         with words:
-            st.markdown(told(scene))
+            st.markdown(told(scene, challenge()))
             _recalled(lesson, number, allowed)
         with shown:
             for place, each in enumerate(scene.show):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from core.challenge import CHALLENGE, Challenge
 from core.errors import SpecError
 from core.record import short
 
@@ -170,12 +171,19 @@ class Check:
 
 
 @dataclass(frozen=True)
+class ForChallenge:
+    """Words that follow the challenge of the class."""
+
+    words: Callable[[Challenge], str]
+
+
+@dataclass(frozen=True)
 class Scene:
     """One view of a lesson."""
 
     kind: Kind
     title: str
-    words: str | Callable[[], str]
+    words: str | Callable[[], str] | ForChallenge
     show: tuple[Show, ...] = ()
     check: Check | None = None
     recalls: bool = False  # it shows what came of the prediction in the scene before, which then stands here too
@@ -197,8 +205,10 @@ def spelt(answer: Answer) -> str:
     return answer if isinstance(answer, str) else f"{answer:,.6g}"
 
 
-def told(scene: Scene) -> str:
+def told(scene: Scene, challenge: Challenge = CHALLENGE) -> str:
     """The scene's words, with the figures of today."""
+    if isinstance(scene.words, ForChallenge):
+        return scene.words.words(challenge)
     return scene.words if isinstance(scene.words, str) else scene.words()
 
 

@@ -13,10 +13,10 @@ from core.analysis.mistakes import mistakes
 from core.architecture.spec import Architecture, Conv
 from core.architecture.trace import classifier, trace
 from core.architecture.vary import vary
-from core.challenge import TARGET_ACCURACY
 from core.data.mnist import best_present
 from core.ladder import catalogue
 from core.ladder.catalogue import label, mark
+from core.words import plural
 from lab.learn.ladder import ladder_points
 from lab.learn.lessons import figures as lesson_figures
 from lab.learn.lessons import scene
@@ -26,7 +26,7 @@ from lab.learn.lessons.learning_rate import BATCHES
 from lab.studies.results import challenge_of, measured_studies, outdated_mark, outdated_words, study_of, why_unreadable
 from lab.studies.shelf import absence, shipped
 from lab.ui import checkpoints, curves, images, ladder_figure
-from lab.ui.caches import split
+from lab.ui.caches import challenge, split
 from lab.ui.colours import ink
 from lab.ui.headline import headline
 from lab.ui.links import link
@@ -277,9 +277,9 @@ def _gradient_by_depth(depths: tuple[int, ...], key: str) -> None:
 
 def _conditions() -> None:
     """Every measured step, and which of the three conditions it meets."""
-    rows = []
+    rows, asked = [], challenge()
     for each in catalogue.LADDER:
-        found = measured(each.slug)
+        found = measured(each.slug, asked)
         if found is not None:
             met = challenge_of(each, found)
             held, epochs, parameters = ("✓ yes" if one else "— no" for one in (met.mostly_held, met.short, met.small))
@@ -288,9 +288,9 @@ def _conditions() -> None:
                     "step": label(each),
                     "parameters": f"{walked(each.slug).parameters:,}",
                     "mean curve": f"{found.held:.2%}{outdated_mark(study_of(each.slug))}",
-                    f"{TARGET_ACCURACY:.1%} held": f"{held}, {met.holding} of {met.n}",
-                    "15 epochs": epochs,
-                    "8,000 parameters": parameters,
+                    f"{asked.target} held": f"{held}, {met.holding} of {met.n}",
+                    plural(asked.epochs, "epoch"): epochs,
+                    f"{asked.parameters:,} parameters": parameters,
                     "rate set by the test loss": "✗ yes" if each.recipe.watches_test else "",
                 }
             )

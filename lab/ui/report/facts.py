@@ -107,6 +107,6 @@ def _charts(shown: Sequence[Shown]) -> list[Chart]:
         for close in (False, True) if quantity.accuracy else (False,):
             part = ", from 98 to 100%" if close else ""
             alt = f"{name.capitalize()}{part} against the epochs of {', '.join(each.letter for each in shown)}"
-            if svg := chart(lines, quantity, alt, close):
+            if svg := chart(lines, quantity, alt, close, shown[0].entry.challenge.accuracy):
                 found.append(Chart(svg, alt))
     return found

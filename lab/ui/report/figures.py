@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
+from core.challenge import CHALLENGE
 from lab.ui.axes import CLOSE, WHOLE, accuracy_at, decades, epoch_step, spelt
 from lab.ui.comparison_figure import DOTTED, Line, Quantity, apart
 from lab.ui.report.templates import templates
@@ -96,7 +97,9 @@ class End:
     colour: str
 
 
-def chart(lines: Sequence[Line], quantity: Quantity, alt: str, close: bool = False) -> str:
+def chart(
+    lines: Sequence[Line], quantity: Quantity, alt: str, close: bool = False, target: float = CHALLENGE.accuracy
+) -> str:
     """Lines with their seeds' bands against the epochs, letter and last figure at each end; "" where there is no value.
 
     A dashed line at what the challenge asks for. `close`: the accuracies from 98% on; "" where there is none.
@@ -119,7 +122,7 @@ def chart(lines: Sequence[Line], quantity: Quantity, alt: str, close: bool = Fal
             columns=[
                 (x.across(epoch), f"{epoch}") for epoch in range(1, int(last) + 1) if not epoch % epoch_step(last)
             ],
-            target=quantity.target and (y.up(quantity.target), f"target {quantity.target:.4g}%"),
+            target=(y.up(100 * target), f"target {100 * target:.4g}%") if quantity.has_target else None,
             lines=[_stroke(line, x, y) for line in drawn],
             ends=_ends(drawn, x, y, quantity.shown),
         )

@@ -1,0 +1,75 @@
+"""The teacher's form for the challenge of the class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import get_args
+
+import streamlit as st
+
+from core.challenge import Challenge, Data
+from core.record import range_of
+from lab.classroom.actions import set_challenge
+from lab.runs.person import Person
+from lab.settings import settings
+from lab.ui.caches import challenge, store
+
+Attempt = Callable[[Callable[[Person], object]], None]
+KEYS = ("dataset", "accuracy", "held_epochs", "epochs", "parameters")
+WHOLE = {
+    "held_epochs": ("Held epochs", "A run holds the accuracy when each of its last so many epochs reaches it."),
+    "epochs": ("Epochs, at most", "Of a run."),
+    "parameters": ("Parameters, at most", "Of a network."),
+}
+
+
+def challenge_form(attempt: Attempt) -> None:
+    """What the class's runs are held against. `attempt` acts in the name of this browser's person."""
+    now = challenge()
+    with st.expander("The challenge", icon=":material/flag:", key="teacher_challenge"):
+        with st.form("challenge", border=False):
+            choices = get_args(Data)
+            st.selectbox("Data set", choices, choices.index(now.dataset), key=_key("dataset"))
+            bounds = range_of(Challenge, "accuracy")
+            st.number_input(
+                "Test accuracy, %",
+                100.0 * bounds.least,
+                100.0 * bounds.most,
+                round(100 * now.accuracy, 4),
+                0.1,
+                "%.6g",
+                key=_key("accuracy"),
+            )
+            for name, (label, why) in WHOLE.items():
+                bounds = range_of(Challenge, name)
+                value = getattr(now, name)
+                st.number_input(label, int(bounds.least), int(bounds.most), value, key=_key(name), help=why)
+            st.form_submit_button(
+                "Set the challenge", icon=":material/flag:", width="stretch", on_click=_set, args=(attempt,)
+            )
+        if now != settings().challenge:
+            st.button(
+                "Back to the lab's own",
+                key="challenge_back",
+                icon=":material/undo:",
+                width="stretch",
+                on_click=_back,
+                args=(attempt,),
+            )
+        st.caption("The figures at the head of a page, the advice, the board and the challenge's lesson follow it.")
+
+
+def _key(name: str) -> str:
+    return f"challenge_{name}"
+
+
+def _set(attempt: Attempt) -> None:
+    dataset, percent, *whole = (st.session_state[_key(name)] for name in KEYS)
+    chosen = Challenge(dataset, round(percent / 100, 6), *whole)
+    attempt(lambda person: set_challenge(store(), chosen, person))
+
+
+def _back(attempt: Attempt) -> None:
+    attempt(lambda person: set_challenge(store(), None, person))
+    for name in KEYS:
+        st.session_state.pop(_key(name), None)
