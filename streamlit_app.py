@@ -8,7 +8,7 @@ import streamlit as st
 if __name__ == "__main__":  # a browser's run; Streamlit names the script so
     from core.places import APP
     from lab.server.pace import in_turn
-    from lab.ui import follow, frame
+    from lab.ui import follow, frame, presentation
 
     st.set_page_config(
         page_title="The architecture lab",
@@ -44,8 +44,8 @@ if __name__ == "__main__":  # a browser's run; Streamlit names the script so
             st.Page("pages/use/inside.py", title="Look inside", icon=":material/biotech:"),
         ],
     }
-    page = st.navigation(menu, position="hidden" if frame.presenting() else "top", expanded=True)
-    if not frame.presenting():
+    page = st.navigation(menu, position="hidden" if presentation.presenting() else "top", expanded=True)
+    if not presentation.presenting():
         frame.sidebar(menu, page)
         follow.line(page)
     with follow.shared(page), in_turn() if page.url_path == "train" else nullcontext():

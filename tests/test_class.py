@@ -373,6 +373,51 @@ def test_the_link_joins_at_once_and_before_anybody_leads() -> None:
     assert student.run().title[0].value == "A step of the ladder"
 
 
+LESSON = "pages/learn/walkthroughs.py"
+
+
+def test_the_class_answers_together_and_sees_the_answers_when_the_teacher_shows_them(store: RunStore) -> None:
+    teacher = unlocked()
+    teacher.toggle(key="lead_class").set_value(True).run()
+    teacher.switch_page(LESSON)
+    teacher.query_params.update({"lesson": "dilation", "scene": "2"})
+    teacher.run()
+    students = [opened(LESSON, follow="1", me=name) for name in ("Anna", "Ben")]
+    anna, ben = [each.switch_page(LESSON) and each.run() for each in students]
+    assert "The class answers this together" in said(anna)
+    anna.number_input[0].set_value(14.0)
+    pressed(anna, "Commit to it")
+    assert "You answered **14**" in said(anna)
+    assert not anna.warning, "whether it is right is told with the answers of all"
+    assert "**1 answered** · 1 of 2 who follow have not" in said(teacher.run())
+    assert "Ben" in [each.value for each in teacher.markdown]
+    assert "Reveal" not in labels(ben)
+    anna.number_input[0].set_value(8.0)
+    pressed(anna, "Commit to it")
+    pressed(teacher, "Reveal")
+    assert "**1 of 1** answered right" in said(teacher)
+    assert anna.run().success[0].value.startswith("Right.")
+    assert "**1 of 1** answered right" in said(ben.run())
+    assert ben.number_input[0].disabled
+    pressed(teacher, "Ask again")
+    assert "The class answers this together" in said(ben.run())
+
+
+def test_a_lesson_that_a_teachers_link_locks_stays_so_and_makes_no_links() -> None:
+    app = opened(LESSON, lesson="dilation", scene="2", lock="order", hide="hints")
+    assert not app.multiselect
+    pressed(app, "All lessons")
+    for name in ("lock", "hide"):
+        app.query_params.pop(name, None)
+    app.query_params.update({"lesson": "dilation", "scene": "2"})
+    app.run()
+    assert next(button for button in app.button if button.label == "Next").disabled
+    assert not app.multiselect
+    app.query_params["lesson"] = "skips"
+    app.run()
+    assert len(app.multiselect) == 2, "another lesson is not locked"
+
+
 def test_the_projector_is_neither_led_nor_told() -> None:
     teacher = unlocked()
     teacher.toggle(key="lead_class").set_value(True).run()

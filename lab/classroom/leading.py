@@ -12,6 +12,7 @@ from lab.runs.person import Person
 
 QUIET_SECONDS = 2 * 3600.0  # without a sign from the leader, nobody leads the class any more
 HERE_SECONDS = 5.0  # a follower with no sign for longer is not counted
+NOBODY = Person()
 MAX_FOLLOWERS = 2000  # that are counted
 MAX_CHARACTERS = 16_000  # of all parameters together; a design has some hundred, a large one some thousand
 
@@ -108,7 +109,7 @@ class Leading:
         self._lock = threading.Lock()
         self._version = 0
         self._leader: _Leader | None = None
-        self._followers: dict[str, float] = {}  # when they were last heard of
+        self._followers: dict[str, tuple[float, Person]] = {}  # when they were last heard of, and who they are
 
     def begin(self, by: Person, now: float | None = None) -> None:
         """This teacher leads from now on. Raises ClassError for anybody else."""
@@ -141,13 +142,13 @@ class Leading:
             self._see_to_end(time.monotonic() if now is None else now)
             return Lead(self._version, self._leader is not None, self._leader.place if self._leader else None)
 
-    def version(self, follower: str, now: float | None = None) -> int:
-        """What a follower compares each second; it is counted as here."""
+    def version(self, follower: str, now: float | None = None, by: Person = NOBODY) -> int:
+        """What a follower compares each second; it is counted as here. `by`: who it is, for the teacher."""
         now = time.monotonic() if now is None else now
         with self._lock:
             self._see_to_end(now)
             if follower in self._followers or len(self._followers) < MAX_FOLLOWERS:
-                self._followers[follower] = now
+                self._followers[follower] = (now, by)
             return self._version
 
     def leave(self, follower: str) -> None:
@@ -157,15 +158,23 @@ class Leading:
 
     def followers(self, now: float | None = None) -> int:
         """How many follow."""
-        now = time.monotonic() if now is None else now
         with self._lock:
-            self._followers = {each: heard for each, heard in self._followers.items() if now - heard <= HERE_SECONDS}
+            self._forget_quiet(time.monotonic() if now is None else now)
             return len(self._followers)
+
+    def here(self, now: float | None = None) -> dict[str, str]:
+        """The nicknames, some of them "", of those who follow, by their browsers' keys: two tabs are one person."""
+        with self._lock:
+            self._forget_quiet(time.monotonic() if now is None else now)
+            return {by.key: by.nickname for _, by in self._followers.values()}
 
     def leads(self, by: Person) -> bool:
         """Whether it is this browser that leads."""
         with self._lock:
             return self._leader is not None and self._leader.key == by.key and by.teacher
+
+    def _forget_quiet(self, now: float) -> None:
+        self._followers = {each: one for each, one in self._followers.items() if now - one[0] <= HERE_SECONDS}
 
     def _see_to_end(self, now: float) -> None:
         leader = self._leader

@@ -12,10 +12,12 @@ from core.challenge import CHALLENGE, Challenge
 from core.data.mnist import EMBEDDED, Pixels, Split, SplitName, best_present, is_present, load_split
 from core.errors import LabError
 from core.training.history import EpochRecord
+from lab.classroom.answers import ClassAnswers
 from lab.classroom.class_lock import ClassLock
 from lab.classroom.game import Rooms
 from lab.classroom.handwriting import Handwriting
 from lab.classroom.leading import Leading
+from lab.classroom.locks import Locks
 from lab.runs.challenge import challenge_now
 from lab.runs.expectation import LATEST, Expected, expected
 from lab.runs.queue_now import QueueNow, queue_now
@@ -103,6 +105,18 @@ def class_lock() -> ClassLock:
 def leading() -> Leading:
     """Who leads the class, and where to."""
     return Leading(class_lock().is_teacher)
+
+
+@st.cache_resource
+def class_answers() -> ClassAnswers:
+    """What the class has answered in lessons, since the app was started."""
+    return ClassAnswers()
+
+
+@st.cache_resource
+def locks() -> Locks:
+    """What teachers' links have taken away, by browser."""
+    return Locks()
 
 
 @st.cache_resource(ttl=1.0, max_entries=1, show_spinner=False)

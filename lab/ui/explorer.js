@@ -1,4 +1,5 @@
 const STEP = 1000;  // milliseconds for each op while playing
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const REST = 500;  // before the server gets a place that was reached by keys
 
 function span(stage, unit) {  // the first and the last pixel that the unit sees, as receptive_field.extent
@@ -103,6 +104,10 @@ class Explorer {
   }
 
   play() {
+    if (calm.matches) {  // a press is a step: nothing moves by itself
+      this.go((this.stage + 1) % this.data.stages.length);
+      return this.tell(REST);
+    }
     if (this.stage === this.data.stages.length - 1) this.go(0);
     this.timer = setInterval(() => {
       if (!this.root.isConnected) return this.pause();
@@ -183,7 +188,7 @@ class Explorer {
     this.drawMap(now, side, image);
     this.slider.value = this.stage;
     this.slider.setAttribute("aria-valuetext", now.name);
-    this.button.textContent = this.timer ? "Pause" : "Play";
+    this.button.textContent = calm.matches ? "Next op" : this.timer ? "Pause" : "Play";
     find(".of-digit").textContent = "What it sees";
     find(".of-map").textContent = now.units > 1
       ? `${now.name}: choose a unit, ${now.units} x ${now.units}` : `${now.name}: a single unit`;

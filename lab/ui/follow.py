@@ -120,6 +120,11 @@ def _arrive(script: str) -> None:
         st.session_state[name] = list(value) if isinstance(value, tuple) else value
 
 
+def is_following() -> bool:
+    """Whether this session goes where the teacher goes."""
+    return bool(st.session_state.get(FOLLOWING))
+
+
 def join() -> None:
     """Follow from now on."""
     st.session_state[FOLLOWING] = True
@@ -141,7 +146,7 @@ def _mark() -> str:
 
 def _go_where_it_leads() -> None:
     """Move to where the teacher is, unless this session has been sent there."""
-    version = leading().version(_mark())
+    version = leading().version(_mark(), by=me())
     if st.session_state.get(SEEN) == version:
         return
     lead = leading().now()

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.navigation.page import StreamlitPage
 
 from core.data.mnist import DOWNLOAD_BYTES, EMBEDDED, data_root, is_present
@@ -19,22 +20,34 @@ from lab.ui import teacher
 from lab.ui.caches import downloads, store
 from lab.ui.links import link
 from lab.ui.phone_menu import closes_after_a_choice
+from lab.ui.presentation import leave_button, present_button, presenting
 from lab.ui.words import errors_shown, escaped
 
 STYLES = Path(__file__).with_name("page.css")
 TICK = 5.0  # seconds between two refreshes of what is running
 
 
-def presenting() -> bool:
-    """Whether the URL asks for a lesson large and alone, for a projector: no menu, no sidebar."""
-    return st.query_params.get("present") == "1" and bool(st.query_params.get("lesson"))
+def heading(title: str, sentence: str, presents: bool = False) -> DeltaGenerator:
+    """A page's title and the one sentence that says what it is for, moved up into the room the menu leaves.
 
-
-def heading(title: str, sentence: str) -> None:
-    """A page's title and the one sentence that says what it is for, moved up into the room the menu leaves."""
+    `presents`: the page offers its presentation. Returns the row at the title's right for more of the page's own.
+    """
     with st.container(key="heading", gap=None):
-        st.title(title, anchor=False)
+        if not (presents or presenting()):
+            st.title(title, anchor=False)
+            st.markdown(sentence)
+            return st.container()
+        left, right = st.columns([4, 2], vertical_alignment="center")
+        left.title(title, anchor=False)
+        row = right.container(horizontal=True, horizontal_alignment="right", gap="small")
         st.markdown(sentence)
+        with row:
+            more = st.container(width="content")
+            if presenting():
+                leave_button()
+            else:
+                present_button()
+    return more
 
 
 def data_notice(dataset: str = "MNIST") -> None:

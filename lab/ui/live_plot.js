@@ -87,12 +87,27 @@ function change(layout, changes) {
   }
 }
 
+// In a presentation the chart is drawn as on a page and then enlarged as a whole, so that its type, its marks and the
+// places of its names grow together: a transform, which Plotly's pointer follows. 14 px of it are one rem there.
+function size(element, data) {
+  const grown = data.presented ? parseFloat(getComputedStyle(document.documentElement).fontSize) / 14 : 1;
+  const style = element.style, bar = element.parentElement.querySelector(".live-plot-views").style;
+  style.width = grown === 1 ? "100%" : 100 / grown + "%";
+  style.height = data.height + "px";
+  style.transform = bar.transform = grown === 1 ? "" : `scale(${grown})`;
+  style.transformOrigin = "0 0";
+  bar.transformOrigin = "100% 100%";
+  element.parentElement.style.height = data.height * grown + "px";
+  return grown;
+}
+
 function draw(Plotly, element, bar, data) {
+  const grown = size(element, data);
   const figure = JSON.parse(data.figure);
   const layout = { uirevision: "kept", ...figure.layout };
   const views = layout.updatemenus?.[0]?.buttons ?? [];
   delete layout.updatemenus;
-  offer(element, bar, views, layout.margin?.r ?? 24);
+  offer(element, bar, views, grown * (layout.margin?.r ?? 24));
   if (views.length) {
     change(layout, views[element.view].args[0]);
     layout.uirevision += element.view;  // a chosen view takes the place of a zoom by hand
@@ -111,7 +126,7 @@ function draw(Plotly, element, bar, data) {
 export default function ({ data, parentElement }) {
   const element = parentElement.querySelector(".live-plot");
   const bar = parentElement.querySelector(".live-plot-views");
-  element.style.height = data.height + "px";  // before the library is there, so that nothing moves when it comes
+  size(element, data);  // before the library is there, so that nothing moves when it comes
   element.setAttribute("aria-label", data.alt);
   load(data.plotly).then((Plotly) => {
     if (!element.isConnected) return;

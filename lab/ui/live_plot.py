@@ -21,6 +21,7 @@ from plotly.graph_objects import Figure
 
 from lab.settings import ROOT
 from lab.ui.component import component
+from lab.ui.presentation import presenting
 
 STATIC_FOLDER = ROOT / "static"  # Streamlit serves it at app/static
 PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"  # 4.8 MB
@@ -38,7 +39,7 @@ def live_plot(figure: Figure | dict[str, Any], *, key: str, height: int = 0, alt
     A figure that is drawn each second may come as a dict of data and layout, in Plotly's words. Its template is
     replaced by the app's theme; what the figure sets itself stays. Its `layout.meta["narrow"]` may say what changes
     `below` a width in pixels: for each of its `views`, or buttons, a dict as a button's. Without a library to serve, it
-    is an ordinary st.plotly_chart, which flickers.
+    is an ordinary st.plotly_chart, which flickers. In a presentation the whole chart grows with the type.
     """
     height = height or (figure.layout if isinstance(figure, Figure) else figure["layout"])["height"]
     alt = alt or (isinstance(figure, Figure) and figure.layout.title.text) or "Chart"
@@ -57,14 +58,17 @@ def live_plot(figure: Figure | dict[str, Any], *, key: str, height: int = 0, alt
             "config": CONFIG,
             "height": height,
             "alt": alt,
+            "presented": presenting(),
             "plotly": f"app/static/{PLOTLY_JS.name}?v={plotly.__version__}",  # a new version is not the cached one
         },
-        height=height,
+        height="content" if presenting() else height,
     )
 
 
 def still_plot(figure: Figure, key: str, alt: str, **more: Any) -> Any:  # Any: what st.plotly_chart takes and gives
-    """Show a figure that stays as it is, without the row of buttons above it."""
+    """Show a figure that stays as it is, without the row of buttons above it; presented, it grows as the others do."""
+    if presenting() and not more:
+        return live_plot(figure, key=key, alt=alt)
     return st.plotly_chart(figure, key=key, config={"displayModeBar": False}, alt=alt, **more)
 
 

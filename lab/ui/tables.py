@@ -25,6 +25,8 @@ from lab.ui.caches import sample_digit
 from lab.ui.explorer import units_of
 from lab.ui.formats import kilobytes
 from lab.ui.live_plot import still_plot
+from lab.ui.presentation import presenting
+from lab.ui.words import escaped
 
 WHOLE_MAP = "Each value also depends on the whole map, through a mean over it"
 INDENT = "\u2003"  # a wide blank, for each body around an op
@@ -95,8 +97,22 @@ def data_table(
 ) -> None:
     """A table as high as its rows, of which at most `most` are shown without scrolling; an absent value is empty."""
     frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
+    if presenting():
+        st.table(_in_words(frame), border="horizontal", hide_index=True, alt=alt)
+        return
     height = 38 + 35 * min(len(frame), most)
     st.dataframe(frame, hide_index=True, height=height, column_config=columns, placeholder="", alt=alt)
+
+
+def _in_words(frame: pd.DataFrame) -> pd.DataFrame:
+    """For st.table, which grows with the type but knows no formats: numbers as the lab writes them."""
+
+    def words(value: object) -> str:
+        if isinstance(value, float):
+            return "" if value != value else f"{value:,.1f}"
+        return f"{value:,}" if isinstance(value, int) else "" if value is None else escaped(str(value))
+
+    return frame.map(words)
 
 
 def text_column(texts: Iterable[str]) -> Any:

@@ -14,6 +14,7 @@ from lab.runs import actions
 from lab.runs.person import Person
 from lab.runs.rows import Run
 from lab.settings import settings
+from lab.ui import class_tables
 from lab.ui.caches import challenge, class_lock, expectations, leading, ranking, store, the_queue
 from lab.ui.challenge_form import challenge_form
 from lab.ui.follow import JOIN
@@ -114,6 +115,7 @@ def _desk() -> None:
         challenge_form(attempt)
         if st.button("Stop all", icon=":material/stop_circle:", width="stretch", disabled=not the_queue().unfinished):
             _confirm_stop_all()
+        class_tables.downloads()
         st.button("Leave", icon=":material/logout:", width="stretch", on_click=_leave, help="Be a student again.")
         show_refusal()
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.analysis.mistakes import mistakes
 from core.errors import LabError
-from lab.ui import checkpoints, frame, images, unreadable
+from lab.ui import checkpoints, frame, images, presentation, unreadable
 from lab.ui.caches import split
 from lab.ui.links import link
 from lab.ui.predictions import predictions
@@ -12,9 +12,10 @@ from lab.ui.words import show_error
 from lab.use.mistakes import gallery
 from lab.use.vote import view as vote_view
 
-frame.heading(
+row = frame.heading(
     "What do you read?",
     "Read the digits that a network got wrong: vote first, alone or as a class, then see the label and its answer.",
+    presents=True,
 )
 try:
     room = vote_view.room_in_url()
@@ -30,7 +31,7 @@ frame.data_notice()
 shelf = checkpoints.on_hand()
 if not shelf:
     checkpoints.stop_without_checkpoint("you can read the digits that it got wrong")
-narrow, wide = st.columns([1, 3], gap="large")
+narrow, wide = presentation.columns(row, 1, 3, "Room and images")
 with narrow:
     vote_view.class_controls(room)
     shelved = checkpoints.picker(shelf, clears=gallery.CELL)
@@ -51,4 +52,5 @@ with wide:
     if not len(chosen):
         st.info(f"It has no such mistake: {cell.words}.", icon=":material/info:")
     vote_view.game(room, vote_view.questions(view, shelved, found, chosen, room))
-    link("use/mistakes", "All its mistakes", {"checkpoint": shelved.reference})
+    if not presentation.presenting():
+        link("use/mistakes", "All its mistakes", {"checkpoint": shelved.reference})

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.challenge import Challenge
 from core.words import plural
@@ -18,14 +19,16 @@ from lab.ui import url
 from lab.ui.caches import challenge, ranking, store
 from lab.ui.colours import ink
 from lab.ui.live_plot import live_plot
+from lab.ui.presentation import presenting
 from lab.ui.run_rows import compare_button, opened, table_key
-from lab.ui.tables import text_column, without_empty
+from lab.ui.tables import data_table, text_column, without_empty
 from lab.ui.words import errors_shown, escaped
 
 ALL = "all"
 LADDER_DATA = "MNIST"  # what the ladder was measured on
 SOON, LATE = 2.5, 12.0  # seconds between two refreshes: while something runs, and otherwise
 YES, NO = "✓", "✗"
+PROJECTED_LESS = ("tags", "note", "data", "imported")  # columns that a projector leaves out
 
 
 def filters() -> tuple[str, str]:
@@ -65,12 +68,19 @@ def _board(everyone: Sequence[Standing], with_ladder: bool) -> None:
     here = tuple(each for each in everyone if each.dataset == asked.dataset)
     elsewhere = [each for each in everyone if each.dataset != asked.dataset]
     behind = ladder(asked) if with_ladder and asked.dataset == LADDER_DATA else ()
-    _headline(here)
-    live_plot(
-        board_figures.board(here, behind, ink(), challenge=asked),
-        key="board",
-        alt=f"Parameters against held accuracy of {plural(len(here), 'run')}; the table below has the same figures.",
-    )
+    if presenting():  # beside the picture, which then fills the screen
+        picture, side = st.columns([7, 2])
+        places = [side.container() for _ in range(4)]
+    else:
+        places, picture = list(st.columns(4)), st.container()
+    _headline(here, places)
+    with picture:
+        live_plot(
+            board_figures.board(here, behind, ink(), 400 if presenting() else 440, challenge=asked),
+            key="board",
+            alt=f"Parameters against held accuracy of {plural(len(here), 'run')}; the table below has the same "
+            "figures.",
+        )
     brought = [each for each in imported() if each.card.dataset == asked.dataset]
     others = [each for each in imported() if each.card.dataset != asked.dataset]
     if here or brought:
@@ -87,7 +97,7 @@ def _board(everyone: Sequence[Standing], with_ladder: bool) -> None:
         _table(elsewhere, "elsewhere", others)
 
 
-def _headline(here: Sequence[Standing]) -> None:
+def _headline(here: Sequence[Standing], places: Sequence[DeltaGenerator]) -> None:
     passed = [each for each in here if each.passed]
     fitting = sorted(
         (each for each in here if each.challenge.small and each.challenge.short), key=lambda each: -each.figures.held
@@ -100,7 +110,7 @@ def _headline(here: Sequence[Standing]) -> None:
         ("Highest within limits", f"{fitting[0].figures.held:.2%}" if fitting else "—", highest),
         ("Running or waiting", f"{_running()}", "training runs"),
     )
-    for column, (label, value, beside) in zip(st.columns(4), figures, strict=True):
+    for column, (label, value, beside) in zip(places, figures, strict=True):
         column.metric(label, value, beside, delta_color="off", delta_arrow="off", border=True)
 
 
@@ -114,6 +124,10 @@ def _table(some: Sequence[Standing], key: str, brought: Sequence[Shelved] = ()) 
     keys = [*(each.key for each in some), *(each.reference for each in brought)]
     if frame["data"].eq(challenge().dataset).all():
         frame = frame.drop(columns="data")
+    if presenting():
+        frame = frame.drop(columns=[name for name in PROJECTED_LESS if name in frame])
+        data_table(frame, "Every finished run, and which of the three conditions it meets.")
+        return
     state = st.dataframe(
         frame, hide_index=True, on_select="rerun", placeholder="", selection_mode=["multi-row", "single-cell"],
         height=min(38 + 35 * len(frame), 458), key=table_key(key, keys),

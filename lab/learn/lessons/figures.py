@@ -14,6 +14,7 @@ from core.training.recipe import Recipe, ReduceLROnPlateau, rate_at
 from lab.ui.axes import View, accuracy_at
 from lab.ui.colours import CLAIM, PASS, TEST, TRAIN, VALIDATION
 from lab.ui.figures import laid_out
+from lab.ui.words import plotted
 
 LINES = (TRAIN, TEST, PASS, VALIDATION)  # of several recipes in one figure
 
@@ -33,6 +34,31 @@ def train_and_test(train: Sequence[float], test: Sequence[float], least: float, 
     figure.update_xaxes(title="epochs", range=[0.8, len(epochs) + 0.2], dtick=2, tick0=1)
     figure.update_yaxes(title="accuracy, % (stretched)", **View("", 100 * least).axis(height - 100.0))
     return laid_out(figure, height)
+
+
+def spread(counts: Sequence[tuple[str, int]], right: str | None) -> go.Figure:
+    """How many gave which answer, a bar each from above; the right one's is green where it may be told."""
+    names = [plotted(name) for name, _ in counts]
+    figure = go.Figure(
+        go.Bar(
+            x=[count for _, count in counts],
+            y=list(range(len(counts))),
+            orientation="h",
+            cliponaxis=False,
+            marker_color=[PASS if name == right else TRAIN for name, _ in counts],
+            text=[str(count or "") for _, count in counts],
+            textposition="outside",
+            customdata=names,
+            hovertemplate="%{customdata}: %{x}<extra></extra>",
+        )
+    )
+    most = max(5, *(count for _, count in counts))
+    figure.update_xaxes(title="people", range=[0, 1.1 * most], tickformat="d", nticks=5, fixedrange=True)
+    figure.update_yaxes(
+        tickvals=list(range(len(counts))), ticktext=names, autorange="reversed", automargin=True, fixedrange=True
+    )
+    figure = laid_out(figure, 70 + 30 * len(counts))
+    return figure.update_layout(showlegend=False, margin={"l": 20, "t": 8})
 
 
 def norm_maps(maps: NDArray[np.float32], together: NDArray[np.bool_], zoom: int = 3, gap: int = 4) -> Pixels:

@@ -6,19 +6,26 @@ away what a teacher does not want used.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlencode
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.errors import LabError
-from lab.learn.lessons import lesson_of, lessons
+from lab.classroom.locks import Taken
+from lab.learn.lessons import lesson_of, lessons, together
 from lab.learn.lessons.claims import CANNOT
 from lab.learn.lessons.progress import answered, next_lesson
-from lab.learn.lessons.scene import Answer, Check, Lesson, Scene, Way, scene_number, told
-from lab.learn.lessons.shows import show
-from lab.ui import frame, url
-from lab.ui.caches import challenge
+from lab.learn.lessons.scene import Answer, Check, Lesson, Scene, Way, scene_number, spelt, told
+from lab.learn.lessons.shows import WIDE, show
+from lab.ui import presentation, url
+from lab.ui.arrival import arrival
+from lab.ui.caches import challenge, locks
+from lab.ui.owner import me
 from lab.ui.words import show_error
 
 KINDS = {
@@ -41,9 +48,20 @@ class Settings:
 
 
 def settings() -> Settings:
-    """From the URL; words that are not known count for nothing."""
+    """From the URL, and from what a teacher's link has taken away before; words that are not known count for nothing.
+
+    Nothing is kept from the teacher, nor from a class that the teacher leads without a lock.
+    """
     hidden, locked = (frozenset(st.query_params.get(name, "").split(",")) for name in ("hide", "lock"))
-    return Settings(frame.presenting(), hidden & set(HIDE), locked & set(LOCK))
+    taken = Taken(hidden & set(HIDE), locked & set(LOCK))
+    lesson = st.query_params.get("lesson", "")[:40]
+    with suppress(LabError):  # wrong settings are said by the frame
+        person = me()
+        if not taken and together.is_led_to(lesson):
+            locks().freed(person.key, lesson)
+        elif not person.teacher:
+            taken = locks().opened(person.key, lesson, taken)
+    return Settings(presentation.presenting(), taken.hidden, taken.locked)
 
 
 def lesson_list() -> None:
@@ -85,18 +103,47 @@ def player() -> None:
         st.button("All lessons", on_click=leave, icon=":material/list:")
         return
     scene = lesson.scenes[number]
+    asks = scene.check is not None and "checks" not in allowed.hidden
     with st.container(key="stage" if allowed.present else "lesson"):
         _bar(lesson, number, scene, allowed)
         icon, kind = KINDS[scene.kind]
-        st.markdown(f"### {icon} {kind}: {scene.title}")
-        st.markdown(told(scene, challenge()))
-        _recalled(lesson, number, allowed)
-        for place, each in enumerate(scene.show):
-            if not (isinstance(each, Way) and "links" in allowed.hidden):
-                key = f"show-{lesson.key}-{number}-{place}"
-                show(each, key, "controls" in allowed.locked, "answers" not in allowed.hidden)
-        if scene.check and "checks" not in allowed.hidden:
-            _check(lesson, number, scene, scene.check, allowed)
+        st.markdown(f"# {icon} {kind}: {scene.title}")
+        arrival(
+            f"{lesson.key} {number}",
+            f"Scene {number + 1}. {kind}: {scene.title}",
+            "stage" if allowed.present else "lesson",
+        )
+        words, shown, asked = _places(scene, asks, allowed)
+        with words:
+            st.markdown(told(scene, challenge()))
+            _recalled(lesson, number, allowed)
+        with shown:
+            for place, each in enumerate(scene.show):
+                if not (isinstance(each, Way) and "links" in allowed.hidden):
+                    key = f"show-{lesson.key}-{number}-{place}"
+                    show(each, key, "controls" in allowed.locked, "answers" not in allowed.hidden)
+        if scene.check and asks:
+            with asked:
+                _check(lesson, number, scene, scene.check, allowed)
+
+
+def _places(scene: Scene, asks: bool, allowed: Settings) -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
+    """Where the words, what they are about, and the question stand.
+
+    On a projector the question is in view, whatever the scene shows: a wide table has words and question side by side
+    above it, anything else has them on its left; words that show nothing are larger.
+    """
+    if not allowed.present:
+        return st.container(), st.container(), st.container()
+    shows = [each for each in scene.show if not isinstance(each, Way)]
+    if shows and not any(isinstance(each, WIDE) for each in shows):
+        left, right = st.columns([4, 5], gap="medium")
+        return left.container(), right, left.container()
+    if not shows or not asks:
+        alone = st.container(key=None if shows else "alone")
+        return alone.container(), alone.container(), alone.container()
+    left, right = st.columns(2, gap="medium")
+    return left, st.container(), right
 
 
 def _bar(lesson: Lesson, number: int, scene: Scene, allowed: Settings) -> None:
@@ -119,45 +166,80 @@ def _bar(lesson: Lesson, number: int, scene: Scene, allowed: Settings) -> None:
             help="Answer the question first." if waits else None,
         )  # fmt: skip
     if allowed.present:
-        row.button(
-            "Leave", on_click=url.drop, args=("present",), type="tertiary", shortcut="Esc", icon=":material/close:"
-        )
+        with row:
+            presentation.leave_button()
     else:
         with row.popover("Lesson", icon=":material/more_horiz:"):
             st.button("All lessons", on_click=leave, icon=":material/list:")
-            st.button(
-                "Present it, large and alone", on_click=url.put, args=("present", "1"), icon=":material/slideshow:"
-            )
-            st.markdown("**A link for the class**, to this scene")
-            _link(lesson, number)
+            presentation.present_button("Present it, large and alone")
+            if allowed.hidden or allowed.locked:
+                st.caption("Your teacher's link hides or locks some of this lesson.")
+            else:
+                st.markdown("**A link for the class**, to this scene")
+                _link(lesson, number)
 
 
 def _check(lesson: Lesson, number: int, scene: Scene, check: Check, allowed: Settings) -> None:
     """The question, the answer given, and what is to be said of it."""
+    kept, answers = f"given-{lesson.key}-{number}", "answers" not in allowed.hidden
+    asked, part = together.topic(lesson, number, check), together.part_in(lesson, number)
+    closed = part == "follows" and together.is_closed(asked)
+    question, beside = st.container(), st.container()
+    if allowed.present and part == "leads" and not scene.show:  # then there is room for the class's answers
+        question, beside = st.columns([3, 2], gap="medium")
+    with question:
+        _form(lesson, number, check, partial(together.give, asked, check) if part == "follows" else None, closed)
+    given: Answer | None = st.session_state.get(kept)
+    with beside:
+        if part == "leads":
+            together.leaders_part(asked, check, answers)
+        elif part == "follows":
+            given = together.followers_part(asked, check, answers)
+    if given is not None:
+        _feedback(check, given, f"check-{lesson.key}-{number}-reveal", allowed)
+
+
+def _form(lesson: Lesson, number: int, check: Check, tell: Callable[[Answer], None] | None, closed: bool) -> None:
+    """The question and the field for its answer. `tell`: where an answer goes beside this session."""
     place, kept = f"check-{lesson.key}-{number}", f"given-{lesson.key}-{number}"
     with st.form(place, border=True, enter_to_submit=True):
         st.markdown(f"**{check.question}**")
         answer = f"{place}-choice" if check.options else f"{place}-number"
         if check.options:
             st.radio(
-                check.question, check.options, index=None, key=answer, label_visibility="collapsed", horizontal=True
+                check.question,
+                check.options,
+                index=None,
+                key=answer,
+                label_visibility="collapsed",
+                horizontal=True,
+                disabled=closed,
             )
         else:
+            whole = check.tolerance in (0, 1)
             st.number_input(
-                check.question + (f", in {check.unit}" if check.unit else ""), value=None, key=answer,
-                label_visibility="collapsed", step=1.0 if check.tolerance in (0, 1) else None, width=240,
-                placeholder=check.unit or "a number", format="%.0f" if check.tolerance in (0, 1) else "%.4g",
-            )  # fmt: skip
-        words = "Commit to it" if scene.kind == "predict" else "Check"
-        st.form_submit_button(words, icon=":material/check:", on_click=_keep, args=(answer, kept))
-    if kept in st.session_state:
-        _feedback(check, st.session_state[kept], f"{place}-reveal", allowed)
+                check.question + (f", in {check.unit}" if check.unit else ""),
+                value=None,
+                key=answer,
+                label_visibility="collapsed",
+                step=1.0 if whole else None,
+                placeholder=check.unit or "a number",
+                width="stretch" if presentation.presenting() else 240,
+                format="%.0f" if whole else "%.4g",
+                disabled=closed,
+            )
+        words = "Commit to it" if lesson.scenes[number].kind == "predict" else "Check"
+        st.form_submit_button(
+            words, icon=":material/check:", on_click=_keep, args=(answer, kept, tell), disabled=closed
+        )
 
 
-def _keep(answer: str, kept: str) -> None:
+def _keep(answer: str, kept: str, tell: Callable[[Answer], None] | None) -> None:
     """Keep what was answered, before the page is drawn: what depends on it comes first on the page."""
     if st.session_state[answer] is not None:
         st.session_state[kept] = st.session_state[answer]
+        if tell:
+            tell(st.session_state[answer])
 
 
 def _feedback(check: Check, given: Answer, key: str, allowed: Settings) -> None:
@@ -165,14 +247,10 @@ def _feedback(check: Check, given: Answer, key: str, allowed: Settings) -> None:
         st.success(f"Right. {check.why()}", icon=":material/check_circle:")
         return
     slip = check.slip(given) or ("" if "hints" in allowed.hidden else check.hint)
-    said = f"Not right: “{given}”." if isinstance(given, str) else f"Not {_spelt(given)}."
+    said = f"Not right: “{given}”." if isinstance(given, str) else f"Not {spelt(given)}."
     st.warning(f"{said} {slip}", icon=":material/close:")
     if "answers" not in allowed.hidden and st.toggle("Show the answer", key=key):
-        st.info(f"**{_spelt(check.answer())}**{f' {check.unit}' if check.unit else ''}. {check.why()}")
-
-
-def _spelt(answer: Answer) -> str:
-    return answer if isinstance(answer, str) else f"{answer:,.6g}"
+        st.info(f"**{spelt(check.answer())}**{f' {check.unit}' if check.unit else ''}. {check.why()}")
 
 
 def _recalled(lesson: Lesson, number: int, allowed: Settings) -> None:
@@ -198,7 +276,7 @@ def _with_unit(answer: Answer, check: Check) -> str:
     """As one says it after `predicted` or `is`."""
     if answer == CANNOT:
         return f"that it {CANNOT}"
-    return f"{_spelt(answer)} {check.unit}".strip()
+    return f"{spelt(answer)} {check.unit}".strip()
 
 
 def _link(lesson: Lesson, number: int) -> None:

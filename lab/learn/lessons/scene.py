@@ -200,6 +200,11 @@ class Lesson:
     scenes: tuple[Scene, ...]
 
 
+def spelt(answer: Answer) -> str:
+    """An answer as it is shown."""
+    return answer if isinstance(answer, str) else f"{answer:,.6g}"
+
+
 def told(scene: Scene, challenge: Challenge = CHALLENGE) -> str:
     """The scene's words, with the figures of today."""
     if isinstance(scene.words, ForChallenge):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -31,8 +32,23 @@ from lab.ui.headline import headline
 from lab.ui.links import link
 from lab.ui.live_plot import live_plot, still_plot
 from lab.ui.predictions import one_thread, opened, predictions
+from lab.ui.presentation import presenting
 from lab.ui.tables import comparison_table, data_table, field_view, layer_table
 from lab.ui.words import errors_shown, escaped
+
+# What takes the whole width of a screen.
+WIDE = (
+    scene.Layers,
+    scene.Field,
+    scene.ClaimedFields,
+    scene.Comparisons,
+    scene.Conditions,
+    scene.Worst,
+    scene.NormMaps,
+    scene.TrainAndTest,
+    scene.Knobs,
+    scene.ConvArithmetic,
+)
 
 
 def show(each: scene.Show, key: str, locked: bool, answers: bool = True) -> None:
@@ -103,6 +119,11 @@ def _knobs(slug: str, key: str, locked: bool) -> None:
         headline(walked, None, f"{mark(step(slug))}, {changed}", f"headline-{key}")
 
 
+def _height(on_a_page: int) -> int:
+    """Of a chart; presented, one has the right half of the screen for itself."""
+    return max(on_a_page, 400) if presenting() else on_a_page
+
+
 def _curves(slug: str, key: str) -> None:
     study, claim = study_of(slug), step(slug).claim
     if study is None and not (claim and claim.test_log):
@@ -111,7 +132,7 @@ def _curves(slug: str, key: str) -> None:
         st.info(escaped(f"{label(step(slug))}: {why}."))
         return
     live_plot(
-        curves.study_curves(study.runs if study else (), claim.test_log if claim else ()),
+        curves.study_curves(study.runs if study else (), claim.test_log if claim else (), height=_height(320)),
         key=key,
         alt=f"Test accuracy of {slug} by epoch: our runs with their band, the write-up's log.",
     )
@@ -150,7 +171,7 @@ def _rates(slugs: tuple[str, ...], key: str, locked: bool) -> None:
     """The learning rates; low ones can be told apart on a logarithmic axis."""
     logarithmic = st.toggle("Logarithmic axis: equal factors, equal distances", key=f"{key}-log", disabled=locked)
     recipes = [(label(step(slug)), step(slug).recipe) for slug in slugs]
-    drawn = lesson_figures.rates(recipes, BATCHES, logarithmic)
+    drawn = lesson_figures.rates(recipes, BATCHES, logarithmic, _height(300))
     still_plot(drawn, f"{key}-{logarithmic}", "The learning rate over the epochs of several recipes.")
 
 
@@ -190,7 +211,8 @@ def _worst(slug: str, key: str, answers: bool) -> None:
     for number, (column, index) in enumerate(zip(st.columns(6), shown, strict=False), 1):
         words = f"{found.labels[index]} read as {found.predicted[index]}"
         alt = f"Image {index}: {words}." if told else f"Test digit {number} of {len(shown)}."
-        column.image(images.enlarged(digits.images[index]), width=112, output_format="PNG", alt=alt)
+        width: int | Literal["stretch"] = "stretch" if presenting() else 112
+        column.image(images.enlarged(digits.images[index]), width=width, output_format="PNG", alt=alt)
         column.caption(f"{words}, {images.percent(float(found.confidence[index]))}" if told else f"Digit {number}")
 
 
@@ -241,9 +263,8 @@ def _gradient_by_depth(depths: tuple[int, ...], key: str) -> None:
         }
     deepest = {name: statistics.geometric_mean(found[-1]) for name, found in of.items()}
     live_plot(
-        lesson_figures.gradients(depths, of),
+        lesson_figures.gradients(depths, of, _height(340)),
         key=key,
-        height=340,
         alt=f"The gradient of the first layer by depth. At {depths[-1]}: "
         + ", ".join(f"{value:.1g} {name}" for name, value in deepest.items())
         + f" (n {len(SEEDS)}).",

@@ -18,11 +18,13 @@ from lab.ui import url
 from lab.ui.caches import rooms, split
 from lab.ui.images import MARK, InView, enlarged, percent
 from lab.ui.live_plot import live_plot
+from lab.ui.presentation import presenting
 from lab.ui.words import escaped, show_error
 from lab.use.vote.figures import votes
 
 TICK = 1.5  # seconds between two refreshes of a room that others vote in
 IMAGE = 308  # pixels, eleven for each of the digit's 28: it fits a phone
+BARS = 220  # pixels, the height of the votes' chart
 
 Next = Callable[[], Question | None]
 
@@ -77,11 +79,15 @@ def class_controls(room: Room) -> None:
         )  # fmt: skip
         st.text_input("Or join a room", key="room_code", max_chars=8, placeholder="its code", on_change=_join)
         return
-    address = st.context.url or ""
     st.metric("Room", code, border=True)
     st.caption("Everybody opens this address, or joins with the code:")
-    st.code(f"{address.split('?')[0]}?room={code}", language=None, wrap_lines=True)
+    st.code(_address(), language=None, wrap_lines=True)
     st.button("Leave the room", on_click=url.drop, args=("room", "lead"), icon=":material/logout:", width="stretch")
+
+
+def _address() -> str:
+    """Of this room, for those who vote."""
+    return f"{(st.context.url or '').split('?')[0]}?room={st.query_params.room.strip().upper()}"
 
 
 def _open() -> None:
@@ -113,11 +119,13 @@ def _round(room: Room, following: Next | None, shared: bool) -> None:
         st.info("Nothing to read yet: the leader has not started.", icon=":material/hourglass_empty:")
         return
     question = now.question
+    if shared and presenting():
+        st.markdown(f"Vote at **{_address()}** or with the code **{st.query_params.room.strip().upper()}**")
     picture, voting = st.columns([2, 3], gap="large")
     digits = split(question.dataset, question.split)
     picture.image(
         enlarged(digits.images[question.index], 22),
-        width=IMAGE,
+        width="stretch" if presenting() else IMAGE,
         output_format="PNG",
         alt=f"Image {question.index}" + (f", labelled {question.label}." if now.revealed else "; its label is hidden."),
     )
@@ -134,7 +142,7 @@ def _round(room: Room, following: Next | None, shared: bool) -> None:
         shown = now.revealed or (shared and following is not None and st.session_state.get("votes_live", False))
         counts = now.counts if shown else (0,) * 10
         live_plot(
-            votes(counts, question.label if now.revealed else None, question.answer if now.revealed else None, 220),
+            votes(counts, question.label if now.revealed else None, question.answer if now.revealed else None, BARS),
             key="votes",
             alt=_counted(counts) if shown else "The votes are shown with the label.",
         )
