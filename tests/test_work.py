@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.architecture.link import to_code
+from core.checkpoints.checkpoint import load, normalisation_of
+from core.data.mnist import load_split
 from core.ladder import catalogue
 from core.record import to_json
+from core.training.evaluation import log_probabilities
 from lab.classroom.designs import save_design
 from lab.runs import store as stores
 from lab.runs.store import RunStore
+from lab.studies.answers import read_answers
+from lab.studies.shelf import shipped
 from lab.ui.checkpoints import USUAL
 from lab.ui.work import Work, noted, parameters, read_work, write_work
 from tests.patience import patient
@@ -93,3 +99,21 @@ def test_a_design_goes_through_the_menu_and_the_saved_one_stands_in_every_list_o
         assert app.selectbox(key="step_picker").options[0] == f"Your design · {C3.architecture.name}"
     through_the_menu(app, "pages/experiment/design.py")
     assert app.query_params["design"] == CODE
+
+
+def test_the_shipped_answers_are_those_that_the_weights_give(mnist_raw: Path) -> None:
+    import torch
+
+    digits = load_split("MNIST", "test")
+    for shelved in shipped():
+        kept = read_answers(shelved.stem, shelved.card.weights_sha256)
+        assert kept is not None, shelved.reference
+        assert len(kept) == len(digits.labels)
+        assert abs((kept.argmax(1) == digits.labels).mean() - shelved.card.record.test_accuracy) < 0.0003
+        assert read_answers(shelved.stem, "0" * 64) is None
+        if shelved.reference in ("c6-steplr-7416", "d8-third-2495"):
+            network, card = load(shelved.stem)
+            few = torch.tensor(digits.images[:500])
+            with torch.no_grad():
+                again = log_probabilities(network, few, normalisation_of(card)).exp().numpy()
+            assert np.allclose(kept[:500], again, atol=0.001)
