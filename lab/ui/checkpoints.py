@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import streamlit as st
 
-from core.challenge import MAX_PARAMETERS
+from core.challenge import CHALLENGE
 from core.checkpoints.card import Card, card_to_dict
 from core.data.mnist import EMBEDDED, is_present
 from core.errors import CheckpointError, DataError
@@ -51,7 +51,7 @@ def on_hand() -> tuple[Shelved, ...]:
 
 def _best_small_first(shelf: Sequence[Shelved]) -> Sequence[Shelved]:
     """USUAL, or where it is not here, the most accurate within the challenge's budget, before the others."""
-    small = [each for each in shelf if each.card.parameters <= MAX_PARAMETERS]
+    small = [each for each in shelf if each.card.parameters <= CHALLENGE.parameters]
     usual = max(small, key=lambda each: (each.reference == USUAL, each.card.record.test_accuracy), default=None)
     return sorted(shelf, key=lambda each: each != usual)
 
