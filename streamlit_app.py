@@ -8,7 +8,7 @@ import streamlit as st
 if __name__ == "__main__":  # a browser's run; Streamlit names the script so
     from core.places import APP
     from lab.server.pace import in_turn
-    from lab.ui import follow, frame, presentation
+    from lab.ui import follow, frame, presentation, work
 
     st.set_page_config(
         page_title="The architecture lab",
@@ -48,7 +48,7 @@ if __name__ == "__main__":  # a browser's run; Streamlit names the script so
     if not presentation.presenting():
         frame.sidebar(menu, page)
         follow.line(page)
-    with follow.shared(page), in_turn() if page.url_path == "train" else nullcontext():
+    with follow.shared(page), work.carried(page), in_turn() if page.url_path == "train" else nullcontext():
         page.run()
 else:
     # `streamlit run` finds this App and imports the file once, before the first browser comes. Because a folder named

@@ -19,6 +19,8 @@ from core.ladder import catalogue
 from core.ladder.model import Step
 from core.ladder.relatives import EXTRAS
 from core.training.recipe import Adam, recipe_to_json
+from lab.classroom.leading import PAGES as LED_TO
+from lab.classroom.leading import Shared
 from lab.runs import supervisor
 from lab.runs.rows import NewRun
 from lab.runs.store import RunStore
@@ -425,4 +427,8 @@ def test_every_page_can_follow_every_other() -> None:
     app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=patient(120))
     for first, second in itertools.combinations(PAGES, 2):  # each pair in both orders, as the first comes again
         for page in (first, second):
+            app.query_params.clear()  # as the menu does; what a page then has in its URL is its own
             assert not app.switch_page(page).run().exception, f"{page}, of {first} and {second}"
+            shared = LED_TO.get(page, Shared())
+            strange = set(app.query_params) - {*shared.parameters, *shared.widgets}
+            assert page not in LED_TO or not strange, f"{page}, of {first} and {second}, has {strange} in its URL"

@@ -35,7 +35,7 @@ PAGES: Mapping[str, Shared] = {
     "pages/learn/start.py": Shared(),
     "pages/learn/walkthroughs.py": Shared(("lesson", "scene", "hide", "lock")),
     "pages/learn/ladder.py": Shared(),
-    "pages/learn/step.py": Shared(("step", *KNOBS), ("view",)),
+    "pages/learn/step.py": Shared(NETWORK, ("view",)),
     "pages/learn/field.py": Shared((*NETWORK, "op", "unit", "digit"), ("show",)),
     "pages/experiment/design.py": Shared(("from", "design"), ("view", "form")),
     "pages/experiment/train.py": Shared((*NETWORK, "run")),

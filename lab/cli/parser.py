@@ -20,7 +20,7 @@ from lab.cli.data import data_command
 from lab.cli.exporting import add_export
 from lab.cli.keeping import backup_command, health_command, passphrase_command, prune_command, restore_command
 from lab.cli.networks import steps, trace_command
-from lab.cli.reading import PREDICT_WITH, checkpoints_command, mistakes_command, predict_command
+from lab.cli.reading import PREDICT_WITH, answers_command, checkpoints_command, mistakes_command, predict_command
 from lab.cli.result import Incomplete
 from lab.cli.training import bench_command, range_test_command, reproduce_command, train_command
 
@@ -137,6 +137,8 @@ def _parser() -> Parser:
     benching.add_argument("--rounds", type=int, default=5)
     benching.add_argument("--side-by-side", action="store_true", help="how many runs at a time do most, for the queue")
     benching.add_argument("--seconds", type=float, default=8.0, help="that each number of runs is trained for")
+
+    add("answers", answers_command, "Write what every shipped checkpoint answers to MNIST's test digits.")
 
     again = add("reproduce", reproduce_command, "Train every step with several seeds, and write what comes of it.")
     again.add_argument("names", metavar="SLUG", nargs="*", help="steps or variants; all, if none is given")

@@ -12,6 +12,7 @@ from core.analysis.mistakes import mistakes
 from core.data.mnist import EMBEDDED, data_root, is_present, load_split
 from core.errors import DataError
 from core.record import Json
+from core.words import plural
 from lab.cli.bringing import brought_from, is_there
 from lab.studies.shelf import find, own, shipped, unreadable
 
@@ -86,6 +87,15 @@ def _here(dataset: str) -> str:
         return dataset
     print(f"MNIST is not in {data_root()}: using the {EMBEDDED}", file=sys.stderr)
     return EMBEDDED
+
+
+def answers_command(options: argparse.Namespace) -> Json:
+    """The answers that are shipped, so that no page waits for a large network."""
+    from lab.studies.answers import measure_answers
+
+    written = measure_answers()
+    print(f"wrote the answers of {plural(len(written), 'checkpoint')}", file=sys.stderr)
+    return list[Json](written)
 
 
 def checkpoints_command(options: argparse.Namespace) -> Json:

@@ -205,6 +205,17 @@ class Speed(Trained):
 
 
 @dataclass(frozen=True)
+class RunName:
+    """What a menu says of a run, and whose it is."""
+
+    id: str
+    name: str
+    owner: str  # the nickname
+    owner_key: str
+    seed: int
+
+
+@dataclass(frozen=True)
 class Queue:
     """The queue at one moment, as `lab.runs.fair_queue` wants it."""
 

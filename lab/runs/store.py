@@ -28,6 +28,7 @@ from lab.runs.rows import (
     NewRun,
     Pause,
     Run,
+    RunName,
     Speed,
     Status,
     batch_of,
@@ -35,6 +36,8 @@ from lab.runs.rows import (
     plain_words,
     run_of,
 )
+
+MAX_WORKS = 2_000  # browsers of which is kept what they work on: more than a school's
 
 
 class RunStore(Leases):
@@ -136,6 +139,24 @@ class RunStore(Leases):
     def set_class_text(self, name: ClassText, value: str) -> None:
         """Sets a text for all."""
         self.change("INSERT OR REPLACE INTO class VALUES (?, ?)", (name, value))
+
+    def work_of(self, owner_key: str) -> str:
+        """What `keep_work` kept last for this browser; "" for nothing."""
+        rows = self.rows("SELECT parameters FROM work WHERE owner_key = ?", (owner_key,))
+        return str(rows[0]["parameters"]) if rows else ""
+
+    def keep_work(self, owner_key: str, parameters: str) -> None:
+        """Keeps what somebody works on, in place of what was kept; that of the latest MAX_WORKS browsers stays."""
+        with self.writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO work VALUES (?, ?, ?)", (owner_key, time.time(), parameters))
+            connection.execute(
+                "DELETE FROM work WHERE owner_key NOT IN (SELECT owner_key FROM work ORDER BY written DESC LIMIT ?)",
+                (MAX_WORKS,),
+            )
+
+    def names(self) -> list[RunName]:
+        """Every run's id, name, nickname and owner, for a menu of their checkpoints."""
+        return [RunName(*row) for row in self.rows("SELECT id, name, owner, owner_key, seed FROM runs")]
 
     def request_stop(self, run_id: str) -> Run:
         """Stops a waiting run at once, and asks the worker of a running one to stop; an ended one stays as it is."""

@@ -21,7 +21,7 @@ from lab.classroom.locks import Locks
 from lab.runs.challenge import challenge_now
 from lab.runs.expectation import LATEST, Expected, expected
 from lab.runs.queue_now import QueueNow, queue_now
-from lab.runs.rows import Speed
+from lab.runs.rows import RunName, Speed
 from lab.runs.store import RunStore
 from lab.settings import lab_home, settings
 from lab.studies.ranking import LIMIT, Standing, standings
@@ -129,6 +129,12 @@ def the_queue() -> QueueNow:
 def speeds() -> list[Speed]:
     """How fast the latest runs on this machine were."""
     return store().speeds(LATEST)
+
+
+@st.cache_resource(ttl=1.0, max_entries=1, show_spinner=False)
+def run_names() -> dict[str, RunName]:
+    """What a menu says of each run and whose it is, by its id."""
+    return {run.id: run for run in store().names()}
 
 
 @st.cache_resource(ttl=1.0, max_entries=1, show_spinner=False)

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
 import streamlit as st
 
+from core.challenge import CHALLENGE
 from core.checkpoints.card import Card, card_to_dict
 from core.data.mnist import EMBEDDED, is_present
 from core.errors import CheckpointError, DataError
+from lab.runs.rows import RunName
+from lab.settings import settings
 from lab.studies.entries import Entry
 from lab.studies.shelf import Shelved, find, own, shipped, why_unreadable
 from lab.ui import url
+from lab.ui.caches import run_names
 from lab.ui.links import link
+from lab.ui.owner import me
 from lab.ui.unreadable import list_checkpoints
+
+USUAL = "c6-steplr-7416"  # what those see first who have no checkpoint of their own
 
 
 def dataset_for(shelved: Shelved) -> str:
@@ -30,11 +38,37 @@ def dataset_for(shelved: Shelved) -> str:
 
 
 def on_hand() -> tuple[Shelved, ...]:
-    """Every checkpoint that can be opened, shipped ones first; of two with one reference the first, as `find` does."""
+    """Every checkpoint that can be opened, the one to begin with first.
+
+    One's own, the newest first; then the best small one that is shipped, the other shipped ones, and the class's. Of
+    two with one reference the first, as `find` does.
+    """
     first: dict[str, Shelved] = {}
-    for shelved in (*shipped(), *own()):
+    for shelved in (*_best_small_first(shipped()), *own()):
         first.setdefault(shelved.reference, shelved)
-    return tuple(first.values())
+    return tuple(sorted(first.values(), key=lambda each: 0 if is_mine(each) else 1 if each.shipped else 2))
+
+
+def _best_small_first(shelf: Sequence[Shelved]) -> Sequence[Shelved]:
+    """USUAL, or where it is not here, the most accurate within the challenge's budget, before the others."""
+    small = [each for each in shelf if each.card.parameters <= CHALLENGE.parameters]
+    usual = max(small, key=lambda each: (each.reference == USUAL, each.card.record.test_accuracy), default=None)
+    return sorted(shelf, key=lambda each: each != usual)
+
+
+def run_of(shelved: Shelved) -> RunName | None:
+    """The run that a checkpoint is of; None for a shipped, saved or imported one."""
+    return None if shelved.shipped else run_names().get(shelved.reference.partition("/")[0])
+
+
+def is_mine(shelved: Shelved) -> bool:
+    """Whether it is of one's own run; what is nobody's is everybody's where there is no class."""
+    if shelved.shipped:
+        return False
+    run = run_of(shelved)
+    if run and run.owner_key:
+        return run.owner_key == me().key
+    return not settings().class_passphrase
 
 
 def stop_without_checkpoint(then: str) -> NoReturn:
@@ -46,9 +80,12 @@ def stop_without_checkpoint(then: str) -> NoReturn:
 
 
 def short(shelved: Shelved) -> str:
-    """A checkpoint in a narrow menu: name and test accuracy, and for one's own what tells it from another run's."""
-    card = shelved.card
-    return f"{card.name} · {card.record.test_accuracy:.2%}" + ("" if shelved.shipped else f" · {shelved.reference}")
+    """A checkpoint in a narrow menu: of a run its nickname and name, then the test accuracy and which epoch's it is."""
+    card, run = shelved.card, run_of(shelved)
+    parts = [run.owner if run else "", run.name if run else card.name, f"{card.record.test_accuracy:.2%}"]
+    if not shelved.shipped:
+        parts.append(f"after epoch {card.epoch + 1}" if run else shelved.reference)
+    return " · ".join(part for part in parts if part)
 
 
 def picker(
@@ -62,9 +99,24 @@ def picker(
 
 
 def titles(shelf: Sequence[Shelved]) -> Callable[[str], str]:
-    """What a menu says for a reference; for one that is gone by now, the reference itself."""
-    by_reference = {shelved.reference: short(shelved) for shelved in shelf}
-    return lambda reference: by_reference.get(reference, reference)
+    """What a menu says for a reference; for one that is gone by now, the reference itself.
+
+    Of several that would read the same, each says its seed and last or best as well, and if need be its reference.
+    """
+    said = {shelved.reference: short(shelved) for shelved in shelf}
+    for more in (_seed_and_choice, lambda shelved: shelved.reference):
+        counts = Counter(said.values())
+        said |= {
+            each.reference: f"{said[each.reference]} · {more(each)}"
+            for each in shelf
+            if counts[said[each.reference]] > 1 and not each.shipped
+        }
+    return lambda reference: said.get(reference, reference)
+
+
+def _seed_and_choice(shelved: Shelved) -> str:
+    run = run_of(shelved)
+    return f"seed {run.seed}, {shelved.stem.name}" if run else shelved.card.choice
 
 
 def on_shelf(reference: str, shelf: Sequence[Shelved]) -> Shelved:

@@ -27,7 +27,7 @@ def nickname_field() -> str:
     st.session_state[FIELD] = nickname()
     st.text_input(
         "Your nickname", key=FIELD, max_chars=MAX_NICKNAME, on_change=_keep, placeholder="none",
-        help="Shown beside your runs on the challenge board. The lab keeps nothing else about you.",
+        help="Shown beside your runs on the challenge board. The lab also keeps what this browser works on, no more.",
     )  # fmt: skip
     return nickname()
 

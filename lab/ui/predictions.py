@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,9 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.data.mnist import Pixels, SplitName
+from core.training.predictions import Predictions
 from lab.runs.affordable import affordable, field_images
+from lab.studies.answers import read_answers
 from lab.ui.caches import split
 
 if TYPE_CHECKING:  # torch takes two seconds to import, and only some pages need it
@@ -22,7 +25,6 @@ if TYPE_CHECKING:  # torch takes two seconds to import, and only some pages need
     from core.analysis.inside import Activity, Occlusion
     from core.architecture.spec import Architecture
     from core.checkpoints.card import Card
-    from core.training.predictions import Predictions
     from core.training.resident import Normalisation
     from lab.studies.shelf import Shelved
 
@@ -30,8 +32,6 @@ if TYPE_CHECKING:  # torch takes two seconds to import, and only some pages need
 @st.cache_resource(max_entries=16)
 def opened(stem: str, sha256: str) -> tuple[nn.Sequential, Card]:
     """A checkpoint's network and card, once for each content of its weights."""
-    from pathlib import Path
-
     from core.checkpoints.checkpoint import load
 
     return load(Path(stem))
@@ -39,7 +39,11 @@ def opened(stem: str, sha256: str) -> tuple[nn.Sequential, Card]:
 
 @st.cache_resource(max_entries=24, show_spinner="Reading every image of the split once...")
 def predictions(stem: str, sha256: str, dataset: str, name: SplitName) -> Predictions:
-    """What a checkpoint makes of a split, without augmentation."""
+    """What a checkpoint makes of a split, without augmentation; of a shipped one and MNIST's test digits it is kept."""
+    if (dataset, name) == ("MNIST", "test"):
+        kept, labels = read_answers(Path(stem), sha256), split(dataset, name).labels
+        if kept is not None and len(kept) == len(labels):
+            return Predictions(kept, labels.astype(np.int64))
     import torch
 
     from core.checkpoints.checkpoint import normalisation_of
@@ -194,8 +198,6 @@ def through_epochs(pairs: tuple[tuple[str, str], ...], digit: bytes, name: str) 
     Of its first output channels, at most FILM_CHANNELS: maps (N, C, H, W) and kernels of the first input channel
     (N, C, k, k); and the answer's probabilities (N, 10). Raises CheckpointError.
     """
-    from pathlib import Path
-
     from core.analysis.inside import feature_maps, filters_of, probabilities_of
     from core.architecture.trace import trace
     from core.checkpoints.checkpoint import load, normalisation_of

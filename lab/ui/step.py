@@ -6,31 +6,64 @@ import math
 
 import streamlit as st
 
-from core.architecture.link import from_code
+from core.architecture.link import from_code, to_code
 from core.architecture.spec import Architecture, BatchNorm
 from core.architecture.vary import changes, dropout_of, has, vary
-from core.errors import SpecError
+from core.errors import LabError, SpecError
 from core.ladder.catalogue import label
 from core.ladder.model import Step
 from core.ladder.ours import OURS
 from core.ladder.relatives import EXTRAS
 from core.training.recipe import Recipe
+from lab.classroom.designs import owner_of, saved_design, saved_names
 from lab.studies import own_ladder
 from lab.ui import url
+from lab.ui.owner import me
+from lab.ui.words import show_error
 
 FIRST_STEP = "a2"  # what a newcomer meets: the first network within the challenge's budget
 KNOBS = ("width", "dropout", "bn")  # their names in the URL
+FROM, DESIGN = "from", "design"  # a design's code and what it started from, in the URL
+SAVED = "saved:"  # before a saved design's name, in a list and in ?from=
+PICKER, PROBLEM = "step_picker", "step_problem"  # the session's keys
 WIDTHS, DROPOUTS = (0.25, 2.0), (0.0, 0.5)
 
 
 def step_picker(design: Step | None = None) -> Step:
-    """Choose a step; the choice is ?step=SLUG in the URL, so that it can be shared. A design stands before them."""
+    """Choose a step; the choice is ?step=SLUG in the URL, so that it can be shared.
+
+    A design stands before them, and one's own saved designs; those of others stand behind. A saved one that is chosen
+    is ?design=CODE in the URL, so that the link is the same network when it has been saved anew.
+    """
     steps = {step.slug: step for step in (*([design] if design else []), *own_ladder.ladder(), *EXTRAS)}
     slug = design.slug if design else next(slug for slug in steps if slug.startswith(FIRST_STEP))
     slug = url.read("step", lambda wanted: own_ladder.by_slug(wanted).slug, slug)
-    choice = url.bound("step", slug, clears=("run", *KNOBS))
-    st.selectbox("Step", list(steps), format_func=lambda each: label(steps[each]), **choice)
+    titles = {key: label(step) for key, step in steps.items()}
+    saved = {SAVED + name: f"Saved · {name}" for name in saved_names() if not design or name != design.title}
+    mine = {key: title for key, title in saved.items() if owner_of(key.removeprefix(SAVED)) == me().key}
+    own = {"": titles.pop("")} if design else {}
+    titles = {**own, **mine, **titles, **saved}
+    st.session_state[PICKER] = slug
+    st.selectbox("Step", list(titles), format_func=lambda key: titles.get(key, key), key=PICKER, on_change=_choose)
+    if problem := st.session_state.pop(PROBLEM, None):
+        show_error(problem)
     return steps[slug]
+
+
+def _choose() -> None:
+    """Put the chosen step or saved design into the URL, and end what was about the one before."""
+    chosen = st.session_state[PICKER]
+    url.drop("run", *KNOBS)
+    if not chosen.startswith(SAVED):
+        url.put("step", chosen)
+        return
+    try:
+        url.put(DESIGN, to_code(saved_design(chosen.removeprefix(SAVED))))
+    except LabError as error:  # deleted meanwhile, or damaged
+        st.session_state[PROBLEM] = error
+        return
+    url.put(FROM, chosen)
+    url.drop("step")
 
 
 def varied(step: Step) -> Architecture:
@@ -74,11 +107,12 @@ def what_changed(step: Step) -> None:
 
 
 def link_parameters(step: Step) -> dict[str, str]:
-    """The URL parameters that carry this step and its knobs to another page."""
-    return {"step": step.slug, **{name: st.query_params[name] for name in KNOBS if name in st.query_params}}
-
-
-FROM, DESIGN = "from", "design"  # their names in the URL
+    """The URL parameters that carry this step or design and its knobs to another page."""
+    names = KNOBS if step.slug else (DESIGN, FROM, *KNOBS)
+    return {
+        **({"step": step.slug} if step.slug else {}),
+        **{name: st.query_params[name] for name in names if name in st.query_params},
+    }
 
 
 def design_to_train() -> Step | None:

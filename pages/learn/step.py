@@ -14,7 +14,7 @@ from lab.ui import frame, url
 from lab.ui.export_menu import export_menu, of_step
 from lab.ui.headline import runs_of, step_headline
 from lab.ui.links import link, train_this
-from lab.ui.step import knobs, link_parameters, step_picker, varied
+from lab.ui.step import FROM, design_to_train, knobs, link_parameters, step_picker, varied
 from lab.ui.tables import field_view, layer_table, totals
 from lab.ui.words import escaped, show_error
 
@@ -22,7 +22,7 @@ frame.heading("A step of the ladder", "Pick a network, read what it costs and wh
 narrow, wide = st.columns([1, 3], gap="large")
 
 with narrow:
-    step = step_picker()
+    step = step_picker(design_to_train())
     train_this(link_parameters(step))
     menu = st.container()
     previous = own_ladder.before(step)
@@ -65,9 +65,12 @@ with wide:
                 f"All figures below are of {label(step)} as it was, not of the network that your knobs made.",
                 icon=":material/tune:",
             )
-        story(step, runs_of(step))
+        if step.slug:
+            story(step, runs_of(step))
+        else:
+            st.info("Your design is no step of the ladder: train it to measure it.", icon=":material/info:")
     else:
         st.caption("Runs as it stands, with torch alone.")
         st.code(pytorch_code(architecture), language="python")
-    started = {"from": step.slug, "design": to_code(architecture)}
+    started = {"from": step.slug or url.given(FROM), "design": to_code(architecture)}
     link("experiment/design", "Design a network that starts from it", started, icon="architecture")

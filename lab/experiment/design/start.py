@@ -15,10 +15,9 @@ from core.record import short
 from lab.classroom.designs import saved_design, saved_names
 from lab.studies import own_ladder
 from lab.ui import url
-from lab.ui.step import FIRST_STEP, FROM
+from lab.ui.step import FIRST_STEP, FROM, SAVED
 
 EMPTY = "empty"
-SAVED = "saved:"  # before a saved design's name
 
 
 @dataclass(frozen=True)

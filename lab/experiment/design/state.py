@@ -42,11 +42,11 @@ from core.architecture.trace import Layer, Trace, trace
 from core.errors import LabError
 from lab.classroom.designs import delete_design, save_design
 from lab.experiment.design.op_list import Asked, places_in
-from lab.experiment.design.start import SAVED, Start, start_in_url, start_named
+from lab.experiment.design.start import Start, start_in_url, start_named
 from lab.ui import url
 from lab.ui.caches import challenge
 from lab.ui.owner import me
-from lab.ui.step import DESIGN, FROM
+from lab.ui.step import DESIGN, FROM, SAVED
 from lab.ui.words import escaped, show_error
 
 HISTORY, SELECTED, PROBLEM = "design-history", "design-selected", "design-problem"  # the session's keys

@@ -61,10 +61,7 @@ def adopt_network(run_id: str) -> None:
 def network_picker() -> Network:
     """The design in the URL, else the step that is chosen, with its knobs."""
     step = step_picker(design_to_train())
-    if step.slug:
-        return Network(varied(step), step.recipe, step.slug, link_parameters(step))
-    link = {name: st.query_params[name] for name in ("design", "from") if name in st.query_params}
-    return Network(step.architecture, step.recipe, "", link)
+    return Network(varied(step), step.recipe, step.slug, link_parameters(step))
 
 
 def range_inputs() -> RangeTest:

@@ -15,7 +15,7 @@ from core.data.drawn_digit import FAINTEST_PEAK, LONGER_SIDE, SIDE, Grey, Prepar
 from core.data.mnist import best_present
 from core.errors import CheckpointError, LabError
 from lab.studies.shelf import Shelved
-from lab.ui import figures, url
+from lab.ui import figures, url, work
 from lab.ui.caches import split
 from lab.ui.canvas import canvas
 from lab.ui.checkpoints import on_shelf, titles
@@ -169,6 +169,8 @@ def _networks(shelf: Sequence[Shelved]) -> list[Shelved]:
         **url.bound("checkpoint", [shelved.reference for shelved in chosen], write=list),
     )  # fmt: skip
     list_checkpoints()
+    if st.query_params.get("checkpoint"):
+        work.looks_at(chosen[0].reference)
     return chosen
 
 
