@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,11 +15,16 @@ from streamlit.testing.v1 import AppTest
 from lab.learn.lessons import LESSONS
 from lab.learn.plan import PLAN, address
 from lab.learn.two_networks import compared, networks
+from lab.runs.person import Person
+from lab.runs.store import RunStore
 from lab.server.addresses import is_own_machine, reachable
+from lab.settings import lab_home
+from lab.ui import owner
 from tests.app_server import ROOT, Server, browsing, draw, serving, settled
 from tests.patience import milliseconds, patient, wait
 from tests.test_docs import TEXTS
 from tests.test_learn_pages import opened, said
+from tests.test_lessons import give
 
 
 def test_the_app_opens_on_a_canvas_two_networks_and_three_ways_on() -> None:
@@ -144,3 +150,19 @@ def test_on_a_phone_the_menu_shows_every_page_and_closes_after_a_tap(page: Page,
     expect(page.get_by_role("heading", name="A step of the ladder")).to_be_visible()
     expect(page.get_by_test_id("stExpandSidebarButton")).to_be_visible()
     expect(page.get_by_test_id("stSidebarNavLink").first).not_to_be_in_viewport()
+
+
+def test_answers_are_there_after_a_reload_and_in_a_new_tab(monkeypatch: pytest.MonkeyPatch) -> None:
+    lesson = LESSONS[0]
+    number, check = next((number, scene.check) for number, scene in enumerate(lesson.scenes) if scene.check)
+    monkeypatch.setattr(owner, "me", lambda: Person(key="a browser's"))  # AppTest has no cookies
+    first = opened("pages/learn/walkthroughs.py", lesson=lesson.key, scene=str(number + 1))
+    give(first, check, lesson, number, check.answer())
+    again = opened("pages/learn/walkthroughs.py")
+    assert any(
+        f"1 of {sum(scene.check is not None for scene in lesson.scenes)}" in each.value for each in again.caption
+    )
+    store = RunStore(lab_home())
+    kept = json.loads(store.kept("a browser's", "answers"))
+    store.close()
+    assert kept == {f"given-{lesson.key}-{number}": check.answer()}

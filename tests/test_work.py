@@ -71,11 +71,11 @@ def test_the_newest_work_of_a_browser_is_kept_and_the_oldest_browsers_are_forgot
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, work = RunStore(home), Work(network={"step": C3.slug}, run="r1")
-    monkeypatch.setattr(stores, "MAX_WORKS", 2)
+    monkeypatch.setattr(stores, "MAX_KEPT", 2)
     for key in ("one", "two", "two", "three"):
-        store.keep_work(key, to_json(write_work(work)))
-    assert [bool(store.work_of(key)) for key in ("one", "two", "three", "four")] == [False, True, True, False]
-    assert read_work(store.work_of("two")) == work
+        store.keep(key, "work", to_json(write_work(work)))
+    assert [bool(store.kept(key, "work")) for key in ("one", "two", "three", "four")] == [False, True, True, False]
+    assert read_work(store.kept("two", "work")) == work
 
 
 def through_the_menu(app: AppTest, page: str) -> AppTest:

@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, fields, replace
+from typing import Literal
 
 from core.errors import RunError
 from core.record import short
@@ -37,7 +38,8 @@ from lab.runs.rows import (
     run_of,
 )
 
-MAX_WORKS = 2_000  # browsers of which is kept what they work on: more than a school's
+MAX_KEPT = 2_000  # browsers of which something is kept: more than a school's
+KeptText = Literal["work", "answers"]  # what somebody works on, and their answers in the lessons, as JSON
 
 
 class RunStore(Leases):
@@ -140,18 +142,19 @@ class RunStore(Leases):
         """Sets a text for all."""
         self.change("INSERT OR REPLACE INTO class VALUES (?, ?)", (name, value))
 
-    def work_of(self, owner_key: str) -> str:
-        """What `keep_work` kept last for this browser; "" for nothing."""
-        rows = self.rows("SELECT parameters FROM work WHERE owner_key = ?", (owner_key,))
-        return str(rows[0]["parameters"]) if rows else ""
+    def kept(self, owner_key: str, name: KeptText) -> str:
+        """What `keep` kept last for this browser; "" for nothing."""
+        rows = self.rows("SELECT text FROM kept WHERE owner_key = ? AND name = ?", (owner_key, name))
+        return str(rows[0]["text"]) if rows else ""
 
-    def keep_work(self, owner_key: str, parameters: str) -> None:
-        """Keeps what somebody works on, in place of what was kept; that of the latest MAX_WORKS browsers stays."""
+    def keep(self, owner_key: str, name: KeptText, text: str) -> None:
+        """Keeps a text for a browser, in place of what was kept; those of the latest MAX_KEPT browsers stay."""
         with self.writing() as connection:
-            connection.execute("INSERT OR REPLACE INTO work VALUES (?, ?, ?)", (owner_key, time.time(), parameters))
+            connection.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?)", (owner_key, name, time.time(), text))
             connection.execute(
-                "DELETE FROM work WHERE owner_key NOT IN (SELECT owner_key FROM work ORDER BY written DESC LIMIT ?)",
-                (MAX_WORKS,),
+                "DELETE FROM kept WHERE name = ?1 AND owner_key NOT IN"
+                " (SELECT owner_key FROM kept WHERE name = ?1 ORDER BY written DESC LIMIT ?2)",
+                (name, MAX_KEPT),
             )
 
     def names(self) -> list[RunName]:

@@ -193,7 +193,7 @@ def current() -> Work:
     if WORK not in st.session_state:
         st.session_state[WORK] = Work()
         person = owner.me()
-        if owner.SESSION not in st.session_state and (text := store().work_of(person.key)):
+        if owner.SESSION not in st.session_state and (text := store().kept(person.key, "work")):
             with suppress(LabError):  # of an older version
                 st.session_state[WORK] = read_work(text)
     kept: Work = st.session_state[WORK]
@@ -206,7 +206,7 @@ def _keep(work: Work) -> None:
     st.session_state[WORK] = work
     person = owner.me()
     if owner.SESSION not in st.session_state:  # else the browser keeps no cookie, and is nobody's the next time
-        store().keep_work(person.key, to_json(write_work(work)))
+        store().keep(person.key, "work", to_json(write_work(work)))
 
 
 def write_work(work: Work) -> Json:

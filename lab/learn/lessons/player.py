@@ -17,9 +17,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.errors import LabError
 from lab.classroom.locks import Taken
-from lab.learn.lessons import lesson_of, lessons, together
+from lab.learn.lessons import lesson_of, lessons, progress, together
 from lab.learn.lessons.claims import CANNOT
-from lab.learn.lessons.progress import answered, next_lesson
 from lab.learn.lessons.scene import Answer, Check, Lesson, Scene, Way, scene_number, spelt, told
 from lab.learn.lessons.shows import WIDE, show
 from lab.ui import presentation, url
@@ -66,10 +65,10 @@ def settings() -> Settings:
 
 def lesson_list() -> None:
     """Every lesson, to begin with."""
-    proposed, _, _ = next_lesson()
+    proposed, _, _ = progress.next_lesson()
     everything = lessons(challenge())
     for number, (lesson, place) in enumerate(zip(everything, _cells(len(everything)), strict=True), 1):
-        done, checks = answered(lesson)
+        done, checks = progress.answered(lesson)
         with place:
             st.markdown(f"## {number} · {lesson.title}\n{lesson.about}")
             begin, state = st.columns([1, 1], vertical_alignment="center")
@@ -95,6 +94,7 @@ def _cells(count: int) -> list[st.delta_generator.DeltaGenerator]:
 def player() -> None:
     """The scene that the URL asks for."""
     allowed = settings()
+    progress.answers()  # those of an earlier visit are in the session from here on
     try:
         lesson = lesson_of(st.query_params.get("lesson", ""), challenge())
         number = scene_number(lesson, st.query_params.get("scene", ""))
@@ -162,7 +162,7 @@ def _bar(lesson: Lesson, number: int, scene: Scene, allowed: Settings) -> None:
         row.button(
             "Next", on_click=_go, args=(lesson, number + 1), type="primary", icon=":material/arrow_forward:",
             shortcut="Right",
-            disabled=waits and f"given-{lesson.key}-{number}" not in st.session_state,
+            disabled=waits and progress.key_of(lesson, number) not in progress.answers(),
             help="Answer the question first." if waits else None,
         )  # fmt: skip
     if allowed.present:
@@ -181,7 +181,7 @@ def _bar(lesson: Lesson, number: int, scene: Scene, allowed: Settings) -> None:
 
 def _check(lesson: Lesson, number: int, scene: Scene, check: Check, allowed: Settings) -> None:
     """The question, the answer given, and what is to be said of it."""
-    kept, answers = f"given-{lesson.key}-{number}", "answers" not in allowed.hidden
+    kept, answers = progress.key_of(lesson, number), "answers" not in allowed.hidden
     asked, part = together.topic(lesson, number, check), together.part_in(lesson, number)
     closed = part == "follows" and together.is_closed(asked)
     question, beside = st.container(), st.container()
@@ -201,7 +201,7 @@ def _check(lesson: Lesson, number: int, scene: Scene, check: Check, allowed: Set
 
 def _form(lesson: Lesson, number: int, check: Check, tell: Callable[[Answer], None] | None, closed: bool) -> None:
     """The question and the field for its answer. `tell`: where an answer goes beside this session."""
-    place, kept = f"check-{lesson.key}-{number}", f"given-{lesson.key}-{number}"
+    place, kept = f"check-{lesson.key}-{number}", progress.key_of(lesson, number)
     with st.form(place, border=True, enter_to_submit=True):
         st.markdown(f"**{check.question}**")
         answer = f"{place}-choice" if check.options else f"{place}-number"
@@ -237,7 +237,7 @@ def _form(lesson: Lesson, number: int, check: Check, tell: Callable[[Answer], No
 def _keep(answer: str, kept: str, tell: Callable[[Answer], None] | None) -> None:
     """Keep what was answered, before the page is drawn: what depends on it comes first on the page."""
     if st.session_state[answer] is not None:
-        st.session_state[kept] = st.session_state[answer]
+        progress.keep(kept, st.session_state[answer])
         if tell:
             tell(st.session_state[answer])
 
@@ -256,7 +256,7 @@ def _feedback(check: Check, given: Answer, key: str, allowed: Settings) -> None:
 def _recalled(lesson: Lesson, number: int, allowed: Settings) -> None:
     """What was asked and predicted in the scene before, in one that shows what came of it."""
     check = lesson.scenes[number - 1].check if lesson.scenes[number].recalls else None
-    given = st.session_state.get(f"given-{lesson.key}-{number - 1}")
+    given = st.session_state.get(progress.key_of(lesson, number - 1))
     if check and given is not None:
         st.caption(f"{check.question} {recalled(check, given, 'answers' not in allowed.hidden)}")
 
