@@ -235,7 +235,26 @@ def test_one_image_opens_by_its_link(tiny: str) -> None:
     index = int(mistakes(answers())[5])
     app = opened(MISTAKES, checkpoint=tiny, image=str(index))
     assert not app.exception
-    assert f"Image {index} of the split" in said(app)
+    assert f"Image {index:,} of {EMBEDDED}'s test split" in said(app)
+
+
+def test_a_link_to_the_worst_mistake_opens_the_one_that_costs_most_and_names_it_in_the_url(tiny: str) -> None:
+    predictions = answers()
+    wrong = np.flatnonzero(predictions.predicted != predictions.labels)
+    worst = wrong[predictions.probabilities[wrong, predictions.labels[wrong]].argmin()]
+    app = opened(MISTAKES, **images.worst_mistake(tiny))
+    assert not app.exception
+    assert f"Image {worst:,} of {EMBEDDED}'s test split" in said(app)
+    assert app.query_params["image"] == [str(worst)] or app.query_params["image"] == str(worst)
+
+
+def test_a_close_look_tells_what_another_network_reads(tiny: str, home: Path) -> None:
+    save(home, "second", EMBEDDED, seed=4)
+    index = int(mistakes(answers())[0])
+    true, read = int(answers().labels[index]), int(other_answers().predicted[index])
+    words = said(opened(MISTAKES, checkpoint=tiny, image=str(index)))
+    assert f"{int(read == true)} of 1 other network" in words
+    assert f"a **{read}**: second" in words
 
 
 def test_a_click_on_a_digit_puts_it_into_the_link(tiny: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -9,15 +11,21 @@ from functools import partial
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
+from PIL import Image
 
+from core.analysis.mistakes import mistakes
 from core.data.disputed import SOURCE, SOURCE_WORDS, Disputed, disputed
 from core.data.mnist import Pixels, Split, SplitName
 from core.training.predictions import Predictions
+from lab.studies.shelf import Shelved
 from lab.ui import figures, url
 from lab.ui.links import link
 from lab.ui.live_plot import live_plot
+from lab.ui.readings import readings, readings_told
 
 PER_PAGE = 24
+BARS = 240  # pixels of the chart's height in a close look
+WORST = "worst"  # in the URL: the mistake with the largest loss
 MARK = ":material/balance:"  # of an image whose label people dispute
 
 
@@ -40,21 +48,26 @@ def enlarged(digit: Pixels, zoom: int = 8) -> Pixels:
 
 
 def images(view: InView, indices: NDArray[np.int64], words: Callable[[int], str], key: str) -> None:
-    """Images, paged; `words` stand under each and open it, and those with a disputed label carry their mark."""
+    """Images, paged, each a button that opens it, with `words` under it; those with a disputed label carry a mark."""
     pages = max(1, -(-len(indices) // PER_PAGE))
     shown_page = st.pagination(pages, key=key) if pages > 1 else 1
     shown = indices[PER_PAGE * (shown_page - 1) : PER_PAGE * shown_page]
     grid = st.grid(6, min_column_width=112, gap=("small", "xsmall"), key="gallery")  # 6 or 3: both divide a page
     for index in map(int, shown):
         doubt = view.doubt(index)
-        with grid.container(gap="xxsmall", horizontal_alignment="center"):
-            alt = f"Image {index}: {words(index)}.{' Its label is disputed.' if doubt else ''}"
-            st.image(enlarged(view.digits.images[index]), width=112, output_format="PNG", alt=alt)
-            st.button(
-                f":small[{words(index)}{f' {MARK}' if doubt else ''}]", key=f"open-{index}", type="tertiary",
-                on_click=look_at, args=(index,),
-                help=f"The label is disputed: {doubt.words}." if doubt else f"Image {index}: its ten probabilities.",
-            )  # fmt: skip
+        picture = f"![Image {index}:]({_address(view.digits.images[index])})"
+        grid.button(
+            f"{picture} :small[{words(index)}{f' {MARK}' if doubt else ''}]", key=f"open-{index}", type="tertiary",
+            on_click=look_at, args=(index,), width="stretch",
+            help=f"The label is disputed: {doubt.words}." if doubt else None,
+        )  # fmt: skip
+
+
+def _address(digit: Pixels) -> str:
+    """A digit (28, 28) as the address of a PNG that holds itself, for a button's label: page.css enlarges it."""
+    file = io.BytesIO()
+    Image.fromarray(digit).save(file, "PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def percent(share: float) -> str:
@@ -69,13 +82,28 @@ def look_at(index: int) -> None:
     url.put("image", str(index))
 
 
+def worst_mistake(reference: str) -> dict[str, str]:
+    """The values of the Mistakes page's URL that open a checkpoint's worst mistake, for a link to it."""
+    return {"checkpoint": reference, "order": "largest loss", "image": WORST}
+
+
+def asked_for(predictions: Predictions) -> int | None:
+    """The image that ?image= asks for: by its number, or the worst mistake, which the URL then names by its number."""
+    if url.given("image") == WORST:
+        wrong = mistakes(predictions, "largest loss")
+        url.put("image", str(wrong[0]) if len(wrong) else "")
+    return url.number("image", len(predictions.labels), None)
+
+
 @st.dialog("One image, ten probabilities", width="medium", on_dismiss=partial(url.drop, "image"))
 def close_look(
-    view: InView, predictions: Predictions, indices: NDArray[np.int64], compared: Sequence[str] | None
-) -> None:
+    view: InView, predictions: Predictions, indices: NDArray[np.int64], compared: Sequence[str] | None,
+    others: Sequence[Shelved] = (),
+) -> None:  # fmt: skip
     """One image enlarged beside its ten probabilities, with a step to its neighbours in the gallery.
 
     `compared` are the checkpoints that may be asked about it; none for an image that is not of the test split.
+    `others`: the networks whose readings are told.
     """
     index = url.number("image", len(view.digits), None)
     if index is None:
@@ -86,20 +114,27 @@ def close_look(
     drawn.image(
         enlarged(view.digits.images[index], 16), width=224, output_format="PNG", alt=f"Image {index}, a {true}."
     )
-    drawn.caption(f"Image {index} of the split")
+    drawn.caption(f"Image {index:,} of {view.dataset}'s {view.name} split")
     bars.markdown(
         f"A **{true}**, read as **{predicted}** with {percent(float(values[predicted]))}"
         + (f"; the {true} got {percent(float(values[true]))}." if predicted != true else ", which is right.")
     )
     with bars:
         live_plot(
-            figures.probabilities(values, true),
+            figures.probabilities(values, true, BARS),
             key="close-look",
-            alt=", ".join(f"{digit}: {value:.1%}" for digit, value in enumerate(values)),
+            alt=", ".join(f"{digit}: {percent(float(value))}" for digit, value in enumerate(values)),
         )
         st.caption("Green: the true digit." + (" Red: what the network answered." if predicted != true else ""))
     if doubt := view.doubt(index):
         st.warning(f"The label is disputed: {doubt.words} ([{SOURCE_WORDS}]({SOURCE})).", icon=MARK)
+    _ways_from(index, indices, compared)
+    if others:
+        st.markdown(readings_told(readings(others, view.digits.images[index]), true))
+
+
+def _ways_from(index: int, indices: NDArray[np.int64], compared: Sequence[str] | None) -> None:
+    """To the neighbours in the gallery, to the network's inside, and to the drawing pad."""
     place = int(np.flatnonzero(indices == index)[0]) if index in indices else -1
     before, after, onward = st.columns([1, 1, 2])
     for column, label, to, shortcut in ((before, "Previous", place - 1, "Left"), (after, "Next", place + 1, "Right")):
@@ -109,7 +144,7 @@ def close_look(
             shortcut=shortcut, width="stretch",
         )  # fmt: skip
     if compared:
-        asked = {"checkpoint": compared, "source": "Test digit", "digit": str(index)}
-        link("use/draw", "Ask other networks about it", asked, at=onward)
-        looked = {"checkpoint": compared[0], "image": str(index), "show": "What counts"}
-        link("use/inside", "Look inside", looked, icon="biotech", at=onward)
+        looked = {"checkpoint": compared[0], "image": str(index)}
+        link("use/inside", "Look inside at this digit", looked, icon="biotech", at=onward)
+        given = {"checkpoint": compared, "source": "Test digit", "digit": str(index), "alter": "true"}
+        link("use/draw", "Shift, turn or thicken it", given, icon="transform", at=onward)

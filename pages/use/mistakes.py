@@ -6,11 +6,13 @@ from core.analysis.mistakes import confusion_matrix, mistakes
 from core.architecture.trace import classifier
 from core.data.mnist import best_present
 from core.errors import LabError
+from core.export.kinds import stem_of
 from lab.ui import checkpoints, frame, images, unreadable, url
 from lab.ui.caches import split
 from lab.ui.export_menu import export_menu, of_checkpoint
 from lab.ui.headline import headline
 from lab.ui.predictions import predictions
+from lab.ui.readings import asked_beside
 from lab.ui.words import show_error
 from lab.use.mistakes import gallery
 from lab.use.mistakes.calibration import calibration_view
@@ -47,7 +49,7 @@ with wide:
         dataset = checkpoints.dataset_for(shelved)
         found = predictions(str(shelved.stem), card.weights_sha256, dataset, split_name)
         view = images.InView(split(dataset, split_name), dataset, split_name)
-        opened = url.number("image", len(view.digits), None)
+        opened = images.asked_for(found)
         beside = predictions(str(other.stem), other.card.weights_sha256, dataset, split_name) if other else None
     except LabError as error:
         show_error(error)
@@ -70,13 +72,18 @@ with wide:
         gallery.gallery(view, found, chosen, cell, order, shelved.reference)
     if opened is not None:
         askable = split_name == "test" and dataset == best_present()
-        images.close_look(view, found, chosen, compared if askable else None)
+        images.close_look(view, found, chosen, compared if askable else None, asked_beside(shelved, shelf))
     beyond(shelved)
     gallery.ways_on(shelved, compared, order, cell)
 
 if cell != gallery.Cell():
     export.button("Show all mistakes", on_click=gallery.clear_cell, icon=":material/filter_alt_off:", width="stretch")
 export.download_button(
-    "All mistakes as CSV", gallery.as_csv(view, found, wrong), f"mistakes-{card.slug or 'own'}-{split_name}.csv",
-    "text/csv", icon=":material/download:", on_click="ignore", width="stretch",
-)  # fmt: skip
+    "All mistakes as CSV",
+    gallery.as_csv(view, found, wrong),
+    f"mistakes-{stem_of(shelved.reference, card)}-{split_name}.csv",
+    "text/csv",
+    icon=":material/download:",
+    on_click="ignore",
+    width="stretch",
+)

@@ -1,0 +1,35 @@
+"""What a checkpoint is called on a page: by who trained it and its name, never by its reference."""
+
+from __future__ import annotations
+
+from core.errors import LabError
+from core.ladder import catalogue
+from lab.studies.shelf import Shelved
+from lab.ui.caches import store
+
+
+def named(shelved: Shelved) -> str:
+    """`A3 dilation`; of one's own its owner and seed too: `C6 StepLR · Ada · seed 2`; and `best`, where it is that."""
+    card = shelved.card
+    if shelved.shipped:
+        return card.name
+    if card.imported:
+        return " · ".join(part for part in (card.name, card.imported.by) if part)
+    which = "" if card.choice == "last" else "best"
+    return " · ".join(part for part in (card.name, _owner(shelved), f"seed {card.recipe.seed}", which) if part)
+
+
+def brief(shelved: Shelved) -> str:
+    """In few letters: a shipped step's mark, such as A2; else as `named`."""
+    try:
+        return catalogue.mark(catalogue.by_slug(shelved.card.slug)) if shelved.shipped else named(shelved)
+    except LabError:
+        return named(shelved)
+
+
+def _owner(shelved: Shelved) -> str:
+    """The nickname of who trained it; "" where none was given, or its run is gone."""
+    try:
+        return store().get(shelved.reference.partition("/")[0]).owner
+    except LabError:
+        return ""
