@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+import secrets
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
 from lab.learn.lessons import LESSONS
 from lab.learn.plan import PLAN, address
 from lab.learn.two_networks import compared, networks
-from lab.runs.person import Person
 from lab.runs.store import RunStore
 from lab.server.addresses import is_own_machine, reachable
+from lab.server.cookie import COOKIE
 from lab.settings import lab_home
-from lab.ui import owner
 from tests.app_server import ROOT, Server, browsing, draw, serving, settled
 from tests.patience import milliseconds, patient, wait
 from tests.test_docs import TEXTS
@@ -155,7 +157,8 @@ def test_on_a_phone_the_menu_shows_every_page_and_closes_after_a_tap(page: Page,
 def test_answers_are_there_after_a_reload_and_in_a_new_tab(monkeypatch: pytest.MonkeyPatch) -> None:
     lesson = LESSONS[0]
     number, check = next((number, scene.check) for number, scene in enumerate(lesson.scenes) if scene.check)
-    monkeypatch.setattr(owner, "me", lambda: Person(key="a browser's"))  # AppTest has no cookies
+    token = secrets.token_urlsafe(32)  # AppTest has no cookies
+    monkeypatch.setattr(type(st.context), "cookies", property(lambda self: {COOKIE: token}))
     first = opened("pages/learn/walkthroughs.py", lesson=lesson.key, scene=str(number + 1))
     give(first, check, lesson, number, check.answer())
     again = opened("pages/learn/walkthroughs.py")
@@ -163,6 +166,6 @@ def test_answers_are_there_after_a_reload_and_in_a_new_tab(monkeypatch: pytest.M
         f"1 of {sum(scene.check is not None for scene in lesson.scenes)}" in each.value for each in again.caption
     )
     store = RunStore(lab_home())
-    kept = json.loads(store.kept("a browser's", "answers"))
+    kept = json.loads(store.kept(hashlib.sha256(token.encode()).hexdigest(), "answers"))
     store.close()
     assert kept == {f"given-{lesson.key}-{number}": check.answer()}
