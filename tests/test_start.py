@@ -169,3 +169,27 @@ def test_answers_are_there_after_a_reload_and_in_a_new_tab(monkeypatch: pytest.M
     kept = json.loads(store.kept(hashlib.sha256(token.encode()).hexdigest(), "answers"))
     store.close()
     assert kept == {f"given-{lesson.key}-{number}": check.answer()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("begins", [(140, 20), (200, 20)])
+def test_a_stroke_that_begins_at_once_after_clear_is_drawn(page: Page, server: Server, begins: tuple[int, int]) -> None:
+    page.goto(server.address)
+    settled(page)
+    read = page.locator(".read b").first
+    x, y = begins
+    one = [(x, y), (x - 8, 120), (x - 14, 225)]
+
+    def is_read() -> bool:
+        draw(page, [(60, 55), (180, 55), (150, 120), (115, 210)])
+        with suppress(AssertionError):
+            expect(read).to_have_text("7", timeout=milliseconds(5))
+            return True
+        return False
+
+    wait(is_read, "a seven was read")
+    page.get_by_role("button", name="Clear").click()
+    draw(page, one)
+    expect(read).to_have_text("1")
+    page.get_by_role("button", name="Undo").click()
+    expect(read).to_have_text("?")

@@ -34,6 +34,7 @@ from lab.ui import curves
 from lab.ui.caches import challenge, expectations, store, the_queue
 from lab.ui.export_menu import export_menu, of_runs
 from lab.ui.headline import headline
+from lab.ui.images import worst_mistake
 from lab.ui.links import link
 from lab.ui.live_plot import live_plot
 from lab.ui.owner import me
@@ -133,7 +134,7 @@ def _panel(run: Run) -> None:
             run_controls.buttons([run], run.id, batches)
         if run.kind == "train":
             if not run.unfinished and epochs:
-                link("use/mistakes", "See its mistakes", {"checkpoint": f"{run.id}/last"}, "error")
+                link("use/mistakes", "Its worst mistake", worst_mistake(f"{run.id}/last"), "error")
             export_menu(lambda: of_runs([run]), width="content")
     if run.kind == "range_test":
         range_result(run, batches)
