@@ -509,11 +509,11 @@ def test_a_teacher_leads_a_student_who_cannot_stop_their_run(server: Server, bro
     assert "/train" in student.url
 
     late = window(browser, f"{server.address}/?follow=1&me=Carl")
-    late.wait_for_url("**/?*scene=2*")
+    late.wait_for_url("**/walkthroughs?*scene=2*")
     assert "me=Carl" in late.url
     settled(teacher)
     teacher.keyboard.press("ArrowRight")
-    late.wait_for_url("**/?*scene=3*")
+    late.wait_for_url("**/walkthroughs?*scene=3*")
     teacher.get_by_role("button", name="Stop leading").click()
     expect(late.get_by_text("nobody is leading at the moment")).to_be_visible()
     screenshot(late, "following")
