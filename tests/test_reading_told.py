@@ -258,3 +258,15 @@ def test_reading_needs_no_torch_and_runs_nothing() -> None:
 def test_why_a_line_is_no_python_is_told_without_pythons_own_place() -> None:
     with pytest.raises(SpecError, match=r"this is not Python: invalid syntax$"):
         read_code("class Net(nn.Module):\n    def __init__(self):\n        self.a = = 3\n")
+
+
+@pytest.mark.parametrize("base", ["nn.Conv2d.__init__(self, 1, 10, 28)", "super().__init__(1, 10, 28)"])
+def test_a_layer_of_ones_own_that_calls_its_base_is_that_base(base: str) -> None:
+    code = (
+        f"class Own(nn.Conv2d):\n    def __init__(self):\n        {base}\n"
+        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.a = Own()\n"
+        "    def forward(self, x):\n        return self.a(x).flatten(1)\n"
+    )
+    network = read_code(code).networks[0]
+    assert network.parameters == 10 * 28 * 28 + 10
+    assert not network.problems

@@ -246,6 +246,8 @@ class Interpreter(Statements):
                 return Bound(instance, found) if isinstance(found, Function) else Bound(owner, name)
             case Tensor():
                 return self._of_tensor(owner, name, line)
+            case Dotted() if name == "__init__":
+                return Bound(owner, name)
             case Dotted():
                 if owner.name in ("math", "numpy") and name in ("pi", "e", "inf"):
                     return {"pi": 3.141592653589793, "e": 2.718281828459045, "inf": float("inf")}[name]
@@ -321,18 +323,14 @@ class Interpreter(Statements):
                 return self.method(instance, name, given, keywords, line)
             case Module():
                 return self._module_method(owner, name, given, keywords, line)
-            case Class() | Dotted():
-                return self._unbound(owner, name, given, keywords)
+            case Class() | Dotted():  # `nn.Module.__init__(self)`
+                if name == "__init__" and given and isinstance(given[0], Module) and given[0].kind in SIGNATURES:
+                    fill(given[0], given[1:], keywords)
+                return None
             case Weight():
                 return method_of(owner, name, given, keywords)
             case _:
                 return python_values.method(owner, name, given, keywords)
-
-    def _unbound(self, owner: Value, name: str, given: tuple[Value, ...], keywords: dict[str, Value]) -> Value:
-        """`nn.Module.__init__(self)`."""
-        if name == "__init__" and given and isinstance(given[0], Module) and given[0].kind in SIGNATURES:
-            fill(given[0], given[1:], keywords)
-        return None
 
     def _tensor_method(
         self, owner: Tensor, name: str, given: tuple[Value, ...], keywords: dict[str, Value], line: int
