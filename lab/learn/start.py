@@ -16,7 +16,7 @@ from lab.learn.two_networks import SMALL, compared, networks
 from lab.server import readiness
 from lab.ui.caches import challenge
 from lab.ui.canvas import canvas
-from lab.ui.images import percent
+from lab.ui.formats import percent
 from lab.ui.links import link
 from lab.ui.predictions import probabilities
 from lab.ui.words import errors_shown

@@ -12,6 +12,7 @@ from core.architecture.receptive_field import ReceptiveField, extent
 from core.data.mnist import Pixels
 from lab.ui.axes import Part
 from lab.ui.colours import CLAIM, PASS, TEST, TRAIN, VALIDATION
+from lab.ui.formats import percent
 
 Plain = dict[str, Any]  # a figure in Plotly's own words, data and layout, for `live_plot`
 
@@ -69,7 +70,7 @@ def probabilities(values: NDArray[np.float32], true: int | None = None, height: 
     figure = go.Figure(
         go.Bar(
             x=list(range(10)), y=[100 * float(value) for value in values], marker_color=colours,
-            text=[f"{value:.0%}" if value >= 0.005 else "" for value in values], textposition="outside",
+            text=[percent(float(value)) if value >= 0.005 else "" for value in values], textposition="outside",
             constraintext="none", textangle=0,
             cliponaxis=False, hovertemplate="%{x}: %{y:.2f}%<extra></extra>",
         )

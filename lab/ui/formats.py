@@ -27,3 +27,10 @@ def short_name(shelved: Shelved) -> str:
         return mark(own_ladder.by_slug(shelved.card.slug))
     except LabError:
         return shelved.reference
+
+
+def percent(share: float) -> str:
+    """52%; with two digits where the whole number would say all or nothing, and never quite either."""
+    if 0.01 <= share <= 0.99:
+        return f"{share:.0%}"
+    return f"{share:.2%}" if 0.0001 <= share <= 0.9999 else "under 0.01%" if share < 0.5 else "over 99.99%"

@@ -19,6 +19,7 @@ from core.data.mnist import Pixels, Split, SplitName
 from core.training.predictions import Predictions
 from lab.studies.shelf import Shelved
 from lab.ui import figures, url
+from lab.ui.formats import percent
 from lab.ui.links import link
 from lab.ui.live_plot import live_plot
 from lab.ui.readings import readings, readings_told
@@ -68,13 +69,6 @@ def _address(digit: Pixels) -> str:
     file = io.BytesIO()
     Image.fromarray(digit).save(file, "PNG")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
-
-
-def percent(share: float) -> str:
-    """52%; with two digits where the whole number would say all or nothing, and never quite either."""
-    if 0.01 <= share <= 0.99:
-        return f"{share:.0%}"
-    return f"{share:.2%}" if 0.0001 <= share <= 0.9999 else "under 0.01%" if share < 0.5 else "over 99.99%"
 
 
 def look_at(index: int) -> None:

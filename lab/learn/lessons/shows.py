@@ -28,6 +28,7 @@ from lab.studies.shelf import absence, shipped
 from lab.ui import checkpoints, curves, images, ladder_figure
 from lab.ui.caches import challenge, split
 from lab.ui.colours import ink
+from lab.ui.formats import percent as in_percent
 from lab.ui.headline import headline
 from lab.ui.links import link
 from lab.ui.live_plot import live_plot, still_plot
@@ -213,7 +214,7 @@ def _worst(slug: str, key: str, answers: bool) -> None:
         alt = f"Image {index}: {words}." if told else f"Test digit {number} of {len(shown)}."
         width: int | Literal["stretch"] = "stretch" if presenting() else 112
         column.image(images.enlarged(digits.images[index]), width=width, output_format="PNG", alt=alt)
-        column.caption(f"{words}, {images.percent(float(found.confidence[index]))}" if told else f"Digit {number}")
+        column.caption(f"{words}, {in_percent(float(found.confidence[index]))}" if told else f"Digit {number}")
 
 
 NORM_IMAGES, NORM_CHANNELS = 3, 8  # shown: rows and columns of the picture

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.ui.images import percent
+from lab.ui.formats import percent
 
 
 def vote_told(answers: Sequence[NDArray[np.float32]]) -> str:

@@ -12,8 +12,8 @@ from streamlit.elements.lib.mutable_expander_container import ExpanderContainer
 
 from core.data.drawn_digit import LONGER_SIDE, SIDE, STAGES, Grey, Stages, prepare, without
 from lab.studies.shelf import Shelved
-from lab.ui.formats import short_name
-from lab.ui.images import enlarged, percent
+from lab.ui.formats import percent, short_name
+from lab.ui.images import enlarged
 from lab.ui.keep_form import keep_form
 
 STAGE_WORDS = {

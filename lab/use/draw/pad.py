@@ -20,7 +20,8 @@ from lab.ui.caches import split
 from lab.ui.canvas import canvas
 from lab.ui.checkpoints import on_shelf, titles
 from lab.ui.export_menu import export_menu, of_checkpoint
-from lab.ui.images import enlarged, percent
+from lab.ui.formats import percent
+from lab.ui.images import enlarged
 from lab.ui.live_plot import live_plot
 from lab.ui.predictions import probabilities, torch_warming
 from lab.ui.unreadable import list_checkpoints

@@ -13,8 +13,8 @@ from core.data.photograph import Photograph, photograph_of
 from core.data.picture_file import WHOLE, Crop, read_colours
 from core.errors import LabError
 from lab.studies.shelf import Shelved
-from lab.ui.formats import short_name
-from lab.ui.images import enlarged, percent
+from lab.ui.formats import percent, short_name
+from lab.ui.images import enlarged
 from lab.ui.words import show_error
 
 UPLOAD_MB = 5

@@ -10,7 +10,8 @@ import streamlit as st
 from core.architecture.trace import Layer
 from core.words import plural
 from lab.studies.shelf import Shelved
-from lab.ui import images, url
+from lab.ui import url
+from lab.ui.formats import percent
 from lab.ui.predictions import through_epochs
 from lab.ui.tables import data_table
 from lab.use.inside import figures as inside_figures
@@ -58,8 +59,8 @@ def epochs_view(shelved: Shelved, kept: Sequence[Weights], subject: Subject, lay
             "after": plural(each.card.epoch + 1, "epoch"),
             "test accuracy": f"{each.card.record.test_accuracy:.2%}",
             "reads": str(int(p.argmax())),
-            "with": images.percent(float(p.max())),
-            **({} if true is None else {f"the {true} gets": images.percent(float(p[true]))}),
+            "with": percent(float(p.max())),
+            **({} if true is None else {f"the {true} gets": percent(float(p[true]))}),
         }
         for each, p in zip(shown, probabilities, strict=True)
     ]

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from lab.ui import images
+from lab.ui.formats import percent
 from lab.ui.live_plot import live_plot
 from lab.ui.predictions import occluded, one_thread
 from lab.use.inside import figures as inside_figures
@@ -50,7 +50,7 @@ def counts_view(network: nn.Sequential, chosen: Weights, subject: Subject, proba
         )
         st.markdown(
             f"With the square about row {row}, column {column}, the probability of a {label} goes from "
-            f"{images.percent(found.before)} to {images.percent(float(found.probability[row, column]))}, and it "
+            f"{percent(found.before)} to {percent(float(found.probability[row, column]))}, and it "
             f"reads a **{found.read_as[row, column]}**. "
             f"{int((found.read_as != best).sum())} of {found.fall.size} squares change the answer."
         )

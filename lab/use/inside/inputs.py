@@ -18,6 +18,7 @@ from lab.ui import images, url
 from lab.ui.caches import split
 from lab.ui.canvas import canvas
 from lab.ui.explorer import unit_inputs, units_of
+from lab.ui.formats import percent
 from lab.use.inside.snapshots import Weights
 
 PAD, STROKE = 196, 14  # seven pixels of the canvas for each of the digit's 28
@@ -81,7 +82,7 @@ def show_subject(subject: Subject, probabilities: NDArray[np.float64]) -> None:
     st.image(images.enlarged(subject.digit, 10), width=DIGIT, output_format="PNG", alt=subject.words.replace("*", ""))
     best = int(probabilities.argmax())
     verdict = "" if subject.true is None else ", right" if best == subject.true else ", **wrong**"
-    st.markdown(f"{subject.words}. Read as **{best}** with {images.percent(float(probabilities[best]))}{verdict}.")
+    st.markdown(f"{subject.words}. Read as **{best}** with {percent(float(probabilities[best]))}{verdict}.")
 
 
 def layer_picker(walked: Trace) -> Layer | None:

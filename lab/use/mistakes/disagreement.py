@@ -14,8 +14,7 @@ from core.training.predictions import Predictions
 from core.words import plural
 from lab.studies.shelf import Shelved
 from lab.ui import images, url
-from lab.ui.formats import short_name
-from lab.ui.images import percent
+from lab.ui.formats import percent, short_name
 
 
 def disagreement(

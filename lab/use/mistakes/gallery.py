@@ -16,7 +16,8 @@ from core.training.predictions import Predictions
 from lab.studies.shelf import Shelved
 from lab.ui import checkpoints, url
 from lab.ui.colours import ink
-from lab.ui.images import MARK, InView, images, percent
+from lab.ui.formats import percent
+from lab.ui.images import MARK, InView, images
 from lab.ui.links import link
 from lab.ui.live_plot import still_plot
 from lab.use.mistakes.figures import confusion

@@ -16,7 +16,8 @@ from lab.classroom.game import Question, Room, Round, Score
 from lab.studies.shelf import Shelved
 from lab.ui import url
 from lab.ui.caches import rooms, split
-from lab.ui.images import MARK, InView, enlarged, percent
+from lab.ui.formats import percent
+from lab.ui.images import MARK, InView, enlarged
 from lab.ui.live_plot import live_plot
 from lab.ui.presentation import presenting
 from lab.ui.words import escaped, show_error
