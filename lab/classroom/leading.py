@@ -30,7 +30,7 @@ class Shared:
 KNOBS = ("width", "dropout", "bn")
 NETWORK = ("step", "design", "from", *KNOBS)
 # Every page that the class can follow to. What is in no list stays the teacher's own: nickname (me), the key to a game
-# (lead), the projector's large print (present). The queue is not here: it is where the teacher works.
+# (lead), the projector's large print (present). The queue and *Teach a class* are not here: there the teacher works.
 PAGES: Mapping[str, Shared] = {
     "pages/learn/start.py": Shared(),
     "pages/learn/walkthroughs.py": Shared(("lesson", "scene", "hide", "lock")),
