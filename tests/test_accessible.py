@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from tests.app_server import Server, browsing, charts_drawn, serving, settled
+from tests.app_server import Server, browsing, charts_drawn, serving, settled, wait_until
 from tests.pictures import PAGES
 
 pytestmark = [pytest.mark.slow, pytest.mark.own_data]
@@ -22,6 +22,7 @@ STREAMLITS = (
     ("scrollable-region-focusable", "katex"),  # a formula that is wider than its column
     ("presentation-role-conflict", "stFileUploaderDropzone"),
 )
+DARK = "() => getComputedStyle(document.querySelector('[data-testid=\"stApp\"]')).backgroundColor === 'rgb(18, 22, 27)'"
 HEADINGS = "() => [...document.querySelectorAll('h1')].map(each => each.innerText)"
 
 
@@ -68,6 +69,6 @@ def test_a_page_has_no_fault_of_ours(page: Page, server: Server, name: str) -> N
     found = faults(page)
     assert len(page.evaluate(HEADINGS)) == 1
     page.emulate_media(color_scheme="dark")
-    page.wait_for_timeout(300)  # until the theme's colours have faded over
+    wait_until(page, DARK)
     found += faults(page, '{runOnly: ["color-contrast"]}')
     assert not found, "\n".join(found)

@@ -92,5 +92,5 @@ def test_a_name_is_shown_as_it_was_typed(path: str, pages: tuple[Server, dict[st
     settled(page)
     charts_drawn(page)
     assert page.evaluate(FOUND) == NOTHING
-    if path in ("train", "compare", "draw", "design", "field"):  # elsewhere in a canvas, a menu, or after a click
+    if path in ("train", "compare", "draw", "field"):  # elsewhere in a canvas, a menu, or after a click
         wait_until(page, SHOWN, [JOINER, "<b>x</b> :material/sailing: $y$"])
