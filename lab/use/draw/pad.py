@@ -31,7 +31,7 @@ from lab.use.draw.ensemble import vote_told
 from lab.use.draw.extras import Extras, altered_by, extras, fill_altering, fill_keeping, fill_preparing
 
 PAD = 280  # pixels of the canvas's side, ten for each of the digit's 28
-STROKE = 20  # pixels: two of the digit's, as a pen's line is in MNIST
+PENS = {"Usual pen": 20, "Thin": 10, "Thick": 32}  # pixels; 20 are two of the digit's, as a line is in MNIST
 MOST = 5  # networks side by side
 BARS = 200  # pixels of the charts' height
 PREFERRED = ("c6-steplr-7416", "a3-dilation-5340")
@@ -113,7 +113,8 @@ def _given(offered: Offered, more: Extras) -> Given | None:
 
 def _drawn() -> Offered:
     """The drawing on the canvas; a trace that is too faint counts as nothing."""
-    canvas("pad", PAD, STROKE, shortcut="Ctrl+Delete")
+    pen = url.switch("Pen", list(PENS), "pen")
+    canvas("pad", PAD, PENS[pen], shortcut="Ctrl+Delete")
     st.caption("From the keyboard: *Picture* or *Test digit*.")
     picture: Grey | None = st.session_state.get("pad_picture")
     return Offered(None if picture is None or int(picture.max()) < FAINTEST_PEAK else picture)
