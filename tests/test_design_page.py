@@ -6,6 +6,7 @@ import io
 import json
 import zlib
 from base64 import urlsafe_b64encode
+from contextlib import suppress
 from dataclasses import fields, replace
 from itertools import combinations
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, TimeoutError
 from streamlit.testing.v1 import AppTest
 
 from core.advice.bad_designs import BAD_DESIGNS
@@ -52,6 +53,7 @@ from lab.runs.person import Person
 from lab.runs.store import RunStore
 from lab.settings import lab_home
 from tests.app_server import browsing, serving, settled
+from tests.patience import milliseconds, wait
 from tests.random_architectures import architectures
 from tests.test_learn_pages import metric, opened, said
 
@@ -568,8 +570,17 @@ def test_rows_are_dragged_into_a_body_and_out_and_the_keyboard_alone_builds_a_bl
             page.wait_for_url(lambda address: f"design={code}" in address)
             settled(page)
 
-        drag(page, (1,), (3, 0, 0), 150)
-        is_now(conv, ReLU(), Residual((*body, BatchNorm())))
+        first = to_code(replace(design, ops=(conv, ReLU(), Residual((*body, BatchNorm())), GlobalAvgPool())))
+
+        def is_dragged() -> bool:  # once more where the rows were too new to listen, or the page still grew
+            drag(page, (1,), (3, 0, 0), 150)
+            with suppress(TimeoutError):
+                page.wait_for_url(lambda address: f"design={first}" in address, timeout=milliseconds(10))
+                return True
+            return False
+
+        wait(is_dragged, "the first row was dragged into the body")
+        settled(page)
         drag(page, (2, 0, 1), (2, 1, -1), 150)  # to the right: into the empty shortcut
         is_now(conv, ReLU(), Residual(body, (BatchNorm(),)))
         drag(page, (2, 1, 0), (2, 1, 0), 45)  # to the left: out, though it stays where it is
