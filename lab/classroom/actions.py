@@ -8,22 +8,22 @@ from __future__ import annotations
 from contextlib import suppress
 
 from core.challenge import Challenge, checked
-from core.errors import ClassError, RunError
+from core.errors import RunError
 from lab.runs.challenge import PLACE, keep_challenge
-from lab.runs.person import Person
+from lab.runs.person import Person, check_teacher
 from lab.runs.rows import Run
 from lab.runs.store import RunStore
 
 
 def put_first(store: RunStore, job: str, by: Person) -> list[Run]:
     """Let a waiting run or group start before all others. Raises ClassError, and RunError for what does not wait."""
-    _check_teacher(by, "put a run first")
+    check_teacher(by, "put a run first")
     return [store.put_first(run.id) for run in reversed(_waiting(store, job))]  # the last one comes to be the first
 
 
 def put_last(store: RunStore, job: str, by: Person) -> list[Run]:
     """Let it be the last of its owner's, and of those served as long ago. Raises as `put_first` does."""
-    _check_teacher(by, "put a run last")
+    check_teacher(by, "put a run last")
     return [store.put_last(run.id) for run in _waiting(store, job)]
 
 
@@ -36,7 +36,7 @@ def _waiting(store: RunStore, job: str) -> list[Run]:
 
 def stop_all(store: RunStore, by: Person) -> int:
     """Stop all runs that wait or train; returns how many. Raises ClassError."""
-    _check_teacher(by, "stop all runs")
+    check_teacher(by, "stop all runs")
     queue = store.queue()
     runs = (*queue.waiting, *queue.running)
     for run in runs:
@@ -47,22 +47,17 @@ def stop_all(store: RunStore, by: Person) -> int:
 
 def hold_queue(store: RunStore, on: bool, by: Person) -> None:
     """Let no run start, or let them start again; runs that are training continue. Raises ClassError."""
-    _check_teacher(by, "hold the queue")
+    check_teacher(by, "hold the queue")
     store.set_class("queue_paused", on)
 
 
 def lift_bounds(store: RunStore, on: bool, by: Person) -> None:
     """Let runs that are submitted from now on be of any size, or limit them again. Raises ClassError."""
-    _check_teacher(by, "lift the limits")
+    check_teacher(by, "lift the limits")
     store.set_class("bounds_lifted", on)
 
 
 def set_challenge(store: RunStore, chosen: Challenge | None, by: Person) -> None:
     """Hold the class's runs against another challenge; None: the lab's own. Raises ClassError and SettingsError."""
-    _check_teacher(by, "set the challenge")
+    check_teacher(by, "set the challenge")
     keep_challenge(store, checked(chosen, PLACE) if chosen else None)
-
-
-def _check_teacher(by: Person, what: str) -> None:
-    if not by.teacher:
-        raise ClassError(f"only the teacher can {what}; enter the passphrase on the Queue page")

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from core.errors import ClassError
 from core.spreadsheet import Cell, csv_text
-from lab.runs.person import Person
+from lab.runs.person import Person, check_teacher
 
 MAX_ROUNDS = 500  # that are remembered; the one begun first goes first
 MAX_PEOPLE = 400  # in a round
@@ -77,13 +77,13 @@ class ClassAnswers:
 
     def reveal(self, topic: Topic, by: Person) -> None:
         """Show the answers to everybody; they stand. Raises ClassError for anybody but the teacher."""
-        _check_teacher(by, "reveal the answers")
+        check_teacher(by, "reveal the answers")
         with self._lock:
             (self._latest.get(topic) or self._begin(topic)).revealed = True
 
     def ask_again(self, topic: Topic, by: Person) -> None:
         """Begin a new round of a question; the one before is kept for the table. Raises ClassError."""
-        _check_teacher(by, "ask again")
+        check_teacher(by, "ask again")
         with self._lock:
             self._begin(topic)
 
@@ -108,7 +108,7 @@ class ClassAnswers:
 
     def waiting(self, topic: Topic, here: Mapping[str, str], by: Person) -> list[str]:
         """The nicknames, some of them "", of those who are `here`, by key, and have not answered. Raises ClassError."""
-        _check_teacher(by, "see who has not answered")
+        check_teacher(by, "see who has not answered")
         with self._lock:
             found = self._latest.get(topic)
             return sorted(name for key, name in here.items() if found is None or key not in found.answers)
@@ -118,7 +118,7 @@ class ClassAnswers:
 
         `person` tells people without a nickname apart; it is the beginning of their browser's key.
         """
-        _check_teacher(by, "have the class's answers")
+        check_teacher(by, "have the class's answers")
         with self._lock:
             rounds = [(each, each.revealed, dict(each.answers)) for each in self._rounds.values()]
         return csv_text(
@@ -151,8 +151,3 @@ def _line(each: _Round, key: str, given: Given, revealed: bool) -> tuple[Cell, .
         moment,
         shown,
     )
-
-
-def _check_teacher(by: Person, what: str) -> None:
-    if not by.teacher:
-        raise ClassError(f"only the teacher can {what}; enter the passphrase on the Queue page")

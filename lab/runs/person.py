@@ -39,3 +39,9 @@ def check_may_change(person: Person, run: Run) -> Run:
         whose = f"{run.owner}'s" if run.owner else "somebody else's"
         raise ClassError(f"run {run.id} is {whose}: only its owner, in the same browser, or the teacher can change it")
     return run
+
+
+def check_teacher(person: Person, what: str) -> None:
+    """Raises ClassError for anybody but the teacher. `what`: what they want to do, as in `stop all runs`."""
+    if not person.teacher:
+        raise ClassError(f"only the teacher can {what}; enter the passphrase on the Queue page")

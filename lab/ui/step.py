@@ -16,13 +16,13 @@ from core.ladder.ours import OURS
 from core.ladder.relatives import EXTRAS
 from core.training.recipe import Recipe
 from lab.classroom.designs import owner_of, saved_design, saved_names
+from lab.classroom.leading import KNOBS
 from lab.studies import own_ladder
 from lab.ui import url
 from lab.ui.owner import me
 from lab.ui.words import show_error
 
 FIRST_STEP = "a2"  # what a newcomer meets: the first network within the challenge's budget
-KNOBS = ("width", "dropout", "bn")  # their names in the URL
 FROM, DESIGN = "from", "design"  # a design's code and what it started from, in the URL
 SAVED = "saved:"  # before a saved design's name, in a list and in ?from=
 PICKER, PROBLEM = "step_picker", "step_problem"  # the session's keys

@@ -19,16 +19,16 @@ from core.architecture.link import from_code, to_code
 from core.errors import LabError
 from core.record import Json, parse, read, to_json, write
 from lab.classroom.designs import saved_design
+from lab.classroom.leading import NETWORK
 from lab.studies import entries, own_ladder
 from lab.studies.shelf import Shelved
 from lab.ui import checkpoints, owner
 from lab.ui.caches import store
 from lab.ui.follow import FOLLOWING
-from lab.ui.step import DESIGN, FROM, KNOBS, SAVED
+from lab.ui.step import DESIGN, FROM, SAVED
 
 WORK = "work"  # the session's keys: what is worked on,
 PAGE = "work_page"  # and the page that was drawn last
-NETWORK = ("step", DESIGN, FROM, *KNOBS)  # in the URL
 # What of a page's URL is worked on, by the page's name. A link that gives one of them gives all.
 NAMES: Mapping[str, tuple[str, ...]] = {
     "step": NETWORK,
