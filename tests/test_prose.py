@@ -299,7 +299,9 @@ MEASURED_ELSEWHERE = {  # figures of the pages that no study and no try has, wit
     "99.4": "the challenge; also tests.measure's pasted digits",
     "98.90": "LAB_FULL_STUDY=1 pytest tests/test_same_accuracy.py",
     "98.86": "LAB_FULL_STUDY=1 pytest tests/test_same_accuracy.py",
-    "0.08": "the standard error of that difference",
+    "0.08": "the standard error of that difference; also tests.load arrival, seconds",
+    "0.06": "tests.load arrival, seconds",
+    "0.07": "tests.load arrival, seconds",
     "99.2": "tests.measure: pasted digits",
     "98.3": "python -m tests.photographs",
 }
