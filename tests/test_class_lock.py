@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
+import threading
+from contextlib import suppress
 from http.cookies import SimpleCookie
 
 import pytest
@@ -16,16 +19,19 @@ from starlette.types import Message
 
 from core.errors import ClassError
 from lab.classroom.class_lock import (
-    ATTEMPTS,
-    ATTEMPTS_OF_ALL,
+    FREE,
+    FREE_OF_ADDRESS,
     UNLOCKED_SECONDS,
     WINDOW_SECONDS,
     ClassLock,
     fits,
     hash_of,
+    made_passphrase,
+    waits,
 )
 from lab.server.cookie import COOKIE, TOKEN, OwnerCookie
 from lab.settings import HASH
+from tests.patience import patient
 
 PASSPHRASE = "correct horse battery"
 
@@ -60,26 +66,71 @@ def test_the_right_passphrase_makes_one_browser_the_teachers_for_a_day() -> None
     assert not lock.is_teacher("anna", now=1)
 
 
-def test_after_five_wrong_ones_even_the_right_one_has_to_wait() -> None:
-    lock = ClassLock(hash_of(PASSPHRASE))
-    for left in reversed(range(ATTEMPTS)):
-        told = "1 more try is left" if left == 1 else f"{left} more tries are left"
-        with pytest.raises(ClassError, match=f"not the passphrase; {told}"):
-            lock.unlock("ben", "wrong passphrase", now=float(left))
-    with pytest.raises(ClassError, match=r"5 wrong passphrases within 5 minutes; try again in \d min"):
-        lock.unlock("ben", PASSPHRASE, now=10)
-    lock.unlock("anna", PASSPHRASE, now=10)  # another browser is not kept out
-    lock.unlock("ben", PASSPHRASE, now=WINDOW_SECONDS + 20)
+def test_wrong_ones_are_answered_later_and_later_and_the_right_one_at_once() -> None:
+    rests: list[float] = []
+    lock = ClassLock(hash_of(PASSPHRASE), rests.append)
+    for _ in range(FREE + 6):
+        with pytest.raises(ClassError, match="not the passphrase"):
+            lock.unlock("ben", "wrong passphrase", now=1)
+    assert rests == [1, 2, 4, 8, 8, 8]
+    assert lock.wrong(now=2) == FREE + 6
+    lock.unlock("ben", PASSPHRASE, now=2)  # the browser that has guessed wrong
+    lock.unlock("anna", PASSPHRASE, now=2)  # and another
+    assert len(rests) == 6
+    with pytest.raises(ClassError, match=r"not the passphrase$"):
+        lock.unlock("anna", "wrong passphrase", now=2)
+    assert lock.wrong(now=WINDOW_SECONDS + 1.5) == 1
+    with pytest.raises(ClassError, match=r"not the passphrase$"):
+        lock.unlock("ben", "wrong passphrase", now=WINDOW_SECONDS + 3)
 
 
 @pytest.mark.slow
-def test_throwing_the_cookie_away_buys_thirty_guesses_and_no_more() -> None:
-    lock = ClassLock(hash_of(PASSPHRASE))
-    for number in range(ATTEMPTS_OF_ALL):
+def test_throwing_the_cookie_away_buys_no_speed_at_one_address_and_keeps_nobody_out() -> None:
+    rests: list[float] = []
+    lock = ClassLock(hash_of(PASSPHRASE), rests.append)
+    for number in range(FREE_OF_ADDRESS + 5):
         with pytest.raises(ClassError, match="not the passphrase"):
-            lock.unlock(f"browser {number}", "wrong passphrase", now=1)
-    with pytest.raises(ClassError, match="30 wrong passphrases"):
-        lock.unlock("another", PASSPHRASE, now=2)
+            lock.unlock(f"browser {number}", "wrong passphrase", "10.0.0.7", now=1)
+    assert rests == [1, 2, 4, 8, 8]
+    with pytest.raises(ClassError, match=r"not the passphrase$"):
+        lock.unlock("another", "wrong passphrase", "10.0.0.8", now=1)
+    lock.unlock("the teacher's", PASSPHRASE, "10.0.0.7", now=1)
+    assert lock.is_teacher("the teacher's", now=2)
+    assert len(rests) == 5
+
+
+def test_the_right_one_comes_through_while_wrong_ones_wait() -> None:
+    """Forty browsers guess at once, from the teacher's own address; none of them has its answer yet."""
+    waiting, over = threading.Semaphore(0), threading.Event()
+
+    def rest(seconds: float) -> None:
+        waiting.release()
+        over.wait(patient(60))
+
+    lock = ClassLock(hash_of(PASSPHRASE), rest)
+    lock._wrong.extend((0.0, "before", "10.0.0.7") for _ in range(FREE_OF_ADDRESS))
+
+    def guess(number: int) -> None:
+        with suppress(ClassError):
+            lock.unlock(f"browser {number}", "wrong passphrase", "10.0.0.7", now=1)
+
+    guesses = [threading.Thread(target=guess, args=(number,)) for number in range(40)]
+    for each in guesses:
+        each.start()
+    waiting.acquire()
+    lock.unlock("the teacher's", PASSPHRASE, "10.0.0.7", now=1)
+    assert lock.is_teacher("the teacher's", now=2)
+    over.set()
+    for each in guesses:
+        each.join()
+
+
+def test_a_made_passphrase_is_long_and_another_each_time() -> None:
+    made = {made_passphrase() for _ in range(100)}
+    assert len(made) == 100
+    assert all(re.fullmatch(r"(?:[b-z][aeiou]){2}(?:-(?:[b-z][aeiou]){2}){3}", each) for each in made)
+    assert (15 * 5) ** 8 > 2**49
+    assert [waits(wrong) for wrong in (-3, 0, 1, 2, 3, 4, 40)] == [0, 0, 1, 2, 4, 8, 8]
 
 
 def test_without_a_passphrase_there_is_no_teacher() -> None:

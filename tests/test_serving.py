@@ -23,6 +23,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
+from lab.server.connections import MOST, SPARE
 from lab.server.headers import SAFE, is_own_name, is_own_page
 from lab.settings import PREFIX, Settings
 from tests.app_server import ROOT, Server, serving
@@ -286,7 +287,11 @@ def test_the_service_ends_the_app_alone_and_keeps_the_proxies_names() -> None:
     name = "lab.example.org"
     assert environment["STREAMLIT_SERVER_ALLOWED_HOSTS"].split() == [name, "localhost"]
     port = f"127.0.0.1:{environment['STREAMLIT_SERVER_PORT']}"
+    streamlit_has = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
     for proxy in ("nginx.conf", "Caddyfile"):
         text = (SERVING / proxy).read_text(encoding="utf-8")
         assert name in text
         assert port in text
+        largest = re.findall(r"(?:client_max_body_size|max_size) (\d+)(?:m|MB)", text)
+        assert [int(each) for each in largest] == [streamlit_has["server"]["maxUploadSize"] + 1], "a file and its form"
+    assert int(values["LimitNOFILE"]) >= MOST + SPARE

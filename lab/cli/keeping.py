@@ -66,17 +66,20 @@ def _manifest_document(manifest: Manifest) -> dict[str, Json]:
 
 
 def passphrase_command(options: argparse.Namespace) -> Json:
-    """The hash of a passphrase, and where it goes; the passphrase itself is neither shown nor kept."""
-    from lab.classroom.class_lock import hash_of
+    """The hash of a passphrase, and where it goes; only a passphrase that the lab has made is shown, once."""
+    from lab.classroom.class_lock import hash_of, made_passphrase
     from lab.settings import SECRETS, TABLE
 
-    found = hash_of(_piped_passphrase() if options.stdin else _asked_passphrase())
+    made = made_passphrase() if options.make else ""
+    found = hash_of(made or (_piped_passphrase() if options.stdin else _asked_passphrase()))
     if not options.json:
+        if made:
+            print(f"the passphrase, to be written down now: {made}\nits hash:", file=sys.stderr)
         print(found)
         print(f"it goes into {SECRETS}:", file=sys.stderr)
         print(f'\n[{TABLE}]\nclass_passphrase = "{found}"\n', file=sys.stderr)
         print("or into the environment, as LAB_CLASS_PASSPHRASE; then start the app again", file=sys.stderr)
-    return {"class_passphrase": found}
+    return {"class_passphrase": found, **({"passphrase": made} if made else {})}
 
 
 def _piped_passphrase() -> str:

@@ -164,7 +164,9 @@ def _parser() -> Parser:
     pruning.add_argument("--dry-run", action="store_true", help="only say which")
 
     locking = add("passphrase", passphrase_command, "Make the hash of the teacher's passphrase, which is a setting.")
-    locking.add_argument("--stdin", action="store_true", help="read it from standard input, instead of asking twice")
+    given = locking.add_mutually_exclusive_group()
+    given.add_argument("--stdin", action="store_true", help="read it from standard input, instead of asking twice")
+    given.add_argument("--make", action="store_true", help="let the lab make one that nobody guesses, and show it once")
 
     fetching = add("data", data_command, "Which data sets are here, and where; with --download, fetch one.")
     fetching.add_argument("--download", metavar="NAME", nargs="?", const="MNIST", choices=DATASETS[:3])

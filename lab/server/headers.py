@@ -19,6 +19,7 @@ from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocketClose
 
 from core.record import short
+from lab.server.uploads import BoundedUploads
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -165,4 +166,4 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, text:
 
 def middleware() -> list[Middleware]:
     """For `st.App`, the outermost first."""
-    return [Middleware(SafeAnswers), Middleware(KnownCallers)]
+    return [Middleware(SafeAnswers), Middleware(KnownCallers), Middleware(BoundedUploads)]

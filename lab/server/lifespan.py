@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from collections.abc import AsyncIterator
@@ -10,7 +11,7 @@ from contextlib import asynccontextmanager
 from core.errors import LabError
 from lab.runs import supervisor
 from lab.runs.store import RunStore
-from lab.server import readiness
+from lab.server import connections, quiet, readiness
 from lab.settings import lab_home
 from lab.studies.own_ladder import own_ladder
 
@@ -20,6 +21,8 @@ log = logging.getLogger("lab.server.lifespan")
 @asynccontextmanager
 async def supervised(app: object) -> AsyncIterator[None]:
     """While the app is up, runs continue whether or not anybody looks at them."""
+    quiet.hush()
+    connections.bound(asyncio.get_running_loop())  # the server is made after this
     threading.Thread(target=_check_ladder, daemon=True).start()
     readiness.first_page()
     readiness.once_quiet(*readiness.NEXT_PAGES)

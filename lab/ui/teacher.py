@@ -8,8 +8,9 @@ from functools import partial
 import streamlit as st
 
 from core.errors import LabError
+from core.words import plural
 from lab.classroom import actions as class_acts
-from lab.classroom.class_lock import MAX_CHARACTERS
+from lab.classroom.class_lock import MAX_CHARACTERS, WINDOW_SECONDS
 from lab.runs import actions
 from lab.runs.person import Person
 from lab.runs.rows import Run
@@ -98,12 +99,14 @@ def _unlock_form() -> None:
 
 
 def _unlock() -> None:
-    attempt(lambda person: class_lock().unlock(person.key, st.session_state.passphrase))
+    attempt(lambda person: class_lock().unlock(person.key, st.session_state.passphrase, st.context.ip_address or ""))
 
 
 def _desk() -> None:
     with st.container(border=True, key="teacher_desk"):
         st.badge("You are the teacher", icon=":material/school:", color="green")
+        if wrong := class_lock().wrong():
+            st.caption(f"{plural(wrong, 'wrong passphrase')} within the last {WINDOW_SECONDS / 60:.0f} minutes.")
         lead_switch("lead_class")
         _switch("Hold the queue", "queue_paused", class_acts.hold_queue, "No new run starts; training runs continue.")
         _switch(
