@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -27,6 +27,7 @@ from core.ladder import catalogue
 from core.training.loop import EpochEnd
 from core.training.recipe import SGD, Augmentation, Jitter, OneCycle, RangeTest, Recipe, recipe_to_json
 from core.training.resident import resident
+from lab.__main__ import main
 from lab.runs import actions, supervisor
 from lab.runs.actions import submit
 from lab.runs.expectation import expected
@@ -188,7 +189,7 @@ def test_a_queued_run_is_trained_to_its_end_and_the_next_ones_after_it(
 
 @pytest.mark.slow
 def test_a_run_is_stopped_at_once_and_a_terminated_worker_lets_go_of_its_run_and_its_seat(
-    store: RunStore, workers: Workers
+    store: RunStore, workers: Workers, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stopped, terminated, waiting = queued(store, ENDLESS), queued(store, ENDLESS), queued(store, ENDLESS)
     first = workers.start()
@@ -208,8 +209,15 @@ def test_a_run_is_stopped_at_once_and_a_terminated_worker_lets_go_of_its_run_and
     assert is_alive(store, "cpu")
 
     wait(lambda: store.epochs(terminated.id), "an epoch was done")
-    first.send_signal(signal.SIGTERM)
+    monkeypatch.setenv("LAB_HOME", str(store.folder))
+    assert main(["workers"]) == 0
+    told = f"cpu 0  process {first.pid} on {socket.gethostname()}  trains run {terminated.id}\n1 worker\n"
+    assert capsys.readouterr().out == told
+    assert main(["workers", "--stop", "--json"]) == 0  # which sends SIGTERM
+    assert [worker["pid"] for worker in json.loads(capsys.readouterr().out)["workers"]] == [first.pid]
     assert first.wait(PATIENCE) == 0
+    assert main(["workers", "--stop"]) == 0
+    assert capsys.readouterr().out == "0 workers\n"
     again = store.get(terminated.id)
     assert (again.status, again.lost, again.error) == ("queued", 0, ""), "it waits for the next worker"
     assert store.slot("cpu") is None

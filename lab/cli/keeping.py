@@ -15,6 +15,8 @@ from lab.cli.result import Incomplete
 from lab.runs.store import RunStore
 from lab.settings import lab_home
 
+WORKER_SECONDS = 20.0  # within which a worker has ended
+
 if TYPE_CHECKING:
     from lab.server.backup import Manifest
 
@@ -63,6 +65,30 @@ def _in_words(manifest: Manifest) -> str:
 def _manifest_document(manifest: Manifest) -> dict[str, Json]:
     names = ("created", "runs", "drawings", "weights")
     return {name: getattr(manifest, name) for name in names} | {"files": len(manifest.files)}
+
+
+def workers_command(options: argparse.Namespace) -> Json | Incomplete:
+    """The workers that train, on which device and which run; with --stop they are ended, and their runs wait."""
+    from lab.runs.supervisor import end_workers, have_ended, is_gone
+
+    store = RunStore(lab_home())
+    workers = [slot for slot in store.slots() if not is_gone(slot)]
+    asked = end_workers(store) if options.stop else []
+    gone = have_ended(store, asked, WORKER_SECONDS)
+    store.close()
+    if not options.json:
+        for slot in workers:
+            doing = f"trains run {slot.run}" if slot.run else "waits for a run"
+            print(f"{slot.device} {slot.slot}  process {slot.pid} on {slot.host}  {doing}")
+        print(f"{plural(len(workers), 'worker')}" + (f", {len(asked)} of them stopped" if gone and asked else ""))
+    names = ("device", "slot", "worker", "pid", "host", "started", "heartbeat", "run")
+    document: Json = {
+        "workers": [{name: getattr(slot, name) for name in names} for slot in workers],
+        "stopped": [slot.worker for slot in asked],
+    }
+    if not gone:
+        return Incomplete(document, f"not all workers have ended within {WORKER_SECONDS:.0f} s; try again")
+    return document
 
 
 def passphrase_command(options: argparse.Namespace) -> Json:

@@ -18,7 +18,14 @@ from core.training.recipe import RangeTest
 from lab.cli.bringing import import_command
 from lab.cli.data import data_command
 from lab.cli.exporting import add_export
-from lab.cli.keeping import backup_command, health_command, passphrase_command, prune_command, restore_command
+from lab.cli.keeping import (
+    backup_command,
+    health_command,
+    passphrase_command,
+    prune_command,
+    restore_command,
+    workers_command,
+)
 from lab.cli.networks import steps, trace_command
 from lab.cli.reading import PREDICT_WITH, answers_command, checkpoints_command, mistakes_command, predict_command
 from lab.cli.result import Incomplete
@@ -151,6 +158,9 @@ def _parser() -> Parser:
         "health", health_command, "Whether app, store, worker, device and data are well; exits with 1 if not."
     )
     checking.add_argument("--app", metavar="URL", help="where the app listens, instead of where its configuration says")
+
+    working = add("workers", workers_command, "Which workers train, and what; with --stop, end them.")
+    working.add_argument("--stop", action="store_true", help="end those on this machine; their runs wait for others")
 
     keeping = add("backup", backup_command, "Keep runs, checkpoints, designs and drawings in one file; work may go on.")
     keeping.add_argument("target", metavar="FILE.zip|FOLDER", type=Path, help="a new file, or a folder for one")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -212,9 +213,20 @@ def supervise(store: RunStore, leaving: threading.Event) -> None:
                 log.error("the runs cannot be seen to: %s", error)
 
 
-def end_workers(store: RunStore) -> None:
-    """Ask all workers on this machine to end; their runs wait until there are workers again."""
-    for slot in store.slots():
-        if slot.host == socket.gethostname() and _is_running(slot.pid):
-            with suppress(OSError):
-                os.kill(slot.pid, signal.SIGTERM)
+def end_workers(store: RunStore) -> list[Slot]:
+    """Ask all workers on this machine to end; their runs wait until there are workers again. Those that were asked."""
+    asked = [slot for slot in store.slots() if slot.host == socket.gethostname() and not is_gone(slot)]
+    for slot in asked:
+        with suppress(OSError):
+            os.kill(slot.pid, signal.SIGTERM)
+    return asked
+
+
+def have_ended(store: RunStore, asked: Sequence[Slot], seconds: float) -> bool:
+    """Whether they have left their slots, or died, within that time; of a stopped epoch nothing is kept."""
+    until = time.monotonic() + seconds
+    left = {slot.worker for slot in asked}
+    while left and time.monotonic() < until:
+        left &= {slot.worker for slot in store.slots() if not is_gone(slot)}
+        time.sleep(0.05)
+    return not left
