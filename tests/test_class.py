@@ -481,6 +481,7 @@ def window(browser: Browser, address: str) -> Page:
 
 
 @pytest.mark.slow
+@pytest.mark.own_data
 def test_a_teacher_leads_a_student_who_cannot_stop_their_run(server: Server, browser: Browser) -> None:
     teacher, student = window(browser, f"{server.address}/queue"), window(browser, f"{server.address}/ladder")
     teacher.get_by_text("I am the teacher").click()

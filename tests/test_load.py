@@ -68,6 +68,7 @@ def run_at(server: Server, row: Callable[[load.Options], Awaitable[load.Row]], s
     return asyncio.run(measured())
 
 
+@pytest.mark.own_data
 def test_a_visitor_sends_to_the_byte_what_a_browser_sends(
     server: Server, browser_path: Path, sent: list[bytes]
 ) -> None:
@@ -100,6 +101,7 @@ def test_a_visitor_sends_to_the_byte_what_a_browser_sends(
     assert len(asked(sent)) == 4
 
 
+@pytest.mark.own_data
 def test_every_live_panel_moves_on(server: Server) -> None:
     row = run_at(server, load.panels)
     assert row.sound, row.measured
@@ -110,6 +112,7 @@ def test_no_click_through_the_learn_pages_ends_in_an_error(server: Server) -> No
     assert row.sound, row.measured
 
 
+@pytest.mark.own_data
 def test_each_press_of_start_is_one_run_of_ones_own(server: Server) -> None:
     row = run_at(server, load.start)
     assert row.sound, row.measured
@@ -120,11 +123,13 @@ def test_each_press_of_start_is_one_run_of_ones_own(server: Server) -> None:
     assert {run.dataset for run in runs} == {EMBEDDED}
 
 
+@pytest.mark.own_data
 def test_all_come_back_after_a_restart_and_the_run_has_gone_on() -> None:
     row = asyncio.run(load.restart(load.Options(sessions=3, epochs=40)))
     assert row.sound, row.measured
 
 
+@pytest.mark.own_data
 def test_visitors_come_look_and_go() -> None:
     row = asyncio.run(load.memory(load.Options(sessions=3, views=20)))
     assert row.sound, row.measured

@@ -19,7 +19,7 @@ from tests.app_server import Server, browsing, charts_drawn, serving, settled, w
 from tests.made_runs import made_run, save_weights
 from tests.tiny import TINY
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.own_data]
 
 NAME = "https://example.com <b>x</b> :material/sailing: $y$ -> ~~z~~"
 OWNER, TAG = "mia@example.com <i>m</i>", "www.example.com"

@@ -32,6 +32,8 @@ from lab.settings import ROOT, lab_home
 from tests.made_runs import begun
 from tests.patience import patient
 
+pytestmark = pytest.mark.own_data
+
 PROCESSES = multiprocessing.get_context("spawn")  # as on every platform, and as a fresh worker would open the store
 
 
