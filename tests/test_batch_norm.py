@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from copy import deepcopy
 
 import pytest
@@ -9,8 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from core.training.batch_norm import BatchNorm, _Normalise
+from core.training.loop import EpochEnd, train
 from core.training.network import build, lay_out
-from tests.tiny import TINY
+from core.training.recipe import Recipe
+from tests.tiny import TINY, tiny_data
 
 pytestmark = pytest.mark.own_data
 
@@ -49,7 +52,7 @@ def test_output_gradients_and_running_figures_are_torchs(shape: tuple[int, ...])
         assert layer.weight.grad is not None
         assert layer.bias.grad is not None
         gradients = [maps.grad, layer.weight.grad, layer.bias.grad]
-        results.append([output, *gradients, layer.running_mean, layer.running_var, layer.num_batches_tracked])
+        results.append([output, *gradients, layer.running_mean, layer.running_var])
     for exact, found in zip(*results, strict=True):
         assert exact is not None
         assert found is not None
@@ -62,6 +65,15 @@ def test_what_is_half_as_exact_is_normalised_in_float32() -> None:
     output = ours(maps)
     assert output.dtype == torch.float32
     assert output.mean((0, 2, 3)).tolist() == pytest.approx(ours.bias.tolist(), abs=1e-5)
+
+
+def test_a_run_leaves_the_counts_of_batches_that_torch_would() -> None:
+    network, data, recipe = build(TINY, 1), tiny_data(), Recipe(epochs=2, batch_size=40, ema_decay=0.9)
+    ends = [event for event in train(network, data, recipe) if isinstance(event, EpochEnd)]
+    for weights in (network.state_dict(), ends[-1].weights):
+        counts = [value.item() for name, value in weights.items() if name.endswith("num_batches_tracked")]
+        assert counts
+        assert set(counts) == {2 * math.ceil(len(data.train) / 40)}
 
 
 def test_it_takes_its_own_way_only_where_it_should(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 import torch
 
+from core.errors import NodeLostError
 from lab.cli.parser import main
-from lab.runs import supervisor
+from lab.runs import side_by_side, supervisor
 from lab.runs.machine import Machine, cores, read_side_by_side, write_machine, write_side_by_side
 from lab.runs.side_by_side import Together, best_of, candidates
 from lab.runs.store import RunStore
@@ -43,6 +45,23 @@ def test_the_queue_has_as_many_seats_as_were_measured_or_are_set(
     assert (supervisor.slots_of(store, "auto"), supervisor.slots_of(store, "cuda")) == (2, 6)
     monkeypatch.setattr(supervisor, "settings", lambda: Settings(side_by_side=3))
     assert supervisor.slots_of(store, "auto") == 3
+
+
+def dies(*_: object) -> None:
+    os._exit(9)
+
+
+def test_a_process_that_dies_ends_the_measurement_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(side_by_side, "_train", dies)
+    with pytest.raises(NodeLostError, match="one of 1 run at a time ended with status 9"):
+        side_by_side.measure("cpu", 1.0)
+    said: list[str] = []
+    monkeypatch.setattr(side_by_side, "candidates", lambda device: (1, 2))
+    alone = Together(1, 1, 100.0)
+    together = side_by_side._together
+    monkeypatch.setattr(side_by_side, "_together", lambda on, runs, s: alone if runs == 1 else together(on, runs, s))
+    assert side_by_side.measure("cpu", 1.0, said.append) == [alone]
+    assert said == ["1 at a time: 100 images/s", "one of 2 runs at a time ended with status 9"]
 
 
 @pytest.mark.slow

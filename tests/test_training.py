@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-import core.training.loop
+import core.training.batches
 from core.architecture.spec import Architecture, BatchNorm, Conv, Flatten, GlobalAvgPool, Linear, LogSoftmax
 from core.architecture.spec import Dropout as DropoutOp
 from core.data.embedded_digits import embedded_digits
@@ -26,6 +26,7 @@ from core.errors import DeviceError, TrainingError
 from core.ladder import catalogue
 from core.ladder.ours import OURS
 from core.training.averaging import Average
+from core.training.batch_norm import count_batches
 from core.training.dropout import Dropout
 from core.training.evaluation import evaluate
 from core.training.history import EpochRecord
@@ -58,7 +59,7 @@ from core.training.recipe import (
     plateau_rate,
     rate_at,
 )
-from core.training.resident import Resident, available_devices, choose_device, grey, normalised, resident
+from core.training.resident import available_devices, choose_device, grey, normalised, resident
 from core.training.step import loss_of
 from tests.tiny import PLAIN, TINY, same, tiny_data, trained
 
@@ -192,15 +193,13 @@ def test_a_run_that_stops_early_ends_with_all_figures_of_a_last_epoch_and_does_n
 
 def test_the_last_epochs_without_augmentation_see_the_images_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Augmentation] = []
-    batch = core.training.loop.training_batch
+    augment = core.training.batches.augment
 
-    def watched(
-        data: Resident, chosen: Tensor, changes: Augmentation, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
+    def watched(images: Tensor, changes: Augmentation, generator: torch.Generator) -> Tensor:
         seen.append(changes)
-        return batch(data, chosen, changes, generator)
+        return augment(images, changes, generator)
 
-    monkeypatch.setattr(core.training.loop, "training_batch", watched)
+    monkeypatch.setattr(core.training.batches, "augment", watched)
     trained(replace(EVERYTHING, plain_epochs=3, batch_size=150), tiny_data())
     assert seen == [AUGMENTED, Augmentation(), Augmentation(), Augmentation()]
 
@@ -311,6 +310,7 @@ def test_the_average_is_torchs_with_batch_norms_figures_and_its_counts_are_copie
     network = build(TINY, 1)
     ours = Average(network, Recipe(ema_decay=0.7))
     theirs = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.7), use_buffers=True)
+    count_batches(network, 5)  # which the loop does at the end of an epoch
     follow(network, ours, theirs, updates=5)
     expected, counts = theirs.module.state_dict(), 0
     for name, tensor in ours.network.state_dict().items():

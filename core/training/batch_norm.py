@@ -11,12 +11,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 class BatchNorm(nn.BatchNorm2d):
     """nn.BatchNorm2d with the same results up to rounding; only training on a CPU computes them in another way.
 
-    It takes vectors (N, C) too, as nn.BatchNorm1d does.
+    It takes vectors (N, C) too, as nn.BatchNorm1d does. It does not count batches, which takes a GPU as long as the
+    norm itself and is used for nothing; see `count_batches`.
     """
 
     def _check_input_dim(self, input: Tensor) -> None:
@@ -26,16 +28,24 @@ class BatchNorm(nn.BatchNorm2d):
     def forward(self, input: Tensor) -> Tensor:
         if self.training and input.device.type == "cpu":
             input = input.float()  # from bfloat16 under autocast: the sums need more than 8 bits
-        if not (self.training and self.affine and _suits(input)):
-            return super().forward(input)
         assert self.running_mean is not None
         assert self.running_var is not None
-        assert self.num_batches_tracked is not None
-        self.num_batches_tracked.add_(1)
+        if not (self.training and self.affine and _suits(input)):
+            self._check_input_dim(input)
+            assert self.momentum is not None
+            moments = self.running_mean, self.running_var
+            return F.batch_norm(input, *moments, self.weight, self.bias, self.training, self.momentum, self.eps)
         output: Tensor = _Normalise.apply(  # type: ignore[no-untyped-call]
             input, self.weight, self.bias, self.running_mean, self.running_var, self.momentum, self.eps
         )
         return output
+
+
+def count_batches(network: nn.Module, number: int) -> None:
+    """Note in every batch norm that it has seen so many batches, as torch's own would have counted them."""
+    for module in network.modules():
+        if isinstance(module, BatchNorm) and module.num_batches_tracked is not None:
+            module.num_batches_tracked.fill_(number)
 
 
 def _suits(maps: Tensor) -> bool:

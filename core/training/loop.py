@@ -8,14 +8,15 @@ whole iteration (`replay`).
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import asdict, astuple, dataclass, replace
-from functools import partial
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -23,12 +24,14 @@ from core.errors import CheckpointError, TrainingError
 from core.record import range_of, short
 from core.training.augment import augment
 from core.training.averaging import Average
+from core.training.batch_norm import count_batches
+from core.training.batches import batches
 from core.training.dropout import draw_from
 from core.training.evaluation import evaluate
 from core.training.history import MAX_LOSS, PLAIN_SAMPLE, EpochRecord, stopped_early
 from core.training.network import lay_out
 from core.training.range_test import RangeTestResult, range_test
-from core.training.recipe import Augmentation, Recipe, ReduceLROnPlateau, momentum_at, plateau_rate, rate_at
+from core.training.recipe import Recipe, ReduceLROnPlateau, momentum_at, plateau_rate, rate_at
 from core.training.replay import Replayed
 from core.training.resident import Examples, Resident, grey
 from core.training.step import (
@@ -40,10 +43,11 @@ from core.training.step import (
     make_optimizer,
     set_momentum,
     set_rate,
-    training_batch,
 )
 
 SECONDS_BETWEEN_POINTS = 0.25  # of live curves; reading a loss makes the device wait, so not in every iteration
+log = logging.getLogger(__name__)
+
 State = dict[str, object]  # tensors, numbers and lists of them, which torch.load(weights_only=True) reads
 
 
@@ -105,18 +109,16 @@ def train(
         yield found
     optimizer = make_optimizer(network, recipe)
     averaged = Average(network, recipe) if recipe.ema_decay else None
-    draw_from(network, generator)  # after all copies, which would copy the generator too
-    batches = math.ceil(len(data.train) / recipe.batch_size)
+    masks = draw_from(network, generator)  # after all copies, which would copy the generator too
+    iterations = math.ceil(len(data.train) / recipe.batch_size)  # of an epoch
     if resume is not None:
-        history, recipe = _restore(resume, recipe, network, averaged, optimizer, generator, batches)
+        history, recipe = _restore(resume, recipe, network, averaged, optimizer, generator, iterations)
     evaluated = averaged.network if averaged else network
-    numbers = torch.arange(batches, device=data.device)
-    sums = torch.zeros(
-        2, batches, device=data.device
-    )  # loss and hits of each batch: .item() would make the device wait
+    numbers = torch.arange(iterations, device=data.device)
+    sums = torch.zeros(2, iterations, device=data.device)  # loss and hits of each batch: .item() would wait
 
-    def iterate(augmentation: Augmentation, chosen: Tensor, number: Tensor) -> None:
-        images, labels = training_batch(data, chosen, augmentation, generator)
+    def iterate(images: Tensor, labels: Tensor, number: Tensor) -> None:
+        masks.draw(images)
         logits, loss = forward(network, images, labels, recipe)
         optimizer.zero_grad()
         loss.backward()
@@ -127,32 +129,32 @@ def train(
         hits = (logits.argmax(1) == labels).sum()
         sums.index_copy_(1, number, torch.stack([loss.detach(), hits]).unsqueeze(1))
 
-    unrecorded = "" if momentum_at(recipe, 0, batches) is None else "its momentum is no tensor, and it changes"
-    recorded = {
-        changes: Replayed(partial(iterate, changes), data.device, generator, unrecorded)
-        for changes in (recipe.augmentation, Augmentation())
-    }
+    unrecorded = "" if momentum_at(recipe, 0, iterations) is None else "its momentum is no tensor, and it changes"
+    iteration = Replayed(iterate, data.device, generator, unrecorded)
     for epoch in range(len(history), recipe.epochs):
         if stopped_early(recipe.early_stopping, history):
             return
         network.train()
-        iteration = recorded[recipe.augmentation_in(epoch)]
         started = told = time.perf_counter()
         rates: list[float] = []
         shown = 0  # batches already in an event
         order = torch.randperm(len(data.train), generator=generator, device=data.device)
-        for batch, chosen in enumerate(order.split(recipe.batch_size)):
-            rates.append(rate_factor() * _rate(recipe, epoch * batches + batch, batches, history))
+        changes = recipe.augmentation_in(epoch)
+        for batch, (images, labels) in enumerate(batches(data, order, recipe.batch_size, changes, generator)):
+            done = epoch * iterations + batch
+            rates.append(rate_factor() * _rate(recipe, done, iterations, history))
             set_rate(optimizer, rates[-1], rates[-1] / recipe.learning_rate)
-            if (momentum := momentum_at(recipe, epoch * batches + batch, batches)) is not None:
+            if (momentum := momentum_at(recipe, done, iterations)) is not None:
                 set_momentum(optimizer, momentum)
-            iteration(chosen, numbers[batch : batch + 1])
-            if batch in (0, batches - 1) or time.perf_counter() - told > SECONDS_BETWEEN_POINTS:
+            iteration(images, labels, numbers[batch : batch + 1])
+            if batch in (0, iterations - 1) or time.perf_counter() - told > SECONDS_BETWEEN_POINTS:
                 losses, hits = sums[:, shown : len(rates)].tolist()  # waits for the device to finish these iterations
                 now = time.perf_counter()  # after the wait, which is training time
                 yield _points(data, recipe, epoch, rates, losses, hits, now - started)
                 shown, told = len(rates), time.perf_counter()
                 started += told - now  # without the time of the caller, who may pause the run
+        for each in (network, evaluated):
+            count_batches(each, iterations * (epoch + 1))
         record = _epoch_record(evaluated, data, recipe, epoch, sums, rates[-1], started)
         if epoch == recipe.epochs - 1 or stopped_early(recipe.early_stopping, [*history, record]):
             record = replace(_with_plain_figures(record, evaluated, data), seconds=time.perf_counter() - started)
@@ -297,6 +299,16 @@ def history_of(state: State) -> list[EpochRecord]:
     return records
 
 
+def _restore_generator(generator: torch.Generator, state: Tensor, seed: int, epoch: int) -> None:
+    """As it was; on another kind of device, whose random numbers are others, anew from the seed and the epoch."""
+    if len(state) == len(generator.get_state()):  # each kind has its own: 5,056 bytes on a CPU, 16 on CUDA
+        generator.set_state(state)
+        return
+    random = np.random.SeedSequence([seed % 2**32, epoch]).generate_state(1, np.uint64)
+    generator.manual_seed(int(random[0]) % 2**63)
+    log.warning("the run goes on on another kind of device (%s): its random numbers are others", generator.device.type)
+
+
 def _restore(
     state: State,
     recipe: Recipe,
@@ -304,7 +316,7 @@ def _restore(
     averaged: Average | None,
     optimizer: torch.optim.Optimizer,
     generator: torch.Generator,
-    batches: int,
+    iterations: int,
 ) -> tuple[list[EpochRecord], Recipe]:
     """Restore everything from a state; returns the history, and the recipe with the learning rate in use.
 
@@ -315,13 +327,13 @@ def _restore(
     try:
         network.load_state_dict(saved["network"])
         if averaged:
-            averaged.load_state_dict(saved["averaged"], len(history) * batches)
+            averaged.load_state_dict(saved["averaged"], len(history) * iterations)
         optimizer.load_state_dict(saved["optimizer"])
         for group, fresh in zip(
             optimizer.param_groups, here, strict=True
         ):  # not from the state: how the device makes a step
             group.update({name: fresh[name] for name in ("lr", "fused", "capturable") if name in fresh})
-        generator.set_state(saved["generator"].cpu())
+        _restore_generator(generator, saved["generator"].cpu(), recipe.seed, len(history))
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
         reason = short(" ".join(str(error).split()))
         raise CheckpointError(f"the run cannot go on from the state that it left: {reason}; retry it instead") from None

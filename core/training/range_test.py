@@ -6,12 +6,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from core.training.batches import batches
 from core.training.dropout import draw_from
 from core.training.network import lay_out
 from core.training.recipe import RangeTest, Recipe
@@ -23,7 +25,6 @@ from core.training.step import (
     forward,
     make_optimizer,
     set_rate,
-    training_batch,
 )
 from core.words import loss_words, plural
 
@@ -106,16 +107,18 @@ def range_test_points(network: nn.Module, data: Resident, recipe: Recipe, settin
     lay_out(network, data.device)
     allow_tf32(recipe)
     generator = torch.Generator(data.device).manual_seed(recipe.seed)
-    draw_from(network, generator)
+    masks = draw_from(network, generator)
     optimizer = make_optimizer(network, replace(recipe, learning_rate=settings.start))
     network.train()
     average, best = 0.0, math.inf
     order = torch.randperm(len(data.train), generator=generator, device=data.device)
-    batches = order.split(recipe.batch_size)
-    for iteration in range(settings.iterations):
+    epochs = (
+        batches(data, order, recipe.batch_size, recipe.augmentation, generator) for _ in range(settings.iterations)
+    )
+    for iteration, (images, labels) in zip(range(settings.iterations), chain.from_iterable(epochs), strict=False):
         rate = rate_of(settings, iteration)
         set_rate(optimizer, rate)
-        images, labels = training_batch(data, batches[iteration % len(batches)], recipe.augmentation, generator)
+        masks.draw(images)
         _, loss = forward(network, images, labels, recipe)
         value = loss.item()
         average = SMOOTHING * average + (1 - SMOOTHING) * value

@@ -78,8 +78,17 @@ class Replayed:
 
     def record(self, fixed: tuple[Tensor, ...]) -> Callable[[], None]:
         """Record the function on these tensors; the result repeats it with their current content."""
-        graph = torch.cuda.CUDAGraph()
+        graph, first = torch.cuda.CUDAGraph(), list[Exception]()
         graph.register_generator_state(self.generator)
-        with _recording, torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"):
-            self.iterate(*fixed)
+        try:
+            with _recording, torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"):
+                try:
+                    self.iterate(*fixed)
+                except Exception as error:
+                    first.append(error)
+                    raise
+        except RuntimeError:
+            if first:  # the end of a broken recording raises an error of its own, which tells less
+                raise first[0] from None
+            raise
         return graph.replay

@@ -10,18 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.errors import TrainingError
-from core.training.augment import augment
 from core.training.muon import MuonAndAdam
-from core.training.recipe import SGD, Adadelta, Adam, AdamW, Augmentation, Muon, Recipe, RMSprop
+from core.training.recipe import SGD, Adadelta, Adam, AdamW, Muon, Recipe, RMSprop
 from core.training.resident import Resident, grey, normalised
-
-
-def training_batch(
-    data: Resident, chosen: Tensor, augmentation: Augmentation, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """The chosen training images as the network sees them, (B, 1, 28, 28), and their labels (B,)."""
-    images = augment(grey(data.train.images[chosen]), augmentation, generator)
-    return normalised(images, data.normalisation), data.train.labels[chosen]
 
 
 def forward(network: nn.Module, images: Tensor, labels: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:

@@ -10,20 +10,24 @@ import multiprocessing
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from multiprocessing.connection import wait
 from multiprocessing.synchronize import Barrier
 
 import torch
 
 from core.data.mnist import best_present, load
+from core.errors import NodeLostError
 from core.ladder import catalogue
 from core.training.loop import Points, train
 from core.training.network import build
 from core.training.resident import choose_device, resident
+from core.words import plural
 from lab.runs.machine import cores
 
 NETWORK = "a2-final-7758"
 ON_GPU = (1, 2, 3, 4, 6, 8)
 ENOUGH = 0.97  # of the best: fewer runs at once that do nearly as much give each person theirs sooner
+LOOK_SECONDS = 0.1  # between two looks at the processes
 SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -50,7 +54,13 @@ def measure(
     on = choose_device(device)
     found = []
     for runs in candidates(on):
-        found.append(_together(on, runs, seconds))
+        try:
+            found.append(_together(on, runs, seconds))
+        except NodeLostError as error:  # so many are too many, for example for the memory
+            if not found:
+                raise
+            say(str(error))
+            break
         say(f"{runs} at a time: {found[-1].images_per_second:,.0f} images/s")
     return found
 
@@ -70,10 +80,20 @@ def _together(device: torch.device, runs: int, seconds: float) -> Together:
     ]
     for process in processes:
         process.start()
-    total = sum(speeds.get() for _ in processes)
-    for process in processes:
-        process.join()
-    return Together(runs, threads, total)
+    try:
+        done: list[float] = []
+        while len(done) < runs:
+            if not speeds.empty():
+                done.append(speeds.get())
+            elif dead := [process.exitcode for process in processes if process.exitcode]:
+                raise NodeLostError(f"one of {plural(runs, 'run')} at a time ended with status {dead[0]}")
+            else:
+                wait([process.sentinel for process in processes if process.is_alive()], LOOK_SECONDS)
+    finally:
+        for process in processes:
+            process.terminate()  # one that has said its speed has nothing left to do
+            process.join()
+    return Together(runs, threads, sum(done))
 
 
 def _train(
