@@ -12,7 +12,7 @@ import torch
 from core.errors import NodeLostError
 from lab.cli.parser import main
 from lab.runs import side_by_side, supervisor
-from lab.runs.machine import Machine, cores, read_side_by_side, write_machine, write_side_by_side
+from lab.runs.machine import Machine, cores, most_side_by_side, read_side_by_side, write_machine, write_side_by_side
 from lab.runs.side_by_side import Together, best_of, candidates
 from lab.runs.store import RunStore
 from lab.settings import Settings
@@ -31,6 +31,7 @@ def test_on_a_processor_the_cores_are_shared_evenly() -> None:
     assert tried[0] == 1
     assert tried[-1] == cores()
     assert all(cores() % n == 0 for n in tried)
+    assert candidates(torch.device("mps")) == (most_side_by_side("mps"),) == (1,)
 
 
 def test_the_queue_has_as_many_seats_as_were_measured_or_are_set(

@@ -29,7 +29,7 @@ from lab.cli.keeping import (
 from lab.cli.networks import steps, trace_command
 from lab.cli.reading import PREDICT_WITH, answers_command, checkpoints_command, mistakes_command, predict_command
 from lab.cli.result import Incomplete
-from lab.cli.training import bench_command, range_test_command, reproduce_command, train_command
+from lab.cli.training import bench_command, doctor_command, range_test_command, reproduce_command, train_command
 
 IDLE_SECONDS = "20"  # after which a worker ends that a command has started, and no app
 
@@ -138,6 +138,9 @@ def _parser() -> Parser:
     _add_normalisation(predicting)
 
     add_export(add)
+
+    examining = add("doctor", doctor_command, "What torch sees here, and whether training does there what it should.")
+    examining.add_argument("--device", choices=["cpu", "cuda", "mps"], default="", help="by default all that are here")
 
     benching = add("bench", bench_command, "How fast training is, against the write-ups' way and plain PyTorch.")
     benching.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")

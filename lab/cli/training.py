@@ -322,6 +322,22 @@ def reproduce_command(options: argparse.Namespace) -> Json:
     return {"studies": {name: len(study.runs) for name, study in found.items()}, "unfinished": list(left)}
 
 
+def doctor_command(options: argparse.Namespace) -> Json | Incomplete:
+    """Checks of the devices, a line each; exits with 1 if one of them fails."""
+    from lab.studies.doctor import Check, examine, to_document
+
+    marks = {True: "ok", False: "FAILED", None: "--"}
+
+    def line(check: Check) -> None:
+        if not options.json:
+            print(f"{marks[check.passed]:<7} {check.device:<5} {check.what}: {check.found}", flush=True)
+
+    checks = examine(options.device, line)
+    document = to_document(checks)
+    failed = sum(check.passed is False for check in checks)
+    return Incomplete(document, f"{failed} of {plural(len(checks), 'check')} failed", 1) if failed else document
+
+
 def _save_name(name: str) -> str:
     plain = name.strip() and Path(name).name == name and not name.startswith(".") and len(name) <= 100
     if not plain or f"{name}.json" == MACHINE_FILE:

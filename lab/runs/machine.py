@@ -59,6 +59,8 @@ def most_side_by_side(device: str) -> int:
     """How many seeds of a group may train on a device at a time."""
     if settings().ray_address:
         return SEEDS_ON_CLUSTER
+    if device == "mps":
+        return 1  # two threads that use it end the process: https://github.com/pytorch/pytorch/issues/197805
     return cores() if device == "cpu" else SEEDS_ON_GPU
 
 

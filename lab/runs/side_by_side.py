@@ -43,7 +43,7 @@ class Together:
 def candidates(device: torch.device) -> tuple[int, ...]:
     """How many at a time are worth trying: on a processor, numbers that share its cores evenly."""
     if device.type != "cpu":
-        return ON_GPU
+        return ON_GPU if device.type == "cuda" else (1,)  # see `most_side_by_side`
     return tuple(n for n in range(1, cores() + 1) if cores() % n == 0)
 
 

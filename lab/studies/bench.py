@@ -102,7 +102,7 @@ def bench(
     for number in range(rounds):
         for timing in timings:
             loop = _loop(timing.variant, timing.network, dataset, on, workers)
-            timing.seconds.append(_iteration_seconds(loop, on, seconds))
+            timing.seconds.append(iteration_seconds(loop, on, seconds))
             say(f"round {number + 1} of {rounds}: {timing.network}, {timing.variant}")
     peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
     if on.type == "cuda":
@@ -116,7 +116,7 @@ def recipe_of(slug: str) -> Recipe:
     return replace(catalogue.by_slug(slug).recipe, augmentation=augmentation, epochs=1, range_test=None)
 
 
-def _iteration_seconds(loop: Iterator[int], device: torch.device, least: float) -> float:
+def iteration_seconds(loop: Iterator[int], device: torch.device, least: float) -> float:
     """Seconds of an iteration, over at least `least` seconds of them, after as short a stretch that warms up.
 
     A loop yields how many iterations it has done since it last yielded.
@@ -219,7 +219,7 @@ def _best_workers(dataset: Dataset, device: torch.device, say: Callable[[str], N
     """How many DataLoader workers serve the write-ups' way best on this machine."""
     speed = {}
     for workers in WORKERS:
-        speed[workers] = _iteration_seconds(write_up_loop(NETWORKS[0], dataset, device, workers), device, 3.0)
+        speed[workers] = iteration_seconds(write_up_loop(NETWORKS[0], dataset, device, workers), device, 3.0)
         say(f"write-up with {workers} DataLoader workers: {1000 * speed[workers]:.1f} ms an iteration")
     return min(speed, key=lambda workers: speed[workers])
 

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from lab.experiment.queue import view as queue_view
+from lab.experiment.queue.machine import check_this_machine
 from lab.ui import frame, teacher
 from lab.ui.links import link
 from lab.ui.words import errors_shown
@@ -15,6 +16,7 @@ with errors_shown():
     with narrow:
         teacher.panel()
         queue_view.rules()
+        check_this_machine()
     with wide:
         teacher.invitation()
         queue_view.queue()
