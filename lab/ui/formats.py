@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from core.errors import LabError
-from core.ladder.catalogue import mark
-from lab.studies import own_ladder
-from lab.studies.shelf import Shelved
-
 
 def millions(macs: int) -> str:
     """Multiply-adds as 1.52 M."""
@@ -19,14 +14,6 @@ def kilobytes(size: int) -> str:
 
 
 VERDICTS = {True: "✓ right", False: "✗ not so", None: "— open"}
-
-
-def short_name(shelved: Shelved) -> str:
-    """A network in a narrow column: its step's mark, such as A2, or its reference where it is no step."""
-    try:
-        return mark(own_ladder.by_slug(shelved.card.slug))
-    except LabError:
-        return shelved.reference
 
 
 def percent(share: float) -> str:

@@ -27,6 +27,12 @@ def brief(shelved: Shelved) -> str:
         return named(shelved)
 
 
+def apart(first: Shelved, second: Shelved) -> tuple[str, str]:
+    """Two networks in few letters, told apart also where both are called the same."""
+    one, two = brief(first), brief(second)
+    return (one, two) if one != two else (f"{one}, the first", f"{two}, the second")
+
+
 def _owner(shelved: Shelved) -> str:
     """The nickname of who trained it; "" where none was given, or its run is gone."""
     try:

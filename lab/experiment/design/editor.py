@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from core.advice.advice import Advice, advice
@@ -105,14 +107,12 @@ def budget_bar(now: Opened) -> None:
 
 def view_switch(now: Opened) -> str:
     """Which view of the design is shown, beside the budget and the files."""
-    views, budget, file, export = st.columns([5.2, 3.6, 1.6, 1.7], vertical_alignment="center")
+    views, budget, file = st.columns([5.2, 4.6, 1.8], vertical_alignment="center")
     with views:
         view = url.switch("View", VIEWS, "view")
     with budget:
         budget_bar(now)
-    with file.popover("File", icon=":material/folder_open:", width="stretch"):
-        _files(now)
-    export_menu(lambda: [] if now.fit.error else [of_network(now.architecture, recipe_to_train())], at=export)
+    export_menu(lambda: [of_network(now.architecture, recipe_to_train())], at=file, above=partial(_files, now))
     return view or VIEWS[0]
 
 

@@ -21,8 +21,8 @@ from lab.ui import url
 from lab.ui.caches import handwriting
 from lab.ui.colours import CLAIM, TEST, TRAIN
 from lab.ui.figures import laid_out
-from lab.ui.formats import short_name
 from lab.ui.images import enlarged
+from lab.ui.names import brief, named
 from lab.ui.owner import me
 from lab.ui.predictions import answers_to
 from lab.ui.tables import data_table
@@ -70,7 +70,7 @@ def scores_view(scores: Sequence[Score]) -> None:
     """The best in words, and all of them as a chart or a table."""
     best = scores[0]
     low, high = wilson(best.right, best.n)
-    name = escaped(best.shelved.card.name)
+    name = escaped(named(best.shelved))
     st.markdown(
         f"**{name}** classifies the most correctly: **{best.right:,} of {best.n:,}**, {best.right / best.n:.1%} "
         f"(95% interval {low:.1%} to {high:.1%}); of MNIST's test set {best.shelved.card.record.test_accuracy:.2%}."
@@ -93,7 +93,7 @@ def scores_view(scores: Sequence[Score]) -> None:
             score_chart(scores),
             key="handwriting-scores",
             config={"displayModeBar": False},
-            alt="; ".join(f"{short_name(each.shelved)}: {each.right / each.n:.1%}" for each in scores),
+            alt="; ".join(f"{brief(each.shelved)}: {each.right / each.n:.1%}" for each in scores),
         )
     st.caption(
         "The 95% interval is Wilson's: what digits like these would give. Two networks whose intervals overlap widely "
@@ -106,7 +106,7 @@ def score_table(scores: Sequence[Score]) -> pd.DataFrame:
     spans = [wilson(each.right, each.n) for each in scores]
     return pd.DataFrame(
         {
-            "checkpoint": [_named(each.shelved) for each in scores],
+            "checkpoint": [named(each.shelved) for each in scores],
             "parameters": [each.shelved.card.parameters for each in scores],
             "n": [each.n for each in scores],
             "right": [each.right for each in scores],
@@ -118,13 +118,9 @@ def score_table(scores: Sequence[Score]) -> pd.DataFrame:
     )
 
 
-def _named(shelved: Shelved) -> str:
-    return shelved.card.name if shelved.shipped else f"{shelved.card.name} · {shelved.reference}"
-
-
 def score_chart(scores: Sequence[Score]) -> go.Figure:
     """A line for each checkpoint, best on top: our digits with their interval, embedded digits and test set beside."""
-    names = [f"{plotted(short_name(each.shelved))}, {each.shelved.card.parameters:,}" for each in scores]
+    names = [f"{plotted(brief(each.shelved))}, {each.shelved.card.parameters:,}" for each in scores]
     rates = [100 * each.right / each.n for each in scores]
     spans = [wilson(each.right, each.n) for each in scores]
     figure = go.Figure()

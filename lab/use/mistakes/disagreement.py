@@ -14,7 +14,8 @@ from core.training.predictions import Predictions
 from core.words import plural
 from lab.studies.shelf import Shelved
 from lab.ui import images, url
-from lab.ui.formats import percent, short_name
+from lab.ui.formats import percent
+from lab.ui.names import apart
 
 
 def disagreement(
@@ -24,7 +25,7 @@ def disagreement(
 
     Raises DataError for predictions about different images.
     """
-    one, two = names(first, second)
+    one, two = apart(first, second)
     groups = grouped(found, other)
     told = pair(found, other)
     left, right = st.columns([2, 3], gap="medium", vertical_alignment="center")
@@ -46,12 +47,6 @@ def disagreement(
     images.images(view, chosen, words, f"differ-{first.reference}-{second.reference}-{group}-{order}")
     st.caption(f"Under each image its label, then what {one} and {two} read and how sure they were. Order: by {one}.")
     return chosen
-
-
-def names(first: Shelved, second: Shelved) -> tuple[str, str]:
-    """Two networks in few letters: their steps' marks, or where those are the same their references."""
-    one, two = short_name(first), short_name(second)
-    return (one, two) if one != two else (first.reference, second.reference)
 
 
 def grouped(found: Predictions, other: Predictions) -> dict[str, NDArray[np.int64]]:

@@ -18,9 +18,9 @@ from lab.studies.shelf import Shelved, shipped
 from lab.ui import url
 from lab.ui.colours import CLAIM, PASS, TEST
 from lab.ui.figures import laid_out
-from lab.ui.formats import short_name
 from lab.ui.live_plot import still_plot
-from lab.ui.words import errors_shown, plotted
+from lab.ui.names import brief, named
+from lab.ui.words import errors_shown, escaped, plotted
 
 AXES: dict[Distortion, tuple[str, str]] = {  # the axis's title, and a distortion as hover and table name it
     "shift": ("shift, pixels", "shift {:g} px"),
@@ -44,7 +44,7 @@ def beyond(shelved: Shelved) -> None:
         measured = table()
         if shelved.reference not in measured:
             st.info(
-                f"{shelved.reference} is not measured beyond the test set yet; `python -m lab reproduce` measures it.",
+                f"{escaped(named(shelved))} is not measured beyond the test set yet; `python -m lab reproduce` does.",
                 icon=":material/info:",
             )
             return
@@ -54,7 +54,7 @@ def beyond(shelved: Shelved) -> None:
 def _show(shelved: Shelved, measured: dict[str, Robustness]) -> None:
     card, chosen = shelved.card, measured[shelved.reference]
     beside = {each.reference: each for each in shipped() if each.reference in measured}
-    names = {reference: short_name(each) for reference, each in beside.items()}
+    names = {reference: brief(each) for reference, each in beside.items()}
     others = [measured[reference] for reference in beside if reference != shelved.reference]
     seen = seen_in_training(card.recipe.augmentation)
     st.markdown(
