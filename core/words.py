@@ -10,6 +10,11 @@ def plural(count: int, noun: str, several: str = "") -> str:
     return f"{count:,} {noun if count == 1 else several or noun + 's'}"
 
 
+def number_words(number: int) -> str:
+    """A count with commas between thousands: 7,758."""
+    return f"{number:,}"
+
+
 def percent(share: float) -> str:
     """An accuracy or another share as 99.41%."""
     return f"{share:.2%}"

@@ -159,6 +159,9 @@ def test_a_field_is_edited_under_torchs_name_and_the_numbers_follow() -> None:
     app.toggle(key="field-Conv-bias").set_value(True).run()
     assert shown(app).ops[0] == Conv(16, 3, bias=True)
     assert "16 parameters do nothing" in said(app)
+    app.number_input(key="field-Conv-out_channels").set_value(0).run()
+    assert "op 0 Conv: out_channels: 0 is outside 1 to" in app.error[0].value
+    assert shown(app).ops[0] == Conv(16, 3, bias=True)
     select(app, 2)
     app.number_input(key="field-Dropout-p").set_value(0.2).run()
     assert shown(app).ops[2] == Dropout(0.2)
@@ -170,6 +173,8 @@ def test_a_click_on_the_first_remedy_mends_the_design_and_undo_brings_it_back(ba
     before: Architecture = bad.architecture  # type: ignore[attr-defined]
     click(app, "remedy-0")
     assert shown(app).ops != before.ops
+    counts = [f"{trace(each).parameters:,}" for each in (before, shown(app))]
+    assert f"Parameters {counts[0]} → {counts[1]}." in app.toast[0].value
     click(app, "undo")
     assert shown(app) == before
 

@@ -28,8 +28,10 @@ def brief(shelved: Shelved) -> str:
 
 
 def apart(first: Shelved, second: Shelved) -> tuple[str, str]:
-    """Two networks in few letters, told apart also where both are called the same."""
-    one, two = brief(first), brief(second)
+    """Two networks in as few letters as tell them apart, also where both are called the same."""
+    one, two = (brief(each) if each.shipped else each.card.name for each in (first, second))
+    if one == two:
+        one, two = named(first), named(second)
     return (one, two) if one != two else (f"{one}, the first", f"{two}, the second")
 
 

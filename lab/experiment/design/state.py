@@ -40,6 +40,7 @@ from core.architecture.rows import rows
 from core.architecture.spec import OPS, Architecture, ReLU, bodies
 from core.architecture.trace import Layer, Trace, trace
 from core.errors import LabError
+from core.words import number_words
 from lab.classroom.designs import delete_design, save_design
 from lab.experiment.design.op_list import Asked, places_in
 from lab.experiment.design.start import Start, start_in_url, start_named
@@ -144,6 +145,17 @@ def attempt(change: Callable[[Architecture], Architecture], first: Place, last: 
         if changed.name == start.architecture.name and changed.ops != start.architecture.ops:
             changed = replace(changed, name=f"{changed.name[:80]}, changed")  # a run of it must not pass for the step's
         _keep(record(history, changed), first, first if last is None else last)
+
+
+def take(label: str, remedy: Architecture) -> None:
+    """Apply the remedy of an advice, and say what has changed."""
+    before: Architecture = st.session_state[HISTORY].present
+    attempt(lambda _: remedy, *st.session_state[SELECTED])
+    counts = [found.parameters if (found := fit(each).trace) else 0 for each in (before, remedy)]
+    st.toast(
+        f"**{escaped(label)}**: done. Parameters {number_words(counts[0])} → {number_words(counts[1])}.",
+        icon=":material/check:",
+    )
 
 
 @contextmanager
