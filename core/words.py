@@ -10,14 +10,34 @@ def plural(count: int, noun: str, several: str = "") -> str:
     return f"{count:,} {noun if count == 1 else several or noun + 's'}"
 
 
-def number_words(number: int) -> str:
-    """A count with commas between thousands: 7,758."""
-    return f"{number:,}"
-
-
 def percent(share: float) -> str:
     """An accuracy or another share as 99.41%."""
     return f"{share:.2%}"
+
+
+def share_words(part: float, digits: int = 0) -> str:
+    """A share that is no accuracy, or one of few images: 12%, 12.3%."""
+    return f"{part:.{digits}%}"
+
+
+def points_words(difference: float) -> str:
+    """A difference of two accuracies in percentage points, without a sign: 0.12."""
+    return f"{100 * difference:.2f}"
+
+
+def rounded(value: float, digits: int) -> str:
+    """A measured value with so many decimals, and commas between thousands: 1,234.5."""
+    return f"{value:,.{digits}f}"
+
+
+def signed_words(value: float, digits: int) -> str:
+    """The same with its sign: +0.25."""
+    return f"{value:+,.{digits}f}"
+
+
+def significant(value: float, digits: int = 4) -> str:
+    """A value with at most so many significant digits, and commas between thousands: 0.5, 1,234."""
+    return f"{value:,.{digits}g}"
 
 
 def loss_words(loss: float) -> str:

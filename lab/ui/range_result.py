@@ -11,7 +11,7 @@ from core.architecture.link import to_code
 from core.errors import LabError
 from core.training.range_test import SKIP_FIRST, RangePoint, RangeTestResult, Suggestion, recommended
 from core.training.recipe import Recipe
-from core.words import rate_words
+from core.words import rate_words, share_words
 from lab.runs.rows import BatchRow, Run
 from lab.studies import own_ladder
 from lab.ui import rate_figures
@@ -69,7 +69,8 @@ def range_result(run: Run, batches: list[BatchRow]) -> None:
         st.caption(
             f"{ended if result.diverged else 'The batches ran out first; the loss had not diverged.'} "
             f"{type(recipe.optimizer).__name__}, batches of {recipe.batch_size}, seed {recipe.seed}. The suggestions "
-            f"are those of the thick line, from {SKIP_FIRST:.0%} of the batches on. Grey: the edges of the range."
+            f"are those of the thick line, from {share_words(SKIP_FIRST)} of the batches on. Grey: the edges of "
+            "the range."
         )
 
 
@@ -95,7 +96,7 @@ def fill_form(slug: str, link: dict[str, str], rate: float, written: Recipe, sch
     `written`: the recipe that the form begins with. What has changed is kept for the form to say.
     """
     key = f"recipe-{slug if 'step' in link else ''}"
-    before, shown = st.session_state.get(rate_key(key), written.learning_rate), float(f"{rate:.4g}")
+    before, shown = st.session_state.get(rate_key(key), written.learning_rate), float(rate_words(rate))
     words = f"Learning rate {rate_words(before)} → {rate_words(shown)}"
     st.session_state[rate_key(key)] = shown
     if schedule:

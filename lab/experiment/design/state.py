@@ -40,7 +40,6 @@ from core.architecture.rows import rows
 from core.architecture.spec import OPS, Architecture, ReLU, bodies
 from core.architecture.trace import Layer, Trace, trace
 from core.errors import LabError
-from core.words import number_words
 from lab.classroom.designs import delete_design, save_design
 from lab.experiment.design.op_list import Asked, places_in
 from lab.experiment.design.start import Start, start_in_url, start_named
@@ -153,7 +152,7 @@ def take(label: str, remedy: Architecture) -> None:
     attempt(lambda _: remedy, *st.session_state[SELECTED])
     counts = [found.parameters if (found := fit(each).trace) else 0 for each in (before, remedy)]
     st.toast(
-        f"**{escaped(label)}**: done. Parameters {number_words(counts[0])} → {number_words(counts[1])}.",
+        f"**{escaped(label)}**: done. Parameters {counts[0]:,} → {counts[1]:,}.",
         icon=":material/check:",
     )
 

@@ -8,6 +8,7 @@ from core.architecture.difference import difference
 from core.architecture.fit import fit
 from core.architecture.json_form import json_lines
 from core.architecture.pytorch_code import pytorch_code
+from core.words import significant
 from lab.experiment.design import boxes
 from lab.experiment.design import figures as design_figures
 from lab.experiment.design.state import Opened
@@ -34,7 +35,8 @@ def diagram(now: Opened) -> None:
     scale = boxes.channel_scale(maps)
     cut = [each.name for each in maps if boxes.is_cut(each, scale)]
     st.caption(
-        f"Height and depth of a box: one unit for each pixel of its map. Thickness: its channels, {scale:.2g} of a "
+        f"Height and depth of a box: one unit for each pixel of its map. Thickness: its channels, "
+        f"{significant(scale, 2)} of a "
         f"unit each{', cut short at ' + ', '.join(cut) if cut else ''}. Norms, activations and dropout change no "
         "shape; the selected op's box is framed."
     )

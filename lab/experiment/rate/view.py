@@ -17,7 +17,7 @@ from core.ladder.evolution import FINDER_AT_ITS_START
 from core.record import outside, range_of
 from core.training.range_test import BEGINS_TOO_HIGH, ENDS_TOO_LOW, Suggestion, rate_of
 from core.training.recipe import RangeTest, Recipe, Schedule
-from core.words import rate_words
+from core.words import rate_words, share_words
 from lab.runs.bounds import iterations_per_epoch
 from lab.studies import own_ladder
 from lab.ui import rate_figures
@@ -190,14 +190,15 @@ def their_mistake() -> None:
         for slug, (iterations, index) in THEIR_PICKS.items():
             step = catalogue.by_slug(slug)
             found = rate_of(replace(THEIRS, iterations=iterations), index)
-            ratio, share = f"({THEIRS.end:g} / {THEIRS.start})", f"{index} / {iterations - 1:,}"
+            ratio, share = f"({rate_words(THEIRS.end)} / {THEIRS.start})", f"{index} / {iterations - 1:,}"
             st.markdown(
-                f"- **{mark(step)}**: {THEIRS.start} × {ratio}^({share}) = **{found:.4f}**: "
-                f"{index / iterations:.1%} of the way through the range."
+                f"- **{mark(step)}**: {THEIRS.start} × {ratio}^({share}) = **{rate_words(found)}**: "
+                f"{share_words(index / iterations, 1)} of the way through the range."
             )
         st.button(
-            f"Repeat their sweep: {THEIRS.start} to {THEIRS.end:g}", icon=":material/replay:", on_click=take_range,
-            args=(replace(THEIRS, iterations=SHORT),), help="Puts their range into the inputs; then start the test.",
+            f"Repeat their sweep: {THEIRS.start} to {rate_words(THEIRS.end)}", icon=":material/replay:",
+            on_click=take_range, args=(replace(THEIRS, iterations=SHORT),),
+            help="Puts their range into the inputs; then start the test.",
         )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from core.record import Range, range_of
 from core.training import recipe as recipes
 from core.training.recipe import MAX_STRENGTH, Augmentation, EarlyStopping, Optimizer, Recipe, Schedule
 from core.training.recipe_words import field_words, value_words
+from core.words import rounded
 from lab.experiment.train.recipe_settings import OF_THE_RECIPE, all_settings, begins_with, is_main, used
 from lab.runs.actions import MAX_SNAPSHOT_PARAMETERS
 from lab.ui.number_field import number_field
@@ -128,7 +129,7 @@ def snapshots_toggle(parameters: int, key: str) -> bool:
         persist_state="session",
         disabled=not small,
         help="To see later how filters and feature maps came about. Up to "
-        f"{4 * parameters / 1e6:.2f} MB an epoch; for networks under {MAX_SNAPSHOT_PARAMETERS:,} parameters.",
+        f"{rounded(4 * parameters / 1e6, 2)} MB an epoch; for networks under {MAX_SNAPSHOT_PARAMETERS:,} parameters.",
     )
     return kept and small
 

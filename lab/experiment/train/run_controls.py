@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.record import outside, range_of
 from core.training.recipe import Recipe
+from core.words import rate_words, rounded, significant
 from lab.runs import actions
 from lab.runs.person import may_change
 from lab.runs.rows import BatchRow, Pause, Run
@@ -64,7 +65,9 @@ def _rate(run: Run, batches: list[BatchRow]) -> None:
     with st.popover("Rate", icon=":material/speed:", key=f"rate-{run.id}", disabled=not now):
         if not now:  # no batch yet, or the last one, at which a schedule has come down to zero
             return
-        st.caption(f"The learning rate is {now:.4g}. A change holds from the next iteration on, whatever the schedule.")
+        st.caption(
+            f"The learning rate is {rate_words(now)}. A change holds from the next iteration on, whatever the schedule."
+        )
         with st.container(horizontal=True):
             for name, factor in FACTORS.items():
                 st.button(name, key=f"rate-{run.id}-{factor}", on_click=_scale, args=(run.id, factor))
@@ -106,5 +109,8 @@ def with_changes(figure: Plain, run: Run, per_epoch: int) -> Plain:
 def changes_in_words(run: Run, per_epoch: int) -> None:
     """Where the rate was changed by hand, if anywhere."""
     if run.rate_changes:
-        parts = [f"× {each.factor:.3g} from epoch {each.iteration / per_epoch:.2f} on" for each in run.rate_changes]
+        parts = [
+            f"× {significant(each.factor, 3)} from epoch {rounded(each.iteration / per_epoch, 2)} on"
+            for each in run.rate_changes
+        ]
         st.caption(f"Learning rate changed by hand, against the schedule's own: {'; '.join(parts)} (dotted lines).")

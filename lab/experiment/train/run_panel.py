@@ -17,7 +17,7 @@ from core.spreadsheet import csv_text
 from core.training.history import EPOCH_COLUMNS, EpochRecord, epoch_cells
 from core.training.recipe import Recipe
 from core.training.recipe_words import recipe_words
-from core.words import plural, rate_words, target_words
+from core.words import plural, rate_words, rounded, target_words
 from lab.experiment.train import run_controls
 from lab.experiment.train.diagnosis import diagnosis
 from lab.experiment.train.group_panel import group_panel, more_seeds, start_again
@@ -220,7 +220,7 @@ def _progress(run: Run, recipe: Recipe, batches: list[BatchRow]) -> None:
         left = f" · {spell_seconds(seconds)} left" if run.unfinished and run.paused_since is None else ""
         text = (
             f"epoch {latest.epoch + 1} of {recipe.epochs} · iteration {done:,} of {total:,} · learning rate "
-            f"{rate_words(latest.learning_rate)} · {latest.images_per_second:,.0f} images/s{left}"
+            f"{rate_words(latest.learning_rate)} · {rounded(latest.images_per_second, 0)} images/s{left}"
         )
     st.progress(min(1.0, done / max(1, total)), text=text)
 

@@ -14,7 +14,7 @@ from core.architecture.link import to_code
 from core.architecture.spec import Architecture
 from core.data.mnist import best_present, load
 from core.errors import ImportingError, LabError
-from core.words import plural
+from core.words import plural, significant
 from lab.runs.affordable import affordable
 from lab.studies.imported import SAVED, keep_imported, known_networks
 from lab.ui import url
@@ -47,7 +47,7 @@ def weights_view(brought: Brought, source: Source | None, narrow: DeltaGenerator
             st.caption(escaped(note))
         st.success(
             f"The network gives the same outputs as the file in {opened.onnx.runtime}: they differ by at most "
-            f"{opened.onnx.difference:.1e} for random images.",
+            f"{significant(opened.onnx.difference, 2)} for random images.",
             icon=":material/check_circle:",
         )
         ready = of_onnx(opened.file, opened.onnx)
@@ -201,7 +201,9 @@ def _normalise_and_import(ready: Ready, key: str, narrow: DeltaGenerator) -> Non
         mean = st.number_input("Mean", -1e6, 1e6, 0.0, format="%.4f", key="bring-mean")
         sd = st.number_input("Standard deviation", -1e6, 1e6, 1.0, format="%.4f", key="bring-sd")
     if abs(sd) < 1e-6:
-        raise ImportingError(f"a standard deviation of {sd:g} cannot be divided by; give one that is not 0")
+        raise ImportingError(
+            f"a standard deviation of {significant(sd, 6)} cannot be divided by; give one that is not 0"
+        )
     own = (mean, sd) if (mean, sd) != (0.0, 1.0) else None
     tried = _tried(key, dataset, own, ready)
     proposed = best(tried).candidate.key

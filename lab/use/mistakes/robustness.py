@@ -13,6 +13,7 @@ from core.analysis.proportion import standard_error
 from core.analysis.robustness import DISTORTIONS, NEUTRAL, Distortion, Robustness
 from core.data.mnist import EMBEDDED
 from core.training.recipe import Augmentation
+from core.words import rounded, share_words
 from lab.studies.robustness import table
 from lab.studies.shelf import Shelved, shipped
 from lab.ui import url
@@ -81,7 +82,8 @@ def _show(shelved: Shelved, measured: dict[str, Robustness]) -> None:
     at_99, at_80 = (100 * standard_error(share, chosen.images) for share in (0.99, 0.8))
     st.caption(
         f"Every point: the same {chosen.images:,} test images, every fifth, resampled bilinearly, black outside the "
-        f"edge. One standard error is {at_99:.1f} points at 99%, {at_80:.1f} at 80%. A shift is the mean over right, "
+        f"edge. One standard error is {rounded(at_99, 1)} points at 99%, {rounded(at_80, 1)} at 80%. A shift is "
+        "the mean over right, "
         "left, down and up. A digit that is moved or enlarged far loses ink at the edge."
         + (" Green: how far its own training had distorted the digits." if seen and view == "Curves" else "")
     )
@@ -150,7 +152,7 @@ def in_words(chosen: Robustness) -> str:
     for kind in DISTORTIONS:
         told, curve = AXES[kind][1], chosen.curve(kind)
         points = [curve[0], *(point for point in curve[1:-1] if point[0] == NEUTRAL[kind]), curve[-1]]
-        parts.append(", ".join(f"{told.format(amount)}: {accuracy:.1%}" for amount, accuracy in points))
+        parts.append(", ".join(f"{told.format(amount)}: {share_words(accuracy, 1)}" for amount, accuracy in points))
     return "Accuracy against the distortion. " + "; ".join(parts) + ". The table has every figure."
 
 
