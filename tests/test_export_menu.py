@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.architecture.link import to_code
 from core.architecture.spec import Architecture, Conv, Flatten
-from core.ladder.catalogue import by_slug
+from core.ladder.catalogue import LADDER, by_slug
 from lab.runs.store import RunStore
 from lab.settings import ROOT, lab_home
 from lab.studies.shelf import find
@@ -56,6 +56,8 @@ def test_every_page_that_shows_a_network_offers_what_there_is_of_it(page: str) -
     app = opened_menu(page, **parameters)
     assert not app.exception
     assert offered(app) == expected
+    choices = [str(option) for each in (*app.selectbox, *app.multiselect) for option in each.options]
+    assert not [option for option in choices if any(step.slug in option for step in LADDER)], "names, not identifiers"
 
 
 def test_a_run_offers_its_network_until_it_has_a_checkpoint() -> None:

@@ -199,5 +199,7 @@ def _why(chosen: Recommended, total: int) -> str:
     """Why this one is recommended, of so many things to fix or to consider."""
     if not chosen.fits:
         return "Recommended: it gets the network furthest."
+    if not chosen.left:
+        return "Recommended: it leaves nothing to fix or consider."
     left = f"{chosen.left} of {total}" if chosen.left < total else str(chosen.left)
     return f"Recommended: it leaves the least to fix or consider, {left}."

@@ -42,7 +42,7 @@ def disagreement(
 
     def words(index: int) -> str:
         sure = (percent(float(each.confidence[index])) for each in (found, other))
-        return f"{labels[index]}: {one} {answers[index]} ({next(sure)}), {two} {others[index]} ({next(sure)})"
+        return f"{labels[index]}: {answers[index]} {next(sure)}, {others[index]} {next(sure)}"  # more would be cut
 
     images.images(view, chosen, words, f"differ-{first.reference}-{second.reference}-{group}-{order}")
     st.caption(f"Under each image its label, then what {one} and {two} read and how sure they were. Order: by {one}.")
