@@ -150,11 +150,9 @@ def take(label: str, remedy: Architecture) -> None:
     """Apply the remedy of an advice, and say what has changed."""
     before: Architecture = st.session_state[HISTORY].present
     attempt(lambda _: remedy, *st.session_state[SELECTED])
-    counts = [found.parameters if (found := fit(each).trace) else 0 for each in (before, remedy)]
-    st.toast(
-        f"**{escaped(label)}**: done. Parameters {counts[0]:,} → {counts[1]:,}.",
-        icon=":material/check:",
-    )
+    was, now = (found.parameters if (found := fit(each).trace) else 0 for each in (before, remedy))
+    counts = f"{was:,} → {now:,}" if was != now else f"{now:,}, as before"
+    st.toast(f"**{escaped(label)}**: done. Parameters {counts}.", icon=":material/check:")
 
 
 @contextmanager
