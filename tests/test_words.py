@@ -108,7 +108,6 @@ def test_each_kind_of_figure_has_its_format() -> None:
 def test_no_field_for_a_number_refuses_it_without_a_word() -> None:
     known = {  # a place in a list or a map, whose ends its label or its help names; an answer of any size
         "lab/ui/number_field.py", "lab/ui/explorer.py", "lab/use/inside/inputs.py", "lab/learn/lessons/player.py",
-        "lab/use/bring/weights.py",
     }  # fmt: skip
     found = {
         str(path.relative_to(ROOT))

@@ -14,6 +14,7 @@ from core.architecture.link import to_code
 from core.architecture.spec import Architecture
 from core.data.mnist import best_present, load
 from core.errors import ImportingError, LabError
+from core.record import Range, outside
 from core.words import plural, significant
 from lab.runs.affordable import affordable
 from lab.studies.imported import SAVED, keep_imported, known_networks
@@ -21,6 +22,7 @@ from lab.ui import url
 from lab.ui.headline import headline
 from lab.ui.links import link
 from lab.ui.nickname import nickname
+from lab.ui.number_field import number_field
 from lab.ui.owner import me
 from lab.ui.words import escaped
 from lab.use.bring.inputs import Brought
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from core.importing.tensors import Tensors
 
 ONTO, NORMALISATION = "onto", "normalisation"  # in the URL
+GREY_LEVELS = Range(-1e6, 1e6)  # of a normalisation, whatever the scale of the images was
 DONE = "bring-done"  # in the session: the reference of what was imported last
 
 
@@ -198,8 +201,11 @@ def _normalise_and_import(ready: Ready, key: str, narrow: DeltaGenerator) -> Non
 
     dataset = best_present()
     with narrow, st.expander("A normalisation of your own"):
-        mean = st.number_input("Mean", -1e6, 1e6, 0.0, format="%.4f", key="bring-mean")
-        sd = st.number_input("Standard deviation", -1e6, 1e6, 1.0, format="%.4f", key="bring-sd")
+        mean = number_field("Mean", GREY_LEVELS, 0.0, format="%.4f", key="bring-mean")
+        sd = number_field("Standard deviation", GREY_LEVELS, 1.0, format="%.4f", key="bring-sd")
+    for what, value in (("mean", mean), ("standard deviation", sd)):
+        if told := outside(value, GREY_LEVELS):
+            raise ImportingError(f"the {what}: {told}")
     if abs(sd) < 1e-6:
         raise ImportingError(
             f"a standard deviation of {significant(sd, 6)} cannot be divided by; give one that is not 0"
