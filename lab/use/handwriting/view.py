@@ -23,7 +23,7 @@ from lab.ui.caches import handwriting
 from lab.ui.colours import CLAIM, TEST, TRAIN
 from lab.ui.figures import laid_out
 from lab.ui.images import enlarged
-from lab.ui.names import brief, named
+from lab.ui.names import brief, named, told_apart
 from lab.ui.owner import me
 from lab.ui.predictions import answers_to
 from lab.ui.tables import data_table
@@ -109,7 +109,7 @@ def score_table(scores: Sequence[Score]) -> pd.DataFrame:
     spans = [wilson(each.right, each.n) for each in scores]
     return pd.DataFrame(
         {
-            "checkpoint": [named(each.shelved) for each in scores],
+            "checkpoint": told_apart([each.shelved for each in scores], named),
             "parameters": [each.shelved.card.parameters for each in scores],
             "n": [each.n for each in scores],
             "right": [each.right for each in scores],
@@ -123,7 +123,8 @@ def score_table(scores: Sequence[Score]) -> pd.DataFrame:
 
 def score_chart(scores: Sequence[Score]) -> go.Figure:
     """A line for each checkpoint, best on top: our digits with their interval, embedded digits and test set beside."""
-    names = [f"{plotted(brief(each.shelved))}, {each.shelved.card.parameters:,}" for each in scores]
+    said = told_apart([each.shelved for each in scores], brief)
+    names = [f"{plotted(name)}, {each.shelved.card.parameters:,}" for name, each in zip(said, scores, strict=True)]
     rates = [100 * each.right / each.n for each in scores]
     spans = [wilson(each.right, each.n) for each in scores]
     figure = go.Figure()
