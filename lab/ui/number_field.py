@@ -7,7 +7,7 @@ uses the number checks it, as any number that comes from outside.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -17,7 +17,7 @@ from lab.ui.words import escaped
 
 
 def number_field(
-    label: str, bounds: Range, value: float | str = "min", *, at: DeltaGenerator | None = None, **more: Any
+    label: str, bounds: Range, value: float | Literal["min"] = "min", *, at: DeltaGenerator | None = None, **more: Any
 ) -> float:
     """`st.number_input`, whole where `value` or `step` is; it may return a number that is outside the bounds."""
     place = at or st.container(gap="xxsmall")
