@@ -121,7 +121,7 @@ def _files(leaving: Leaving) -> None:
     st.markdown("**The network**")
     _buttons(leaving, (NETWORK[:-1] if trained else NETWORK) if fits else ("json",), "untrained")
     if card is not None and trained:
-        run = f" (n = 1, seed {card.recipe.seed})" if subject.run else ", trained elsewhere"
+        run = f" (n 1, seed {card.recipe.seed})" if subject.run else ", trained elsewhere"
         st.markdown(f"**Trained weights**, {percent(card.record.test_accuracy)}{run}")
         _buttons(leaving, WEIGHTS, "trained")
     if fits and subject.architecture.input == DIGITS_INPUT:
