@@ -186,9 +186,16 @@ def _number(kind: type, bounds: Range, value: Json, where: str, error: type[LabE
         value = int(value)  # 30.0, as many programs write it
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
         raise error(f"{where}: expected a {'whole ' if whole else ''}number, got {short(value)}")
-    if not bounds.least <= value <= bounds.most:  # not a number is in no range
-        raise error(f"{where}: {short_number(value)} is outside {bounds.least:,} to {bounds.most:,}")
+    if told := outside(value, bounds):
+        raise error(f"{where}: {told}")
     return value if whole else float(value)
+
+
+def outside(value: float, bounds: Range) -> str:
+    """`2,000 is outside 1 to 1,000`; "" for a number within the bounds."""
+    if bounds.least <= value <= bounds.most:  # not a number is in no range
+        return ""
+    return f"{short_number(value)} is outside {bounds.least:,} to {bounds.most:,}"
 
 
 def _text(value: Json, length: Length, where: str, error: type[LabError]) -> str:

@@ -15,6 +15,31 @@ def percent(share: float) -> str:
     return f"{share:.2%}"
 
 
+def share_words(part: float, digits: int = 0) -> str:
+    """A share that is no accuracy, or one of few images: 12%, 12.3%."""
+    return f"{part:.{digits}%}"
+
+
+def points_words(difference: float) -> str:
+    """A difference of two accuracies in percentage points, without a sign: 0.12."""
+    return f"{100 * difference:.2f}"
+
+
+def rounded(value: float, digits: int) -> str:
+    """A measured value with so many decimals, and commas between thousands: 1,234.5."""
+    return f"{value:,.{digits}f}"
+
+
+def signed_words(value: float, digits: int) -> str:
+    """The same with its sign: +0.25."""
+    return f"{value:+,.{digits}f}"
+
+
+def significant(value: float, digits: int = 4) -> str:
+    """A value with at most so many significant digits, and commas between thousands: 0.5, 1,234."""
+    return f"{value:,.{digits}g}"
+
+
 def loss_words(loss: float) -> str:
     """A loss with four significant digits, as people write it: 2.303, 0.01612, 4,483, 1.0e+19."""
     if loss < 999.95:

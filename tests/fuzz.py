@@ -207,14 +207,17 @@ def take_built_network(document: Any) -> None:
     from core.architecture.json_form import architecture_from_dict, architecture_to_json
     from core.architecture.trace import trace
     from core.data.mnist import EMBEDDED
-    from lab.ui.predictions import effective_untrained, onnx_file
+    from core.training.recipe import Recipe
+    from lab.runs.affordable import affordable
+    from lab.ui.export_menu import _content, of_network
+    from lab.ui.predictions import effective_untrained
 
     architecture = architecture_from_dict(document)
     content = architecture_to_json(architecture)
-    onnx_file.clear()
     effective_untrained.clear()
+    affordable(architecture)  # what it refuses cannot be asked for
     try:
-        if str(ROOT).encode() in onnx_file(content, 0):
+        if str(ROOT).encode() in _content("onnx", of_network(architecture, Recipe()).leaving):
             raise BrokenLaw("a path of this machine is in the ONNX file")
     finally:
         gc.collect()

@@ -14,7 +14,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from core.advice.advice import Advice, advice
+from core.advice.advice import Advice, advice, recommended
 from core.advice.bad_designs import BAD_DESIGNS, BadDesign
 from core.advice.faults.fault import Topic
 from core.architecture.edit import insert, remove
@@ -121,6 +121,11 @@ def test_of_every_network_of_the_lab_this_is_said_and_nothing_else(known: Step |
 def test_a_bad_design_is_bad_in_one_way_and_its_name_does_not_say_which(bad: BadDesign) -> None:
     first, *others = advice(bad.architecture)
     assert first.topic == bad.topic
+    if found := recommended(bad.architecture):  # no other remedy leaves less
+        left = [len(advice(each.remedy)) for each in (first, *others) if each.remedy]
+        errors = [sum(a.level == "error" for a in advice(each.remedy)) for each in (first, *others) if each.remedy]
+        assert found.left == len(advice(found.advice.remedy)) in left
+        assert sum(each.level == "error" for each in advice(found.advice.remedy)) == min(errors)
     assert {each.level for each in others} <= {"hint"}
     assert re.fullmatch(r"Bad design \d+", bad.architecture.name)
 

@@ -84,6 +84,8 @@ def test_every_start_opens_by_its_link_with_its_count(start: object) -> None:
     app = opened(DESIGN, **{"from": slug})
     assert not app.exception
     assert not app.error
+    starts = app.selectbox(key="design-start").options
+    assert [title for title in starts if "empty" in title or "find out why" in title] == starts[-1 - len(BAD_DESIGNS) :]
     assert metric(app, "Parameters") == f"{classifier(architecture).parameters:,}"
 
 
@@ -157,6 +159,9 @@ def test_a_field_is_edited_under_torchs_name_and_the_numbers_follow() -> None:
     app.toggle(key="field-Conv-bias").set_value(True).run()
     assert shown(app).ops[0] == Conv(16, 3, bias=True)
     assert "16 parameters do nothing" in said(app)
+    app.number_input(key="field-Conv-out_channels").set_value(0).run()
+    assert "op 0 Conv: out_channels: 0 is outside 1 to" in app.error[0].value.replace("\\", "")
+    assert shown(app).ops[0] == Conv(16, 3, bias=True)
     select(app, 2)
     app.number_input(key="field-Dropout-p").set_value(0.2).run()
     assert shown(app).ops[2] == Dropout(0.2)
@@ -168,6 +173,9 @@ def test_a_click_on_the_first_remedy_mends_the_design_and_undo_brings_it_back(ba
     before: Architecture = bad.architecture  # type: ignore[attr-defined]
     click(app, "remedy-0")
     assert shown(app).ops != before.ops
+    counts = [f"{trace(each).parameters:,}" for each in (before, shown(app))]
+    told = f"{counts[0]}, as before" if counts[0] == counts[1] else f"{counts[0]} → {counts[1]}"
+    assert f"Parameters {told}." in app.toast[0].value
     click(app, "undo")
     assert shown(app) == before
 
@@ -543,13 +551,10 @@ def test_a_bomb_in_the_link_is_refused_on_the_page() -> None:
 def test_the_onnx_file_is_made_when_it_is_asked_for() -> None:
     import onnxruntime
 
-    from lab.ui.predictions import onnx_file
+    from lab.ui.export_menu import _content, of_network
 
-    content = onnx_file(architecture_to_json(A2), 0)
+    content = _content("onnx", of_network(A2, by_slug("a2-final-7758").recipe).leaving)
     assert onnxruntime.InferenceSession(io.BytesIO(content).read()).get_inputs()[0].shape == ["N", 1, 28, 28]
-    app = opened(DESIGN, view="Code", form="ONNX", **{"from": "a2-final-7758"})
-    assert not app.exception
-    assert [each.proto.label for each in app.get("download_button")] == ["Make and download the ONNX file"]
 
 
 # --------------------------------------------------------------------------------------------------------- in a browser

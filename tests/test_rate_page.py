@@ -20,6 +20,7 @@ from core.ladder import catalogue
 from core.training.history import EpochRecord, RateChange
 from core.training.range_test import RangePoint, Suggestion, rate_of, summarise
 from core.training.recipe import RangeTest, Recipe, recipe_to_json
+from core.words import rate_words
 from lab.experiment.rate import view as rate_page
 from lab.experiment.train import diagnosis as diagnosis_view
 from lab.experiment.train.run_controls import rate_asked_for
@@ -115,6 +116,9 @@ def test_each_suggestion_is_explained_and_taken_to_train_by_one_click(store: Run
     button(app, "Use it", 1)
     assert app.title[0].value == "Train a network"
     assert app.number_input(key=f"recipe-{C3.slug}-rate").value == float(f"{suggestions[1].learning_rate:.4g}")
+    changed = f"{rate_words(C3.recipe.learning_rate)} → {suggestions[1].learning_rate:.4g}"
+    assert changed in app.toast[0].value
+    assert changed in said(app), "the form goes on saying so"
     assert app.query_params["step"] == C3.slug
     assert "run" not in app.query_params
 

@@ -72,6 +72,9 @@ def test_a_change_of_the_images_that_is_chosen_has_fields_and_a_strength_that_do
     assert filled(app).augmentation == Augmentation(rotation=Jitter(10), contrast=Jitter(0.2))
     app.number_input(key="recipe-augmentation-rotation").set_value(25.0).run()
     assert filled(app).augmentation.rotation == Jitter(25)
+    app.number_input(key="recipe-epochs").set_value(2000).run()
+    assert "Epochs: 2,000 is outside 1 to 1,000." in app.caption[0].value
+    assert filled(app).epochs == 2000, "it is refused, not changed behind one's back"
     assert "Augmentation: rotation, contrast" in [expander.label for expander in app.expander]
 
 

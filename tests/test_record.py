@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.architecture.spec import OPS
+from core.challenge import Challenge
 from core.errors import LabError
-from core.record import By, Json, Length, Range, read, write
+from core.record import By, Json, Length, Range, range_of, read, read_value, write
+from core.training.recipe import Augmentation, EarlyStopping, Optimizer, RangeTest, Recipe, Schedule
 
 pytestmark = pytest.mark.own_data
 
@@ -84,3 +87,37 @@ def test_what_cannot_be_read_is_named_with_its_place(change: dict[str, object], 
     with pytest.raises(LabError) as caught:
         read(Everything, data, "here", LabError)  # type: ignore[arg-type]
     assert str(caught.value) == message
+
+
+def members(*unions: object) -> list[type]:
+    return [kind for union in unions for kind in get_args(union)]
+
+
+RECORDS = (Recipe, RangeTest, EarlyStopping, Challenge, Augmentation, *members(Optimizer, Schedule), *OPS.values())
+NUMBERS = [
+    (kind, name, hint)
+    for kind in RECORDS
+    for name, hint in get_type_hints(kind, include_extras=True).items()
+    if get_origin(hint) is Annotated and get_args(hint)[0] in (int, float)
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "hint"), NUMBERS, ids=lambda each: getattr(each, "__name__", str(each)[:20]))
+def test_a_number_is_refused_with_its_field_itself_and_both_ends_of_the_range(
+    kind: type, name: str, hint: object
+) -> None:
+    number, bounds = get_args(hint)
+    assert isinstance(bounds, Range)
+    assert bounds == range_of(kind, name)
+    for wrong in (number(bounds.least) - 1, 2 * number(bounds.most) + 1):
+        with pytest.raises(LabError) as refused:
+            read_value(hint, wrong, f"{kind.__name__}: {name}", LabError)
+        assert (
+            str(refused.value) == f"{kind.__name__}: {name}: {wrong:,} is outside {bounds.least:,} to {bounds.most:,}"
+        )
+
+
+def test_no_number_of_a_recipe_or_an_op_is_without_a_range() -> None:
+    assert len(NUMBERS) > 60
+    for kind in RECORDS:
+        assert not {int, float} & {*get_type_hints(kind, include_extras=True).values()}, kind

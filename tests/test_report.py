@@ -180,8 +180,9 @@ def test_a_run_without_an_epoch_still_makes_a_page(store: RunStore) -> None:
 @pytest.mark.parametrize("name", ["runs", "../../etc/passwd", "a b<c>", "ü"])
 def test_the_files_name_is_plain(store: RunStore, name: str) -> None:
     (each,) = shown(store, one_run(store))
-    named = report_name([replace(each, entry=replace(each.entry, key=name))])
-    assert re.fullmatch(r"report-[A-Za-z0-9_-]*\.html", named)
+    named = report_name([replace(each, entry=replace(each.entry, name=name))])
+    assert re.fullmatch(r"[a-z0-9-]+-report\.html", named)
+    assert "runs" in named or name != "runs"
 
 
 def test_the_report_opens_from_a_file_without_a_network(store: RunStore, browser_path: Path, tmp_path: Path) -> None:

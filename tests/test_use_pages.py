@@ -168,8 +168,9 @@ def test_the_images_that_two_networks_disagree_on_are_counted_and_shown(tiny: st
     assert len(shown) == images.PER_PAGE
     assert shown <= set(differ.tolist())
     first = next(index for index in differ if one.confidence[index] == one.confidence[differ].min())
-    assert f"{one.labels[first]}: tiny {one.predicted[first]} (" in captions(app)[0]
-    assert f"second {two.predicted[first]} (" in captions(app)[0]
+    assert f"{one.labels[first]}: {one.predicted[first]} " in captions(app)[0]
+    assert f", {two.predicted[first]} " in captions(app)[0]
+    assert "then what tiny and second read" in said(app)
 
 
 @pytest.mark.parametrize("group", ["first", "second", "neither", "alike", "nonsense"])

@@ -1,7 +1,8 @@
-"""Words from outside stay words."""
+"""Words from outside stay words, and a figure has one format everywhere."""
 
 from __future__ import annotations
 
+import ast
 import html
 import re
 
@@ -9,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core import words as figures
+from lab.settings import ROOT
 from lab.ui.words import JOINER, escaped, plotted
 
 BEFORE_PUNCTUATION = re.compile(r"\\([!-/:-@\[-`{-~])")  # where CommonMark takes a backslash away
@@ -66,3 +69,50 @@ def test_no_chart_finds_a_tag_or_a_figure_of_its_own_in_a_name(text: str) -> Non
     assert html.unescape(shown).replace(JOINER, "") == html.unescape(
         html.escape(" ".join(text.replace(JOINER, "").split()))
     )
+
+
+# --------------------------------------------------------------------------------------------------------- the figures
+
+USUAL = {",", "+,", ".2%"}  # a count with commas, a difference of counts, an accuracy: each has this one format
+OWN = {"axes.py", "curves.py"}  # the marks of an axis have as many digits as they need; points of a line are cut short
+PAGES = ("lab/ui", "lab/experiment", "lab/use", "lab/learn/field", "pages")
+
+
+def test_no_page_formats_a_figure_in_a_way_of_its_own() -> None:
+    found = []
+    paths = [path for folder in PAGES for path in (ROOT / folder).rglob("*.py")]
+    for path in (*paths, *(ROOT / "lab/learn").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.FormattedValue) or not isinstance(node.format_spec, ast.JoinedStr):
+                continue
+            spec = ast.unparse(node.format_spec)[2:-1]
+            if (
+                spec not in USUAL
+                and not spec.startswith("{")
+                and "%H" not in spec
+                and "%Y" not in spec
+                and path.name not in OWN
+            ):
+                found.append(f"{path.relative_to(ROOT)}:{node.lineno}: {{{ast.unparse(node.value)}:{spec}}}")
+    assert not found, "core.words has the formats of figures"
+
+
+def test_each_kind_of_figure_has_its_format() -> None:
+    assert (figures.percent(0.9941), figures.points_words(0.00123)) == ("99.41%", "0.12")
+    assert (figures.share_words(0.5), figures.share_words(0.123, 1)) == ("50%", "12.3%")
+    assert (figures.rounded(1234.56, 1), figures.signed_words(0.25, 2)) == ("1,234.6", "+0.25")
+    assert (figures.significant(0.5, 6), figures.significant(1234.0)) == ("0.5", "1,234")
+    assert (figures.rate_words(0.00001), figures.loss_words(0.016123)) == ("0.00001", "0.01612")
+
+
+def test_no_field_for_a_number_refuses_it_without_a_word() -> None:
+    known = {  # a place in a list or a map, whose ends its label or its help names; an answer of any size
+        "lab/ui/number_field.py", "lab/ui/explorer.py", "lab/use/inside/inputs.py", "lab/learn/lessons/player.py",
+    }  # fmt: skip
+    found = {
+        str(path.relative_to(ROOT))
+        for folder in ("lab", "pages")
+        for path in (ROOT / folder).rglob("*.py")
+        if ".number_input(" in path.read_text(encoding="utf-8")
+    }
+    assert found == known

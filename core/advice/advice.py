@@ -39,6 +39,15 @@ class Advice:
     remedy_label: str = ""  # the label of the button that applies the remedy
 
 
+@dataclass(frozen=True)
+class Recommended:
+    """The remedy to take first, of several."""
+
+    advice: Advice
+    left: int  # things to fix or to consider after it
+    fits: bool  # whether the network fits after it
+
+
 @lru_cache(maxsize=128)
 def advice(architecture: Architecture, challenge: Challenge = CHALLENGE) -> tuple[Advice, ...]:
     """All advice, the most serious first; a network that could meet the challenge gets none.
@@ -57,6 +66,30 @@ def advice(architecture: Architecture, challenge: Challenge = CHALLENGE) -> tupl
         found_here = faults(walked.architecture, challenge)
         said += [_advised(fault, walked, rest, challenge) for fault in found_here if not rest or fault.ops]
     return tuple(sorted(said, key=lambda each: LEVELS.index(each.level)))
+
+
+@lru_cache(maxsize=128)
+def recommended(architecture: Architecture, challenge: Challenge = CHALLENGE) -> Recommended | None:
+    """Of two or more remedies the one that leaves the least to fix: fewest errors, then warnings, then hints.
+
+    Among equals it is the first. None where there is no choice.
+    """
+    offered = [each for each in advice(architecture, challenge) if each.remedy is not None]
+    if len(offered) < 2:
+        return None
+    best = min(offered, key=lambda each: _left(each.remedy, challenge))
+    (unfit, *counts) = _left(best.remedy, challenge)
+    return Recommended(best, sum(counts), not unfit)
+
+
+def _left(changed: Architecture | None, challenge: Challenge) -> tuple[int, ...]:
+    """How many ops do not fit, or outputs are wrong; then how many faults there are of each level."""
+    if changed is None:
+        return ()
+    found = fit(changed)
+    unfit = _ops_left(changed) + (found.trace is None or found.trace.output != (CLASSES,))
+    levels = [each.level for each in faults(found.trace.architecture, challenge)] if found.trace else []
+    return unfit, *(levels.count(level) for level in LEVELS)
 
 
 def _does_not_fit(architecture: Architecture, found: Fit, challenge: Challenge) -> Advice:

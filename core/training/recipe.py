@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from core.errors import RecipeError
-from core.record import Json, Range, check, parse, read, to_json, write
+from core.record import Json, Range, check, outside, parse, read, to_json, write
 from core.training.augmentation import GEOMETRIC, MAX_STRENGTH, Augmentation, Elastic, Erasing, Jitter, Zoom
 from core.training.optimizers import SGD, Adadelta, Adam, AdamW, Momentum, Muon, Optimizer, RMSprop, Share
 from core.training.recipe_reading import plain_spelling
@@ -172,8 +172,8 @@ def check_recipe(recipe: Recipe) -> Recipe:
     check(recipe, "recipe", RecipeError)
     for name, most in MAX_STRENGTH.items():
         strength = getattr(recipe.augmentation, name).strength
-        if strength > most:
-            raise RecipeError(f"recipe: augmentation: {name}: strength {strength:g} is more than {most:g}")
+        if told := outside(strength, Range(0, most)):
+            raise RecipeError(f"recipe: augmentation: {name}: strength: {told}")
     _check_schedule(recipe)
     erasing = recipe.augmentation.erasing
     for low, high, what in (

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from core.data.drawn_digit import FAINTEST_PEAK, prepare
 from core.errors import LabError
+from core.words import share_words
 from lab.learn.lessons.progress import next_lesson
 from lab.learn.two_networks import SMALL, compared, networks
 from lab.server import readiness
@@ -56,7 +57,11 @@ def drawn() -> NDArray[np.uint8] | None:
 
 def _answer(values: NDArray[np.float32] | None) -> None:
     """The digit that is read and its ten probabilities, or the room for them: nothing moves when they come."""
-    told = "no digit yet" if values is None else ", ".join(f"{n}: {share:.1%}" for n, share in enumerate(values))
+    told = (
+        "no digit yet"
+        if values is None
+        else ", ".join(f"{n}: {share_words(share, 1)}" for n, share in enumerate(values))
+    )
     best = "?" if values is None else int(values.argmax())
     sure = "draw a digit" if values is None else percent(float(values.max()))
     shares = [0.0] * 10 if values is None else values.tolist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.words import share_words
 from lab.studies.shelf import Shelved, shipped
 
 SMALL, LARGE = "a3-dilation-5340", "a1-skeleton-509946"
@@ -19,4 +20,5 @@ def compared(small: Shelved, large: Shelved) -> str:
     on = f"on {small.card.test_images:,} test digits of {small.card.dataset}: **{wrong[0]}**, the other **{wrong[1]}**"
     if wrong[0] < wrong[1]:
         return f"The small one makes fewer mistakes {on}. Why?"
-    return f"The small one has {small.card.parameters / large.card.parameters:.0%} of the parameters. Mistakes {on}."
+    size = share_words(small.card.parameters / large.card.parameters)
+    return f"The small one has {size} of the parameters. Mistakes {on}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from lab.runs.rows import Run
 from lab.runs.store import RunStore
 from lab.studies import own_ladder
 from lab.studies.results import run_of, studies, summarised, titles, why_unreadable
-from lab.studies.shelf import IMPORTED, Shelved, own, shipped
+from lab.studies.shelf import IMPORTED, Shelved, own, piece_of, shipped
 from lab.studies.shelf import find as find_checkpoint
 
 MOST = 8  # entries in one comparison: more lines than that cannot be told apart
@@ -181,15 +182,17 @@ def menu(store: RunStore, limit: int = 300) -> dict[str, str]:
     """What can be chosen, by key, as a menu shows it: the latest runs first, then the shipped studies."""
     rows = [members for members in store.entries(limit) if members[0].kind == "train"]
     shown = {members[0].job: label_of(members) for members in rows}
-    brought = {each.reference: f"{each.card.name} · imported" for each in own() if each.card.imported}
-    return shown | brought | {entry.key: f"{entry.name} · shipped, n {len(entry.runs)}" for entry in of_studies()}
+    shown |= {each.reference: f"{each.card.name} · imported" for each in own() if each.card.imported}
+    shown |= {entry.key: f"{entry.name} · shipped, n {len(entry.runs)}" for entry in of_studies()}
+    said = Counter(shown.values())
+    return {key: f"{text} · {piece_of(key)}" if said[text] > 1 else text for key, text in shown.items()}
 
 
 def label_of(members: Sequence[Run]) -> str:
-    """Runs in a menu that can be searched: name, whose, how many seeds, what tells them from others, and tags."""
+    """Runs in a menu that can be searched: name, whose, how many seeds, and tags."""
     first = members[0]
     many = f"{len(members)} seeds" if len(members) > 1 else f"seed {first.seed}"
-    return " · ".join(part for part in (first.name, first.owner, many, first.job[:6], *first.tags) if part)
+    return " · ".join(part for part in (first.name, first.owner, many, *first.tags) if part)
 
 
 def checkpoint_of(entry: Entry) -> str:

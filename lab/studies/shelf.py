@@ -6,6 +6,7 @@ One that cannot be read is listed too, with the reason.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +21,12 @@ from lab.settings import ROOT, lab_home
 SHIPPED = ROOT / "checkpoints"
 IMPORTED = "imported-"  # what the references of imported checkpoints begin with
 DESIGNS = "designs"  # the folder of lab.classroom.designs, which holds no checkpoints
+
+
+def piece_of(reference: str) -> str:
+    """Enough of a reference to tell two of one name apart: the beginning of a run's id, the rest of an imported one."""
+    run = reference.partition("/")[0]
+    return run[:6] if re.fullmatch(r"[0-9a-f]{16}", run) else run.removeprefix(IMPORTED)
 
 
 @dataclass(frozen=True)

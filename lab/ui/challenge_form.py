@@ -8,11 +8,12 @@ from typing import get_args
 import streamlit as st
 
 from core.challenge import Challenge, Data
-from core.record import range_of
+from core.record import Range, range_of
 from lab.classroom.actions import set_challenge
 from lab.runs.person import Person
 from lab.settings import settings
 from lab.ui.caches import challenge, store
+from lab.ui.number_field import number_field
 
 Attempt = Callable[[Callable[[Person], object]], None]
 KEYS = ("dataset", "accuracy", "held_epochs", "epochs", "parameters")
@@ -31,19 +32,18 @@ def challenge_form(attempt: Attempt) -> None:
             choices = get_args(Data)
             st.selectbox("Data set", choices, choices.index(now.dataset), key=_key("dataset"))
             bounds = range_of(Challenge, "accuracy")
-            st.number_input(
+            number_field(
                 "Test accuracy, %",
-                100.0 * bounds.least,
-                100.0 * bounds.most,
+                Range(100 * bounds.least, 100 * bounds.most),
                 round(100 * now.accuracy, 4),
-                0.1,
-                "%.6g",
+                step=0.1,
+                format="%.6g",
                 key=_key("accuracy"),
             )
             for name, (label, why) in WHOLE.items():
                 bounds = range_of(Challenge, name)
                 value = getattr(now, name)
-                st.number_input(label, int(bounds.least), int(bounds.most), value, key=_key(name), help=why)
+                number_field(label, bounds, value, key=_key(name), help=why)
             st.form_submit_button(
                 "Set the challenge", icon=":material/flag:", width="stretch", on_click=_set, args=(attempt,)
             )

@@ -17,7 +17,7 @@ from core.errors import CheckpointError, DataError
 from lab.runs.rows import RunName
 from lab.settings import settings
 from lab.studies.entries import Entry
-from lab.studies.shelf import Shelved, find, own, shipped, why_unreadable
+from lab.studies.shelf import Shelved, find, own, piece_of, shipped, why_unreadable
 from lab.ui import url
 from lab.ui.caches import run_names
 from lab.ui.links import link
@@ -34,7 +34,7 @@ def dataset_for(shelved: Shelved) -> str:
         return wanted
     if wanted == "MNIST":
         return EMBEDDED
-    raise DataError(f"{shelved.reference} was trained on {wanted}, which is not here, and it has no substitute")
+    raise DataError(f"{shelved.card.name} was trained on {wanted}, which is not here, and it has no substitute")
 
 
 def on_hand() -> tuple[Shelved, ...]:
@@ -84,7 +84,7 @@ def short(shelved: Shelved) -> str:
     card, run = shelved.card, run_of(shelved)
     parts = [run.owner if run else "", run.name if run else card.name, f"{card.record.test_accuracy:.2%}"]
     if not shelved.shipped:
-        parts.append(f"after epoch {card.epoch + 1}" if run else shelved.reference)
+        parts.append("imported" if card.imported else f"after epoch {card.epoch + 1}")
     return " · ".join(part for part in parts if part)
 
 
@@ -101,10 +101,11 @@ def picker(
 def titles(shelf: Sequence[Shelved]) -> Callable[[str], str]:
     """What a menu says for a reference; for one that is gone by now, the reference itself.
 
-    Of several that would read the same, each says its seed and last or best as well, and if need be its reference.
+    Of several that would read the same, each says its seed and last or best as well, and if need be a piece of its
+    reference.
     """
     said = {shelved.reference: short(shelved) for shelved in shelf}
-    for more in (_seed_and_choice, lambda shelved: shelved.reference):
+    for more in (_seed_and_choice, lambda shelved: piece_of(shelved.reference)):
         counts = Counter(said.values())
         said |= {
             each.reference: f"{said[each.reference]} · {more(each)}"

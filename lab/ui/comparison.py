@@ -21,7 +21,7 @@ from core.analysis.proportion import standard_error
 from core.architecture.difference import Change, difference
 from core.training.history import stopped_early
 from core.training.recipe_difference import FieldDifference, recipe_differences
-from core.words import plural
+from core.words import plural, points_words, rounded, significant
 from lab.studies.reference import test_images
 from lab.studies.results import outdated_words, reading, studies, summarised
 from lab.ui.comparison_figure import Shown
@@ -91,7 +91,7 @@ def _listed(values: Sequence[object]) -> str:
 
 def evidence_words(found: Evidence, a: str, b: str) -> str:
     """The comparison in two sentences and its reading."""
-    size = f"{abs(100 * found.difference):.2f} points {'better' if found.difference >= 0 else 'worse'}"
+    size = f"{rounded(abs(100 * found.difference), 2)} points {'better' if found.difference >= 0 else 'worse'}"
     if found.test == "single runs":
         return f"**One run each.** {b} is {size} than {a} in this one."
     how = {
@@ -118,7 +118,7 @@ def evidence_words(found: Evidence, a: str, b: str) -> str:
     if found.pairs and (least := least_exact_p(found.pairs)) > LEVEL:
         more += (
             f" The test assumes normally distributed differences; a test without that assumption could not get below "
-            f"p = {least:.4g} with {found.pairs} pairs."
+            f"p = {significant(least, 4)} with {found.pairs} pairs."
         )
     return f"{how}{interval}. {chance} **Reading: {reading(found)}.**{more}"
 
@@ -129,14 +129,15 @@ def single_words(first: Shown, second: Shown, difference: float) -> str:
     errors = [standard_error(each.entry.ended[0].last, images) for each in (first, second)]
     apart = seeds_apart()
     seeds = (
-        f" In the shipped studies the runs of one recipe have a standard deviation of {100 * apart:.2f} points over "
-        f"their seeds; two single runs then differ by {100 * apart * 2**0.5:.2f} points without any reason."
+        f" In the shipped studies the runs of one recipe have a standard deviation of {points_words(apart)} "
+        "points over "
+        f"their seeds; two single runs then differ by {rounded(100 * apart * 2**0.5, 2)} points without any reason."
         if apart
         else ""
     )
     return (
         f"That is {plural(round(abs(difference) * images), 'image')} of {images:,}. Other test images of the same kind "
-        f"would move each figure by about ±{100 * max(errors):.2f} points (binomial standard error).{seeds} "
+        f"would move each figure by about ±{points_words(max(errors))} points (binomial standard error).{seeds} "
         "**One run each cannot tell a better recipe from a luckier seed**: train both with several seeds."
     )
 
@@ -155,7 +156,7 @@ def image_words(found: Pair, a: str, b: str) -> str:
     return (
         f"**On the images.** {b} corrects {plural(fixed, 'image')} that {a} gets wrong, and gets {broken} wrong that "
         f"{a} gets right: "
-        f"{in_points(found.difference)} ± {100 * error:.2f} points. If each change were as likely to correct as to "
+        f"{in_points(found.difference)} ± {points_words(error)} points. If each change were as likely to correct as to "
         f"break, a split this uneven would occur with **{p_stated(mcnemar(fixed, broken))}** (two-sided, McNemar's "
         "exact test). This is about these two sets of weights on such images, not about other seeds."
     )

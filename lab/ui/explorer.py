@@ -127,7 +127,14 @@ def unit_inputs(place: tuple[int, int], units: int, choose: Callable[[int, int],
     for where, name, value in zip(st.columns(2), ("row", "column"), place, strict=True):
         st.session_state[f"unit_{name}"] = value
         where.number_input(
-            name.capitalize(), 0, max(units - 1, 1), step=1, key=f"unit_{name}", on_change=changed, disabled=units == 1
+            name.capitalize(),
+            0,
+            max(units - 1, 1),
+            step=1,
+            key=f"unit_{name}",
+            on_change=changed,
+            disabled=units == 1,
+            help=f"0 to {units - 1}.",
         )
 
 

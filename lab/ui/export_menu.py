@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core.architecture.fit import fit
 from core.architecture.link import to_code
 from core.architecture.spec import Architecture
 from core.checkpoints.card import DIGITS_INPUT, Card
@@ -29,6 +30,7 @@ from lab.runs.rows import Run
 from lab.studies.entries import Entry, checkpoint_of, recipe_of
 from lab.studies.shelf import Shelved, find, in_folder, shipped
 from lab.ui.caches import store
+from lab.ui.names import named
 
 NETWORK: tuple[KindName, ...] = ("code", "json", "onnx")
 WEIGHTS: tuple[KindName, ...] = ("onnx", "state_dict", "safetensors", "card")
@@ -50,14 +52,13 @@ def of_network(architecture: Architecture, recipe: Recipe, stem: str = "") -> Of
 
 def of_checkpoint(shelved: Shelved) -> Offer:
     """A trained network."""
-    return of_weights(shelved.stem, shelved.card, shelved.reference)
+    return of_weights(named(shelved), shelved.stem, shelved.card, shelved.reference)
 
 
-def of_weights(stem: Path, card: Card, reference: str) -> Offer:
+def of_weights(title: str, stem: Path, card: Card, reference: str) -> Offer:
     """The pair of files at that stem, whose files are named after the reference."""
     subject = Subject(card.architecture, card.recipe, card, stem_of(reference, card))
-    seed = f" · seed {card.recipe.seed}" if subject.run else ""
-    return Offer(f"{card.name}{seed} · {reference}", Leaving(subject, stem))
+    return Offer(title, Leaving(subject, stem))
 
 
 def of_step(step: Step, architecture: Architecture) -> Offer:
@@ -89,19 +90,22 @@ def export_menu(
     made: Callable[[], Sequence[Offer]],
     at: DeltaGenerator | None = None,
     width: Literal["stretch", "content"] = "stretch",
+    above: Callable[[], None] | None = None,
 ) -> None:
     """The menu, which asks for the offers once it is open. Of several, one is chosen in it.
 
-    `at`: the column or container it stands in.
+    `at`: the column or container it stands in. `above`: draws what else can be done with files; the menu is then
+    called File.
     """
-    menu = (at or st).popover("Export", icon=":material/download:", key="export", on_change="rerun", width=width)
+    label, icon = ("File", "folder_open") if above else ("Export", "download")
+    menu = (at or st).popover(label, icon=f":material/{icon}:", key="export", on_change="rerun", width=width)
+    if above:
+        with menu:
+            above()
     if not menu.open:
         return
     with menu:
         offers = made()
-        if not offers:
-            st.caption("A network that does not fit has no files but its JSON, under Code.")
-            return
         offer = offers[0]
         if len(offers) > 1:
             titles = [each.title for each in offers]
@@ -113,13 +117,14 @@ def _files(leaving: Leaving) -> None:
     """The buttons, in three groups, and the link."""
     subject, card = leaving.subject, leaving.subject.card
     trained = leaving.weights is not None and card is not None
+    fits = not fit(subject.architecture).error
     st.markdown("**The network**")
-    _buttons(leaving, NETWORK[:-1] if trained else NETWORK, "untrained")
+    _buttons(leaving, (NETWORK[:-1] if trained else NETWORK) if fits else ("json",), "untrained")
     if card is not None and trained:
-        run = f" (n = 1, seed {card.recipe.seed})" if subject.run else ", trained elsewhere"
+        run = f" (n 1, seed {card.recipe.seed})" if subject.run else ", trained elsewhere"
         st.markdown(f"**Trained weights**, {percent(card.record.test_accuracy)}{run}")
         _buttons(leaving, WEIGHTS, "trained")
-    if subject.architecture.input == DIGITS_INPUT:
+    if fits and subject.architecture.input == DIGITS_INPUT:
         st.markdown("**The training**, with torch and torchvision alone")
         _buttons(leaving, TRAINING)
     st.caption("A link that opens the network under Design")

@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.navigation.page import StreamlitPage
 
 from core.data.mnist import DOWNLOAD_BYTES, EMBEDDED, data_root, is_present
-from core.words import plural
+from core.words import plural, rounded
 from lab.runs.machine import read_machine
 from lab.runs.supervisor import child_environment, last_line
 from lab.settings import ROOT, lab_home
@@ -73,9 +73,11 @@ def _notice(dataset: str) -> None:
     if process and status is None:
         raw = data_root() / dataset / "raw"
         there = sum(path.stat().st_size for path in raw.glob("*.gz")) if raw.is_dir() else 0
-        fetch.progress(min(1.0, there / size), text=f"{there / 1e6:.1f} of {size / 1e6:.1f} MB")
+        fetch.progress(min(1.0, there / size), text=f"{rounded(there / 1e6, 1)} of {rounded(size / 1e6, 1)} MB")
     elif fetch.button(
-        "Try again" if failed else f"Download it ({size / 1e6:.0f} MB)", icon=":material/download:", width="stretch"
+        "Try again" if failed else f"Download it ({rounded(size / 1e6, 0)} MB)",
+        icon=":material/download:",
+        width="stretch",
     ):
         _start_download(dataset)
         st.rerun()  # the full run gives this notice its clock

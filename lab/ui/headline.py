@@ -9,7 +9,7 @@ import streamlit as st
 from core.analysis.study import SeedRun
 from core.architecture.trace import Trace
 from core.ladder.model import Step
-from core.words import plural
+from core.words import plural, points_words, share_words
 from lab.studies.results import outdated_mark, run_of, study_of, summarised
 from lab.studies.shelf import shipped
 from lab.ui.caches import challenge
@@ -55,9 +55,8 @@ def why_parameters(walked: Trace) -> str:
         return "No layer has parameters."
     largest = max(owners, key=lambda layer: layer.parameters)
     share = largest.parameters / walked.parameters
-    return (
-        f"The sum over {plural(len(owners), 'layer')}. The largest, {largest.name}: {largest.arithmetic}, {share:.0%}."
-    )
+    parts = f"The largest, {largest.name}: {largest.arithmetic}, {share_words(share)}."
+    return f"The sum over {plural(len(owners), 'layer')}. {parts}"
 
 
 def why_field(walked: Trace) -> str:
@@ -75,7 +74,7 @@ def why_macs(walked: Trace) -> str:
     where = f" at each of {largest.output[1]} x {largest.output[2]} places" if len(largest.output) == 3 else ""
     return (
         f"Multiply-adds: each weight of a convolution is used{where}. The most are in {largest.name}: "
-        f"{largest.macs:,}, {largest.macs / walked.macs:.0%}."
+        f"{largest.macs:,}, {share_words(largest.macs / walked.macs)}."
     )
 
 
@@ -98,6 +97,6 @@ def step_headline(step: Step | None, walked: Trace, otherwise: str = "train it t
     if measured is None:
         headline(walked, claim, "as claimed" if claim else "not measured")
         return
-    n = plural(measured.n, "seed") if measured.sd is None else f"± {100 * measured.sd:.2f}, {measured.n} seeds"
+    n = plural(measured.n, "seed") if measured.sd is None else f"± {points_words(measured.sd)}, {measured.n} seeds"
     n += outdated_mark(study_of(step.slug))
     headline(walked, measured.mean, n if claim is None else f"{n} · claimed {claim:.2%}")

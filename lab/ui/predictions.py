@@ -151,17 +151,6 @@ def effective_trained(stem: str, sha256: str, index: int, dataset: str) -> Effec
     return _effective(network, card.architecture, index, dataset, normalisation_of(card))
 
 
-@st.cache_data(max_entries=2, show_spinner=False)  # up to 40 MB each
-def onnx_file(architecture_json: str, seed: int) -> bytes:
-    """An architecture as an ONNX file, with the initial weights of that seed. Raises SpecError for one too large."""
-    from core.architecture.json_form import architecture_from_json
-    from core.checkpoints.onnx_export import to_onnx
-    from core.training.network import build
-
-    architecture = affordable(architecture_from_json(architecture_json)).architecture
-    return to_onnx(build(architecture, seed), architecture)
-
-
 DEAD_FILTER_IMAGES = 1_000  # test digits that a filter must be silent on to count as dead
 
 

@@ -10,12 +10,13 @@ import streamlit as st
 from core.architecture.link import to_code
 from core.errors import LabError
 from core.training.range_test import SKIP_FIRST, RangePoint, RangeTestResult, Suggestion, recommended
-from core.words import rate_words
+from core.training.recipe import Recipe
+from core.words import rate_words, share_words
 from lab.runs.rows import BatchRow, Run
 from lab.studies import own_ladder
 from lab.ui import rate_figures
 from lab.ui.live_plot import live_plot
-from lab.ui.recipe_keys import rate_key
+from lab.ui.recipe_keys import Taken, rate_key, taken_key
 from lab.ui.words import escaped, without_folders
 
 
@@ -68,7 +69,8 @@ def range_result(run: Run, batches: list[BatchRow]) -> None:
         st.caption(
             f"{ended if result.diverged else 'The batches ran out first; the loss had not diverged.'} "
             f"{type(recipe.optimizer).__name__}, batches of {recipe.batch_size}, seed {recipe.seed}. The suggestions "
-            f"are those of the thick line, from {SKIP_FIRST:.0%} of the batches on. Grey: the edges of the range."
+            f"are those of the thick line, from {share_words(SKIP_FIRST)} of the batches on. Grey: the edges of "
+            "the range."
         )
 
 
@@ -83,14 +85,22 @@ def _suggestion(run: Run, each: Suggestion, best: bool) -> None:
     if apply.button(
         "Use it", key=f"use-{run.id}-{each.name}", width="stretch", type="primary" if best else "secondary",
         help="Puts this rate into the recipe on Train.", on_click=fill_form,
-        args=(run.slug, link_to(run), each.learning_rate),
+        args=(run.slug, link_to(run), each.learning_rate, run.recipe),
     ):  # fmt: skip
         st.switch_page("pages/experiment/train.py", query_params=link_to(run))
 
 
-def fill_form(slug: str, link: dict[str, str], rate: float, schedule: str = "") -> None:
-    """Put the rate, as the form shows it, and the schedule where one is named, into that network's form on Train."""
+def fill_form(slug: str, link: dict[str, str], rate: float, written: Recipe, schedule: str = "") -> None:
+    """Put the rate, as the form shows it, and the schedule where one is named, into that network's form on Train.
+
+    `written`: the recipe that the form begins with. What has changed is kept for the form to say.
+    """
     key = f"recipe-{slug if 'step' in link else ''}"
-    st.session_state[rate_key(key)] = float(f"{rate:.4g}")
+    before, shown = st.session_state.get(rate_key(key), written.learning_rate), float(rate_words(rate))
+    words = f"Learning rate {rate_words(before)} → {rate_words(shown)}"
+    st.session_state[rate_key(key)] = shown
     if schedule:
+        own = st.session_state.get(f"{key}-schedule", type(written.schedule).__name__)
+        words += f", schedule {own} → {schedule}"
         st.session_state[f"{key}-schedule"] = schedule
+    st.session_state[taken_key(key)] = Taken(shown, words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import get_args
 
 from core.training import recipe as recipes
@@ -23,6 +24,20 @@ BEGINNINGS: dict[type, object] = {  # of those that need a figure, or can be fol
 def rate_key(key: str) -> str:
     """The session's key of the learning rate, for a suggestion to be applied to."""
     return f"{key}-rate"
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A rate that another page has put into the form, and what it has changed, for the form to say so."""
+
+    rate: float
+    words: str
+    told: bool = False  # in passing, once
+
+
+def taken_key(key: str) -> str:
+    """The session's key of what was put into the form."""
+    return f"{key}-taken"
 
 
 def plain(kind: type) -> object:

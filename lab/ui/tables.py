@@ -18,7 +18,7 @@ from core.architecture.spec import Architecture, op_words
 from core.architecture.trace import Layer, Trace
 from core.ladder.field_claims import moves_field
 from core.ladder.model import Step
-from core.words import plural
+from core.words import plural, rounded, significant
 from lab.studies import results
 from lab.ui import figures
 from lab.ui.caches import sample_digit
@@ -109,7 +109,7 @@ def _in_words(frame: pd.DataFrame) -> pd.DataFrame:
 
     def words(value: object) -> str:
         if isinstance(value, float):
-            return "" if value != value else f"{value:,.1f}"
+            return "" if value != value else rounded(value, 1)
         return f"{value:,}" if isinstance(value, int) else "" if value is None else escaped(str(value))
 
     return frame.map(words)
@@ -263,8 +263,8 @@ def field_arithmetic(layer: Layer) -> str:
         rf" = \mathbf{{{after.size}}}\\"
         rf"j_{{out}} &= j_{{in}}\,s = {before.jump}\cdot {s} = \mathbf{{{after.jump}}}\\"
         rf"start_{{out}} &= start_{{in}} + \left(\tfrac{{(k-1)\,d}}{{2}} - p\right) j_{{in}}\\"
-        rf"&= {before.start:g} + \left(\tfrac{{({k}-1)\cdot {d}}}{{2}} - {p}\right)\cdot {before.jump}"
-        rf" = \mathbf{{{after.start:g}}}"
+        rf"&= {significant(before.start, 6)} + \left(\tfrac{{({k}-1)\cdot {d}}}{{2}} - {p}\right)\cdot {before.jump}"
+        rf" = \mathbf{{{significant(after.start, 6)}}}"
         r"\end{aligned}"
     )
 

@@ -8,7 +8,7 @@ from functools import partial
 import streamlit as st
 
 from core.errors import LabError
-from core.words import plural
+from core.words import plural, rounded
 from lab.classroom import actions as class_acts
 from lab.classroom.class_lock import MAX_CHARACTERS, WINDOW_SECONDS
 from lab.runs import actions
@@ -106,7 +106,9 @@ def _desk() -> None:
     with st.container(border=True, key="teacher_desk"):
         st.badge("You are the teacher", icon=":material/school:", color="green")
         if wrong := class_lock().wrong():
-            st.caption(f"{plural(wrong, 'wrong passphrase')} within the last {WINDOW_SECONDS / 60:.0f} minutes.")
+            st.caption(
+                f"{plural(wrong, 'wrong passphrase')} within the last {rounded(WINDOW_SECONDS / 60, 0)} minutes."
+            )
         lead_switch("lead_class")
         _switch("Hold the queue", "queue_paused", class_acts.hold_queue, "No new run starts; training runs continue.")
         _switch(

@@ -10,6 +10,7 @@ from lab.ui import checkpoints, frame, unreadable, url
 from lab.ui.export_menu import export_menu, of_weights
 from lab.ui.headline import headline
 from lab.ui.links import link
+from lab.ui.names import named
 from lab.ui.predictions import torch_warming
 from lab.ui.words import show_error
 from lab.use.inside.epochs import epochs_view
@@ -51,7 +52,7 @@ try:
         reference = (
             shelved.reference if of_the_run else f"{shelved.reference.partition('/')[0]}/epoch-{chosen.card.epoch + 1}"
         )
-        export_menu(lambda: [of_weights(Path(chosen.stem), chosen.card, reference)])
+        export_menu(lambda: [of_weights(named(shelved), Path(chosen.stem), chosen.card, reference)])
         dataset = checkpoints.dataset_for(shelved)
         subject = subject_picker(dataset)
     with wide:

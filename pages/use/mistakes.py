@@ -6,8 +6,7 @@ from core.analysis.mistakes import confusion_matrix, mistakes
 from core.architecture.trace import classifier
 from core.data.mnist import best_present
 from core.errors import LabError
-from core.export.kinds import stem_of
-from lab.ui import checkpoints, frame, images, unreadable, url
+from lab.ui import checkpoints, file_names, frame, images, unreadable, url
 from lab.ui.caches import split
 from lab.ui.export_menu import export_menu, of_checkpoint
 from lab.ui.headline import headline
@@ -81,7 +80,7 @@ if cell != gallery.Cell():
 export.download_button(
     "All mistakes as CSV",
     gallery.as_csv(view, found, wrong),
-    f"mistakes-{stem_of(shelved.reference, card)}-{split_name}.csv",
+    file_names.of_checkpoint(shelved, f"mistakes-{split_name}", ".csv"),
     "text/csv",
     icon=":material/download:",
     on_click="ignore",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
-from core.advice.advice import Advice, advice
+from core.advice.advice import Advice, Recommended, advice, recommended
 from core.architecture.edit import redo, undo
 from core.architecture.place import place_of
 from lab.classroom.designs import owner_of, saved_names
@@ -12,15 +14,14 @@ from lab.experiment.design.listed import listed
 from lab.experiment.design.op_list import Asked, op_list
 from lab.experiment.design.start import start_titles
 from lab.experiment.design.state import (
-    SELECTED,
     Opened,
     act_on,
-    attempt,
     begin,
     forget,
     go,
     rename,
     save,
+    take,
     upload,
 )
 from lab.runs.person import owns
@@ -105,14 +106,12 @@ def budget_bar(now: Opened) -> None:
 
 def view_switch(now: Opened) -> str:
     """Which view of the design is shown, beside the budget and the files."""
-    views, budget, file, export = st.columns([5.2, 3.6, 1.6, 1.7], vertical_alignment="center")
+    views, budget, file = st.columns([5.2, 4.6, 1.8], vertical_alignment="center")
     with views:
         view = url.switch("View", VIEWS, "view")
     with budget:
         budget_bar(now)
-    with file.popover("File", icon=":material/folder_open:", width="stretch"):
-        _files(now)
-    export_menu(lambda: [] if now.fit.error else [of_network(now.architecture, recipe_to_train())], at=export)
+    export_menu(lambda: [of_network(now.architecture, recipe_to_train())], at=file, above=partial(_files, now))
     return view or VIEWS[0]
 
 
@@ -124,7 +123,7 @@ def layers_view(now: Opened) -> None:
         if now.start.wrong:
             errors = tuple(each for each in said if each.level == "error")
             for number, each in enumerate(errors):
-                _advice_box(each, number)
+                _advice_box(each, number, now)
             if not what_is_wrong(now, said[len(errors) :], len(errors)):
                 said = errors  # the marks in the list would show the answer
         else:
@@ -158,11 +157,11 @@ def advice_list(now: Opened, said: tuple[Advice, ...], first: int = 0) -> None:
     hints = sum(each.level == "hint" for each in said)
     folded = hints if len(said) > MAX_ADVICE and hints > 1 else 0
     for number, each in enumerate(said[: len(said) - folded], first):
-        _advice_box(each, number)
+        _advice_box(each, number, now)
     if folded:
         with st.expander(f"{folded} more to consider", icon=LEVEL_ICONS["hint"], key="more-advice"):
             for number, each in enumerate(said[-folded:], first + len(said) - folded):
-                _advice_box(each, number)
+                _advice_box(each, number, now)
 
 
 def _nothing_to_fix(now: Opened) -> str:
@@ -174,7 +173,10 @@ def _nothing_to_fix(now: Opened) -> str:
     )
 
 
-def _advice_box(each: Advice, number: int) -> None:
+def _advice_box(each: Advice, number: int, now: Opened) -> None:
+    best = recommended(now.architecture, challenge())
+    chosen = best if best and best.advice == each and not now.start.wrong else None
+    total = len(advice(now.architecture, challenge()))
     with st.container(border=True, gap="xsmall"):
         st.markdown(f"{LEVEL_ICONS[each.level]} {escaped(each.words)}")
         buttons = st.container(horizontal=True, gap="xsmall")
@@ -187,5 +189,17 @@ def _advice_box(each: Advice, number: int) -> None:
             remedy = each.remedy
             buttons.button(
                 escaped(each.remedy_label), key=f"remedy-{number}", icon=":material/build:", wrap=True,
-                on_click=attempt, args=(lambda _, changed=remedy: changed, *st.session_state[SELECTED]),
+                on_click=take, args=(each.remedy_label, remedy), type="primary" if chosen else "secondary",
             )  # fmt: skip
+        if chosen:
+            st.markdown(f":small[:green[:material/recommend: {_why(chosen, total)}]]")
+
+
+def _why(chosen: Recommended, total: int) -> str:
+    """Why this one is recommended, of so many things to fix or to consider."""
+    if not chosen.fits:
+        return "Recommended: it gets the network furthest."
+    if not chosen.left:
+        return "Recommended: it leaves nothing to fix or consider."
+    left = f"{chosen.left} of {total}" if chosen.left < total else str(chosen.left)
+    return f"Recommended: it leaves the least to fix or consider, {left}."

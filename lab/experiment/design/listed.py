@@ -8,6 +8,7 @@ from core.advice.advice import Advice
 from core.architecture.place import BODIES, Place, op_at, place_of
 from core.architecture.sizes import shape_words
 from core.architecture.spec import Dropout, Dropout2d, Op, Repeat, Residual, bodies, op_words
+from core.words import significant
 from lab.experiment.design.op_list import INPUT, Row, gap_before, gaps_after, inside_words, places_in
 from lab.experiment.design.state import Opened
 from lab.ui.tables import WHOLE_MAP
@@ -63,5 +64,5 @@ def brief(op: Op) -> str:
     if bodies(op):
         return f"Repeat({op.times} times)" if isinstance(op, Repeat) else type(op).__name__
     if isinstance(op, Dropout | Dropout2d):
-        return f"{type(op).__name__}({op.p:g})"
+        return f"{type(op).__name__}({significant(op.p, 6)})"
     return op_words(op).replace("kernel_size=", "")

@@ -32,6 +32,7 @@ from core.words import plural
 from lab.experiment.design.listed import brief, start_words
 from lab.experiment.design.op_list import INPUT, Act, Asked, places_in
 from lab.experiment.design.state import Opened, act_on, add, can_go, choose_op, set_field
+from lab.ui.number_field import number_field
 from lab.ui.tables import WHOLE_MAP
 from lab.ui.words import escaped
 
@@ -192,13 +193,11 @@ def _input(op: Op, name: str, value: bool | int | float | str, key: str, place: 
         return
     bounds = range_of(type(op), name)
     if isinstance(value, int):
-        least, most = int(bounds.least), int(bounds.most)
-        st.number_input(name, least, most, step=1, key=key, on_change=set_field, args=change)
+        number_field(name, bounds, step=1, key=key, on_change=set_field, args=change)
     else:  # as many digits as it has: an eps of 1e-05 is no 0.000
-        st.number_input(
+        number_field(
             name,
-            float(bounds.least),
-            float(bounds.most),
+            bounds,
             step=1e-5 if name == "eps" else 0.01,
             format="%.6g",
             key=key,

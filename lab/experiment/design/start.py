@@ -12,9 +12,10 @@ from core.ladder.catalogue import label
 from core.ladder.model import Step
 from core.ladder.relatives import EXTRAS
 from core.record import short
-from lab.classroom.designs import saved_design, saved_names
+from lab.classroom.designs import owner_of, saved_design, saved_names
 from lab.studies import own_ladder
 from lab.ui import url
+from lab.ui.owner import me
 from lab.ui.step import FIRST_STEP, FROM, SAVED
 
 EMPTY = "empty"
@@ -47,9 +48,15 @@ def _of_steps(ladder: tuple[Step, ...]) -> dict[str, Start]:
 
 
 def start_titles() -> dict[str, str]:
-    """What a design may start from, by its key in the URL: the steps, nothing, the bad ones, the saved ones."""
-    titles = {key: start.title for key, start in _fixed().items()}
-    return titles | {SAVED + name: f"Saved: {name}" for name in saved_names()}
+    """What a design may start from, by its key in the URL: one's own, the steps, the class's, nothing, the bad ones.
+
+    Nobody looks first for an empty network, or for one to find a fault in: these stand last.
+    """
+    fixed = {key: start.title for key, start in _fixed().items()}
+    last = [key for key, start in _fixed().items() if key == EMPTY or start.fault]
+    saved = {SAVED + name: f"Saved: {name}" for name in saved_names()}
+    mine = {key: title for key, title in saved.items() if owner_of(key.removeprefix(SAVED)) == me().key}
+    return mine | {key: fixed[key] for key in fixed if key not in last} | saved | {key: fixed[key] for key in last}
 
 
 def start_named(key: str) -> Start:

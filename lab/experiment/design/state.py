@@ -146,6 +146,15 @@ def attempt(change: Callable[[Architecture], Architecture], first: Place, last: 
         _keep(record(history, changed), first, first if last is None else last)
 
 
+def take(label: str, remedy: Architecture) -> None:
+    """Apply the remedy of an advice, and say what has changed."""
+    before: Architecture = st.session_state[HISTORY].present
+    attempt(lambda _: remedy, *st.session_state[SELECTED])
+    was, now = (found.parameters if (found := fit(each).trace) else 0 for each in (before, remedy))
+    counts = f"{was:,} → {now:,}" if was != now else f"{now:,}, as before"
+    st.toast(f"**{escaped(label)}**: done. Parameters {counts}.", icon=":material/check:")
+
+
 @contextmanager
 def _reporting() -> Iterator[None]:
     """What is impossible inside the block is said on the next page."""

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import streamlit as st
 
 from core.architecture.difference import difference
 from core.architecture.fit import fit
-from core.architecture.json_form import architecture_to_json, json_lines
+from core.architecture.json_form import json_lines
 from core.architecture.pytorch_code import pytorch_code
-from core.errors import SpecError
-from core.export.section import file_stem
+from core.words import significant
 from lab.experiment.design import boxes
 from lab.experiment.design import figures as design_figures
 from lab.experiment.design.state import Opened
-from lab.runs.affordable import affordable
 from lab.ui import url
 from lab.ui.formats import millions
 from lab.ui.live_plot import live_plot
-from lab.ui.predictions import onnx_file
 from lab.ui.tables import difference_table
-from lab.ui.words import escaped, show_error
+from lab.ui.words import escaped
 
-FORMS = ("PyTorch", "JSON", "ONNX")
-ONNX_SEED = 0
+FORMS = ("PyTorch", "JSON")
 
 
 def diagram(now: Opened) -> None:
@@ -41,7 +35,8 @@ def diagram(now: Opened) -> None:
     scale = boxes.channel_scale(maps)
     cut = [each.name for each in maps if boxes.is_cut(each, scale)]
     st.caption(
-        f"Height and depth of a box: one unit for each pixel of its map. Thickness: its channels, {scale:.2g} of a "
+        f"Height and depth of a box: one unit for each pixel of its map. Thickness: its channels, "
+        f"{significant(scale, 2)} of a "
         f"unit each{', cut short at ' + ', '.join(cut) if cut else ''}. Norms, activations and dropout change no "
         "shape; the selected op's box is framed."
     )
@@ -82,36 +77,13 @@ def signed(value: int) -> str:
 
 
 def code(now: Opened) -> None:
-    """The design as PyTorch code, as JSON and as an ONNX file, each to download."""
+    """The design as PyTorch code and as JSON; the files are in the menu File."""
     form = url.switch("Form", FORMS, "form")
-    name = file_stem(now.architecture.name)
     if form == "JSON":
-        st.caption("For File → Open a JSON file, and for `python -m lab trace FILE`.")
-        text = json_lines(now.architecture)
-        st.download_button(
-            "Download the JSON", text, f"{name}.json", "application/json", icon=":material/download:", on_click="ignore"
-        )
-        st.code(text, language="json")
+        st.caption("For File → Open a JSON file, and for `python -m lab trace FILE`. To download: File.")
+        st.code(json_lines(now.architecture), language="json")
     elif now.fit.error:
         st.info("There is no code for a network that does not fit: see the advice under Layers.")
-    elif form == "ONNX":
-        st.markdown(
-            "One node for each op, under the layers' names, for any batch size. Look at it in Netron, or run it with "
-            f"any ONNX runtime. Its weights are the untrained ones of seed {ONNX_SEED}."
-        )
-        try:
-            affordable(now.architecture)
-        except SpecError as error:
-            show_error(error)
-            return
-        st.download_button(
-            "Make and download the ONNX file", partial(onnx_file, architecture_to_json(now.architecture), ONNX_SEED),
-            f"{name}.onnx", "application/octet-stream", icon=":material/download:", on_click="ignore",
-        )  # fmt: skip
     else:
-        text = pytorch_code(now.architecture)
-        st.caption("Runs as it stands, with torch alone.")
-        st.download_button(
-            "Download the code", text, f"{name}.py", "text/x-python", icon=":material/download:", on_click="ignore"
-        )
-        st.code(text, language="python")
+        st.caption("Runs as it stands, with torch alone. To download, and for ONNX: File.")
+        st.code(pytorch_code(now.architecture), language="python")

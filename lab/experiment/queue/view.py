@@ -66,7 +66,7 @@ def _queue(now: QueueNow, person: Person) -> None:
 def _headline(now: QueueNow, person: Person) -> None:
     mine = [each for each in now.waiting if _is_own(each.run, person)]
     own_running = sum(_is_own(each.run, person) for each in now.under_way)
-    at_a_time = f"{plural(now.slots, 'run')} at a time{' on ' * bool(now.device)}{now.device}"
+    at_a_time = f"{now.slots:,} at a time{' on ' * bool(now.device)}{now.device}"
     figures = (
         ("Running", f"{len(now.under_way)}", at_a_time),
         ("Waiting", f"{len(now.waiting)}", "held by the teacher" if now.paused else "in turn, one a person"),

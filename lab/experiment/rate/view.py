@@ -14,14 +14,16 @@ from core.errors import LabError
 from core.ladder import catalogue
 from core.ladder.catalogue import label, mark
 from core.ladder.evolution import FINDER_AT_ITS_START
+from core.record import outside, range_of
 from core.training.range_test import BEGINS_TOO_HIGH, ENDS_TOO_LOW, Suggestion, rate_of
 from core.training.recipe import RangeTest, Recipe, Schedule
-from core.words import rate_words
+from core.words import rate_words, share_words
 from lab.runs.bounds import iterations_per_epoch
 from lab.studies import own_ladder
 from lab.ui import rate_figures
 from lab.ui.caches import store
 from lab.ui.live_plot import still_plot
+from lab.ui.number_field import number_field
 from lab.ui.range_result import fill_form, link_to, result_of
 from lab.ui.recipe_keys import SCHEDULES, USUAL_SCHEDULES, plain
 from lab.ui.step import design_to_train, link_parameters, step_picker, varied
@@ -70,16 +72,16 @@ def range_inputs() -> RangeTest:
     for key, value in zip(ENDS, (usual.start, usual.end, usual.iterations), strict=True):
         st.session_state.setdefault(key, value)
     left, right = st.columns(2)
-    start = left.number_input(
-        "From", 1e-9, 10.0, step=None, format="%.4g", key=ENDS[0], persist_state="session",
+    start = number_field(
+        "From", range_of(RangeTest, "start"), at=left, step=None, format="%.4g", key=ENDS[0], persist_state="session",
         help="So low that the network does not learn yet.",
     )  # fmt: skip
-    end = right.number_input(
-        "To", 1e-8, 100.0, step=None, format="%.4g", key=ENDS[1], persist_state="session",
+    end = number_field(
+        "To", range_of(RangeTest, "end"), at=right, step=None, format="%.4g", key=ENDS[1], persist_state="session",
         help="So high that the loss explodes.",
     )  # fmt: skip
-    iterations = st.number_input(
-        "Batches", 20, 5000, step=10, key=ENDS[2], persist_state="session",
+    iterations = number_field(
+        "Batches", range_of(RangeTest, "iterations"), step=10, key=ENDS[2], persist_state="session",
         help="One for each rate. More make a smoother curve; a tenth to a whole epoch is plenty.",
     )  # fmt: skip
     return RangeTest(start=float(start), end=float(end), iterations=int(iterations))
@@ -137,12 +139,16 @@ def schedule_view(network: Network, dataset: str) -> None:
         "Schedule", list(kinds), default=own, required=True, key="schedule-shown", label_visibility="collapsed"
     )
     rate, go, _ = st.columns([2, 2, 3], vertical_alignment="bottom")
-    largest = rate.number_input(
-        "Largest rate", 1e-9, 100.0, float(network.recipe.learning_rate), step=None, format="%.4g",
+    bounds = range_of(Recipe, "learning_rate")
+    largest = number_field(
+        "Largest rate", bounds, float(network.recipe.learning_rate), at=rate, step=None, format="%.4g",
         key=f"largest-{network.slug}",
     )  # fmt: skip
+    if outside(largest, bounds):
+        return
     if go.button("Use both in Train", icon=":material/arrow_forward:", width="stretch"):
-        fill_form(network.slug, network.link, largest, chosen)  # now: a callback would have the rate before this one
+        # now: a callback would have the rate before this one
+        fill_form(network.slug, network.link, largest, network.recipe, chosen)
         st.switch_page("pages/experiment/train.py", query_params=network.link)
     recipe = replace(network.recipe, learning_rate=largest)
     drawn = rate_figures.schedules(recipe, kinds, iterations_per_epoch(dataset, recipe), chosen)
@@ -184,14 +190,15 @@ def their_mistake() -> None:
         for slug, (iterations, index) in THEIR_PICKS.items():
             step = catalogue.by_slug(slug)
             found = rate_of(replace(THEIRS, iterations=iterations), index)
-            ratio, share = f"({THEIRS.end:g} / {THEIRS.start})", f"{index} / {iterations - 1:,}"
+            ratio, share = f"({rate_words(THEIRS.end)} / {THEIRS.start})", f"{index} / {iterations - 1:,}"
             st.markdown(
-                f"- **{mark(step)}**: {THEIRS.start} × {ratio}^({share}) = **{found:.4f}**: "
-                f"{index / iterations:.1%} of the way through the range."
+                f"- **{mark(step)}**: {THEIRS.start} × {ratio}^({share}) = **{rate_words(found)}**: "
+                f"{share_words(index / iterations, 1)} of the way through the range."
             )
         st.button(
-            f"Repeat their sweep: {THEIRS.start} to {THEIRS.end:g}", icon=":material/replay:", on_click=take_range,
-            args=(replace(THEIRS, iterations=SHORT),), help="Puts their range into the inputs; then start the test.",
+            f"Repeat their sweep: {THEIRS.start} to {rate_words(THEIRS.end)}", icon=":material/replay:",
+            on_click=take_range, args=(replace(THEIRS, iterations=SHORT),),
+            help="Puts their range into the inputs; then start the test.",
         )  # fmt: skip
 
 

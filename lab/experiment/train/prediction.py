@@ -10,11 +10,13 @@ import streamlit as st
 from core.analysis.diagnosis.finding import Finding
 from core.analysis.prediction import Against, Fit, Prediction, answers, prediction_from_json
 from core.errors import LabError
+from core.record import Range, outside
 from core.training.history import EpochRecord
 from core.words import plural
 from lab.runs.rows import Run
 from lab.studies.reference import held_against, reference_of, test_images
 from lab.ui.formats import VERDICTS
+from lab.ui.number_field import number_field
 from lab.ui.words import escaped, show_error
 
 FIRST_GUESS = 99.0  # what the field begins with, in %: no network of the ladder's own, and near all of them
@@ -29,8 +31,8 @@ def prediction_form(other: str, key: str) -> Prediction | None:
             persist_state="session",
             help="It is kept with the run and shown beside what the run comes to.",
         )
-        accuracy = st.number_input(
-            "Test accuracy after the last epoch, %", 0.0, 100.0, FIRST_GUESS, 0.1, format="%.2f",
+        accuracy = number_field(
+            "Test accuracy after the last epoch, %", Range(0, 100), FIRST_GUESS, step=0.1, format="%.2f",
             key=f"{key}-predicted-accuracy", persist_state="session", disabled=not committed,
         )  # fmt: skip
         fit = st.segmented_control(
@@ -42,7 +44,9 @@ def prediction_form(other: str, key: str) -> Prediction | None:
                 f"Beside {other}", get_args(Against), key=f"{key}-predicted-against", persist_state="session",
                 disabled=not committed,
             )  # fmt: skip
-    return Prediction(round(accuracy / 100, 6), fit, against) if committed else None
+    if not committed or outside(accuracy, Range(0, 100)):
+        return None
+    return Prediction(round(accuracy / 100, 6), fit, against)
 
 
 def _predicted(run: Run) -> Prediction | None:

@@ -9,13 +9,15 @@ from typing import cast, get_args, get_type_hints
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.record import range_of
+from core.record import Range, range_of
 from core.training import recipe as recipes
 from core.training.recipe import MAX_STRENGTH, Augmentation, EarlyStopping, Optimizer, Recipe, Schedule
 from core.training.recipe_words import field_words, value_words
+from core.words import rounded
 from lab.experiment.train.recipe_settings import OF_THE_RECIPE, all_settings, begins_with, is_main, used
 from lab.runs.actions import MAX_SNAPSHOT_PARAMETERS
-from lab.ui.recipe_keys import OPTIMIZERS, SCHEDULES, plain, rate_key
+from lab.ui.number_field import number_field
+from lab.ui.recipe_keys import OPTIMIZERS, SCHEDULES, Taken, plain, rate_key, taken_key
 
 TO_BEGIN_WITH = {  # what is chosen and that the recipe does not have; the strength of a change
     "rotation": 10.0,
@@ -65,13 +67,21 @@ RULES = (
 def recipe_form(written: Recipe, key: str) -> Recipe:
     """Edit a recipe. `key` names the step, so that each step keeps its own edits; the result may still not check."""
     left, right = st.columns(2)
-    epochs = left.number_input("Epochs", 1, 1000, written.epochs, key=f"{key}-epochs", persist_state="session")
-    batch = right.number_input("Batch size", 1, 10_000, written.batch_size, key=f"{key}-batch", persist_state="session")
+    epochs, batch = (
+        number_field(
+            label, range_of(Recipe, name), getattr(written, name), at=at, key=f"{key}-{short}", persist_state="session"
+        )
+        for at, label, name, short in (
+            (left, "Epochs", "epochs", "epochs"),
+            (right, "Batch size", "batch_size", "batch"),
+        )
+    )
     st.session_state.setdefault(rate_key(key), written.learning_rate)
-    rate = st.number_input(
-        "Learning rate", 1e-9, 100.0, format="%.4g", step=None, key=rate_key(key), persist_state="session",
-        help="The largest one, for schedules that rise and fall.",
+    rate = number_field(
+        "Learning rate", range_of(Recipe, "learning_rate"), format="%.4g", step=None, key=rate_key(key),
+        persist_state="session", help="The largest one, for schedules that rise and fall.",
     )  # fmt: skip
+    _confirm(key, rate)
     chosen = st.session_state.get(f"{key}-optimizer", type(written.optimizer).__name__)
     with _folded(f"Optimizer: {chosen}", f"{key}-optimizer", ":material/trending_down:"):
         optimizer = _choice("Optimizer", OPTIMIZERS, written.optimizer, key, "optimizer")
@@ -98,6 +108,17 @@ def recipe_form(written: Recipe, key: str) -> Recipe:
     )
 
 
+def _confirm(key: str, rate: float) -> None:
+    """What another page has put into the form: once in passing, and under the field for as long as it stands there."""
+    taken: Taken | None = st.session_state.get(taken_key(key))
+    if taken is None or taken.rate != rate:
+        return
+    if not taken.told:
+        st.toast(f"{taken.words}.", icon=":material/check:")
+        st.session_state[taken_key(key)] = replace(taken, told=True)
+    st.caption(f":green[:material/check: {taken.words}]")
+
+
 def snapshots_toggle(parameters: int, key: str) -> bool:
     """Whether the weights of every epoch are kept: for networks small enough."""
     small = parameters < MAX_SNAPSHOT_PARAMETERS
@@ -108,7 +129,7 @@ def snapshots_toggle(parameters: int, key: str) -> bool:
         persist_state="session",
         disabled=not small,
         help="To see later how filters and feature maps came about. Up to "
-        f"{4 * parameters / 1e6:.2f} MB an epoch; for networks under {MAX_SNAPSHOT_PARAMETERS:,} parameters.",
+        f"{rounded(4 * parameters / 1e6, 2)} MB an epoch; for networks under {MAX_SNAPSHOT_PARAMETERS:,} parameters.",
     )
     return kept and small
 
@@ -210,8 +231,8 @@ def _setting(name: str, begin: Recipe, key: str) -> dict[str, object]:
         st.caption("Find the learning rate just before", width="stretch", help="By a range test on a copy: its valley.")
         return {name: begin.range_test or recipes.RangeTest()}
     if name == "target_accuracy":
-        target = st.number_input(
-            "Target accuracy, %", 0.0, 100.0, 100 * begin.target_accuracy, 0.1, key=f"{key}-target",
+        target = number_field(
+            "Target accuracy, %", Range(0, 100), 100 * begin.target_accuracy, step=0.1, key=f"{key}-target",
             persist_state="session",
         )  # fmt: skip
         return {name: round(float(target) / 100, 6)}
@@ -281,13 +302,8 @@ def _field(kind: type, start: object, name: str, key: str) -> object:
         return _whole_numbers(title, value, key)
     bounds = range_of(kind, name)
     if isinstance(value, int):
-        return int(st.number_input(title, int(bounds.least), int(bounds.most), value, key=key, persist_state="session"))
-    return float(
-        st.number_input(
-            title, float(bounds.least), float(bounds.most), value, step=None, format="%.6g", key=key,
-            persist_state="session",
-        )
-    )  # fmt: skip
+        return int(number_field(title, bounds, value, key=key, persist_state="session"))
+    return float(number_field(title, bounds, value, step=None, format="%.6g", key=key, persist_state="session"))
 
 
 def _whole_numbers(title: str, value: tuple[int, ...], key: str) -> tuple[int, ...]:
@@ -325,13 +341,14 @@ def _change(written: Augmentation, name: str, key: str) -> object:
     """How strong a change is and how often it is made, and what else of it is not as usual or was added."""
     start, most, own = getattr(written, name), MAX_STRENGTH[name], f"{key}-augmentation-{name}"
     left, right = st.columns(2)
-    strength = left.number_input(
-        name.capitalize(), 0.0, most, float(start.strength) or TO_BEGIN_WITH[name],
-        step=most / 36 if most > 1 else 0.05, key=own, help=UNITS[name], persist_state="session",
+    strength = number_field(
+        name.capitalize(), Range(0, most), float(start.strength) or TO_BEGIN_WITH[name],
+        at=left, step=most / 36 if most > 1 else 0.05, key=own, help=UNITS[name], persist_state="session",
     )  # fmt: skip
-    probability = right.number_input(
-        "Probability", 0.0, 1.0, float(start.probability), 0.1, key=f"{own}-often", persist_state="session"
-    )
+    probability = number_field(
+        "Probability", Range(0, 1), float(start.probability), at=right, step=0.1, key=f"{own}-often",
+        persist_state="session",
+    )  # fmt: skip
     change = replace(start, strength=float(strength), probability=float(probability))
     return _record(type(change), change, type(change)(), f"augmentation.{name}", key, own)
 
@@ -339,8 +356,9 @@ def _change(written: Augmentation, name: str, key: str) -> object:
 def _resampling(written: Augmentation, bordered: bool, key: str) -> dict[str, object]:
     """What all geometric changes have in common."""
     left, right = st.columns(2)
-    fill = left.number_input(
-        "Fill", 0.0, 1.0, float(written.fill), step=None, format="%.4g", key=f"{key}-fill", persist_state="session",
+    fill = number_field(
+        "Fill", range_of(Augmentation, "fill"), float(written.fill), at=left, step=None, format="%.4g",
+        key=f"{key}-fill", persist_state="session",
         help="Grey level that comes in from outside: 0 black, 1 white. One for all changes.",
     )  # fmt: skip
     with right:

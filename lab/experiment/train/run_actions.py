@@ -11,7 +11,7 @@ from core.words import plural
 from lab.runs import actions
 from lab.runs.person import may_change
 from lab.runs.rows import MAX_NAME, MAX_NICKNAME, Run
-from lab.studies.entries import Entry
+from lab.studies.entries import Entry, label_of
 from lab.ui import url
 from lab.ui.caches import store
 from lab.ui.owner import me
@@ -29,7 +29,7 @@ def run_actions(entries: Sequence[Entry]) -> None:
     with panel:
         key = next(iter(own))
         if len(own) > 1:
-            key = st.selectbox("Which", list(own), key="acted_on", format_func=lambda each: own[each].name)
+            key = st.selectbox("Which", list(own), key="acted_on", format_func=lambda each: label_of(own[each].members))
         edit_form(own[key].members, key=f"edit-{key}")
         if st.button("Delete it", icon=":material/delete:", width="stretch", key=f"delete-{key}"):
             confirm_deletion([own[key].members])

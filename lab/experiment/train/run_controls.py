@@ -6,19 +6,23 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from core.record import outside, range_of
+from core.training.recipe import Recipe
+from core.words import rate_words, rounded, significant
 from lab.runs import actions
 from lab.runs.person import may_change
 from lab.runs.rows import BatchRow, Pause, Run
 from lab.ui.caches import store
 from lab.ui.colours import CLAIM
 from lab.ui.figures import Plain
+from lab.ui.number_field import number_field
 from lab.ui.owner import me
 from lab.ui.words import errors_shown, escaped
 
 FACTORS = {"÷ 10": 0.1, "÷ 2": 0.5, "× 2": 2.0, "× 10": 10.0}
 HOLD = "Held, it keeps its place for half an hour, for a minute where others wait; it can go on after that."
 ALL = "All seeds that are not finished."
-LEAST_RATE, MAX_RATE = 1e-9, 100.0  # that can be typed: those of a recipe
+RATES = range_of(Recipe, "learning_rate")  # that can be typed
 
 
 def buttons(unfinished: Sequence[Run], job: str, batches: list[BatchRow] | None = None) -> None:
@@ -61,17 +65,17 @@ def _rate(run: Run, batches: list[BatchRow]) -> None:
     with st.popover("Rate", icon=":material/speed:", key=f"rate-{run.id}", disabled=not now):
         if not now:  # no batch yet, or the last one, at which a schedule has come down to zero
             return
-        st.caption(f"The learning rate is {now:.4g}. A change holds from the next iteration on, whatever the schedule.")
+        st.caption(
+            f"The learning rate is {rate_words(now)}. A change holds from the next iteration on, whatever the schedule."
+        )
         with st.container(horizontal=True):
             for name, factor in FACTORS.items():
                 st.button(name, key=f"rate-{run.id}-{factor}", on_click=_scale, args=(run.id, factor))
         with st.form(f"rate-form-{run.id}", border=False):
-            typed = min(max(now, LEAST_RATE), MAX_RATE)  # several factors may have led beyond
+            typed = min(max(now, RATES.least), RATES.most)  # several factors may have led beyond
             first = st.session_state.setdefault(f"rate-first-{run.id}", typed)  # a new default would be a new field
-            wanted = st.number_input(
-                "Or set it to", LEAST_RATE, MAX_RATE, first, step=None, format="%.4g", key=f"rate-to-{run.id}"
-            )
-            if st.form_submit_button("Set"):
+            wanted = number_field("Or set it to", RATES, first, step=None, format="%.4g", key=f"rate-to-{run.id}")
+            if st.form_submit_button("Set") and not outside(wanted, RATES):
                 _scale(run.id, wanted / now)
 
 
@@ -105,5 +109,8 @@ def with_changes(figure: Plain, run: Run, per_epoch: int) -> Plain:
 def changes_in_words(run: Run, per_epoch: int) -> None:
     """Where the rate was changed by hand, if anywhere."""
     if run.rate_changes:
-        parts = [f"× {each.factor:.3g} from epoch {each.iteration / per_epoch:.2f} on" for each in run.rate_changes]
+        parts = [
+            f"× {significant(each.factor, 3)} from epoch {rounded(each.iteration / per_epoch, 2)} on"
+            for each in run.rate_changes
+        ]
         st.caption(f"Learning rate changed by hand, against the schedule's own: {'; '.join(parts)} (dotted lines).")

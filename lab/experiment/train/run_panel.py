@@ -17,7 +17,7 @@ from core.spreadsheet import csv_text
 from core.training.history import EPOCH_COLUMNS, EpochRecord, epoch_cells
 from core.training.recipe import Recipe
 from core.training.recipe_words import recipe_words
-from core.words import plural, rate_words, target_words
+from core.words import plural, rate_words, rounded, target_words
 from lab.experiment.train import run_controls
 from lab.experiment.train.diagnosis import diagnosis
 from lab.experiment.train.group_panel import group_panel, more_seeds, start_again
@@ -30,7 +30,7 @@ from lab.server.pace import in_turn
 from lab.studies import own_ladder
 from lab.studies.reference import findings_of, how_measured
 from lab.studies.shelf import Unreadable, in_folder
-from lab.ui import curves
+from lab.ui import curves, file_names
 from lab.ui.caches import challenge, expectations, store, the_queue
 from lab.ui.export_menu import export_menu, of_runs
 from lab.ui.headline import headline
@@ -220,7 +220,7 @@ def _progress(run: Run, recipe: Recipe, batches: list[BatchRow]) -> None:
         left = f" · {spell_seconds(seconds)} left" if run.unfinished and run.paused_since is None else ""
         text = (
             f"epoch {latest.epoch + 1} of {recipe.epochs} · iteration {done:,} of {total:,} · learning rate "
-            f"{rate_words(latest.learning_rate)} · {latest.images_per_second:,.0f} images/s{left}"
+            f"{rate_words(latest.learning_rate)} · {rounded(latest.images_per_second, 0)} images/s{left}"
         )
     st.progress(min(1.0, done / max(1, total)), text=text)
 
@@ -260,15 +260,16 @@ def _ways_on(run: Run, epochs: list[EpochRecord]) -> None:
     if run.kind == "train" and epochs:
         columns = st.columns(3, vertical_alignment="center")
         columns[0].download_button(
-            "Figures as CSV", csv_of(epochs), f"{run.id}.csv", "text/csv", icon=":material/download:",
-            on_click="ignore", width="stretch",
+            "Figures as CSV", csv_of(epochs), file_names.of_run(run, "figures", ".csv"), "text/csv",
+            icon=":material/download:", on_click="ignore", width="stretch",
         )  # fmt: skip
         for column, which in zip(columns[1:], ("last", "best"), strict=True):
             stem = store().folder / run.id / which
             if stem.with_suffix(".safetensors").is_file():
                 column.download_button(
-                    f"Checkpoint, {which}", partial(zipped, stem), f"{run.id}-{which}.zip", "application/zip",
-                    on_click="ignore", icon=":material/download:", width="stretch", help="The weights and their card.",
+                    f"Checkpoint, {which}", partial(zipped, stem), file_names.of_run(run, which, ".zip"),
+                    "application/zip", on_click="ignore", icon=":material/download:", width="stretch",
+                    help="The weights and their card.",
                 )  # fmt: skip
         report_button(run)
         more_seeds([run])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.data.mnist import best_present
+from core.words import rounded, share_words
 from lab.learn.field import figures as field_figures
 from lab.learn.field.network import MNIST_INPUT, Viewed, beyond, trained_weights
 from lab.runs.affordable import affordable, field_images
@@ -48,7 +49,7 @@ def effective(network: Viewed, place: Place) -> None:
         f"its middle unit fades from the middle outwards: {_share(before)} of the effect comes from "
         f"the middle half (dashed) untrained"
         + (f", {_share(after)} trained" if after else "")
-        + f". Were all its pixels alike, it would be {shown.even_share:.0%}.{beyond(network, place)}"
+        + f". Were all its pixels alike, it would be {share_words(shown.even_share)}.{beyond(network, place)}"
     )
     one, other, curve = st.columns([1, 1, 1.35], gap="small")
     for column, title, found, key in ((one, "Untrained", before, "before"), (other, "Trained", after, "after")):
@@ -68,7 +69,7 @@ def effective(network: Viewed, place: Place) -> None:
         live_plot(
             field_figures.effect_profile(before, after, 300),
             key="effect-profile",
-            alt=f"The effect of each column; its standard deviation is {shown.deviation:.1f} pixels.",
+            alt=f"The effect of each column; its standard deviation is {rounded(shown.deviation, 1)} pixels.",
         )
     _effect_table(before, after)
     weights = f"trained: {trained.label}" if trained else "train it to see the other"
@@ -81,7 +82,7 @@ def effective(network: Viewed, place: Place) -> None:
 
 
 def _share(found: EffectiveField) -> str:
-    return f"{found.inside_half:.0%}" if found.effect.any() else "nothing"
+    return share_words(found.inside_half) if found.effect.any() else "nothing"
 
 
 def _effect_table(before: EffectiveField, after: EffectiveField | None) -> None:
@@ -91,10 +92,10 @@ def _effect_table(before: EffectiveField, after: EffectiveField | None) -> None:
         {
             "": name,
             "theoretical size": f"{found.field.size} pixels",
-            "effective size": f"{4 * found.deviation:.1f} pixels",
-            "deviation": f"{found.deviation:.2f} pixels",
-            "inside half the side": f"{found.inside_half:.1%}",
-            "if spread evenly": f"{found.even_share:.1%}",
+            "effective size": f"{rounded(4 * found.deviation, 1)} pixels",
+            "deviation": f"{rounded(found.deviation, 2)} pixels",
+            "inside half the side": share_words(found.inside_half, 1),
+            "if spread evenly": share_words(found.even_share, 1),
         }
         for name, found in shown
     ]

@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.architecture.trace import Layer
 from core.ladder.field_claims import width_arithmetic
+from core.words import significant
 from lab.learn.field.network import Viewed
 from lab.ui.explorer import Place, units_of
 from lab.ui.tables import data_table, field_arithmetic, on_the_image
@@ -50,7 +51,8 @@ def _formula_row(layer: Layer, side: int) -> dict[str, str]:
         "layer": layer.name,
         "field r": f"{before.size} + ({k} − 1)·{d}·{before.jump} = {after.size}",
         "jump j": f"{before.jump}·{s} = {after.jump}",
-        "start": f"{before.start:g} + (({k} − 1)·{d}/2 − {p})·{before.jump} = {after.start:g}",
+        "start": f"{significant(before.start, 6)} + (({k} − 1)·{d}/2 − {p})·{before.jump} = "
+        f"{significant(after.start, 6)}",
         "map": f"{units_of(layer)}, as its body gives" if layer.branches else width_arithmetic(layer),
         "on the image": on_the_image(layer, side),
     }

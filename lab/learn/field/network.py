@@ -17,6 +17,7 @@ from core.architecture.spec import Architecture
 from core.architecture.trace import Layer, Trace, trace
 from core.ladder.field_claims import moves_field
 from core.ladder.model import Step
+from core.words import significant
 from lab.studies.shelf import Shelved
 from lab.ui import checkpoints, url
 from lab.ui.caches import sample_digit
@@ -154,8 +155,10 @@ def seen_by(network: Viewed, place: Place) -> str:
     high, wide = stage.seen[place.row][2], stage.seen[place.column][2]
     cut = "" if high == wide == field.size else f" Only {high} x {wide} of them reach it: {_left_out(network, place)}."
     return (
-        f"Unit ({place.row}, {place.column}) of **{stage.name}** sees {field.size} x {field.size} pixels: rows {top:g} "
-        f"to {bottom:g}, columns {left:g} to {right:g}.{cut}{beyond(network, place)}"
+        f"Unit ({place.row}, {place.column}) of **{stage.name}** sees {field.size} x {field.size} pixels: rows "
+        f"{significant(top, 6)} "
+        f"to {significant(bottom, 6)}, columns {significant(left, 6)} to "
+        f"{significant(right, 6)}.{cut}{beyond(network, place)}"
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from zlib import crc32
 
 from core.challenge import CHALLENGE
+from core.words import significant
 from lab.ui.axes import CLOSE, WHOLE, accuracy_at, decades, epoch_step, spelt
 from lab.ui.comparison_figure import DOTTED, Line, Quantity, apart
 from lab.ui.report.templates import templates
@@ -65,7 +66,11 @@ def axis_of(quantity: Quantity, values: Sequence[float], close: bool = False) ->
     pixels = FRAME.bottom - FRAME.top
     if quantity.accuracy:
         view = CLOSE if close else WHOLE
-        return Axis(*view.range, tuple((accuracy_at(mark), f"{mark:g}") for mark in view.marks(pixels)), accuracy_at)
+        return Axis(
+            *view.range,
+            tuple((accuracy_at(mark), significant(mark, 6)) for mark in view.marks(pixels)),
+            accuracy_at,
+        )
     loss = decades(values)
     named = tuple((math.log10(mark), spelt(mark)) for mark in loss.marks(pixels))
     return Axis(*loss.range, named, lambda value: math.log10(loss.at(value)))
@@ -122,7 +127,7 @@ def chart(
             columns=[
                 (x.across(epoch), f"{epoch}") for epoch in range(1, int(last) + 1) if not epoch % epoch_step(last)
             ],
-            target=(y.up(100 * target), f"target {100 * target:.4g}%") if quantity.has_target else None,
+            target=(y.up(100 * target), f"target {significant(100 * target, 4)}%") if quantity.has_target else None,
             lines=[_stroke(line, x, y) for line in drawn],
             ends=_ends(drawn, x, y, quantity.shown),
         )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from importlib.metadata import version
 
+from lab.ui import file_names
 from lab.ui.comparison_figure import Shown
 from lab.ui.report.facts import facts_of
 from lab.ui.report.templates import templates
@@ -27,6 +28,4 @@ def report_html(shown: Sequence[Shown], made: datetime) -> str:
 
 def report_name(shown: Sequence[Shown]) -> str:
     """The file's name: plain letters, whatever the runs are called."""
-    kept = "-".join(each.entry.key for each in shown[:3])
-    plain = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-_") else "-" for letter in kept)
-    return f"report-{plain[:80]}.html"
+    return file_names.of_entries((each.entry for each in shown), "report", ".html")

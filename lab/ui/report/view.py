@@ -17,6 +17,7 @@ from core.training.history import EPOCH_COLUMNS, epoch_cells
 from lab.runs.rows import Run
 from lab.studies.entries import checkpoint_of, of_runs
 from lab.studies.shelf import absence, find
+from lab.ui import file_names
 from lab.ui.caches import store
 from lab.ui.comparison_figure import Shown, lettered
 from lab.ui.links import link
@@ -28,8 +29,9 @@ def downloads(shown: Sequence[Shown]) -> None:
     """The report of all that is shown, its figures, and, for one alone, its checkpoint."""
     _report(shown, "Report (HTML)")
     st.download_button(
-        "Figures (CSV)", partial(figures_csv, shown), "figures.csv", "text/csv", icon=":material/download:",
-        on_click="ignore", width="stretch", help="A row for each epoch of each seed.",
+        "Figures (CSV)", partial(figures_csv, shown),
+        file_names.of_entries((each.entry for each in shown), "figures", ".csv"), "text/csv",
+        icon=":material/download:", on_click="ignore", width="stretch", help="A row for each epoch of each seed.",
     )  # fmt: skip
     panel = st.expander("Checkpoints", icon=":material/download:", key="checkpoints", on_change="rerun")
     if not panel.open:
@@ -43,8 +45,8 @@ def downloads(shown: Sequence[Shown]) -> None:
                 continue
             st.download_button(
                 f"{each.letter}, last epoch", partial(zipped, shelved.stem),
-                f"{shelved.reference.replace('/', '-')}.zip", "application/zip", on_click="ignore", width="stretch",
-                key=f"checkpoint-{each.entry.key}", help="The weights and their card.",
+                file_names.of_entries([each.entry], "last", ".zip"), "application/zip", on_click="ignore",
+                width="stretch", key=f"checkpoint-{each.entry.key}", help="The weights and their card.",
             )  # fmt: skip
 
 

@@ -14,13 +14,15 @@ from core.architecture.link import to_code
 from core.architecture.spec import Architecture
 from core.data.mnist import best_present, load
 from core.errors import ImportingError, LabError
-from core.words import plural
+from core.record import Range, outside
+from core.words import plural, significant
 from lab.runs.affordable import affordable
 from lab.studies.imported import SAVED, keep_imported, known_networks
 from lab.ui import url
 from lab.ui.headline import headline
 from lab.ui.links import link
 from lab.ui.nickname import nickname
+from lab.ui.number_field import number_field
 from lab.ui.owner import me
 from lab.ui.words import escaped
 from lab.use.bring.inputs import Brought
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from core.importing.tensors import Tensors
 
 ONTO, NORMALISATION = "onto", "normalisation"  # in the URL
+GREY_LEVELS = Range(-1e6, 1e6)  # of a normalisation, whatever the scale of the images was
 DONE = "bring-done"  # in the session: the reference of what was imported last
 
 
@@ -47,7 +50,7 @@ def weights_view(brought: Brought, source: Source | None, narrow: DeltaGenerator
             st.caption(escaped(note))
         st.success(
             f"The network gives the same outputs as the file in {opened.onnx.runtime}: they differ by at most "
-            f"{opened.onnx.difference:.1e} for random images.",
+            f"{significant(opened.onnx.difference, 2)} for random images.",
             icon=":material/check_circle:",
         )
         ready = of_onnx(opened.file, opened.onnx)
@@ -198,10 +201,15 @@ def _normalise_and_import(ready: Ready, key: str, narrow: DeltaGenerator) -> Non
 
     dataset = best_present()
     with narrow, st.expander("A normalisation of your own"):
-        mean = st.number_input("Mean", -1e6, 1e6, 0.0, format="%.4f", key="bring-mean")
-        sd = st.number_input("Standard deviation", -1e6, 1e6, 1.0, format="%.4f", key="bring-sd")
+        mean = number_field("Mean", GREY_LEVELS, 0.0, format="%.4f", key="bring-mean")
+        sd = number_field("Standard deviation", GREY_LEVELS, 1.0, format="%.4f", key="bring-sd")
+    for what, value in (("mean", mean), ("standard deviation", sd)):
+        if told := outside(value, GREY_LEVELS):
+            raise ImportingError(f"the {what}: {told}")
     if abs(sd) < 1e-6:
-        raise ImportingError(f"a standard deviation of {sd:g} cannot be divided by; give one that is not 0")
+        raise ImportingError(
+            f"a standard deviation of {significant(sd, 6)} cannot be divided by; give one that is not 0"
+        )
     own = (mean, sd) if (mean, sd) != (0.0, 1.0) else None
     tried = _tried(key, dataset, own, ready)
     proposed = best(tried).candidate.key

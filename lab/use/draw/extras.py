@@ -12,9 +12,10 @@ from streamlit.elements.lib.mutable_expander_container import ExpanderContainer
 
 from core.data.drawn_digit import LONGER_SIDE, SIDE, STAGES, Grey, Stages, prepare, without
 from lab.studies.shelf import Shelved
-from lab.ui.formats import percent, short_name
+from lab.ui.formats import percent
 from lab.ui.images import enlarged
 from lab.ui.keep_form import keep_form
+from lab.ui.names import brief
 
 STAGE_WORDS = {
     "crop": ("Cut out the ink", "the whole picture is kept, however small the digit in it"),
@@ -114,7 +115,7 @@ def fill_preparing(shown: Extras, picture: Grey | None, networks: Sequence[Shelv
         grid = st.grid(6, min_column_width=96, gap="small", key="left-out")
         for place, stage in enumerate(STAGES):
             told = [
-                f"{short_name(each)}: **{values[place].argmax()}**, {percent(float(values[place].max()))}"
+                f"{brief(each)}: **{values[place].argmax()}**, {percent(float(values[place].max()))}"
                 for each, values in found
             ]
             with grid.container(gap="xxsmall"):

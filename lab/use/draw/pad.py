@@ -14,6 +14,7 @@ from PIL import Image
 from core.data.drawn_digit import FAINTEST_PEAK, LONGER_SIDE, SIDE, Grey, Preparation, prepare
 from core.data.mnist import best_present
 from core.errors import CheckpointError, LabError
+from core.words import share_words
 from lab.studies.shelf import Shelved
 from lab.ui import figures, url, work
 from lab.ui.caches import split
@@ -218,7 +219,11 @@ def _bars(shelved: Shelved, values: NDArray[np.float32] | None, given: Given | N
     figure = figures.probabilities(shown, given.true if given else None, BARS)
     if small:
         figure.update_layout(margin={"l": 4, "r": 4}, yaxis={"showticklabels": False, "title": None})
-    alt = "Nothing to read yet." if values is None else ", ".join(f"{n}: {value:.1%}" for n, value in enumerate(values))
+    alt = (
+        "Nothing to read yet."
+        if values is None
+        else ", ".join(f"{n}: {share_words(value, 1)}" for n, value in enumerate(values))
+    )
     live_plot(figure, key=f"bars-{shelved.reference}", height=BARS, alt=alt)
 
 

@@ -13,8 +13,9 @@ from core.data.photograph import Photograph, photograph_of
 from core.data.picture_file import WHOLE, Crop, read_colours
 from core.errors import LabError
 from lab.studies.shelf import Shelved
-from lab.ui.formats import percent, short_name
+from lab.ui.formats import percent
 from lab.ui.images import enlarged
+from lab.ui.names import brief
 from lab.ui.words import show_error
 
 UPLOAD_MB = 5
@@ -98,11 +99,11 @@ def one_by_one(pictures: Sequence[Grey], networks: Sequence[Shelved], read: Read
         except LabError as error:
             show_error(error)
     for network, values in found:
-        st.markdown(f"{short_name(network)} reads **{''.join(str(best) for best in values.argmax(axis=1))}**")
+        st.markdown(f"{brief(network)} reads **{''.join(str(best) for best in values.argmax(axis=1))}**")
     grid = st.grid(min(len(pictures), 6), min_column_width=88, gap="small", key="one-by-one")
     for place, digit in enumerate(digits):
         with grid.container(gap="xxsmall"):
             st.image(enlarged(digit), width=84, output_format="PNG", alt=f"Digit {place + 1}, prepared.")
             for network, values in found:
                 best = int(values[place].argmax())
-                st.markdown(f":small[{short_name(network)}: **{best}**, {percent(float(values[place][best]))}]")
+                st.markdown(f":small[{brief(network)}: **{best}**, {percent(float(values[place][best]))}]")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from core.analysis.proportion import wilson
 from core.data.mnist import EMBEDDED
 from core.errors import LabError
+from core.words import share_words
 from lab.classroom.handwriting import Drawing, as_split
 from lab.studies.robustness import table as beyond_the_test_set
 from lab.studies.shelf import Shelved
@@ -21,8 +22,8 @@ from lab.ui import url
 from lab.ui.caches import handwriting
 from lab.ui.colours import CLAIM, TEST, TRAIN
 from lab.ui.figures import laid_out
-from lab.ui.formats import short_name
 from lab.ui.images import enlarged
+from lab.ui.names import brief, named, told_apart
 from lab.ui.owner import me
 from lab.ui.predictions import answers_to
 from lab.ui.tables import data_table
@@ -70,10 +71,12 @@ def scores_view(scores: Sequence[Score]) -> None:
     """The best in words, and all of them as a chart or a table."""
     best = scores[0]
     low, high = wilson(best.right, best.n)
-    name = escaped(best.shelved.card.name)
+    name = escaped(named(best.shelved))
     st.markdown(
-        f"**{name}** classifies the most correctly: **{best.right:,} of {best.n:,}**, {best.right / best.n:.1%} "
-        f"(95% interval {low:.1%} to {high:.1%}); of MNIST's test set {best.shelved.card.record.test_accuracy:.2%}."
+        f"**{name}** classifies the most correctly: **{best.right:,} of {best.n:,}**, "
+        f"{share_words(best.right / best.n, 1)} "
+        f"(95% interval {share_words(low, 1)} to {share_words(high, 1)}); of MNIST's test set "
+        f"{best.shelved.card.record.test_accuracy:.2%}."
     )
     shown = url.switch("Figures as", ["Table", "Chart"], "scores_as")
     if shown == "Table":
@@ -93,7 +96,7 @@ def scores_view(scores: Sequence[Score]) -> None:
             score_chart(scores),
             key="handwriting-scores",
             config={"displayModeBar": False},
-            alt="; ".join(f"{short_name(each.shelved)}: {each.right / each.n:.1%}" for each in scores),
+            alt="; ".join(f"{brief(each.shelved)}: {share_words(each.right / each.n, 1)}" for each in scores),
         )
     st.caption(
         "The 95% interval is Wilson's: what digits like these would give. Two networks whose intervals overlap widely "
@@ -106,25 +109,22 @@ def score_table(scores: Sequence[Score]) -> pd.DataFrame:
     spans = [wilson(each.right, each.n) for each in scores]
     return pd.DataFrame(
         {
-            "checkpoint": [_named(each.shelved) for each in scores],
+            "checkpoint": told_apart([each.shelved for each in scores], named),
             "parameters": [each.shelved.card.parameters for each in scores],
             "n": [each.n for each in scores],
             "right": [each.right for each in scores],
             "our digits, %": [100 * each.right / each.n for each in scores],
-            "95% interval": [f"{low:.1%} to {high:.1%}" for low, high in spans],
+            "95% interval": [f"{share_words(low, 1)} to {share_words(high, 1)}" for low, high in spans],
             f"{EMBEDDED}, %": [None if each.embedded is None else 100 * each.embedded for each in scores],
             "test set, %": [100 * each.shelved.card.record.test_accuracy for each in scores],
         }
     )
 
 
-def _named(shelved: Shelved) -> str:
-    return shelved.card.name if shelved.shipped else f"{shelved.card.name} · {shelved.reference}"
-
-
 def score_chart(scores: Sequence[Score]) -> go.Figure:
     """A line for each checkpoint, best on top: our digits with their interval, embedded digits and test set beside."""
-    names = [f"{plotted(short_name(each.shelved))}, {each.shelved.card.parameters:,}" for each in scores]
+    said = told_apart([each.shelved for each in scores], brief)
+    names = [f"{plotted(name)}, {each.shelved.card.parameters:,}" for name, each in zip(said, scores, strict=True)]
     rates = [100 * each.right / each.n for each in scores]
     spans = [wilson(each.right, each.n) for each in scores]
     figure = go.Figure()

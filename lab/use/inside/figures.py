@@ -16,6 +16,7 @@ from PIL import Image
 from plotly.subplots import make_subplots
 
 from core.data.mnist import Pixels
+from core.words import rounded, signed_words
 from lab.ui.colours import TEST
 from lab.ui.figures import laid_out
 
@@ -133,8 +134,8 @@ def arithmetic(found: PixelArithmetic, which: int, height: int = 250) -> go.Figu
 
 
 def _short(value: float, digits: int) -> str:
-    text = f"{value:.{digits}f}"
-    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
+    text = rounded(value, digits)
+    return text.lstrip("-") if not text.strip("-0.") else text.replace("-", "−")
 
 
 # --------------------------------------------------------------------------------------------- what the answer rests on
@@ -170,7 +171,7 @@ def occluded(found: Occlusion, digit: Pixels) -> go.Figure:
 
 def gradients(gradient: Values, digit: Pixels) -> go.Figure:
     """How the evidence changes with each pixel."""
-    told = [[f"{value:+.2f} log-odds for white in place of black" for value in row] for row in gradient]
+    told = [[f"{signed_words(value, 2)} log-odds for white in place of black" for value in row] for row in gradient]
     return over_digit(gradient, digit, told)
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.architecture.trace import Layer
-from core.words import plural
+from core.words import plural, rounded, share_words
 from lab.ui.live_plot import live_plot
 from lab.ui.predictions import activity_of
 from lab.ui.tables import data_table
@@ -43,7 +43,7 @@ def filters_view(layer: Layer, kernels: NDArray[np.float32]) -> None:
     strengths = np.abs(kernels).sum((1, 2, 3))
     st.caption(
         f"The strongest output channel, by the sum of its absolute weights: {int(strengths.argmax())} with "
-        f"{strengths.max():.2f}; the weakest: {int(strengths.argmin())} with {strengths.min():.2f}."
+        f"{rounded(strengths.max(), 2)}; the weakest: {int(strengths.argmin())} with {rounded(strengths.min(), 2)}."
     )
 
 
@@ -74,8 +74,8 @@ def dead_view(chosen: Weights, dataset: str) -> None:
             "channels": len(each.answers),
             "dead": ", ".join(map(str, each.dead)) or "none",
             "active on under 1% of the digits": int((each.answers < 0.01).sum()),
-            "the rarest is active on": f"{each.answers.min():.1%}",
-            "values that are 0": f"{each.zeros:.0%}",
+            "the rarest is active on": share_words(each.answers.min(), 1),
+            "values that are 0": share_words(each.zeros),
         }
         for each in found
     ]

@@ -103,6 +103,7 @@ def unit_picker(layer: Layer, values: NDArray[np.float32]) -> tuple[int, int, in
     place = url.unit("unit", units_of(layer), (int(row), int(column)))
     st.number_input(
         "Output channel", 0, max(1, layer.output[0] - 1), step=1, disabled=layer.output[0] == 1,
+        help=f"0 to {layer.output[0] - 1}.",
         **url.bound("channel", channel),
     )  # fmt: skip
     unit_inputs(place, units_of(layer), lambda row, column: url.put("unit", f"{row},{column}"))

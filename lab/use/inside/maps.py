@@ -27,6 +27,7 @@ from core.architecture.spec import (
 )
 from core.architecture.trace import Layer, Trace
 from core.data.mnist import Pixels
+from core.words import rounded
 from lab.ui.predictions import one_thread, opened
 from lab.ui.words import escaped
 from lab.use.inside import figures as inside_figures
@@ -92,7 +93,7 @@ def _layer_words(layer: Layer, values: NDArray[np.float32]) -> None:
 
 
 def signed(value: float) -> str:
-    return f"{value + 0.0 if abs(value) >= 0.005 else 0.0:.2f}".replace("-", "−")
+    return rounded(value + 0.0 if abs(value) >= 0.005 else 0.0, 2).replace("-", "−")
 
 
 def _maps(layer: Layer, values: NDArray[np.float32]) -> None:

@@ -14,6 +14,7 @@ from core.architecture.seen_pixels import seen_pixels
 from core.architecture.trace import Layer, Trace
 from core.checkpoints.card import Card
 from core.data.mnist import Pixels
+from core.words import rounded
 from lab.ui.explorer import Place, field_explorer, png_address, stage_of
 from lab.ui.live_plot import live_plot
 from lab.ui.tables import data_table
@@ -70,14 +71,15 @@ def _arithmetic_view(found: PixelArithmetic, card: Card) -> None:
             key="inside-arithmetic",
             height=250,
             alt=f"Patch times kernel of input channel {found.inputs[which]}; the products add up to "
-            f"{found.sums[which]:.4f}.",
+            f"{rounded(found.sums[which], 4)}.",
         )
         many = f"all {len(found.inputs)} input channels" if len(found.inputs) > 1 else "the one input channel"
         total = float(found.sums.sum())
         st.markdown(
-            f"Patch × kernel, added up over {many}, plus bias: {total:.5f} + {found.bias:.5f} = **{found.value:.5f}**. "
-            f"The network itself puts out **{found.network_value:.5f}**; they differ by "
-            f"{abs(found.value - found.network_value):.7f}."
+            f"Patch × kernel, added up over {many}, plus bias: {rounded(total, 5)} + {rounded(found.bias, 5)} = "
+            f"**{rounded(found.value, 5)}**. "
+            f"The network itself puts out **{rounded(found.network_value, 5)}**; they differ by "
+            f"{rounded(abs(found.value - found.network_value), 7)}."
         )
         if found.padded.any():
             st.caption("pad: the window lies in the padding there, which counts as 0.")

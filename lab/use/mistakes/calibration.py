@@ -9,7 +9,7 @@ from core.analysis.calibration import BINNINGS, BINS, Calibration, calibration
 from core.analysis.evidence import in_points
 from core.analysis.proportion import wilson
 from core.training.predictions import Predictions
-from core.words import plural
+from core.words import plural, points_words, share_words
 from lab.ui.live_plot import still_plot
 from lab.ui.tables import data_table
 from lab.use.mistakes.figures import reliability
@@ -38,7 +38,8 @@ def calibration_view(predictions: Predictions) -> None:
             reliability(found),
             f"reliability-{binning}",
             f"Accuracy against confidence in {plural(len(found.bins), 'bin')}; the widest gap is at "
-            f"{worst.confidence:.1%} confidence, where {worst.accuracy:.1%} of {plural(worst.count, 'answer')} are "
+            f"{share_words(worst.confidence, 1)} confidence, where {share_words(worst.accuracy, 1)} of "
+            f"{plural(worst.count, 'answer')} are "
             "right.",
         )
     st.caption(
@@ -54,7 +55,7 @@ def in_words(found: Calibration) -> str:
     kind = "about as sure as it is right" if abs(lead) < EVEN else "too sure" if lead > 0 else "too modest"
     return (
         f"On average it is **{found.confidence:.2%}** sure and **{found.accuracy:.2%}** of its answers are right: "
-        f"**{kind}**. Expected calibration error **{100 * found.expected_error:.2f} points** (n {found.images:,}, "
+        f"**{kind}**. Expected calibration error **{points_words(found.expected_error)} points** (n {found.images:,}, "
         f"{len(found.bins)} of {BINS} bins hold answers): the mean gap between confidence and accuracy, each bin "
         "weighed by its answers."
     )
@@ -70,7 +71,7 @@ def table(found: Calibration) -> pd.DataFrame:
             "right": [each.right for each in found.bins],
             "mean confidence": [f"{each.confidence:.2%}" for each in found.bins],
             "accuracy": [f"{each.accuracy:.2%}" for each in found.bins],
-            "95% interval": [f"{low:.1%} to {high:.1%}" for low, high in spans],
+            "95% interval": [f"{share_words(low, 1)} to {share_words(high, 1)}" for low, high in spans],
             "gap, points": [in_points(each.gap) for each in found.bins],
         }
     )

@@ -14,7 +14,8 @@ from core.training.predictions import Predictions
 from core.words import plural
 from lab.studies.shelf import Shelved
 from lab.ui import images, url
-from lab.ui.formats import percent, short_name
+from lab.ui.formats import percent
+from lab.ui.names import apart
 
 
 def disagreement(
@@ -24,7 +25,7 @@ def disagreement(
 
     Raises DataError for predictions about different images.
     """
-    one, two = names(first, second)
+    one, two = apart(first, second)
     groups = grouped(found, other)
     told = pair(found, other)
     left, right = st.columns([2, 3], gap="medium", vertical_alignment="center")
@@ -41,17 +42,11 @@ def disagreement(
 
     def words(index: int) -> str:
         sure = (percent(float(each.confidence[index])) for each in (found, other))
-        return f"{labels[index]}: {one} {answers[index]} ({next(sure)}), {two} {others[index]} ({next(sure)})"
+        return f"{labels[index]}: {answers[index]} {next(sure)}, {others[index]} {next(sure)}"  # more would be cut
 
     images.images(view, chosen, words, f"differ-{first.reference}-{second.reference}-{group}-{order}")
     st.caption(f"Under each image its label, then what {one} and {two} read and how sure they were. Order: by {one}.")
     return chosen
-
-
-def names(first: Shelved, second: Shelved) -> tuple[str, str]:
-    """Two networks in few letters: their steps' marks, or where those are the same their references."""
-    one, two = short_name(first), short_name(second)
-    return (one, two) if one != two else (first.reference, second.reference)
 
 
 def grouped(found: Predictions, other: Predictions) -> dict[str, NDArray[np.int64]]:

@@ -13,6 +13,7 @@ from core.analysis.mistakes import MistakeOrder
 from core.data.disputed import SOURCE, SOURCE_WORDS
 from core.spreadsheet import csv_text
 from core.training.predictions import Predictions
+from core.words import rounded
 from lab.studies.shelf import Shelved
 from lab.ui import checkpoints, url
 from lab.ui.colours import ink
@@ -157,13 +158,13 @@ def figures_by(predictions: Predictions, order: MistakeOrder) -> Callable[[int],
     if order == "true class least likely":
         return lambda index: f"p {percent(float(true[index]))}"
     if order == "largest loss":
-        return lambda index: f"{-np.log(max(float(true[index]), 1e-38)):.2f}"  # float32 ends there
+        return lambda index: f"{rounded(-np.log(max(float(true[index]), 1e-38)), 2)}"  # float32 ends there
     if order == "smallest margin":
         margin = predictions.margin
         return lambda index: f"by {percent(float(margin[index]))}"
     if order == "highest entropy":
         entropy = predictions.entropy
-        return lambda index: f"{entropy[index]:.2f} bits"
+        return lambda index: f"{rounded(entropy[index], 2)} bits"
     confidence = predictions.confidence
     return lambda index: percent(float(confidence[index]))
 

@@ -13,14 +13,15 @@ from core.analysis.proportion import standard_error
 from core.analysis.robustness import DISTORTIONS, NEUTRAL, Distortion, Robustness
 from core.data.mnist import EMBEDDED
 from core.training.recipe import Augmentation
+from core.words import rounded, share_words
 from lab.studies.robustness import table
 from lab.studies.shelf import Shelved, shipped
 from lab.ui import url
 from lab.ui.colours import CLAIM, PASS, TEST
 from lab.ui.figures import laid_out
-from lab.ui.formats import short_name
 from lab.ui.live_plot import still_plot
-from lab.ui.words import errors_shown, plotted
+from lab.ui.names import brief, named
+from lab.ui.words import errors_shown, escaped, plotted
 
 AXES: dict[Distortion, tuple[str, str]] = {  # the axis's title, and a distortion as hover and table name it
     "shift": ("shift, pixels", "shift {:g} px"),
@@ -44,7 +45,7 @@ def beyond(shelved: Shelved) -> None:
         measured = table()
         if shelved.reference not in measured:
             st.info(
-                f"{shelved.reference} is not measured beyond the test set yet; `python -m lab reproduce` measures it.",
+                f"{escaped(named(shelved))} is not measured beyond the test set yet; `python -m lab reproduce` does.",
                 icon=":material/info:",
             )
             return
@@ -54,7 +55,7 @@ def beyond(shelved: Shelved) -> None:
 def _show(shelved: Shelved, measured: dict[str, Robustness]) -> None:
     card, chosen = shelved.card, measured[shelved.reference]
     beside = {each.reference: each for each in shipped() if each.reference in measured}
-    names = {reference: short_name(each) for reference, each in beside.items()}
+    names = {reference: brief(each) for reference, each in beside.items()}
     others = [measured[reference] for reference in beside if reference != shelved.reference]
     seen = seen_in_training(card.recipe.augmentation)
     st.markdown(
@@ -81,7 +82,8 @@ def _show(shelved: Shelved, measured: dict[str, Robustness]) -> None:
     at_99, at_80 = (100 * standard_error(share, chosen.images) for share in (0.99, 0.8))
     st.caption(
         f"Every point: the same {chosen.images:,} test images, every fifth, resampled bilinearly, black outside the "
-        f"edge. One standard error is {at_99:.1f} points at 99%, {at_80:.1f} at 80%. A shift is the mean over right, "
+        f"edge. One standard error is {rounded(at_99, 1)} points at 99%, {rounded(at_80, 1)} at 80%. A shift is "
+        "the mean over right, "
         "left, down and up. A digit that is moved or enlarged far loses ink at the edge."
         + (" Green: how far its own training had distorted the digits." if seen and view == "Curves" else "")
     )
@@ -150,7 +152,7 @@ def in_words(chosen: Robustness) -> str:
     for kind in DISTORTIONS:
         told, curve = AXES[kind][1], chosen.curve(kind)
         points = [curve[0], *(point for point in curve[1:-1] if point[0] == NEUTRAL[kind]), curve[-1]]
-        parts.append(", ".join(f"{told.format(amount)}: {accuracy:.1%}" for amount, accuracy in points))
+        parts.append(", ".join(f"{told.format(amount)}: {share_words(accuracy, 1)}" for amount, accuracy in points))
     return "Accuracy against the distortion. " + "; ".join(parts) + ". The table has every figure."
 
 

@@ -1,0 +1,27 @@
+"""A field for a number, which says what it refuses: the field, the number, and both ends of the range.
+
+With limits of its own, the browser's field only shakes at a wrong number, names one end for a moment, and the page
+never hears of it. So it has none here: what is typed stays in the field, and the sentence stands below it. Whoever
+uses the number checks it, as any number that comes from outside.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from core.record import Range, outside
+from lab.ui.words import escaped
+
+
+def number_field(
+    label: str, bounds: Range, value: float | Literal["min"] = "min", *, at: DeltaGenerator | None = None, **more: Any
+) -> float:
+    """`st.number_input`, whole where `value` or `step` is; it may return a number that is outside the bounds."""
+    place = at or st.container(gap="xxsmall")
+    given: float = place.number_input(label, value=value, **more)
+    if told := outside(given, bounds):
+        place.caption(f":red[:material/error: {escaped(label)}: {told}.]")
+    return given
