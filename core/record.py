@@ -2,7 +2,8 @@
 
 A field is one of
 - `Annotated[int, Range(1, 512)]` or of float, a `bool`, a `Literal`;
-- a `str` of at most MAX_TEXT characters, or `Annotated[str, Length(1, 100)]`, and `dict[str, str]`;
+- a `str` of at most MAX_TEXT characters, or `Annotated[str, Length(1, 100)]`, and `dict[str, str]`; made plain, see
+  `core.outside`;
 - a dataclass, or a union of dataclasses, which a tag tells apart; any of these may be `| None`;
 - `tuple[X, ...]` or `tuple[X, Y]` of such fields, a list in JSON; `Annotated[tuple[X, ...], Length(1, 9)]` bounds it;
 - `Annotated[X, By(read, write)]`: X has its own JSON form.
@@ -19,6 +20,7 @@ from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from core.errors import LabError
+from core.outside import plain, visible
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 MAX_TEXT = 200  # characters of a text without a Length of its own
@@ -194,13 +196,14 @@ def _number(kind: type, bounds: Range, value: Json, where: str, error: type[LabE
 def _text(value: Json, length: Length, where: str, error: type[LabError]) -> str:
     if not isinstance(value, str):
         raise error(f"{where}: expected a text, got {short(value)}")
-    if len(value) > length.most:
-        raise error(f"{where}: {len(value):,} characters, at most {length.most:,} are allowed")
-    if len(value) < length.least:
-        raise error(f"{where}: {len(value):,} characters, at least {length.least:,} are needed")
     if any("\ud800" <= each <= "\udfff" for each in value):  # half of a pair: JSON can carry it, a page cannot
         raise error(f"{where}: {short(value)} is not valid Unicode text")
-    return value
+    words = plain(value)
+    if len(words) > length.most:
+        raise error(f"{where}: {len(words):,} characters, at most {length.most:,} are allowed")
+    if len(words) < length.least:
+        raise error(f"{where}: {len(words):,} characters, at least {length.least:,} are needed")
+    return words
 
 
 def _tuple(hint: Any, value: Json, length: Length | None, where: str, error: type[LabError]) -> tuple[object, ...]:
@@ -252,5 +255,5 @@ def short(value: object) -> str:
         text = f"'{value}'" if isinstance(value, str) else json.dumps(value, default=str)
     except RecursionError:
         text = "something nested too deep to show"
-    text = text.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair could not be shown
+    text = visible(text)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import LabError
+from core.outside import plain
 from core.record import By, Json, Length, Range, read, write
 
 pytestmark = pytest.mark.own_data
@@ -47,7 +48,7 @@ RECORDS = st.builds(
     st.lists(st.builds(Point, COORDINATES, COORDINATES), max_size=3).map(tuple),
     st.lists(st.tuples(st.booleans(), st.integers(0, 9)), max_size=2).map(tuple),
     st.none() | st.dictionaries(st.text("xyz", max_size=3), st.text("12.", max_size=4), max_size=2),
-    st.text("abc ", max_size=9),
+    st.text("abc ", max_size=9).map(plain),
 )
 
 

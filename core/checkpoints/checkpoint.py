@@ -18,8 +18,8 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 from core.checkpoints.card import Card, card_from_dict, card_to_dict, read_card, write_card
-from core.checkpoints.files import replace_bytes
 from core.errors import CheckpointError
+from core.files import replace_bytes
 from core.training.network import build
 from core.training.resident import Normalisation
 

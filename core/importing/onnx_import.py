@@ -23,6 +23,7 @@ from core.errors import ImportingError, LabError
 from core.importing.onnx_constant import tensor_values
 from core.importing.onnx_link import Flow, Index, add, as_map, as_vector, first_flow, ops_of, weights_of
 from core.importing.onnx_walk import Walk
+from core.outside import cut
 from core.record import short
 from core.training.network import build
 from core.words import plural
@@ -67,9 +68,9 @@ def read_onnx(content: bytes, name: str) -> OnnxNetwork:
     if not links:
         raise ImportingError(f"{called} computes nothing from its input")
     ops = tuple(link.op for link in links if link.op)
-    plain = " ".join("".join(each if each.isprintable() else " " for each in name.rsplit(".", 1)[0]).split())[:80]
+    title = cut(name.rsplit(".", 1)[0], 80)
     try:
-        written = architecture_to_dict(Architecture(plain or "From ONNX", ops, flow.link.shape))  # type: ignore[arg-type]
+        written = architecture_to_dict(Architecture(title or "From ONNX", ops, flow.link.shape))  # type: ignore[arg-type]
         architecture = architecture_from_dict(written)
         network = _loaded(architecture, weights_of(links))
     except LabError as error:

@@ -26,6 +26,7 @@ from core.importing.onnx_link import (
 )
 from core.importing.onnx_norm import affine, scaled_norm
 from core.importing.onnx_window import convolution, pool, symmetric, whole_map
+from core.outside import cut
 
 Value = Flow | Constant
 SHAPED = ("Identity", "Cast", "Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze")
@@ -33,8 +34,8 @@ SHAPED = ("Identity", "Cast", "Flatten", "Reshape", "Transpose", "Squeeze", "Uns
 
 def place_of(node: NodeProto) -> str:
     """The node in a sentence: its name, or what it gives, and its kind."""
-    name = "".join(each for each in node.name or (node.output[0] if node.output else "") if each.isprintable())[:60]
-    return f"node {name!r} ({node.op_type[:40]})"
+    name = cut(node.name or (node.output[0] if node.output else ""), 60)
+    return f"node {name!r} ({cut(node.op_type, 40)})"
 
 
 @dataclass
@@ -61,7 +62,7 @@ class Walk:
         for node in graph.node:
             self.node, self.attributes = node, attributes_of(node)
             if node.domain not in ("", "ai.onnx"):
-                refuse(self.place, f"it is of {node.domain[:40]}, an extension of ONNX that the lab does not read")
+                refuse(self.place, f"it is of {cut(node.domain, 40)}, an extension of ONNX that the lab does not read")
             given = [self.values.get(name) if name else None for name in node.input]
             if any(name and value is None for name, value in zip(node.input, given, strict=True)):
                 refuse(self.place, "its input is not known; the graph is not in order, or damaged")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from core.architecture.json_form import architecture_from_json, architecture_to_json
 from core.architecture.spec import Architecture
-from core.checkpoints.files import replace_text
 from core.errors import ClassError, LabError, SpecError
+from core.files import replace_text
 from core.record import short
 from lab.runs.person import MACHINE, Person, owns
 from lab.settings import lab_home

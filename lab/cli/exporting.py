@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.checkpoints.card import Card
-from core.checkpoints.files import replace_bytes
 from core.errors import CheckpointError, DataError, LabError
 from core.export.kinds import KINDS, Leaving, stem_of
 from core.export.section import Subject
+from core.files import replace_bytes
 from core.record import Json
 from core.training.recipe import recipe_from_json
 from lab.cli.networks import network, text_of

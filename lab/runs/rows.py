@@ -11,11 +11,11 @@ from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any, Literal
 
+from core import outside
 from core.architecture.json_form import architecture_from_json, architecture_to_json
 from core.architecture.spec import Architecture
 from core.architecture.trace import classifier
 from core.errors import RunError
-from core.record import short
 from core.training.history import EpochRecord, RateChange
 from core.training.recipe import RangeTest, Recipe, recipe_from_json, recipe_to_json
 
@@ -268,8 +268,5 @@ def _figures(row: sqlite3.Row, names: Sequence[str]) -> dict[str, Any]:  # Any: 
 
 
 def plain_words(text: str, what: str, most: int) -> str:
-    """The text on one line, with single spaces. Raises RunError when it is longer than `most` characters."""
-    words = " ".join("".join(each if each.isprintable() else " " for each in text).split())
-    if len(words) > most:
-        raise RunError(f"{what} has {len(words)} characters, at most {most} fit: {short(words)}")
-    return words
+    """The plain text, see `core.outside`. Raises RunError when it is longer than `most` characters."""
+    return outside.plain_words(text, what, most, RunError)

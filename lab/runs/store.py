@@ -13,6 +13,7 @@ from dataclasses import asdict, fields, replace
 from typing import Literal
 
 from core.errors import RunError
+from core.outside import plain
 from core.record import short
 from core.training.history import EpochRecord
 from lab.runs.database import SQL
@@ -320,6 +321,7 @@ _LAST_PLACE = "(SELECT coalesce(max(place), 0) + 1 FROM runs)"
 
 def _insert(connection: sqlite3.Connection, new: NewRun, seed_group: str) -> Run:
     columns = {name.removesuffix("_json"): value for name, value in asdict(new).items()} | {
+        "name": plain(new.name),
         "owner": plain_words(new.owner, "the nickname", MAX_NICKNAME),
         "seed_group": seed_group,
         "id": secrets.token_hex(8),  # 64 random bits: no leading dash, and no two that differ in case only

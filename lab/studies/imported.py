@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from core.architecture.spec import Architecture
 from core.checkpoints.card import Card
-from core.checkpoints.files import replace_text
 from core.errors import CheckpointError, ClassError, LabError
+from core.files import replace_text
 from core.ladder import catalogue
 from core.ladder.relatives import EXTRAS
 from core.record import short

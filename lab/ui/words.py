@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from core.errors import LabError
+from core.outside import plain
 from lab.settings import ROOT, lab_home
 
 # Links, images, tags, code, formulas, colours, emphasis, headings, tables, &lt;. Within a word an underscore means
@@ -29,13 +30,13 @@ JOINER = "\u2060"
 
 def escaped(text: str) -> str:
     """The text on one line, as Markdown that shows it, rather than what it may mark up."""
-    words = FOUND_LATER.sub(JOINER, " ".join(text.split()))
+    words = FOUND_LATER.sub(JOINER, plain(text))
     return LIST.sub(r"\1\\", MARKUP.sub(r"\\\1", words))
 
 
 def plotted(text: str) -> str:
     """The text as Plotly shows it: in every label it reads a little HTML, and in a template %{...}."""
-    return html.escape(" ".join(text.split()), quote=False).replace("%{", f"%{JOINER}{{")
+    return html.escape(plain(text), quote=False).replace("%{", f"%{JOINER}{{")
 
 
 def without_folders(text: str) -> str:
