@@ -7,14 +7,18 @@ import os
 import re
 import secrets
 import shutil
+import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 # A name that no other process, thread or machine has: .NAME.16 digits.part; once, it was .NAME.PROCESS.
 PART = re.compile(r"\..+\.(?:[0-9a-f]{16}\.part|\d{1,10})")
+LOCK = ".lock"
 STALE_SECONDS = 3600.0  # a temporary file that nobody has written to for so long was left by a kill
+ROOMS = (".restoring-", ".lab-backup-")  # how temporary folders begin
+STALE_FOLDER_SECONDS = 86_400.0  # theirs: what is unpacked deeper down does not change a folder's own moment
 REASONS = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk is full for this user",
@@ -29,6 +33,7 @@ REASONS = {
     errno.EMFILE: "the lab has too many files open",
     errno.ENFILE: "this machine has too many files open",
     errno.EIO: "the disk failed",
+    errno.EBUSY: "another program keeps it busy",
     errno.ESTALE: "the network folder has gone away",
 }
 
@@ -68,6 +73,32 @@ def replace_bytes(path: Path, content: bytes) -> None:
         part.write_bytes(content)
 
 
+@contextmanager
+def alone_in(folder: Path, patience: float = 10.0) -> Iterator[None]:
+    """One at a time, of all threads and processes, in a folder, which is made as needed. Raises OSError.
+
+    SQLite's lock on an empty file: it works on every system, and a kill lets go of it. `patience`: seconds to wait.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with _opened(folder, patience) as lock:
+        try:
+            lock.execute("PRAGMA journal_mode = MEMORY")  # no second file
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            raise OSError(errno.EBUSY, str(error), str(folder)) from error
+        yield
+
+
+@contextmanager
+def _opened(folder: Path, patience: float) -> Iterator[sqlite3.Connection]:
+    try:
+        lock = sqlite3.connect(folder / LOCK, timeout=patience)
+    except sqlite3.OperationalError as error:
+        raise OSError(errno.EACCES, str(error), str(folder)) from error
+    with closing(lock):
+        yield lock
+
+
 def _sync_folder(folder: Path) -> None:
     """Bring a rename to the disk; where folders cannot be opened, as on Windows, the system does it by itself."""
     try:
@@ -82,29 +113,31 @@ def _sync_folder(folder: Path) -> None:
 
 
 def remove_inside(home: Path, path: Path) -> None:
-    """Remove a file, or a folder with all that is in it; of a link, the link. One that is not there is removed already.
+    """Remove a file, or a folder with all that is in it; of a link to a file, the link. What is not there is gone.
 
-    Nothing outside the home is ever removed: not by .., and not through a link. Raises OSError.
+    Nothing outside the home is ever removed: not by .., and not through a link to a folder. Raises OSError.
     """
     root, place = home.resolve(), path.parent.resolve() / path.name
     if path.name in ("", "..") or place == root or not place.is_relative_to(root):
         raise PermissionError(errno.EPERM, f"it is outside {home.name}, where nothing is removed", str(path))
     with suppress(FileNotFoundError):
-        if place.is_dir() and not place.is_symlink():
-            shutil.rmtree(place)
+        if place.is_dir():
+            shutil.rmtree(place)  # which refuses a link
         else:
             place.unlink()
 
 
 def sweep(home: Path, now: float | None = None) -> list[Path]:
     """Remove the temporary files that kills have left anywhere in the home; returns them. `now`: seconds since 1970."""
-    before = (time.time() if now is None else now) - STALE_SECONDS
+    now = time.time() if now is None else now
     swept = []
-    for folder, _, names in os.walk(home):  # which follows no link
-        for name in filter(PART.fullmatch, names):
+    for folder, folders, names in os.walk(home):  # which follows no link
+        left = [(name, STALE_SECONDS) for name in names if PART.fullmatch(name)]
+        left += [(name, STALE_FOLDER_SECONDS) for name in folders if name.startswith(ROOMS)]
+        for name, seconds in left:
             with suppress(OSError):  # gone, or somebody else's
                 path = Path(folder, name)
-                if path.lstat().st_mtime < before:
+                if path.lstat().st_mtime < now - seconds:
                     remove_inside(home, path)
                     swept.append(path)
     return swept

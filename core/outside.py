@@ -108,3 +108,12 @@ class PlainFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The record's line, and its traceback where it has one."""
         return printable(super().format(record))
+
+
+def log_plainly(logger: str = "", level: int = logging.INFO) -> None:
+    """Let a logger and all below it write to standard error, each line with its moment; "" is the root of them all."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(PlainFormatter("%(asctime)s %(message)s"))
+    named = logging.getLogger(logger)
+    named.handlers = [handler]
+    named.setLevel(level)

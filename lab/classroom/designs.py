@@ -8,7 +8,7 @@ from pathlib import Path
 from core.architecture.json_form import architecture_from_json, architecture_to_json
 from core.architecture.spec import Architecture
 from core.errors import ClassError, LabError, SpecError
-from core.files import replace_text
+from core.files import alone_in, reason, remove_inside, replace_text
 from core.record import short
 from lab.runs.person import MACHINE, Person, owns
 from lab.settings import lab_home
@@ -31,16 +31,17 @@ def save_design(architecture: Architecture, by: Person = MACHINE) -> str:
     """
     name = architecture.name
     path = _path(name)
-    if path.exists():
-        _check_owner(name, by)
-    if not path.exists() and len(saved_names()) >= MAX_DESIGNS:
-        raise SpecError(f"{MAX_DESIGNS} designs are saved already; delete one first")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_text(path.with_suffix(OWNER), owner_of(name) if path.exists() else by.key)
-        replace_text(path, architecture_to_json(architecture) + "\n")
+        with alone_in(lab_home()):  # of two who save under one new name at one moment, the second is told
+            if path.exists():
+                _check_owner(name, by)
+            elif len(saved_names()) >= MAX_DESIGNS:
+                raise SpecError(f"{MAX_DESIGNS} designs are saved already; delete one first")
+            _folder().mkdir(exist_ok=True)
+            replace_text(path.with_suffix(OWNER), owner_of(name) if path.exists() else by.key)
+            replace_text(path, architecture_to_json(architecture) + "\n")
     except OSError as error:
-        raise LabError(f"the design could not be saved: {error}") from error
+        raise LabError(f"the design could not be saved: {reason(error)}") from error
     return name
 
 
@@ -52,8 +53,10 @@ def saved_design(name: str) -> Architecture:
             text = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise SpecError(f"there is no saved design {short(name)}") from None
-    except (OSError, ValueError) as error:
-        raise SpecError(f"the saved design {short(name)} cannot be read: {error}") from None
+    except OSError as error:
+        raise SpecError(f"the saved design {short(name)} cannot be read: {reason(error)}") from None
+    except ValueError:
+        raise SpecError(f"the saved design {short(name)} cannot be read: it is no text") from None
     if len(text) > MAX_BYTES:
         raise SpecError(f"the saved design {short(name)} has more than {MAX_BYTES:,} characters")
     return architecture_from_json(text)
@@ -65,13 +68,15 @@ def delete_design(name: str, by: Person = MACHINE) -> None:
     Raises SpecError or LabError, and ClassError for a design of somebody else's.
     """
     path = _path(name)
-    if path.exists():
-        _check_owner(name, by)
+    if not path.exists():
+        return
     try:
-        path.unlink(missing_ok=True)
-        path.with_suffix(OWNER).unlink(missing_ok=True)
+        with alone_in(lab_home()):
+            _check_owner(name, by)
+            for file in (path, path.with_suffix(OWNER)):
+                remove_inside(lab_home(), file)
     except OSError as error:
-        raise LabError(f"the design {short(name)} could not be deleted: {error}") from error
+        raise LabError(f"the design {short(name)} could not be deleted: {reason(error)}") from error
 
 
 def owner_of(name: str) -> str:

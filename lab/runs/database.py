@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from core.errors import LabError, RunError
+from core.files import reason, replacing
 
 FILE_NAME = "runs.sqlite3"
 APPLICATION_ID = 0x52554E53  # "RUNS", in the file's header: tells our file from any other SQLite database
@@ -57,7 +58,7 @@ class Database:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise self.error(f"{folder}: the folder cannot be made: {error.strerror}") from error
+            raise self.error(f"{folder}: the folder cannot be made: {reason(error)}") from error
         # Held open and idle: when a file's last connection closes, SQLite folds the log back into it, which costs a
         # sync to the disk. With this one open, those of single operations come and go in a tenth of a millisecond.
         with self.errors():
@@ -121,7 +122,7 @@ class Database:
                 raise
             raise self.error(f"{self.file}: {self._reason(code & 0xFF, error)}") from error
         except OSError as error:
-            raise self.error(f"{self.file}: {error.strerror}") from error
+            raise self.error(f"{self.file}: {reason(error)}") from error
         except UnicodeEncodeError as error:  # half of a surrogate pair, which JSON and URLs can carry
             raise self.error(f"{self.file}: {ascii(error.object)[:60]} is not valid Unicode text") from error
         except OverflowError as error:
@@ -189,9 +190,6 @@ class Database:
     def _keep_copy(self, version: int) -> None:
         """The store as it is, in a file beside it. The caller holds the write lock, so nothing slips in between."""
         kept = self.file.with_suffix(f".version{version}.sqlite3")
-        unfinished = kept.with_suffix(".unfinished")
-        unfinished.unlink(missing_ok=True)
         # The caller's own connection would not do: SQLite copies from none that is in the middle of writing.
-        with closing(self._connect()) as source, closing(sqlite3.connect(unfinished)) as copy:
+        with replacing(kept) as part, closing(self._connect()) as source, closing(sqlite3.connect(part)) as copy:
             source.backup(copy)
-        unfinished.replace(kept)

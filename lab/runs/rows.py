@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
@@ -32,6 +33,7 @@ ENDED: tuple[Status, ...] = ("finished", "stopped", "failed", "interrupted")
 
 MAX_NAME, MAX_TAG, MAX_NICKNAME = 60, 30, 30  # characters
 MAX_TAGS = 8
+RUN_ID = re.compile(r"[0-9a-f]{16}")  # as the store makes it: a file name, a word in a URL
 MAX_LOST = 5  # workers that a run may lose without finishing an epoch between: it may be what they die of
 MAX_RATE_FACTOR = 1e6  # and its inverse: what a rate may be multiplied by in a running run
 

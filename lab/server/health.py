@@ -28,6 +28,7 @@ from urllib.parse import urlsplit
 
 from core.data.mnist import EMBEDDED, data_root, is_present, load_split
 from core.errors import DataError, SettingsError
+from core.files import reason, remove_inside
 from core.record import Json
 from core.words import plural
 from lab.runs.database import APPLICATION_ID, FILE_NAME, MIGRATIONS
@@ -121,8 +122,8 @@ def look_at_app(address: str) -> Finding:
     except urllib.error.HTTPError as error:
         return Finding("app", False, f"the app at {address} answers with status {error.code}")
     except (OSError, ValueError, HTTPException) as error:  # refused, no address, no answer of HTTP's
-        reason = getattr(error, "reason", error)
-        return Finding("app", False, f"nothing answers at {address}: {reason}")
+        why = getattr(error, "reason", error)
+        return Finding("app", False, f"nothing answers at {address}: {why}")
     return Finding("app", True, f"answers at {address} in {(time.perf_counter() - began) * 1e3:.0f} ms")
 
 
@@ -150,7 +151,7 @@ def look_at_store(home: Path, now: float) -> tuple[Finding, Seen | None]:
         _try_writing(home)
         free = shutil.disk_usage(home).free
     except OSError as error:
-        return unwell(f"{home}: nothing can be written there: {error.strerror}"), None
+        return unwell(f"{home}: nothing can be written there: {reason(error)}"), None
     file = home / FILE_NAME
     if not file.exists():
         return Finding("store", True, f"{file} is made with the first page or run; {_bytes(free)} free"), Seen()
@@ -171,11 +172,11 @@ def look_at_store(home: Path, now: float) -> tuple[Finding, Seen | None]:
 
 def _try_writing(home: Path) -> None:
     """Write a file and take it away again. Raises OSError."""
-    probe = home / f".health.{os.getpid()}"
+    probe = home / f".health.{os.getpid()}"  # swept like other temporary files, should it stay
     try:
         probe.write_bytes(b"well?" * 1000)
     finally:
-        probe.unlink(missing_ok=True)
+        remove_inside(home, probe)
 
 
 def _read(file: Path) -> tuple[int, int, Seen]:
