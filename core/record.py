@@ -224,9 +224,18 @@ def parse(text: str, what: str, error: type[LabError]) -> Json:
     """The JSON in a text. Raises `error`: "`what` is not JSON", and why."""
     try:
         data: Json = json.loads(text)
-    except (ValueError, RecursionError) as failure:
+    except json.JSONDecodeError as failure:
         raise error(f"{what} is not JSON: {failure}") from None
+    except (ValueError, RecursionError) as failure:
+        raise error(f"{what} is not JSON that the lab reads: {too_much(failure)}") from None
     return data
+
+
+def too_much(failure: ValueError | RecursionError) -> str:
+    """What Python's reader of JSON cannot take of a text that may be JSON, in words."""
+    if isinstance(failure, RecursionError):
+        return "it is nested too deep"
+    return "it holds a number of very many digits" if "digits" in str(failure) else str(failure)
 
 
 def to_json(data: Json) -> str:

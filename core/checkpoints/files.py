@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.errors import CheckpointError
 from core.files import reason
-from core.record import Json, short
+from core.record import Json, short, too_much
 
 
 def read_json(path: Path, missing: str, damaged: str) -> Json:
@@ -22,7 +22,7 @@ def read_json(path: Path, missing: str, damaged: str) -> Json:
         where = f"line {error.lineno}, column {error.colno}"
         raise CheckpointError(f"{path}: {damaged}: it is not valid JSON at {where}") from None
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: {damaged}: {error}") from None
+        raise CheckpointError(f"{path}: {damaged}: {too_much(error)}") from None
     return data
 
 

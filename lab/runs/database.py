@@ -13,9 +13,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from core.errors import LabError, RunError
-from core.files import reason, replacing
+from core.files import reason, replace_text, replacing
 
 FILE_NAME = "runs.sqlite3"
+GO_ON = "put a backup back with `python -m lab restore`, or start anew with `python -m lab new-store`"
 APPLICATION_ID = 0x52554E53  # "RUNS", in the file's header: tells our file from any other SQLite database
 SQL = Path(__file__).parent / "sql"
 Values = Sequence[object] | Mapping[str, object]  # that stand for a statement's ? or :names
@@ -34,6 +35,25 @@ def statements_of(script: str) -> tuple[str, ...]:
 
 # Each file brings a store to the next version, in one transaction. Add one; never change what has been released.
 MIGRATIONS = tuple(statements_of(file.read_text(encoding="utf-8")) for file in sorted(SQL.glob("0*.sql")))
+
+
+def mark_of(file: Path) -> Path:
+    """The file that says that a database was made here."""
+    return file.with_name(f".{file.name}.made")
+
+
+def is_gone(file: Path) -> bool:
+    """Whether a database was made here and is not there any more: by mistake, or on a disk that is not mounted."""
+    return not file.exists() and mark_of(file).exists()
+
+
+def identity_of(file: Path) -> tuple[int, int] | None:
+    """What tells the file from another one of the same name; None where there is none."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 class Database:
@@ -62,9 +82,14 @@ class Database:
         # Held open and idle: when a file's last connection closes, SQLite folds the log back into it, which costs a
         # sync to the disk. With this one open, those of single operations come and go in a tenth of a millisecond.
         with self.errors():
+            if is_gone(self.file):
+                raise self.error(f"{self.file}: {self._gone()}")
             self._anchor = self._connect(create=True)
+            self._identity = identity_of(self.file)
             try:
                 self._prepare(self._anchor)
+                if not mark_of(self.file).exists():
+                    replace_text(mark_of(self.file), "")
             except BaseException:
                 self._anchor.close()
                 raise
@@ -74,7 +99,9 @@ class Database:
         self._anchor.close()
 
     def _connect(self, create: bool = False) -> sqlite3.Connection:
-        # mode=rw: a store that has been moved away is an error, not an empty new file.
+        # mode=rw: a store that has been moved away is an error, not an empty new file; nor is another one in its place.
+        if not create and identity_of(self.file) not in (self._identity, None):
+            raise self.error(f"{self.file}: another file is now in its place; end the app and its workers, start again")
         uri = f"{self.file.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
         connection = sqlite3.connect(
             uri, timeout=self.patience, isolation_level=None, check_same_thread=False, uri=True
@@ -130,6 +157,8 @@ class Database:
 
     def _reason(self, code: int, error: sqlite3.Error) -> str:
         locked = f"another program has kept the {self.noun} locked for {self.patience:g} s"
+        if code == sqlite3.SQLITE_CANTOPEN and is_gone(self.file):
+            return self._gone()
         reasons = {
             sqlite3.SQLITE_FULL: "the disk is full; nothing was changed",
             sqlite3.SQLITE_READONLY: f"the {self.noun} is read-only",
@@ -141,6 +170,9 @@ class Database:
             sqlite3.SQLITE_IOERR: f"the disk failed, or is full, while the {self.noun} was used",
         }
         return reasons.get(code, str(error))
+
+    def _gone(self) -> str:
+        return f"the {self.noun} that was here is gone, and no empty one takes its place by itself; {GO_ON}"
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         if self._version(connection) == len(self.migrations):

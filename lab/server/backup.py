@@ -26,16 +26,20 @@ from typing import Annotated, BinaryIO, cast
 from unicodedata import normalize
 
 from core.errors import BackupError
-from core.files import LOCK, ROOMS, reason
+from core.files import LOCK, ROOMS, reason, remove_inside
 from core.outside import plain
 from core.record import By, Json, Range, parse, read, short
+from lab.classroom.handwriting import Handwriting
+from lab.runs.database import GO_ON, is_gone, mark_of
 from lab.runs.rows import RUN_ID
+from lab.runs.store import RunStore
 from lab.server.kept_database import APPLICATIONS, DRAWINGS, STORE, check_database
 
 VERSION = 1  # of the archive
 MANIFEST = "manifest.json"
 REPLACED = "before-restore"  # the folder, in the home, that keeps what --replace puts aside
 STAGE, ROOM = ROOMS
+MARKS = (LOCK, *(mark_of(Path(name)).name for name in APPLICATIONS))  # hold nothing
 MOUNTED = "lost+found"  # stands in the root of a file system of its own
 
 # No name begins with a dot, climbs out of the home, or holds a drive or a control character.
@@ -93,6 +97,8 @@ def backup(home: Path, target: Path, weights: bool = True, now: float | None = N
     """
     moment = datetime.fromtimestamp(time.time() if now is None else now, UTC)
     file = target if target.suffix.lower() == ".zip" else target / f"lab-{moment:%Y%m%d-%H%M%S}.zip"
+    if gone := next((name for name in APPLICATIONS if is_gone(home / name)), None):
+        raise BackupError(f"{home / gone} is gone; {GO_ON}")
     if not home.is_dir() or not any(home.iterdir()):
         raise BackupError(f"{home}: there is nothing to back up yet")
     if file.exists():
@@ -229,10 +235,10 @@ def restore(
     Everything is unpacked and checked before anything that is there is touched. A run that was running is resumed, or
     interrupted, like one whose worker died. Raises BackupError.
     """
-    old = sorted(path for path in home.iterdir() if path.name not in (REPLACED, MOUNTED, LOCK)) if home.is_dir() else []
-    if old and not replace_old:
+    old = sorted(path for path in home.iterdir() if path.name not in (REPLACED, MOUNTED)) if home.is_dir() else []
+    if (kept_ones := [path.name for path in old if path.name not in MARKS]) and not replace_old:
         raise BackupError(
-            f"{home}: the folder is not empty, {short(old[0].name)} is there; "
+            f"{home}: the folder is not empty, {short(kept_ones[0])} is there; "
             f"--replace puts them into its folder {REPLACED}"
         )
     _see_that_nobody_uses(home)
@@ -358,3 +364,18 @@ def _move_in(unpacked: Path, home: Path) -> None:
     """The store comes last: without it, no page shows a half-restored run."""
     for path in sorted(unpacked.iterdir(), key=lambda path: path.name == STORE):
         path.replace(home / path.name)
+
+
+def start_anew(home: Path) -> tuple[str, ...]:
+    """Make each database that is gone anew, empty; returns their names. Raises BackupError where none is gone."""
+    gone = tuple(name for name in APPLICATIONS if is_gone(home / name))
+    if not gone:
+        raise BackupError(f"{home}: nothing is gone, so nothing is made anew")
+    try:
+        for name in gone:
+            remove_inside(home, mark_of(home / name))
+    except OSError as error:
+        raise BackupError(f"{home}: {reason(error)}") from error
+    for name in gone:
+        (RunStore if name == STORE else Handwriting)(home).close()
+    return gone
