@@ -18,10 +18,12 @@ from core.importing.onnx_link import (
     Array,
     Flow,
     Numbers,
+    Values,
     add,
     as_map,
     as_vector,
     joined,
+    place_of,
     refuse,
 )
 from core.importing.onnx_norm import affine, scaled_norm
@@ -32,17 +34,11 @@ Value = Flow | Constant
 SHAPED = ("Identity", "Cast", "Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze")
 
 
-def place_of(node: NodeProto) -> str:
-    """The node in a sentence: its name, or what it gives, and its kind."""
-    name = cut(node.name or (node.output[0] if node.output else ""), 60)
-    return f"node {name!r} ({cut(node.op_type, 40)})"
-
-
 @dataclass
 class Walk:
     """What is known of each tensor of the graph so far."""
 
-    values: dict[str, Value]
+    values: Values
     batch: int = 1  # that the graph's constants are made for
     notes: list[str] = field(default_factory=list)
     input_line: tuple[float, float] = (1.0, 0.0)  # factor and shift that the graph begins with
