@@ -22,10 +22,10 @@ _SEQUENCE = re.compile(
 # Letters, marks and symbols that are blank although their category says otherwise; a Braille blank is one.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2065\u2800\u3164\uffa0")
 _INVISIBLE = ("Cf", "Cs", "Co")
-_JOINERS = "\u200c\u200d"
+JOINERS = "\u200c\u200d"
 _SELECTORS = "\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef"
 _TAGS = "\U000e0020-\U000e007f"
-_KEPT_FOR_NOW = re.compile(f"[{_JOINERS}{_SELECTORS}{_TAGS}]")
+_KEPT_FOR_NOW = re.compile(f"[{JOINERS}{_SELECTORS}{_TAGS}]")
 
 _EMOJI = "\u00a9\u00ae\u203c-\u3299\U0001f000-\U0001faff"
 _IDEOGRAPHS = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -40,8 +40,8 @@ _IN_PLACE = (
         f"|(?<=[\u1800-\u18af])[\u180b-\u180d\u180f])|[{_SELECTORS}]"
     ),
     re.compile(
-        f"((?<=[{_JOINING}])[{_JOINERS}](?=[{_JOINING}])|(?<=[{_VIRAMAS}])[{_JOINERS}]"
-        f"|(?<=[{_EMOJI}\ufe0f])\u200d(?=[{_EMOJI}]))|[{_JOINERS}]"
+        f"((?<=[{_JOINING}])[{JOINERS}](?=[{_JOINING}])|(?<=[{_VIRAMAS}])[{JOINERS}]"
+        f"|(?<=[{_EMOJI}\ufe0f])\u200d(?=[{_EMOJI}]))|[{JOINERS}]"
     ),
 )
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 
 from core.architecture.json_form import architecture_from_json, architecture_to_json
 from core.architecture.spec import Architecture
 from core.errors import ClassError, LabError, SpecError
 from core.files import alone_in, reason, remove_inside, replace_text
+from core.outside import JOINERS, plain
 from core.record import short
 from lab.runs.person import MACHINE, Person, owns
 from lab.settings import lab_home
 
-NAME = re.compile(r"\w[\w ,.()+-]{0,59}")  # no separator of folders, no leading dot
+NAME = re.compile(r"\w[\w ,.()+-]{0,59}")  # no separator of folders, no leading dot; see `is_name`
 OWNER = ".owner"  # of the file beside it that holds the owner's key
 MAX_DESIGNS = 200
 MAX_BYTES = 65_536  # of one file; the largest of the ladder has 1,179
@@ -21,7 +23,13 @@ MAX_BYTES = 65_536  # of one file; the largest of the ladder has 1,179
 
 def saved_names() -> list[str]:
     """The names there are, in alphabetical order."""
-    return sorted((path.stem for path in _folder().glob("*.json") if NAME.fullmatch(path.stem)), key=str.casefold)
+    return sorted((path.stem for path in _folder().glob("*.json") if is_name(path.stem)), key=str.casefold)
+
+
+def is_name(name: str) -> bool:
+    """Whether a design may be called so: a file's name on every system. A letter may carry its script's marks."""
+    letters = "".join("a" if unicodedata.category(each)[0] == "M" or each in JOINERS else each for each in name[1:])
+    return bool(NAME.fullmatch(name[:1] + letters)) and name == plain(name).strip(" .")
 
 
 def save_design(architecture: Architecture, by: Person = MACHINE) -> str:
@@ -101,7 +109,7 @@ def _folder() -> Path:
 
 def _path(name: str) -> Path:
     """Where a design of that name lies. Raises SpecError for a name that may not be a file's."""
-    if not NAME.fullmatch(name) or name != name.strip(" ."):
+    if not is_name(name):
         raise SpecError(
             f"{short(name)} is no name for a file: up to 60 letters, digits and , . ( ) + - _, beginning with a "
             "letter or digit"
