@@ -1,0 +1,42 @@
+"""A widget's value from a browser that is of another kind than the widget's is no value: the widget keeps its own.
+
+No browser sends one; a program may. Streamlit reads such a value before any page runs, and its error would be the page.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from streamlit.runtime.state.common import WidgetMetadata
+
+log = logging.getLogger("lab.server.forged")
+
+
+def install() -> None:
+    """Let the app look at each value before it is read; once is enough."""
+    from streamlit.runtime.state.session_state import Serialized, Value, WStates
+
+    if hasattr(WStates.__getitem__, "before"):
+        return
+    before = WStates.__getitem__
+
+    def checked(states: WStates, widget: str) -> Any:  # Any: as Streamlit's
+        given, metadata = states.states.get(widget), states.widget_metadata.get(widget)
+        if isinstance(given, Serialized) and metadata is not None:
+            if is_of_its_kind(given.value.WhichOneof("value"), metadata):
+                try:
+                    return before(states, widget)
+                except Exception as error:  # what a widget's reader raises about a value is of many kinds
+                    log.warning("a value of %s could not be read: %s", widget, type(error).__name__)
+            states.states[widget] = Value(metadata.deserializer(None))
+        return before(states, widget)
+
+    checked.before = before  # type: ignore[attr-defined]
+    WStates.__getitem__ = checked  # type: ignore[method-assign]
+
+
+def is_of_its_kind(given: str | None, metadata: WidgetMetadata[Any]) -> bool:
+    """Whether the value has the type that the widget says; one that was cleared has none."""
+    return given is None or metadata.value_type in (None, given)
