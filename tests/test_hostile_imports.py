@@ -55,8 +55,8 @@ def called(*functions: FunctionProto) -> bytes:
 def elsewhere() -> TensorProto:
     tensor = TensorProto()
     tensor.CopyFrom(WEIGHTS)
-    tensor.ClearField("raw_data")
     onnx.external_data_helper.set_external_data(tensor, "/etc/passwd")
+    tensor.ClearField("raw_data")
     return tensor
 
 

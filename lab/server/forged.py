@@ -1,4 +1,4 @@
-"""A widget's value from a browser that is of another kind than the widget's is no value: the widget keeps its own.
+"""A widget's value from a browser that is of another kind than the widget's is no value: the widget is as at first.
 
 No browser sends one; a program may. Streamlit reads such a value before any page runs, and its error would be the page.
 """
@@ -9,6 +9,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from streamlit.proto.WidgetStates_pb2 import WidgetState
     from streamlit.runtime.state.common import WidgetMetadata
 
 log = logging.getLogger("lab.server.forged")
@@ -25,7 +26,7 @@ def install() -> None:
     def checked(states: WStates, widget: str) -> Any:  # Any: as Streamlit's
         given, metadata = states.states.get(widget), states.widget_metadata.get(widget)
         if isinstance(given, Serialized) and metadata is not None:
-            if is_of_its_kind(given.value.WhichOneof("value"), metadata):
+            if is_of_its_kind(given.value, metadata):
                 try:
                     return before(states, widget)
                 except Exception as error:  # what a widget's reader raises about a value is of many kinds
@@ -37,6 +38,13 @@ def install() -> None:
     WStates.__getitem__ = checked  # type: ignore[method-assign]
 
 
-def is_of_its_kind(given: str | None, metadata: WidgetMetadata[Any]) -> bool:
-    """Whether the value has the type that the widget says; one that was cleared has none."""
-    return given is None or metadata.value_type in (None, given)
+def is_of_its_kind(given: WidgetState, metadata: WidgetMetadata[Any]) -> bool:
+    """Whether the value has the type that the widget says, and is among its options; one that was cleared has none."""
+    field = given.WhichOneof("value")
+    if field is None or metadata.value_type is None:
+        return True
+    options = getattr(getattr(metadata.deserializer, "__self__", None), "formatted_option_to_option_index", None)
+    if field != metadata.value_type or options is None:
+        return field == metadata.value_type
+    chosen = [given.string_value] if field == "string_value" else list(given.string_array_value.data)
+    return all(each in options for each in chosen)
