@@ -75,8 +75,8 @@ def _computed(kind: str, given: Sequence[Constant], attributes: Mapping[str, obj
         case "Identity":
             return first
         case "Cast":
-            kind = helper.tensor_dtype_to_np_dtype(int(str(attributes["to"])))
-            return first.astype(kind) if kind.kind in "biuf" else None
+            wanted = helper.tensor_dtype_to_np_dtype(int(str(attributes["to"])))
+            return first.astype(wanted) if wanted.kind in "biuf" else None
         case "Shape":
             return np.array(first.shape, np.int64)
         case "Gather":

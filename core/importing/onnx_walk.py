@@ -11,11 +11,12 @@ from onnx import GraphProto, NodeProto
 
 from core.architecture import activations, spec
 from core.architecture.spec import Op
-from core.importing.onnx_constant import Constant, attributes_of, folded
+from core.importing.onnx_constant import attributes_of, folded
 from core.importing.onnx_curve import BINARY, CURVES, GRID, activation, line, unary
 from core.importing.onnx_gate import squeeze_excite
 from core.importing.onnx_link import (
     Array,
+    Constant,
     Flow,
     Numbers,
     Values,
