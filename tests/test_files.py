@@ -206,17 +206,20 @@ def gone(home: Path) -> None:
         file.unlink()
 
 
+@pytest.mark.parametrize("emptied", [False, True])
 def test_a_store_that_is_gone_is_said_and_no_empty_one_takes_its_place(
-    home: Path, capsys: pytest.CaptureFixture[str]
+    home: Path, capsys: pytest.CaptureFixture[str], emptied: bool
 ) -> None:
     gone(home)
+    if emptied:
+        (home / "runs.sqlite3").touch()
     finding, seen = health.look_at_store(home, 0.0)
     assert not finding.well
     assert seen is None
     assert finding.sentence.endswith("or start anew with `python -m lab new-store`")
     with pytest.raises(RunError, match="the store of runs that was here is gone"):
         RunStore(home)
-    assert not (home / "runs.sqlite3").exists()
+    assert (home / "runs.sqlite3").exists() == emptied
     assert main(["backup", str(home.parent / "a.zip")]) == 2
     assert main(["new-store"]) == 0
     assert main(["new-store"]) == 2  # a store that is there is never made anew

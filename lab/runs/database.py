@@ -43,8 +43,11 @@ def mark_of(file: Path) -> Path:
 
 
 def is_gone(file: Path) -> bool:
-    """Whether a database was made here and is not there any more: by mistake, or on a disk that is not mounted."""
-    return not file.exists() and mark_of(file).exists()
+    """Whether a database was made here and is not there any more: by mistake, or on a disk that is not mounted.
+
+    A file of 0 bytes is none: a database, once made, has at least a page.
+    """
+    return mark_of(file).exists() and not (file.exists() and file.stat().st_size)
 
 
 def identity_of(file: Path) -> tuple[int, int] | None:

@@ -155,7 +155,7 @@ def look_at_store(home: Path, now: float) -> tuple[Finding, Seen | None]:
     file = home / FILE_NAME
     if is_gone(file):
         return unwell(f"{file} is gone: this home had a store of runs; {GO_ON}"), None
-    if not file.exists():
+    if not (file.exists() and file.stat().st_size):  # it is made just now
         return Finding("store", True, f"{file} is made with the first page or run; {_bytes(free)} free"), Seen()
     try:
         version, runs, seen = _read(file)
