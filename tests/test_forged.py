@@ -10,6 +10,7 @@ from streamlit.runtime.state.session_state import WStates
 from streamlit.testing.v1 import AppTest
 
 from lab.server import forged
+from tests.patience import patient
 
 pytestmark = pytest.mark.own_data
 
@@ -45,7 +46,7 @@ def values(widget: str) -> Iterator[WidgetState]:
 
 
 def test_a_forged_value_is_no_error_and_the_widget_is_as_at_first() -> None:
-    app = AppTest.from_function(page).run()
+    app = AppTest.from_function(page, default_timeout=patient(60)).run()
     honest = app._tree.get_widget_states()
     for widget in (each.id for each in honest.widgets):
         for value in values(widget):
@@ -57,7 +58,7 @@ def test_a_forged_value_is_no_error_and_the_widget_is_as_at_first() -> None:
 
 
 def test_an_honest_value_counts() -> None:
-    app = AppTest.from_function(page).run()
+    app = AppTest.from_function(page, default_timeout=patient(60)).run()
     app.selectbox[0].set_value(2)
     app.multiselect[0].set_value([1, 2])
     app.slider[0].set_value(0.25)
