@@ -61,10 +61,11 @@ else:
         each.disabled = True
     from starlette.middleware import Middleware
 
-    from lab.server import headers, health
+    from lab.server import forged, headers, health
     from lab.server.cookie import OwnerCookie
     from lab.server.lifespan import supervised
 
+    forged.install()
     middleware = [*headers.middleware(), Middleware(OwnerCookie)]
     app = st.App(__file__, lifespan=supervised, routes=health.routes(), middleware=middleware)
     st.navigation([st.Page(lambda: None, title="Before the first browser", url_path="before")])

@@ -2,7 +2,8 @@
 
 A field is one of
 - `Annotated[int, Range(1, 512)]` or of float, a `bool`, a `Literal`;
-- a `str` of at most MAX_TEXT characters, or `Annotated[str, Length(1, 100)]`, and `dict[str, str]`;
+- a `str` of at most MAX_TEXT characters, or `Annotated[str, Length(1, 100)]`, and `dict[str, str]`; made plain, see
+  `core.outside`;
 - a dataclass, or a union of dataclasses, which a tag tells apart; any of these may be `| None`;
 - `tuple[X, ...]` or `tuple[X, Y]` of such fields, a list in JSON; `Annotated[tuple[X, ...], Length(1, 9)]` bounds it;
 - `Annotated[X, By(read, write)]`: X has its own JSON form.
@@ -19,6 +20,7 @@ from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from core.errors import LabError
+from core.outside import plain, visible
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 MAX_TEXT = 200  # characters of a text without a Length of its own
@@ -201,13 +203,14 @@ def outside(value: float, bounds: Range) -> str:
 def _text(value: Json, length: Length, where: str, error: type[LabError]) -> str:
     if not isinstance(value, str):
         raise error(f"{where}: expected a text, got {short(value)}")
-    if len(value) > length.most:
-        raise error(f"{where}: {len(value):,} characters, at most {length.most:,} are allowed")
-    if len(value) < length.least:
-        raise error(f"{where}: {len(value):,} characters, at least {length.least:,} are needed")
     if any("\ud800" <= each <= "\udfff" for each in value):  # half of a pair: JSON can carry it, a page cannot
         raise error(f"{where}: {short(value)} is not valid Unicode text")
-    return value
+    words = plain(value)
+    if len(words) > length.most:
+        raise error(f"{where}: {len(words):,} characters, at most {length.most:,} are allowed")
+    if len(words) < length.least:
+        raise error(f"{where}: {len(words):,} characters, at least {length.least:,} are needed")
+    return words
 
 
 def _tuple(hint: Any, value: Json, length: Length | None, where: str, error: type[LabError]) -> tuple[object, ...]:
@@ -228,9 +231,18 @@ def parse(text: str, what: str, error: type[LabError]) -> Json:
     """The JSON in a text. Raises `error`: "`what` is not JSON", and why."""
     try:
         data: Json = json.loads(text)
-    except (ValueError, RecursionError) as failure:
+    except json.JSONDecodeError as failure:
         raise error(f"{what} is not JSON: {failure}") from None
+    except (ValueError, RecursionError) as failure:
+        raise error(f"{what} is not JSON that the lab reads: {too_much(failure)}") from None
     return data
+
+
+def too_much(failure: ValueError | RecursionError) -> str:
+    """What Python's reader of JSON cannot take of a text that may be JSON, in words."""
+    if isinstance(failure, RecursionError):
+        return "it is nested too deep"
+    return "it holds a number of very many digits" if "digits" in str(failure) else str(failure)
 
 
 def to_json(data: Json) -> str:
@@ -259,5 +271,5 @@ def short(value: object) -> str:
         text = f"'{value}'" if isinstance(value, str) else json.dumps(value, default=str)
     except RecursionError:
         text = "something nested too deep to show"
-    text = text.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair could not be shown
+    text = visible(text)
     return text if len(text) <= 60 else text[:57] + "..."

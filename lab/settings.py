@@ -19,7 +19,7 @@ from typing import Annotated, Any, cast, get_args, get_type_hints
 from core.challenge import CHALLENGE, Accuracy, Challenge, Data, Epochs, HeldEpochs, Parameters, checked
 from core.errors import SettingsError
 from core.places import APP, IS_CHECKOUT, OWN
-from core.record import Json, Range, read_value, short
+from core.record import By, Json, Range, read_value, short
 
 ROOT = APP
 SECRETS = OWN / ".streamlit" / "secrets.toml"
@@ -27,6 +27,16 @@ TABLE = "lab"
 PREFIX = "LAB_"
 HASH = re.compile(r"scrypt:[0-9a-f]{32}:[0-9a-f]{64}")  # see lab.classroom.class_lock; the empty string locks nothing
 
+
+def _folder(given: Json) -> str:
+    """A folder's name as the system has it: not made plain, or it would not be found. Raises SettingsError."""
+    if not isinstance(given, str) or len(given) > MAX_FOLDER:
+        raise SettingsError(f"expected the name of a folder, up to {MAX_FOLDER:,} characters, got {short(given)}")
+    return given
+
+
+MAX_FOLDER = 4096
+Folder = Annotated[str, By(_folder, str)]
 Count = Annotated[int, Range(1, 10**12)]
 OrNone = Annotated[int, Range(0, 10**6)]  # 0 stands for what the comment says
 
@@ -55,7 +65,7 @@ class Settings:
     challenge_held_epochs: HeldEpochs = CHALLENGE.held_epochs
     challenge_epochs: Epochs = CHALLENGE.epochs
     challenge_parameters: Parameters = CHALLENGE.parameters
-    ladder: str = ""  # a folder of JSON steps: a ladder of the class's own, see `core.ladder.brought`
+    ladder: Folder = ""  # a folder of JSON steps: a ladder of the class's own, see `core.ladder.brought`
 
     @property
     def challenge(self) -> Challenge:

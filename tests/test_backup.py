@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import sqlite3
 import stat
@@ -26,6 +28,7 @@ from core.training.recipe import OneCycle, Recipe, recipe_to_json
 from lab.classroom.designs import save_design
 from lab.classroom.handwriting import Handwriting
 from lab.cli.parser import main
+from lab.runs.database import FILE_NAME
 from lab.runs.machine import Machine, write_machine
 from lab.runs.rows import NewRun
 from lab.runs.store import RunStore
@@ -273,8 +276,6 @@ def repacked(file: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
 
 def claiming(content: dict[str, bytes], name: str, written: bytes) -> None:
     """Adds a file that the manifest names."""
-    import hashlib
-
     manifest = json.loads(content[MANIFEST])
     manifest["files"].append({"name": name, "size": len(written), "sha256": hashlib.sha256(written).hexdigest()})
     content[MANIFEST] = json.dumps(manifest).encode()
@@ -414,3 +415,86 @@ def test_the_commands_say_what_they_did(
     assert capsys.readouterr().out.startswith(f"{other}: 1 run, 0 drawings, 1 file, as of ")
     assert main(["restore", str(tmp_path / "lab.zip")]) == 2
     assert "--replace" in capsys.readouterr().err
+
+
+# ------------------------------------------------------------------------------- a database that means no good
+
+
+def unpacked(file: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(file) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def restored(tmp_path: Path, home: Path, statement: str, values: tuple[object, ...] = ()) -> Path:
+    """A home put back from a backup whose store was changed, and whose manifest fits the change."""
+    content = unpacked(backup(home, tmp_path / "good.zip")[0])
+    changed = tmp_path / "changed.sqlite3"
+    changed.write_bytes(content[FILE_NAME])
+    with closing(sqlite3.connect(changed, isolation_level=None)) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(statement, values)
+    content[FILE_NAME] = changed.read_bytes()
+    manifest = json.loads(content[MANIFEST])
+    for each in manifest["files"]:
+        if each["name"] == FILE_NAME:
+            each |= {"size": len(content[FILE_NAME]), "sha256": hashlib.sha256(content[FILE_NAME]).hexdigest()}
+    content[MANIFEST] = json.dumps(manifest).encode()
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
+        for name, data in content.items():
+            archive.writestr(name, data)
+    restore(tmp_path / "bad.zip", tmp_path / "restored")
+    return tmp_path / "restored"
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ("UPDATE runs SET id = '../victim'", r"'\.\./victim' is no id of a run: it has 16 of the digits 0-9 and a-f"),
+        ("UPDATE runs SET seed_group = 'designs'", "'designs' is no seed_group of a run"),
+        ("UPDATE runs SET parent = '..'", "is no parent of a run"),
+        ("UPDATE runs SET created = 1e308", r"created is 1e\+308 s after 1970"),
+        ("CREATE TRIGGER t AFTER UPDATE ON runs BEGIN DELETE FROM runs; END", "the 'trigger' 't', which no backup"),
+        ("CREATE VIEW v AS SELECT 1", "the 'view' 'v', which no backup of this lab has"),
+        ('CREATE TABLE "x\x1b[31m" (a)', r"the 'table' 'x\\x1b\[31m', which no backup"),
+        ("ALTER TABLE runs ADD COLUMN more TEXT", "the table runs has other columns than this lab's"),
+        ("DROP INDEX runs_by_place", "lacks the index runs_by_place"),
+        ("PRAGMA user_version = 0", "which no backup of this lab has"),
+        ("DELETE FROM runs", r"has 0 rows, its manifest\.json says 1"),
+    ],
+)
+def test_a_store_that_is_not_laid_out_as_the_labs_is_not_put_back(
+    home: Path, store: RunStore, tmp_path: Path, statement: str, says: str
+) -> None:
+    made_run(store, [], status="stopped")
+    with pytest.raises(BackupError, match=says):
+        restored(tmp_path, home, statement)
+    assert list((tmp_path / "restored").iterdir()) == []
+
+
+def test_words_of_a_backup_are_made_plain_and_a_flipped_byte_costs_a_letter(
+    home: Path, store: RunStore, tmp_path: Path
+) -> None:
+    run = made_run(store, [0.9], owner="Ada")
+    there = restored(
+        tmp_path, home, "UPDATE runs SET name = ?, owner = CAST(? AS TEXT)", ("a\x1b[31mb\u202e", b"Ad\xff")
+    )
+    found = RunStore(there).get(run.id)
+    assert (found.name, found.owner) == ("ab", "Ad\ufffd")
+    assert found.architecture_json == run.architecture_json
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "1" * 5000, "1" * 300, "[[[[1]]]]"])
+@pytest.mark.parametrize("field", ["runs", "drawings", "version", "created", "size"])
+def test_no_number_in_a_manifest_is_more_than_one_sentence(
+    home: Path, store: RunStore, tmp_path: Path, field: str, number: str
+) -> None:
+    content = unpacked(backup(home, tmp_path / "good.zip")[0])
+    text, count = re.subn(rf'"{field}": ("[^"]*"|\w+)', f'"{field}": {number}', content[MANIFEST].decode(), count=1)
+    assert count == 1
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
+        for name, data in (content | {MANIFEST: text.encode()}).items():
+            archive.writestr(name, data)
+    with pytest.raises(BackupError) as found:
+        restore(tmp_path / "bad.zip", tmp_path / "other")
+    assert len(str(found.value).splitlines()) == 1
+    assert "sys." not in str(found.value)

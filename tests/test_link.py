@@ -19,11 +19,12 @@ from core.architecture.spec import Architecture, Conv, Dropout, ReLU
 from core.errors import SpecError
 from core.ladder.catalogue import LADDER
 from core.ladder.relatives import EXTRAS
+from core.outside import plain
 from tests.random_architectures import architectures
 
 pytestmark = pytest.mark.own_data
 
-names = st.text(min_size=1, max_size=100).filter(lambda name: name == " ".join(name.split()))
+names = st.text(min_size=1, max_size=100).map(plain).filter(lambda name: 1 <= len(name) <= 100)
 
 
 @pytest.mark.slow

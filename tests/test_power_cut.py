@@ -17,8 +17,8 @@ import pytest
 import torch
 
 from core.checkpoints import checkpoint
-from core.checkpoints.files import replace_bytes, replace_text
 from core.errors import CheckpointError, RunError
+from core.files import replace_bytes, replace_text
 from core.training.network import build
 from lab.runs.rows import BatchRow, NewRun
 from lab.runs.store import RunStore

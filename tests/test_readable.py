@@ -19,9 +19,9 @@ from core.architecture.json_form import architecture_from_dict, architecture_to_
 from core.architecture.spec import Architecture
 from core.checkpoints import checkpoint
 from core.checkpoints.card import read_card, write_card
-from core.checkpoints.files import replace_text
 from core.data.mnist import EMBEDDED
 from core.errors import CheckpointError, TrainingError
+from core.files import replace_text
 from core.record import range_of
 from core.training.history import MAX_LOSS, EpochRecord, RateChange
 from core.training.loop import EpochEnd, RateFound, train

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from core.architecture.spec import OPS
 from core.challenge import Challenge
 from core.errors import LabError
+from core.outside import plain
 from core.record import By, Json, Length, Range, range_of, read, read_value, write
 from core.training.recipe import Augmentation, EarlyStopping, Optimizer, RangeTest, Recipe, Schedule
 
@@ -50,7 +51,7 @@ RECORDS = st.builds(
     st.lists(st.builds(Point, COORDINATES, COORDINATES), max_size=3).map(tuple),
     st.lists(st.tuples(st.booleans(), st.integers(0, 9)), max_size=2).map(tuple),
     st.none() | st.dictionaries(st.text("xyz", max_size=3), st.text("12.", max_size=4), max_size=2),
-    st.text("abc ", max_size=9),
+    st.text("abc ", max_size=9).map(plain),
 )
 
 

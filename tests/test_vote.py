@@ -24,6 +24,22 @@ def question(index: int = 0, label: int = 4, answer: int = 9) -> Question:
     return Question("MNIST", "test", index, label, answer, 0.6, "a network")
 
 
+def test_a_digit_for_the_image_before_is_not_counted_for_the_next_and_two_tabs_go_on_once() -> None:
+    room, first, second, third = Room(), question(1), question(2), question(3)
+    room.begin(first)
+    room.begin(second)  # another tab of the leader's
+    room.vote("a", 7, first)
+    room.ask(second, first)
+    room.ask(third, first)  # pressed in both tabs
+    now = room.now()
+    assert now is not None
+    assert (now.number, now.question) == (2, second)
+    with pytest.raises(VoteError, match="the next image came before your digit"):
+        room.vote("a", 7, first)
+    room.reveal(first)  # in a tab that is behind
+    assert room.now() == now
+
+
 def test_the_last_vote_of_each_voter_counts_until_the_label_is_shown() -> None:
     room = Room()
     room.ask(question())

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core import words as figures
+from core.outside import plain
 from lab.settings import ROOT
 from lab.ui.words import JOINER, escaped, plotted
 
@@ -20,7 +21,7 @@ BEFORE_PUNCTUATION = re.compile(r"\\([!-/:-@\[-`{-~])")  # where CommonMark take
 @given(st.text())
 def test_what_is_shown_is_what_was_said_on_one_line(text: str) -> None:
     shown = BEFORE_PUNCTUATION.sub(r"\1", escaped(text)).replace(JOINER, "")
-    assert shown == " ".join(text.replace(JOINER, "").split())
+    assert shown == plain(text)
 
 
 @pytest.mark.parametrize("mark", [*r"\`*_[]<>~$:#&|"])
@@ -66,9 +67,7 @@ def test_no_chart_finds_a_tag_or_a_figure_of_its_own_in_a_name(text: str) -> Non
     shown = plotted(text)
     assert "<" not in shown
     assert "%{" not in shown
-    assert html.unescape(shown).replace(JOINER, "") == html.unescape(
-        html.escape(" ".join(text.replace(JOINER, "").split()))
-    )
+    assert html.unescape(shown).replace(JOINER, "") == html.unescape(html.escape(plain(text)))
 
 
 # --------------------------------------------------------------------------------------------------------- the figures

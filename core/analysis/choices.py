@@ -18,6 +18,7 @@ from core.architecture.spec import Architecture, Conv, Linear, LogSoftmax, MaxPo
 from core.challenge import Challenge, holds
 from core.checkpoints.files import read_json
 from core.errors import CheckpointError, LabError
+from core.files import reason
 from core.ladder.model import Step
 from core.record import Json
 from core.training.recipe import Recipe, recipe_from_dict
@@ -80,7 +81,7 @@ def attempts(path: Path = LOG) -> tuple[Attempt, ...]:
     try:
         return _read(path, path.stat().st_mtime_ns)
     except OSError as error:
-        raise CheckpointError(f"{path}: the log of choices cannot be read: {error.strerror}") from None
+        raise CheckpointError(f"{path}: the log of choices cannot be read: {reason(error)}") from None
 
 
 @lru_cache(maxsize=4)

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from core.checkpoints.files import checked_version, read_json, replace_text
+from core.checkpoints.files import checked_version, read_json
 from core.errors import CheckpointError
+from core.files import replace_text
 from core.record import Json, Length, Range, read, short, write
 
 VERSION = 1

@@ -19,8 +19,9 @@ from typing import Annotated, cast
 from core.architecture.json_form import architecture_from_dict, architecture_to_dict
 from core.architecture.spec import Architecture
 from core.challenge import CHALLENGE, DIGITS, Challenge, holds
-from core.checkpoints.files import checked_version, read_json, replace_text
+from core.checkpoints.files import checked_version, read_json
 from core.errors import CheckpointError
+from core.files import replace_text
 from core.record import By, Json, Range, read, write
 from core.training.history import EpochRecord
 from core.training.recipe import Recipe, recipe_from_dict, recipe_to_dict

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from core.architecture.json_form import one_line
 from core.architecture.place import Place, after, op_at, ops_at, place_of, place_words, with_ops_at
 from core.architecture.spec import (
     MAX_DEPTH,
@@ -24,6 +23,7 @@ from core.architecture.spec import (
     every_op,
 )
 from core.errors import SpecError
+from core.outside import plain
 from core.record import check, read, write
 
 Direction = Literal["up", "down", "in", "out"]
@@ -123,7 +123,7 @@ def with_field(architecture: Architecture, at: int | Place, name: str, value: bo
 
 def renamed(architecture: Architecture, name: str) -> Architecture:
     """The architecture with another name, on one line. Raises SpecError unless it has 1 to 100 characters."""
-    name = one_line(name)
+    name = plain(name)
     if not 1 <= len(name) <= 100:
         raise SpecError(f"name: expected 1 to 100 characters, got {len(name)}")
     return replace(architecture, name=name)

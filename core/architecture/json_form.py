@@ -19,6 +19,7 @@ from core.architecture.spec import (
 from core.architecture.torch_names import stated_input
 from core.architecture.trace import Layer
 from core.errors import SpecError
+from core.outside import plain
 from core.record import Json, parse, short, short_number, to_json, write
 
 
@@ -34,18 +35,13 @@ def architecture_from_dict(data: Json) -> Architecture:
     if surplus := [key for key in data if key not in ("name", "input", "ops")]:
         raise SpecError(f"architecture: unknown field {short(surplus[0])}; it has name, input and ops")
     name = data.get("name", "untitled")
-    if not isinstance(name, str) or not name.strip() or len(name) > 100:
+    if not isinstance(name, str) or not plain(name) or len(name) > 100:
         raise SpecError(f"name: expected 1 to 100 characters, got {short(name)}")
     if any("\ud800" <= each <= "\udfff" for each in name):  # half of a pair: JSON can carry it, a page cannot
         raise SpecError(f"name: {short(name)} is not valid Unicode text")
-    architecture = Architecture(one_line(name), _ops(data.get("ops")), _input(data.get("input", [1, 28, 28])))
+    architecture = Architecture(plain(name), _ops(data.get("ops")), _input(data.get("input", [1, 28, 28])))
     _check_stated(architecture, data.get("ops"))
     return architecture
-
-
-def one_line(name: str) -> str:
-    """The name with single blanks and no line breaks, which could start a heading or a list on a page."""
-    return " ".join(name.split())
 
 
 def _input(size: Json) -> tuple[int, int, int]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from core.architecture import spec
 from core.architecture.trace import Layer, Trace, trace
+from core.outside import plain
 
 MODULES = Path(__file__).parents[1] / "training" / "modules.py"  # of the ops that torch has no module for
 INDENT = "    "
@@ -70,7 +71,7 @@ def import_code(code: str) -> str:
 
 
 def _comment(walked: Trace) -> str:
-    return " ".join("".join(each if each.isprintable() else " " for each in walked.architecture.name).split())
+    return plain(walked.architecture.name)
 
 
 def class_code(walked: Trace) -> str:

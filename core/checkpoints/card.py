@@ -16,8 +16,9 @@ from core.architecture.sizes import shape_words
 from core.architecture.spec import Architecture
 from core.architecture.trace import classifier
 from core.challenge import first_reached, held_from
-from core.checkpoints.files import checked_version, read_json, replace_text
+from core.checkpoints.files import checked_version, read_json
 from core.errors import CheckpointError, LabError
+from core.files import replace_text
 from core.record import By, Json, Length, Range, read, write
 from core.training.history import Accuracy, EpochRecord, Loss, RateChange, Seconds
 from core.training.recipe import Recipe, recipe_from_dict, recipe_to_dict

@@ -18,8 +18,9 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 from core.checkpoints.card import Card, card_from_dict, card_to_dict, read_card, write_card
-from core.checkpoints.files import replace_bytes
 from core.errors import CheckpointError
+from core.files import reason, replace_bytes
+from core.outside import cut
 from core.training.network import build
 from core.training.resident import Normalisation
 
@@ -42,7 +43,7 @@ def save(folder: Path, name: str, weights: dict[str, Tensor], card: Card) -> Car
         replace_bytes(path, content)
         write_card(stamped, folder / f"{name}.json")
     except OSError as error:
-        raise CheckpointError(f"{path}: {len(content):,} bytes could not be written: {error.strerror}") from error
+        raise CheckpointError(f"{path}: {len(content):,} bytes could not be written: {reason(error)}") from error
     return stamped
 
 
@@ -58,7 +59,7 @@ def load(path: Path) -> tuple[nn.Sequential, Card]:
     try:
         content = weights_path.read_bytes()
     except OSError as error:
-        raise CheckpointError(f"{weights_path}: the weights cannot be read: {error.strerror}") from None
+        raise CheckpointError(f"{weights_path}: the weights cannot be read: {reason(error)}") from None
     if (found := hashlib.sha256(content).hexdigest()) != card.weights_sha256:
         carried = _carried_card(content, str(weights_path))
         if carried is None:
@@ -71,8 +72,8 @@ def load(path: Path) -> tuple[nn.Sequential, Card]:
     try:
         network.load_state_dict({name: tensor.float() for name, tensor in load_tensors(content).items()})
     except (SafetensorError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise CheckpointError(f"{weights_path}: the weights do not fit the card's architecture: {reason}") from None
+        why = cut(str(error), 200)
+        raise CheckpointError(f"{weights_path}: the weights do not fit the card's architecture: {why}") from None
     return network.eval(), card
 
 

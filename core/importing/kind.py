@@ -61,10 +61,10 @@ def kind_of(content: bytes, name: str) -> Kind:
         raise ImportingError(f"{called} is a TensorFlow Lite file, which the lab does not read; {KERAS_DO}")
     if content[257:262] == b"ustar":
         raise ImportingError(f"{called} is a TAR archive, which the lab does not read; unpack it first")
+    if _is_safetensors(content):  # before a pickle, which may begin as the length of a header does
+        return "safetensors"
     if content[0] == 0x80 and len(content) > 1 and content[1] <= 5:
         raise ImportingError(f"{called} is a pickled Python object, and reading it would run what it says; {SAVE_DO}")
-    if _is_safetensors(content):
-        return "safetensors"
     if (text := text_of(content)) is not None:
         return _of_text(text, called)
     if name.lower().endswith(".onnx") or _looks_like_onnx(content):

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from onnx import AttributeProto, NodeProto, TensorProto, helper, numpy_helper
 
 from core.errors import ImportingError
+from core.importing.onnx_link import Constant
 from core.importing.tensors import MAX_VALUES
 from core.record import short
-
-Constant = NDArray[Any]  # Any: of the types of a graph, int64, float32 and bool among them
 
 
 def attributes_of(node: NodeProto) -> dict[str, object]:
@@ -78,11 +75,15 @@ def _computed(kind: str, given: Sequence[Constant], attributes: Mapping[str, obj
         case "Identity":
             return first
         case "Cast":
-            return first.astype(helper.tensor_dtype_to_np_dtype(int(str(attributes["to"]))))
+            wanted = helper.tensor_dtype_to_np_dtype(int(str(attributes["to"])))
+            return first.astype(wanted) if wanted.kind in "biuf" else None
         case "Shape":
             return np.array(first.shape, np.int64)
         case "Gather":
-            return np.take(first, given[1].astype(np.int64), axis=int(str(attributes.get("axis", 0))))
+            axis = int(str(attributes.get("axis", 0)))
+            if first.size // max(1, first.shape[axis]) * given[1].size > MAX_VALUES:
+                return None
+            return np.take(first, given[1].astype(np.int64), axis=axis)
         case "Unsqueeze" | "Squeeze":
             axes = [int(each) for each in (given[1].ravel() if len(given) > 1 else list(attributes.get("axes", ())))]  # type: ignore[call-overload]
             return np.expand_dims(first, tuple(axes)) if kind == "Unsqueeze" else np.squeeze(first, tuple(axes) or None)

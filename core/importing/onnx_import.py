@@ -6,7 +6,10 @@ Nothing in the file is followed: weights in other files are refused, and no path
 from __future__ import annotations
 
 import importlib.util
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,21 +17,33 @@ import onnx
 import torch
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
-from onnx import ModelProto, ValueInfoProto
+from onnx import ModelProto, NodeProto, ValueInfoProto
+from onnx.checker import ValidationError
 from torch import nn
 
 from core.architecture.json_form import architecture_from_dict, architecture_to_dict
 from core.architecture.spec import Architecture, Flatten, Shape
+from core.architecture.trace import trace
 from core.errors import ImportingError, LabError
 from core.importing.onnx_constant import tensor_values
-from core.importing.onnx_link import Flow, Index, add, as_map, as_vector, first_flow, ops_of, weights_of
+from core.importing.onnx_link import Flow, Index, Values, add, as_map, as_vector, first_flow, ops_of, weights_of
 from core.importing.onnx_walk import Walk
-from core.record import short
+from core.importing.tensors import MAX_TENSORS, MAX_VALUES
+from core.outside import cut
+from core.record import short, short_number
 from core.training.network import build
 from core.words import plural
 
 MAX_NODES = 3_000
 IMAGES = 4  # that both are given
+MAX_MACS = 5_000_000_000  # for one image; the largest of the ladder takes 159 million
+MAX_CALLS = 20  # of functions, one in another
+MAX_INPUT = 1_000_000  # values of one image
+# What reading a file raises that is damaged, or made to be: an attribute of another type than ONNX gives it, and so on.
+DAMAGED = (
+    *(ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError),
+    *(ArithmeticError, RuntimeError, MemoryError),
+)
 CLOSE = 1e-4  # of the outputs, or of the largest of them where that is above 1
 
 
@@ -49,7 +64,7 @@ def read_onnx(content: bytes, name: str) -> OnnxNetwork:
     """The network in an ONNX file. Raises LabError: the first node that the lab cannot say, with its kind."""
     called = short(name)
     model = _model(content, called)
-    walk = Walk({})
+    walk = Walk(Values())
     try:
         for tensor in model.graph.initializer:
             walk.values[tensor.name] = tensor_values(tensor)
@@ -60,17 +75,19 @@ def read_onnx(content: bytes, name: str) -> OnnxNetwork:
         end = _end(walk, model)
     except ImportingError as error:
         raise ImportingError(f"{called}: {error}" if not str(error).startswith(called) else str(error)) from None
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, AssertionError) as error:
-        kind = type(error).__name__  # an attribute of another type than ONNX gives it, and the like
+    except DAMAGED as error:
+        kind = type(error).__name__
         raise ImportingError(f"{called}: {walk.place}: it is damaged, or not as ONNX defines it ({kind})") from None
     links = ops_of(end.link)
     if not links:
         raise ImportingError(f"{called} computes nothing from its input")
     ops = tuple(link.op for link in links if link.op)
-    plain = " ".join("".join(each if each.isprintable() else " " for each in name.rsplit(".", 1)[0]).split())[:80]
+    title = cut(name.rsplit(".", 1)[0], 80)
     try:
-        written = architecture_to_dict(Architecture(plain or "From ONNX", ops, flow.link.shape))  # type: ignore[arg-type]
+        written = architecture_to_dict(Architecture(title or "From ONNX", ops, flow.link.shape))  # type: ignore[arg-type]
         architecture = architecture_from_dict(written)
+        if (macs := trace(architecture).macs) > MAX_MACS:
+            raise ImportingError(f"it takes {macs:,} multiply-adds an image, at most {MAX_MACS:,} are read")
         network = _loaded(architecture, weights_of(links))
     except LabError as error:
         raise ImportingError(f"{called}: {error}") from None
@@ -90,21 +107,45 @@ def _model(content: bytes, called: str) -> ModelProto:
         if model.functions:
             from onnx.inliner import inline_local_functions
 
+            _check_nodes(model, called)
             model = inline_local_functions(model)
-    except (DecodeError, ValueError, RuntimeError) as error:
-        raise ImportingError(
-            f"{called} is no ONNX file, or a damaged one: {' '.join(str(error).split())[:120]}"
-        ) from None
+    except ImportingError:
+        raise
+    except (DecodeError, ValueError, RuntimeError, MemoryError, ValidationError) as error:
+        raise ImportingError(f"{called} is no ONNX file, or a damaged one: {cut(str(error), 120)}") from None
     if not model.graph.node:
         raise ImportingError(f"{called} is no ONNX file, or one without a graph")
-    if (count := len(model.graph.node)) > MAX_NODES:
-        raise ImportingError(f"{called} has {count:,} nodes, at most {MAX_NODES:,} are read")
+    _check_nodes(model, called)
+    if (count := len(model.graph.initializer)) > MAX_TENSORS:
+        raise ImportingError(f"{called} has {count:,} tensors, at most {MAX_TENSORS:,} are read")
     names = [name for node in model.graph.node for name in (node.name, node.op_type, *node.input, *node.output)]
     if not all(isinstance(name, str) for name in names):  # protobuf hands on as bytes what is no text
         raise ImportingError(f"{called} is a damaged ONNX file: a name in it is no text")
     if model.graph.sparse_initializer:
         raise ImportingError(f"{called} has sparse weights, which the lab does not read")
     return model
+
+
+def _check_nodes(model: ModelProto, called: str) -> None:
+    """Counts what the graph comes to with its functions in it, each as often as it is called. Raises ImportingError."""
+    functions = {(each.domain, each.name): each for each in model.functions}
+    sizes = dict[tuple[str, str], int]()
+
+    def size(nodes: Iterable[NodeProto], within: tuple[tuple[str, str], ...] = ()) -> int:
+        total = 0
+        for node in nodes:
+            key = (node.domain, node.op_type)
+            if key in within or len(within) > MAX_CALLS:
+                raise ImportingError(f"{called}: the function {short(node.op_type)} calls itself, or too deep")
+            if key in functions and key not in sizes:
+                sizes[key] = size(functions[key].node, (*within, key))
+            total += sizes.get(key, 1)
+        return total
+
+    if (count := size(model.graph.node)) > MAX_NODES:
+        raise ImportingError(f"{called} has {short_number(count)} nodes, at most {MAX_NODES:,} are read")
+    if (count := sum(len(each.node) for each in model.functions)) > MAX_NODES:
+        raise ImportingError(f"{called} has {count:,} nodes in functions, at most {MAX_NODES:,} are read")
 
 
 def _input(model: ModelProto, called: str) -> ValueInfoProto:
@@ -120,6 +161,12 @@ def _first(given: ValueInfoProto, called: str) -> tuple[Flow, int]:
     """The image as the graph takes it, and the batch that the graph is made for. Unknown sizes are those of digits."""
     sizes = [dim.dim_value for dim in given.type.tensor_type.shape.dim]
     batch, inner = (sizes[0] or 1, sizes[1:]) if sizes else (1, [])
+    values = prod(each or 28 for each in inner)
+    if min(sizes, default=0) < 0 or values > MAX_INPUT or batch * values > MAX_VALUES:
+        raise ImportingError(
+            f"{called}: its input has the shape {short(list(sizes))}; at most {MAX_INPUT:,} values an image are read, "
+            f"and {MAX_VALUES:,} in a batch"
+        )
     match inner:
         case [c, h, w] if h == w:
             shape: Shape = (c or 1, h or 28, w or 28)
@@ -233,4 +280,5 @@ def _run(model: ModelProto, name: str, fed: NDArray[Any], called: str) -> tuple[
         found = ReferenceEvaluator(model).run(None, {name: fed})
         return [np.asarray(each) for each in found], "ONNX's reference evaluator"
     except Exception as error:  # both raise errors of many kinds of their own
-        raise ImportingError(f"{called} cannot be run: {' '.join(str(error).split())[:160]}") from None
+        why = re.sub(r"\S*/\S*/\S*|\[ONNXRuntimeError\]|\s:(?= )", "", str(error))  # without the places in its own code
+        raise ImportingError(f"{called} cannot be run: {cut(why, 160)}") from None

@@ -7,18 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NoReturn
+from math import prod
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
+from onnx import NodeProto
 
 from core.architecture.sizes import output_of, window_of
 from core.architecture.spec import Concatenate, Flatten, Op, Residual, Shape
 from core.errors import ImportingError, SpecError
+from core.outside import cut
 
 Array = NDArray[np.float32]
 Numbers = NDArray[np.float64]
 Index = NDArray[np.int64]
+Constant = NDArray[Any]  # Any: of the types of a graph, int64, float32 and bool among them
+MAX_MAP = 20_000_000  # values of one map
+MAX_KEPT = 1_000_000_000  # bytes of all tensors of a graph, with the places of what flows
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +55,25 @@ class Flow:
         return bool((self.index.ravel() == np.arange(self.index.size)).all())
 
 
+class Values(dict[str, "Flow | Constant"]):
+    """The tensors of a graph by name, which a small file can make large: together they are bounded."""
+
+    kept = 0  # bytes
+
+    def __setitem__(self, name: str, value: Flow | Constant) -> None:
+        """Raises ImportingError beyond the bound."""
+        self.kept += value.index.nbytes if isinstance(value, Flow) else value.nbytes
+        if self.kept > MAX_KEPT:
+            raise ImportingError(f"the tensors of its graph take more than {MAX_KEPT:,} bytes")
+        super().__setitem__(name, value)
+
+
+def place_of(node: NodeProto) -> str:
+    """The node in a sentence: its name, or what it gives, and its kind."""
+    name = cut(node.name or (node.output[0] if node.output else ""), 60)
+    return f"node {name!r} ({cut(node.op_type, 40)})"
+
+
 def refuse(place: str, why: str) -> NoReturn:
     """Raises ImportingError: what cannot be said, with the node."""
     raise ImportingError(f"{place}: {why}")
@@ -66,6 +91,8 @@ def add(flow: Flow, op: Op, place: str, weights: dict[str, Array] | None = None)
         output = output_of(op, shape, window_of(op, shape, 1), "the op")
     except SpecError as error:
         refuse(place, str(error))
+    if (size := prod(output)) > MAX_MAP:
+        refuse(place, f"it gives {size:,} values an image, at most {MAX_MAP:,} are read")
     link = Link(flow.link, op, output, weights or {}, (), place)
     index = flow.index if output == shape else _natural(output)
     return Flow(link, index)

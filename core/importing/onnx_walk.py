@@ -11,37 +11,35 @@ from onnx import GraphProto, NodeProto
 
 from core.architecture import activations, spec
 from core.architecture.spec import Op
-from core.importing.onnx_constant import Constant, attributes_of, folded
+from core.importing.onnx_constant import attributes_of, folded
 from core.importing.onnx_curve import BINARY, CURVES, GRID, activation, line, unary
 from core.importing.onnx_gate import squeeze_excite
 from core.importing.onnx_link import (
     Array,
+    Constant,
     Flow,
     Numbers,
+    Values,
     add,
     as_map,
     as_vector,
     joined,
+    place_of,
     refuse,
 )
 from core.importing.onnx_norm import affine, scaled_norm
 from core.importing.onnx_window import convolution, pool, symmetric, whole_map
+from core.outside import cut
 
 Value = Flow | Constant
 SHAPED = ("Identity", "Cast", "Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze")
-
-
-def place_of(node: NodeProto) -> str:
-    """The node in a sentence: its name, or what it gives, and its kind."""
-    name = "".join(each for each in node.name or (node.output[0] if node.output else "") if each.isprintable())[:60]
-    return f"node {name!r} ({node.op_type[:40]})"
 
 
 @dataclass
 class Walk:
     """What is known of each tensor of the graph so far."""
 
-    values: dict[str, Value]
+    values: Values
     batch: int = 1  # that the graph's constants are made for
     notes: list[str] = field(default_factory=list)
     input_line: tuple[float, float] = (1.0, 0.0)  # factor and shift that the graph begins with
@@ -61,7 +59,7 @@ class Walk:
         for node in graph.node:
             self.node, self.attributes = node, attributes_of(node)
             if node.domain not in ("", "ai.onnx"):
-                refuse(self.place, f"it is of {node.domain[:40]}, an extension of ONNX that the lab does not read")
+                refuse(self.place, f"it is of {cut(node.domain, 40)}, an extension of ONNX that the lab does not read")
             given = [self.values.get(name) if name else None for name in node.input]
             if any(name and value is None for name, value in zip(node.input, given, strict=True)):
                 refuse(self.place, "its input is not known; the graph is not in order, or damaged")

@@ -9,8 +9,7 @@ import numpy as np
 
 from core.architecture import activations, spec
 from core.architecture.spec import Op
-from core.importing.onnx_constant import Constant
-from core.importing.onnx_link import Array, Flow, add, as_map, refuse
+from core.importing.onnx_link import Array, Constant, Flow, add, as_map, refuse
 
 NOT_NEGATIVE = (spec.ReLU, activations.ReLU6, activations.Sigmoid, activations.Hardsigmoid, spec.Softmax)
 

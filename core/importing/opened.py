@@ -11,6 +11,7 @@ from core.errors import ImportingError
 from core.importing.kind import MAX_TEXT, WEIGHTS, Kind, is_table, kind_of, text_of
 from core.importing.onnx_import import OnnxNetwork, read_onnx
 from core.importing.tensors import Tensors, read_tensors
+from core.outside import cut
 from core.reading.code import read_code
 from core.reading.record import CodeRead
 from core.training.recipe import Recipe, recipe_from_json
@@ -62,6 +63,4 @@ def _of_text(text: str, file: str, kind: Kind) -> Opened:
 
 def file_name(name: str) -> str:
     """The name without folders, of either system, and without what a line cannot show."""
-    last = PurePath(name.replace("\\", "/")).name
-    plain = "".join(each for each in last if each.isprintable())
-    return plain[:100] or "a file"
+    return cut(PurePath(name.replace("\\", "/")).name, 100) or "a file"

@@ -19,6 +19,8 @@ from core.importing.match import Match, loaded
 from core.importing.normalisation import CANDIDATES, Candidate, Tried, inside, tried
 from core.importing.onnx_import import OnnxNetwork
 from core.importing.tensors import Tensors
+from core.outside import cut
+from core.record import MAX_TEXT
 from core.training.evaluation import evaluate
 from core.training.recipe import Recipe
 from core.training.resident import Examples, examples, resident
@@ -85,7 +87,7 @@ def card_of(
     of_it = next((each for each in found if each.candidate == chosen), None)
     how = f"{chosen.words}; {of_it.accuracy:.2%} of {of_it.images:,} held-out images" if of_it else chosen.words
     return Card(
-        name=name,
+        name=cut(name, MAX_TEXT),
         slug="",
         architecture=brought.architecture,
         recipe=Recipe(),
@@ -103,5 +105,7 @@ def card_of(
         versions={"python": platform.python_version(), "torch": str(torch.__version__)},
         seconds=time.perf_counter() - start,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        imported=Imported(brought.file, brought.kind, brought.matched, min(loss, 1e19), accuracy, how[:200], by),
+        imported=Imported(
+            brought.file, brought.kind, brought.matched, min(loss, 1e19), accuracy, how[:200], cut(by, MAX_TEXT)
+        ),
     )

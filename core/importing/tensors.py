@@ -5,6 +5,7 @@ torch.load runs with weights_only, which builds tensors, numbers, texts and list
 
 from __future__ import annotations
 
+import json
 import re
 import zipfile
 from collections.abc import Callable, Mapping
@@ -20,12 +21,15 @@ from safetensors.torch import load as load_safetensors
 from torch import Tensor
 
 from core.errors import ImportingError
-from core.importing.kind import SAVE_DO, Kind
-from core.record import short
+from core.importing.kind import MAX_PICKLE, SAVE_DO, Kind
+from core.outside import cut
+from core.record import short, too_much
 from core.words import plural
 
 MAX_VALUES = 40_000_000  # of all tensors: twice what the lab's largest network has
 MAX_TENSORS = 5_000
+MAX_DIMENSIONS = 16  # of one; the lab's weights have four at most
+MAX_NAME = 300  # characters of a tensor's name that are read
 # Where training scripts put the weights in a checkpoint, the likeliest first.
 USUAL = (
     "model_state_dict",
@@ -83,8 +87,9 @@ def read_tensors(content: bytes, kind: Kind, name: str) -> Tensors:
         found = _state_dict(_loaded(content, called), called, notes)
     elif kind == "safetensors":
         try:
+            _check_header(content)
             found = load_safetensors(content)
-        except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
+        except (SafetensorError, ValueError, KeyError, RuntimeError, RecursionError) as error:
             raise ImportingError(f"{called} is a damaged safetensors file: {_one_line(error)}") from None
     else:
         found = _arrays(content, called)
@@ -94,8 +99,24 @@ def read_tensors(content: bytes, kind: Kind, name: str) -> Tensors:
     return Tensors(WORDS[kind], named, kind != "safetensors", tuple(notes))
 
 
+def _check_header(content: bytes) -> None:
+    """Bounds what a safetensors file claims, over which its reader would take long. Raises ValueError."""
+    length = int.from_bytes(content[:8], "little")
+    if length > MAX_PICKLE:
+        raise ValueError(f"its header has {length:,} bytes, at most {MAX_PICKLE:,} are read")
+    try:
+        header = json.loads(content[8 : 8 + length])
+    except (ValueError, RecursionError) as failure:
+        raise ValueError(too_much(failure)) from None
+    if not isinstance(header, dict) or len(header) > MAX_TENSORS:
+        raise ValueError(f"its header names {len(header):,} tensors, at most {MAX_TENSORS:,} are read")
+    shapes = [each.get("shape") for each in header.values() if isinstance(each, dict)]
+    if (most := max((len(shape) for shape in shapes if isinstance(shape, list)), default=0)) > MAX_DIMENSIONS:
+        raise ValueError(f"a tensor has {most:,} dimensions, at most {MAX_DIMENSIONS} are read")
+
+
 def _one_line(error: object) -> str:
-    return " ".join(str(error).split())[:200]
+    return cut(str(error), 200)
 
 
 def _loaded(content: bytes, called: str) -> object:
@@ -164,7 +185,9 @@ def _arrays(content: bytes, called: str) -> dict[str, Tensor]:
     found = dict[str, Tensor]()
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
-            for entry in archive.infolist()[:MAX_TENSORS]:
+            if (count := len(archive.infolist())) > MAX_TENSORS:
+                raise ImportingError(f"{called} has {count:,} arrays, at most {MAX_TENSORS:,} are read")
+            for entry in archive.infolist():
                 with archive.open(entry) as file:
                     version = np.lib.format.read_magic(file)
                     read = (
@@ -187,6 +210,7 @@ def _arrays(content: bytes, called: str) -> dict[str, Tensor]:
     except (
         ValueError,
         TypeError,
+        MemoryError,
         EOFError,
         OSError,
         KeyError,
@@ -210,10 +234,13 @@ def _unwrapped(found: Mapping[str, Tensor], notes: list[str]) -> dict[str, Tenso
 
 def _plain(found: Mapping[str, Tensor], called: str, notes: list[str]) -> dict[str, Tensor]:
     """The tensors as float32, checked; counters are left out."""
+    if len(found) > MAX_TENSORS:
+        raise ImportingError(f"{called} holds {len(found):,} tensors, at most {MAX_TENSORS:,} are read")
     if (values := sum(value.numel() for value in found.values())) > MAX_VALUES:
         raise ImportingError(f"{called} holds {values:,} values, at most {MAX_VALUES:,} are read")
     named, converted = dict[str, Tensor](), set[str]()
-    for name, value in found.items():
+    for given, value in found.items():
+        name = cut(given, MAX_NAME)
         if name.endswith(COUNTERS):
             continue
         if value.layout != torch.strided or value.is_quantized or value.is_meta:
@@ -225,6 +252,8 @@ def _plain(found: Mapping[str, Tensor], called: str, notes: list[str]) -> dict[s
             continue
         if value.dtype != torch.float32:
             converted.add(str(value.dtype).removeprefix("torch."))
+        if name in named:
+            raise ImportingError(f"{called}: two tensors are called {short(name)}")
         named[name] = value.detach().float().contiguous()
         if wrong := int((~named[name].isfinite()).sum()):
             raise ImportingError(f"{called}: {plural(wrong, 'value')} of {short(name)} are infinite or not a number")

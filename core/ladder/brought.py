@@ -15,6 +15,7 @@ from core.architecture.sizes import shape_words
 from core.architecture.spec import Architecture
 from core.architecture.trace import classifier
 from core.errors import SpecError
+from core.files import reason
 from core.ladder.model import Claim, Lineage, Link, Step, in_order
 from core.record import By, Json, Length, Range, check, parse, read, short
 from core.training.recipe import Recipe, recipe_from_dict, recipe_to_dict
@@ -83,7 +84,7 @@ def read_ladder(folder: Path) -> Brought:
     try:
         paths = sorted(path for path in folder.iterdir() if path.suffix == ".json" and not path.name.startswith("."))
     except OSError as error:
-        return Brought(NOTHING.lineage, faults=(f"{folder}: the ladder's folder cannot be read: {error.strerror}",))
+        return Brought(NOTHING.lineage, faults=(f"{folder}: the ladder's folder cannot be read: {reason(error)}",))
     files = [path for path in paths if path.name != ABOUT]
     faults, steps = list[str](), list[Step]()
     if len(files) > MAX_STEPS:
@@ -109,7 +110,7 @@ def _json(path: Path) -> Json:
             raise SpecError(f"{path.name}: {path.stat().st_size:,} bytes, at most {MAX_BYTES:,} are read")
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise SpecError(f"{path.name}: it cannot be read: {error.strerror}") from None
+        raise SpecError(f"{path.name}: it cannot be read: {reason(error)}") from None
     except UnicodeError:
         raise SpecError(f"{path.name}: it is not a text in UTF-8") from None
     return parse(text, path.name, SpecError)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from core.errors import SpecError
 from core.reading.record import Problem
-from core.record import short
+from core.record import short, too_much
 
 MAX_TEXT = 2_000_000  # characters of what is pasted, a notebook with its pictures
 MAX_PARTS = 2_000  # statements, where some of them are no Python
@@ -58,7 +58,7 @@ def _of_notebook(text: str) -> tuple[str, tuple[int, ...]]:
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as failure:
-        raise SpecError(f"the notebook is not JSON: {failure}"[:200]) from None
+        raise SpecError(f"the notebook is not JSON: {too_much(failure)}"[:200]) from None
     cells = data.get("cells") if isinstance(data, dict) else None
     if cells is None and isinstance(data, dict) and isinstance(data.get("worksheets"), list) and data["worksheets"]:
         first = data["worksheets"][0]  # the form of 2013
@@ -147,7 +147,7 @@ def _of_part(part: str, start: int) -> tuple[list[ast.stmt], Problem | None]:
             return ast.increment_lineno(tree, start - 1).body, problem
         except (SyntaxError, ValueError) as failure:
             at = max(0, min((getattr(failure, "lineno", None) or 1) - 1, len(lines) - 1))
-            words = failure.msg if isinstance(failure, SyntaxError) else str(failure)
+            words = failure.msg if isinstance(failure, SyntaxError) else too_much(failure)
             problem = problem or Problem(
                 start + at, lines[at].strip()[:120], f"this is not Python: {words}", "correct the line, or leave it out"
             )

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from core.errors import ClassError
+from core.outside import cut
+from core.record import MAX_TEXT
 from core.spreadsheet import Cell, csv_text
 from lab.runs.person import Person, check_teacher
 
@@ -73,6 +75,7 @@ class ClassAnswers:
                 return
             if by.key not in found.answers and len(found.answers) >= MAX_PEOPLE:
                 raise ClassError(f"{len(found.answers)} people have answered; at most {MAX_PEOPLE} can")
+            answer = cut(answer, MAX_TEXT) if isinstance(answer, str) else answer
             found.answers[by.key] = Given(by.nickname, answer, right, time.time() if moment is None else moment)
 
     def reveal(self, topic: Topic, by: Person) -> None:

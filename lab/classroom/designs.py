@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 
 from core.architecture.json_form import architecture_from_json, architecture_to_json
 from core.architecture.spec import Architecture
-from core.checkpoints.files import replace_text
 from core.errors import ClassError, LabError, SpecError
+from core.files import alone_in, reason, remove_inside, replace_text
+from core.outside import JOINERS, plain
 from core.record import short
 from lab.runs.person import MACHINE, Person, owns
 from lab.settings import lab_home
 
-NAME = re.compile(r"\w[\w ,.()+-]{0,59}")  # no separator of folders, no leading dot
+NAME = re.compile(r"\w[\w ,.()+-]{0,59}")  # no separator of folders, no leading dot; see `is_name`
 OWNER = ".owner"  # of the file beside it that holds the owner's key
 MAX_DESIGNS = 200
 MAX_BYTES = 65_536  # of one file; the largest of the ladder has 1,179
@@ -21,7 +23,13 @@ MAX_BYTES = 65_536  # of one file; the largest of the ladder has 1,179
 
 def saved_names() -> list[str]:
     """The names there are, in alphabetical order."""
-    return sorted((path.stem for path in _folder().glob("*.json") if NAME.fullmatch(path.stem)), key=str.casefold)
+    return sorted((path.stem for path in _folder().glob("*.json") if is_name(path.stem)), key=str.casefold)
+
+
+def is_name(name: str) -> bool:
+    """Whether a design may be called so: a file's name on every system. A letter may carry its script's marks."""
+    letters = "".join("a" if unicodedata.category(each)[0] == "M" or each in JOINERS else each for each in name[1:])
+    return bool(NAME.fullmatch(name[:1] + letters)) and name == plain(name).strip(" .")
 
 
 def save_design(architecture: Architecture, by: Person = MACHINE) -> str:
@@ -31,16 +39,17 @@ def save_design(architecture: Architecture, by: Person = MACHINE) -> str:
     """
     name = architecture.name
     path = _path(name)
-    if path.exists():
-        _check_owner(name, by)
-    if not path.exists() and len(saved_names()) >= MAX_DESIGNS:
-        raise SpecError(f"{MAX_DESIGNS} designs are saved already; delete one first")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_text(path.with_suffix(OWNER), owner_of(name) if path.exists() else by.key)
-        replace_text(path, architecture_to_json(architecture) + "\n")
+        with alone_in(lab_home()):  # of two who save under one new name at one moment, the second is told
+            if path.exists():
+                _check_owner(name, by)
+            elif len(saved_names()) >= MAX_DESIGNS:
+                raise SpecError(f"{MAX_DESIGNS} designs are saved already; delete one first")
+            _folder().mkdir(exist_ok=True)
+            replace_text(path.with_suffix(OWNER), owner_of(name) if path.exists() else by.key)
+            replace_text(path, architecture_to_json(architecture) + "\n")
     except OSError as error:
-        raise LabError(f"the design could not be saved: {error}") from error
+        raise LabError(f"the design could not be saved: {reason(error)}") from error
     return name
 
 
@@ -52,8 +61,10 @@ def saved_design(name: str) -> Architecture:
             text = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise SpecError(f"there is no saved design {short(name)}") from None
-    except (OSError, ValueError) as error:
-        raise SpecError(f"the saved design {short(name)} cannot be read: {error}") from None
+    except OSError as error:
+        raise SpecError(f"the saved design {short(name)} cannot be read: {reason(error)}") from None
+    except ValueError:
+        raise SpecError(f"the saved design {short(name)} cannot be read: it is no text") from None
     if len(text) > MAX_BYTES:
         raise SpecError(f"the saved design {short(name)} has more than {MAX_BYTES:,} characters")
     return architecture_from_json(text)
@@ -65,13 +76,15 @@ def delete_design(name: str, by: Person = MACHINE) -> None:
     Raises SpecError or LabError, and ClassError for a design of somebody else's.
     """
     path = _path(name)
-    if path.exists():
-        _check_owner(name, by)
+    if not path.exists():
+        return
     try:
-        path.unlink(missing_ok=True)
-        path.with_suffix(OWNER).unlink(missing_ok=True)
+        with alone_in(lab_home()):
+            _check_owner(name, by)
+            for file in (path, path.with_suffix(OWNER)):
+                remove_inside(lab_home(), file)
     except OSError as error:
-        raise LabError(f"the design {short(name)} could not be deleted: {error}") from error
+        raise LabError(f"the design {short(name)} could not be deleted: {reason(error)}") from error
 
 
 def owner_of(name: str) -> str:
@@ -96,7 +109,7 @@ def _folder() -> Path:
 
 def _path(name: str) -> Path:
     """Where a design of that name lies. Raises SpecError for a name that may not be a file's."""
-    if not NAME.fullmatch(name) or name != name.strip(" ."):
+    if not is_name(name):
         raise SpecError(
             f"{short(name)} is no name for a file: up to 60 letters, digits and , . ( ) + - _, beginning with a "
             "letter or digit"

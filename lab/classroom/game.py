@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from core.data.mnist import SplitName
 from core.errors import VoteError
+from core.record import short
 
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"  # of a room's code; I and O are read as digits
 CODE_LENGTH = 4
@@ -79,9 +80,20 @@ class Room:
         self._rounds: list[_Open] = []
         self._forgotten = 0  # rounds that were dropped
 
-    def ask(self, question: Question) -> None:
-        """Begin the next round. A round without a vote that was not revealed is replaced."""
+    def begin(self, question: Question) -> None:
+        """Begin the first round, unless another tab of the leader's has just done so."""
         with self._lock:
+            if not self._rounds:
+                self._rounds.append(_Open(question))
+
+    def ask(self, question: Question, seen: Question | None = None) -> None:
+        """Begin the next round. A round without a vote that was not revealed is replaced.
+
+        `seen`: what the leader had on the screen; pressed twice, or in two tabs, it goes on once.
+        """
+        with self._lock:
+            if not self._is_asked(seen):
+                return
             if self._rounds and not self._rounds[-1].revealed and not self._rounds[-1].votes:
                 self._rounds.pop()
             self._rounds.append(_Open(question))
@@ -89,11 +101,20 @@ class Room:
                 self._rounds.pop(0)
                 self._forgotten += 1
 
-    def vote(self, voter: str, digit: int) -> None:
-        """Count a voter's digit in place of the one before; after the reveal none is counted. Raises VoteError."""
+    def _is_asked(self, seen: Question | None) -> bool:
+        """Whether the round that somebody saw is still the current one; None saw none. The caller holds the lock."""
+        return seen is None or (bool(self._rounds) and self._rounds[-1].question == seen)
+
+    def vote(self, voter: str, digit: int, seen: Question | None = None) -> None:
+        """Count a voter's digit in place of the one before; after the reveal none is counted. Raises VoteError.
+
+        `seen`: what they read it for; a digit for the image before is not counted for the next one.
+        """
         if not 0 <= digit <= 9:
             raise VoteError(f"a vote is a digit from 0 to 9, got {digit}")
         with self._lock:
+            if not self._is_asked(seen):
+                raise VoteError("the next image came before your digit, which was not counted; read this one")
             if not self._rounds or self._rounds[-1].revealed:
                 return
             votes = self._rounds[-1].votes
@@ -101,10 +122,10 @@ class Room:
                 raise VoteError(f"this room is full: {len(votes)} have voted, at most {MAX_VOTERS} can")
             votes[voter] = digit
 
-    def reveal(self) -> None:
-        """Show the label; the votes stand."""
+    def reveal(self, seen: Question | None = None) -> None:
+        """Show the label; the votes stand. `seen`: as for `ask`, so that no image is revealed before it is read."""
         with self._lock:
-            if self._rounds:
+            if self._rounds and self._is_asked(seen):
                 self._rounds[-1].revealed = True
 
     def now(self) -> Round | None:
@@ -172,7 +193,7 @@ class Rooms:
         wanted = code.strip().upper()
         with self._lock:
             if wanted not in self._rooms:
-                raise VoteError(f"there is no room {code[:20]!r} on this server; ask your teacher for the code")
+                raise VoteError(f"there is no room {short(code[:20])} on this server; ask your teacher for the code")
             self._rooms.move_to_end(wanted)
             return self._rooms[wanted]
 

@@ -21,6 +21,7 @@ from PIL import Image
 from core.data.drawn_digit import SIDE, Grey
 from core.data.mnist import Split
 from core.errors import HandwritingError
+from core.outside import cut
 from core.record import short_number
 from core.spreadsheet import Cell, csv_text
 from lab.runs.database import Database, statements_of
@@ -74,7 +75,7 @@ class Handwriting(Database):
         picture = png(drawing)
         if len(picture) > MAX_BYTES:
             raise HandwritingError(f"the drawing has {len(picture):,} bytes, at most {MAX_BYTES:,} are kept")
-        name = " ".join("".join(each if each.isprintable() else " " for each in nickname).split())[:LONGEST_NAME]
+        name = cut(nickname, LONGEST_NAME)
         print_of = hashlib.sha256(bytes([label]) + digit.tobytes() + picture).hexdigest()
         with self.writing() as connection:
             there = connection.execute("SELECT number FROM drawings WHERE fingerprint = ?", (print_of,)).fetchone()

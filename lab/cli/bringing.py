@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from core.architecture.spec import Architecture
 from core.errors import ImportingError
+from core.files import reason
 from core.record import Json, short
 from core.words import plural
 from lab.cli.result import Incomplete
@@ -56,7 +57,7 @@ def opened(path: Path) -> Opened:
             raise ImportingError(f"{path} has {size:,} bytes, at most {MAX_BYTES:,} are read")
         return open_file(path.read_bytes(), path.name)
     except OSError as error:
-        raise ImportingError(f"{path}: cannot be read: {error.strerror}") from None
+        raise ImportingError(f"{path}: cannot be read: {reason(error)}") from None
 
 
 def architecture_in(found: Opened, wanted: str = "", onto: str = "") -> Architecture:

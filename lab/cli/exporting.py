@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.checkpoints.card import Card
-from core.checkpoints.files import replace_bytes
 from core.errors import CheckpointError, DataError, LabError
 from core.export.kinds import KINDS, Leaving, stem_of
 from core.export.section import Subject
+from core.files import reason, replace_bytes
 from core.record import Json
 from core.training.recipe import recipe_from_json
 from lab.cli.networks import network, text_of
@@ -39,7 +39,7 @@ def export_command(options: argparse.Namespace) -> Json:
     try:
         replace_bytes(target, content)
     except OSError as error:
-        raise DataError(f"{target}: {len(content):,} bytes could not be written: {error.strerror}") from None
+        raise DataError(f"{target}: {len(content):,} bytes could not be written: {reason(error)}") from None
     if not options.json:
         print(f"{target}: {len(content):,} bytes")
     return {"file": str(target), "bytes": len(content), "kind": options.kind}

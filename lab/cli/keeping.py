@@ -56,6 +56,16 @@ def restore_command(options: argparse.Namespace) -> Json:
     return {"home": str(lab_home()), "aside": str(aside) if aside else None, **_manifest_document(manifest)}
 
 
+def new_store_command(options: argparse.Namespace) -> Json:
+    """An empty store where the old one is gone."""
+    from lab.server.backup import start_anew
+
+    names = start_anew(lab_home())
+    if not options.json:
+        print(f"{lab_home()}: {' and '.join(names)} made anew, and empty; start the app again")
+    return {"home": str(lab_home()), "made": list(names)}
+
+
 def _in_words(manifest: Manifest) -> str:
     counts = {"run": manifest.runs, "drawing": manifest.drawings, "file": len(manifest.files)}
     words = ", ".join(plural(count, what) for what, count in counts.items())

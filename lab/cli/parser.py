@@ -7,12 +7,14 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import NoReturn
 
 from core.analysis.mistakes import ORDERS
 from core.data.mnist import DATASETS
 from core.errors import LabError
+from core.outside import visible
 from core.record import Json
 from core.training.recipe import RangeTest
 from lab.cli.bringing import import_command
@@ -21,6 +23,7 @@ from lab.cli.exporting import add_export
 from lab.cli.keeping import (
     backup_command,
     health_command,
+    new_store_command,
     passphrase_command,
     prune_command,
     restore_command,
@@ -29,6 +32,7 @@ from lab.cli.keeping import (
 from lab.cli.networks import steps, trace_command
 from lab.cli.reading import PREDICT_WITH, answers_command, checkpoints_command, mistakes_command, predict_command
 from lab.cli.result import Incomplete
+from lab.cli.terminal import PlainStream
 from lab.cli.training import bench_command, doctor_command, range_test_command, reproduce_command, train_command
 
 IDLE_SECONDS = "20"  # after which a worker ends that a command has started, and no app
@@ -43,13 +47,17 @@ class Parser(argparse.ArgumentParser):
 
 def one_line(text: str) -> str:
     """The text on one line, without what would move a terminal's cursor."""
-    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+    return " ".join(visible(" ".join(text.split())).split())
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 2 for bad input, or a shell's for a signal."""
+    with redirect_stdout(PlainStream(sys.stdout)):  # errors are made plain below; a progress bar moves the cursor
+        return _main(sys.argv[1:] if arguments is None else arguments)
+
+
+def _main(given: list[str]) -> int:
     parser = _parser()
-    given = sys.argv[1:] if arguments is None else arguments
     try:
         os.fsencode("".join(given))
     except UnicodeEncodeError:  # half of a surrogate pair: no name of a file, and no other text either
@@ -169,6 +177,7 @@ def _parser() -> Parser:
     keeping.add_argument("target", metavar="FILE.zip|FOLDER", type=Path, help="a new file, or a folder for one")
     keeping.add_argument("--without-weights", action="store_true", help="figures and cards only")
 
+    add("new-store", new_store_command, "Start with an empty store of runs, where the one that was there is gone.")
     restoring = add("restore", restore_command, "Put a backup back, checked first, into an empty home of the lab.")
     restoring.add_argument("file", metavar="FILE.zip", type=Path)
     restoring.add_argument("--replace", action="store_true", help="put what is in the home aside")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from core.analysis.mistakes import mistakes
 from core.data.mnist import EMBEDDED, data_root, is_present, load_split
 from core.errors import DataError
+from core.files import reason
 from core.record import Json
 from core.words import plural
 from lab.cli.bringing import brought_from, is_there
@@ -137,7 +138,7 @@ def predict_command(options: argparse.Namespace) -> Json:
     try:
         content = options.image.read_bytes()
     except OSError as error:
-        raise DataError(f"{options.image}: cannot be read: {error.strerror}") from None
+        raise DataError(f"{options.image}: cannot be read: {reason(error)}") from None
     photograph = read_photograph(content)
     digits = torch.tensor(np.stack([prepare(picture).digit for picture in photograph.digits]))
     read: list[list[float]] = log_probabilities(asked.network, digits, asked.normalisation).exp().tolist()

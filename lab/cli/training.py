@@ -10,9 +10,9 @@ from pathlib import Path
 
 from core.analysis.spread import spread
 from core.architecture.trace import classifier
-from core.checkpoints.files import replace_bytes
 from core.data.mnist import is_present
 from core.errors import CheckpointError, LabError, RunError
+from core.files import replace_bytes
 from core.record import Json
 from core.training.history import EpochRecord
 from core.training.recipe import RangeTest, check_recipe

@@ -13,8 +13,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from core.errors import LabError, RunError
+from core.files import reason, replace_text, replacing
 
 FILE_NAME = "runs.sqlite3"
+GO_ON = "put a backup back with `python -m lab restore`, or start anew with `python -m lab new-store`"
 APPLICATION_ID = 0x52554E53  # "RUNS", in the file's header: tells our file from any other SQLite database
 SQL = Path(__file__).parent / "sql"
 Values = Sequence[object] | Mapping[str, object]  # that stand for a statement's ? or :names
@@ -33,6 +35,28 @@ def statements_of(script: str) -> tuple[str, ...]:
 
 # Each file brings a store to the next version, in one transaction. Add one; never change what has been released.
 MIGRATIONS = tuple(statements_of(file.read_text(encoding="utf-8")) for file in sorted(SQL.glob("0*.sql")))
+
+
+def mark_of(file: Path) -> Path:
+    """The file that says that a database was made here."""
+    return file.with_name(f".{file.name}.made")
+
+
+def is_gone(file: Path) -> bool:
+    """Whether a database was made here and is not there any more: by mistake, or on a disk that is not mounted.
+
+    A file of 0 bytes is none: a database, once made, has at least a page.
+    """
+    return mark_of(file).exists() and not (file.exists() and file.stat().st_size)
+
+
+def identity_of(file: Path) -> tuple[int, int] | None:
+    """What tells the file from another one of the same name; None where there is none."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 class Database:
@@ -57,13 +81,18 @@ class Database:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise self.error(f"{folder}: the folder cannot be made: {error.strerror}") from error
+            raise self.error(f"{folder}: the folder cannot be made: {reason(error)}") from error
         # Held open and idle: when a file's last connection closes, SQLite folds the log back into it, which costs a
         # sync to the disk. With this one open, those of single operations come and go in a tenth of a millisecond.
         with self.errors():
+            if is_gone(self.file):
+                raise self.error(f"{self.file}: {self._gone()}")
             self._anchor = self._connect(create=True)
+            self._identity = identity_of(self.file)
             try:
                 self._prepare(self._anchor)
+                if not mark_of(self.file).exists():
+                    replace_text(mark_of(self.file), "")
             except BaseException:
                 self._anchor.close()
                 raise
@@ -73,7 +102,9 @@ class Database:
         self._anchor.close()
 
     def _connect(self, create: bool = False) -> sqlite3.Connection:
-        # mode=rw: a store that has been moved away is an error, not an empty new file.
+        # mode=rw: a store that has been moved away is an error, not an empty new file; nor is another one in its place.
+        if not create and identity_of(self.file) not in (self._identity, None):
+            raise self.error(f"{self.file}: another file is now in its place; end the app and its workers, start again")
         uri = f"{self.file.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
         connection = sqlite3.connect(
             uri, timeout=self.patience, isolation_level=None, check_same_thread=False, uri=True
@@ -121,7 +152,7 @@ class Database:
                 raise
             raise self.error(f"{self.file}: {self._reason(code & 0xFF, error)}") from error
         except OSError as error:
-            raise self.error(f"{self.file}: {error.strerror}") from error
+            raise self.error(f"{self.file}: {reason(error)}") from error
         except UnicodeEncodeError as error:  # half of a surrogate pair, which JSON and URLs can carry
             raise self.error(f"{self.file}: {ascii(error.object)[:60]} is not valid Unicode text") from error
         except OverflowError as error:
@@ -129,6 +160,8 @@ class Database:
 
     def _reason(self, code: int, error: sqlite3.Error) -> str:
         locked = f"another program has kept the {self.noun} locked for {self.patience:g} s"
+        if code == sqlite3.SQLITE_CANTOPEN and is_gone(self.file):
+            return self._gone()
         reasons = {
             sqlite3.SQLITE_FULL: "the disk is full; nothing was changed",
             sqlite3.SQLITE_READONLY: f"the {self.noun} is read-only",
@@ -140,6 +173,9 @@ class Database:
             sqlite3.SQLITE_IOERR: f"the disk failed, or is full, while the {self.noun} was used",
         }
         return reasons.get(code, str(error))
+
+    def _gone(self) -> str:
+        return f"the {self.noun} that was here is gone, and no empty one takes its place by itself; {GO_ON}"
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         if self._version(connection) == len(self.migrations):
@@ -189,9 +225,6 @@ class Database:
     def _keep_copy(self, version: int) -> None:
         """The store as it is, in a file beside it. The caller holds the write lock, so nothing slips in between."""
         kept = self.file.with_suffix(f".version{version}.sqlite3")
-        unfinished = kept.with_suffix(".unfinished")
-        unfinished.unlink(missing_ok=True)
         # The caller's own connection would not do: SQLite copies from none that is in the middle of writing.
-        with closing(self._connect()) as source, closing(sqlite3.connect(unfinished)) as copy:
+        with replacing(kept) as part, closing(self._connect()) as source, closing(sqlite3.connect(part)) as copy:
             source.backup(copy)
-        unfinished.replace(kept)

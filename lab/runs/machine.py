@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from core.checkpoints.files import replace_text
+from core.files import replace_text
 from lab.settings import settings
 
 FILE_NAME = "machine.json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
@@ -11,11 +12,11 @@ from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any, Literal
 
+from core import outside
 from core.architecture.json_form import architecture_from_json, architecture_to_json
 from core.architecture.spec import Architecture
 from core.architecture.trace import classifier
 from core.errors import RunError
-from core.record import short
 from core.training.history import EpochRecord, RateChange
 from core.training.recipe import RangeTest, Recipe, recipe_from_json, recipe_to_json
 
@@ -32,6 +33,7 @@ ENDED: tuple[Status, ...] = ("finished", "stopped", "failed", "interrupted")
 
 MAX_NAME, MAX_TAG, MAX_NICKNAME = 60, 30, 30  # characters
 MAX_TAGS = 8
+RUN_ID = re.compile(r"[0-9a-f]{16}")  # as the store makes it: a file name, a word in a URL
 MAX_LOST = 5  # workers that a run may lose without finishing an epoch between: it may be what they die of
 MAX_RATE_FACTOR = 1e6  # and its inverse: what a rate may be multiplied by in a running run
 
@@ -268,8 +270,5 @@ def _figures(row: sqlite3.Row, names: Sequence[str]) -> dict[str, Any]:  # Any: 
 
 
 def plain_words(text: str, what: str, most: int) -> str:
-    """The text on one line, with single spaces. Raises RunError when it is longer than `most` characters."""
-    words = " ".join("".join(each if each.isprintable() else " " for each in text).split())
-    if len(words) > most:
-        raise RunError(f"{what} has {len(words)} characters, at most {most} fit: {short(words)}")
-    return words
+    """The plain text, see `core.outside`. Raises RunError when it is longer than `most` characters."""
+    return outside.plain_words(text, what, most, RunError)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import secrets
-import shutil
 import sqlite3
 import time
 from collections.abc import Collection, Sequence
@@ -13,6 +12,8 @@ from dataclasses import asdict, fields, replace
 from typing import Literal
 
 from core.errors import RunError
+from core.files import reason, remove_inside
+from core.outside import plain
 from core.record import short
 from core.training.history import EpochRecord
 from lab.runs.database import SQL
@@ -23,6 +24,7 @@ from lab.runs.rows import (
     MAX_RATE_FACTOR,
     MAX_TAG,
     MAX_TAGS,
+    RUN_ID,
     BatchRow,
     ClassSetting,
     ClassText,
@@ -226,12 +228,13 @@ class RunStore(Leases):
 
     def delete_files(self, run_id: str) -> None:
         """Removes the files of a run that is deleted. Raises RunError for files that stay."""
+        if not RUN_ID.fullmatch(run_id):  # of a row that the lab did not write: it may name another's folder
+            raise RunError(f"{short(run_id)} is no run's id: no files are deleted")
         folder = self.folder / run_id
         try:
-            if folder.is_dir():
-                shutil.rmtree(folder)
+            remove_inside(self.folder, folder)
         except OSError as error:
-            raise RunError(f"{folder}: the run is deleted, its files are not: {error.strerror}") from error
+            raise RunError(f"{folder}: the run is deleted, its files are not: {reason(error)}") from error
 
     # -------------------------------------------------------------------------------------------------------- reading
 
@@ -320,6 +323,7 @@ _LAST_PLACE = "(SELECT coalesce(max(place), 0) + 1 FROM runs)"
 
 def _insert(connection: sqlite3.Connection, new: NewRun, seed_group: str) -> Run:
     columns = {name.removesuffix("_json"): value for name, value in asdict(new).items()} | {
+        "name": plain(new.name),
         "owner": plain_words(new.owner, "the nickname", MAX_NICKNAME),
         "seed_group": seed_group,
         "id": secrets.token_hex(8),  # 64 random bits: no leading dash, and no two that differ in case only

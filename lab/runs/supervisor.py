@@ -16,6 +16,8 @@ from pathlib import Path
 
 from core.data.mnist import data_root
 from core.errors import LabError, RunError
+from core.files import reason
+from core.outside import plain
 from lab.runs.leases import silent_for
 from lab.runs.machine import read_machine, read_side_by_side
 from lab.runs.prune import prune
@@ -101,7 +103,7 @@ def _start(store: RunStore, device: str, slot: int) -> subprocess.Popen[bytes]:
                 start_new_session=True,  # it outlives the app
             )
     except OSError as error:
-        raise RunError(f"a worker could not be started: {error}") from error
+        raise RunError(f"a worker could not be started: {reason(error)}") from error
 
 
 def child_environment(store: RunStore) -> dict[str, str]:
@@ -115,7 +117,7 @@ def _log(store: RunStore, device: str, slot: int = 0) -> Path:
 
 def last_line(log: Path) -> str:
     """The last line of a process's log, which has its error; "" where it said nothing."""
-    return "".join(log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:])
+    return plain("".join(log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]))
 
 
 def device_of(store: RunStore, device: str) -> str:

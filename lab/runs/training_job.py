@@ -24,9 +24,9 @@ from core.architecture.spec import Architecture
 from core.architecture.trace import classifier
 from core.checkpoints import checkpoint
 from core.checkpoints.card import Card, Choice
-from core.checkpoints.files import replace_bytes
 from core.data.mnist import load
 from core.errors import CheckpointError, LabError, NodeLostError
+from core.files import reason, replace_bytes
 from core.training.history import EpochRecord, RateChange
 from core.training.loop import EpochEnd, Event, RateFound, State, history_of, train
 from core.training.network import build
@@ -272,4 +272,4 @@ def _save_state(folder: Path, state: State) -> None:
     try:
         replace_bytes(path, content.getvalue())
     except OSError as error:
-        raise CheckpointError(f"{path}: {content.tell():,} bytes could not be written: {error.strerror}") from None
+        raise CheckpointError(f"{path}: {content.tell():,} bytes could not be written: {reason(error)}") from None

@@ -22,6 +22,7 @@ import torch
 from core.checkpoints.checkpoint import device_name
 from core.data.mnist import best_present
 from core.errors import LabError
+from core.outside import log_plainly
 from core.training.recipe import Recipe
 from core.training.resident import available_devices, choose_device
 from lab.runs.executor import POLL_SECONDS, Executor
@@ -153,7 +154,7 @@ def main() -> None:
     parser.add_argument("--slot", type=int, default=0, help="which of the device's slots")
     parser.add_argument("--idle", type=float, default=IDLE_SECONDS, help="seconds without a run before it ends")
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    log_plainly()
     store = RunStore(lab_home())
     write_machine(describe_machine(), store.folder)
     worker = Worker(store, arguments.device, arguments.slot)

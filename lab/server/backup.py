@@ -23,24 +23,28 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, BinaryIO, cast
+from unicodedata import normalize
 
 from core.errors import BackupError
-from core.record import Length, Range, parse, read, short
-from lab.classroom import handwriting
-from lab.runs.database import APPLICATION_ID, FILE_NAME, MIGRATIONS
+from core.files import LOCK, ROOMS, reason, remove_inside
+from core.outside import plain
+from core.record import By, Json, Range, parse, read, short
+from lab.classroom.handwriting import Handwriting
+from lab.runs.database import GO_ON, is_gone, mark_of
+from lab.runs.rows import RUN_ID
+from lab.runs.store import RunStore
+from lab.server.kept_database import APPLICATIONS, DRAWINGS, STORE, check_database
 
 VERSION = 1  # of the archive
 MANIFEST = "manifest.json"
-STORE, DRAWINGS = FILE_NAME, handwriting.FILE_NAME
-LATEST = {STORE: len(MIGRATIONS), DRAWINGS: handwriting.VERSION}  # the versions that this lab reads
-APPLICATIONS = {STORE: APPLICATION_ID, DRAWINGS: handwriting.APPLICATION_ID}
 REPLACED = "before-restore"  # the folder, in the home, that keeps what --replace puts aside
-STAGE = ".restoring-"
+STAGE, ROOM = ROOMS
+MARKS = (LOCK, *(mark_of(Path(name)).name for name in APPLICATIONS))  # hold nothing
 MOUNTED = "lost+found"  # stands in the root of a file system of its own
 
 # No name begins with a dot, climbs out of the home, or holds a drive or a control character.
 _NAME = r"[^\x00-\x1f/\\:.][^\x00-\x1f/\\:]*"
-_RUN = r"[0-9a-f]{16}"
+_RUN = RUN_ID.pattern
 WORDS = re.compile(rf"({_RUN}/(snapshots/)?|designs/)?{_NAME}\.json|(designs/)?{_NAME}\.owner")
 WEIGHTS = re.compile(rf"({_RUN}/(snapshots/)?)?{_NAME}\.safetensors|{_RUN}/resume\.pt")
 
@@ -50,11 +54,18 @@ MAX_MANIFEST_BYTES = 400 * 10**6
 CHUNK = 1 << 20
 
 
+def _name(given: Json) -> str:
+    """As it is: it is compared with those in the archive. Raises BackupError."""
+    if not isinstance(given, str) or not 1 <= len(given) <= 1000:
+        raise BackupError(f"expected a name of 1 to 1,000 characters, got {short(given)}")
+    return given
+
+
 @dataclass(frozen=True)
 class Kept:
     """One file of a backup."""
 
-    name: Annotated[str, Length(1, 1000)]  # relative to the home, with / between
+    name: Annotated[str, By(_name, str)]  # relative to the home, with / between
     size: Annotated[int, Range(0, 2**63)]  # bytes
     sha256: str
 
@@ -86,13 +97,15 @@ def backup(home: Path, target: Path, weights: bool = True, now: float | None = N
     """
     moment = datetime.fromtimestamp(time.time() if now is None else now, UTC)
     file = target if target.suffix.lower() == ".zip" else target / f"lab-{moment:%Y%m%d-%H%M%S}.zip"
+    if gone := next((name for name in APPLICATIONS if is_gone(home / name)), None):
+        raise BackupError(f"{home / gone} is gone; {GO_ON}")
     if not home.is_dir() or not any(home.iterdir()):
         raise BackupError(f"{home}: there is nothing to back up yet")
     if file.exists():
         raise BackupError(f"{file}: this file exists already; a backup replaces no file")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".lab-backup-", dir=file.parent) as name:  # for its owner alone
+        with tempfile.TemporaryDirectory(prefix=ROOM, dir=file.parent) as name:  # for its owner alone
             part = Path(name) / "part.zip"
             with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
                 manifest = _fill(archive, home, Path(name), weights, f"{moment:%Y-%m-%dT%H:%M:%SZ}")
@@ -101,7 +114,7 @@ def backup(home: Path, target: Path, weights: bool = True, now: float | None = N
             part.chmod(0o600)  # nicknames and drawings are in it
             part.replace(file)
     except OSError as error:
-        raise BackupError(f"{file}: could not be written: {error.strerror}") from error
+        raise BackupError(f"{file}: could not be written: {reason(error)}") from error
     return file, manifest
 
 
@@ -156,8 +169,17 @@ def _names(home: Path, runs: set[str], weights: bool) -> Iterator[str]:
                 continue
             if folder == home and not path.with_suffix(".safetensors").is_file():
                 continue  # such as machine.json: no pair, and not for another machine
-            if WORDS.fullmatch(name) or (weights and WEIGHTS.fullmatch(name)):
+            if _is_words(name) or (weights and _is_weights(name)):
                 yield name
+
+
+def _is_words(name: str) -> bool:
+    """Whether a backup has such a file of text: nothing in its name is unseen, or obeyed by a terminal."""
+    return bool(WORDS.fullmatch(name)) and plain(normalize("NFC", name)) == normalize("NFC", name)
+
+
+def _is_weights(name: str) -> bool:
+    return bool(WEIGHTS.fullmatch(name)) and plain(normalize("NFC", name)) == normalize("NFC", name)
 
 
 def _wait_for_pair(weights: Path) -> None:
@@ -214,9 +236,9 @@ def restore(
     interrupted, like one whose worker died. Raises BackupError.
     """
     old = sorted(path for path in home.iterdir() if path.name not in (REPLACED, MOUNTED)) if home.is_dir() else []
-    if old and not replace_old:
+    if (kept_ones := [path.name for path in old if path.name not in MARKS]) and not replace_old:
         raise BackupError(
-            f"{home}: the folder is not empty, {short(old[0].name)} is there; "
+            f"{home}: the folder is not empty, {short(kept_ones[0])} is there; "
             f"--replace puts them into its folder {REPLACED}"
         )
     _see_that_nobody_uses(home)
@@ -227,14 +249,12 @@ def restore(
             unpacked.mkdir()
             with _opened(file) as archive:
                 manifest = _unpack(archive, unpacked)
-            for name in APPLICATIONS:
-                if (unpacked / name).exists():
-                    _check_database(unpacked / name)
+            _check_databases(unpacked, manifest)
             kept = _put_aside(old, home, time.time() if now is None else now) if old else None
             _move_in(unpacked, home)
             os.sync()
     except OSError as error:
-        raise BackupError(f"{home}: {error.strerror or error}; what was there is there, or in {REPLACED}") from error
+        raise BackupError(f"{home}: {reason(error)}; what was there is there, or in {REPLACED}") from error
     return manifest, kept
 
 
@@ -248,7 +268,7 @@ def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
         raise BackupError(f"{file}: {error}") from error
     except FileNotFoundError:
         raise BackupError(f"{file}: there is no such file") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise BackupError(f"{file}: this is no backup, or a damaged one: {error}") from error
 
 
@@ -296,34 +316,24 @@ def _unpack(archive: zipfile.ZipFile, folder: Path) -> Manifest:
 def _checked(entry: zipfile.ZipInfo, kept: Kept) -> Kept:
     """What the manifest says of an entry that may be unpacked. Raises BackupError."""
     name = entry.filename
-    if not (name in APPLICATIONS or WORDS.fullmatch(name) or WEIGHTS.fullmatch(name)):
+    if not (name in APPLICATIONS or _is_words(name) or _is_weights(name)):
         raise BackupError(f"{short(name)}: no backup has a file of that name")
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if kind not in (0, stat.S_IFREG) or entry.is_dir() or entry.flag_bits & 1:
         raise BackupError(f"{short(name)}: no plain file")
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise BackupError(f"{short(name)}: packed in a way that no backup uses")
     if entry.file_size != kept.size:
         raise BackupError(f"{short(name)}: {entry.file_size:,} bytes, its {MANIFEST} says {kept.size:,}")
     return kept
 
 
-def _check_database(file: Path) -> None:
-    """Whether it is whole, ours, and of a version that this lab reads. Raises BackupError."""
-    try:
-        with closing(sqlite3.connect(file)) as connection:
-            (application,) = connection.execute("PRAGMA application_id").fetchone()
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
-            connection.execute("PRAGMA journal_mode = WAL")  # as the store has it: readers do not wait for the writer
-    except sqlite3.Error as error:
-        raise BackupError(f"{file.name} in the backup: {error}") from error
-    if application != APPLICATIONS[file.name]:
-        raise BackupError(f"{file.name} in the backup is another program's database")
-    if version > LATEST[file.name]:
-        raise BackupError(
-            f"{file.name} in the backup has version {version}, and this lab reads up to {LATEST[file.name]}; update it"
-        )
-    if verdict != "ok":
-        raise BackupError(f"{file.name} in the backup is damaged: {verdict}")
+def _check_databases(folder: Path, manifest: Manifest) -> None:
+    """Each that was unpacked, and that it holds as much as the manifest says. Raises BackupError."""
+    for name, count in ((STORE, manifest.runs), (DRAWINGS, manifest.drawings)):
+        found = check_database(folder / name) if (folder / name).exists() else 0
+        if found != count:
+            raise BackupError(f"{name} in the backup has {found:,} rows, its {MANIFEST} says {count:,}")
 
 
 def _see_that_nobody_uses(home: Path) -> None:
@@ -354,3 +364,18 @@ def _move_in(unpacked: Path, home: Path) -> None:
     """The store comes last: without it, no page shows a half-restored run."""
     for path in sorted(unpacked.iterdir(), key=lambda path: path.name == STORE):
         path.replace(home / path.name)
+
+
+def start_anew(home: Path) -> tuple[str, ...]:
+    """Make each database that is gone anew, empty; returns their names. Raises BackupError where none is gone."""
+    gone = tuple(name for name in APPLICATIONS if is_gone(home / name))
+    if not gone:
+        raise BackupError(f"{home}: nothing is gone, so nothing is made anew")
+    try:
+        for name in gone:
+            remove_inside(home, mark_of(home / name))
+    except OSError as error:
+        raise BackupError(f"{home}: {reason(error)}") from error
+    for name in gone:
+        (RunStore if name == STORE else Handwriting)(home).close()
+    return gone

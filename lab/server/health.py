@@ -28,9 +28,10 @@ from urllib.parse import urlsplit
 
 from core.data.mnist import EMBEDDED, data_root, is_present, load_split
 from core.errors import DataError, SettingsError
+from core.files import reason, remove_inside
 from core.record import Json
 from core.words import plural
-from lab.runs.database import APPLICATION_ID, FILE_NAME, MIGRATIONS
+from lab.runs.database import APPLICATION_ID, FILE_NAME, GO_ON, MIGRATIONS, identity_of, is_gone
 from lab.runs.leases import silent_for
 from lab.runs.machine import read_machine
 from lab.runs.supervisor import STALE_SECONDS, STARTING_SECONDS
@@ -121,8 +122,8 @@ def look_at_app(address: str) -> Finding:
     except urllib.error.HTTPError as error:
         return Finding("app", False, f"the app at {address} answers with status {error.code}")
     except (OSError, ValueError, HTTPException) as error:  # refused, no address, no answer of HTTP's
-        reason = getattr(error, "reason", error)
-        return Finding("app", False, f"nothing answers at {address}: {reason}")
+        why = getattr(error, "reason", error)
+        return Finding("app", False, f"nothing answers at {address}: {why}")
     return Finding("app", True, f"answers at {address} in {(time.perf_counter() - began) * 1e3:.0f} ms")
 
 
@@ -150,9 +151,11 @@ def look_at_store(home: Path, now: float) -> tuple[Finding, Seen | None]:
         _try_writing(home)
         free = shutil.disk_usage(home).free
     except OSError as error:
-        return unwell(f"{home}: nothing can be written there: {error.strerror}"), None
+        return unwell(f"{home}: nothing can be written there: {reason(error)}"), None
     file = home / FILE_NAME
-    if not file.exists():
+    if is_gone(file):
+        return unwell(f"{file} is gone: this home had a store of runs; {GO_ON}"), None
+    if not (file.exists() and file.stat().st_size):  # it is made just now
         return Finding("store", True, f"{file} is made with the first page or run; {_bytes(free)} free"), Seen()
     try:
         version, runs, seen = _read(file)
@@ -171,11 +174,11 @@ def look_at_store(home: Path, now: float) -> tuple[Finding, Seen | None]:
 
 def _try_writing(home: Path) -> None:
     """Write a file and take it away again. Raises OSError."""
-    probe = home / f".health.{os.getpid()}"
+    probe = home / f".health.{os.getpid()}"  # swept like other temporary files, should it stay
     try:
         probe.write_bytes(b"well?" * 1000)
     finally:
-        probe.unlink(missing_ok=True)
+        remove_inside(home, probe)
 
 
 def _read(file: Path) -> tuple[int, int, Seen]:
@@ -321,10 +324,25 @@ class Watch:
         return health
 
 
+_first: dict[Path, tuple[int, int]] = {}  # which file of that name this process saw first
+
+
+def is_replaced(file: Path) -> bool:
+    """Whether the store's file is another than the one that this process saw first: it was swapped under the app."""
+    now = identity_of(file)
+    return now is not None and _first.setdefault(file, now) != now
+
+
 def of_this_app(started: float) -> Health:
     """The health that the running app reports: by answering, it is well itself. `started`: seconds since 1970."""
-    now = time.time()
-    return examine(Finding("app", True, f"has answered for {_span(now, started)}"), lab_home(), now)
+    now, file = time.time(), lab_home() / FILE_NAME
+    found = examine(Finding("app", True, f"has answered for {_span(now, started)}"), lab_home(), now)
+    if not is_replaced(file):
+        return found
+    swapped = f"{file} is another file than when the app started: end the app and its workers, and start them again"
+    return Health(
+        tuple(replace(each, well=False, sentence=swapped) if each.part == "store" else each for each in found.findings)
+    )
 
 
 def routes() -> list[BaseRoute]:
@@ -332,6 +350,7 @@ def routes() -> list[BaseRoute]:
     from starlette.responses import JSONResponse
     from starlette.routing import Route
 
+    is_replaced(lab_home() / FILE_NAME)
     watch = Watch(partial(of_this_app, time.time()))
 
     async def answer(request: Request) -> Response:

@@ -9,11 +9,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from core.errors import LabError
+from core.files import sweep
+from core.outside import log_plainly
+from core.words import plural
 from lab.runs import supervisor
 from lab.runs.store import RunStore
 from lab.server import connections, quiet, readiness
 from lab.settings import lab_home
 from lab.studies.own_ladder import own_ladder
+
+SWEEPING_SECONDS = 3600.0
 
 log = logging.getLogger("lab.server.lifespan")
 
@@ -24,11 +29,13 @@ async def supervised(app: object) -> AsyncIterator[None]:
     quiet.hush()
     connections.bound(asyncio.get_running_loop())  # the server is made after this
     threading.Thread(target=_check_ladder, daemon=True).start()
+    log_plainly("lab", logging.WARNING)
     readiness.first_page()
     readiness.once_quiet(*readiness.NEXT_PAGES)
     leaving = threading.Event()
     thread = threading.Thread(target=_supervise, args=(leaving,), name="supervisor", daemon=True)
     thread.start()
+    threading.Thread(target=_sweep, args=(leaving,), daemon=True).start()
     yield
     leaving.set()
     thread.join(5.0)
@@ -40,13 +47,26 @@ def _check_ladder() -> None:
         log.warning("%s", fault)
 
 
+def _sweep(leaving: threading.Event) -> None:
+    """Remove what kills have left half-written, now and then."""
+    while True:
+        if swept := sweep(lab_home()):
+            log.warning("%s left by a kill, removed", plural(len(swept), "temporary file"))
+        if leaving.wait(SWEEPING_SECONDS):
+            return
+
+
 def _supervise(leaving: threading.Event) -> None:
+    complaint = ""
     while not leaving.is_set():
         try:
             store = RunStore(lab_home())
         except LabError as error:  # the pages show it too; somebody may fix it while the app is up
-            log.error("%s", error)
+            if str(error) != complaint:  # said once
+                log.error("%s", error)
+            complaint = str(error)
             leaving.wait(10.0)
             continue
+        complaint = ""
         supervisor.supervise(store, leaving)
         store.close()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from core.architecture.spec import Architecture
 from core.checkpoints.card import Card
-from core.checkpoints.files import replace_text
 from core.errors import CheckpointError, ClassError, LabError
+from core.files import alone_in, reason, remove_inside, replace_text
 from core.ladder import catalogue
 from core.ladder.relatives import EXTRAS
 from core.record import short
@@ -31,6 +31,15 @@ MOST = 500  # imported checkpoints of a lab: of the usual size they take 20 MB t
 
 def keep_imported(network: nn.Module, card: Card, by: Person = MACHINE) -> Shelved:
     """Save an imported network under a free name; returns it as it stands on the shelf. Raises LabError."""
+    try:
+        with alone_in(lab_home()):  # two who import at one moment get two names
+            return _kept(network, card, by)
+    except OSError as error:
+        raise CheckpointError(f"{short(card.name)} could not be kept: {reason(error)}") from error
+
+
+def _kept(network: nn.Module, card: Card, by: Person) -> Shelved:
+    """The caller is alone in the home. Raises LabError."""
     from core.checkpoints.checkpoint import save
 
     kept = [path.stat().st_size for path in lab_home().glob(f"{PREFIX}*.safetensors")]
@@ -44,7 +53,7 @@ def keep_imported(network: nn.Module, card: Card, by: Person = MACHINE) -> Shelv
     try:
         replace_text(_owner_path(reference), by.key)
     except OSError as error:
-        raise CheckpointError(f"{reference}: its owner could not be written: {error.strerror}") from error
+        raise CheckpointError(f"{reference}: its owner could not be written: {reason(error)}") from error
     return find(reference)
 
 
@@ -73,9 +82,9 @@ def delete_imported(reference: str, by: Person = MACHINE) -> None:
         )
     try:
         for ending in (".json", ".safetensors", OWNER):
-            (lab_home() / f"{reference}{ending}").unlink(missing_ok=True)
+            remove_inside(lab_home(), lab_home() / f"{reference}{ending}")
     except OSError as error:
-        raise CheckpointError(f"{reference} could not be deleted: {error.strerror}") from error
+        raise CheckpointError(f"{reference} could not be deleted: {reason(error)}") from error
 
 
 def may_delete(reference: str, by: Person) -> bool:

@@ -15,6 +15,7 @@ from core.challenge import CHALLENGE, Challenge, Conditions, conditions
 from core.checkpoints.card import Card
 from core.data.mnist import IMAGES
 from core.errors import CheckpointError
+from core.files import reason
 from core.ladder import catalogue
 from core.ladder.comparisons import CLEAN_COMPARISONS, variants
 from core.ladder.model import CleanComparison, Step
@@ -65,7 +66,7 @@ def _readable(path: Path) -> Study | Unreadable | None:
     except CheckpointError as error:
         return Unreadable(path.stem, str(error).removeprefix(f"{path}: ").removeprefix("the study cannot be read: "))
     except OSError as error:
-        return Unreadable(path.stem, f"{path.name} cannot be opened: {error.strerror}")
+        return Unreadable(path.stem, f"{path.name} cannot be opened: {reason(error)}")
 
 
 @lru_cache(maxsize=1000)

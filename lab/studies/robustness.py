@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.analysis.robustness import Robustness, is_current, read_robustness, write_robustness
 from core.errors import CheckpointError
+from core.files import reason
 from lab.studies import shelf
 
 FILE_NAME = "robustness.json"
@@ -76,4 +77,4 @@ def _write(entries: dict[str, Robustness]) -> None:
     try:
         write_robustness(entries.values(), path())
     except OSError as error:
-        raise CheckpointError(f"{path()}: the figures could not be written: {error.strerror}") from error
+        raise CheckpointError(f"{path()}: the figures could not be written: {reason(error)}") from error

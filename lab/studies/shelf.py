@@ -13,6 +13,7 @@ from pathlib import Path
 
 from core.checkpoints.card import Card, read_card
 from core.errors import CheckpointError
+from core.files import reason
 from core.record import short
 from lab.runs.machine import FILE_NAME as MACHINE_FILE
 from lab.runs.machine import SIDE_BY_SIDE
@@ -127,7 +128,7 @@ def in_folder(folder: Path, shipped: bool = False) -> list[Shelved | Unreadable]
     except FileNotFoundError:  # deleted just now
         return []
     except OSError as error:
-        return [Unreadable(folder.name, f"its folder cannot be opened: {error.strerror}")]
+        return [Unreadable(folder.name, f"its folder cannot be opened: {reason(error)}")]
     found: list[Shelved | Unreadable] = []
     for name in sorted({name.rpartition(".")[0] for name in names if name.endswith((".json", ".safetensors"))}):
         reference = name if is_root else f"{folder.name}/{name}"
@@ -139,8 +140,8 @@ def in_folder(folder: Path, shipped: bool = False) -> list[Shelved | Unreadable]
             found.append(Unreadable(reference, f"its card, {path.name}, is missing"))
         except (CheckpointError, OSError) as error:
             if has_weights or not is_root:
-                reason = str(error).removeprefix(f"{path}: ") if isinstance(error, CheckpointError) else error.strerror
-                found.append(Unreadable(reference, f"its card, {path.name}: {reason}"))
+                why = str(error).removeprefix(f"{path}: ") if isinstance(error, CheckpointError) else reason(error)
+                found.append(Unreadable(reference, f"its card, {path.name}: {why}"))
         else:
             wrong = _wrong_weights(folder / f"{name}.safetensors") if has_weights else "are missing"
             bad = Unreadable(reference, f"its weights, {name}.safetensors, {wrong}")
@@ -154,7 +155,7 @@ def _wrong_weights(path: Path) -> str:
         status = path.stat()
         return "" if _is_whole(path, status.st_mtime_ns, status.st_size) else "were cut short"
     except OSError as error:
-        return f"cannot be opened: {error.strerror}"
+        return f"cannot be opened: {reason(error)}"
 
 
 @lru_cache(maxsize=20_000)

@@ -10,6 +10,7 @@ from core.analysis.choices import attempts, goal_words, log_words
 from core.analysis.study import Study, Summary, summary
 from core.architecture.trace import classifier
 from core.errors import CheckpointError
+from core.files import replace_text
 from core.ladder import catalogue
 from core.ladder.model import Step
 from core.ladder.ours import OURS
@@ -141,4 +142,4 @@ def rewrite(studies: Mapping[str, Study], page: Path = PAGE) -> None:
     _, end, after = rest.partition(END)
     if not (start and end):
         raise CheckpointError(f"{page}: the marks {START!r} and {END!r} are not there")
-    page.write_text(before + written(studies) + after, encoding="utf-8")
+    replace_text(page, before + written(studies) + after)

@@ -7,10 +7,7 @@ works offline.
 
 from __future__ import annotations
 
-import os
 import shutil
-import threading
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ import plotly.io
 import streamlit as st
 from plotly.graph_objects import Figure
 
+from core.files import replacing
 from lab.settings import ROOT
 from lab.ui.component import component
 from lab.ui.presentation import presenting
@@ -77,15 +75,11 @@ def ensure_plotly_js() -> bool:
     target = STATIC_FOLDER / PLOTLY_JS.name
     if _is_current(target):
         return True
-    # Two sessions may copy at once: each writes its own file, and the last rename wins with the same content.
-    part = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}")
     try:
         STATIC_FOLDER.mkdir(exist_ok=True)
-        shutil.copyfile(PLOTLY_JS, part)
-        part.replace(target)
+        with replacing(target) as part:  # two sessions may copy at once: the last wins with the same content
+            shutil.copyfile(PLOTLY_JS, part)
     except OSError:
-        with suppress(OSError):
-            part.unlink()
         return _is_current(target)  # where a read-only or locked file is in the way, it may still be the right one
     return True
 

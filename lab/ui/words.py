@@ -7,10 +7,14 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import streamlit as st
 
+from core.data.mnist import data_root
 from core.errors import LabError
+from core.outside import plain
+from core.places import OWN
 from lab.settings import ROOT, lab_home
 
 # Links, images, tags, code, formulas, colours, emphasis, headings, tables, &lt;. Within a word an underscore means
@@ -29,20 +33,26 @@ JOINER = "\u2060"
 
 def escaped(text: str) -> str:
     """The text on one line, as Markdown that shows it, rather than what it may mark up."""
-    words = FOUND_LATER.sub(JOINER, " ".join(text.split()))
+    words = FOUND_LATER.sub(JOINER, plain(text))
     return LIST.sub(r"\1\\", MARKUP.sub(r"\\\1", words))
 
 
 def plotted(text: str) -> str:
     """The text as Plotly shows it: in every label it reads a little HTML, and in a template %{...}."""
-    return html.escape(" ".join(text.split()), quote=False).replace("%{", f"%{JOINER}{{")
+    return html.escape(plain(text), quote=False).replace("%{", f"%{JOINER}{{")
 
 
 def without_folders(text: str) -> str:
     """The text with its files named from the lab's own folders on: where those stand on the server is for its log."""
-    for folder in (lab_home(), ROOT):
-        text = text.replace(f"{folder}{os.sep}", "")
+    named = {str(each): words for folder, words in _folders().items() for each in (folder, folder.resolve())}
+    for folder in sorted(named, key=len, reverse=True):  # the deeper one first
+        text = text.replace(f"{folder}{os.sep}", "").replace(folder, named[folder])
     return text
+
+
+def _folders() -> dict[Path, str]:
+    """The folders of this server, each with what it is called where it stands alone."""
+    return {lab_home(): "the lab's folder", data_root(): "the folder of the data", ROOT: "the lab", OWN: "the lab"}
 
 
 def show_error(error: LabError) -> None:

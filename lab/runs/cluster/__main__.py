@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 
 from core.errors import LabError
+from core.outside import log_plainly, printable
 from lab.runs.cluster.connection import connected
 from lab.runs.cluster.driver import Driver
 from lab.runs.store import RunStore
@@ -21,14 +21,14 @@ def main() -> int:
     )
     parser.add_argument("--idle", type=float, default=IDLE_SECONDS, help="seconds without a run before it ends")
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    log_plainly()
     try:
         with connected(settings()) as cluster:
             driver = Driver(RunStore(lab_home()), cluster)
             leave_on_signal(driver.leaving)  # after Ray has set its own
             driver.work(arguments.idle)
     except LabError as error:
-        print(error, file=sys.stderr, flush=True)
+        print(printable(str(error)), file=sys.stderr, flush=True)
         return 1
     return 0
 

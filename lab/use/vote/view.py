@@ -109,7 +109,7 @@ def game(room: Room, following: Next | None) -> None:
     In a room it checks every 1.5 s for other votes and for the next image.
     """
     if following is not None and room.now() is None and (first := following()):
-        room.ask(first)
+        room.begin(first)
     shared = bool(st.query_params.get("room", ""))
     st.fragment(lambda: _round(room, following, shared), run_every=TICK if shared else None)()
 
@@ -154,7 +154,7 @@ def _buttons(room: Room, now: Round) -> None:
 
     def press(digit: int) -> None:
         try:
-            room.vote(voter(), digit)
+            room.vote(voter(), digit, now.question)
         except VoteError as error:
             st.session_state.vote_refused = str(error)
 
@@ -171,14 +171,14 @@ def _buttons(room: Room, now: Round) -> None:
 def _lead(room: Room, now: Round, following: Next) -> None:
     def go_on() -> None:
         if question := following():
-            room.ask(question)
+            room.ask(question, now.question)
         else:
             st.session_state.votes_end = True
 
     reveal, onward = st.columns(2)
     reveal.button(
-        "Reveal", on_click=room.reveal, disabled=now.revealed, width="stretch", icon=":material/visibility:",
-        type="secondary" if now.revealed else "primary", shortcut="Enter",
+        "Reveal", on_click=room.reveal, args=(now.question,), disabled=now.revealed, width="stretch",
+        icon=":material/visibility:", type="secondary" if now.revealed else "primary", shortcut="Enter",
     )  # fmt: skip
     onward.button(
         "Next image", on_click=go_on, width="stretch", shortcut="Right", type="primary" if now.revealed else "secondary"
