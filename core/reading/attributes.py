@@ -35,6 +35,8 @@ class Attributes(Statements):
                 return owner
             case Weight():
                 return owner.shape if name == "shape" else owner if name == "data" else Bound(owner, name)
+            case int() | float() | str() if name == "value":  # of an Enum whose members are numbers or texts
+                return owner
             case tuple() if name == "values" and owner:
                 return owner[0]
             case _:
@@ -56,6 +58,8 @@ class Attributes(Statements):
             return TRAINING if name == "training" else dict(owner.children)
         if name == "__class__" and owner.cls is not None:
             return owner.cls
+        if name == "__dict__":
+            return owner.attributes
         if owner.kind == "configuration":
             return guess(name)
         if name in ("weight", "bias") and not owner.is_own:

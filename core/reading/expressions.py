@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from core.errors import SpecError
 from core.reading import python_values
 from core.reading.graph import Graph
+from core.reading.module_methods import joined
 from core.reading.names import outer_name
 from core.reading.python_values import FAILURES, UNARY, binary, bounded, compared, is_plain, items, key, shown
 from core.reading.torch_functions import TRAINING, part_of, scaled
@@ -161,6 +162,8 @@ class Expressions(ABC):
         """An operator between two values, of which one may be a map."""
         graph = self.graph
         if graph is None or not (isinstance(left, Tensor) or isinstance(right, Tensor)):
+            if isinstance(left, Module) and left.kind in ("ModuleList", "Sequential"):
+                return joined(kind, left, right, line)
             for each in (left, right):
                 if isinstance(each, Unknown):
                     return each
@@ -257,6 +260,8 @@ class Expressions(ABC):
 
     def child(self, owner: Module, index: Value) -> Value:
         """`module[i]`, `module["name"]`, `module[1:3]`."""
+        if isinstance(of_tuple := owner.fields.get("<items>"), list):
+            return python_values.item(of_tuple, index)
         if isinstance(index, str):
             return self.attribute(owner, index, owner.line) if not owner.children else owner.children[index]
         found = python_values.item(list(owner.children.values()), index)

@@ -6,14 +6,15 @@ import ast
 from math import prod
 
 from core.errors import SpecError
-from core.reading import python_values
+from core.reading import command_line, einops, python_values
+from core.reading.command_line import PARSER
 from core.reading.dummies import MAKERS, method_of, sent_through, size_of_numbers, takes_trials, trials
 from core.reading.graph import Graph
 from core.reading.keras import apply_layer, is_keras
 from core.reading.keras_calls import call_keras
 from core.reading.module_methods import ITSELF, LISTS, METHODS, fill
 from core.reading.objects import Objects
-from core.reading.python_library import LIBRARY, call_library
+from core.reading.python_library import LIBRARY, call_library, of_fields
 from core.reading.python_values import items, tensors_in
 from core.reading.torch_functions import call_on_tensor
 from core.reading.torch_modules import WHAT_THERE_IS, apply_module
@@ -113,20 +114,24 @@ class Interpreter(Objects):
             return start
         if last in ("Parameter", "UninitializedParameter"):
             return Weight(size_of_numbers(given[0] if given else None), line, trained=True)
+        if name.startswith("einops.layers.") and last in einops.LAYERS:
+            return einops.layer(last, given, keywords, line)
         if name.startswith("torch.nn.") and last[:1].isupper():
             return self._library_module(last, given, keywords, line)
         if self.graph is not None and tensors_in((*given, *keywords.values())):
             if name.startswith(("torch.utils.checkpoint", "checkpoint")) and given:
                 return self.call(given[0], given[1:], {}, line)
+            if name.startswith("einops.") and last in einops.FUNCTIONS:
+                return einops.call(self.graph, last, given, keywords)
             return call_on_tensor(self.graph, last, given, keywords)
         if last in ("QuantStub", "DeQuantStub"):
             return Module("Identity", line)
-        if last in LIBRARY:
+        if last in LIBRARY or name.endswith("environ.get"):
             return call_library(self.call, function, given, keywords, line)
         if name in MAKERS:
             sizes = keywords.get("size", given[0] if len(given) == 1 else list(given))
             return Weight(size_of_numbers(sizes), line)
-        if name.startswith(("math.", "numpy.", "torch.prod")):
+        if name.startswith(("math.", "numpy.", "torch.prod", "torch.linspace", "torch.arange")):
             return python_values.mathematics(last, given)
         if last == "is_available":
             return False
@@ -180,6 +185,9 @@ class Interpreter(Objects):
                 if name == "__init__":
                     if instance.kind not in ("Module", "object"):
                         fill(instance, given, keywords)
+                    elif instance.kind == "object" and instance.cls is not None and instance.cls.has_base("dict"):
+                        start = given[0] if given and isinstance(given[0], dict) else {}
+                        instance.attributes |= {str(key): value for key, value in start.items()} | keywords
                     return None
                 if name in ("forward", "__call__") and instance.cls is not None:
                     plain = Module(instance.kind, instance.line, instance.fields, None, instance.children)
@@ -214,8 +222,12 @@ class Interpreter(Objects):
     def _module_method(
         self, owner: Module, name: str, given: tuple[Value, ...], keywords: dict[str, Value], line: int
     ) -> Value:
-        if name in ITSELF:
+        if owner.kind == PARSER:
+            return command_line.method(self.call, owner, name, given, keywords, line)
+        if name in ITSELF or (name == "parse_args" and owner.is_own):
             return owner
+        if name in ("_asdict", "_replace") or (owner.kind == "object" and name in ("items", "keys", "values", "get")):
+            return of_fields(owner, name, given, keywords)
         if name in LISTS:
             pairs = list(owner.named()) if LISTS[name] else list(owner.children.items())
             return [pair if name.startswith("named") else pair[1] for pair in pairs]
@@ -249,7 +261,7 @@ class Interpreter(Objects):
             case "len", (Tensor(node=node),) if node.shape:
                 return node.shape[0]
             case "vars", (Module() as owner,):
-                return dict(owner.attributes)
+                return owner.attributes
             case "type", (Module(cls=Class() as cls),):
                 return cls
             case "iter", (values,):

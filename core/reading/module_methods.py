@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 
 from core.reading import python_values
@@ -84,9 +85,29 @@ def _append(owner: Module, given: Given, keywords: Keywords) -> Value:
     return owner
 
 
-def _extend(owner: Module, given: Given, keywords: Keywords) -> Value:
-    for each in items(given[0]):
+def extend(owner: Module, values: list[Value]) -> None:
+    """`nn.ModuleList.extend`, and `+=` of one."""
+    for each in values:
         register(owner, str(len(owner.children)), each)
+
+
+def joined(kind: type[ast.operator], owner: Module, other: Value, line: int) -> Module:
+    """`layers + others`, and `layers * 2`: a container of the same modules."""
+    own: list[Value] = list(owner.children.values())
+    made = Module(owner.kind, line)
+    if kind is ast.Mult and isinstance(other, int):
+        if other * len(own) > MAX_ITEMS:
+            raise TooMuch("a list is too long")
+        extend(made, own * other)
+    elif kind is ast.Add:
+        extend(made, own + items(other))
+    else:
+        raise NotUnderstood(f"an operation on a nn.{owner.kind}")
+    return made
+
+
+def _extend(owner: Module, given: Given, keywords: Keywords) -> Value:
+    extend(owner, items(given[0]))
     return owner
 
 

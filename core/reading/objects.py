@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from core.reading.attributes import Attributes
+from core.reading.enums import MEMBERS, member
 from core.reading.module_methods import fill
 from core.reading.statements import bound_arguments
 from core.reading.torch_signatures import CONTAINERS, SIGNATURES, module_of
@@ -21,6 +22,8 @@ class Objects(Attributes):
         if GHOST.search(cls.name) and cls.is_module():
             self.within.add(cls)
             return self._ghost(cls, given, keywords, line)
+        if MEMBERS in cls.names:
+            return member(cls, given[0] if given else next(iter(keywords.values()), None))
         base = cls.dotted_base()
         kind = "Module" if cls.is_module() else "object"
         if base is not None and (base.last in SIGNATURES or base.last in CONTAINERS):
@@ -49,11 +52,14 @@ class Objects(Attributes):
                 made.attributes["hparams"] = Module("object", made.line, attributes=passed)
             self.run_function(start, (made, *given), keywords, made.line)
         elif kind in ("Module", "object"):
-            fields = cls.names.get("<fields>")
-            known = dict(zip(fields, given, strict=False)) if isinstance(fields, list) else {}
-            made.attributes |= known | keywords
-            if "<tuple>" in cls.names and isinstance(fields, list):
-                made.fields["<items>"] = [self.of_module(made, str(each), made.line) for each in fields]
+            if given and isinstance(given[0], dict) and cls.has_base("dict"):
+                made.attributes |= {str(name): value for name, value in given[0].items()}
+            made.attributes |= dict(zip(cls.fields(), given, strict=False)) | keywords
+            if "<tuple>" in cls.names or cls.has_base("NamedTuple"):
+                made.fields["<items>"] = [self.of_module(made, each, made.line) for each in cls.fields()]
+            after = cls.find("__post_init__")
+            if isinstance(after, Function):
+                self.run_function(after, (made,), {}, made.line)
         else:
             fill(made, given, keywords)
 

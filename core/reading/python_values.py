@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from itertools import chain, islice
 
-from core.reading.values import Class, Function, Module, NotUnderstood, Tensor, TooMuch, Unknown, Value
+from core.reading.values import Class, Dotted, Function, Module, NotUnderstood, Tensor, TooMuch, Unknown, Value
 
 MAX_ITEMS = 10_000  # of a list
 MAX_TEXT = 20_000  # characters
@@ -104,11 +104,11 @@ def compared(kind: type[ast.cmpop], left: Value, right: Value) -> bool | None:
     if kind in (ast.Is, ast.IsNot):
         if isinstance(left, Unknown) or isinstance(right, Unknown):
             return None
-        return COMPARISONS[kind](left, right)
+        return _same(left, right) is (kind is ast.Is)
     if kind in (ast.In, ast.NotIn) and isinstance(right, list | tuple | dict | set) and not is_plain(right):
         if isinstance(left, str) and isinstance(right, dict):
             return COMPARISONS[kind](left, right)
-        found = any(each is left for each in right)
+        found = any(_same(left, each) for each in right)
         return None if any(isinstance(each, Unknown) for each in right) else found is (kind is ast.In)
     if is_plain(left) and is_plain(right):
         return COMPARISONS[kind](left, right)
@@ -118,6 +118,11 @@ def compared(kind: type[ast.cmpop], left: Value, right: Value) -> bool | None:
         same = left is right or (type(left) is type(right) and not isinstance(left, list | dict) and left == right)
         return same is (kind is ast.Eq)
     return None
+
+
+def _same(left: Value, right: Value) -> bool:
+    """Whether two names stand for one thing; each mention of nn.ReLU, and each text, is read anew."""
+    return left is right or (isinstance(left, Dotted | str) and left == right)
 
 
 _SIMPLE = "lower upper strip lstrip rstrip startswith endswith split title capitalize isdigit find"
@@ -145,6 +150,8 @@ def items(value: Value) -> list[Value]:
         if isinstance(inner := value.fields.get("<items>"), list):  # of a named tuple
             return list(inner)
         return list(value.children if value.kind == "ModuleDict" else value.children.values())
+    if isinstance(value, Class) and isinstance(members := value.names.get("<members>"), list):
+        return list(members)
     if isinstance(value, range | list | tuple | dict | set | str):
         if len(value) > MAX_ITEMS:
             raise TooMuch("a loop is too long")
@@ -225,6 +232,8 @@ def mathematics(name: str, given: tuple[Value, ...]) -> Value:
     if name == "prod" and given:
         numbers = [each for each in items(given[0]) if isinstance(each, int | float)]
         return bounded(math.prod(numbers[:64]))
+    if name == "linspace" and len(given) == 3:
+        return _spaced(*given)
     if name in ("arange", "range"):
         return list(range(*(_whole(each) for each in given)))[:MAX_ITEMS] if _small_range(given) else None
     numbers = [each for each in given if isinstance(each, int | float)]
@@ -239,12 +248,22 @@ def mathematics(name: str, given: tuple[Value, ...]) -> Value:
     raise NotUnderstood(f"{name}()")
 
 
+def _spaced(start: Value, end: Value, count: Value) -> Value:
+    """So many numbers from one to another, both included."""
+    if not isinstance(start, int | float) or not isinstance(end, int | float) or not 0 < _whole(count) <= MAX_ITEMS:
+        raise NotUnderstood("linspace of these values")
+    steps = max(1, _whole(count) - 1)
+    return [start + (end - start) * number / steps for number in range(_whole(count))]
+
+
 def _small_range(given: tuple[Value, ...]) -> bool:
     return len(range(*(_whole(each) for each in given))) <= MAX_ITEMS
 
 
 def method(owner: Value, name: str, given: tuple[Value, ...], keywords: dict[str, Value]) -> Value:
     """A method of a list, dict, tuple or text. Raises what Python raises, or NotUnderstood."""
+    if (name == "item" and isinstance(owner, int | float)) or (name == "tolist" and isinstance(owner, list)):
+        return owner
     if isinstance(owner, list):
         return _of_list(owner, name, given)
     if isinstance(owner, dict):
@@ -327,6 +346,8 @@ def item(owner: Value, index: Value) -> Value:
     """`owner[index]`. Raises what Python raises, or NotUnderstood."""
     if isinstance(owner, dict):
         return owner[_key(index)]
+    if isinstance(owner, Class) and isinstance(index, str) and "<members>" in owner.names:
+        return owner.names[index]
     if isinstance(owner, list | tuple | str | range) and isinstance(index, int | slice):
         return owner[index]
     raise NotUnderstood(owner.why if isinstance(owner, Unknown) else "an element of this value")
@@ -335,7 +356,7 @@ def item(owner: Value, index: Value) -> Value:
 def _key(value: Value) -> Value:
     if isinstance(value, tuple) and len(value) <= 8 and all(isinstance(each, SCALARS) for each in value):
         return value
-    if not isinstance(value, (*SCALARS, Class, Function)):
+    if not isinstance(value, (*SCALARS, Class, Function, Dotted, Module)):
         raise NotUnderstood("a key of a dict that is not a constant")
     return value
 

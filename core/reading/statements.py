@@ -5,9 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
+from core.reading.enums import fill_members
 from core.reading.expressions import Expressions
+from core.reading.module_methods import extend
+from core.reading.patterns import fits
 from core.reading.python_values import FAILURES, items
-from core.reading.values import Class, Dotted, Function, NotUnderstood, Scope, TooMuch, Unknown, Value
+from core.reading.values import Class, Dotted, Function, Module, NotUnderstood, Scope, TooMuch, Unknown, Value
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -75,8 +78,11 @@ class Statements(Expressions):
     def _augmented(self, node: ast.AugAssign, scope: Scope) -> None:
         old = self.value(node.target, scope)
         value = self.value(node.value, scope)
-        if isinstance(old, list) and isinstance(node.op, ast.Add):
+        if isinstance(node.op, ast.Add) and isinstance(old, list):
             old.extend(items(value))
+            return
+        if isinstance(node.op, ast.Add) and isinstance(old, Module) and old.kind in ("ModuleList", "Sequential"):
+            extend(old, items(value))
             return
         try:
             new = self.operate(type(node.op), old, value, node.lineno)
@@ -150,22 +156,9 @@ class Statements(Expressions):
     def _match(self, node: ast.Match, scope: Scope) -> None:
         subject = self.value(node.subject, scope)
         for case in node.cases:
-            if self._fits(case.pattern, subject, scope):
+            if fits(self.value, case.pattern, subject, scope) and (case.guard is None or self.holds(case.guard, scope)):
                 self.follow(case.body, scope)
                 return
-
-    def _fits(self, pattern: ast.pattern, subject: Value, scope: Scope) -> bool:
-        match pattern:
-            case ast.MatchValue(value=wanted):
-                return self.truth(self.value(wanted, scope) == subject) is True
-            case ast.MatchSingleton(value=wanted_constant):
-                return subject is wanted_constant
-            case ast.MatchOr(patterns=several):
-                return any(self._fits(each, subject, scope) for each in several)
-            case ast.MatchAs(pattern=None):
-                return True
-            case _:
-                return False
 
     # ------------------------------------------------------------------------------------- definitions and imports
 
@@ -209,6 +202,7 @@ class Statements(Expressions):
                 value.owner = made
                 value.scope = scope  # a method does not see its class's names without `self.`
         inner.names.setdefault("<fields>", fields)
+        fill_members(made)
         scope.names[node.name] = made
         self.classes.append(made)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import prod
 
-from core.architecture import spec
+from core.architecture import activations, spec
 from core.reading.graph import Graph, shape_words
 from core.reading.torch_modules import apply_module, drop, pad, soften
 from core.reading.torch_signatures import module_of
@@ -22,6 +22,7 @@ AS_MODULE: dict[str, tuple[str, str]] = {  # a function: the module that does th
     "gelu": ("GELU", "approximate"),
     "softplus": ("Softplus", "beta threshold"),
     "hardtanh": ("Hardtanh", "min_val max_val"),
+    "threshold": ("Threshold", "threshold value"),
     "max_pool2d": ("MaxPool2d", _MAX_POOL),
     "avg_pool2d": ("AvgPool2d", _AVERAGE_POOL),
     "adaptive_avg_pool2d": ("AdaptiveAvgPool2d", "output_size"),
@@ -235,6 +236,23 @@ def scaled(graph: Graph, values: Tensor, what: str) -> Tensor:
     raise NotUnderstood(f"{what}: the lab's ops do not scale or shift by a number", "leave the number out", False)
 
 
+def _clamp(graph: Graph, values: Tensor, rest: tuple[Value, ...], keywords: Arguments) -> Tensor:
+    """Values below a bound become the bound, and so above: with 0 it is ReLU, with 0 and 6 ReLU6."""
+    given = dict(zip(("min", "max"), rest, strict=False)) | keywords
+    least, most = given.get("min", given.get("other")), given.get("max")
+    if least == 0 and most is None:
+        return graph.apply(spec.ReLU(), values)
+    if least == 0 and most == 6:
+        return graph.apply(activations.ReLU6(), values)
+    raise NotUnderstood(
+        "values are cut off at a bound; the lab cuts at 0 (ReLU), or at 0 and 6 (ReLU6)", "write F.relu(x)", False
+    )
+
+
+def _zeros(graph: Graph, values: Tensor, rest: tuple[Value, ...], keywords: Arguments) -> Value:
+    return 0  # to be added to a map, or compared with it: a number does the same
+
+
 def _expand(graph: Graph, values: Tensor, rest: tuple[Value, ...], keywords: Arguments) -> Tensor:
     if values.shape is not None and values.shape[2:] not in ((), (1, 1)):
         raise NotUnderstood("expand of a map that is larger than one pixel")
@@ -263,6 +281,11 @@ METHODS: dict[str, Callable[[Graph, Tensor, tuple[Value, ...], Arguments], Value
     "add": _add,
     "mul": _multiply,
     "multiply": _multiply,
+    "clamp": _clamp,
+    "clip": _clamp,
+    "clamp_min": _clamp,
+    "maximum": _clamp,
+    "zeros_like": _zeros,
     "expand": _expand,
     "expand_as": _expand,
     "log": _logarithm,

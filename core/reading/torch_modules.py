@@ -8,6 +8,7 @@ from math import prod
 
 from core.architecture import activations, spec
 from core.architecture.spec import Op
+from core.reading.einops import apply_pattern
 from core.reading.graph import Graph, shape_words
 from core.reading.torch_signatures import ACTIVATIONS, OTHER_ACTIVATIONS, integer, number, whole
 from core.reading.values import BATCH, Module, NotUnderstood, Tensor, Value
@@ -18,6 +19,10 @@ def apply_module(graph: Graph, module: Module, values: Tensor) -> Tensor:
     kind, get, shape = module.kind, module.fields.get, values.shape
     if kind in _APPLY:
         return _APPLY[kind](graph, module, values)
+    if kind.startswith("einops."):
+        sizes = get("sizes")
+        named = sizes if isinstance(sizes, dict) else {}
+        return apply_pattern(graph, str(get("name")), values, get("pattern"), get("how"), named)
     if kind in ACTIVATIONS:
         return graph.apply(_activation(module), values)
     if kind in ("Dropout", "Dropout1d", "Dropout2d"):
@@ -26,6 +31,8 @@ def apply_module(graph: Graph, module: Module, values: Tensor) -> Tensor:
         return soften(graph, values, get("dim") if kind != "Softmax2d" else 1, kind)
     if kind == "Hardtanh" and (get("min_val"), get("max_val")) == (0, 6):
         return graph.apply(activations.ReLU6(), values)
+    if kind == "Threshold" and (get("threshold"), get("value")) == (0, 0):
+        return graph.apply(spec.ReLU(), values)
     if kind in OTHER_ACTIVATIONS or kind in ("AlphaDropout", "FeatureAlphaDropout"):
         instead = "write nn.Dropout" if "Dropout" in kind else "write nn.ReLU or another of the lab's activations"
         raise NotUnderstood(f"the lab has no nn.{kind}", instead, reshapes=False)
