@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.reading.hints import guess
 from core.reading.module_methods import ITSELF, LISTS, METHODS
+from core.reading.python_library import OF_FIELDS
 from core.reading.statements import Statements
 from core.reading.torch_functions import TRAINING
 from core.reading.values import Bound, Class, Dotted, Function, Module, Super, Tensor, Unknown, Value, Weight
@@ -22,6 +23,8 @@ class Attributes(Statements):
                 return found if found is not None and not of_class else Bound(owner, found or name)
             case Super(instance, after):
                 found = instance.cls.find(name, after) if instance.cls else None
+                if isinstance(found, Function) and found.kind == "property":
+                    return self.call(found, (instance,), {}, line)
                 return Bound(instance, found) if isinstance(found, Function) else Bound(owner, name)
             case Tensor():
                 return self._of_tensor(owner, name, line)
@@ -64,7 +67,7 @@ class Attributes(Statements):
             return guess(name)
         if name in ("weight", "bias") and not owner.is_own:
             return Weight(None, owner.line)
-        known = name in ITSELF or name in LISTS or name in METHODS
+        known = name in ITSELF or name in LISTS or name in METHODS or name in OF_FIELDS
         if owner.is_own and not known:
             return Unknown(f"`self.{name[:40]}` is never made", line)
         return Bound(owner, name)

@@ -32,12 +32,32 @@ def method(
         return owner.attributes.get(str(given[0]))
     elif name in _PARSED:
         values = Module("configuration", line, attributes=dict(owner.attributes))
+        words = given[0] if given else keywords.get("args")
+        if isinstance(words, list | tuple):
+            _take(call, owner, values, [str(each) for each in words], line)
         return (values, []) if "known" in name else values
     elif name in _GROUPS:
         return owner
     elif name not in ("print_help", "print_usage", "format_help"):
         raise NotUnderstood(f".{name[:40]}() of a parser")
     return None
+
+
+def _take(call: Call, owner: Module, values: Module, words: list[str], line: int) -> None:
+    """What a list of words sets, as in a notebook: parse_args(["--width", "16"])."""
+    waiting = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
+    for number, word in enumerate(waiting):
+        argument = owner.fields.get(word)
+        if not isinstance(argument, tuple):
+            continue
+        name, action, kind = argument
+        following = waiting[number + 1 :]
+        count = next((at for at, each in enumerate(following) if each.startswith("--")), len(following))
+        if isinstance(action, str):
+            values.attributes[name] = action == "store_true"
+        elif count:
+            found = [call(kind, (each,), {}, line) if kind is not None else each for each in following[:count]]
+            values.attributes[name] = found if isinstance(values.attributes.get(name), list) else found[0]
 
 
 def _add(call: Call, owner: Module, names: list[str], keywords: dict[str, Value], line: int) -> None:
@@ -47,6 +67,7 @@ def _add(call: Call, owner: Module, names: list[str], keywords: dict[str, Value]
     name = stated if isinstance(stated, str) else (long or names)[0].lstrip("-").replace("-", "_")
     action = keywords.get("action")
     default = keywords.get("default", _FLAGS.get(action) if isinstance(action, str) else None)
+    owner.fields |= {each: (name, action, keywords.get("type")) for each in names}
     positional = not names[0].startswith("-") and keywords.get("nargs") not in ("?", "*")
     if "default" not in keywords and action is None and (keywords.get("required") or positional):
         return

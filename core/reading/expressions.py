@@ -179,6 +179,8 @@ class Expressions(ABC):
                     return graph.multiply(left, right)
                 raise NotUnderstood("two maps can be added or multiplied only", "write a + b", False)
             other = right if values is left else left
+            if kind is ast.Div and values is left and values.node.kind == "sum" and other == values.node.amount:
+                return Tensor(values.node.inputs[0])  # the sum over the pixels, divided by how many they are
             left_out = 0 if kind in (ast.Add, ast.Sub) else 1 if kind in (ast.Mult, ast.Div) else None
             if other == left_out and (values is left or kind in (ast.Add, ast.Mult)):
                 return values
@@ -354,6 +356,9 @@ class Expressions(ABC):
             bounded(owner)
         elif isinstance(owner, list) and isinstance(index, int):
             owner[index] = value
+        elif isinstance(owner, list) and isinstance(index, slice):
+            owner[index] = items(value)
+            bounded(owner)
         elif isinstance(owner, Module) and isinstance(value, Module):
             names = list(owner.children)
             owner.children[names[index] if isinstance(index, int) else str(index)] = value

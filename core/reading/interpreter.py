@@ -6,7 +6,7 @@ import ast
 from math import prod
 
 from core.errors import SpecError
-from core.reading import command_line, einops, python_values
+from core.reading import command_line, einops, mathematics, python_values
 from core.reading.command_line import PARSER
 from core.reading.dummies import MAKERS, method_of, sent_through, size_of_numbers, takes_trials, trials
 from core.reading.graph import Graph
@@ -14,7 +14,7 @@ from core.reading.keras import apply_layer, is_keras
 from core.reading.keras_calls import call_keras
 from core.reading.module_methods import ITSELF, LISTS, METHODS, fill
 from core.reading.objects import Objects
-from core.reading.python_library import LIBRARY, call_library, of_fields
+from core.reading.python_library import LIBRARY, OF_FIELDS, call_library, of_fields
 from core.reading.python_values import items, tensors_in
 from core.reading.torch_functions import call_on_tensor
 from core.reading.torch_modules import WHAT_THERE_IS, apply_module
@@ -123,16 +123,20 @@ class Interpreter(Objects):
                 return self.call(given[0], given[1:], {}, line)
             if name.startswith("einops.") and last in einops.FUNCTIONS:
                 return einops.call(self.graph, last, given, keywords)
+            if last in ("numel", "size") and given and isinstance(given[0], Tensor):
+                return self._tensor_method(given[0], last, given[1:], keywords, line)
             return call_on_tensor(self.graph, last, given, keywords)
         if last in ("QuantStub", "DeQuantStub"):
             return Module("Identity", line)
-        if last in LIBRARY or name.endswith("environ.get"):
+        if last in LIBRARY or name.endswith("environ.get") or name.startswith("itertools."):
             return call_library(self.call, function, given, keywords, line)
         if name in MAKERS:
             sizes = keywords.get("size", given[0] if len(given) == 1 else list(given))
             return Weight(size_of_numbers(sizes), line)
+        if name.startswith(("operator.", "_operator.")):
+            return mathematics.operation(last, given)
         if name.startswith(("math.", "numpy.", "torch.prod", "torch.linspace", "torch.arange")):
-            return python_values.mathematics(last, given)
+            return mathematics.mathematics(last, given)
         if last == "is_available":
             return False
         raise NotUnderstood(f"the lab does not know {names_of(function)}", f"leave it out; {WHAT_THERE_IS}")
@@ -189,6 +193,10 @@ class Interpreter(Objects):
                         start = given[0] if given and isinstance(given[0], dict) else {}
                         instance.attributes |= {str(key): value for key, value in start.items()} | keywords
                     return None
+                if name == "__call__" and instance.cls is not None:
+                    own = instance.cls.find("forward")
+                    if isinstance(own, Function):
+                        return self.run_function(own, (instance, *given), keywords, line)
                 if name in ("forward", "__call__") and instance.cls is not None:
                     plain = Module(instance.kind, instance.line, instance.fields, None, instance.children)
                     return self.forward(plain, given, keywords)
@@ -226,7 +234,7 @@ class Interpreter(Objects):
             return command_line.method(self.call, owner, name, given, keywords, line)
         if name in ITSELF or (name == "parse_args" and owner.is_own):
             return owner
-        if name in ("_asdict", "_replace") or (owner.kind == "object" and name in ("items", "keys", "values", "get")):
+        if name in OF_FIELDS or (owner.kind == "object" and name in ("items", "keys", "values", "get")):
             return of_fields(owner, name, given, keywords)
         if name in LISTS:
             pairs = list(owner.named()) if LISTS[name] else list(owner.children.items())

@@ -120,6 +120,12 @@ def _insert(owner: Module, given: Given, keywords: Keywords) -> Value:
     return owner
 
 
+def _update(owner: Module, given: Given, keywords: Keywords) -> Value:
+    for name, each in _parts("ModuleDict", given):
+        register(owner, name, each)
+    return None
+
+
 def _register_parameter(owner: Module, given: Given, keywords: Keywords) -> Value:
     name, value = (*given, *keywords.values())[:2]
     owner.attributes[str(name)] = value
@@ -150,6 +156,7 @@ METHODS: dict[str, Callable[[Module, Given, Keywords], Value]] = {
     "add": _append,
     "extend": _extend,
     "insert": _insert,
+    "update": _update,
     "register_parameter": _register_parameter,
     "register_buffer": _register_buffer,
     "items": _items,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
+from math import prod
 
 from core.reading import command_line, python_values
 from core.reading.enums import AUTO
@@ -29,6 +31,7 @@ _OTHERS = (
     "getenv environ.get"
 )
 LIBRARY = {*NAMESPACES, *_OTHERS.split()}
+OF_FIELDS = ("_asdict", "_replace", "get")  # methods of a named tuple, or of a dict's class
 Call = Callable[[Value, tuple[Value, ...], dict[str, Value], int], Value]
 
 
@@ -46,8 +49,8 @@ def call_library(
         return call(made, (), {}, line) if made is not None else keywords.get("default")
     if last in ("deepcopy", "copy") and given:
         return copied(given[0])
-    if name in ("itertools.chain", "itertools.chain.from_iterable"):
-        return [each for part in (given if last == "chain" else items(given[0])) for each in items(part)]
+    if name.startswith("itertools."):
+        return _iterated(last, given, keywords)
     if last in NAMESPACES:
         start = given[0] if given and isinstance(given[0], dict) else {}
         return _namespace(start | keywords, line, deep=last not in ("SimpleNamespace", "Namespace"))
@@ -67,6 +70,26 @@ def call_library(
         defaults = dict(zip(map(str, fields[len(fields) - len(late) :]), late, strict=False))
         return Class(str(given[0]), line, (), {"<fields>": list(map(str, fields)), "<tuple>": True} | defaults)
     raise NotUnderstood(f"the lab does not know {name}", "leave it out")
+
+
+def _iterated(name: str, given: tuple[Value, ...], keywords: dict[str, Value]) -> Value:
+    """A function of itertools, as a list. Raises NotUnderstood for one that has no end, or is not known."""
+    match name, given:
+        case "chain", parts:
+            return [each for part in parts for each in items(part)]
+        case "from_iterable", (parts,):
+            return [each for part in items(parts) for each in items(part)]
+        case "pairwise", (values,):
+            return list(itertools.pairwise(items(values)))
+        case "repeat", (value, int(times)) if times <= python_values.MAX_ITEMS:
+            return [value] * times
+        case "islice", (values, *ends):
+            return items(values)[slice(*(each for each in ends if each is None or isinstance(each, int)))]
+        case "product", parts if prod(len(items(each)) for each in parts) <= python_values.MAX_ITEMS and not keywords:
+            return list(itertools.product(*map(items, parts)))
+        case "accumulate", (values,) if python_values.is_plain(values):
+            return list(itertools.accumulate(each for each in items(values) if isinstance(each, int | float)))
+    raise NotUnderstood(f"the lab does not follow itertools.{name} here", "write the list itself")
 
 
 def of_fields(owner: Module, name: str, given: tuple[Value, ...], keywords: dict[str, Value]) -> Value:

@@ -7,7 +7,7 @@ import math
 import operator
 import re
 from collections.abc import Callable, Iterable
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 
 from core.reading.values import Class, Dotted, Function, Module, NotUnderstood, Tensor, TooMuch, Unknown, Value
 
@@ -76,8 +76,15 @@ def bounded(value: Value) -> Value:
     return value
 
 
+class Numbers(list[Value]):
+    """An array of numpy: operators work on each of its numbers."""
+
+
 def binary(kind: type[ast.operator], left: Value, right: Value) -> Value:
     """An operator on plain values. Raises what Python raises, or TooMuch."""
+    if isinstance(left, Numbers) or isinstance(right, Numbers):
+        pairs = zip(*(each if isinstance(each, Numbers) else repeat(each) for each in (left, right)), strict=False)
+        return Numbers(binary(kind, one, other) for one, other in pairs)
     if kind is ast.Add and isinstance(left, list | tuple) and type(left) is type(right):
         return bounded(left + right)  # type: ignore[operator]
     if kind is ast.Mult:
@@ -164,7 +171,7 @@ def function(name: str, given: tuple[Value, ...], keywords: dict[str, Value]) ->
     if name in ("enumerate", "zip", "reversed", "list", "tuple", "sorted", "sum", "max", "min", "any", "all", "set"):
         return _on_lists(name, given, keywords)
     if name == "range":
-        return range(*(_whole(each) for each in given))
+        return range(*(whole(each) for each in given))
     if name == "len":
         return len(items(given[0]))
     if name in ("int", "float", "str", "bool", "abs", "round"):
@@ -178,7 +185,7 @@ def function(name: str, given: tuple[Value, ...], keywords: dict[str, Value]) ->
         start = dict(given[0]) if given and isinstance(given[0], dict) else dict(_pairs(given[0])) if given else {}
         return bounded(start | keywords)
     if name == "divmod":
-        return divmod(_whole(given[0]), _whole(given[1]))
+        return divmod(whole(given[0]), whole(given[1]))
     if name == "slice":
         return slice(*given)
     raise NotUnderstood(f"{name}()")
@@ -203,7 +210,7 @@ def _pairs(value: Value) -> list[tuple[Value, Value]]:
 
 def _on_lists(name: str, given: tuple[Value, ...], keywords: dict[str, Value]) -> Value:
     if name == "enumerate":
-        start = _whole(keywords.get("start", given[1] if len(given) > 1 else 0))
+        start = whole(keywords.get("start", given[1] if len(given) > 1 else 0))
         return list(enumerate(items(given[0]), start))
     if name == "zip":
         return list(zip(*(items(each) for each in given), strict=False))
@@ -215,6 +222,9 @@ def _on_lists(name: str, given: tuple[Value, ...], keywords: dict[str, Value]) -
         return tuple(values)
     if name == "reversed":
         return values[::-1]
+    if name == "sum" and isinstance(first := keywords.get("start", (*given, 0)[1]), list | tuple):
+        joined = [*first, *(inner for each in values for inner in items(each))]
+        return bounded(joined if isinstance(first, list) else tuple(joined))
     if not is_plain(values) or keywords.keys() - {"reverse", "default", "start"}:
         raise NotUnderstood(f"{name}() of these values")
     if name == "set":
@@ -227,43 +237,10 @@ def _on_lists(name: str, given: tuple[Value, ...], keywords: dict[str, Value]) -
     return bounded(functions[name](values))
 
 
-def mathematics(name: str, given: tuple[Value, ...]) -> Value:
-    """A function of math or numpy: `floor`, `prod` and the like."""
-    if name == "prod" and given:
-        numbers = [each for each in items(given[0]) if isinstance(each, int | float)]
-        return bounded(math.prod(numbers[:64]))
-    if name == "linspace" and len(given) == 3:
-        return _spaced(*given)
-    if name in ("arange", "range"):
-        return list(range(*(_whole(each) for each in given)))[:MAX_ITEMS] if _small_range(given) else None
-    numbers = [each for each in given if isinstance(each, int | float)]
-    if name in ("floor", "ceil", "sqrt", "log", "log2", "log10", "exp", "fabs", "pow", "gcd") and len(numbers) == len(
-        given
-    ):
-        return bounded(getattr(math, name)(*numbers))
-    if name in ("max", "min", "sum", "abs", "round"):
-        return function(name, given, {})
-    if name in ("int32", "int64", "int"):
-        return function("int", given, {})
-    raise NotUnderstood(f"{name}()")
-
-
-def _spaced(start: Value, end: Value, count: Value) -> Value:
-    """So many numbers from one to another, both included."""
-    if not isinstance(start, int | float) or not isinstance(end, int | float) or not 0 < _whole(count) <= MAX_ITEMS:
-        raise NotUnderstood("linspace of these values")
-    steps = max(1, _whole(count) - 1)
-    return [start + (end - start) * number / steps for number in range(_whole(count))]
-
-
-def _small_range(given: tuple[Value, ...]) -> bool:
-    return len(range(*(_whole(each) for each in given))) <= MAX_ITEMS
-
-
 def method(owner: Value, name: str, given: tuple[Value, ...], keywords: dict[str, Value]) -> Value:
     """A method of a list, dict, tuple or text. Raises what Python raises, or NotUnderstood."""
     if (name == "item" and isinstance(owner, int | float)) or (name == "tolist" and isinstance(owner, list)):
-        return owner
+        return list(owner) if isinstance(owner, list) else owner
     if isinstance(owner, list):
         return _of_list(owner, name, given)
     if isinstance(owner, dict):
@@ -284,9 +261,9 @@ def _of_list(owner: list[Value], name: str, given: tuple[Value, ...]) -> Value:
         case "extend":
             owner.extend(items(given[0]))
         case "insert":
-            owner.insert(_whole(given[0]), given[1])
+            owner.insert(whole(given[0]), given[1])
         case "pop":
-            return owner.pop(*(_whole(each) for each in given))
+            return owner.pop(*(whole(each) for each in given))
         case "copy":
             return list(owner)
         case "reverse":
@@ -364,7 +341,7 @@ def _key(value: Value) -> Value:
 key = _key
 
 
-def _whole(value: Value) -> int:
+def whole(value: Value) -> int:
     if not isinstance(value, int):
         raise NotUnderstood(value.why if isinstance(value, Unknown) else "a whole number is needed")
     return value

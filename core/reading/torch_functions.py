@@ -27,6 +27,8 @@ AS_MODULE: dict[str, tuple[str, str]] = {  # a function: the module that does th
     "avg_pool2d": ("AvgPool2d", _AVERAGE_POOL),
     "adaptive_avg_pool2d": ("AdaptiveAvgPool2d", "output_size"),
     "adaptive_max_pool2d": ("AdaptiveMaxPool2d", "output_size return_indices"),
+    "adaptive_avg_pool1d": ("AdaptiveAvgPool1d", "output_size"),
+    "adaptive_max_pool1d": ("AdaptiveMaxPool1d", "output_size return_indices"),
 }
 _PLAIN = "ReLU ReLU6 SELU SiLU Mish Hardswish Hardsigmoid Tanh Sigmoid"
 AS_MODULE |= {name.lower(): (name, "") for name in _PLAIN.split()}
@@ -166,6 +168,13 @@ def _mean(graph: Graph, values: Tensor, rest: tuple[Value, ...], keywords: Argum
     return graph.pool_all(values, _axes(axes), bool(given.get("keepdim", given.get("keepdims", False))))
 
 
+def _sum(graph: Graph, values: Tensor, rest: tuple[Value, ...], keywords: Arguments) -> Tensor:
+    """A sum over the pixels, which is a mean once it is divided by how many they are."""
+    pooled = _mean(graph, values, rest, keywords)
+    pixels = prod(values.shape[2:]) if values.shape and len(values.shape) == 4 else 0
+    return graph.step("sum", (pooled,), pooled.shape, amount=pixels)
+
+
 def _permute(graph: Graph, values: Tensor, rest: tuple[Value, ...], keywords: Arguments) -> Tensor:
     """Another order of the axes, where it only moves axes of size 1: then the numbers stay in their order."""
     shape, given = values.shape, keywords.get("dims", rest[0] if len(rest) == 1 else rest)
@@ -272,6 +281,7 @@ METHODS: dict[str, Callable[[Graph, Tensor, tuple[Value, ...], Arguments], Value
     "flatten": _flatten,
     "unflatten": _unflatten,
     "mean": _mean,
+    "sum": _sum,
     "amax": _largest,
     "max": _largest_and_where,
     "permute": _permute,
@@ -296,6 +306,9 @@ def part_of(graph: Graph, values: Tensor, index: Value) -> Tensor:
     """x[:, :, 0, 0] of a (N, C, 1, 1) map; nothing else is cut out of a map."""
     parts = index if isinstance(index, tuple) else (index,)
     shape = values.shape
+    if parts.count(Ellipsis) == 1 and shape is not None:  # all the axes that are not named
+        at, missing = parts.index(Ellipsis), len(shape) - len(parts) + 1
+        parts = (*parts[:at], *(slice(None),) * missing, *parts[at + 1 :])
     if shape is not None and len(parts) <= len(shape):
         sizes = [*shape[len(parts) :]]
         for part, size in reversed(list(zip(parts, shape, strict=False))):

@@ -200,6 +200,13 @@ def _adaptive_pool(graph: Graph, module: Module, values: Tensor) -> Tensor:
     return graph.apply(spec.MaxPool(window) if is_max else spec.AvgPool(window), values)
 
 
+def _adaptive_pool_1d(graph: Graph, module: Module, values: Tensor) -> Tensor:
+    """Over the pixels of a map whose rows stand one after the other."""
+    if module.fields.get("output_size") not in (1, [1], (1,)):
+        raise NotUnderstood(f"nn.{module.kind} of another size than 1", "write nn.AdaptiveAvgPool2d(1)")
+    return graph.pool_all(values, (2,), True, largest="Max" in module.kind)
+
+
 def _flatten(graph: Graph, module: Module, values: Tensor) -> Tensor:
     start, end = (integer(module.fields.get(name), name) for name in ("start_dim", "end_dim"))
     return graph.flatten(values, start, end, own=graph.module is not None)
@@ -302,6 +309,8 @@ _APPLY: dict[str, Callable[[Graph, Module, Tensor], Tensor]] = {
     "AvgPool2d": _pool,
     "AdaptiveAvgPool2d": _adaptive_pool,
     "AdaptiveMaxPool2d": _adaptive_pool,
+    "AdaptiveAvgPool1d": _adaptive_pool_1d,
+    "AdaptiveMaxPool1d": _adaptive_pool_1d,
     "Flatten": _flatten,
     "Unflatten": _unflatten,
     "ZeroPad2d": _zero_pad,
