@@ -38,20 +38,39 @@ def every_step(steps: list[Step]) -> Iterator[Step]:
 def fold_repeats(steps: list[Step]) -> list[Step]:
     """The steps with runs of the same weights as Repeat, where that says the same."""
     steps = [replace(step, bodies=tuple(fold_repeats(body) for body in step.bodies)) for step in steps]
-    shared = _shared(steps)
-    if not shared:
-        return steps
-    for length in range(1, len(steps) // 2 + 1):
-        starts = sorted(range(len(steps) - 2 * length + 1), key=lambda at: (not _holds(steps[at : at + 1], shared), at))
-        for start in starts:
-            block = steps[start : start + length]
-            times = _times(steps, start, length)
-            if times > 1 and _holds(block, shared):
-                rounds = [steps[start + number * length : start + (number + 1) * length] for number in range(times)]
-                body = [_merged(list(each)) for each in zip(*rounds, strict=True)]
-                folded = Step(Repeat((), times), block[0].line, (), (body,))
-                return fold_repeats([*steps[:start], folded, *steps[start + times * length :]])
+    depth = 0  # the innermost repeats first, and everywhere: one half folded is no longer like the others
+    while (shared := _shared(steps)) and depth <= _depth(steps):
+        folded = _folded(steps, shared, depth)
+        depth += folded is None
+        steps = folded or steps
     return steps
+
+
+def _folded(steps: list[Step], shared: set[int], depth: int) -> list[Step] | None:
+    """The steps with their shortest run as a Repeat, whose body nests repeats so deep; None where there is none."""
+    for length in range(1, len(steps) // 2 + 1):
+        starts = [
+            at
+            for at in range(len(steps) - 2 * length + 1)
+            if _again(steps[at], steps[at + length])
+            and _holds(steps[at : at + length], shared)
+            and _depth(steps[at : at + length]) == depth
+        ]
+        runs = [(_times(steps, at, length), _holds(steps[at : at + 1], shared), -at) for at in starts]
+        # the longest run: a body may begin with a pool, and begun after it the first round would be left over
+        times, _, start = max(runs, default=(1, False, 0))
+        if times > 1:
+            start = -start
+            rounds = [steps[start + number * length : start + (number + 1) * length] for number in range(times)]
+            body = [_merged(list(each)) for each in zip(*rounds, strict=True)]
+            folded = Step(Repeat((), times), rounds[0][0].line, (), (body,))
+            return [*steps[:start], folded, *steps[start + times * length :]]
+    return None
+
+
+def _depth(steps: list[Step]) -> int:
+    """How deep repeats stand within repeats."""
+    return max((isinstance(step.op, Repeat) + max(map(_depth, step.bodies), default=0) for step in steps), default=0)
 
 
 def _shared(steps: list[Step]) -> set[int]:
