@@ -58,7 +58,7 @@ BOMBS = {
     "skips": NET.format(init="", forward="for i in range(3000): x = x + F.relu(x)"),
     "shared in loops": NET.format(
         init="self.c = nn.Conv2d(1, 1, 1)",
-        forward="for i in range(54):\n            for j in range(i): x = self.c(x)\n            x = F.relu(x)",
+        forward="for i in range(40):\n            for j in range(i): x = self.c(x)\n            x = F.relu(x)",
     ),
     "dense": NET.format(init="", forward="for i in range(300): x = torch.cat([x, x], 1)"),
     "wide": NET.format(init="self.c = nn.Conv2d(1, 10 ** 30, 3)", forward="x = self.c(x)"),

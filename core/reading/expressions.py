@@ -79,7 +79,7 @@ class Expressions(ABC):
         except FAILURES as failure:
             return Unknown(f"{type(failure).__name__}: {failure}"[:120], node.lineno)
         except NotUnderstood as failure:
-            return Unknown(str(failure), node.lineno)
+            return Unknown(str(failure), node.lineno, failure.instead)
 
     def truth(self, value: Value) -> bool | None:
         """Whether a condition holds; None where it is not known."""
@@ -184,6 +184,8 @@ class Expressions(ABC):
             left_out = 0 if kind in (ast.Add, ast.Sub) else 1 if kind in (ast.Mult, ast.Div) else None
             if other == left_out and (values is left or kind in (ast.Add, ast.Mult)):
                 return values
+            if isinstance(other, Weight):
+                raise NotUnderstood("a map and a weight of the class's own", "write nn.Linear, nn.Conv2d or a norm")
             if kind is ast.Add and isinstance(other, list | tuple):
                 raise NotUnderstood("a map and a list are added")
             return scaled(graph, values, "a number is added" if kind is ast.Add else "a map and a number")

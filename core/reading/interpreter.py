@@ -10,6 +10,7 @@ from core.reading import command_line, einops, mathematics, python_values
 from core.reading.command_line import PARSER
 from core.reading.dummies import MAKERS, method_of, sent_through, size_of_numbers, takes_trials, trials
 from core.reading.graph import Graph
+from core.reading.instead import OTHERS, WHAT_THERE_IS
 from core.reading.keras import apply_layer, is_keras
 from core.reading.keras_calls import call_keras
 from core.reading.module_methods import ITSELF, LISTS, METHODS, fill
@@ -17,7 +18,7 @@ from core.reading.objects import Objects
 from core.reading.python_library import LIBRARY, OF_FIELDS, call_library, of_fields
 from core.reading.python_values import items, tensors_in
 from core.reading.torch_functions import call_on_tensor
-from core.reading.torch_modules import WHAT_THERE_IS, apply_module
+from core.reading.torch_modules import apply_module
 from core.reading.torch_signatures import CONTAINERS, SIGNATURES, module_of
 from core.reading.values import (
     Bound,
@@ -72,7 +73,7 @@ class Interpreter(Objects):
             if isinstance(function, Bound) and isinstance(function.owner, Tensor):
                 tensors.insert(0, function.owner)
             if self.graph is None or not tensors:
-                return Unknown(str(failure), line)
+                return Unknown(str(failure), line, getattr(failure, "instead", ""))
             return self.refused(failure, tensors[0])
         finally:
             self.depth -= 1
@@ -98,7 +99,9 @@ class Interpreter(Objects):
             case _:
                 why = function.why if isinstance(function, Unknown) else "this cannot be called"
                 where = f" (line {function.line})" if isinstance(function, Unknown) and function.line else ""
-                raise NotUnderstood(f"{why}{where}", f"paste its definition too; {WHAT_THERE_IS}")
+                where = "" if where and why.endswith(where) else where
+                known = function.instead if isinstance(function, Unknown) else ""
+                raise NotUnderstood(f"{why}{where}", known or f"paste its definition too; {WHAT_THERE_IS}")
 
     def call_dotted(self, function: Dotted, given: tuple[Value, ...], keywords: dict[str, Value], line: int) -> Value:
         """A function or class of torch, Python or another library."""
@@ -139,7 +142,8 @@ class Interpreter(Objects):
             return mathematics.mathematics(last, given)
         if last == "is_available":
             return False
-        raise NotUnderstood(f"the lab does not know {names_of(function)}", f"leave it out; {WHAT_THERE_IS}")
+        what = OTHERS.get(last, f"leave it out; {WHAT_THERE_IS}")
+        raise NotUnderstood(f"the lab does not know {names_of(function)}", what)
 
     def _library_module(self, kind: str, given: tuple[Value, ...], keywords: dict[str, Value], line: int) -> Value:
         made = Module(kind, line)
@@ -167,7 +171,7 @@ class Interpreter(Objects):
             return Unknown("a module that is called without a map", module.line)
         self.graph.seen.add(id(module))
         if module.kind == "unknown":
-            raise NotUnderstood(str(module.fields.get("why")), f"{WHAT_THERE_IS}")
+            raise NotUnderstood(str(module.fields.get("why")), str(module.fields.get("instead") or WHAT_THERE_IS))
         if module.kind in ("ModuleList", "ModuleDict", "Module"):
             raise NotUnderstood(f"nn.{module.kind} has no forward of its own", "call its modules one by one")
         before, self.graph.module = self.graph.module, module

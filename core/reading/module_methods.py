@@ -58,7 +58,8 @@ def register(owner: Module, name: str, value: Value) -> None:
     elif value is not None:
         why = value.why if isinstance(value, Unknown) else "something that is not a module"
         line = value.line if isinstance(value, Unknown) and value.line else owner.line
-        owner.children[name] = Module("unknown", line, {"why": why})
+        instead = value.instead if isinstance(value, Unknown) else ""
+        owner.children[name] = Module("unknown", line, {"why": why, "instead": instead})
 
 
 def copied(value: Value, count: list[int] | None = None) -> Value:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from math import prod
 
 from core.architecture import activations, spec
+from core.reading import instead
 from core.reading.graph import Graph, shape_words
 from core.reading.torch_modules import apply_module, drop, pad, soften
 from core.reading.torch_signatures import module_of
@@ -69,22 +70,9 @@ def call_on_tensor(graph: Graph, name: str, arguments: tuple[Value, ...], keywor
         return values
     if plain in METHODS:
         return METHODS[plain](graph, values, rest, keywords)
-    raise NotUnderstood(f"the lab does not know what {name} does to a map", WRITE_INSTEAD.get(name, LEAVE_OUT))
-
-
-LEAVE_OUT = "leave it out, or use the functions of torch.nn.functional for pools, activations and dropout"
-WRITE_INSTEAD = {
-    "permute": "keep the axes in torch's order: batch, channels, height, width",
-    "transpose": "keep the axes in torch's order: batch, channels, height, width",
-    "interpolate": "leave it out: the lab's networks do not enlarge maps",
-    "batch_norm": "make a nn.BatchNorm2d in __init__ and call it",
-    "conv2d": "make a nn.Conv2d in __init__ and call it",
-    "linear": "make a nn.Linear in __init__ and call it",
-    "layer_norm": "make a nn.LayerNorm in __init__ and call it",
-    "group_norm": "make a nn.GroupNorm in __init__ and call it",
-    "prelu": "make a nn.PReLU in __init__ and call it",
-    "alpha_dropout": "write F.dropout",
-}
+    raise NotUnderstood(
+        f"the lab does not know what {name} does to a map", instead.FUNCTIONS.get(name, instead.LEAVE_OUT)
+    )
 
 
 def _swapped(name: str, arguments: tuple[Value, ...]) -> tuple[Tensor, tuple[Value, ...]]:
@@ -92,7 +80,7 @@ def _swapped(name: str, arguments: tuple[Value, ...]) -> tuple[Tensor, tuple[Val
     for number, each in enumerate(arguments):
         if isinstance(each, Tensor):
             return each, (*arguments[:number], *arguments[number + 1 :])
-    raise NotUnderstood(f"{name} without a map")
+    raise NotUnderstood(f"{name} of something that is not one map", instead.FUNCTIONS.get(name, instead.LEAVE_OUT))
 
 
 def _cat(graph: Graph, arguments: tuple[Value, ...], keywords: Arguments) -> Tensor:
@@ -181,7 +169,7 @@ def _permute(graph: Graph, values: Tensor, rest: tuple[Value, ...], keywords: Ar
     order = [axis % len(shape) for axis in _axes(given)] if shape else []
     moved = [axis for axis in order if shape and shape[axis] != 1]
     if shape is None or sorted(order) != list(range(len(shape))) or moved != sorted(moved):
-        raise NotUnderstood("axes change places", WRITE_INSTEAD["permute"])
+        raise NotUnderstood("axes change places", instead.FUNCTIONS["permute"])
     return graph.reshape(values, tuple(shape[axis] for axis in order))
 
 

@@ -10,6 +10,7 @@ from core.architecture import activations, spec
 from core.architecture.spec import Op
 from core.reading.einops import apply_pattern
 from core.reading.graph import Graph, shape_words
+from core.reading.instead import MODULES, WHAT_THERE_IS
 from core.reading.torch_signatures import ACTIVATIONS, OTHER_ACTIVATIONS, integer, number, whole
 from core.reading.values import BATCH, Module, NotUnderstood, Tensor, Value
 
@@ -39,10 +40,7 @@ def apply_module(graph: Graph, module: Module, values: Tensor) -> Tensor:
     if kind == "Identity":
         return values
     where = f", which gets {shape_words(shape)}" if shape else ""
-    raise NotUnderstood(f"the lab has no nn.{kind}{where}", f"leave it out; {WHAT_THERE_IS}")
-
-
-WHAT_THERE_IS = "the lab has Conv2d, Linear, norms, activations, dropout and pools"
+    raise NotUnderstood(f"the lab has no nn.{kind}{where}", MODULES.get(kind, f"leave it out; {WHAT_THERE_IS}"))
 
 
 def _conv(graph: Graph, module: Module, values: Tensor) -> Tensor:
@@ -231,7 +229,9 @@ def pad(graph: Graph, values: Tensor, amount: Value) -> Tensor:
     """Zeros around the map, the same on all sides."""
     sides = set(amount) if isinstance(amount, tuple | list) and len(amount) == 4 else {amount}
     if len(sides) != 1:
-        raise NotUnderstood(f"padding {amount} differs between the sides", "pad all sides alike")
+        numbers = [each for each in amount if isinstance(each, int)] if isinstance(amount, tuple | list) else []
+        alike = f"write {(max(numbers),) * 4}" if numbers else "pad all sides alike"
+        raise NotUnderstood(f"padding {amount} differs between the sides; the lab pads all four alike", alike)
     (each,) = sides
     each = whole(each, "padding") if each else 0
     shape = values.shape
@@ -276,9 +276,9 @@ def square(value: Value, name: str) -> int:
     if isinstance(value, tuple | list):
         if len(value) == 1 or (len(value) == 2 and value[0] == value[1]):
             return whole(value[0], name)
-        raise NotUnderstood(
-            f"{name} {value}: the lab's windows are square", f"write {name} as one number", name == "padding"
-        )
+        numbers = [each for each in value if isinstance(each, int)]
+        instead = f"write {name}={max(numbers)}" if numbers else f"write {name} as one number"
+        raise NotUnderstood(f"{name} {value}: the lab's windows are square, one number for both axes", instead)
     return whole(value, name)
 
 

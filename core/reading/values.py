@@ -32,6 +32,7 @@ class Unknown:
 
     why: str
     line: int = 0
+    instead: str = ""  # what to write instead, where that is known
 
 
 @dataclass(frozen=True)
