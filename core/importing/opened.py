@@ -8,7 +8,7 @@ from pathlib import PurePath
 from core.architecture.json_form import architecture_from_json
 from core.architecture.spec import Architecture
 from core.errors import ImportingError
-from core.importing.kind import MAX_TEXT, WEIGHTS, Kind, is_table, kind_of, text_of
+from core.importing.kind import MAX_TEXT, WEIGHTS, Kind, inside, is_table, kind_of, text_of
 from core.importing.onnx_import import OnnxNetwork, read_onnx
 from core.importing.tensors import Tensors, read_tensors
 from core.reading.code import read_code
@@ -32,6 +32,7 @@ class Opened:
 
 def open_file(content: bytes, name: str) -> Opened:
     """Open a file by its bytes. Raises LabError for one that the lab cannot take: what it is, and what to do."""
+    content, name = inside(content, name)
     kind = kind_of(content, name)
     file = file_name(name)
     if kind in WEIGHTS:
