@@ -52,6 +52,26 @@ READ: dict[str, Recipe] = {
     '{"validation_split": 0.1}': Recipe(validation_size=6000),
     '{"validation_size": 5000.0}': Recipe(validation_size=5000),
     '{"schedule": null, "augmentation": null, "early_stopping": false, "grad_clip": null}': Recipe(),
+    # what stands around it
+    '{"training": {"epochs": "10", "lr": "1e-3"}, "trainer": {"gradient_clip_val": 1.0}, "device": "cuda"}': Recipe(
+        epochs=10, learning_rate=0.001, gradient_clipping=1
+    ),
+    '{"epochs": {"value": 7}, "validation_split": {"desc": null, "value": "10%"}, "num_workers": 2}': Recipe(
+        epochs=7, validation_size=6000
+    ),
+    '{"optimizer": "optim.Adam(model.parameters(), lr=0.002, weight_decay=1e-4)"}': Recipe(
+        learning_rate=0.002, optimizer=Adam(weight_decay=0.0001)
+    ),
+    '{"optimizer": {"_target_": "torch.optim.AdamW", "lr": "0.002"}}': Recipe(learning_rate=0.002, optimizer=AdamW()),
+    '{"scheduler": "lr_scheduler.StepLR(optimizer, 6, gamma=0.5)"}': Recipe(schedule=StepLR(6, 0.5)),
+    '{"milestones": [5, 10], "gamma": 0.2}': Recipe(schedule=MultiStepLR((5, 10), 0.2)),
+    '{"transforms": ["T.RandomRotation((-7.0, 7.0))", "RandomAffine(0, translate=(0.1, 0.1))", "ToTensor()"]}': Recipe(
+        augmentation=Augmentation(rotation=Jitter(7), translation=Jitter(0.1))
+    ),
+    '{"precision": "bf16-mixed", "metrics": ["accuracy"], "shuffle": true}': Recipe(precision="bf16"),
+    '{"validation_size": 5000, "callbacks": ["ModelCheckpoint", {"name": "EarlyStopping", "patience": 3}]}': Recipe(
+        validation_size=5000, early_stopping=EarlyStopping(patience=3)
+    ),
     # optimizers
     '{"optimizer": "adam"}': Recipe(optimizer=Adam()),
     '{"optimizer": {"name": "Adam", "lr": 0.001, "betas": [0.9, 0.98]}}': Recipe(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -14,6 +15,7 @@ from core.importing.tensors import Tensors, read_tensors
 from core.reading.code import read_code
 from core.reading.record import CodeRead
 from core.training.recipe import Recipe, recipe_from_json
+from core.training.recipe_wrapping import text_of_recipe
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ def _of_text(text: str, file: str, kind: Kind) -> Opened:
         return Opened(file, kind, recipe=recipe_from_json(text))
     if kind == "table":
         return Opened(file, kind, table=text)
+    if (fields := text_of_recipe(text)) is not None:
+        return Opened(file, "recipe", recipe=recipe_from_json(json.dumps(fields)))
     return Opened(file, "code", code=read_code(text, file))
 
 
