@@ -178,6 +178,11 @@ def test_what_is_clear_is_read(text: str) -> None:
 
 
 REFUSED = {
+    '{"mixup": 0.2}': "'mixup' is no field of a recipe here: the lab does not mix images",
+    '{"dropout": 0.1}': "it is one of the network's ops",
+    '{"gradient_accumulation_steps": 2}': "write the product as batch_size",
+    '{"training": {"max_steps": 2000}}': "counts in epochs",
+    '{"scheduler": "StepLR(6, 0.1, 3)"}': r"write the names of its arguments, such as StepLR\(name=value\)",
     '{"lr": 0.1, "learning_rate": 0.2}': "'learning_rate' is 0.2 and 'lr' is 0.1.*keep one",
     '{"lr": 0.1, "optimizer": {"name": "SGD", "lr": 0.2}}': "learning_rate.* is 0.2 .*0.1.*keep one",
     '{"step_size": 6}': "'step_size' is a field of a schedule; write it in one",

@@ -37,6 +37,26 @@ PLACES: dict[str, tuple[str, ...]] = {  # of arguments without a name, by the ca
     "adamw": ("lr",),
     "rmsprop": ("lr",),
 }
+_MIXES = "the lab does not mix images; the usual changes are rotation, translation and erasing"
+OTHERS: dict[str, str] = {  # what a recipe does not have: what to do, one part of a sentence
+    **dict.fromkeys(("mixup", "cutmix", "mixupalpha", "cutmixalpha"), _MIXES),
+    **dict.fromkeys(("amp", "useamp", "mixedprecision", "fp16"), 'write {"precision": "bf16"}, or leave it out'),
+    **dict.fromkeys(("swa", "useswa", "swastart"), "the lab averages weights with ema_decay, such as 0.99"),
+    **dict.fromkeys(
+        ("dropout", "dropoutrate", "dropoutvalue", "drop", "batchnorm", "usebn"), "it is one of the network's ops"
+    ),
+    **dict.fromkeys(("model", "network", "arch", "architecture"), "the network is a file of its own"),
+    **dict.fromkeys(
+        ("iterations", "maxsteps", "totalsteps", "maxiter", "numsteps"),
+        "the lab counts in epochs: one is the training images over batch_size iterations",
+    ),
+    **dict.fromkeys(
+        ("gradientaccumulationsteps", "accumulategradbatches", "gradaccum", "accumulationsteps"),
+        "write the product as batch_size",
+    ),
+    "warmupepochs": "the schedules that warm up are OneCycle and LinearLR",
+}
+NEEDLESS: tuple[Json, ...] = (None, False, 0, 1)  # off, or of no effect
 CALLBACKS = {"earlystopping": "early_stopping", "reducelronplateau": "schedule"}
 
 
@@ -48,6 +68,9 @@ def unwrapped(data: Fields) -> Fields:
         if isinstance(inner, dict) and squashed(key) in SECTIONS:
             for name, each in unwrapped(inner).items():
                 put(found, name, each, "recipe", name)
+        elif squashed(key) in OTHERS:
+            if inner not in NEEDLESS or inner is True:
+                raise RecipeError(f"recipe: {short(key)} is no field of a recipe here: {OTHERS[squashed(key)]}")
         elif squashed(key) not in SCRIPT and not (squashed(key) == "shuffle" and inner is True):
             put(found, key, _plain(inner), "recipe", key)
     _callbacks(found)
