@@ -10,7 +10,7 @@ from core.reading.expressions import Expressions
 from core.reading.module_methods import extend
 from core.reading.patterns import fits
 from core.reading.python_values import FAILURES, items
-from core.reading.values import Class, Dotted, Function, Module, NotUnderstood, Scope, TooMuch, Unknown, Value
+from core.reading.values import Class, Dotted, Function, Module, NotUnderstood, Partial, Scope, TooMuch, Unknown, Value
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -34,6 +34,7 @@ class Statements(Expressions):
     def __init__(self) -> None:
         super().__init__()
         self.classes: list[Class] = []  # in the order in which they are defined
+        self.in_class = False  # whether the body of a class is being followed
         self.inside = False  # of a class of the code that is being made
         self.within: set[Class] = set()  # those that another class makes
         self.making: dict[int, list[tuple[int, str, str]]] = {}  # the complaints of each that the file itself makes
@@ -186,25 +187,39 @@ class Statements(Expressions):
                 function.kind = "property" if name.endswith("property") else name
             if name == "setter":
                 return
-        scope.names[node.name] = function
+        scope.names[node.name] = function if self.in_class else self._decorated(function, node.decorator_list, scope)
+
+    def _decorated(self, value: Value, decorators: list[ast.expr], scope: Scope) -> Value:
+        """A function or class as the code's own decorators change it; those of libraries change no shape."""
+        for each in reversed(decorators):
+            decorator = self.value(each, scope)
+            if isinstance(decorator, Function | Class):
+                changed = self.call(decorator, (value,), {}, each.lineno)
+                value = changed if isinstance(changed, Function | Class | Module | Partial) else value
+        return value
 
     def _class(self, node: ast.ClassDef, scope: Scope) -> None:
         bases = tuple(self.value(each, scope) for each in node.bases)
         inner = Scope({}, scope)
         made = Class(node.name, node.lineno, bases, inner.names)
         fields: list[str] = []
-        for each in node.body:
-            self.statement(each, inner)
-            if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name):
-                fields.append(each.target.id)
+        outside, self.in_class = self.in_class, True
+        try:
+            for each in node.body:
+                self.statement(each, inner)
+                if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name):
+                    fields.append(each.target.id)
+        finally:
+            self.in_class = outside
         for value in inner.names.values():
             if isinstance(value, Function) and isinstance(value.node, Definition):
                 value.owner = made
                 value.scope = scope  # a method does not see its class's names without `self.`
         inner.names.setdefault("<fields>", fields)
         fill_members(made)
-        scope.names[node.name] = made
         self.classes.append(made)
+        scope.names[node.name] = made
+        scope.names[node.name] = self._decorated(made, node.decorator_list, scope)
 
     # --------------------------------------------------------------------------------------- functions of the code
 

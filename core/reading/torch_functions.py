@@ -173,6 +173,17 @@ def _permute(graph: Graph, values: Tensor, rest: tuple[Value, ...], keywords: Ar
     return graph.reshape(values, tuple(shape[axis] for axis in order))
 
 
+def _transpose(graph: Graph, values: Tensor, rest: tuple[Value, ...], keywords: Arguments) -> Tensor:
+    """Two axes change places, which does nothing to axes of size 1."""
+    shape, given = values.shape, dict(zip(("dim0", "dim1"), rest, strict=False)) | keywords
+    one, other = (given.get(name) for name in ("dim0", "dim1"))
+    if shape is None or not isinstance(one, int) or not isinstance(other, int):
+        raise NotUnderstood("axes change places", instead.FUNCTIONS["permute"])
+    order = list(range(len(shape)))
+    order[one], order[other] = order[other], order[one]
+    return _permute(graph, values, (order,), {})
+
+
 def _largest(graph: Graph, values: Tensor, rest: tuple[Value, ...], keywords: Arguments) -> Value:
     given = dict(zip(("dim", "keepdim"), rest, strict=False)) | keywords
     axes = given.get("dim", given.get("axis"))
@@ -273,6 +284,8 @@ METHODS: dict[str, Callable[[Graph, Tensor, tuple[Value, ...], Arguments], Value
     "amax": _largest,
     "max": _largest_and_where,
     "permute": _permute,
+    "transpose": _transpose,
+    "swapaxes": _transpose,
     "squeeze": _squeeze,
     "unsqueeze": _unsqueeze,
     "pad": _pad,
