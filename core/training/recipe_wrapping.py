@@ -13,6 +13,7 @@ from core.record import Json, short
 from core.training.spelling import Fields, put, squashed
 
 MAX_CALL = 400  # characters
+MAX_DEPTH = 12  # of objects within objects; deeper ones stay as they are
 _SECTIONS = "recipe training train trainer trainconfig config cfg hparams hyperparameters hyperparams params"
 SECTIONS = _SECTIONS.split()
 _SCRIPT = (
@@ -60,13 +61,13 @@ NEEDLESS: tuple[Json, ...] = (None, False, 0, 1)  # off, or of no effect
 CALLBACKS = {"earlystopping": "early_stopping", "reducelronplateau": "schedule"}
 
 
-def unwrapped(data: Fields) -> Fields:
+def unwrapped(data: Fields, depth: int = 0) -> Fields:
     """The recipe without what stands around it. Raises RecipeError where two sections say a field differently."""
     found: Fields = {}
     for key, value in data.items():
         inner = value["value"] if isinstance(value, dict) and set(value) in ({"value"}, {"desc", "value"}) else value
-        if isinstance(inner, dict) and squashed(key) in SECTIONS:
-            for name, each in unwrapped(inner).items():
+        if isinstance(inner, dict) and squashed(key) in SECTIONS and depth < MAX_DEPTH:
+            for name, each in unwrapped(inner, depth + 1).items():
                 put(found, name, each, "recipe", name)
         elif squashed(key) in OTHERS:
             if inner not in NEEDLESS or inner is True:
@@ -91,13 +92,15 @@ def text_of_recipe(text: str) -> Fields | None:
     return found if isinstance(found, dict) and found else None
 
 
-def _plain(value: Json) -> Json:
+def _plain(value: Json, depth: int = 0) -> Json:
     """Texts that are a number, a share or a call as these; within lists and objects too."""
+    if depth > MAX_DEPTH:
+        return value
     if isinstance(value, dict):
-        named = {("name" if key == "_target_" else key): _plain(each) for key, each in value.items()}
+        named = {("name" if key == "_target_" else key): _plain(each, depth + 1) for key, each in value.items()}
         return {key: each for key, each in named.items() if not key.startswith("_")}
     if isinstance(value, list):
-        return [_plain(each) for each in value]
+        return [_plain(each, depth + 1) for each in value]
     if not isinstance(value, str):
         return value
     text = value.strip()
