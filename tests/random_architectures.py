@@ -80,8 +80,9 @@ def architectures(draw: st.DrawFn, flat: bool = False) -> Architecture:
 def same_shape(draw: st.DrawFn, channels: int, side: int) -> Op:
     """An op that works on a map and changes no shape."""
     groups = draw(st.sampled_from([n for n in range(1, channels + 1) if channels % n == 0]))
-    norms = [GhostBatchNorm(2), LayerNorm(), BatchNorm(eps=1e-3, momentum=0.2, affine=False)]
-    norms += [GroupNorm(groups)] if side > 1 or groups < channels else []  # one value alone has no variance
+    norms = [GhostBatchNorm(2), BatchNorm(eps=1e-3, momentum=0.2, affine=False)]
+    norms += [LayerNorm()] if side > 1 or channels > 1 else []  # one value alone has no variance
+    norms += [GroupNorm(groups)] if side > 1 or groups < channels else []
     norms += [InstanceNorm(affine=True)] if side > 1 else []
     others = st.sampled_from([*norms, Dropout2d(0.25), SqueezeExcite(groups), PReLU(channels)])
     return draw(activations | others)

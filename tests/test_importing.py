@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import warnings
 import zipfile
-from pathlib import Path
+from collections import defaultdict
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import onnx
@@ -37,13 +39,12 @@ from core.architecture.spec import (
 from core.architecture.trace import trace
 from core.checkpoints.onnx_export import to_onnx
 from core.errors import ImportingError, LabError
-from core.importing.kind import kind_of
 from core.importing.match import loaded, match
 from core.importing.normalisation import CANDIDATES, inside
 from core.importing.offer import offers
 from core.importing.onnx_import import read_onnx
 from core.importing.opened import file_name, open_file
-from core.importing.tensors import Tensors, read_tensors
+from core.importing.tensors import Tensors
 from core.training.evaluation import log_probabilities
 from core.training.network import build
 from core.training.resident import Normalisation
@@ -88,7 +89,28 @@ def saved(what: object, legacy: bool = False) -> bytes:
 
 
 def opened(content: bytes, name: str = "weights.pt") -> Tensors:
-    return read_tensors(content, kind_of(content, name), name)
+    tensors = open_file(content, name).tensors
+    assert tensors is not None
+    return tensors
+
+
+def npz(**arrays: object) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **arrays)  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+def zipped(**files: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name.replace("__", "."), content)
+    return file.getvalue()
+
+
+def parts_of(weights: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    """The weights of one module, as its own state_dict names them."""
+    return {n.removeprefix(f"{name}."): v for n, v in weights.items() if n.startswith(f"{name}.")}
 
 
 WAYS = {
@@ -100,6 +122,40 @@ WAYS = {
     "of torch.compile, in another module": lambda w: saved({f"_orig_mod.model.{n}": v for n, v in w.items()}),
     "of Lightning": lambda w: saved({"state_dict": {f"model.{n}": v for n, v in w.items()}, "loops": {}}),
     "as safetensors": lambda w: save_safetensors(dict(w)),
+    "beside what a script keeps": lambda w: saved(
+        {
+            "model": w,
+            "args": argparse.Namespace(rate=0.1),
+            "path": PurePosixPath("a/b"),
+            "losses": np.array([0.1, 0.2]),
+            "seen": defaultdict(list, {"a": [1]}),
+            "generator": torch.get_rng_state(),
+        }
+    ),
+    "beside a metric and a loss": lambda w: saved(
+        {
+            "state_dict": {f"model.{n}": v for n, v in w.items()}
+            | {"val_acc.total": torch.ones(2), "loss.w": w["fc.bias"]}
+        }
+    ),
+    "deep in a checkpoint": lambda w: saved({"state": {"best": {"model_state_dict": w}}}),
+    "with its optimizer in a tuple": lambda w: saved((w, {"state": {}, "param_groups": []})),
+    "of each epoch": lambda w: saved({epoch: {n: v * epoch for n, v in w.items()} for epoch in (0, 1)}),
+    "in parts": lambda w: saved({name: parts_of(w, name) for name in ("conv1", "conv2", "bn1", "fc")}),
+    "parameters and buffers": lambda w: saved(
+        {key: {n: v for n, v in w.items() if ("running" in n) is (key == "buffers")} for key in ("params", "buffers")}
+    ),
+    "with linear weights as x @ w": lambda w: saved({n: v.T.contiguous() if v.dim() == 2 else v for n, v in w.items()}),
+    "with weight norm": lambda w: saved(
+        {n: v for n, v in w.items() if n != "fc.weight"}
+        | {"fc.weight_g": w["fc.weight"].norm(dim=1, keepdim=True), "fc.weight_v": 3 * w["fc.weight"]}
+    ),
+    "pruned": lambda w: saved(
+        {n: v for n, v in w.items() if n != "fc.weight"}
+        | {"fc.weight_orig": w["fc.weight"], "fc.weight_mask": torch.ones_like(w["fc.weight"])}
+    ),
+    "as arrays with names": lambda w: npz(**{n.replace(".", "_"): v.numpy() for n, v in w.items()}),
+    "alone in a ZIP": lambda w: zipped(a__pt=saved(w)),
     "as float64": lambda w: saved({name: value.double() for name, value in w.items()}),
 }
 
@@ -149,6 +205,22 @@ def test_keras_arrays_give_the_outputs_of_keras_with_their_kernels_and_flattened
         torch.testing.assert_close(loaded(found, design)(IMAGES).double(), by_hand, rtol=1e-4, atol=1e-4)
 
 
+def test_batch_norms_that_were_folded_into_the_layers_before_them_answer_the_same() -> None:
+    norms = BatchNorm(eps=1e-3), BatchNorm(affine=False)
+    design = Architecture(
+        "folded", (Conv(4, 3, bias=False), norms[0], ReLU(), Conv(6, 3), norms[1], ReLU(), Flatten(), Linear(10))
+    )
+    torch.manual_seed(2)
+    theirs = nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Conv2d(4, 6, 3), nn.ReLU(), nn.Flatten(), nn.LazyLinear(10)
+    )
+    with torch.no_grad():
+        answers = theirs(IMAGES)
+        found = match(opened(saved(theirs.state_dict())), design)
+        torch.testing.assert_close(loaded(found, design)(IMAGES), answers, rtol=1e-4, atol=1e-5)
+    assert any("batch norms" in note for note in found.notes)
+
+
 def test_a_mismatch_names_both_shapes_and_the_change_that_would_let_it_fit() -> None:
     weights = nn.Sequential(nn.Conv2d(1, 8, 5), nn.ReLU(), nn.BatchNorm2d(8), nn.MaxPool2d(2)).state_dict()
     weights |= {f"4.{n}": v for n, v in nn.Conv2d(8, 6, 3).state_dict().items()}
@@ -179,23 +251,16 @@ class Trap:
         return Path.touch, (Path("ran"),)  # type: ignore[return-value]
 
 
-def npz(**arrays: object) -> bytes:
-    file = io.BytesIO()
-    np.savez(file, **arrays)  # type: ignore[arg-type]
-    return file.getvalue()
-
-
-def zipped(**files: bytes) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name.replace("__", "."), content)
-    return file.getvalue()
-
-
 REFUSED = {
     "a whole module": (lambda: saved(nn.Linear(2, 2)), "whole pickled network"),
-    "a trap": (lambda: saved({"model": Trap()}), "does not open"),
+    "a whole module in a checkpoint": (
+        lambda: saved({"model": student(), "epoch": 3}),
+        r"Student'\), and reading",
+    ),
+    "a trap": (lambda: saved({"model": Trap()}), "only running code would make"),
+    "two files in a ZIP": (lambda: zipped(a__pt=b"1", b__pt=b"2"), r"'a\.pt', 'b\.pt'; unpack it"),
+    "torch.export": (lambda: zipped(archive_format=b"pt2", model__json=b"{}"), "torch.export file"),
+    "lists in JSON": (lambda: b'{"a.weight": [[0.5, 1.0]], "a.bias": [1.0]}', "torch.save"),
     "TorchScript": (lambda: zipped(data__pkl=b"x", constants__pkl=b"x"), "TorchScript"),
     "Keras": (lambda: b"\x89HDF\r\n\x1a\n" + bytes(100), "np.savez"),
     "a Keras archive": (lambda: zipped(config__json=b"{}", model__weights__h5=b""), "tf2onnx"),

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.own_data
 CASES = sorted((Path(__file__).parent / "code_cases").iterdir())
 NOT_RUN = re.compile(r"^\s*(print\s+[^(\s].*|[%!].*)$", re.MULTILINE)  # Python 2 and a notebook's magics
 ON_DEVICE = re.compile(r"\.to\([^()]*\)|\.cuda\(\)")
+ADDS = re.compile(r"add_module|add_argument|set_defaults")
 RUN = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.For, ast.AugAssign)
 
 # ------------------------------------------------------------------------------------- what torch makes of the code
@@ -38,7 +39,7 @@ def run_by_torch(code: str, name: str) -> nn.Module:
     names |= {"torch": torch, "nn": nn, "F": nn.functional, "__name__": "__main__"}
     names["pl"] = types.SimpleNamespace(LightningModule=nn.Module)
     for node in ast.parse(ON_DEVICE.sub("", NOT_RUN.sub("", code))).body:
-        keep = isinstance(node, RUN) or (isinstance(node, ast.Expr) and "add_module" in ast.unparse(node))
+        keep = isinstance(node, RUN) or (isinstance(node, ast.Expr) and ADDS.search(ast.unparse(node)) is not None)
         if not keep or "torchsummary" in ast.unparse(node)[:60] or "torchinfo" in ast.unparse(node)[:60]:
             continue
         exec(compile(ast.Module([node], []), "case", "exec"), names)
@@ -65,7 +66,8 @@ def calls_of(network: nn.Module, image: torch.Tensor) -> tuple[list[Call], torch
     handles = []
     for path, module in network.named_modules():
         ghost = "ghost" in type(module).__name__.lower()
-        of_torch = type(module).__module__.startswith("torch.nn") or isinstance(module, nn.modules.batchnorm._BatchNorm)
+        kinds = [each for each in type(module).__mro__ if each.__module__.startswith("torch.nn")]
+        of_torch = bool({*kinds} - {nn.Module})  # a class of ones own that derives from a layer too
         if (of_torch or ghost) and not list(module.children()) and not isinstance(module, nn.Identity | nn.Sequential):
             handles.append(module.register_forward_hook(_noting(calls, path)))
     network.eval()

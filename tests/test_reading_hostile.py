@@ -56,6 +56,10 @@ BOMBS = {
         forward="x = self.m(x)",
     ),
     "skips": NET.format(init="", forward="for i in range(3000): x = x + F.relu(x)"),
+    "shared in loops": NET.format(
+        init="self.c = nn.Conv2d(1, 1, 1)",
+        forward="for i in range(40):\n            for j in range(i): x = self.c(x)\n            x = F.relu(x)",
+    ),
     "dense": NET.format(init="", forward="for i in range(300): x = torch.cat([x, x], 1)"),
     "wide": NET.format(init="self.c = nn.Conv2d(1, 10 ** 30, 3)", forward="x = self.c(x)"),
     "executes": NET.format(init="__import__('os').system('touch was-run'); exec('1'); eval('1')", forward=""),

@@ -52,6 +52,26 @@ READ: dict[str, Recipe] = {
     '{"validation_split": 0.1}': Recipe(validation_size=6000),
     '{"validation_size": 5000.0}': Recipe(validation_size=5000),
     '{"schedule": null, "augmentation": null, "early_stopping": false, "grad_clip": null}': Recipe(),
+    # what stands around it
+    '{"training": {"epochs": "10", "lr": "1e-3"}, "trainer": {"gradient_clip_val": 1.0}, "device": "cuda"}': Recipe(
+        epochs=10, learning_rate=0.001, gradient_clipping=1
+    ),
+    '{"epochs": {"value": 7}, "validation_split": {"desc": null, "value": "10%"}, "num_workers": 2}': Recipe(
+        epochs=7, validation_size=6000
+    ),
+    '{"optimizer": "optim.Adam(model.parameters(), lr=0.002, weight_decay=1e-4)"}': Recipe(
+        learning_rate=0.002, optimizer=Adam(weight_decay=0.0001)
+    ),
+    '{"optimizer": {"_target_": "torch.optim.AdamW", "lr": "0.002"}}': Recipe(learning_rate=0.002, optimizer=AdamW()),
+    '{"scheduler": "lr_scheduler.StepLR(optimizer, 6, gamma=0.5)"}': Recipe(schedule=StepLR(6, 0.5)),
+    '{"milestones": [5, 10], "gamma": 0.2}': Recipe(schedule=MultiStepLR((5, 10), 0.2)),
+    '{"transforms": ["T.RandomRotation((-7.0, 7.0))", "RandomAffine(0, translate=(0.1, 0.1))", "ToTensor()"]}': Recipe(
+        augmentation=Augmentation(rotation=Jitter(7), translation=Jitter(0.1))
+    ),
+    '{"precision": "bf16-mixed", "metrics": ["accuracy"], "shuffle": true}': Recipe(precision="bf16"),
+    '{"validation_size": 5000, "callbacks": ["ModelCheckpoint", {"name": "EarlyStopping", "patience": 3}]}': Recipe(
+        validation_size=5000, early_stopping=EarlyStopping(patience=3)
+    ),
     # optimizers
     '{"optimizer": "adam"}': Recipe(optimizer=Adam()),
     '{"optimizer": {"name": "Adam", "lr": 0.001, "betas": [0.9, 0.98]}}': Recipe(
@@ -158,6 +178,11 @@ def test_what_is_clear_is_read(text: str) -> None:
 
 
 REFUSED = {
+    '{"mixup": 0.2}': "'mixup' is no field of a recipe here: the lab does not mix images",
+    '{"dropout": 0.1}': "it is one of the network's ops",
+    '{"gradient_accumulation_steps": 2}': "write the product as batch_size",
+    '{"training": {"max_steps": 2000}}': "counts in epochs",
+    '{"scheduler": "StepLR(6, 0.1, 3)"}': r"write the names of its arguments, such as StepLR\(name=value\)",
     '{"lr": 0.1, "learning_rate": 0.2}': "'learning_rate' is 0.2 and 'lr' is 0.1.*keep one",
     '{"lr": 0.1, "optimizer": {"name": "SGD", "lr": 0.2}}': "learning_rate.* is 0.2 .*0.1.*keep one",
     '{"step_size": 6}': "'step_size' is a field of a schedule; write it in one",

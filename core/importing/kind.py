@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from io import BytesIO
 from pathlib import PurePath
 from typing import Literal
@@ -29,6 +30,10 @@ KERAS_DO = (
     "(`python -m tf2onnx.convert --keras model.h5 --output model.onnx`), and bring that file"
 )
 SAVE_DO = "save the weights alone, with `torch.save(model.state_dict(), 'weights.pt')`, and bring that file"
+JSON_DO = (
+    "write a file of weights from it, with `torch.save({name: torch.tensor(each) for name, each in "
+    "json.load(open(file)).items()}, 'weights.pt')`, and bring that file"
+)
 # What begins with these bytes is this, and can be brought in that way.
 FOREIGN: tuple[tuple[bytes, str, str], ...] = (
     (b"\x89HDF\r\n\x1a\n", "a Keras file (HDF5)", KERAS_DO),
@@ -116,7 +121,24 @@ def _in_zip(content: bytes, called: str) -> Kind:
         return "npz"
     if "model.weights.h5" in last or "config.json" in last:
         raise ImportingError(f"{called} is a Keras file, which the lab does not read; {KERAS_DO}")
-    raise ImportingError(f"{called} is a ZIP archive, which the lab does not read; unpack it and bring one file of it")
+    if "archive_format" in last:
+        raise ImportingError(f"{called} is a torch.export file, which is a program, and the lab runs none; {SAVE_DO}")
+    names = ", ".join(short(entry.filename) for entry in entries[:4]) or "nothing"
+    raise ImportingError(f"{called} is a ZIP archive with {names}; unpack it and bring one file of it")
+
+
+def inside(content: bytes, name: str) -> tuple[bytes, str]:
+    """The file and its name; of a ZIP archive with one file alone, that file."""
+    if content[:4] != b"PK\x03\x04" or len(content) > MAX_BYTES:
+        return content, name
+    try:
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            entries = [each for each in archive.infolist() if not each.is_dir() and "__MACOSX/" not in each.filename]
+            if len(entries) == 1 and entries[0].file_size <= MAX_BYTES and not entries[0].filename.endswith(".npy"):
+                return archive.read(entries[0]), entries[0].filename
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError, OSError, EOFError, zlib.error):
+        pass  # what is wrong with it, its kind says
+    return content, name
 
 
 def _of_text(text: str, called: str) -> Kind:
@@ -135,8 +157,16 @@ def _of_text(text: str, called: str) -> Kind:
             raise ImportingError(f"{called} only lists files of weights; bring the .safetensors file itself")
         if is_code(text):
             return "code"
+        if data and all(isinstance(value, list | int | float) for value in data.values()) and _is_nested(data):
+            raise ImportingError(f"{called} holds numbers as JSON, under {short(str(next(iter(data))))}; {JSON_DO}")
         return "architecture" if "ops" in data else "recipe"
     return "table" if is_table(text) else "code"
+
+
+def _is_nested(data: dict[str, object]) -> bool:
+    """Whether lists stand within lists, as the numbers of a weight do."""
+    first = [value[0] for value in data.values() if isinstance(value, list) and value]
+    return any(isinstance(each, list) for each in first)
 
 
 def is_code(text: str) -> bool:

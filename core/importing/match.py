@@ -7,17 +7,17 @@ problem loads nothing: what would have to change is named, and where a change of
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 from torch import Tensor, nn
 
 from core.architecture.spec import Architecture, Shape
-from core.architecture.trace import trace
 from core.errors import ImportingError
+from core.importing.layouts import ARRAYS, channels_first, layouts
 from core.importing.tensors import Tensors
-from core.importing.unit import Unit, our_units, their_units
+from core.importing.unit import Unit, our_units
 from core.record import short
 from core.training.network import build
 from core.words import plural
@@ -75,25 +75,27 @@ def match(
             told = f"{plural(len(left_out), 'tensor')} of modules that are never called: left out."
             return replace(found, notes=(*found.notes, told))
     ours = our_units(build(architecture))
-    ways: list[Callable[[], Match]] = []
-    for layout in _layouts(tensors):
-        theirs = their_units(layout.named)
-        ways += [lambda theirs=theirs: _as_match("by name", _by_name(theirs, ours), True)]  # type: ignore[misc]
-        if modules:
-            ways += [lambda theirs=theirs: _as_match("by the code", _by_code(theirs, ours, modules), True)]  # type: ignore[misc]
-        for order, words in _orders(tensors, theirs):
-            ways += [lambda order=order, words=words: _as_match(words, _in_order(order, ours), False)]  # type: ignore[misc]
-        ways += [lambda theirs=theirs: _as_match("by shape", _by_shape(theirs, ours), False)]  # type: ignore[misc]
     best: Match | None = None
-    for way in ways:
-        found = way()
-        if found.complete:
-            best = found
-            break
-        if best is None or len(found.problems) < len(best.problems):
-            best = found
+    for theirs, told in layouts(tensors, architecture):
+        for found in _ways(theirs, ours, tensors.ordered, modules):
+            if best is None or len(found.problems) < len(best.problems):
+                best = replace(found, notes=(*found.notes, told)) if told else found
+            if found.complete:
+                return _channels_first(best, tensors, architecture)
     assert best is not None
-    return _channels_first(best, tensors, architecture)
+    return best
+
+
+def _ways(
+    theirs: Sequence[Unit], ours: Sequence[Unit], ordered: bool, modules: Mapping[str, Sequence[str]] | None
+) -> Iterator[Match]:
+    """The ways to give the file's modules to the network's, the surest first."""
+    yield _as_match("by name", _by_name(theirs, ours), True)
+    if modules:
+        yield _as_match("by the code", _by_code(theirs, ours, modules), True)
+    for order, words in _orders(ordered, theirs):
+        yield _as_match(words, _in_order(order, ours), False)
+    yield _as_match("by shape", _by_shape(theirs, ours), False)
 
 
 def loaded(found: Match, architecture: Architecture) -> nn.Sequential:
@@ -155,10 +157,10 @@ def _common(by_path: Mapping[str, Unit], named: Sequence[str]) -> str:
     return ends[0].removesuffix(named[0]) if ends else ""
 
 
-def _orders(tensors: Tensors, theirs: Sequence[Unit]) -> list[tuple[list[Unit], str]]:
+def _orders(ordered: bool, theirs: Sequence[Unit]) -> list[tuple[list[Unit], str]]:
     """The orders in which the modules of the file may follow each other, the surest first."""
     natural = sorted(theirs, key=lambda unit: _natural(unit.path))
-    in_file = [(list(theirs), "in order, by shape")] if tensors.ordered else []
+    in_file = [(list(theirs), "in order, by shape")] if ordered else []
     return [*in_file, (natural, "in the order of the names, by shape")]
 
 
@@ -233,7 +235,8 @@ def _problem(theirs: Unit | None, ours: Unit | None, part: str, given: Tensor | 
         if part.startswith("running_"):
             return (
                 f"{short(theirs.path)} of the file has no {part}, and BatchNorm at {ours.path} needs it; the norm is "
-                "another one, such as GroupNorm, or was made with track_running_stats=False"
+                "another one, such as GroupNorm, or was made with track_running_stats=False, or only "
+                "model.parameters() were saved: save model.state_dict()"
             )
         return f"{short(theirs.path)} of the file has no {part}; {ours.path}.{part} here has {sizes(_shape(wanted))}"
     if wanted is None and given is not None and theirs is not None:
@@ -269,45 +272,15 @@ def _order_note(pairs: Pairs) -> str:
     )
 
 
-# ---------------------------------------------------------------------------------------------------- channels last
-
-
-def _layouts(tensors: Tensors) -> list[Tensors]:
-    """The weights as torch has them, and for arrays as Keras has them: kernels (height, width, in, out)."""
-    if not tensors.kind.startswith("a file of NumPy"):
-        return [tensors]
-    turned = replace(tensors, named={name: _turned(value) for name, value in tensors.named.items()})
-    return [turned] if any("kernel" in name for name in tensors.named) else [tensors, turned]
-
-
-def _turned(value: Tensor) -> Tensor:
-    if value.dim() == 4:
-        return value.permute(3, 2, 0, 1).contiguous()
-    return value.T.contiguous() if value.dim() == 2 else value
-
-
 def _channels_first(found: Match, tensors: Tensors, architecture: Architecture) -> Match:
     """The match; of Keras's weights, the inputs of a linear layer after Flatten are put into the lab's order."""
-    if not found.complete or not tensors.kind.startswith("a file of NumPy"):
-        return found
     original = tensors.named
-    is_keras = any(
+    is_keras = tensors.kind.startswith(ARRAYS) and any(
         row.their_shape != tuple(original[row.theirs].shape) or "kernel" in row.theirs
         for row in found.rows
         if row.theirs in original
     )
-    if not is_keras:
+    if not found.complete or not is_keras:
         return found
-    weights, notes = dict(found.weights), ["The file is Keras's: its kernels were turned to torch's order."]
-    before: Shape = ()
-    for layer in trace(architecture).every_layer:
-        if type(layer.op).__name__ == "Flatten" and len(layer.input) == 3:
-            before = layer.input
-        elif type(layer.op).__name__ == "Linear" and before and max(before[1:]) > 1 and before[0] > 1:
-            channels, height, width = before
-            name = f"{layer.path}.weight"
-            by_place = weights[name].reshape(-1, height, width, channels)
-            weights[name] = by_place.permute(0, 3, 1, 2).reshape(weights[name].shape).contiguous()
-            notes.append(f"The inputs of {name} stood with the channels last; they were put in the lab's order.")
-            before = ()
+    weights, notes = channels_first(found.weights, architecture)
     return replace(found, weights=weights, notes=(*found.notes, *notes))

@@ -25,10 +25,11 @@ from core.architecture.json_form import architecture_from_dict, architecture_to_
 from core.architecture.spec import Architecture, Flatten, Shape
 from core.architecture.trace import trace
 from core.errors import ImportingError, LabError
+from core.importing.checkpoint import MAX_TENSORS
 from core.importing.onnx_constant import tensor_values
 from core.importing.onnx_link import Flow, Index, Values, add, as_map, as_vector, first_flow, ops_of, weights_of
 from core.importing.onnx_walk import Walk
-from core.importing.tensors import MAX_TENSORS, MAX_VALUES
+from core.importing.tensors import MAX_VALUES
 from core.outside import cut
 from core.record import short, short_number
 from core.training.network import build

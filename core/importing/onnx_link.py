@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from onnx import NodeProto
 
 from core.architecture.sizes import output_of, window_of
-from core.architecture.spec import Concatenate, Flatten, Op, Residual, Shape
+from core.architecture.spec import Concatenate, Dropout, Flatten, Op, Residual, Shape
 from core.errors import ImportingError, SpecError
+from core.importing.onnx_curve import GRID
 from core.outside import cut
 
 Array = NDArray[np.float32]
@@ -48,6 +49,7 @@ class Flow:
     curve: Numbers | None = None  # a function of each value that is not told yet, at the points of `GRID`
     pad: int = 0  # zeros around the map that are not told yet
     steps: tuple[Flow, Callable[[Numbers], Numbers]] | None = None  # what the curve's last function was applied to
+    parts: tuple[Flow, Flow] | None = None  # the two functions whose sum the curve is
 
     @property
     def plain(self) -> bool:
@@ -72,6 +74,13 @@ def place_of(node: NodeProto) -> str:
     """The node in a sentence: its name, or what it gives, and its kind."""
     name = cut(node.name or (node.output[0] if node.output else ""), 60)
     return f"node {name!r} ({cut(node.op_type, 40)})"
+
+
+def curve_of(value: Flow | Constant | None) -> Numbers:
+    """A function of each value, or a constant, at the points of the grid."""
+    if isinstance(value, Flow):
+        return GRID if value.curve is None else value.curve
+    return np.full(GRID.shape, np.nan if value is None else float(value.ravel()[0]))
 
 
 def refuse(place: str, why: str) -> NoReturn:
@@ -132,6 +141,8 @@ def joined(first: Flow, second: Flow, place: str, index: Index, concatenated: bo
         body, shortcut = other, one
     else:
         body, shortcut = (one, other) if len(one) >= len(other) else (other, one)
+    if not body:  # x beside x itself: a body is needed, and this one does nothing
+        body = (Link(fork, Dropout(0.0), fork.shape, place=place),)
     kind = Concatenate if concatenated else Residual
     op = kind(tuple(_op(each) for each in body), tuple(_op(each) for each in shortcut))
     a, b = first.link.shape, second.link.shape

@@ -18,11 +18,11 @@ from core.importing.onnx_link import (
     Array,
     Constant,
     Flow,
-    Numbers,
     Values,
     add,
     as_map,
     as_vector,
+    curve_of,
     joined,
     place_of,
     refuse,
@@ -102,7 +102,7 @@ class Walk:
         if function:
             with np.errstate(all="ignore"):
                 curve = function(GRID if first.curve is None else first.curve)
-            return replace(first, curve=curve, steps=(first, function) if first.curve is not None else None)
+            return replace(first, curve=curve, parts=None, steps=(first, function) if first.curve is not None else None)
         if kind in SHAPED:
             return self.reshaped(kind, first, given)
         return getattr(self, KNOWN[kind])(self.told(0), given)  # type: ignore[no-any-return]
@@ -127,7 +127,7 @@ class Walk:
     def resolved(self, flow: Flow) -> Flow:
         if flow.curve is None:
             return flow
-        plain = replace(flow, curve=None, steps=None)
+        plain = replace(flow, curve=None, steps=None, parts=None)
         if found := line(flow.curve):
             if found == (1.0, 0.0):
                 return plain
@@ -141,6 +141,9 @@ class Walk:
             before, function = flow.steps
             with np.errstate(all="ignore"):
                 return self.resolved(replace(self.resolved(before), curve=function(GRID)))
+        if op is None and flow.parts:  # x + f(x), and no activation: a skip around one
+            one, other = map(self.resolved, flow.parts)
+            return joined(one, other, self.place, flow.index, concatenated=False)
         if op is None:
             refuse(self.place, "it takes a function of single values that is none of the lab's activations")
         link = add(replace(plain, pad=0), op, self.place).link
@@ -158,9 +161,10 @@ class Walk:
         assert isinstance(flow, Flow)
         assert isinstance(constant, np.ndarray)
         if constant.size == 1 and not self.is_bias(kind, flow):
-            x, c = _curve(flow), _curve(constant)
+            x, c = curve_of(flow), curve_of(constant)
             with np.errstate(all="ignore"):
-                return replace(flow, curve=BINARY[kind](x, c) if flow is first else BINARY[kind](c, x))
+                curve = BINARY[kind](x, c) if flow is first else BINARY[kind](c, x)
+                return replace(flow, curve=curve, parts=None)
         flow = self.told(0 if isinstance(first, Flow) else 1)
         try:
             spread = np.broadcast_to(constant, flow.index.shape).astype(np.float64)
@@ -188,19 +192,21 @@ class Walk:
         alike = all(each.link is flows[0].link and np.array_equal(each.index, flows[0].index) for each in flows)
         if not alike or len(flows) + len(numbers) != len(given):
             refuse(self.place, "it chooses between values of different places, which the lab cannot say")
-        condition, one, other = (_curve(each) for each in given)
+        condition, one, other = (curve_of(each) for each in given)
         return replace(flows[0], curve=np.where(condition != 0, one, other), steps=None)
 
     def is_bias(self, kind: str, flow: Flow) -> bool:
         """Whether adding one number is the bias of a layer with one channel."""
         op = flow.link.op
-        return kind == "Add" and isinstance(op, spec.Conv | spec.Linear) and not op.bias and flow.link.shape[0] == 1
+        plain = kind == "Add" and flow.curve is None and flow.link.shape[0] == 1
+        return plain and isinstance(op, spec.Conv | spec.Linear) and not op.bias
 
     def of_two_flows(self, kind: str, first: Flow, second: Flow) -> Flow:
         if first.link is second.link and np.array_equal(first.index, second.index):
-            x, y = _curve(first), _curve(second)
+            x, y = curve_of(first), curve_of(second)
             with np.errstate(all="ignore"):
-                return replace(first, curve=BINARY[kind](x, y))
+                parts = (first, second) if kind == "Add" else None
+                return replace(first, curve=BINARY[kind](x, y), parts=parts)
         if kind == "Mul" and (found := squeeze_excite(self.told(0), self.told(1), self.place)):
             return found
         if kind != "Add":
@@ -365,13 +371,6 @@ class Walk:
         if slope.size not in (1, count):
             refuse(self.place, f"it has {slope.size} slopes for {count} channels")
         return replace(add(flow, activations.PReLU(count), self.place, {"weight": slope.ravel()}), index=flow.index)
-
-
-def _curve(value: Value | None) -> Numbers:
-    """A function of each value, or a constant, at the points of the grid."""
-    if isinstance(value, Flow):
-        return GRID if value.curve is None else value.curve
-    return np.full(GRID.shape, np.nan if value is None else float(value.ravel()[0]))
 
 
 # The method for each kind of node; "" for those that `said` itself says.

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import PurePath
 
 from core.architecture.json_form import architecture_from_json
 from core.architecture.spec import Architecture
 from core.errors import ImportingError
-from core.importing.kind import MAX_TEXT, WEIGHTS, Kind, is_table, kind_of, text_of
+from core.importing.kind import MAX_TEXT, WEIGHTS, Kind, inside, is_table, kind_of, text_of
 from core.importing.onnx_import import OnnxNetwork, read_onnx
 from core.importing.tensors import Tensors, read_tensors
 from core.outside import cut
 from core.reading.code import read_code
 from core.reading.record import CodeRead
 from core.training.recipe import Recipe, recipe_from_json
+from core.training.recipe_wrapping import text_of_recipe
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Opened:
 
 def open_file(content: bytes, name: str) -> Opened:
     """Open a file by its bytes. Raises LabError for one that the lab cannot take: what it is, and what to do."""
+    content, name = inside(content, name)
     kind = kind_of(content, name)
     file = file_name(name)
     if kind in WEIGHTS:
@@ -58,6 +61,8 @@ def _of_text(text: str, file: str, kind: Kind) -> Opened:
         return Opened(file, kind, recipe=recipe_from_json(text))
     if kind == "table":
         return Opened(file, kind, table=text)
+    if (fields := text_of_recipe(text)) is not None:
+        return Opened(file, "recipe", recipe=recipe_from_json(json.dumps(fields)))
     return Opened(file, "code", code=read_code(text, file))
 
 

@@ -1,14 +1,11 @@
-"""The tensors in a file of weights, by name: torch's state_dict, alone or in a training checkpoint; safetensors; npz.
-
-torch.load runs with weights_only, which builds tensors, numbers, texts and lists, and refuses every other object.
-"""
+"""The tensors in a file of weights, by name: torch's state_dict, alone or in a checkpoint; safetensors; npz."""
 
 from __future__ import annotations
 
 import json
 import re
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePath
@@ -21,53 +18,33 @@ from safetensors.torch import load as load_safetensors
 from torch import Tensor
 
 from core.errors import ImportingError
+from core.importing.checkpoint import MAX_TENSORS, weights_in
 from core.importing.kind import MAX_PICKLE, SAVE_DO, Kind
+from core.importing.reparametrised import put_together
+from core.importing.torch_file import load
 from core.outside import cut
 from core.record import short, too_much
 from core.words import plural
 
 MAX_VALUES = 40_000_000  # of all tensors: twice what the lab's largest network has
-MAX_TENSORS = 5_000
 MAX_DIMENSIONS = 16  # of one; the lab's weights have four at most
 MAX_NAME = 300  # characters of a tensor's name that are read
-# Where training scripts put the weights in a checkpoint, the likeliest first.
-USUAL = (
-    "model_state_dict",
-    "state_dict",
-    "model",
-    "net",
-    "network",
-    "weights",
-    "params",
-    "model_state",
-    "net_state_dict",
-    "best_model_state_dict",
-    "best_state",
-    "module",
-    "ema",
-    "ema_state_dict",
-    "model_ema",
-    "ema_model",
-)
-OTHERS = ("optim", "sched", "scaler", "history", "callbacks", "loops", "hyper")  # in the names of what is no network
 COUNTERS = ("num_batches_tracked", "total_ops", "total_params")  # of batch norms, and those that thop adds
 WRAPPERS = ("module.", "_orig_mod.", "_forward_module.", "_fsdp_wrapped_module.")  # of DataParallel, torch.compile, ...
+BESIDE = ("criterion", "loss", "loss_fn", "loss_func", "metric", "metrics", "accuracy", "acc", "confmat")
+BESIDE_OF = (
+    "train",
+    "val",
+    "valid",
+    "test",
+)  # train_acc, val_accuracy: Lightning keeps these with the network
+PARTS = "weight|bias|running_mean|running_var|num_batches_tracked|kernel|gamma|beta|moving_mean|moving_variance"
+ENDS = re.compile(rf"(.+)_({PARTS})")
 WORDS: dict[Kind, str] = {
     "torch": "a state_dict of torch",
     "safetensors": "a safetensors file",
     "npz": "a file of NumPy arrays",
 }
-
-_SCALAR: Callable[..., object] = vars(np._core.multiarray)["scalar"]  # type: ignore[attr-defined]  # what pickles name numpy._core.multiarray.scalar
-# A loss that was taken with .item() of numpy stands in many checkpoints; these build numbers and nothing else.
-torch.serialization.add_safe_globals(
-    [
-        np.dtype,
-        _SCALAR,
-        (_SCALAR, "numpy.core.multiarray.scalar"),
-        *{type(np.dtype(each)) for each in ("f2", "f4", "f8", "i4", "i8", "u1", "?")},
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -84,7 +61,7 @@ def read_tensors(content: bytes, kind: Kind, name: str) -> Tensors:
     """The tensors of a file of that kind. Raises ImportingError, naming the file and what is wrong with it."""
     called, notes = short(PurePath(name).name), list[str]()
     if kind == "torch":
-        found = _state_dict(_loaded(content, called), called, notes)
+        found = weights_in(load(content, called, notes), called, notes)
     elif kind == "safetensors":
         try:
             _check_header(content)
@@ -95,7 +72,7 @@ def read_tensors(content: bytes, kind: Kind, name: str) -> Tensors:
         found = _arrays(content, called)
     if not found:
         raise ImportingError(f"{called} holds no tensor; {SAVE_DO}")
-    named = _plain(_unwrapped(found, notes), called, notes)
+    named = _plain(put_together(_unwrapped(found, notes), called, notes), called, notes)
     return Tensors(WORDS[kind], named, kind != "safetensors", tuple(notes))
 
 
@@ -117,67 +94,6 @@ def _check_header(content: bytes) -> None:
 
 def _one_line(error: object) -> str:
     return cut(str(error), 200)
-
-
-def _loaded(content: bytes, called: str) -> object:
-    try:
-        return torch.load(BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged files raise errors of many kinds; what is refused has one of its own
-        refused = type(error).__name__ == "UnpicklingError"
-        told = _one_line(error) or type(error).__name__
-        message = _refusal(str(error), called) if refused else f"{called} is a damaged torch file: {told}"
-        raise ImportingError(message) from None
-
-
-def _refusal(message: str, called: str) -> str:
-    """What torch says about an object that is no tensor, in one sentence."""
-    message = message.rpartition("error:")[2]
-    found = re.search(r"(?:GLOBAL|Type|type|class) [`']?([\w.]+)", message)
-    thing = found[1].strip(".") if found else ""
-    if not thing:
-        return f"{called} is a damaged torch file: {_one_line(message.partition('Check')[0])}"
-    if thing.startswith(("torch.nn.", "__main__.", "torchvision.")) or re.search("Net|Model|CNN", thing):
-        return (
-            f"{called} is a whole pickled network ({short(thing)}), and reading it would run the code that it names; "
-            + SAVE_DO
-        )
-    return f"{called} holds an object of {short(thing)} besides the weights, which the lab does not open; {SAVE_DO}"
-
-
-def _state_dict(found: object, called: str, notes: list[str]) -> dict[str, Tensor]:
-    """The weights among what a torch file holds."""
-    if isinstance(found, Tensor):
-        raise ImportingError(f"{called} holds one tensor of shape {list(found.shape)}, no network; {SAVE_DO}")
-    if isinstance(found, list | tuple) and found and all(isinstance(each, Tensor) for each in found):
-        return {str(number): each for number, each in enumerate(found)}
-    if not isinstance(found, Mapping):
-        raise ImportingError(f"{called} holds a {type(found).__name__}, no weights; {SAVE_DO}")
-    if direct := _tensors_in(found):
-        return direct
-    inner = {str(key): tensors for key, value in found.items() if (tensors := _deep(value))}
-    likely = [key for key in USUAL if key in inner]
-    likely += [key for key in inner if key not in likely and not any(each in key.lower() for each in OTHERS)]
-    if not likely:
-        keys = ", ".join(short(key) for key in list(found)[:6]) or "nothing"
-        raise ImportingError(f"{called} is a checkpoint without a network's weights: it holds {keys}; {SAVE_DO}")
-    notes.append(f"The weights stand under {short(likely[0])} in a training checkpoint.")
-    if len(likely) > 1:
-        notes.append(f"There are others under {', '.join(short(key) for key in likely[1:4])}; these were not used.")
-    return inner[likely[0]]
-
-
-def _tensors_in(found: object) -> dict[str, Tensor]:
-    if not isinstance(found, Mapping) or len(found) > MAX_TENSORS:
-        return {}
-    return {str(key): value for key, value in found.items() if isinstance(value, Tensor)}
-
-
-def _deep(found: object) -> dict[str, Tensor]:
-    """The tensors of an object in a checkpoint, or of the first usual key in it."""
-    if direct := _tensors_in(found):
-        return direct
-    inside = (_tensors_in(found[key]) for key in USUAL if key in found) if isinstance(found, Mapping) else iter(())
-    return next((tensors for tensors in inside if tensors), {})
 
 
 def _arrays(content: bytes, called: str) -> dict[str, Tensor]:
@@ -202,9 +118,7 @@ def _arrays(content: bytes, called: str) -> dict[str, Tensor]:
                         raise ImportingError(f"{called} is a damaged file: {short(entry.filename)} was cut short")
             with np.load(BytesIO(content), allow_pickle=False) as arrays:
                 for name in arrays.files:
-                    found[name.removesuffix(":0").replace("/", ".")] = torch.from_numpy(
-                        np.ascontiguousarray(arrays[name])
-                    )
+                    found[name.removesuffix(":0")] = torch.from_numpy(np.ascontiguousarray(arrays[name]))
     except ImportingError:
         raise
     except (
@@ -225,11 +139,26 @@ def _arrays(content: bytes, called: str) -> dict[str, Tensor]:
 
 def _unwrapped(found: Mapping[str, Tensor], notes: list[str]) -> dict[str, Tensor]:
     """The names without what DataParallel, torch.compile or an average of the weights put before them."""
-    named = {name: value for name, value in found.items() if name != "n_averaged"}
+    named = {_dotted(name): value for name, value in found.items() if name != "n_averaged"}
+    if {name.partition(".")[0] for name in named} == {"params", "batch_stats"}:  # flax's two collections
+        named = {name.partition(".")[2]: value for name, value in named.items()}
     while named and (wrapper := next((each for each in WRAPPERS if all(name.startswith(each) for name in named)), "")):
         named = {name.removeprefix(wrapper): value for name, value in named.items()}
         notes.append(f"{short(wrapper)} was taken off the names.")
     return named
+
+
+def _dotted(name: str) -> str:
+    """A weight's name with torch's dots: of conv1/weight and of conv1_weight."""
+    name = name.replace("/", ".")
+    ends = ENDS.fullmatch(name) if "." not in name else None
+    return f"{ends[1]}.{ends[2]}" if ends else name
+
+
+def _is_beside(name: str) -> bool:
+    """Whether it belongs to a loss or a metric that the class keeps, not to the network."""
+    first = name.lower().split(".")[0]
+    return first in BESIDE or (first.partition("_")[0] in BESIDE_OF and first.partition("_")[2] in BESIDE)
 
 
 def _plain(found: Mapping[str, Tensor], called: str, notes: list[str]) -> dict[str, Tensor]:
@@ -239,9 +168,12 @@ def _plain(found: Mapping[str, Tensor], called: str, notes: list[str]) -> dict[s
     if (values := sum(value.numel() for value in found.values())) > MAX_VALUES:
         raise ImportingError(f"{called} holds {values:,} values, at most {MAX_VALUES:,} are read")
     named, converted = dict[str, Tensor](), set[str]()
+    beside = [name for name in found if _is_beside(name)]
+    if beside and len(beside) < len(found):
+        notes.append(f"{', '.join(short(name) for name in beside[:3])} is of a loss or metric: left out.")
     for given, value in found.items():
         name = cut(given, MAX_NAME)
-        if name.endswith(COUNTERS):
+        if name.endswith(COUNTERS) or given in beside:
             continue
         if value.layout != torch.strided or value.is_quantized or value.is_meta:
             raise ImportingError(f"{called}: {short(name)} is sparse, quantised or empty; {SAVE_DO}")

@@ -23,6 +23,8 @@ PARTS = {
     "moving_variance": "running_var",
     "depthwise_kernel": "weight",
     "alpha": "weight",
+    "mean": "running_mean",
+    "var": "running_var",
 }
 NORM_PARTS = ("weight", "bias", "running_mean", "running_var")
 UNNAMED = re.compile(r"(arr_)?\d+")  # numpy's and ours, of a list without names

@@ -21,6 +21,7 @@ from core.reading.values import Class, Dotted, Function, Module, NotUnderstood, 
 from core.record import short
 
 MAX_NETWORKS = 24  # of one text, the likeliest first
+BUILDERS = ("add", "append", "add_module", "extend", "insert", "update", "setdefault", "add_argument", "set_defaults")
 FOLLOWED = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.AugAssign)
 
 
@@ -216,7 +217,7 @@ class _Reader:
         """The names that a function gives values before a line."""
         scope = Scope({}, self.scope)
         for each in body:
-            if isinstance(each, ast.Assign | ast.AnnAssign) and each.lineno < line:
+            if (isinstance(each, ast.Assign | ast.AnnAssign) or _builds(each)) and each.lineno < line:
                 self.run.statement(each, scope)
         return scope
 
@@ -295,4 +296,4 @@ def _builds(node: ast.stmt) -> bool:
     call = node.value if isinstance(node, ast.Expr) else None
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
         return False
-    return call.func.attr in ("add", "append", "add_module", "extend", "insert", "update", "setdefault")
+    return call.func.attr in BUILDERS

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from core.errors import SpecError
 from core.reading import python_values
 from core.reading.graph import Graph
+from core.reading.module_methods import joined
 from core.reading.names import outer_name
 from core.reading.python_values import FAILURES, UNARY, binary, bounded, compared, is_plain, items, key, shown
 from core.reading.torch_functions import TRAINING, part_of, scaled
@@ -78,7 +79,7 @@ class Expressions(ABC):
         except FAILURES as failure:
             return Unknown(f"{type(failure).__name__}: {failure}"[:120], node.lineno)
         except NotUnderstood as failure:
-            return Unknown(str(failure), node.lineno)
+            return Unknown(str(failure), node.lineno, failure.instead)
 
     def truth(self, value: Value) -> bool | None:
         """Whether a condition holds; None where it is not known."""
@@ -161,6 +162,8 @@ class Expressions(ABC):
         """An operator between two values, of which one may be a map."""
         graph = self.graph
         if graph is None or not (isinstance(left, Tensor) or isinstance(right, Tensor)):
+            if isinstance(left, Module) and left.kind in ("ModuleList", "Sequential"):
+                return joined(kind, left, right, line)
             for each in (left, right):
                 if isinstance(each, Unknown):
                     return each
@@ -176,9 +179,13 @@ class Expressions(ABC):
                     return graph.multiply(left, right)
                 raise NotUnderstood("two maps can be added or multiplied only", "write a + b", False)
             other = right if values is left else left
+            if kind is ast.Div and values is left and values.node.kind == "sum" and other == values.node.amount:
+                return Tensor(values.node.inputs[0])  # the sum over the pixels, divided by how many they are
             left_out = 0 if kind in (ast.Add, ast.Sub) else 1 if kind in (ast.Mult, ast.Div) else None
             if other == left_out and (values is left or kind in (ast.Add, ast.Mult)):
                 return values
+            if isinstance(other, Weight):
+                raise NotUnderstood("a map and a weight of the class's own", "write nn.Linear, nn.Conv2d or a norm")
             if kind is ast.Add and isinstance(other, list | tuple):
                 raise NotUnderstood("a map and a list are added")
             return scaled(graph, values, "a number is added" if kind is ast.Add else "a map and a number")
@@ -257,6 +264,8 @@ class Expressions(ABC):
 
     def child(self, owner: Module, index: Value) -> Value:
         """`module[i]`, `module["name"]`, `module[1:3]`."""
+        if isinstance(of_tuple := owner.fields.get("<items>"), list):
+            return python_values.item(of_tuple, index)
         if isinstance(index, str):
             return self.attribute(owner, index, owner.line) if not owner.children else owner.children[index]
         found = python_values.item(list(owner.children.values()), index)
@@ -349,6 +358,9 @@ class Expressions(ABC):
             bounded(owner)
         elif isinstance(owner, list) and isinstance(index, int):
             owner[index] = value
+        elif isinstance(owner, list) and isinstance(index, slice):
+            owner[index] = items(value)
+            bounded(owner)
         elif isinstance(owner, Module) and isinstance(value, Module):
             names = list(owner.children)
             owner.children[names[index] if isinstance(index, int) else str(index)] = value

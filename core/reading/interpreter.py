@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import ast
-import re
 from math import prod
 
 from core.errors import SpecError
-from core.reading import python_values
+from core.reading import command_line, einops, mathematics, python_values
+from core.reading.command_line import PARSER
 from core.reading.dummies import MAKERS, method_of, sent_through, size_of_numbers, takes_trials, trials
 from core.reading.graph import Graph
-from core.reading.hints import guess
+from core.reading.instead import OTHERS, WHAT_THERE_IS
 from core.reading.keras import apply_layer, is_keras
 from core.reading.keras_calls import call_keras
 from core.reading.module_methods import ITSELF, LISTS, METHODS, fill
-from core.reading.python_library import LIBRARY, call_library
+from core.reading.objects import Objects
+from core.reading.python_library import LIBRARY, OF_FIELDS, call_library, of_fields
 from core.reading.python_values import items, tensors_in
-from core.reading.statements import Statements, bound_arguments
-from core.reading.torch_functions import TRAINING, call_on_tensor
-from core.reading.torch_modules import WHAT_THERE_IS, apply_module
+from core.reading.torch_functions import call_on_tensor
+from core.reading.torch_modules import apply_module
 from core.reading.torch_signatures import CONTAINERS, SIGNATURES, module_of
 from core.reading.values import (
     Bound,
@@ -39,10 +39,8 @@ from core.reading.values import (
     names_of,
 )
 
-GHOST = re.compile(r"ghost|^gbn", re.IGNORECASE)
 
-
-class Interpreter(Statements):
+class Interpreter(Objects):
     """Follows `__init__` and `forward`."""
 
     def special(self, name: str, node: ast.Call, scope: Scope) -> Value:
@@ -75,7 +73,7 @@ class Interpreter(Statements):
             if isinstance(function, Bound) and isinstance(function.owner, Tensor):
                 tensors.insert(0, function.owner)
             if self.graph is None or not tensors:
-                return Unknown(str(failure), line)
+                return Unknown(str(failure), line, getattr(failure, "instead", ""))
             return self.refused(failure, tensors[0])
         finally:
             self.depth -= 1
@@ -101,62 +99,9 @@ class Interpreter(Statements):
             case _:
                 why = function.why if isinstance(function, Unknown) else "this cannot be called"
                 where = f" (line {function.line})" if isinstance(function, Unknown) and function.line else ""
-                raise NotUnderstood(f"{why}{where}", f"paste its definition too; {WHAT_THERE_IS}")
-
-    # ------------------------------------------------------------------------------------------------------ modules
-
-    def make(self, cls: Class, given: tuple[Value, ...], keywords: dict[str, Value], line: int) -> Value:
-        """An object of a class of the code."""
-        if GHOST.search(cls.name) and cls.is_module():
-            self.within.add(cls)
-            return self._ghost(cls, given, keywords, line)
-        base = cls.dotted_base()
-        kind = "Module" if cls.is_module() else "object"
-        if base is not None and (base.last in SIGNATURES or base.last in CONTAINERS):
-            kind = base.last
-        made = Module(kind, line, cls=cls)
-        outermost, self.inside = not self.inside, True
-        if not outermost:
-            self.within.add(cls)
-            self._start(made, cls, given, keywords)
-            return made
-        self.quiet, self.complaints = False, []
-        try:
-            self._start(made, cls, given, keywords)
-            self.making[id(made)] = self.complaints
-        finally:
-            self.quiet, self.inside = True, False
-        return made
-
-    def _start(self, made: Module, cls: Class, given: tuple[Value, ...], keywords: dict[str, Value]) -> None:
-        """`__init__` of a class of the code."""
-        kind, start = made.kind, cls.find("__init__")
-        if isinstance(start, Function):
-            base = cls.dotted_base()
-            if base is not None and base.last == "LightningModule":  # what save_hyperparameters() keeps
-                passed = bound_arguments(start, (made, *given), keywords)
-                made.attributes["hparams"] = Module("object", made.line, attributes=passed)
-            self.run_function(start, (made, *given), keywords, made.line)
-        elif kind in ("Module", "object"):
-            fields = cls.names.get("<fields>")
-            known = dict(zip(fields, given, strict=False)) if isinstance(fields, list) else {}
-            made.attributes |= known | keywords
-            if "<tuple>" in cls.names and isinstance(fields, list):
-                made.fields["<items>"] = [self._of_module(made, str(each), made.line) for each in fields]
-        else:
-            fill(made, given, keywords)
-
-    def _ghost(self, cls: Class, given: tuple[Value, ...], keywords: dict[str, Value], line: int) -> Module:
-        """A ghost batch norm that the code writes by hand, known by its name: what matters are its numbers."""
-        start = cls.find("__init__")
-        arguments = bound_arguments(start, (None, *given), keywords) if isinstance(start, Function) else keywords
-        values = list(arguments.items())[1:] if isinstance(start, Function) else []
-        channels = next((value for name, value in values if "feat" in name or "chan" in name or "dim" in name), None)
-        splits = next((value for name, value in values if "split" in name), 2)
-        if channels is None:
-            channels = given[0] if given else None
-        rest = {name: value for name, value in arguments.items() if name in ("eps", "momentum")}
-        return module_of("GhostBatchNorm", (channels, splits), rest, line)
+                where = "" if where and why.endswith(where) else where
+                known = function.instead if isinstance(function, Unknown) else ""
+                raise NotUnderstood(f"{why}{where}", known or f"paste its definition too; {WHAT_THERE_IS}")
 
     def call_dotted(self, function: Dotted, given: tuple[Value, ...], keywords: dict[str, Value], line: int) -> Value:
         """A function or class of torch, Python or another library."""
@@ -172,24 +117,33 @@ class Interpreter(Statements):
             return start
         if last in ("Parameter", "UninitializedParameter"):
             return Weight(size_of_numbers(given[0] if given else None), line, trained=True)
+        if name.startswith("einops.layers.") and last in einops.LAYERS:
+            return einops.layer(last, given, keywords, line)
         if name.startswith("torch.nn.") and last[:1].isupper():
             return self._library_module(last, given, keywords, line)
         if self.graph is not None and tensors_in((*given, *keywords.values())):
             if name.startswith(("torch.utils.checkpoint", "checkpoint")) and given:
                 return self.call(given[0], given[1:], {}, line)
+            if name.startswith("einops.") and last in einops.FUNCTIONS:
+                return einops.call(self.graph, last, given, keywords)
+            if last in ("numel", "size") and given and isinstance(given[0], Tensor):
+                return self._tensor_method(given[0], last, given[1:], keywords, line)
             return call_on_tensor(self.graph, last, given, keywords)
         if last in ("QuantStub", "DeQuantStub"):
             return Module("Identity", line)
-        if last in LIBRARY:
+        if last in LIBRARY or name.endswith("environ.get") or name.startswith("itertools."):
             return call_library(self.call, function, given, keywords, line)
         if name in MAKERS:
             sizes = keywords.get("size", given[0] if len(given) == 1 else list(given))
             return Weight(size_of_numbers(sizes), line)
-        if name.startswith(("math.", "numpy.", "torch.prod")):
-            return python_values.mathematics(last, given)
+        if name.startswith(("operator.", "_operator.")):
+            return mathematics.operation(last, given)
+        if name.startswith(("math.", "numpy.", "torch.prod", "torch.linspace", "torch.arange")):
+            return mathematics.mathematics(last, given)
         if last == "is_available":
             return False
-        raise NotUnderstood(f"the lab does not know {names_of(function)}", f"leave it out; {WHAT_THERE_IS}")
+        what = OTHERS.get(last, f"leave it out; {WHAT_THERE_IS}")
+        raise NotUnderstood(f"the lab does not know {names_of(function)}", what)
 
     def _library_module(self, kind: str, given: tuple[Value, ...], keywords: dict[str, Value], line: int) -> Value:
         made = Module(kind, line)
@@ -217,7 +171,7 @@ class Interpreter(Statements):
             return Unknown("a module that is called without a map", module.line)
         self.graph.seen.add(id(module))
         if module.kind == "unknown":
-            raise NotUnderstood(str(module.fields.get("why")), f"{WHAT_THERE_IS}")
+            raise NotUnderstood(str(module.fields.get("why")), str(module.fields.get("instead") or WHAT_THERE_IS))
         if module.kind in ("ModuleList", "ModuleDict", "Module"):
             raise NotUnderstood(f"nn.{module.kind} has no forward of its own", "call its modules one by one")
         before, self.graph.module = self.graph.module, module
@@ -231,83 +185,6 @@ class Interpreter(Statements):
         finally:
             self.graph.module = before
 
-    # --------------------------------------------------------------------------------------- attributes and methods
-
-    def attribute(self, owner: Value, name: str, line: int) -> Value:
-        match owner:
-            case Module():
-                return self._of_module(owner, name, line)
-            case Class():
-                found = owner.find(name)
-                of_class = isinstance(found, Function) and found.kind == "classmethod"
-                return found if found is not None and not of_class else Bound(owner, found or name)
-            case Super(instance, after):
-                found = instance.cls.find(name, after) if instance.cls else None
-                return Bound(instance, found) if isinstance(found, Function) else Bound(owner, name)
-            case Tensor():
-                return self._of_tensor(owner, name, line)
-            case Dotted() if name == "__init__":
-                return Bound(owner, name)
-            case Dotted():
-                if owner.name in ("math", "numpy") and name in ("pi", "e", "inf"):
-                    return {"pi": 3.141592653589793, "e": 2.718281828459045, "inf": float("inf")}[name]
-                return Dotted(f"{owner.name}.{name}")
-            case Unknown():
-                return owner
-            case Weight():
-                return owner.shape if name == "shape" else owner if name == "data" else Bound(owner, name)
-            case tuple() if name == "values" and owner:
-                return owner[0]
-            case _:
-                return Bound(owner, name)
-
-    def _of_module(self, owner: Module, name: str, line: int) -> Value:
-        for names in (owner.attributes, owner.children, owner.fields):
-            if name in names:
-                return names[name]
-        found = owner.cls.find(name) if owner.cls else None
-        if isinstance(found, Function):
-            if found.kind == "property":
-                return self.call(found, (owner,), {}, line)
-            bound_to = owner.cls if found.kind == "classmethod" else owner
-            return found if found.kind == "staticmethod" else Bound(bound_to, found)
-        if found is not None:
-            return found
-        if name in ("training", "_modules"):
-            return TRAINING if name == "training" else dict(owner.children)
-        if name == "__class__" and owner.cls is not None:
-            return owner.cls
-        if owner.kind == "configuration":
-            return guess(name)
-        if name in ("weight", "bias") and not owner.is_own:
-            return Weight(None, owner.line)
-        known = name in ITSELF or name in LISTS or name in METHODS
-        if owner.is_own and not known:
-            return Unknown(f"`self.{name[:40]}` is never made", line)
-        return Bound(owner, name)
-
-    def _of_tensor(self, owner: Tensor, name: str, line: int) -> Value:
-        if name in ("shape", "ndim"):
-            if owner.shape is None:
-                return Unknown("a shape that is not known", line)
-            return owner.shape if name == "shape" else len(owner.shape)
-        if name == "data":
-            return owner
-        if name in ("device", "dtype"):
-            return Unknown(name, line)
-        return False if name == "is_cuda" else Bound(owner, name)
-
-    def set_attribute(self, owner: Value, name: str, value: Value) -> None:
-        if isinstance(owner, Module):
-            if isinstance(value, Module) and value.kind != "object":
-                owner.attributes.pop(name, None)
-                owner.children[name] = value
-            elif name in owner.fields and not owner.is_own:
-                owner.fields[name] = value
-            else:
-                owner.children.pop(name, None)
-                owner.attributes[name] = value
-
     def method(self, owner: Value, name: str, given: tuple[Value, ...], keywords: dict[str, Value], line: int) -> Value:
         match owner:
             case Tensor():
@@ -316,7 +193,14 @@ class Interpreter(Statements):
                 if name == "__init__":
                     if instance.kind not in ("Module", "object"):
                         fill(instance, given, keywords)
+                    elif instance.kind == "object" and instance.cls is not None and instance.cls.has_base("dict"):
+                        start = given[0] if given and isinstance(given[0], dict) else {}
+                        instance.attributes |= {str(key): value for key, value in start.items()} | keywords
                     return None
+                if name == "__call__" and instance.cls is not None:
+                    own = instance.cls.find("forward")
+                    if isinstance(own, Function):
+                        return self.run_function(own, (instance, *given), keywords, line)
                 if name in ("forward", "__call__") and instance.cls is not None:
                     plain = Module(instance.kind, instance.line, instance.fields, None, instance.children)
                     return self.forward(plain, given, keywords)
@@ -350,8 +234,12 @@ class Interpreter(Statements):
     def _module_method(
         self, owner: Module, name: str, given: tuple[Value, ...], keywords: dict[str, Value], line: int
     ) -> Value:
-        if name in ITSELF:
+        if owner.kind == PARSER:
+            return command_line.method(self.call, owner, name, given, keywords, line)
+        if name in ITSELF or (name == "parse_args" and owner.is_own):
             return owner
+        if name in OF_FIELDS or (owner.kind == "object" and name in ("items", "keys", "values", "get")):
+            return of_fields(owner, name, given, keywords)
         if name in LISTS:
             pairs = list(owner.named()) if LISTS[name] else list(owner.children.items())
             return [pair if name.startswith("named") else pair[1] for pair in pairs]
@@ -373,7 +261,7 @@ class Interpreter(Statements):
                 self.set_attribute(owner, attribute, value)
                 return None
             case "hasattr", (Module() as owner, str(attribute)):
-                return not isinstance(self._of_module(owner, attribute, line), Unknown)
+                return not isinstance(self.of_module(owner, attribute, line), Unknown)
             case "isinstance", (value, kinds):
                 return is_instance(value, kinds if isinstance(kinds, tuple) else (kinds,))
             case "callable", (value,):
@@ -385,7 +273,7 @@ class Interpreter(Statements):
             case "len", (Tensor(node=node),) if node.shape:
                 return node.shape[0]
             case "vars", (Module() as owner,):
-                return dict(owner.attributes)
+                return owner.attributes
             case "type", (Module(cls=Class() as cls),):
                 return cls
             case "iter", (values,):

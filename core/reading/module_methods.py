@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 
 from core.reading import python_values
@@ -57,7 +58,8 @@ def register(owner: Module, name: str, value: Value) -> None:
     elif value is not None:
         why = value.why if isinstance(value, Unknown) else "something that is not a module"
         line = value.line if isinstance(value, Unknown) and value.line else owner.line
-        owner.children[name] = Module("unknown", line, {"why": why})
+        instead = value.instead if isinstance(value, Unknown) else ""
+        owner.children[name] = Module("unknown", line, {"why": why, "instead": instead})
 
 
 def copied(value: Value, count: list[int] | None = None) -> Value:
@@ -84,9 +86,29 @@ def _append(owner: Module, given: Given, keywords: Keywords) -> Value:
     return owner
 
 
-def _extend(owner: Module, given: Given, keywords: Keywords) -> Value:
-    for each in items(given[0]):
+def extend(owner: Module, values: list[Value]) -> None:
+    """`nn.ModuleList.extend`, and `+=` of one."""
+    for each in values:
         register(owner, str(len(owner.children)), each)
+
+
+def joined(kind: type[ast.operator], owner: Module, other: Value, line: int) -> Module:
+    """`layers + others`, and `layers * 2`: a container of the same modules."""
+    own: list[Value] = list(owner.children.values())
+    made = Module(owner.kind, line)
+    if kind is ast.Mult and isinstance(other, int):
+        if other * len(own) > MAX_ITEMS:
+            raise TooMuch("a list is too long")
+        extend(made, own * other)
+    elif kind is ast.Add:
+        extend(made, own + items(other))
+    else:
+        raise NotUnderstood(f"an operation on a nn.{owner.kind}")
+    return made
+
+
+def _extend(owner: Module, given: Given, keywords: Keywords) -> Value:
+    extend(owner, items(given[0]))
     return owner
 
 
@@ -97,6 +119,12 @@ def _insert(owner: Module, given: Given, keywords: Keywords) -> Value:
     for number, each in enumerate(inner):
         register(owner, str(number), each)
     return owner
+
+
+def _update(owner: Module, given: Given, keywords: Keywords) -> Value:
+    for name, each in _parts("ModuleDict", given):
+        register(owner, name, each)
+    return None
 
 
 def _register_parameter(owner: Module, given: Given, keywords: Keywords) -> Value:
@@ -129,6 +157,7 @@ METHODS: dict[str, Callable[[Module, Given, Keywords], Value]] = {
     "add": _append,
     "extend": _extend,
     "insert": _insert,
+    "update": _update,
     "register_parameter": _register_parameter,
     "register_buffer": _register_buffer,
     "items": _items,

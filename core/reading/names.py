@@ -14,6 +14,8 @@ _PYTHON = (
 )
 PYTHON = set(_PYTHON.split())
 KNOWN = {"nn": "torch.nn", "F": "torch.nn.functional", "torch": "torch", "np": "numpy", "math": "math"}
+KNOWN |= {"einops": "einops", "rearrange": "einops.rearrange"}
+KNOWN |= {name: f"einops.layers.torch.{name}" for name in ("Rearrange", "Reduce")}
 FUNCTIONAL = {*AS_MODULE, "dropout", "dropout2d", "log_softmax", "softmax"}
 MODULES = {*SIGNATURES, *CONTAINERS, *ACTIVATIONS, *OTHER_ACTIVATIONS, "Module", "Parameter"}
 OTHERS = ("OrderedDict", "partial", "reduce", "deepcopy")

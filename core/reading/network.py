@@ -94,7 +94,7 @@ def _best_walk(run: Interpreter, module: Module, hints: list[Size]) -> _Walk:
     channels = _first_channels(module)
     hints = [*_keras_sizes(module), *hints]
     sizes = [*hints, *((channels or 1, side, side) for side in SIDES)]
-    sizes = [(channels or size[0], *size[1:]) for size in sizes]
+    sizes = [*((channels or size[0], *size[1:]) for size in sizes), *hints]
     sizes += [(1, *size[1:]) for size in sizes]  # the first convolution may come after a concatenation
     best: _Walk | None = None
     for size in dict.fromkeys(sizes):

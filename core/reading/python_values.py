@@ -7,9 +7,9 @@ import math
 import operator
 import re
 from collections.abc import Callable, Iterable
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 
-from core.reading.values import Class, Function, Module, NotUnderstood, Tensor, TooMuch, Unknown, Value
+from core.reading.values import Class, Dotted, Function, Module, NotUnderstood, Tensor, TooMuch, Unknown, Value
 
 MAX_ITEMS = 10_000  # of a list
 MAX_TEXT = 20_000  # characters
@@ -76,8 +76,15 @@ def bounded(value: Value) -> Value:
     return value
 
 
+class Numbers(list[Value]):
+    """An array of numpy: operators work on each of its numbers."""
+
+
 def binary(kind: type[ast.operator], left: Value, right: Value) -> Value:
     """An operator on plain values. Raises what Python raises, or TooMuch."""
+    if isinstance(left, Numbers) or isinstance(right, Numbers):
+        pairs = zip(*(each if isinstance(each, Numbers) else repeat(each) for each in (left, right)), strict=False)
+        return Numbers(binary(kind, one, other) for one, other in pairs)
     if kind is ast.Add and isinstance(left, list | tuple) and type(left) is type(right):
         return bounded(left + right)  # type: ignore[operator]
     if kind is ast.Mult:
@@ -104,11 +111,11 @@ def compared(kind: type[ast.cmpop], left: Value, right: Value) -> bool | None:
     if kind in (ast.Is, ast.IsNot):
         if isinstance(left, Unknown) or isinstance(right, Unknown):
             return None
-        return COMPARISONS[kind](left, right)
+        return _same(left, right) is (kind is ast.Is)
     if kind in (ast.In, ast.NotIn) and isinstance(right, list | tuple | dict | set) and not is_plain(right):
         if isinstance(left, str) and isinstance(right, dict):
             return COMPARISONS[kind](left, right)
-        found = any(each is left for each in right)
+        found = any(_same(left, each) for each in right)
         return None if any(isinstance(each, Unknown) for each in right) else found is (kind is ast.In)
     if is_plain(left) and is_plain(right):
         return COMPARISONS[kind](left, right)
@@ -118,6 +125,11 @@ def compared(kind: type[ast.cmpop], left: Value, right: Value) -> bool | None:
         same = left is right or (type(left) is type(right) and not isinstance(left, list | dict) and left == right)
         return same is (kind is ast.Eq)
     return None
+
+
+def _same(left: Value, right: Value) -> bool:
+    """Whether two names stand for one thing; each mention of nn.ReLU, and each text, is read anew."""
+    return left is right or (isinstance(left, Dotted | str) and left == right)
 
 
 _SIMPLE = "lower upper strip lstrip rstrip startswith endswith split title capitalize isdigit find"
@@ -145,6 +157,8 @@ def items(value: Value) -> list[Value]:
         if isinstance(inner := value.fields.get("<items>"), list):  # of a named tuple
             return list(inner)
         return list(value.children if value.kind == "ModuleDict" else value.children.values())
+    if isinstance(value, Class) and isinstance(members := value.names.get("<members>"), list):
+        return list(members)
     if isinstance(value, range | list | tuple | dict | set | str):
         if len(value) > MAX_ITEMS:
             raise TooMuch("a loop is too long")
@@ -157,7 +171,7 @@ def function(name: str, given: tuple[Value, ...], keywords: dict[str, Value]) ->
     if name in ("enumerate", "zip", "reversed", "list", "tuple", "sorted", "sum", "max", "min", "any", "all", "set"):
         return _on_lists(name, given, keywords)
     if name == "range":
-        return range(*(_whole(each) for each in given))
+        return range(*(whole(each) for each in given))
     if name == "len":
         return len(items(given[0]))
     if name in ("int", "float", "str", "bool", "abs", "round"):
@@ -171,7 +185,7 @@ def function(name: str, given: tuple[Value, ...], keywords: dict[str, Value]) ->
         start = dict(given[0]) if given and isinstance(given[0], dict) else dict(_pairs(given[0])) if given else {}
         return bounded(start | keywords)
     if name == "divmod":
-        return divmod(_whole(given[0]), _whole(given[1]))
+        return divmod(whole(given[0]), whole(given[1]))
     if name == "slice":
         return slice(*given)
     raise NotUnderstood(f"{name}()")
@@ -196,7 +210,7 @@ def _pairs(value: Value) -> list[tuple[Value, Value]]:
 
 def _on_lists(name: str, given: tuple[Value, ...], keywords: dict[str, Value]) -> Value:
     if name == "enumerate":
-        start = _whole(keywords.get("start", given[1] if len(given) > 1 else 0))
+        start = whole(keywords.get("start", given[1] if len(given) > 1 else 0))
         return list(enumerate(items(given[0]), start))
     if name == "zip":
         return list(zip(*(items(each) for each in given), strict=False))
@@ -208,6 +222,9 @@ def _on_lists(name: str, given: tuple[Value, ...], keywords: dict[str, Value]) -
         return tuple(values)
     if name == "reversed":
         return values[::-1]
+    if name == "sum" and isinstance(first := keywords.get("start", (*given, 0)[1]), list | tuple):
+        joined = [*first, *(inner for each in values for inner in items(each))]
+        return bounded(joined if isinstance(first, list) else tuple(joined))
     if not is_plain(values) or keywords.keys() - {"reverse", "default", "start"}:
         raise NotUnderstood(f"{name}() of these values")
     if name == "set":
@@ -220,31 +237,10 @@ def _on_lists(name: str, given: tuple[Value, ...], keywords: dict[str, Value]) -
     return bounded(functions[name](values))
 
 
-def mathematics(name: str, given: tuple[Value, ...]) -> Value:
-    """A function of math or numpy: `floor`, `prod` and the like."""
-    if name == "prod" and given:
-        numbers = [each for each in items(given[0]) if isinstance(each, int | float)]
-        return bounded(math.prod(numbers[:64]))
-    if name in ("arange", "range"):
-        return list(range(*(_whole(each) for each in given)))[:MAX_ITEMS] if _small_range(given) else None
-    numbers = [each for each in given if isinstance(each, int | float)]
-    if name in ("floor", "ceil", "sqrt", "log", "log2", "log10", "exp", "fabs", "pow", "gcd") and len(numbers) == len(
-        given
-    ):
-        return bounded(getattr(math, name)(*numbers))
-    if name in ("max", "min", "sum", "abs", "round"):
-        return function(name, given, {})
-    if name in ("int32", "int64", "int"):
-        return function("int", given, {})
-    raise NotUnderstood(f"{name}()")
-
-
-def _small_range(given: tuple[Value, ...]) -> bool:
-    return len(range(*(_whole(each) for each in given))) <= MAX_ITEMS
-
-
 def method(owner: Value, name: str, given: tuple[Value, ...], keywords: dict[str, Value]) -> Value:
     """A method of a list, dict, tuple or text. Raises what Python raises, or NotUnderstood."""
+    if (name == "item" and isinstance(owner, int | float)) or (name == "tolist" and isinstance(owner, list)):
+        return list(owner) if isinstance(owner, list) else owner
     if isinstance(owner, list):
         return _of_list(owner, name, given)
     if isinstance(owner, dict):
@@ -265,9 +261,9 @@ def _of_list(owner: list[Value], name: str, given: tuple[Value, ...]) -> Value:
         case "extend":
             owner.extend(items(given[0]))
         case "insert":
-            owner.insert(_whole(given[0]), given[1])
+            owner.insert(whole(given[0]), given[1])
         case "pop":
-            return owner.pop(*(_whole(each) for each in given))
+            return owner.pop(*(whole(each) for each in given))
         case "copy":
             return list(owner)
         case "reverse":
@@ -327,6 +323,8 @@ def item(owner: Value, index: Value) -> Value:
     """`owner[index]`. Raises what Python raises, or NotUnderstood."""
     if isinstance(owner, dict):
         return owner[_key(index)]
+    if isinstance(owner, Class) and isinstance(index, str) and "<members>" in owner.names:
+        return owner.names[index]
     if isinstance(owner, list | tuple | str | range) and isinstance(index, int | slice):
         return owner[index]
     raise NotUnderstood(owner.why if isinstance(owner, Unknown) else "an element of this value")
@@ -335,7 +333,7 @@ def item(owner: Value, index: Value) -> Value:
 def _key(value: Value) -> Value:
     if isinstance(value, tuple) and len(value) <= 8 and all(isinstance(each, SCALARS) for each in value):
         return value
-    if not isinstance(value, (*SCALARS, Class, Function)):
+    if not isinstance(value, (*SCALARS, Class, Function, Dotted, Module)):
         raise NotUnderstood("a key of a dict that is not a constant")
     return value
 
@@ -343,7 +341,7 @@ def _key(value: Value) -> Value:
 key = _key
 
 
-def _whole(value: Value) -> int:
+def whole(value: Value) -> int:
     if not isinstance(value, int):
         raise NotUnderstood(value.why if isinstance(value, Unknown) else "a whole number is needed")
     return value

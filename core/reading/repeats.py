@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 from core.architecture import spec
 from core.architecture.spec import Norm, Op, Repeat
@@ -38,20 +39,62 @@ def every_step(steps: list[Step]) -> Iterator[Step]:
 def fold_repeats(steps: list[Step]) -> list[Step]:
     """The steps with runs of the same weights as Repeat, where that says the same."""
     steps = [replace(step, bodies=tuple(fold_repeats(body) for body in step.bodies)) for step in steps]
-    shared = _shared(steps)
-    if not shared:
-        return steps
-    for length in range(1, len(steps) // 2 + 1):
-        starts = sorted(range(len(steps) - 2 * length + 1), key=lambda at: (not _holds(steps[at : at + 1], shared), at))
-        for start in starts:
-            block = steps[start : start + length]
-            times = _times(steps, start, length)
-            if times > 1 and _holds(block, shared):
-                rounds = [steps[start + number * length : start + (number + 1) * length] for number in range(times)]
-                body = [_merged(list(each)) for each in zip(*rounds, strict=True)]
-                folded = Step(Repeat((), times), block[0].line, (), (body,))
-                return fold_repeats([*steps[:start], folded, *steps[start + times * length :]])
+    depth = 0  # the innermost repeats first, and everywhere: one half folded is no longer like the others
+    while (shared := _shared(steps)) and depth <= _depth(steps):
+        folded = _folded(steps, shared, depth)
+        depth += folded is None
+        steps = folded or steps
     return steps
+
+
+def _folded(steps: list[Step], shared: set[int], depth: int) -> list[Step] | None:
+    """The steps with their shortest run as a Repeat, whose body nests repeats so deep; None where there is none."""
+    kinds: dict[object, int] = {}
+    labels = [_label(step, kinds) for step in steps]
+    norms = [frozenset(_norms(step)) for step in steps]
+    depths = [_depth([step]) for step in steps]
+    holding = list(accumulate((_holds([step], shared) for step in steps), initial=0))
+    deep = list(accumulate((each == depth for each in depths), initial=0))
+    deeper = list(accumulate((each > depth for each in depths), initial=0))
+    for length in range(1, len(steps) // 2 + 1):
+        alike, runs = 0, []
+        for at in range(len(steps) - length - 1, -1, -1):
+            again = labels[at] == labels[at + length] and norms[at].isdisjoint(norms[at + length])
+            alike = alike + 1 if again else 0
+            end = at + length
+            if alike >= length and holding[end] > holding[at] and deeper[end] == deeper[at] and deep[end] > deep[at]:
+                runs.append((min(alike // length + 1, MOST_TIMES), holding[at + 1] > holding[at], -at))
+        times, start = 1, 0
+        for most, _, before in sorted(runs, reverse=True):
+            # the longest run: a body may begin with a pool, and begun after it the first round would be left over
+            if most > times and (found := _times(steps, -before, length)) > times:
+                times, start = found, -before
+        if times > 1:
+            rounds = [steps[start + number * length : start + (number + 1) * length] for number in range(times)]
+            body = [_merged(list(each)) for each in zip(*rounds, strict=True)]
+            folded = Step(Repeat((), times), rounds[0][0].line, (), (body,))
+            return [*steps[:start], folded, *steps[start + times * length :]]
+    return None
+
+
+def _label(step: Step, kinds: dict[object, int]) -> int:
+    """The same number for steps of one op with the same weights, whatever their norms."""
+    weights = [] if isinstance(step.op, Norm) else [id(each) for part in step.modules for each in part]
+    weights = weights if any(step.weights_of(each) for part in step.modules for each in part) else []
+    bodies = tuple(tuple(_label(each, kinds) for each in body) for body in step.bodies)
+    return kinds.setdefault((step.op, tuple(weights), bodies), len(kinds))
+
+
+def _norms(step: Step) -> Iterator[int]:
+    """The norms with weights in a step, which a Repeat has anew each time."""
+    for each in every_step([step]):
+        if isinstance(each.op, Norm):
+            yield from (id(module) for part in each.modules for module in part if each.weights_of(module))
+
+
+def _depth(steps: list[Step]) -> int:
+    """How deep repeats stand within repeats."""
+    return max((isinstance(step.op, Repeat) + max(map(_depth, step.bodies), default=0) for step in steps), default=0)
 
 
 def _shared(steps: list[Step]) -> set[int]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
+from core.reading.enums import fill_members
 from core.reading.expressions import Expressions
+from core.reading.module_methods import extend
+from core.reading.patterns import fits
 from core.reading.python_values import FAILURES, items
-from core.reading.values import Class, Dotted, Function, NotUnderstood, Scope, TooMuch, Unknown, Value
+from core.reading.values import Class, Dotted, Function, Module, NotUnderstood, Partial, Scope, TooMuch, Unknown, Value
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -31,6 +34,7 @@ class Statements(Expressions):
     def __init__(self) -> None:
         super().__init__()
         self.classes: list[Class] = []  # in the order in which they are defined
+        self.in_class = False  # whether the body of a class is being followed
         self.inside = False  # of a class of the code that is being made
         self.within: set[Class] = set()  # those that another class makes
         self.making: dict[int, list[tuple[int, str, str]]] = {}  # the complaints of each that the file itself makes
@@ -75,8 +79,11 @@ class Statements(Expressions):
     def _augmented(self, node: ast.AugAssign, scope: Scope) -> None:
         old = self.value(node.target, scope)
         value = self.value(node.value, scope)
-        if isinstance(old, list) and isinstance(node.op, ast.Add):
+        if isinstance(node.op, ast.Add) and isinstance(old, list):
             old.extend(items(value))
+            return
+        if isinstance(node.op, ast.Add) and isinstance(old, Module) and old.kind in ("ModuleList", "Sequential"):
+            extend(old, items(value))
             return
         try:
             new = self.operate(type(node.op), old, value, node.lineno)
@@ -150,22 +157,9 @@ class Statements(Expressions):
     def _match(self, node: ast.Match, scope: Scope) -> None:
         subject = self.value(node.subject, scope)
         for case in node.cases:
-            if self._fits(case.pattern, subject, scope):
+            if fits(self.value, case.pattern, subject, scope) and (case.guard is None or self.holds(case.guard, scope)):
                 self.follow(case.body, scope)
                 return
-
-    def _fits(self, pattern: ast.pattern, subject: Value, scope: Scope) -> bool:
-        match pattern:
-            case ast.MatchValue(value=wanted):
-                return self.truth(self.value(wanted, scope) == subject) is True
-            case ast.MatchSingleton(value=wanted_constant):
-                return subject is wanted_constant
-            case ast.MatchOr(patterns=several):
-                return any(self._fits(each, subject, scope) for each in several)
-            case ast.MatchAs(pattern=None):
-                return True
-            case _:
-                return False
 
     # ------------------------------------------------------------------------------------- definitions and imports
 
@@ -193,24 +187,39 @@ class Statements(Expressions):
                 function.kind = "property" if name.endswith("property") else name
             if name == "setter":
                 return
-        scope.names[node.name] = function
+        scope.names[node.name] = function if self.in_class else self._decorated(function, node.decorator_list, scope)
+
+    def _decorated(self, value: Value, decorators: list[ast.expr], scope: Scope) -> Value:
+        """A function or class as the code's own decorators change it; those of libraries change no shape."""
+        for each in reversed(decorators):
+            decorator = self.value(each, scope)
+            if isinstance(decorator, Function | Class):
+                changed = self.call(decorator, (value,), {}, each.lineno)
+                value = changed if isinstance(changed, Function | Class | Module | Partial) else value
+        return value
 
     def _class(self, node: ast.ClassDef, scope: Scope) -> None:
         bases = tuple(self.value(each, scope) for each in node.bases)
         inner = Scope({}, scope)
         made = Class(node.name, node.lineno, bases, inner.names)
         fields: list[str] = []
-        for each in node.body:
-            self.statement(each, inner)
-            if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name):
-                fields.append(each.target.id)
+        outside, self.in_class = self.in_class, True
+        try:
+            for each in node.body:
+                self.statement(each, inner)
+                if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name):
+                    fields.append(each.target.id)
+        finally:
+            self.in_class = outside
         for value in inner.names.values():
             if isinstance(value, Function) and isinstance(value.node, Definition):
                 value.owner = made
                 value.scope = scope  # a method does not see its class's names without `self.`
         inner.names.setdefault("<fields>", fields)
-        scope.names[node.name] = made
+        fill_members(made)
         self.classes.append(made)
+        scope.names[node.name] = made
+        scope.names[node.name] = self._decorated(made, node.decorator_list, scope)
 
     # --------------------------------------------------------------------------------------- functions of the code
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import prod
 
-from core.architecture import spec
+from core.architecture import activations, spec
+from core.reading import instead
 from core.reading.graph import Graph, shape_words
 from core.reading.torch_modules import apply_module, drop, pad, soften
 from core.reading.torch_signatures import module_of
@@ -22,10 +23,13 @@ AS_MODULE: dict[str, tuple[str, str]] = {  # a function: the module that does th
     "gelu": ("GELU", "approximate"),
     "softplus": ("Softplus", "beta threshold"),
     "hardtanh": ("Hardtanh", "min_val max_val"),
+    "threshold": ("Threshold", "threshold value"),
     "max_pool2d": ("MaxPool2d", _MAX_POOL),
     "avg_pool2d": ("AvgPool2d", _AVERAGE_POOL),
     "adaptive_avg_pool2d": ("AdaptiveAvgPool2d", "output_size"),
     "adaptive_max_pool2d": ("AdaptiveMaxPool2d", "output_size return_indices"),
+    "adaptive_avg_pool1d": ("AdaptiveAvgPool1d", "output_size"),
+    "adaptive_max_pool1d": ("AdaptiveMaxPool1d", "output_size return_indices"),
 }
 _PLAIN = "ReLU ReLU6 SELU SiLU Mish Hardswish Hardsigmoid Tanh Sigmoid"
 AS_MODULE |= {name.lower(): (name, "") for name in _PLAIN.split()}
@@ -66,22 +70,9 @@ def call_on_tensor(graph: Graph, name: str, arguments: tuple[Value, ...], keywor
         return values
     if plain in METHODS:
         return METHODS[plain](graph, values, rest, keywords)
-    raise NotUnderstood(f"the lab does not know what {name} does to a map", WRITE_INSTEAD.get(name, LEAVE_OUT))
-
-
-LEAVE_OUT = "leave it out, or use the functions of torch.nn.functional for pools, activations and dropout"
-WRITE_INSTEAD = {
-    "permute": "keep the axes in torch's order: batch, channels, height, width",
-    "transpose": "keep the axes in torch's order: batch, channels, height, width",
-    "interpolate": "leave it out: the lab's networks do not enlarge maps",
-    "batch_norm": "make a nn.BatchNorm2d in __init__ and call it",
-    "conv2d": "make a nn.Conv2d in __init__ and call it",
-    "linear": "make a nn.Linear in __init__ and call it",
-    "layer_norm": "make a nn.LayerNorm in __init__ and call it",
-    "group_norm": "make a nn.GroupNorm in __init__ and call it",
-    "prelu": "make a nn.PReLU in __init__ and call it",
-    "alpha_dropout": "write F.dropout",
-}
+    raise NotUnderstood(
+        f"the lab does not know what {name} does to a map", instead.FUNCTIONS.get(name, instead.LEAVE_OUT)
+    )
 
 
 def _swapped(name: str, arguments: tuple[Value, ...]) -> tuple[Tensor, tuple[Value, ...]]:
@@ -89,7 +80,7 @@ def _swapped(name: str, arguments: tuple[Value, ...]) -> tuple[Tensor, tuple[Val
     for number, each in enumerate(arguments):
         if isinstance(each, Tensor):
             return each, (*arguments[:number], *arguments[number + 1 :])
-    raise NotUnderstood(f"{name} without a map")
+    raise NotUnderstood(f"{name} of something that is not one map", instead.FUNCTIONS.get(name, instead.LEAVE_OUT))
 
 
 def _cat(graph: Graph, arguments: tuple[Value, ...], keywords: Arguments) -> Tensor:
@@ -165,14 +156,32 @@ def _mean(graph: Graph, values: Tensor, rest: tuple[Value, ...], keywords: Argum
     return graph.pool_all(values, _axes(axes), bool(given.get("keepdim", given.get("keepdims", False))))
 
 
+def _sum(graph: Graph, values: Tensor, rest: tuple[Value, ...], keywords: Arguments) -> Tensor:
+    """A sum over the pixels, which is a mean once it is divided by how many they are."""
+    pooled = _mean(graph, values, rest, keywords)
+    pixels = prod(values.shape[2:]) if values.shape and len(values.shape) == 4 else 0
+    return graph.step("sum", (pooled,), pooled.shape, amount=pixels)
+
+
 def _permute(graph: Graph, values: Tensor, rest: tuple[Value, ...], keywords: Arguments) -> Tensor:
     """Another order of the axes, where it only moves axes of size 1: then the numbers stay in their order."""
     shape, given = values.shape, keywords.get("dims", rest[0] if len(rest) == 1 else rest)
     order = [axis % len(shape) for axis in _axes(given)] if shape else []
     moved = [axis for axis in order if shape and shape[axis] != 1]
     if shape is None or sorted(order) != list(range(len(shape))) or moved != sorted(moved):
-        raise NotUnderstood("axes change places", WRITE_INSTEAD["permute"])
+        raise NotUnderstood("axes change places", instead.FUNCTIONS["permute"])
     return graph.reshape(values, tuple(shape[axis] for axis in order))
+
+
+def _transpose(graph: Graph, values: Tensor, rest: tuple[Value, ...], keywords: Arguments) -> Tensor:
+    """Two axes change places, which does nothing to axes of size 1."""
+    shape, given = values.shape, dict(zip(("dim0", "dim1"), rest, strict=False)) | keywords
+    one, other = (given.get(name) for name in ("dim0", "dim1"))
+    if shape is None or not isinstance(one, int) or not isinstance(other, int):
+        raise NotUnderstood("axes change places", instead.FUNCTIONS["permute"])
+    order = list(range(len(shape)))
+    order[one], order[other] = order[other], order[one]
+    return _permute(graph, values, (order,), {})
 
 
 def _largest(graph: Graph, values: Tensor, rest: tuple[Value, ...], keywords: Arguments) -> Value:
@@ -235,6 +244,23 @@ def scaled(graph: Graph, values: Tensor, what: str) -> Tensor:
     raise NotUnderstood(f"{what}: the lab's ops do not scale or shift by a number", "leave the number out", False)
 
 
+def _clamp(graph: Graph, values: Tensor, rest: tuple[Value, ...], keywords: Arguments) -> Tensor:
+    """Values below a bound become the bound, and so above: with 0 it is ReLU, with 0 and 6 ReLU6."""
+    given = dict(zip(("min", "max"), rest, strict=False)) | keywords
+    least, most = given.get("min", given.get("other")), given.get("max")
+    if least == 0 and most is None:
+        return graph.apply(spec.ReLU(), values)
+    if least == 0 and most == 6:
+        return graph.apply(activations.ReLU6(), values)
+    raise NotUnderstood(
+        "values are cut off at a bound; the lab cuts at 0 (ReLU), or at 0 and 6 (ReLU6)", "write F.relu(x)", False
+    )
+
+
+def _zeros(graph: Graph, values: Tensor, rest: tuple[Value, ...], keywords: Arguments) -> Value:
+    return 0  # to be added to a map, or compared with it: a number does the same
+
+
 def _expand(graph: Graph, values: Tensor, rest: tuple[Value, ...], keywords: Arguments) -> Tensor:
     if values.shape is not None and values.shape[2:] not in ((), (1, 1)):
         raise NotUnderstood("expand of a map that is larger than one pixel")
@@ -254,15 +280,23 @@ METHODS: dict[str, Callable[[Graph, Tensor, tuple[Value, ...], Arguments], Value
     "flatten": _flatten,
     "unflatten": _unflatten,
     "mean": _mean,
+    "sum": _sum,
     "amax": _largest,
     "max": _largest_and_where,
     "permute": _permute,
+    "transpose": _transpose,
+    "swapaxes": _transpose,
     "squeeze": _squeeze,
     "unsqueeze": _unsqueeze,
     "pad": _pad,
     "add": _add,
     "mul": _multiply,
     "multiply": _multiply,
+    "clamp": _clamp,
+    "clip": _clamp,
+    "clamp_min": _clamp,
+    "maximum": _clamp,
+    "zeros_like": _zeros,
     "expand": _expand,
     "expand_as": _expand,
     "log": _logarithm,
@@ -273,6 +307,9 @@ def part_of(graph: Graph, values: Tensor, index: Value) -> Tensor:
     """x[:, :, 0, 0] of a (N, C, 1, 1) map; nothing else is cut out of a map."""
     parts = index if isinstance(index, tuple) else (index,)
     shape = values.shape
+    if parts.count(Ellipsis) == 1 and shape is not None:  # all the axes that are not named
+        at, missing = parts.index(Ellipsis), len(shape) - len(parts) + 1
+        parts = (*parts[:at], *(slice(None),) * missing, *parts[at + 1 :])
     if shape is not None and len(parts) <= len(shape):
         sizes = [*shape[len(parts) :]]
         for part, size in reversed(list(zip(parts, shape, strict=False))):

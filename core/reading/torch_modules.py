@@ -8,7 +8,9 @@ from math import prod
 
 from core.architecture import activations, spec
 from core.architecture.spec import Op
+from core.reading.einops import apply_pattern
 from core.reading.graph import Graph, shape_words
+from core.reading.instead import MODULES, WHAT_THERE_IS
 from core.reading.torch_signatures import ACTIVATIONS, OTHER_ACTIVATIONS, integer, number, whole
 from core.reading.values import BATCH, Module, NotUnderstood, Tensor, Value
 
@@ -18,6 +20,10 @@ def apply_module(graph: Graph, module: Module, values: Tensor) -> Tensor:
     kind, get, shape = module.kind, module.fields.get, values.shape
     if kind in _APPLY:
         return _APPLY[kind](graph, module, values)
+    if kind.startswith("einops."):
+        sizes = get("sizes")
+        named = sizes if isinstance(sizes, dict) else {}
+        return apply_pattern(graph, str(get("name")), values, get("pattern"), get("how"), named)
     if kind in ACTIVATIONS:
         return graph.apply(_activation(module), values)
     if kind in ("Dropout", "Dropout1d", "Dropout2d"):
@@ -26,16 +32,15 @@ def apply_module(graph: Graph, module: Module, values: Tensor) -> Tensor:
         return soften(graph, values, get("dim") if kind != "Softmax2d" else 1, kind)
     if kind == "Hardtanh" and (get("min_val"), get("max_val")) == (0, 6):
         return graph.apply(activations.ReLU6(), values)
+    if kind == "Threshold" and (get("threshold"), get("value")) == (0, 0):
+        return graph.apply(spec.ReLU(), values)
     if kind in OTHER_ACTIVATIONS or kind in ("AlphaDropout", "FeatureAlphaDropout"):
         instead = "write nn.Dropout" if "Dropout" in kind else "write nn.ReLU or another of the lab's activations"
         raise NotUnderstood(f"the lab has no nn.{kind}", instead, reshapes=False)
     if kind == "Identity":
         return values
     where = f", which gets {shape_words(shape)}" if shape else ""
-    raise NotUnderstood(f"the lab has no nn.{kind}{where}", f"leave it out; {WHAT_THERE_IS}")
-
-
-WHAT_THERE_IS = "the lab has Conv2d, Linear, norms, activations, dropout and pools"
+    raise NotUnderstood(f"the lab has no nn.{kind}{where}", MODULES.get(kind, f"leave it out; {WHAT_THERE_IS}"))
 
 
 def _conv(graph: Graph, module: Module, values: Tensor) -> Tensor:
@@ -193,6 +198,13 @@ def _adaptive_pool(graph: Graph, module: Module, values: Tensor) -> Tensor:
     return graph.apply(spec.MaxPool(window) if is_max else spec.AvgPool(window), values)
 
 
+def _adaptive_pool_1d(graph: Graph, module: Module, values: Tensor) -> Tensor:
+    """Over the pixels of a map whose rows stand one after the other."""
+    if module.fields.get("output_size") not in (1, [1], (1,)):
+        raise NotUnderstood(f"nn.{module.kind} of another size than 1", "write nn.AdaptiveAvgPool2d(1)")
+    return graph.pool_all(values, (2,), True, largest="Max" in module.kind)
+
+
 def _flatten(graph: Graph, module: Module, values: Tensor) -> Tensor:
     start, end = (integer(module.fields.get(name), name) for name in ("start_dim", "end_dim"))
     return graph.flatten(values, start, end, own=graph.module is not None)
@@ -217,7 +229,9 @@ def pad(graph: Graph, values: Tensor, amount: Value) -> Tensor:
     """Zeros around the map, the same on all sides."""
     sides = set(amount) if isinstance(amount, tuple | list) and len(amount) == 4 else {amount}
     if len(sides) != 1:
-        raise NotUnderstood(f"padding {amount} differs between the sides", "pad all sides alike")
+        numbers = [each for each in amount if isinstance(each, int)] if isinstance(amount, tuple | list) else []
+        alike = f"write {(max(numbers),) * 4}" if numbers else "pad all sides alike"
+        raise NotUnderstood(f"padding {amount} differs between the sides; the lab pads all four alike", alike)
     (each,) = sides
     each = whole(each, "padding") if each else 0
     shape = values.shape
@@ -262,9 +276,9 @@ def square(value: Value, name: str) -> int:
     if isinstance(value, tuple | list):
         if len(value) == 1 or (len(value) == 2 and value[0] == value[1]):
             return whole(value[0], name)
-        raise NotUnderstood(
-            f"{name} {value}: the lab's windows are square", f"write {name} as one number", name == "padding"
-        )
+        numbers = [each for each in value if isinstance(each, int)]
+        instead = f"write {name}={max(numbers)}" if numbers else f"write {name} as one number"
+        raise NotUnderstood(f"{name} {value}: the lab's windows are square, one number for both axes", instead)
     return whole(value, name)
 
 
@@ -295,6 +309,8 @@ _APPLY: dict[str, Callable[[Graph, Module, Tensor], Tensor]] = {
     "AvgPool2d": _pool,
     "AdaptiveAvgPool2d": _adaptive_pool,
     "AdaptiveMaxPool2d": _adaptive_pool,
+    "AdaptiveAvgPool1d": _adaptive_pool_1d,
+    "AdaptiveMaxPool1d": _adaptive_pool_1d,
     "Flatten": _flatten,
     "Unflatten": _unflatten,
     "ZeroPad2d": _zero_pad,

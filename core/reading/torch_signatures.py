@@ -43,8 +43,8 @@ SIGNATURES: dict[str, dict[str, Value]] = {
         ("LayerNorm", "normalized_shape, eps=1e-5, elementwise_affine=True, bias=True"),
         ("MaxPool2d", _MAX),
         ("AvgPool2d", _AVERAGE),
-        ("AdaptiveAvgPool2d", "output_size"),
-        ("AdaptiveMaxPool2d", "output_size, return_indices=False"),
+        ("AdaptiveAvgPool1d AdaptiveAvgPool2d", "output_size"),
+        ("AdaptiveMaxPool1d AdaptiveMaxPool2d", "output_size, return_indices=False"),
         ("Dropout Dropout1d Dropout2d AlphaDropout FeatureAlphaDropout", "p=0.5, inplace=False"),
         ("LeakyReLU", "negative_slope=0.01, inplace=False"),
         ("PReLU", "num_parameters=1, init=0.25"),
@@ -53,6 +53,7 @@ SIGNATURES: dict[str, dict[str, Value]] = {
         ("Softplus", "beta=1.0, threshold=20.0"),
         ("ReLU ReLU6 SELU SiLU Mish Hardswish Hardsigmoid", "inplace=False"),
         ("Hardtanh", "min_val=-1.0, max_val=1.0, inplace=False"),
+        ("Threshold", "threshold, value, inplace=False"),
         ("Softmax LogSoftmax", "dim=None"),
         ("Flatten", "start_dim=1, end_dim=-1"),
         ("Unflatten", "dim, unflattened_size"),
@@ -118,10 +119,13 @@ def parameters_of(module: Module) -> int | None:
                 return whole(get("num_embeddings"), "") * whole(get("embedding_dim"), "")
             case kind if "num_features" in module.fields:
                 return 2 * whole(get("num_features"), kind) if get("affine") else 0
-            case kind if kind in SIGNATURES or kind in OTHER_ACTIVATIONS or kind in CONTAINERS:
+            case kind if (
+                kind.startswith("einops.") or kind in SIGNATURES or kind in OTHER_ACTIVATIONS or kind in CONTAINERS
+            ):
                 return None if kind.startswith("Lazy") else 0
             case kind:
-                free = kind.endswith(("Loss", "Pool2d", "Pad2d", "Unpool2d")) or kind.startswith(("Upsampl", "Pixel"))
+                free = kind.endswith(("Loss", "Pool2d", "Pad2d", "Unpool2d"))
+                free = free or kind.startswith(("Upsampl", "Pixel", "einops."))
                 return 0 if free or kind in ("Module", "object", "LocalResponseNorm", "Dropout3d") else None
     except (NotUnderstood, TypeError, ZeroDivisionError):
         return None

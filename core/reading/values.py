@@ -32,6 +32,7 @@ class Unknown:
 
     why: str
     line: int = 0
+    instead: str = ""  # what to write instead, where that is known
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,17 @@ class Function:
     kind: str = ""  # "staticmethod", "classmethod", "property"
 
 
+_PLAIN_BASES = (
+    "object ABC Generic Protocol NamedTuple TypedDict Enum IntEnum StrEnum Flag IntFlag dict OrderedDict list tuple "
+    "str int float Namespace SimpleNamespace Exception ValueError"
+)
+PLAIN_BASES = set(_PLAIN_BASES.split())  # of Python: a class of these alone is no module
+
+
+def _is_plain_base(base: Dotted) -> bool:
+    return base.last in PLAIN_BASES or base.name.startswith("pydantic.")
+
+
 @dataclass(eq=False)
 class Class:
     """A class of the code itself."""
@@ -87,14 +99,26 @@ class Class:
         return [self, *found]
 
     def dotted_base(self) -> Dotted | None:
-        """The first base that comes from a library, such as torch.nn.Module."""
+        """The first base that comes from a library and may be a module's, such as torch.nn.Module."""
         known = [base for each in self.line_up() for base in each.bases if isinstance(base, Dotted)]
-        return next((base for base in known if base.last != "object"), None)
+        return next((base for base in known if not _is_plain_base(base)), None)
 
     def is_module(self) -> bool:
         """Whether it is, or by all signs should be, a network's module."""
         bases = [base for each in self.line_up() for base in each.bases]
-        return any(isinstance(base, Unknown) or (isinstance(base, Dotted) and base.last != "object") for base in bases)
+        return any(isinstance(base, Unknown) for base in bases) or self.dotted_base() is not None
+
+    def has_base(self, name: str) -> bool:
+        """Whether a class of that name, from a library, is among its bases: NamedTuple, dict."""
+        return any(isinstance(base, Dotted) and base.last == name for each in self.line_up() for base in each.bases)
+
+    def fields(self) -> list[str]:
+        """The names that the class states with a type, those of its bases first: a dataclass's arguments."""
+        found: dict[str, None] = {}
+        for each in reversed(self.line_up()):
+            names = each.names.get("<fields>")
+            found |= dict.fromkeys(map(str, names) if isinstance(names, list) else ())
+        return list(found)
 
     def find(self, name: str, after: Class | None = None) -> Value | None:
         """An attribute of the class or of its bases; of those that come after one of them, for super()."""

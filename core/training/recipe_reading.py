@@ -12,6 +12,7 @@ from core.errors import RecipeError
 from core.record import Json, short
 from core.training.augmentation_reading import plain_augmentation
 from core.training.optimizers import Optimizer
+from core.training.recipe_wrapping import unwrapped
 from core.training.schedules import OneCycle, Schedule
 from core.training.spelling import Fields, is_off, number, pair, part, put, renamed, spellings, squashed
 
@@ -108,16 +109,21 @@ LOSSES = spellings(
         "mean_squared_error": "mse mse_loss l2_loss",
     },
 )
-PRECISIONS = {"float32": "fp32", "tensorfloat32": "tf32", "bfloat16": "bf16", "32": "fp32"}
+PRECISIONS = {
+    "float32": "fp32",
+    "tensorfloat32": "tf32",
+    "bfloat16": "bf16",
+    "bf16mixed": "bf16",
+    "32": "fp32",
+    "32true": "fp32",
+}
 
 
 def plain_spelling(data: Json) -> Json:
     """The recipe by the lab's own names. Raises RecipeError where two fields say the same and differ."""
     if not isinstance(data, dict):
         return data
-    if len(data) == 1 and isinstance(inner := data.get("recipe"), dict):
-        data = inner
-    recipe = renamed(data, RECIPE, "recipe")
+    recipe = renamed(unwrapped(data), RECIPE, "recipe")
     _optimizer(recipe)
     _schedule(recipe)
     _loss(recipe)
