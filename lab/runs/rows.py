@@ -128,6 +128,7 @@ class Run(Asked):
     urgent: bool  # the teacher has put it first in the queue
     lost: int  # workers that died, or lost their device, while they had it, since its last epoch
     claimed: float | None  # when a worker last took it from the queue
+    claim: str = ""  # the token of that: a new one each time
 
     @property
     def range_test(self) -> RangeTest:
