@@ -22,6 +22,7 @@ from core.training.loop import EpochEnd, Event, Points, RateFound
 from core.training.range_test import RangePoint, summarise
 from lab.runs.adoption import discard, staging
 from lab.runs.bounds import iterations_per_epoch
+from lab.runs.full_disk import is_full, of_the_disk
 from lab.runs.rows import BatchRow, Control, Pause, Run
 from lab.runs.store import RunStore
 from lab.runs.training_job import Idle, TrainingJob, epochs_done, factor_of
@@ -78,12 +79,17 @@ class Executor:
             log.warning("run %s: %s", run.id, error)
             why = str(error)
             self._part(run, lambda: self.store.put_back(run.id, run.claim, why, lost=True))
-        except LabError as error:
-            log.info("run %s failed: %s", run.id, error)
-            self._fail(run, str(error))
-        except Exception as error:  # the process goes on with the next run; the traceback is in its log
-            log.exception("run %s failed", run.id)
-            self._fail(run, f"{type(error).__name__}: {error}")
+        except Exception as error:  # the process goes on with the next run; a traceback is in its log
+            if of_the_disk(error):  # which costs the run nothing: it goes on later
+                log.warning("run %s: %s", run.id, error)
+                self._part(run, lambda: self.store.put_back(run.id, run.claim))
+                self.leaving.wait(RETRY_SECONDS)
+            elif isinstance(error, LabError):
+                log.info("run %s failed: %s", run.id, error)
+                self._fail(run, str(error))
+            else:
+                log.exception("run %s failed", run.id)
+                self._fail(run, f"{type(error).__name__}: {error}")
         finally:
             discard(staging(self.store.folder / run.id, run.claim))
 
@@ -192,7 +198,7 @@ class Executor:
         return not self._retry(lambda: self.store.set_result(run.id, run.claim, result))
 
     def _retry(self, write: Callable[[], bool]) -> bool:
-        return retry(write, self.leaving.wait)
+        return retry(write, self.leaving.wait, lambda: not self.leaving.is_set())
 
     def _should_stop(self, run: Run) -> bool:
         return self.leaving.is_set() or self.store.stop_requested(run.id)
@@ -209,15 +215,27 @@ def _next_iteration(event: Event, batches: int) -> int:
             return (event.record.epoch + 1) * batches
 
 
-def retry(write: Callable[[], bool], pause: Callable[[float], object] = time.sleep) -> bool:
-    """Do a write to the store, again where the store cannot be written just now. Raises RunError in the end."""
-    for _ in range(RETRIES):
+def retry(
+    write: Callable[[], bool],
+    pause: Callable[[float], object] = time.sleep,
+    may_wait: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Do a write to the store, again where the store cannot be written just now. Raises RunError in the end.
+
+    While the disk is full that is after as long as the caller may wait.
+    """
+    tries, said = 0, ""
+    while True:
         try:
             return write()
         except RunError as error:
-            log.warning("once more: %s", error)
+            tries += not (is_full(error) and may_wait())
+            if tries > RETRIES:
+                raise
+            if str(error) != said:
+                said = str(error)
+                log.warning("once more: %s", error)
             pause(RETRY_SECONDS)
-    return write()
 
 
 def write_event(store: RunStore, run: Run, event: Event) -> bool:

@@ -16,6 +16,7 @@ from lab.runs.bounds import iterations_per_epoch
 from lab.runs.fair_queue import Turn, UnderWay, Waiting, turns
 from lab.runs.rows import Run, Speed
 from lab.runs.store import RunStore
+from lab.runs.troubles import in_the_way
 from lab.settings import settings
 
 LATEST = 50  # runs whose pace counts
@@ -28,6 +29,7 @@ class Expected:
     turn: Turn
     measured: bool  # whether there is any run that the times could be taken from
     paused: bool  # the teacher holds the queue: until then nothing starts
+    in_the_way: str = ""  # a sentence, where no worker can be had
 
 
 def expected(store: RunStore) -> dict[str, Expected]:
@@ -39,6 +41,7 @@ def expected(store: RunStore) -> dict[str, Expected]:
     speeds, done = store.speeds(LATEST), store.iterations_done([run.id for run in everyone])
     left = {run.id: seconds_left(run, done.get(run.id, 0), speeds) for run in everyone}
     found: dict[str, Expected] = {}
+    blocked: dict[str, str] = {}
     for kind in {supervisor.device_of(store, run.device) for run in queue.waiting}:
         # A queue each: a run on the GPU keeps nobody waiting for the processor. The seeds of a group are one job.
         jobs = jobs_of(run for run in everyone if supervisor.device_of(store, run.device) == kind)
@@ -56,7 +59,10 @@ def expected(store: RunStore) -> dict[str, Expected]:
         for run in queue.waiting:
             if run.job in jobs:  # a seed of a job that is running needs no turn
                 turn = by_job.get(run.job, Turn(run.job, 0, 0.0))
-                found[run.id] = Expected(turn, bool(speeds), queue.paused)
+                asked = supervisor.CLUSTER if settings().ray_address else run.device
+                if asked not in blocked:
+                    blocked[asked] = in_the_way(store, asked)
+                found[run.id] = Expected(turn, bool(speeds), queue.paused, blocked[asked])
     return found
 
 

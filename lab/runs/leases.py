@@ -121,6 +121,10 @@ class Leases(Database):
             self.rows(f"SELECT 1 FROM runs WHERE status = 'queued' AND {_OF_KINDS} LIMIT 1", _kinds(device_kinds))
         )
 
+    def epochs_recorded(self) -> int:
+        """How many epochs of all runs are here: while workers get on, it grows."""
+        return int(self.rows("SELECT count(*) FROM epochs")[0][0])
+
     def heartbeat(self, run_id: str, lease: str) -> bool:
         """Says that the run is alive. False when it is no longer the holder's, which should then let go of it."""
         return self._write(run_id, lease)

@@ -103,7 +103,7 @@ class RunStore(Leases):
         return run_of(row)
 
     def refuse(self, run_id: str, error: str) -> bool:
-        """Ends a run that still waits, as failed: no worker can be had for it. False when it waits no longer."""
+        """Ends a run that still waits, as failed: it asks for a device that is not here. False: it waits no longer."""
         refused = "UPDATE runs SET status = 'failed', error = ?, ended = ? WHERE id = ? AND status = 'queued'"
         return self.change(refused, (error, time.time(), run_id)) == 1
 

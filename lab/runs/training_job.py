@@ -84,6 +84,7 @@ class Failed:
     """Why a run that is trained elsewhere cannot go on, in a sentence; the last that is said."""
 
     error: str
+    of_the_disk: bool = False  # which is no fault of the run's
 
 
 Said = TypeVar("Said", bound=Event | Idle)
@@ -274,4 +275,4 @@ def _save_state(folder: Path, state: State) -> None:
     try:
         replace_bytes(path, content.getvalue())
     except OSError as error:
-        raise CheckpointError(f"{path}: {content.tell():,} bytes could not be written: {error.strerror}") from None
+        raise CheckpointError(f"{path}: {content.tell():,} bytes could not be written: {error.strerror}") from error

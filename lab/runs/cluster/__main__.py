@@ -6,11 +6,10 @@ import argparse
 import logging
 import sys
 
-from core.errors import LabError
 from lab.runs.cluster.connection import connected
 from lab.runs.cluster.driver import Driver
 from lab.runs.store import RunStore
-from lab.runs.worker import IDLE_SECONDS, leave_on_signal
+from lab.runs.worker import IDLE_SECONDS, last_words, leave_on_signal
 from lab.settings import lab_home, settings
 
 
@@ -22,15 +21,14 @@ def main() -> int:
     parser.add_argument("--idle", type=float, default=IDLE_SECONDS, help="seconds without a run before it ends")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    try:
+
+    def serve() -> None:
         with connected(settings()) as cluster:
             driver = Driver(RunStore(lab_home()), cluster)
             leave_on_signal(driver.leaving)  # after Ray has set its own
             driver.work(arguments.idle)
-    except LabError as error:
-        print(error, file=sys.stderr, flush=True)
-        return 1
-    return 0
+
+    return last_words(serve)
 
 
 if __name__ == "__main__":
