@@ -15,6 +15,7 @@ from pathlib import Path
 
 from core.errors import LabError, RunError
 from lab.runs import full_disk
+from lab.runs.damage import text_of
 
 FILE_NAME = "runs.sqlite3"
 APPLICATION_ID = 0x52554E53  # "RUNS", in the file's header: tells our file from any other SQLite database
@@ -81,6 +82,7 @@ class Database:
             uri, timeout=self.patience, isolation_level=None, check_same_thread=False, uri=True
         )
         connection.row_factory = sqlite3.Row
+        connection.text_factory = text_of
         connection.execute("PRAGMA foreign_keys = ON")
         # NORMAL syncs the log before it is folded into the file, not at each commit. After a power cut the store opens
         # whole and consistent, at worst without the last moments' commits; FULL would cost a disk sync for each.
@@ -128,6 +130,8 @@ class Database:
         except OSError as error:
             self._full(error)
             raise self.error(f"{self.file}: {error.strerror}") from error
+        except UnicodeDecodeError as error:  # SQLite quotes what it found in a message of its own
+            raise self.error(f"{self.file}: the {self.noun} is damaged") from error
         except UnicodeEncodeError as error:  # half of a surrogate pair, which JSON and URLs can carry
             raise self.error(f"{self.file}: {ascii(error.object)[:60]} is not valid Unicode text") from error
         except OverflowError as error:

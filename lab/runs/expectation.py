@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from core.architecture.spec import Architecture
 from core.architecture.trace import classifier
+from core.errors import LabError
 from core.training.recipe import Recipe
 from lab.runs import supervisor
 from lab.runs.bounds import iterations_per_epoch
@@ -75,17 +76,23 @@ def jobs_of(runs: Iterable[Run]) -> dict[str, list[Run]]:
 
 
 def iterations_of(run: Run) -> int:
-    """How many iterations a run is, as planned."""
-    if run.kind == "range_test":
-        return run.range_test.iterations
-    return run.recipe.epochs * iterations_per_epoch(run.dataset, run.recipe)
+    """How many iterations a run is, as planned; 0 where its recipe cannot be read, which its worker will say."""
+    try:
+        if run.kind == "range_test":
+            return run.range_test.iterations
+        return run.recipe.epochs * iterations_per_epoch(run.dataset, run.recipe)
+    except LabError:
+        return 0
 
 
 def seconds_left(run: Run, done: int, speeds: Sequence[Speed]) -> float:
     """What the run will take after `done` iterations, if it trains as fast as those before it; 0 if there are none."""
     if not speeds:
         return 0.0
-    return max(0, iterations_of(run) - done) * seconds_per_batch(run.architecture, run.recipe, speeds)
+    try:
+        return max(0, iterations_of(run) - done) * seconds_per_batch(run.architecture, run.recipe, speeds)
+    except LabError:  # its network or recipe cannot be read
+        return 0.0
 
 
 def seconds_per_batch(architecture: Architecture, recipe: Recipe, speeds: Sequence[Speed]) -> float:

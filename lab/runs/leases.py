@@ -19,7 +19,7 @@ from core.checkpoints.card import read_card
 from core.errors import CheckpointError
 from core.training.history import EpochRecord, RateChange
 from lab.runs.adoption import CLAIM, adopt, discard, settle, staged_in
-from lab.runs.database import Database
+from lab.runs.damage import is_slot
 from lab.runs.fair_queue import Waiting, next_of
 from lab.runs.rows import (
     BATCH_NAMES,
@@ -35,9 +35,10 @@ from lab.runs.rows import (
     Slot,
     run_of,
 )
+from lab.runs.sound_rows import SoundRows, parted
 
 
-class Leases(Database):
+class Leases(SoundRows):
     """The part of the store that workers use."""
 
     # --- the queue
@@ -45,7 +46,9 @@ class Leases(Database):
     def queue(self, device_kinds: Collection[str] = ()) -> Queue:
         """Which runs wait and which are running on one of these devices, or for any, at one moment."""
         with self.reading() as connection:
-            return _queue(connection, device_kinds)
+            found, damaged = _queue(connection, device_kinds)
+        self.set_aside(damaged)
+        return found
 
     def claim(
         self, device_kinds: Collection[str], worker: str, device_name: str = "", a_person: int = 1, spread: bool = False
@@ -61,10 +64,12 @@ class Leases(Database):
         with self.writing() as connection:
             if is_set(connection, "queue_paused"):
                 return None
-            found = _queue(connection, device_kinds)
+            found, damaged = _queue(connection, device_kinds)
             waiting = [_waiting(run) for run in found.waiting if spread or run.job not in found.jobs]
             chosen = next_of(waiting, found.busy, found.served, a_person, found.jobs)
-            return self._take(connection, chosen.id, worker, device_name) if chosen else None
+            taken = self._take(connection, chosen.id, worker, device_name) if chosen else None
+        self.set_aside(damaged)
+        return taken
 
     def _take(self, connection: sqlite3.Connection, run_id: str, worker: str, device_name: str) -> Run:
         for path in (self.folder / run_id).glob(f"{CLAIM}*"):  # here, where no other claim of the run can begin
@@ -228,7 +233,7 @@ class Leases(Database):
                 self._catch_up(connection, row["id"])
                 if row["status"] == "queued":
                     connection.execute(FORGET_BATCHES, (row["id"],))
-        return [run_of(row) for row in rows]
+        return self.sound(rows)
 
     def _catch_up(self, connection: sqlite3.Connection, run_id: str) -> None:
         """At the end of a claim: end the adoption that a kill, or a full disk, has cut short, and record its epoch."""
@@ -309,7 +314,8 @@ class Leases(Database):
 
     def slots(self) -> list[Slot]:
         """All slots that are taken, whether or not their workers are alive."""
-        return [Slot(**row) for row in self.rows("SELECT * FROM workers ORDER BY device, slot")]
+        rows = self.rows("SELECT * FROM workers ORDER BY device, slot")
+        return [Slot(**row) for row in rows if is_slot(row)]  # a damaged one is taken by the next worker
 
 
 def silent_for(heartbeat: float, now: float) -> float:
@@ -317,23 +323,21 @@ def silent_for(heartbeat: float, now: float) -> float:
     return abs(now - heartbeat)
 
 
-def _queue(connection: sqlite3.Connection, device_kinds: Collection[str]) -> Queue:
+def _queue(connection: sqlite3.Connection, device_kinds: Collection[str]) -> tuple[Queue, list[tuple[int, str]]]:
+    """The queue, and the damaged rows in it."""
     rows = connection.execute(
         f"SELECT * FROM runs WHERE status = 'queued' AND {_OF_KINDS} ORDER BY place", _kinds(device_kinds)
     ).fetchall()
     running = connection.execute("SELECT * FROM runs WHERE status = 'running' ORDER BY place").fetchall()
-    owners = json.dumps(sorted({row["owner_key"] for row in rows}))
+    (waiting, wrong), (under_way, also_wrong) = parted(rows), parted(running)
+    owners = json.dumps(sorted({run.owner_key for run in waiting}))
     served = connection.execute(
         """SELECT value, (SELECT max(claimed) FROM runs WHERE owner_key = value) AS last FROM json_each(?)
            WHERE last IS NOT NULL""",
         (owners,),
     ).fetchall()
-    return Queue(
-        tuple(map(run_of, rows)),
-        tuple(map(run_of, running)),
-        {row["value"]: row["last"] for row in served},
-        is_set(connection, "queue_paused"),
-    )
+    last = {row["value"]: row["last"] for row in served}
+    return Queue(tuple(waiting), tuple(under_way), last, is_set(connection, "queue_paused")), [*wrong, *also_wrong]
 
 
 def _waiting(run: Run) -> Waiting:

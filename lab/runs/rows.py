@@ -14,7 +14,7 @@ from typing import Any, Literal
 from core.architecture.json_form import architecture_from_json, architecture_to_json
 from core.architecture.spec import Architecture
 from core.architecture.trace import classifier
-from core.errors import RunError
+from core.errors import LabError, RunError
 from core.record import short
 from core.training.history import EpochRecord, RateChange
 from core.training.recipe import RangeTest, Recipe, recipe_from_json, recipe_to_json
@@ -203,6 +203,14 @@ class Speed(Trained):
     recipe_json: str
     dataset: str
     seconds: float  # of an epoch, on average
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the row, and so what is estimated by it, is not damaged."""
+        try:
+            return bool(self.architecture and self.recipe) and 0 < self.seconds < 1e9
+        except (LabError, TypeError, AttributeError):
+            return False
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -27,6 +28,7 @@ from typing import Annotated, BinaryIO, cast
 from core.errors import BackupError
 from core.record import Length, Range, parse, read, short
 from lab.classroom import handwriting
+from lab.runs.damage import damaged_in, text_of
 from lab.runs.database import APPLICATION_ID, FILE_NAME, MIGRATIONS
 
 VERSION = 1  # of the archive
@@ -43,6 +45,8 @@ _NAME = r"[^\x00-\x1f/\\:.][^\x00-\x1f/\\:]*"
 _RUN = r"[0-9a-f]{16}"
 WORDS = re.compile(rf"({_RUN}/(snapshots/)?|designs/)?{_NAME}\.json|(designs/)?{_NAME}\.owner")
 WEIGHTS = re.compile(rf"({_RUN}/(snapshots/)?)?{_NAME}\.safetensors|{_RUN}/resume\.pt")
+
+log = logging.getLogger("lab.server.backup")
 
 PAIR_TRIES, PAIR_SECONDS = 5, 0.05  # a worker replaces weights and card one after the other
 MAX_FILES = 2_000_000
@@ -136,14 +140,27 @@ def _copy_database(source: Path, copy: Path) -> tuple[int, set[str]]:
         uri = f"{source.absolute().as_uri()}?mode=rw"
         with closing(sqlite3.connect(uri, uri=True, timeout=10.0)) as old, closing(sqlite3.connect(copy)) as new:
             old.backup(new)
+            new.text_factory = text_of
             if source.name == DRAWINGS:
                 return int(new.execute("SELECT count(*) FROM drawings").fetchone()[0]), set()
             new.execute("DELETE FROM workers")  # those of this machine
             new.commit()
+            _notice_damage(new, source)
             ids = {row[0] for row in new.execute("SELECT id FROM runs")}
             return len(ids), ids
     except sqlite3.Error as error:
         raise BackupError(f"{source}: could not be copied: {error}") from error
+
+
+def _notice_damage(connection: sqlite3.Connection, place: Path) -> None:
+    """Say which runs of a store are damaged; the lab sets them aside when it reads them, and works with the others."""
+    connection.row_factory = sqlite3.Row
+    with suppress(sqlite3.OperationalError):  # a store of an older version has other columns
+        for number, reason in damaged_in(connection):
+            log.warning("%s: run number %d is damaged: %s", place, number, reason)
+    connection.row_factory = None
+    if (verdict := connection.execute("PRAGMA integrity_check(1)").fetchone()[0]) != "ok":
+        log.warning("%s is damaged, and no lab will restore this backup: %s", place, verdict)
 
 
 def _names(home: Path, runs: set[str], weights: bool) -> Iterator[str]:
@@ -312,6 +329,7 @@ def _check_database(file: Path) -> None:
         with closing(sqlite3.connect(file)) as connection:
             (application,) = connection.execute("PRAGMA application_id").fetchone()
             (version,) = connection.execute("PRAGMA user_version").fetchone()
+            connection.text_factory = text_of
             (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
             connection.execute("PRAGMA journal_mode = WAL")  # as the store has it: readers do not wait for the writer
     except sqlite3.Error as error:
@@ -324,6 +342,10 @@ def _check_database(file: Path) -> None:
         )
     if verdict != "ok":
         raise BackupError(f"{file.name} in the backup is damaged: {verdict}")
+    if file.name == STORE:
+        with closing(sqlite3.connect(file)) as connection:
+            connection.text_factory = text_of
+            _notice_damage(connection, file)
 
 
 def _see_that_nobody_uses(home: Path) -> None:

@@ -5,6 +5,7 @@ import streamlit as st
 from lab.experiment.queue import view as queue_view
 from lab.ui import frame, teacher
 from lab.ui.links import link
+from lab.ui.unreadable import list_runs
 from lab.ui.words import errors_shown
 
 frame.heading(
@@ -18,4 +19,5 @@ with errors_shown():
     with wide:
         teacher.invitation()
         queue_view.queue()
+        list_runs()
 link("experiment/train", "Train a network of your own")
