@@ -29,7 +29,7 @@ from lab.settings import ROOT, settings
 STALE_SECONDS = 15.0  # without a heartbeat for this long, a worker counts as dead
 GONE_SECONDS = 3.0  # and for this long, where its process is not there any more
 STARTING_SECONDS = 20.0  # within which a worker usually takes its slot
-BEGINNING_SECONDS = 120.0  # after which one that has not is ended: it hangs, such as on a device
+BEGINNING_SECONDS = 150.0  # after which one that has not is ended: it hangs, such as on a device
 TENDING_SECONDS = 1.0  # between two looks at the workers
 LONGEST_PAUSE = 60.0  # after errors that were not foreseen
 PRUNING_SECONDS = 3600.0  # and at runs that are old enough to go

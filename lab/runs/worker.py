@@ -14,9 +14,11 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from types import FrameType
 
 import torch
@@ -29,6 +31,7 @@ from core.training.resident import available_devices, choose_device
 from lab.runs.executor import POLL_SECONDS, Executor
 from lab.runs.full_disk import STATUS, of_the_disk
 from lab.runs.machine import Machine, write_machine
+from lab.runs.probe import nvidia_card, unused_card, why_not
 from lab.runs.rows import Run
 from lab.runs.seeds import train_group
 from lab.runs.store import RunStore
@@ -109,9 +112,12 @@ class Worker(Holder):
     """One process on one of a device's slots, which trains one run after the other there."""
 
     def __init__(self, store: RunStore, device: str, slot: int = 0) -> None:
-        self.device = choose_device(device)
+        usable, unused = trainable(store.folder)
+        if device in unused:
+            raise RunError(f"{device}: {unused[device]}")
+        self.device = choose_device(usable[0] if device == "auto" else device)
         super().__init__(store, self.device.type, slot)
-        self.kinds = {self.device.type} | ({"auto"} if choose_device("auto") == self.device else set())
+        self.kinds = {self.device.type} | ({"auto"} if usable[0] == self.device.type else set())
         self.executor = Executor(store, self.id, self.leaving, Here(self.device, self.leaving))
         # Workers that share the cores of a processor share the seeds of a group too.
         self.spread = self.device.type == "cpu" and settings().side_by_side > 1
@@ -138,11 +144,25 @@ class Worker(Holder):
             idle_since = time.monotonic()
 
 
-def describe_machine() -> Machine:
-    """The devices here, the fastest first."""
-    devices = [choose_device(kind) for kind in available_devices()]
+def trainable(folder: Path) -> tuple[list[str], dict[str, str]]:
+    """The devices on which a training step works, the fastest first; and why the others do not, by device."""
+    found = {kind: why_not(kind, folder, str(torch.__version__)) for kind in available_devices()}
+    return [kind for kind, why in found.items() if not why], {kind: why for kind, why in found.items() if why}
+
+
+def describe_machine(folder: Path) -> Machine:
+    """The devices here, the fastest first, and what is here and not used."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        usable, failed = trainable(folder)  # torch warns of a driver that is too old
+    devices = [choose_device(kind) for kind in usable]
     names = tuple(device_name(device) for device in devices)
-    return Machine(tuple(d.type for d in devices), names, str(torch.__version__), torch.get_num_threads())
+    unused = [f"{kind} is not used: {why}." for kind, why in failed.items()]
+    if "cuda" not in (*usable, *failed):
+        warning = " ".join(str(each.message) for each in said)
+        unused.append(unused_card(nvidia_card(), torch.version.cuda, str(torch.__version__), warning))
+    told = tuple(filter(None, unused))
+    return Machine(tuple(usable), names, str(torch.__version__), torch.get_num_threads(), told)
 
 
 def warm_up(device: torch.device) -> None:
@@ -194,7 +214,7 @@ def main() -> int:
 
 def _serve_queue(device: str, slot: int, idle: float) -> None:
     store = RunStore(lab_home())
-    write_machine(describe_machine(), store.folder)
+    write_machine(describe_machine(store.folder), store.folder)
     worker = Worker(store, device, slot)
     if worker.device.type == "cpu" and settings().side_by_side > 1:  # they share the cores
         torch.set_num_threads(max(1, torch.get_num_threads() // settings().side_by_side))

@@ -252,7 +252,8 @@ def look_at_device(home: Path, now: float) -> Finding:
     if not machine.devices:
         return Finding("device", False, "the last worker found no device")
     threads = plural(machine.threads, "thread")
-    return Finding("device", True, f"{', '.join(machine.names)}; torch {installed}, {threads}")
+    found = f"{', '.join(machine.names)}; torch {installed}, {threads}"
+    return Finding("device", True, ". ".join((found, *machine.unused)).rstrip("."))
 
 
 def look_at_data() -> Finding:
