@@ -19,6 +19,7 @@ NOT_SAVED = "The disk is full: nothing was changed; try again once there is room
 STATUS = 75  # with which a worker ends that the disk, not a run, kept from working: EX_TEMPFAIL of sysexits.h
 PROBE_BYTES = 65_536
 LATELY_SECONDS = 15.0
+LOOK_SECONDS = 1.0  # between two looks for room
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 FAILING = {*FULL, errno.EROFS, errno.EIO}
 PASSING = {  # of SQLite's errors, those that another moment may not have
@@ -32,6 +33,7 @@ PASSING = {  # of SQLite's errors, those that another moment may not have
 }
 
 _full: dict[Path, float] = {}  # by folder, when this process last found no room there, on the monotonic clock
+_looked: dict[Path, tuple[float, bool]] = {}  # when it last looked for room, and whether there was any
 _written: dict[Path, float] = {}  # and when it has last written something
 
 
@@ -84,8 +86,14 @@ def was_full_lately(folder: Path) -> bool:
 
 def is_full_still(folder: Path) -> bool:
     """Whether there is no room as far as is known: nothing has been written since there was none, or nothing can be."""
-    written = _written.get(folder.absolute(), -math.inf)
-    return (was_full_lately(folder) and _full[folder.absolute()] > written) or not has_room(folder)
+    place, now = folder.absolute(), time.monotonic()
+    if was_full_lately(folder) and _full[place] > _written.get(place, -math.inf):
+        return True
+    when, room = _looked.get(place, (-math.inf, True))
+    if now - when > LOOK_SECONDS:  # pages ask each second, for every visitor
+        room = has_room(folder)
+        _looked[place] = now, room
+    return not room
 
 
 def has_room(folder: Path) -> bool:

@@ -200,14 +200,22 @@ def _read(file: Path, now: float) -> tuple[int, int, Seen]:
         has_class = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'class'").fetchone()  # version 4
         held = has_class and connection.execute("SELECT value FROM class WHERE name = 'queue_paused'").fetchone()
         aside = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'set_aside'").fetchone()  # version 8
+        connection.execute("ROLLBACK")
         damaged = len(damaged_in(connection)) if aside else 0
         if aside:
             recent = "SELECT count(*) FROM set_aside WHERE abs(? - found) < 86400"
             damaged += connection.execute(recent, (now,)).fetchone()[0]
-        connection.execute("ROLLBACK")
-    numbers = [each if isinstance(each, int | float) else None for each in (since, beat)]
     beats = tuple((str(each["device"]), each["heartbeat"]) for each in slots if isinstance(each["heartbeat"], float))
-    return version, runs, Seen(int(queued), int(running), *numbers, beats, bool(held and held[0]), damaged)
+    return (
+        version,
+        runs,
+        Seen(int(queued), int(running), _number(since), _number(beat), beats, bool(held and held[0]), damaged),
+    )
+
+
+def _number(value: object) -> float | None:
+    """A moment; None where there is none, or a damaged row has something else there."""
+    return value if isinstance(value, int | float) else None
 
 
 # -------------------------------------------------------------------------------------------------------------- worker
