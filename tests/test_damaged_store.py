@@ -89,7 +89,7 @@ DAMAGES = {
     "bytes for a text": ("owner", "x'00ff'", "its owner is b'\\x00\\xff', not text"),
     "another status": ("status", "'finisied'", "its status is 'finisied', not one of "),
     "rates that are none": ("rate_changes", "'[[1]]'", "its rate_changes is no list of pairs"),
-    "a result that is none": ("result", "'[1]'", "its result is no JSON object"),
+    "a result that is none": ("result", "'{'", "its result is no JSON"),
 }
 
 

@@ -147,7 +147,8 @@ class Run(Asked):
 
     @property
     def _found(self) -> dict[str, Any]:  # Any: a rate, words, and the whole test
-        return json.loads(self.result) if self.kind == "train" and self.result else {}
+        found = json.loads(self.result) if self.kind == "train" and self.result else {}
+        return found if isinstance(found, dict) else {}
 
     @property
     def job(self) -> str:
