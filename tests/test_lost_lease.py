@@ -201,7 +201,7 @@ def test_files_that_cannot_be_adopted_leave_the_epoch_unrecorded_and_are_adopted
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", fails)
-        with pytest.raises(RunError, match="No space left"):
+        with pytest.raises(RunError, match="The disk is full"):
             store.add_epoch(run.id, claimed.claim, end.record)
     assert store.epochs(run.id) == []
     assert store.add_epoch(run.id, claimed.claim, end.record)
