@@ -105,7 +105,7 @@ def worker_here(home: Path) -> Iterator[None]:
     from lab.runs.worker import Worker, describe_machine
 
     store = RunStore(home)
-    write_machine(describe_machine(), home)
+    write_machine(describe_machine(home), home)
     own = Worker(store, "cpu")
     thread = threading.Thread(target=own.work, args=(600.0,))
     thread.start()

@@ -1,5 +1,7 @@
 """Random kills of the worker and of the app while short runs train: `python -m tests.kills --kills 200`.
 
+Some workers are stopped instead (SIGSTOP) and go on later (SIGCONT), often when another has their run.
+
 Every run must come to its end by itself, with every epoch and iteration once, files that open, and the very weights
 that it comes to when nobody disturbs it.
 """
@@ -32,7 +34,7 @@ from core.training.loop import EpochEnd
 from core.training.recipe import Augmentation, Jitter, OneCycle, Recipe, recipe_to_json
 from core.training.resident import resident
 from lab.runs import supervisor
-from lab.runs.rows import NewRun, Run
+from lab.runs.rows import NewRun, Run, Slot
 from lab.runs.store import RunStore
 from lab.runs.training_job import TrainingJob, run_training
 from tests.tiny import TINY, same
@@ -47,6 +49,7 @@ RECIPE = Recipe(
     augmentation=Augmentation(rotation=Jitter(5)),
 )
 PATIENCE = 300.0  # seconds within which a run has to get on
+LONGEST_STOP = 25.0  # seconds; after 15 a worker's run is given to another
 
 
 @dataclass
@@ -55,6 +58,8 @@ class Report:
 
     worker_kills: int = 0
     app_kills: int = 0
+    stops: int = 0  # of the worker, which goes on later
+    outlived: int = 0  # of those, the ones that found their run in other hands
     resumed: int = 0  # runs that lost so many workers in a row that their owner had to say "go on"
     runs: int = 0
     lost: int = 0
@@ -63,14 +68,19 @@ class Report:
     seconds: float = 0.0
 
     @property
+    def kills(self) -> int:
+        return self.worker_kills + self.app_kills + self.stops
+
+    @property
     def well(self) -> bool:
         return self.lost == self.corrupt == self.different == 0
 
     def row(self) -> str:
         """A row of the table in docs/measurements.md."""
         return (
-            f"| {self.worker_kills + self.app_kills} random kills, {self.worker_kills} of the worker and "
-            f"{self.app_kills} of the app, during {self.runs} runs | no run lost, no corrupt file, equal final weights "
+            f"| {self.kills} random kills, {self.worker_kills} of the worker, {self.app_kills} of the app, and "
+            f"{self.stops} times SIGSTOP and SIGCONT ({self.outlived} when another worker had the run), "
+            f"during {self.runs} runs | no run lost, no corrupt file, equal final weights "
             f"| {self.lost} lost, {self.corrupt} corrupt, {self.different} with other weights, {self.resumed} told to "
             f"go on by hand; {self.seconds / 60:.0f} min |"
         )
@@ -109,14 +119,21 @@ class App:
         self.process.wait()
 
 
-def rampage(home: Path, kills: int, seed: int, share_of_app: float = 0.2) -> Report:
+def rampage(
+    home: Path,
+    kills: int,
+    seed: int,
+    share_of_app: float = 0.2,
+    share_of_stops: float = 0.15,
+    longest_stop: float = LONGEST_STOP,
+) -> Report:
     """Kill that many times, at random moments, while there is always a run under way; then see what came of them."""
     chance, report, started = random.Random(seed), Report(), time.monotonic()
     store = RunStore(home)
     runs: list[Run] = []
     app = App(home)
     try:
-        while report.worker_kills + report.app_kills < kills:
+        while report.kills < kills:
             if not store.queue().waiting and not store.queue().running:
                 report.resumed += _go_on(store)
                 if not store.queue().waiting:
@@ -129,9 +146,12 @@ def rampage(home: Path, kills: int, seed: int, share_of_app: float = 0.2) -> Rep
                 report.app_kills += 1
             elif (seat := store.slot("cpu")) is not None:
                 with suppress(ProcessLookupError):
-                    os.kill(seat.pid, signal.SIGKILL)
-                    report.worker_kills += 1
-            print(f"\r{report.worker_kills} workers, {report.app_kills} apps killed", end="", file=sys.stderr)
+                    if chance.random() < share_of_stops:
+                        _stop(store, seat, chance.uniform(0, longest_stop), report)
+                    else:
+                        os.kill(seat.pid, signal.SIGKILL)
+                        report.worker_kills += 1
+            print(f"\r{report.kills} kills and stops", end="", file=sys.stderr)
         _until_ended(store, report)
     finally:
         app.process.send_signal(signal.SIGTERM)
@@ -141,6 +161,19 @@ def rampage(home: Path, kills: int, seed: int, share_of_app: float = 0.2) -> Rep
     store.close()
     report.seconds = time.monotonic() - started
     return report
+
+
+def _stop(store: RunStore, seat: Slot, seconds: float, report: Report) -> None:
+    """Stop a worker for a while. Should it hold the store's lock just then, nothing can be written until it goes on."""
+    os.kill(seat.pid, signal.SIGSTOP)
+    try:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            time.sleep(0.05)
+    finally:
+        os.kill(seat.pid, signal.SIGCONT)
+    report.stops += 1
+    report.outlived += (now := store.slot("cpu")) is None or now.worker != seat.worker
 
 
 def _queued(store: RunStore, seed: int) -> Run:

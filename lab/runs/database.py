@@ -6,6 +6,7 @@ claiming a run or taking a device's slot, is one statement that SQLite makes ato
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,8 @@ from pathlib import Path
 
 from core.errors import LabError, RunError
 from core.files import reason, replace_text, replacing
+from lab.runs import full_disk
+from lab.runs.damage import text_of
 
 FILE_NAME = "runs.sqlite3"
 GO_ON = "put a backup back with `python -m lab restore`, or start anew with `python -m lab new-store`"
@@ -110,6 +113,7 @@ class Database:
             uri, timeout=self.patience, isolation_level=None, check_same_thread=False, uri=True
         )
         connection.row_factory = sqlite3.Row
+        connection.text_factory = text_of
         connection.execute("PRAGMA foreign_keys = ON")
         # NORMAL syncs the log before it is folded into the file, not at each commit. After a power cut the store opens
         # whole and consistent, at worst without the last moments' commits; FULL would cost a disk sync for each.
@@ -140,6 +144,8 @@ class Database:
             connection.execute("BEGIN IMMEDIATE")
             yield connection
             connection.execute("COMMIT")
+            if connection.total_changes:
+                full_disk.note_room(self.folder)
 
     @contextmanager
     def errors(self) -> Iterator[None]:
@@ -150,20 +156,30 @@ class Database:
             code: int | None = getattr(error, "sqlite_errorcode", None)
             if code is None:  # a mistake in this file's use of sqlite3, not a fault of the store's file
                 raise
+            self._full(error)
             raise self.error(f"{self.file}: {self._reason(code & 0xFF, error)}") from error
         except OSError as error:
+            self._full(error)
             raise self.error(f"{self.file}: {reason(error)}") from error
+        except UnicodeDecodeError as error:  # SQLite quotes what it found in a message of its own
+            raise self.error(f"{self.file}: the {self.noun} is damaged") from error
         except UnicodeEncodeError as error:  # half of a surrogate pair, which JSON and URLs can carry
             raise self.error(f"{self.file}: {ascii(error.object)[:60]} is not valid Unicode text") from error
         except OverflowError as error:
             raise self.error(f"{self.file}: a whole number beyond 2**63 cannot be stored") from error
+
+    def _full(self, error: Exception) -> None:
+        """Says so where the disk is full: that is no fault of the file's, nor of whoever wanted to write."""
+        failed = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR  # as SQLite says it of its log
+        if full_disk.is_full(error) or (failed and not full_disk.has_room(self.folder)):
+            full_disk.note_full(self.folder)
+            raise self.error(full_disk.NOT_SAVED) from OSError(errno.ENOSPC, str(error))
 
     def _reason(self, code: int, error: sqlite3.Error) -> str:
         locked = f"another program has kept the {self.noun} locked for {self.patience:g} s"
         if code == sqlite3.SQLITE_CANTOPEN and is_gone(self.file):
             return self._gone()
         reasons = {
-            sqlite3.SQLITE_FULL: "the disk is full; nothing was changed",
             sqlite3.SQLITE_READONLY: f"the {self.noun} is read-only",
             sqlite3.SQLITE_CANTOPEN: f"the {self.noun} cannot be opened",
             sqlite3.SQLITE_NOTADB: f"this is not a {self.noun}, nor any SQLite database",

@@ -20,7 +20,9 @@ from core.errors import LabError, NodeLostError, RunError
 from core.training.history import RateChange
 from core.training.loop import EpochEnd, Event, Points, RateFound
 from core.training.range_test import RangePoint, summarise
+from lab.runs.adoption import discard, staging
 from lab.runs.bounds import iterations_per_epoch
+from lab.runs.full_disk import is_full, of_the_disk
 from lab.runs.rows import BatchRow, Control, Pause, Run
 from lab.runs.store import RunStore
 from lab.runs.training_job import Idle, TrainingJob, epochs_done, factor_of
@@ -76,24 +78,31 @@ class Executor:
         except NodeLostError as error:
             log.warning("run %s: %s", run.id, error)
             why = str(error)
-            self._part(run, lambda: self.store.put_back(run.id, self.id, why, lost=True))
-        except LabError as error:
-            log.info("run %s failed: %s", run.id, error)
-            self._fail(run, str(error))
-        except Exception as error:  # the process goes on with the next run; the traceback is in its log
-            log.exception("run %s failed", run.id)
-            self._fail(run, f"{type(error).__name__}: {error}")
+            self._part(run, lambda: self.store.put_back(run.id, run.claim, why, lost=True))
+        except Exception as error:  # the process goes on with the next run; a traceback is in its log
+            if of_the_disk(error):  # which costs the run nothing: it goes on later
+                log.warning("run %s: %s", run.id, error)
+                self._part(run, lambda: self.store.put_back(run.id, run.claim))
+                self.leaving.wait(RETRY_SECONDS)
+            elif isinstance(error, LabError):
+                log.info("run %s failed: %s", run.id, error)
+                self._fail(run, str(error))
+            else:
+                log.exception("run %s failed", run.id)
+                self._fail(run, f"{type(error).__name__}: {error}")
+        finally:
+            discard(staging(self.store.folder / run.id, run.claim))
 
     def _end(self, run: Run, stopped: bool) -> bool:
         """Write how the run ended; one that ends because this worker has to leave waits for the next worker."""
         if not stopped:
-            return self.store.finish(run.id, self.id, "finished")
+            return self.store.finish(run.id, run.claim, "finished")
         if self.gave_way or self.store.stop_requested(run.id):
-            return self.store.finish(run.id, self.id, "stopped", self.gave_way)
-        return self.store.put_back(run.id, self.id)
+            return self.store.finish(run.id, run.claim, "stopped", self.gave_way)
+        return self.store.put_back(run.id, run.claim)
 
     def _fail(self, run: Run, error: str) -> None:
-        self._part(run, lambda: self.store.finish(run.id, self.id, "failed", error=error))
+        self._part(run, lambda: self.store.finish(run.id, run.claim, "failed", error=error))
 
     def _part(self, run: Run, write: Callable[[], bool]) -> None:
         """Write how the run ended; where even that fails, it is found later as one without a worker."""
@@ -105,15 +114,18 @@ class Executor:
     def _train(self, run: Run) -> bool:
         """Train, writing figures as they come; returns whether it was stopped."""
         recipe, folder = run.recipe, self.store.folder / run.id
-        job = TrainingJob(run.name, run.slug, run.architecture, recipe, folder, snapshots=run.snapshots)
+        job = TrainingJob(
+            run.name, run.slug, run.architecture, recipe, folder, snapshots=run.snapshots, claim=run.claim
+        )
         done = epochs_done(folder)
-        self.store.rewind(run.id, self.id, len(done))
+        if not self.store.rewind(run.id, run.claim, len(done)):
+            return True
         for record in done:  # one may have been saved by a worker that was killed before it wrote it to the store
-            self.store.add_epoch(run.id, self.id, record)
+            self.store.add_epoch(run.id, run.claim, record)
         batches = iterations_per_epoch(run.dataset, recipe)
         changes = [change for change in run.rate_changes if change.iteration < len(done) * batches]
         if tuple(changes) != run.rate_changes:  # those of the iterations that are done again never came into force
-            self._retry(lambda: self.store.set_rate_changes(run.id, self.id, changes))
+            self._retry(lambda: self.store.set_rate_changes(run.id, run.claim, changes))
         self._change_rate(run, changes, len(done) * batches, self.store.control(run.id).rate_factor)
         with closing(self.source.events(run, job, changes)) as events:
             for event in events:
@@ -143,7 +155,7 @@ class Executor:
     def _hold(self, run: Run, asked: Pause) -> Control:
         """Wait until the run is to go on or to end; give it up where that takes too long."""
         since = time.monotonic()
-        self._retry(lambda: self.store.hold(run.id, self.id, asked))
+        self._retry(lambda: self.store.hold(run.id, run.claim, asked))
         while (control := self.store.control(run.id)).pause == "now" and not control.stop:
             self.leaving.wait(POLL_SECONDS)
             others, held = self.store.others_wait(run.id), time.monotonic() - since
@@ -151,7 +163,7 @@ class Executor:
                 self.gave_way = f"Held for {held:.0f} s{' while others waited' if others else ''}; it can go on later"
             if self.gave_way or self.leaving.is_set():
                 return control
-        self._retry(lambda: self.store.release(run.id, self.id))
+        self._retry(lambda: self.store.release(run.id, run.claim))
         self.trained_until += time.monotonic() - since
         return control
 
@@ -160,7 +172,7 @@ class Executor:
         if factor == factor_of(changes):
             return
         changes.append(RateChange(iteration, factor))
-        self._retry(lambda: self.store.set_rate_changes(run.id, self.id, changes))
+        self._retry(lambda: self.store.set_rate_changes(run.id, run.claim, changes))
 
     def _range_test(self, run: Run) -> bool:
         """The range test, a batch row for each point, and its result; returns whether it was stopped."""
@@ -177,16 +189,16 @@ class Executor:
                 rows.append(BatchRow(len(points), 0, point.smoothed, 0.0, point.learning_rate, 0.0))
                 points.append(point)
                 if time.monotonic() - told > TOLD_SECONDS:
-                    mine = self._retry(partial(self.store.add_batches, run.id, self.id, rows))
+                    mine = self._retry(partial(self.store.add_batches, run.id, run.claim, rows))
                     if not mine or self._should_stop(run):
                         return True
                     rows, told = [], time.monotonic()
         result = dumps(asdict(summarise(points, settings)))
-        self._retry(lambda: self.store.add_batches(run.id, self.id, rows))
-        return not self._retry(lambda: self.store.set_result(run.id, self.id, result))
+        self._retry(lambda: self.store.add_batches(run.id, run.claim, rows))
+        return not self._retry(lambda: self.store.set_result(run.id, run.claim, result))
 
     def _retry(self, write: Callable[[], bool]) -> bool:
-        return retry(write, self.leaving.wait)
+        return retry(write, self.leaving.wait, lambda: not self.leaving.is_set())
 
     def _should_stop(self, run: Run) -> bool:
         return self.leaving.is_set() or self.store.stop_requested(run.id)
@@ -203,15 +215,27 @@ def _next_iteration(event: Event, batches: int) -> int:
             return (event.record.epoch + 1) * batches
 
 
-def retry(write: Callable[[], bool], pause: Callable[[float], object] = time.sleep) -> bool:
-    """Do a write to the store, again where the store cannot be written just now. Raises RunError in the end."""
-    for _ in range(RETRIES):
+def retry(
+    write: Callable[[], bool],
+    pause: Callable[[float], object] = time.sleep,
+    may_wait: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Do a write to the store, again where the store cannot be written just now. Raises RunError in the end.
+
+    While the disk is full that is after as long as the caller may wait.
+    """
+    tries, said = 0, ""
+    while True:
         try:
             return write()
         except RunError as error:
-            log.warning("once more: %s", error)
+            tries += not (is_full(error) and may_wait())
+            if tries > RETRIES:
+                raise
+            if str(error) != said:
+                said = str(error)
+                log.warning("once more: %s", error)
             pause(RETRY_SECONDS)
-    return write()
 
 
 def write_event(store: RunStore, run: Run, event: Event) -> bool:
@@ -219,11 +243,11 @@ def write_event(store: RunStore, run: Run, event: Event) -> bool:
     match event:
         case RateFound():
             result = {"chosen": event.learning_rate, "from": event.reason, **asdict(event.result)}
-            return store.set_result(run.id, run.worker, dumps(result))
+            return store.set_result(run.id, run.claim, dumps(result))
         case Points():
-            return store.add_batches(run.id, run.worker, batch_rows(event))
+            return store.add_batches(run.id, run.claim, batch_rows(event))
         case EpochEnd():
-            return store.add_epoch(run.id, run.worker, event.record)
+            return store.add_epoch(run.id, run.claim, event.record)
 
 
 def batch_rows(points: Points) -> list[BatchRow]:

@@ -10,12 +10,14 @@ from functools import lru_cache
 
 from core.architecture.spec import Architecture
 from core.architecture.trace import classifier
+from core.errors import LabError
 from core.training.recipe import Recipe
 from lab.runs import supervisor
 from lab.runs.bounds import iterations_per_epoch
 from lab.runs.fair_queue import Turn, UnderWay, Waiting, turns
 from lab.runs.rows import Run, Speed
 from lab.runs.store import RunStore
+from lab.runs.troubles import in_the_way
 from lab.settings import settings
 
 LATEST = 50  # runs whose pace counts
@@ -28,6 +30,7 @@ class Expected:
     turn: Turn
     measured: bool  # whether there is any run that the times could be taken from
     paused: bool  # the teacher holds the queue: until then nothing starts
+    in_the_way: str = ""  # a sentence, where no worker can be had
 
 
 def expected(store: RunStore) -> dict[str, Expected]:
@@ -39,6 +42,7 @@ def expected(store: RunStore) -> dict[str, Expected]:
     speeds, done = store.speeds(LATEST), store.iterations_done([run.id for run in everyone])
     left = {run.id: seconds_left(run, done.get(run.id, 0), speeds) for run in everyone}
     found: dict[str, Expected] = {}
+    blocked: dict[str, str] = {}
     for kind in {supervisor.device_of(store, run.device) for run in queue.waiting}:
         # A queue each: a run on the GPU keeps nobody waiting for the processor. The seeds of a group are one job.
         jobs = jobs_of(run for run in everyone if supervisor.device_of(store, run.device) == kind)
@@ -56,7 +60,10 @@ def expected(store: RunStore) -> dict[str, Expected]:
         for run in queue.waiting:
             if run.job in jobs:  # a seed of a job that is running needs no turn
                 turn = by_job.get(run.job, Turn(run.job, 0, 0.0))
-                found[run.id] = Expected(turn, bool(speeds), queue.paused)
+                asked = supervisor.CLUSTER if settings().ray_address else run.device
+                if asked not in blocked:
+                    blocked[asked] = in_the_way(store, asked)
+                found[run.id] = Expected(turn, bool(speeds), queue.paused, blocked[asked])
     return found
 
 
@@ -69,17 +76,23 @@ def jobs_of(runs: Iterable[Run]) -> dict[str, list[Run]]:
 
 
 def iterations_of(run: Run) -> int:
-    """How many iterations a run is, as planned."""
-    if run.kind == "range_test":
-        return run.range_test.iterations
-    return run.recipe.epochs * iterations_per_epoch(run.dataset, run.recipe)
+    """How many iterations a run is, as planned; 0 where its recipe cannot be read, which its worker will say."""
+    try:
+        if run.kind == "range_test":
+            return run.range_test.iterations
+        return run.recipe.epochs * iterations_per_epoch(run.dataset, run.recipe)
+    except LabError:
+        return 0
 
 
 def seconds_left(run: Run, done: int, speeds: Sequence[Speed]) -> float:
     """What the run will take after `done` iterations, if it trains as fast as those before it; 0 if there are none."""
     if not speeds:
         return 0.0
-    return max(0, iterations_of(run) - done) * seconds_per_batch(run.architecture, run.recipe, speeds)
+    try:
+        return max(0, iterations_of(run) - done) * seconds_per_batch(run.architecture, run.recipe, speeds)
+    except LabError:  # its network or recipe cannot be read
+        return 0.0
 
 
 def seconds_per_batch(architecture: Architecture, recipe: Recipe, speeds: Sequence[Speed]) -> float:

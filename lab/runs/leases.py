@@ -1,19 +1,25 @@
 """What workers do with the store: take a slot, claim a run, say that it lives, write its figures, end it.
 
-A worker may write to a run only while the run is its own: each method that writes says False when it is not.
+A worker may write to a run only while the run is its own: each method that writes says False when it is not. What
+proves that is its lease: the token of its claim, or the worker's id where that can have no older claim of the run.
 """
 
 from __future__ import annotations
 
 import json
+import secrets
 import socket
 import sqlite3
 import time
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import astuple
 
+from core.checkpoints.card import read_card
+from core.errors import CheckpointError
 from core.training.history import EpochRecord, RateChange
-from lab.runs.database import Database
+from lab.runs.adoption import CLAIM, adopt, discard, settle, staged_in
+from lab.runs.damage import is_slot
 from lab.runs.fair_queue import Waiting, next_of
 from lab.runs.rows import (
     BATCH_NAMES,
@@ -29,9 +35,10 @@ from lab.runs.rows import (
     Slot,
     run_of,
 )
+from lab.runs.sound_rows import SoundRows, parted
 
 
-class Leases(Database):
+class Leases(SoundRows):
     """The part of the store that workers use."""
 
     # --- the queue
@@ -39,7 +46,9 @@ class Leases(Database):
     def queue(self, device_kinds: Collection[str] = ()) -> Queue:
         """Which runs wait and which are running on one of these devices, or for any, at one moment."""
         with self.reading() as connection:
-            return _queue(connection, device_kinds)
+            found, damaged = _queue(connection, device_kinds)
+        self.set_aside(damaged)
+        return found
 
     def claim(
         self, device_kinds: Collection[str], worker: str, device_name: str = "", a_person: int = 1, spread: bool = False
@@ -55,10 +64,36 @@ class Leases(Database):
         with self.writing() as connection:
             if is_set(connection, "queue_paused"):
                 return None
-            found = _queue(connection, device_kinds)
+            found, damaged = _queue(connection, device_kinds)
             waiting = [_waiting(run) for run in found.waiting if spread or run.job not in found.jobs]
             chosen = next_of(waiting, found.busy, found.served, a_person, found.jobs)
-            return _take(connection, chosen.id, worker, device_name) if chosen else None
+            taken = self._take(connection, chosen.id, worker, device_name) if chosen else None
+        self.set_aside(damaged)
+        return taken
+
+    def _take(self, connection: sqlite3.Connection, run_id: str, worker: str, device_name: str) -> Run:
+        for path in (self.folder / run_id).glob(f"{CLAIM}*"):  # here, where no other claim of the run can begin
+            discard(path)
+        row = connection.execute(
+            """UPDATE runs SET status = 'running', worker = ?1, device_name = ?2, heartbeat = ?3, claimed = ?3,
+                   started = coalesce(started, ?3), error = '', claim = ?5
+               WHERE id = ?4 RETURNING *""",
+            (worker, device_name, time.time(), run_id, secrets.token_hex(8)),
+        ).fetchone()
+        return run_of(row)
+
+    def sweep(self) -> int:
+        """Deletes what dead claims have left in the folders of runs; returns how many folders that were."""
+        with self.errors():
+            left = staged_in(self.folder)
+        if not left:
+            return 0
+        with self.writing() as connection:
+            held = connection.execute("SELECT claim FROM runs WHERE status = 'running'").fetchall()
+            dead = [path for path in left if path.name not in {f"{CLAIM}{row['claim']}" for row in held}]
+            for path in dead:
+                discard(path)
+        return len(dead)
 
     def claim_seed(self, seed_group: str, worker: str, device_name: str = "") -> Run | None:
         """Gives the worker one more waiting run of a group that it has; None when none waits."""
@@ -68,7 +103,7 @@ class Leases(Database):
                        (SELECT 1 FROM class WHERE name = 'queue_paused' AND value != '') ORDER BY seed LIMIT 1""",
                 (seed_group,),
             ).fetchone()
-            return _take(connection, row["id"], worker, device_name) if row else None
+            return self._take(connection, row["id"], worker, device_name) if row else None
 
     def set_side_by_side(self, seed_group: str, most: int) -> int:
         """Keeps how many seeds of a group train at a time, where that is not decided yet; returns what holds."""
@@ -91,9 +126,13 @@ class Leases(Database):
             self.rows(f"SELECT 1 FROM runs WHERE status = 'queued' AND {_OF_KINDS} LIMIT 1", _kinds(device_kinds))
         )
 
-    def heartbeat(self, run_id: str, worker: str) -> bool:
-        """Says that the run is alive. False when it is no longer this worker's, which should then let go of it."""
-        return self._write(run_id, worker)
+    def epochs_recorded(self) -> int:
+        """How many epochs of all runs are here: while workers get on, it grows."""
+        return int(self.rows("SELECT count(*) FROM epochs")[0][0])
+
+    def heartbeat(self, run_id: str, lease: str) -> bool:
+        """Says that the run is alive. False when it is no longer the holder's, which should then let go of it."""
+        return self._write(run_id, lease)
 
     def heartbeats(self, worker: str) -> set[str]:
         """Says that all the runs the worker has are alive, and which they are."""
@@ -108,48 +147,56 @@ class Leases(Database):
         """Whether the run should stop: because someone asked for it, or because it is not there any more."""
         return self.control(run_id).stop
 
-    def add_epoch(self, run_id: str, worker: str, epoch: EpochRecord) -> bool:
-        """Adds an epoch, or replaces it. It is a heartbeat too, and as there, False means that nothing was written."""
+    def add_epoch(self, run_id: str, lease: str, epoch: EpochRecord) -> bool:
+        """Adds an epoch, or replaces it, and with it the files that the claim has written: see `adoption`.
+
+        It is a heartbeat too, and as there, False means that nothing was written.
+        """
         # It is not the run that its workers died of, if there were any. What it had done before says nothing.
         survived = "UPDATE runs SET lost = 0 WHERE id = ? AND lost > 0", (run_id,)
-        return self._write(run_id, worker, (_INSERT_EPOCH, (run_id, *astuple(epoch))), survived)
+        return self._write(run_id, lease, (_INSERT_EPOCH, (run_id, *astuple(epoch))), survived, adopted=True)
 
-    def add_batches(self, run_id: str, worker: str, batches: Sequence[BatchRow]) -> bool:
+    def add_batches(self, run_id: str, lease: str, batches: Sequence[BatchRow]) -> bool:
         """Adds iterations, or replaces them, all or none. It is a heartbeat too; False: nothing was written."""
-        return self._write(run_id, worker, *((_INSERT_BATCH, (run_id, *astuple(batch))) for batch in batches))
+        return self._write(run_id, lease, *((_INSERT_BATCH, (run_id, *astuple(batch))) for batch in batches))
 
-    def rewind(self, run_id: str, worker: str, epochs: int) -> bool:
+    def rewind(self, run_id: str, lease: str, epochs: int) -> bool:
         """Forgets all but the first `epochs` epochs: for a resume file that is older than the figures stored here."""
         beyond = [
             (f"DELETE FROM {table} WHERE run = ? AND epoch >= ?", (run_id, epochs)) for table in ("epochs", "batches")
         ]
-        return self._write(run_id, worker, *beyond)
+        return self._write(run_id, lease, *beyond)
 
-    def set_result(self, run_id: str, worker: str, result: str) -> bool:
+    def set_result(self, run_id: str, lease: str, result: str) -> bool:
         """Keeps a range test's result, JSON. It is a heartbeat too; False: nothing was written."""
-        return self._write(run_id, worker, ("UPDATE runs SET result = ? WHERE id = ?", (result, run_id)))
+        return self._write(run_id, lease, ("UPDATE runs SET result = ? WHERE id = ?", (result, run_id)))
 
-    def _write(self, run_id: str, worker: str, *statements: tuple[str, Sequence[object]]) -> bool:
+    def _write(self, run_id: str, lease: str, *statements: tuple[str, Sequence[object]], adopted: bool = False) -> bool:
         """A heartbeat, and these statements with their values; False, and nothing, when the run is not the worker's."""
         with self.writing() as connection:
             mine = connection.execute(
-                "UPDATE runs SET heartbeat = ? WHERE id = ? AND worker = ? AND status = 'running'",
-                (time.time(), run_id, worker),
+                "UPDATE runs SET heartbeat = ? WHERE id = ? AND ? IN (worker, claim) AND status = 'running'",
+                (time.time(), run_id, lease),
             ).rowcount
             for statement, values in statements if mine else ():
                 connection.execute(statement, values)
+            if mine and adopted:
+                adopt(self.folder / run_id, lease)
         return mine == 1
 
-    def finish(self, run_id: str, worker: str, status: Ending, error: str = "") -> bool:
+    def finish(self, run_id: str, lease: str, status: Ending, error: str = "") -> bool:
         """Ends the run. False when it is no longer this worker's, and is left as it is."""
-        ended = self.change(
-            """UPDATE runs SET status = ?1, error = ?2, ended = ?3, heartbeat = ?3, pause = '', paused_since = NULL
-               WHERE id = ?4 AND worker = ?5 AND status = 'running'""",
-            (status, error, time.time(), run_id, worker),
-        )
+        with self.writing() as connection:
+            ended = connection.execute(
+                """UPDATE runs SET status = ?1, error = ?2, ended = ?3, heartbeat = ?3, pause = '', paused_since = NULL
+                   WHERE id = ?4 AND ?5 IN (worker, claim) AND status = 'running'""",
+                (status, error, time.time(), run_id, lease),
+            ).rowcount
+            if ended:
+                self._catch_up(connection, run_id)
         return ended == 1
 
-    def put_back(self, run_id: str, worker: str, error: str = "", lost: bool = False) -> bool:
+    def put_back(self, run_id: str, lease: str, error: str = "", lost: bool = False) -> bool:
         """Gives a run back to the queue, at its old place, to go on after its last epoch. False: no longer its run.
 
         `lost`: its worker failed under it; after MAX_LOST of those the run has failed, with the error.
@@ -157,11 +204,13 @@ class Leases(Database):
         with self.writing() as connection:
             row = connection.execute(
                 f"""UPDATE runs SET lost = lost + ?3, {_PUT_BACK.format("'failed'")}, error = ?4
-                    WHERE id = ?1 AND worker = ?2 AND status = 'running' RETURNING status""",
-                (run_id, worker, int(lost), error, time.time()),
+                    WHERE id = ?1 AND ?2 IN (worker, claim) AND status = 'running' RETURNING status""",
+                (run_id, lease, int(lost), error, time.time()),
             ).fetchone()
-            if row is not None and row["status"] == "queued":
-                connection.execute(FORGET_BATCHES, (run_id,))
+            if row is not None:
+                self._catch_up(connection, run_id)
+                if row["status"] == "queued":
+                    connection.execute(FORGET_BATCHES, (run_id,))
         return row is not None
 
     def recover(self, older_than_seconds: float, now: float | None = None, dead: Collection[str] = ()) -> list[Run]:
@@ -181,9 +230,21 @@ class Leases(Database):
                 (older_than_seconds, json.dumps(list(dead)), 1, None, now),
             ).fetchall()
             for row in rows:
+                self._catch_up(connection, row["id"])
                 if row["status"] == "queued":
                     connection.execute(FORGET_BATCHES, (row["id"],))
-        return [run_of(row) for row in rows]
+        return self.sound(rows)
+
+    def _catch_up(self, connection: sqlite3.Connection, run_id: str) -> None:
+        """At the end of a claim: end the adoption that a kill, or a full disk, has cut short, and record its epoch."""
+        folder = self.folder / run_id
+        with suppress(OSError):  # then the next claim does that epoch again
+            settle(folder)
+        with suppress(CheckpointError):
+            history = read_card(folder / "last.json").history
+            (known,) = connection.execute("SELECT count(*) FROM epochs WHERE run = ?", (run_id,)).fetchone()
+            if len(history) == known + 1:
+                connection.execute(_INSERT_EPOCH, (run_id, *astuple(history[-1])))
 
     # --- what is asked of a run, and what its worker answers
 
@@ -192,22 +253,22 @@ class Leases(Database):
         rows = self.rows("SELECT stop_requested, pause, rate_factor FROM runs WHERE id = ?", (run_id,))
         return Control(bool(rows[0][0]), *rows[0][1:]) if rows else Control(stop=True)
 
-    def hold(self, run_id: str, worker: str, asked: Pause) -> bool:
+    def hold(self, run_id: str, lease: str, asked: Pause) -> bool:
         """Says that the run is held, from now until it may continue. A heartbeat too; False: no longer its run.
 
         `asked` is the pause that the worker was asked for. Where something else has been asked since, that stands.
         """
         held = "pause = 'now', paused_since = coalesce(paused_since, ?) WHERE id = ? AND pause IN (?, 'now')"
-        return self._write(run_id, worker, (f"UPDATE runs SET {held}", (time.time(), run_id, asked)))
+        return self._write(run_id, lease, (f"UPDATE runs SET {held}", (time.time(), run_id, asked)))
 
-    def release(self, run_id: str, worker: str) -> bool:
+    def release(self, run_id: str, lease: str) -> bool:
         """Says that the run goes on. It is a heartbeat too; False: nothing was written."""
-        return self._write(run_id, worker, ("UPDATE runs SET paused_since = NULL WHERE id = ?", (run_id,)))
+        return self._write(run_id, lease, ("UPDATE runs SET paused_since = NULL WHERE id = ?", (run_id,)))
 
-    def set_rate_changes(self, run_id: str, worker: str, changes: Sequence[RateChange]) -> bool:
+    def set_rate_changes(self, run_id: str, lease: str, changes: Sequence[RateChange]) -> bool:
         """Keeps where the rate was changed. It is a heartbeat too; False: nothing was written."""
         pairs = json.dumps([astuple(change) for change in changes])
-        return self._write(run_id, worker, ("UPDATE runs SET rate_changes = ? WHERE id = ?", (pairs, run_id)))
+        return self._write(run_id, lease, ("UPDATE runs SET rate_changes = ? WHERE id = ?", (pairs, run_id)))
 
     def others_wait(self, run_id: str) -> bool:
         """Whether another job waits for the worker that this run keeps busy."""
@@ -253,7 +314,8 @@ class Leases(Database):
 
     def slots(self) -> list[Slot]:
         """All slots that are taken, whether or not their workers are alive."""
-        return [Slot(**row) for row in self.rows("SELECT * FROM workers ORDER BY device, slot")]
+        rows = self.rows("SELECT * FROM workers ORDER BY device, slot")
+        return [Slot(**row) for row in rows if is_slot(row)]  # a damaged one is taken by the next worker
 
 
 def silent_for(heartbeat: float, now: float) -> float:
@@ -261,23 +323,21 @@ def silent_for(heartbeat: float, now: float) -> float:
     return abs(now - heartbeat)
 
 
-def _queue(connection: sqlite3.Connection, device_kinds: Collection[str]) -> Queue:
+def _queue(connection: sqlite3.Connection, device_kinds: Collection[str]) -> tuple[Queue, list[tuple[int, str]]]:
+    """The queue, and the damaged rows in it."""
     rows = connection.execute(
         f"SELECT * FROM runs WHERE status = 'queued' AND {_OF_KINDS} ORDER BY place", _kinds(device_kinds)
     ).fetchall()
     running = connection.execute("SELECT * FROM runs WHERE status = 'running' ORDER BY place").fetchall()
-    owners = json.dumps(sorted({row["owner_key"] for row in rows}))
+    (waiting, wrong), (under_way, also_wrong) = parted(rows), parted(running)
+    owners = json.dumps(sorted({run.owner_key for run in waiting}))
     served = connection.execute(
         """SELECT value, (SELECT max(claimed) FROM runs WHERE owner_key = value) AS last FROM json_each(?)
            WHERE last IS NOT NULL""",
         (owners,),
     ).fetchall()
-    return Queue(
-        tuple(map(run_of, rows)),
-        tuple(map(run_of, running)),
-        {row["value"]: row["last"] for row in served},
-        is_set(connection, "queue_paused"),
-    )
+    last = {row["value"]: row["last"] for row in served}
+    return Queue(tuple(waiting), tuple(under_way), last, is_set(connection, "queue_paused")), [*wrong, *also_wrong]
 
 
 def _waiting(run: Run) -> Waiting:
@@ -310,13 +370,3 @@ _INSERT_EPOCH, _INSERT_BATCH = (
     f"INSERT OR REPLACE INTO {table} (run, {', '.join(names)}) VALUES (?{', ?' * len(names)})"
     for table, names in (("epochs", EPOCH_NAMES), ("batches", BATCH_NAMES))
 )
-
-
-def _take(connection: sqlite3.Connection, run_id: str, worker: str, device_name: str) -> Run:
-    row = connection.execute(
-        """UPDATE runs SET status = 'running', worker = ?1, device_name = ?2, heartbeat = ?3, claimed = ?3,
-               started = coalesce(started, ?3), error = ''
-           WHERE id = ?4 RETURNING *""",
-        (worker, device_name, time.time(), run_id),
-    ).fetchone()
-    return run_of(row)

@@ -26,6 +26,7 @@ class Machine:
     names: tuple[str, ...]  # such as ("cuda: NVIDIA H200", "cpu")
     torch: str
     threads: int
+    unused: tuple[str, ...] = ()  # a sentence for each device that is here and does not train
 
 
 def read_machine(folder: Path) -> Machine | None:
@@ -42,7 +43,8 @@ def read_machine(folder: Path) -> Machine | None:
 def _read(file: Path, changed: int, inode: int) -> Machine:
     """Read once for each time it was written: pages ask for every run that waits."""
     data = json.loads(file.read_text(encoding="utf-8"))
-    return Machine(tuple(data["devices"]), tuple(data["names"]), str(data["torch"]), int(data["threads"]))
+    unused = tuple(map(str, data.get("unused", ())))
+    return Machine(tuple(data["devices"]), tuple(data["names"]), str(data["torch"]), int(data["threads"]), unused)
 
 
 def write_machine(machine: Machine, folder: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
+from core.errors import LabError
 from lab.runs import supervisor
 from lab.runs.expectation import LATEST, Expected, iterations_of, jobs_of, seconds_left
 from lab.runs.machine import read_machine
@@ -112,7 +114,8 @@ def _under_way(store: RunStore, runs: Sequence[Run], done: Mapping[str, int], sp
     first = runs[0]
     after = done.get(first.id, 0) - 2
     if seconds is None and (latest := store.batches(first.id, after_iteration=after, at_most=1)):
-        seconds = (total - so_far) * first.recipe.batch_size / max(1.0, latest[-1].images_per_second)
+        with suppress(LabError):  # where its recipe cannot be read
+            seconds = (total - so_far) * first.recipe.batch_size / max(1.0, latest[-1].images_per_second)
     paused = any(run.paused_since is not None for run in runs)
     return UnderWay(tuple(runs), so_far, total, None if paused else seconds)
 

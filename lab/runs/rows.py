@@ -16,7 +16,7 @@ from core import outside
 from core.architecture.json_form import architecture_from_json, architecture_to_json
 from core.architecture.spec import Architecture
 from core.architecture.trace import classifier
-from core.errors import RunError
+from core.errors import LabError, RunError
 from core.training.history import EpochRecord, RateChange
 from core.training.recipe import RangeTest, Recipe, recipe_from_json, recipe_to_json
 
@@ -130,6 +130,7 @@ class Run(Asked):
     urgent: bool  # the teacher has put it first in the queue
     lost: int  # workers that died, or lost their device, while they had it, since its last epoch
     claimed: float | None  # when a worker last took it from the queue
+    claim: str = ""  # the token of that: a new one each time
 
     @property
     def range_test(self) -> RangeTest:
@@ -148,7 +149,8 @@ class Run(Asked):
 
     @property
     def _found(self) -> dict[str, Any]:  # Any: a rate, words, and the whole test
-        return json.loads(self.result) if self.kind == "train" and self.result else {}
+        found = json.loads(self.result) if self.kind == "train" and self.result else {}
+        return found if isinstance(found, dict) else {}
 
     @property
     def job(self) -> str:
@@ -204,6 +206,14 @@ class Speed(Trained):
     recipe_json: str
     dataset: str
     seconds: float  # of an epoch, on average
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the row, and so what is estimated by it, is not damaged."""
+        try:
+            return bool(self.architecture and self.recipe) and 0 < self.seconds < 1e9
+        except (LabError, TypeError, AttributeError):
+            return False
 
 
 @dataclass(frozen=True)

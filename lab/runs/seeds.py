@@ -26,6 +26,7 @@ from core.training.history import RateChange
 from core.training.loop import EpochEnd, Event
 from core.training.range_test import RangePoint
 from lab.runs.executor import Executor, Source
+from lab.runs.full_disk import DiskError, of_the_disk
 from lab.runs.machine import cores, most_side_by_side
 from lab.runs.rows import Run
 from lab.runs.store import RunStore
@@ -40,7 +41,7 @@ log = logging.getLogger("lab.runs.seeds")
 
 def train_group(store: RunStore, worker: str, leaving: threading.Event, device: torch.device, first: Run) -> None:
     """Train the group of which this worker has claimed the first run: all its seeds that wait, and those that come."""
-    most = store.set_side_by_side(first.seed_group, most_side_by_side(device.type))
+    most = store.set_side_by_side(first.seed_group, most_side_by_side(device.type))  # may fail, on a full disk
     started = time.monotonic()
 
     def lane(run: Run | None) -> None:
@@ -124,7 +125,7 @@ class Child:
                     said: Message = connection.recv()
                     over = said is None or isinstance(said, Failed)
                     if isinstance(said, Failed):
-                        raise RunError(said.error)
+                        raise DiskError(said.error) if said.of_the_disk else RunError(said.error)
                     if said is None:
                         return
                     yield said
@@ -210,7 +211,7 @@ def _train(connection: Connection, task: Task) -> Failed | None:
                 break
             changes[:] = answer
     except LabError as error:
-        return Failed(str(error))
+        return Failed(str(error), of_the_disk(error))
     except (EOFError, ConnectionError):  # nobody listens any more
         raise
     except Exception as error:

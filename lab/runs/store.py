@@ -16,6 +16,7 @@ from core.files import reason, remove_inside
 from core.outside import plain
 from core.record import short
 from core.training.history import EpochRecord
+from lab.runs.damage import damage_of, is_figures
 from lab.runs.database import SQL
 from lab.runs.leases import FORGET_BATCHES, Leases, is_set
 from lab.runs.rows import (
@@ -105,7 +106,7 @@ class RunStore(Leases):
         return run_of(row)
 
     def refuse(self, run_id: str, error: str) -> bool:
-        """Ends a run that still waits, as failed: no worker can be had for it. False when it waits no longer."""
+        """Ends a run that still waits, as failed: it asks for a device that is not here. False: it waits no longer."""
         refused = "UPDATE runs SET status = 'failed', error = ?, ended = ? WHERE id = ? AND status = 'queued'"
         return self.change(refused, (error, time.time(), run_id)) == 1
 
@@ -138,7 +139,7 @@ class RunStore(Leases):
     def class_text(self, name: ClassText) -> str:
         """What the teacher has set it to; "" for nothing."""
         found = self.rows("SELECT value FROM class WHERE name = ?", (name,))
-        return str(found[0][0]) if found else ""
+        return _valid(found[0][0]) if found else ""
 
     def set_class_text(self, name: ClassText, value: str) -> None:
         """Sets a text for all."""
@@ -147,7 +148,7 @@ class RunStore(Leases):
     def kept(self, owner_key: str, name: KeptText) -> str:
         """What `keep` kept last for this browser; "" for nothing."""
         rows = self.rows("SELECT text FROM kept WHERE owner_key = ? AND name = ?", (owner_key, name))
-        return str(rows[0]["text"]) if rows else ""
+        return _valid(rows[0]["text"]) if rows else ""
 
     def keep(self, owner_key: str, name: KeptText, text: str) -> None:
         """Keeps a text for a browser, in place of what was kept; those of the latest MAX_KEPT browsers stay."""
@@ -161,7 +162,8 @@ class RunStore(Leases):
 
     def names(self) -> list[RunName]:
         """Every run's id, name, nickname and owner, for a menu of their checkpoints."""
-        return [RunName(*row) for row in self.rows("SELECT id, name, owner, owner_key, seed FROM runs")]
+        rows = self.rows("SELECT id, name, owner, owner_key, seed FROM runs")
+        return [RunName(*row) for row in rows if not damage_of(row)]
 
     def request_stop(self, run_id: str) -> Run:
         """Stops a waiting run at once, and asks the worker of a running one to stop; an ended one stays as it is."""
@@ -241,9 +243,14 @@ class RunStore(Leases):
     def get(self, run_id: str) -> Run:
         """The run with this id. Raises RunError."""
         rows = self.rows("SELECT * FROM runs WHERE id = ?", (_text(run_id),))
-        if not rows:
-            raise RunError(f"there is no run {short(_text(run_id))} here")
-        return run_of(rows[0])
+        if not (found := self.sound(rows)):
+            raise self._missing(run_id)
+        return found[0]
+
+    def _missing(self, run_id: str) -> RunError:
+        """Why there is no such run."""
+        aside = next((each for each in self.damaged_runs() if each.run == run_id), None)
+        return RunError(aside.sentence if aside else f"there is no run {short(_text(run_id))} here")
 
     def runs(self, limit: int = 100, statuses: Collection[Status] = ()) -> list[Run]:
         """The latest runs, newest first: those with one of the statuses, or all."""
@@ -252,7 +259,7 @@ class RunStore(Leases):
                 ORDER BY number DESC LIMIT ?2""",
             (json.dumps(list(statuses)), limit),
         )
-        return [run_of(row) for row in rows]
+        return self.sound(rows)
 
     def job(self, job: str) -> list[Run]:
         """The runs of a group, by their seeds, or the single run of that id. Raises RunError."""
@@ -261,18 +268,20 @@ class RunStore(Leases):
             "ORDER BY seed",
             (_text(job),),
         )
-        if not rows:
-            raise RunError(f"there is no run {short(_text(job))} here")
-        return [run_of(row) for row in rows]
+        if not (found := self.sound(rows)):
+            raise self._missing(job)
+        return found
 
     def entries(self, limit: int = 100) -> list[list[Run]]:
         """What a table of runs shows, the latest first: single runs, and the runs of a group together, by seeds."""
         rows = self.rows(ENTRIES, (limit,))
-        return [[run_of(row) for row in rows] for _, rows in itertools.groupby(rows, key=lambda row: row["latest"])]
+        entries = [self.sound([*rows]) for _, rows in itertools.groupby(rows, key=lambda row: row["latest"])]
+        return [entry for entry in entries if entry]
 
     def epochs(self, run_id: str) -> list[EpochRecord]:
         """The run's epochs, in order."""
-        return [epoch_of(row) for row in self.rows("SELECT * FROM epochs WHERE run = ? ORDER BY epoch", (run_id,))]
+        rows = self.rows("SELECT * FROM epochs WHERE run = ? ORDER BY epoch", (run_id,))
+        return [epoch_of(row) for row in rows if is_figures(row)]
 
     def last_epochs(self, run_ids: Collection[str]) -> dict[str, EpochRecord]:
         """Each run's last epoch, for a table of runs; a run without one is left out."""
@@ -281,7 +290,7 @@ class RunStore(Leases):
                     SELECT value, (SELECT max(epoch) FROM epochs WHERE run = value) FROM json_each(?))""",
             (json.dumps(list(run_ids)),),
         )
-        return {row["run"]: epoch_of(row) for row in rows}
+        return {row["run"]: epoch_of(row) for row in rows if is_figures(row)}
 
     def iterations_done(self, run_ids: Collection[str]) -> dict[str, int]:
         """How many iterations of each run are over; a run without one is left out."""
@@ -290,7 +299,7 @@ class RunStore(Leases):
                FROM json_each(?) WHERE done IS NOT NULL""",
             (json.dumps(list(run_ids)),),
         )
-        return {row["run"]: row["done"] for row in rows}
+        return {row["run"]: row["done"] for row in rows if isinstance(row["done"], int)}
 
     def speeds(self, limit: int = 50) -> list[Speed]:
         """How fast the latest finished runs trained."""
@@ -300,7 +309,7 @@ class RunStore(Leases):
                ORDER BY number DESC LIMIT ?""",
             (limit,),
         )
-        return [Speed(*row) for row in rows]
+        return [speed for speed in (Speed(*row) for row in rows) if speed.is_sound]
 
     def batches(self, run_id: str, after_iteration: int = -1, at_most: int = 500) -> list[BatchRow]:
         """The run's iterations in order; of more than `at_most`, that many at even distances, first and last kept."""
@@ -313,7 +322,7 @@ class RunStore(Leases):
                 rows = connection.execute(
                     EVENLY, {"run": run_id, "first": rows[0]["iteration"], "at_most": at_most}
                 ).fetchall()
-        return [batch_of(row) for row in rows]
+        return [batch_of(row) for row in rows if is_figures(row)]
 
 
 ENTRIES, EVENLY = ((SQL / f"{name}.sql").read_text(encoding="utf-8") for name in ("entries", "evenly"))
@@ -346,6 +355,11 @@ def as_new(run: Run) -> NewRun:
 def _again(old: Run, owner: str, owner_key: str, bounded: bool) -> NewRun:
     new = replace(as_new(old), parent=old.id, prediction="")  # a new run is predicted anew
     return replace(new, owner=owner, owner_key=owner_key, bounded=bounded)
+
+
+def _valid(text: object) -> str:
+    """A stored text; damaged bytes in it become question marks."""
+    return str(text).encode("utf-8", "replace").decode()
 
 
 def _text(given: str) -> str:

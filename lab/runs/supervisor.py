@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import socket
@@ -18,18 +19,23 @@ from core.data.mnist import data_root
 from core.errors import LabError, RunError
 from core.files import reason
 from core.outside import plain
+from lab.runs.full_disk import STATUS, is_full, was_full_lately
 from lab.runs.leases import silent_for
 from lab.runs.machine import read_machine, read_side_by_side
 from lab.runs.prune import prune
 from lab.runs.rows import Run, Slot
 from lab.runs.store import RunStore
+from lab.runs.troubles import may_try, no_worker_lives, note_death
 from lab.settings import ROOT, settings
 
 STALE_SECONDS = 15.0  # without a heartbeat for this long, a worker counts as dead
 GONE_SECONDS = 3.0  # and for this long, where its process is not there any more
-STARTING_SECONDS = 20.0  # within which a started worker is given the time to take its slot
+STARTING_SECONDS = 20.0  # within which a worker usually takes its slot
+BEGINNING_SECONDS = 150.0  # after which one that has not is ended: it hangs, such as on a device
 TENDING_SECONDS = 1.0  # between two looks at the workers
+LONGEST_PAUSE = 60.0  # after errors that were not foreseen
 PRUNING_SECONDS = 3600.0  # and at runs that are old enough to go
+NO_DEVICE = 69  # with which a worker ends whose device is not here: EX_UNAVAILABLE of sysexits.h
 CLUSTER = "ray"  # the device, as a slot names it, of the driver of a cluster
 
 log = logging.getLogger("lab.runs.supervisor")
@@ -67,43 +73,52 @@ def ensure_workers(store: RunStore, device: str = "auto") -> None:
 def ensure_worker(store: RunStore, device: str = "auto", slot: int = 0) -> None:
     """Start a worker for the device's slot unless one lives or is starting. Cheap: call it whenever a run waits.
 
-    Raises RunError for a worker that cannot be started, or that has just ended with an error, which it quotes.
+    After workers that have died it waits longer each time; `troubles` says why nothing starts. Raises RunError for a
+    device that this machine does not have.
     """
     device = CLUSTER if settings().ray_address else device
     key = (store.folder.resolve(), device, slot)
     with _starting:  # thirty sessions may ask at once
         if is_alive(store, device, slot):
             return
-        process, since = _started.get(key, (None, 0.0))
-        young = time.monotonic() - since < STARTING_SECONDS
-        status = process.poll() if process else None
-        if process and young and status is None:
+        process, since = _started.pop(key, (None, 0.0))
+        if process is not None and process.poll() is None:
+            if time.monotonic() - since < BEGINNING_SECONDS:
+                _started[key] = (process, since)
+                return
+            process.kill()
+            process.wait()
+            note_death(store, device, slot, f"it did not begin within {BEGINNING_SECONDS:.0f} s", None)
+        elif process is not None and process.returncode == NO_DEVICE:
+            raise RunError(last_line(_log(store, device, slot)) or f"there is no device {device} here")
+        elif process is not None and process.returncode:
+            note_death(store, device, slot, last_line(_log(store, device, slot)), process.returncode)
+        if not may_try(store, device, slot):
             return
-        if young and status is not None and status > 0:  # below 0 it was killed: then another may do better
-            said = last_line(_log(store, device, slot)) or "it said nothing"
-            raise RunError(f"the worker for {device} ended with status {status}: {said}")
-        _started[key] = (_start(store, device, slot), time.monotonic())
+        try:
+            _started[key] = (_start(store, device, slot), time.monotonic())
+        except OSError as error:
+            words = f"it could not be started: {reason(error)}"
+            note_death(store, device, slot, words, STATUS if is_full(error) else None)
 
 
 def _start(store: RunStore, device: str, slot: int) -> subprocess.Popen[bytes]:
+    """Raises OSError."""
     command = [sys.executable, "-m", "lab.runs.worker", "--device", device, "--slot", str(slot)]
     if device == CLUSTER:
         command = [sys.executable, "-m", "lab.runs.cluster"]
     if idle := os.environ.get("LAB_WORKER_IDLE"):
         command += ["--idle", idle]
-    try:
-        with _log(store, device, slot).open("ab") as output:
-            return subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env={**child_environment(store), "LAB_SIDE_BY_SIDE": str(slots_of(store, device))},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,  # it outlives the app
-            )
-    except OSError as error:
-        raise RunError(f"a worker could not be started: {reason(error)}") from error
+    with _log(store, device, slot).open("ab") as output:
+        return subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**child_environment(store), "LAB_SIDE_BY_SIDE": str(slots_of(store, device))},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # it outlives the app
+        )
 
 
 def child_environment(store: RunStore) -> dict[str, str]:
@@ -117,7 +132,10 @@ def _log(store: RunStore, device: str, slot: int = 0) -> Path:
 
 def last_line(log: Path) -> str:
     """The last line of a process's log, which has its error; "" where it said nothing."""
-    return plain("".join(log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]))
+    try:
+        return plain("".join(log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]))
+    except OSError:
+        return ""
 
 
 def device_of(store: RunStore, device: str) -> str:
@@ -134,10 +152,10 @@ def is_alive(store: RunStore, device: str = "auto", slot: int = 0) -> bool:
     return found is not None and not is_gone(found)
 
 
-def is_gone(slot: Slot, now: float | None = None) -> bool:
+def is_gone(slot: Slot, now: float | None = None, silence: float = STALE_SECONDS) -> bool:
     """Whether a worker has died: it was silent for long, or its process is not there any more."""
     quiet = silent_for(slot.heartbeat, time.time() if now is None else now)
-    if quiet > STALE_SECONDS:
+    if quiet > silence:
         return True
     if slot.host != socket.gethostname():
         return False
@@ -160,11 +178,15 @@ def _is_running(pid: int) -> bool:
 
 
 def reap_dead_workers(store: RunStore) -> None:
-    """Find the workers that have died, and give their runs back to the queue. Does it at most once a second."""
+    """Find the workers that have died, and give their runs back to the queue. Does it at most once a second.
+
+    Where nothing could be written lately, nobody is taken for dead by silence: they could not make themselves heard.
+    """
     if not _is_due(store, ""):
         return
-    dead = [slot for slot in store.slots() if is_gone(slot)]
-    for run in store.recover(STALE_SECONDS, dead=[slot.worker for slot in dead]):
+    silence = math.inf if was_full_lately(store.folder) else STALE_SECONDS
+    dead = [slot for slot in store.slots() if is_gone(slot, silence=silence)]
+    for run in store.recover(silence, dead=[slot.worker for slot in dead]):
         log.warning("run %s lost its worker and is %s", run.id, run.status)
     for slot in dead:
         store.leave_slot(slot.device, slot.worker, slot.slot)
@@ -183,8 +205,8 @@ def _is_due(store: RunStore, what: str) -> bool:
 def watch(store: RunStore, run: Run) -> None:
     """Call it while looking at an unfinished run: it finds dead workers, and starts a worker for a run that waits.
 
-    Where no worker can be had, the run fails with the reason: it must not wait for ever. Looks for one at most once a
-    second for each device, however many look on.
+    Where no worker can be had, the run waits, and `troubles` says why; one for a device that is not here fails. Looks
+    for one at most once a second for each device, however many look on.
     """
     reap_dead_workers(store)
     if run.status == "queued" and _is_due(store, run.device):
@@ -194,25 +216,35 @@ def watch(store: RunStore, run: Run) -> None:
             store.refuse(run.id, str(error))
 
 
+def no_worker(store: RunStore, run: Run) -> str:
+    """Why no worker can be had for a run that waits; "" where there is or will be one."""
+    return no_worker_lives(store, CLUSTER if settings().ray_address else run.device)
+
+
 def supervise(store: RunStore, leaving: threading.Event) -> None:
     """Look after all runs once a second, whether or not anybody looks at a page, until `leaving` is set.
 
     Where it is set, old runs are deleted, once an hour.
     """
-    complaint, pruned = "", float("-inf")
-    while not leaving.wait(TENDING_SECONDS):
+    complaint, pruned, failures, pause = "", float("-inf"), 0, TENDING_SECONDS
+    while not leaving.wait(pause):
         try:
             reap_dead_workers(store)
             for run in {run.device: run for run in store.queue().waiting}.values():
                 watch(store, run)
             if time.monotonic() - pruned > PRUNING_SECONDS:
                 pruned = time.monotonic()
+                store.sweep()
                 prune(store, settings(), time.time())
-            complaint = ""
-        except LabError as error:  # such as a disk that is full; said once, not each second
+            complaint, failures, pause = "", 0, TENDING_SECONDS
+        except Exception as error:  # whatever it is, the runs are seen to again; said once, not each second
+            failures += 1
+            if not isinstance(error, LabError):  # not foreseen, as a full disk is: less often each time
+                pause = min(LONGEST_PAUSE, TENDING_SECONDS * 2 ** min(failures, 10))
             if str(error) != complaint:
                 complaint = str(error)
-                log.error("the runs cannot be seen to: %s", error)
+                foreseen = isinstance(error, LabError)
+                log.error("the runs cannot be seen to (%d times in a row): %s", failures, error, exc_info=not foreseen)
 
 
 def end_workers(store: RunStore) -> list[Slot]:

@@ -34,6 +34,7 @@ from core.training.range_test import RangePoint, range_test_points
 from core.training.recipe import Recipe
 from core.training.resident import Normalisation, Resident, resident
 from core.training.step import batch_sizes
+from lab.runs.adoption import staging
 from lab.runs.rows import Run
 
 RESUME = "resume.pt"
@@ -57,6 +58,7 @@ class TrainingJob:
     best: str = "best"  # and for the best one; empty keeps none
     resumable: bool = True
     snapshots: bool = False  # keeps a pair of every epoch beside them, snapshots/epoch-000 and so on
+    claim: str = ""  # whose token is given writes apart, and the store adopts the files with their epoch
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class Failed:
     """Why a run that is trained elsewhere cannot go on, in a sentence; the last that is said."""
 
     error: str
+    of_the_disk: bool = False  # which is no fault of the run's
 
 
 Said = TypeVar("Said", bound=Event | Idle)
@@ -207,16 +210,16 @@ def factor_of(rate_changes: Sequence[RateChange]) -> float:
 
 def _save(job: TrainingJob, card: Card, event: EpochEnd) -> None:
     """Write the last epoch's pair, the best one's where this is it, and what resuming needs."""
-    history = card.history
-    checkpoint.save(job.folder, job.last, event.weights, card)
+    history, folder = card.history, staging(job.folder, job.claim)
+    checkpoint.save(folder, job.last, event.weights, card)
     if job.snapshots:
-        checkpoint.save(job.folder / SNAPSHOTS, f"epoch-{card.epoch:03}", event.weights, card)
+        checkpoint.save(folder / SNAPSHOTS, f"epoch-{card.epoch:03}", event.weights, card)
     scores = [_score(record) for record in history]
     if job.best and scores[-1] > max(scores[:-1], default=-1.0):
         chosen: Choice = "best on validation" if card.validation_images else "best, chosen on the test set"
-        checkpoint.save(job.folder, job.best, event.weights, replace(card, choice=chosen))
+        checkpoint.save(folder, job.best, event.weights, replace(card, choice=chosen))
     if job.resumable:
-        _save_state(job.folder, event.state)
+        _save_state(folder, event.state)
 
 
 def _score(record: EpochRecord) -> float:
@@ -272,4 +275,4 @@ def _save_state(folder: Path, state: State) -> None:
     try:
         replace_bytes(path, content.getvalue())
     except OSError as error:
-        raise CheckpointError(f"{path}: {content.tell():,} bytes could not be written: {reason(error)}") from None
+        raise CheckpointError(f"{path}: {content.tell():,} bytes could not be written: {reason(error)}") from error

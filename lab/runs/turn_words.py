@@ -30,6 +30,8 @@ def turn_in_words(found: Expected | None, own_before: int = 0) -> str:
     place = place_in_words(found.turn.position)
     if found.paused:
         return f"{place}; the teacher holds the queue"
+    if found.in_the_way:
+        return f"{place}. {found.in_the_way}"
     if not found.measured:
         return f"{place}; how long runs take here is known once the first has finished"
     if (wait := about(found.turn.seconds)) == MOMENT:

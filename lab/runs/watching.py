@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from core.errors import RunError
 from core.training.history import EpochRecord
 from lab.runs import supervisor
 from lab.runs.rows import Run
@@ -27,7 +28,8 @@ class News:
 def watched(store: RunStore, runs: Sequence[Run]) -> Iterator[News]:
     """The runs several times a second, until all have ended; workers are started as they are needed.
 
-    Ctrl-C stops the runs, which can go on later. Raises RunError for one that is deleted meanwhile.
+    Ctrl-C stops the runs, which can go on later. Raises RunError for one that is deleted meanwhile, and where no worker
+    stays alive.
     """
     now, told, over = list(runs), dict.fromkeys((run.id for run in runs), 0), set[str]()
     try:
@@ -42,6 +44,10 @@ def watched(store: RunStore, runs: Sequence[Run]) -> Iterator[News]:
             if not (unfinished := [run for run in now if run.unfinished]):
                 return
             supervisor.watch(store, unfinished[0])
+            if all(run.status == "queued" for run in unfinished) and (
+                why := supervisor.no_worker(store, unfinished[0])
+            ):
+                raise RunError(f"{why} The run is kept in the queue.")
             time.sleep(LOOK_SECONDS)
     except KeyboardInterrupt:
         _stop(store, now)

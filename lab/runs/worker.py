@@ -11,29 +11,37 @@ import logging
 import os
 import secrets
 import signal
+import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import warnings
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
 from types import FrameType
 
 import torch
 
 from core.checkpoints.checkpoint import device_name
 from core.data.mnist import best_present
-from core.errors import LabError
-from core.outside import log_plainly
+from core.errors import DeviceError, LabError, RunError
+from core.outside import log_plainly, printable
 from core.training.recipe import Recipe
 from core.training.resident import available_devices, choose_device
 from lab.runs.executor import POLL_SECONDS, Executor
+from lab.runs.full_disk import STATUS, of_the_disk
 from lab.runs.machine import Machine, write_machine
+from lab.runs.probe import nvidia_card, unused_card, why_not
+from lab.runs.rows import Run
 from lab.runs.seeds import train_group
 from lab.runs.store import RunStore
-from lab.runs.supervisor import STALE_SECONDS, reap_dead_workers
+from lab.runs.supervisor import NO_DEVICE, STALE_SECONDS, reap_dead_workers
 from lab.runs.training_job import Here, load_resident
 from lab.settings import lab_home, settings
 
 HEARTBEAT_SECONDS = 1.0
+STORE_SECONDS = 1.0  # until a store that could not be used is tried again
 IDLE_SECONDS = 900.0  # of an empty queue, after which the worker ends itself
 
 log = logging.getLogger("lab.runs.worker")
@@ -48,6 +56,7 @@ class Holder:
         self.id = secrets.token_hex(8)
         self.leaving = threading.Event()
         self.busy_with = ""  # a run, or one of several
+        self._complaint = ""  # what was said last of a store that cannot be used
 
     @contextmanager
     def on_its_slot(self) -> Iterator[bool]:
@@ -66,7 +75,24 @@ class Holder:
             self.leaving.set()
             over.set()
             pulse.join()
-            self.store.leave_slot(self.kind, self.id, self.slot)
+            with suppress(RunError):  # on a full disk the slot is free when it has been silent for long
+                self.store.leave_slot(self.kind, self.id, self.slot)
+
+    def next_run(self, kinds: Collection[str], device_name: str, spread: bool) -> Run | None:
+        """A run that is claimed; None, after a moment, where none waits, or the store cannot be used just now."""
+        try:
+            reap_dead_workers(self.store)
+            run = self.store.claim(kinds, self.id, device_name, settings().runs_a_person, spread)
+        except RunError as error:  # such as a full disk: no run has to pay for it
+            if str(error) != self._complaint:
+                self._complaint = str(error)
+                log.warning("no run can be taken: %s", error)
+            self.leaving.wait(STORE_SECONDS)
+            return None
+        self._complaint = ""
+        if run is None:
+            self.leaving.wait(POLL_SECONDS)
+        return run
 
     def _beat(self, over: threading.Event) -> None:
         """Say every second that this process and its runs live; leave when the slot was given to another."""
@@ -87,9 +113,12 @@ class Worker(Holder):
     """One process on one of a device's slots, which trains one run after the other there."""
 
     def __init__(self, store: RunStore, device: str, slot: int = 0) -> None:
-        self.device = choose_device(device)
+        usable, unused = trainable(store.folder)
+        if device in unused:
+            raise RunError(f"{device}: {unused[device]}")
+        self.device = choose_device(usable[0] if device == "auto" else device)
         super().__init__(store, self.device.type, slot)
-        self.kinds = {self.device.type} | ({"auto"} if choose_device("auto") == self.device else set())
+        self.kinds = {self.device.type} | ({"auto"} if usable[0] == self.device.type else set())
         self.executor = Executor(store, self.id, self.leaving, Here(self.device, self.leaving))
         # Workers that share the cores of a processor share the seeds of a group too.
         self.spread = self.device.type == "cpu" and settings().side_by_side > 1
@@ -104,10 +133,8 @@ class Worker(Holder):
     def _serve(self, idle_seconds: float) -> None:
         idle_since = time.monotonic()
         while not self.leaving.is_set() and time.monotonic() - idle_since < idle_seconds:
-            reap_dead_workers(self.store)
-            run = self.store.claim(self.kinds, self.id, device_name(self.device), settings().runs_a_person, self.spread)
+            run = self.next_run(self.kinds, device_name(self.device), self.spread)
             if run is None:
-                self.leaving.wait(POLL_SECONDS)
                 continue
             self.busy_with = run.id
             if run.seed_group and not self.spread:
@@ -118,11 +145,25 @@ class Worker(Holder):
             idle_since = time.monotonic()
 
 
-def describe_machine() -> Machine:
-    """The devices here, the fastest first."""
-    devices = [choose_device(kind) for kind in available_devices()]
+def trainable(folder: Path) -> tuple[list[str], dict[str, str]]:
+    """The devices on which a training step works, the fastest first; and why the others do not, by device."""
+    found = {kind: why_not(kind, folder, str(torch.__version__)) for kind in available_devices()}
+    return [kind for kind, why in found.items() if not why], {kind: why for kind, why in found.items() if why}
+
+
+def describe_machine(folder: Path) -> Machine:
+    """The devices here, the fastest first, and what is here and not used."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        usable, failed = trainable(folder)  # torch warns of a driver that is too old
+    devices = [choose_device(kind) for kind in usable]
     names = tuple(device_name(device) for device in devices)
-    return Machine(tuple(d.type for d in devices), names, str(torch.__version__), torch.get_num_threads())
+    unused = [f"{kind} is not used: {why}." for kind, why in failed.items()]
+    if "cuda" not in (*usable, *failed):
+        warning = " ".join(str(each.message) for each in said)
+        unused.append(unused_card(nvidia_card(), torch.version.cuda, str(torch.__version__), warning))
+    told = tuple(filter(None, unused))
+    return Machine(tuple(usable), names, str(torch.__version__), torch.get_num_threads(), told)
 
 
 def warm_up(device: torch.device) -> None:
@@ -145,7 +186,21 @@ def leave_on_signal(leaving: threading.Event) -> None:
     signal.signal(signal.SIGINT, leave)
 
 
-def main() -> None:
+def last_words(work: Callable[[], None]) -> int:
+    """Do the work of a process; returns its exit status. What goes wrong stands in the last line of its log."""
+    try:
+        work()
+    except Exception as error:
+        if not isinstance(error, LabError):
+            log.exception("this process ends")
+        words = str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
+        with suppress(OSError):
+            print(printable(" ".join(words.split())), file=sys.stderr, flush=True)
+        return NO_DEVICE if isinstance(error, DeviceError) else STATUS if of_the_disk(error) else 1
+    return 0
+
+
+def main() -> int:
     """The process: `python -m lab.runs.worker [--device auto] [--idle SECONDS]`."""
     parser = argparse.ArgumentParser(
         prog="python -m lab.runs.worker", description=__doc__.splitlines()[0] if __doc__ else ""
@@ -155,15 +210,18 @@ def main() -> None:
     parser.add_argument("--idle", type=float, default=IDLE_SECONDS, help="seconds without a run before it ends")
     arguments = parser.parse_args()
     log_plainly()
+    return last_words(partial(_serve_queue, arguments.device, arguments.slot, arguments.idle))
+
+
+def _serve_queue(device: str, slot: int, idle: float) -> None:
     store = RunStore(lab_home())
-    write_machine(describe_machine(), store.folder)
-    worker = Worker(store, arguments.device, arguments.slot)
+    write_machine(describe_machine(store.folder), store.folder)
+    worker = Worker(store, device, slot)
     if worker.device.type == "cpu" and settings().side_by_side > 1:  # they share the cores
         torch.set_num_threads(max(1, torch.get_num_threads() // settings().side_by_side))
-
     leave_on_signal(worker.leaving)
-    worker.work(arguments.idle)
+    worker.work(idle)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

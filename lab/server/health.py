@@ -31,6 +31,7 @@ from core.errors import DataError, SettingsError
 from core.files import reason, remove_inside
 from core.record import Json
 from core.words import plural
+from lab.runs.damage import damaged_in, text_of
 from lab.runs.database import APPLICATION_ID, FILE_NAME, GO_ON, MIGRATIONS, identity_of, is_gone
 from lab.runs.leases import silent_for
 from lab.runs.machine import read_machine
@@ -140,6 +141,7 @@ class Seen:
     oldest_heartbeat: float | None = None  # of the running runs
     slots: tuple[tuple[str, float], ...] = ()  # device and heartbeat of each worker
     paused: bool = False  # the teacher holds the queue
+    damaged: int = 0  # runs that are damaged, or were set aside for that within the last day
 
 
 def look_at_store(home: Path, now: float) -> tuple[Finding, Seen | None]:
@@ -158,11 +160,16 @@ def look_at_store(home: Path, now: float) -> tuple[Finding, Seen | None]:
     if not (file.exists() and file.stat().st_size):  # it is made just now
         return Finding("store", True, f"{file} is made with the first page or run; {_bytes(free)} free"), Seen()
     try:
-        version, runs, seen = _read(file)
+        version, runs, seen = _read(file, now)
+    except UnicodeDecodeError:  # SQLite quotes what it found in a message of its own
+        return unwell(f"{file}: it is damaged"), None
     except sqlite3.Error as error:
         return unwell(f"{file}: {error}"), None
     if version > len(MIGRATIONS):
         return unwell(f"{file}: version {version}, and this lab reads up to version {len(MIGRATIONS)}"), None
+    if seen.damaged:
+        aside = f"{plural(seen.damaged, 'run')} found damaged within the last day, and set aside"
+        return unwell(f"{file}: {aside}; see the pages of runs, and the disk"), seen
     if free < LEAST_FREE_BYTES:
         return unwell(f"{home}: {_bytes(free)} free, at least {_bytes(LEAST_FREE_BYTES)} are needed"), seen
     size = sum(path.stat().st_size for path in home.glob(f"{FILE_NAME}*"))
@@ -181,10 +188,11 @@ def _try_writing(home: Path) -> None:
         remove_inside(home, probe)
 
 
-def _read(file: Path) -> tuple[int, int, Seen]:
+def _read(file: Path, now: float) -> tuple[int, int, Seen]:
     """The store's version, how many runs it has, and what it says of them. Raises sqlite3.Error."""
     uri = f"{file.absolute().as_uri()}?mode=rw"  # never made here; and reading alone could not open the log
     with closing(sqlite3.connect(uri, uri=True, timeout=PATIENCE, isolation_level=None)) as connection:
+        connection.row_factory, connection.text_factory = sqlite3.Row, text_of
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if application != APPLICATION_ID:
@@ -194,8 +202,23 @@ def _read(file: Path) -> tuple[int, int, Seen]:
         slots = connection.execute("SELECT device, heartbeat FROM workers ORDER BY heartbeat DESC").fetchall()
         has_class = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'class'").fetchone()  # version 4
         held = has_class and connection.execute("SELECT value FROM class WHERE name = 'queue_paused'").fetchone()
+        aside = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'set_aside'").fetchone()  # version 8
         connection.execute("ROLLBACK")
-    return version, runs, Seen(int(queued), int(running), since, beat, tuple(slots), bool(held and held[0]))
+        damaged = len(damaged_in(connection)) if aside else 0
+        if aside:
+            recent = "SELECT count(*) FROM set_aside WHERE abs(? - found) < 86400"
+            damaged += connection.execute(recent, (now,)).fetchone()[0]
+    beats = tuple((str(each["device"]), each["heartbeat"]) for each in slots if isinstance(each["heartbeat"], float))
+    return (
+        version,
+        runs,
+        Seen(int(queued), int(running), _number(since), _number(beat), beats, bool(held and held[0]), damaged),
+    )
+
+
+def _number(value: object) -> float | None:
+    """A moment; None where there is none, or a damaged row has something else there."""
+    return value if isinstance(value, int | float) else None
 
 
 # -------------------------------------------------------------------------------------------------------------- worker
@@ -240,7 +263,8 @@ def look_at_device(home: Path, now: float) -> Finding:
     if not machine.devices:
         return Finding("device", False, "the last worker found no device")
     threads = plural(machine.threads, "thread")
-    return Finding("device", True, f"{', '.join(machine.names)}; torch {installed}, {threads}")
+    found = f"{', '.join(machine.names)}; torch {installed}, {threads}"
+    return Finding("device", True, ". ".join((found, *machine.unused)).rstrip("."))
 
 
 def look_at_data() -> Finding:

@@ -110,7 +110,8 @@ def _check_values(connection: sqlite3.Connection, table: str, place: str) -> Non
     columns = _columns(connection, table)
     for column in columns:
         if column in MOMENTS:
-            query = f"SELECT {column} FROM {table} WHERE {column} NOT BETWEEN 0 AND {LAST_MOMENT} LIMIT 1"
+            number = f"typeof({column}) IN ('integer', 'real')"  # anything else is damage, which the store sets aside
+            query = f"SELECT {column} FROM {table} WHERE {column} NOT BETWEEN 0 AND {LAST_MOMENT} AND {number} LIMIT 1"
             if outside := connection.execute(query).fetchone():
                 raise BackupError(f"{place}: {column} is {outside[0]:g} s after 1970, at most {LAST_MOMENT:,} are read")
         elif columns[column] == "TEXT" and column not in IDS:

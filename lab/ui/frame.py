@@ -104,6 +104,8 @@ def _state() -> None:
     st.caption("DEVICE")
     if machine:
         st.markdown(f":material/memory: {machine.names[0]}, torch {machine.torch}, {plural(machine.threads, 'thread')}")
+        for sentence in machine.unused:
+            st.caption(f":material/warning: {escaped(sentence)}")
     else:
         st.markdown(":material/memory: known once a run has started")
     st.caption("RUNNING NOW")

@@ -10,6 +10,7 @@ from core.words import plural
 from lab.studies import own_ladder
 from lab.studies.results import unreadable_studies
 from lab.studies.shelf import Unreadable, unreadable
+from lab.ui.caches import store
 from lab.ui.words import escaped, without_folders
 
 MOST = 50  # listed: after a restored backup without weights there may be thousands
@@ -30,6 +31,13 @@ def list_steps() -> None:
     if faults := own_ladder.own_ladder().faults:
         with st.expander(f"{plural(len(faults), 'fault')} in the class's own ladder", icon=":material/warning:"):
             st.markdown("\n".join(f"- {escaped(without_folders(each))}" for each in faults))
+
+
+def list_runs() -> None:
+    """The runs whose rows in the store are damaged: which, what is wrong, and where each is kept."""
+    if found := store().damaged_runs():
+        with st.expander(f"{plural(len(found), 'run')} set aside: damaged", icon=":material/warning:"):
+            st.markdown("\n".join(f"- {escaped(each.sentence)}" for each in found[:MOST]))
 
 
 def list_snapshots(found: Sequence[Unreadable]) -> None:

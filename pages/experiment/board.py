@@ -7,7 +7,7 @@ from lab.experiment.board import view as board_view
 from lab.ui import frame, presentation
 from lab.ui.caches import challenge
 from lab.ui.links import link
-from lab.ui.unreadable import list_studies
+from lab.ui.unreadable import list_runs, list_studies
 from lab.ui.words import errors_shown
 
 asked = challenge()
@@ -26,6 +26,7 @@ with errors_shown():
             "The ladder behind", True, key="ladder", bind="query-params", help="The measured steps, pale."
         )
         board_view.explanation()
+        list_runs()
         if with_ladder:
             list_studies()
     with wide:

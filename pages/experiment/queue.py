@@ -6,6 +6,7 @@ from lab.experiment.queue import view as queue_view
 from lab.experiment.queue.machine import check_this_machine
 from lab.ui import frame, teacher
 from lab.ui.links import link
+from lab.ui.unreadable import list_runs
 from lab.ui.words import errors_shown
 
 frame.heading(
@@ -20,4 +21,5 @@ with errors_shown():
     with wide:
         teacher.invitation()
         queue_view.queue()
+        list_runs()
 link("experiment/train", "Train a network of your own")

@@ -26,7 +26,7 @@ from lab.ui.headline import headline
 from lab.ui.links import link
 from lab.ui.live_plot import live_plot
 from lab.ui.tables import text_column, without_empty
-from lab.ui.unreadable import list_studies
+from lab.ui.unreadable import list_runs, list_studies
 from lab.ui.words import errors_shown, escaped
 
 SECONDS = 2.0  # between two looks, while one of the runs is under way
@@ -49,6 +49,7 @@ def run_picker() -> list[Shown]:
         **url.bound("runs", chosen, write=",".join, clears=("first", "second", "image", "show")),
     )  # fmt: skip
     list_studies()
+    list_runs()
     return shown
 
 

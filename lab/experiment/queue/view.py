@@ -124,7 +124,7 @@ def _progress(each: UnderWay) -> str:
         return "paused"
     if not each.done:
         return "starting"
-    epochs = run.recipe.epochs
+    epochs = run.epochs
     per_epoch = max(1, each.total // max(1, epochs))
     at = f"epoch {min(epochs, 1 + (each.done - 1) // per_epoch)} of {epochs}"
     if len(each.runs) > 1 or run.kind == "range_test":

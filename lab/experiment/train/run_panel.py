@@ -22,7 +22,7 @@ from lab.experiment.train import run_controls
 from lab.experiment.train.diagnosis import diagnosis
 from lab.experiment.train.group_panel import group_panel, more_seeds, start_again
 from lab.experiment.train.prediction import prediction_and_outcome, said_before
-from lab.runs import supervisor
+from lab.runs import full_disk, supervisor
 from lab.runs.bounds import iterations_per_epoch
 from lab.runs.rows import RESUMABLE, BatchRow, Run
 from lab.runs.turn_words import lost_in_words, turn_in_words
@@ -189,6 +189,8 @@ def _status(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[B
         own_before = next((each.own_before for each in the_queue().waiting if each.run.id == run.id), 0)
         return f"queued, {turn_in_words(expectations().get(run.id), own_before)}"
     if run.status == "running":
+        if full_disk.is_full_still(store().folder):
+            return f"running on {run.device_name}. {full_disk.SENTENCE}"
         if run.paused_since is not None:
             return f"paused on {run.device_name}"
         if not batches:

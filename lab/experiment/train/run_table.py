@@ -17,6 +17,7 @@ from lab.runs.rows import Run
 from lab.ui.caches import store
 from lab.ui.run_rows import compare_button, opened, table_key
 from lab.ui.tables import without_empty
+from lab.ui.unreadable import list_runs
 from lab.ui.words import errors_shown, show_error
 
 TICK = 10.0  # seconds between two looks at the runs' epochs: an open run's panel has them each second
@@ -28,6 +29,7 @@ def run_table(limit: int = 50) -> None:
     with errors_shown():
         busy = store().runs(limit=1, statuses=("running", "queued"))
         st.fragment(lambda: _table(limit), run_every=TICK if busy else None)()
+        list_runs()
 
 
 def _table(limit: int) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from core.errors import LabError
-from core.outside import log_plainly, printable
+from core.outside import log_plainly
 from lab.runs.cluster.connection import connected
 from lab.runs.cluster.driver import Driver
 from lab.runs.store import RunStore
-from lab.runs.worker import IDLE_SECONDS, leave_on_signal
+from lab.runs.worker import IDLE_SECONDS, last_words, leave_on_signal
 from lab.settings import lab_home, settings
 
 
@@ -22,15 +21,14 @@ def main() -> int:
     parser.add_argument("--idle", type=float, default=IDLE_SECONDS, help="seconds without a run before it ends")
     arguments = parser.parse_args()
     log_plainly()
-    try:
+
+    def serve() -> None:
         with connected(settings()) as cluster:
             driver = Driver(RunStore(lab_home()), cluster)
             leave_on_signal(driver.leaving)  # after Ray has set its own
             driver.work(arguments.idle)
-    except LabError as error:
-        print(printable(str(error)), file=sys.stderr, flush=True)
-        return 1
-    return 0
+
+    return last_words(serve)
 
 
 if __name__ == "__main__":

@@ -22,10 +22,9 @@ from lab.runs.executor import POLL_SECONDS, Executor
 from lab.runs.machine import Machine, write_machine, write_side_by_side
 from lab.runs.rows import Run
 from lab.runs.store import RunStore
-from lab.runs.supervisor import CLUSTER, reap_dead_workers
+from lab.runs.supervisor import CLUSTER
 from lab.runs.training_job import Idle, TrainingJob
 from lab.runs.worker import Holder
-from lab.settings import settings
 
 KINDS = ("auto", "cpu", "cuda", "mps")  # the devices that a queued run may ask for; there is no mps on a cluster
 
@@ -55,7 +54,6 @@ class Driver(Holder):
     def _serve(self, idle_seconds: float) -> None:
         idle_since, told = time.monotonic(), 0
         while not self.leaving.is_set() and time.monotonic() - idle_since < idle_seconds:
-            reap_dead_workers(self.store)
             if self._attending:
                 idle_since = time.monotonic()
             room = self.cluster.room()
@@ -63,11 +61,10 @@ class Driver(Holder):
                 write_side_by_side(self.store.folder, CLUSTER, max(1, room))
                 told = room
             if len(self._attending) < room:
-                run = self.store.claim(KINDS, self.id, f"Ray: {self.cluster.kind}", settings().runs_a_person, True)
-                if run is not None:
+                if run := self.next_run(KINDS, f"Ray: {self.cluster.kind}", spread=True):
                     self._attend(run)
-                    continue
-            self.leaving.wait(POLL_SECONDS)
+            else:
+                self.leaving.wait(POLL_SECONDS)
 
     def _attend(self, run: Run) -> None:
         executor = Executor(self.store, self.id, self.leaving, OnCluster(self.cluster))
