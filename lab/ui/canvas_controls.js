@@ -5,14 +5,14 @@ const ends = new Map();  // by a canvas's name: how to stop listening for it
 
 export default function ({ data, parentElement }) {
   const box = () => document.querySelector(`.st-key-canvas-${data.name}`);
-  const hosts = () =>
-    [...(box()?.querySelectorAll('[data-testid="stBidiComponentIsolated"]') ?? [])]
-      .filter((host) => host.shadowRoot?.querySelector(".dc-toolbar"));
+  const components = () =>
+    [...(box()?.querySelectorAll('[data-testid="stBidiComponentIsolated"]') ?? [])].filter((host) => host.shadowRoot);
+  const hosts = () => components().filter((host) => host.shadowRoot.querySelector(".dc-toolbar"));
   const seen = () => hosts().filter((host) => host.style.visibility !== "hidden").at(-1);  // the upper one comes last
   const press = (label) => seen()?.shadowRoot.querySelector(`.dc-toolbar [aria-label^="${label}"]`)?.click();
 
   const hideToolbar = () => {
-    for (const { shadowRoot: root } of hosts())
+    for (const { shadowRoot: root } of components())  // before the toolbar is there: nothing tells when it comes
       if (!root.adoptedStyleSheets.includes(noToolbar)) root.adoptedStyleSheets = [...root.adoptedStyleSheets, noToolbar];
   };
   // Cleared here, at once: until the server had sent a new canvas, a stroke would be lost with the old one.
