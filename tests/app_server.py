@@ -9,13 +9,14 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, expect, sync_playwright
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from tests.patience import milliseconds, patient, wait
 
@@ -121,6 +122,34 @@ def browsing(executable: Path, width: int = 1280, height: int = 900, dark: bool 
         browser.close()
 
 
+VISIT = """address => { history.pushState({}, "", address); dispatchEvent(new PopStateEvent("popstate")); }"""
+
+
+def visitor(page: Page) -> Callable[[str], None]:
+    """Goes to another address of the app, as the browser's history does, and waits until its script has run.
+
+    To load the whole app anew takes seconds. Call it before the app is opened: it listens to what the server sends.
+    """
+    ended = 0
+
+    def hear(payload: bytes | str) -> None:
+        nonlocal ended
+        message = ForwardMsg.FromString(payload) if isinstance(payload, bytes) else ForwardMsg()
+        if message.WhichOneof("type") == "script_finished":
+            ended += message.script_finished == ForwardMsg.ScriptFinishedStatus.FINISHED_SUCCESSFULLY
+
+    def visit(address: str) -> None:
+        before, deadline = ended, time.monotonic() + patient(120)
+        page.evaluate(VISIT, address)
+        while ended == before:
+            assert time.monotonic() < deadline, f"no script has run for {address}"
+            page.wait_for_timeout(20)
+        settled(page)
+
+    page.on("websocket", lambda socket: socket.on("framereceived", hear))
+    return visit
+
+
 def settled(page: Page) -> None:
     """Wait until the script has run and the page is connected, and see that it shows no exception."""
     page.wait_for_selector(IDLE)
@@ -145,7 +174,7 @@ def charts_drawn(page: Page) -> None:
 
 def draw(page: Page, points: Sequence[tuple[float, float]]) -> None:
     """One stroke on the canvas, in its own pixels."""
-    box = page.locator("canvas").last.bounding_box()
+    box = page.locator('[class*="st-key-sheets-"] canvas').first.bounding_box()  # of two, the one that Clear leaves
     assert box is not None
     page.mouse.move(box["x"] + points[0][0], box["y"] + points[0][1])
     page.mouse.down()

@@ -63,14 +63,48 @@ def test_the_ladder_leads_to_a_step(page: Page, server: Server) -> None:
     expect(page.get_by_text("5,340", exact=True).first).to_be_visible()
 
 
-def test_a_short_run_grows_its_curve_and_ends(page: Page, server: Server) -> None:
-    page.goto(f"{server.address}/train?step=c6-steplr-7416")
+COUNT_CLICKS = """() => {
+    window.clicks = 0;
+    const count = event => { window.clicks += event.isTrusted && event.target.closest("a, button") ? 1 : 0; };
+    document.addEventListener("click", count, true);
+}"""
+
+
+def clicks(page: Page) -> int:
+    return int(page.evaluate("window.clicks"))
+
+
+def test_a_newcomer_is_read_with_no_click_trains_with_two_and_is_inside_their_worst_mistake_with_two_more(
+    page: Page, server: Server
+) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(server.address)
     settled(page)
-    fill(page, "Epochs", "1")
+    page.evaluate(COUNT_CLICKS)
+    expect(page.get_by_role("link", name="I teach a class")).to_be_in_viewport(ratio=1)
+    read = page.locator(".read b")
+    expect(read).to_have_count(2)
+
+    def is_read() -> bool:
+        draw(page, [(60, 55), (180, 55), (150, 120), (115, 210)])  # a seven
+        with suppress(AssertionError):
+            expect(read.first).to_have_text("7", timeout=milliseconds(5))
+            return True
+        return False
+
+    wait(is_read, "the small network read a seven")
+    expect(page.get_by_role("link", name="I teach a class")).to_be_in_viewport(ratio=1)
+    assert clicks(page) == 0
+
+    page.get_by_role("link", name="Train the small one yourself").click()
+    expect(page.get_by_role("heading", name="Train a network")).to_be_visible()
+    settled(page)
+    fill(page, "Epochs", "1")  # by the keyboard, so that the test is short
     fill(page, "Batch size", "512")
     page.get_by_role("button", name="Start training").click()
     page.wait_for_url(re.compile("run="))
     expect(page.get_by_text("images/s").first).to_be_visible()
+    assert clicks(page) == 2
     first = points_drawn(page)
     node = page.locator(".live-plot").last
     node.evaluate("element => { element.dataset.seen = 'yes' }")
@@ -83,9 +117,12 @@ def test_a_short_run_grows_its_curve_and_ends(page: Page, server: Server) -> Non
     expect(page.get_by_text(re.compile("finished after 1 of 1 epoch$"))).to_be_visible(timeout=milliseconds(180))
     settled(page)
     screenshot(page, "finished")
-    page.get_by_role("link", name="Its worst mistake").click()  # one click from a run's end, and one more to its inside
+    page.get_by_role("link", name="Its worst mistake").click()
+    expect(page.get_by_role("dialog").get_by_role("img", name="Probabilities")).to_be_visible()
+    assert clicks(page) == 3
     page.get_by_role("link", name="Look inside at this digit").click()
     expect(page.get_by_role("heading", name="Look inside")).to_be_visible()
+    assert clicks(page) == 4
 
 
 C6 = """
@@ -268,6 +305,12 @@ def test_drawn_digits_are_read(page: Page, server: Server) -> None:
         page.get_by_test_id("stBaseButton-secondary").filter(has_text="Clear").click()
         expect(reading).to_have_text("—")
         settled(page)
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.get_by_text("Shift it, turn it, make it thick or noisy").click()
+    page.get_by_role("slider", name="Noise, grey levels").scroll_into_view_if_needed()
+    for bars in page.locator(".st-key-answers .live-plot").all():
+        expect(bars).to_be_in_viewport(ratio=1)
+    expect(page.locator("canvas").last).to_be_in_viewport(ratio=1)
 
 
 def test_a_lesson_is_presented_with_the_arrow_keys(page: Page, server: Server) -> None:

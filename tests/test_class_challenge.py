@@ -248,6 +248,10 @@ def test_the_teacher_sets_another_challenge_and_headline_budget_and_board_follow
     assert "of 20,000 parameters · 9,030 left" in " ".join(str(each.proto) for each in design.get("progress"))
     lesson = opened("pages/learn/walkthroughs.py", lesson="challenge", scene="1")
     assert "**99% of the test digits**" in said(lesson)
+    app.selectbox(key="challenge_dataset").set_value("KMNIST")  # absent here
+    _pressed(app, "Set the challenge")
+    rate = opened("pages/experiment/learning_rate.py", step="b1-setup-10970")
+    assert "KMNIST is not in" in rate.info[0].value
     _pressed(app, "Back to the lab's own")
     assert board()[0] == "0 of 1"
     settings.cache_clear()

@@ -7,6 +7,7 @@ import math
 from dataclasses import replace
 from itertools import combinations, pairwise
 from math import comb
+from statistics import fmean
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from streamlit.testing.v1 import AppTest
 from core.analysis.evidence import evidence, seeds_needed
 from core.analysis.pairs import mcnemar, pair, paired_standard_error
 from core.analysis.study import SeedRun
+from core.architecture.trace import trace
 from core.data.embedded_digits import embedded_digits
 from core.data.mnist import EMBEDDED, EMBEDDED_TEST
 from core.errors import DataError, RunError
@@ -35,6 +37,7 @@ from lab.studies.entries import MOST, find, keys_in
 from lab.studies.results import studies
 from lab.ui import comparison_figure as compare_figures
 from lab.ui.axes import accuracy_at
+from lab.ui.checkpoints import USUAL
 from lab.ui.comparison_figure import PALETTE, QUANTITIES, Look, apart, curves, line, looks, smoothed
 from tests.made_runs import history, made_run, save_weights
 from tests.patience import patient
@@ -291,9 +294,16 @@ def answers(seed: int) -> Predictions:
     return Predictions(scores.softmax(1).numpy(), labels[-EMBEDDED_TEST:].astype(np.int64))
 
 
-def test_compare_opens_with_comparisons_that_are_worth_a_look() -> None:
+def test_compare_opens_on_c6_and_the_best_small_study_and_with_comparisons_that_are_worth_a_look() -> None:
     app = opened(COMPARE)
     assert not app.exception
+    small = {name: found for name, found in studies().items() if trace(found.architecture).parameters <= 8_000}
+    last = {name: fmean(run.last for run in found.runs) for name, found in small.items() if name != USUAL}
+    best = max(last, key=lambda name: last[name])
+    assert app.multiselect[0].value == [USUAL, best]
+    assert "No run is chosen" in app.info[0].value
+    assert f"{last[best]:.2%}, n {len(small[best].runs)}" in app.info[0].value
+    assert "runs" not in app.query_params
     offer = next(button for button in app.button if "ladder" in button.label)
     offer.click().run()
     assert not app.exception

@@ -98,25 +98,6 @@ def page(browser_path: Path) -> Iterator[Page]:
 
 
 @pytest.mark.slow
-def test_the_first_screen_needs_no_scrolling_and_reads_a_digit_without_a_click(page: Page, server: Server) -> None:
-    page.goto(server.address)
-    settled(page)
-    expect(page.get_by_role("link", name="I teach a class")).to_be_in_viewport(ratio=1)
-    read = page.locator(".read b")
-    expect(read).to_have_count(2)
-
-    def is_read() -> bool:
-        draw(page, [(60, 55), (180, 55), (150, 120), (115, 210)])  # a seven
-        with suppress(AssertionError):
-            expect(read.first).to_have_text("7", timeout=milliseconds(5))
-            return True
-        return False
-
-    wait(is_read, "the small network read a seven")
-    expect(page.get_by_role("link", name="I teach a class")).to_be_in_viewport(ratio=1)
-
-
-@pytest.mark.slow
 def test_a_lessons_old_address_leads_to_it(page: Page, server: Server) -> None:
     page.goto(f"{server.address}/?lesson=dilation&scene=2")
     expect(page.get_by_text("Dilation, and the table that was wrong: 2 of 7")).to_be_visible()
@@ -172,8 +153,10 @@ def test_answers_are_there_after_a_reload_and_in_a_new_tab(monkeypatch: pytest.M
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("begins", [(140, 20), (200, 20)])
-def test_a_stroke_that_begins_at_once_after_clear_is_drawn(page: Page, server: Server, begins: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("begins", "kept"), [((140, 20), False), ((200, 20), True)])
+def test_a_stroke_that_begins_at_once_after_clear_is_drawn_on_a_kept_drawing_too(
+    page: Page, server: Server, begins: tuple[int, int], kept: bool
+) -> None:
     page.goto(server.address)
     settled(page)
     read = page.locator(".read b").first
@@ -188,6 +171,12 @@ def test_a_stroke_that_begins_at_once_after_clear_is_drawn(page: Page, server: S
         return False
 
     wait(is_read, "a seven was read")
+    if kept:  # through another page, after which the canvas begins with the drawing
+        page.get_by_role("link", name="I teach a class").click()
+        expect(page.get_by_text("students cannot open it")).to_be_visible()
+        page.go_back()
+        expect(read).to_have_text("7")
+        settled(page)
     page.get_by_role("button", name="Clear").click()
     draw(page, one)
     expect(read).to_have_text("1")

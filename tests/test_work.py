@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,24 @@ def test_a_new_network_ends_the_run_of_the_one_before_and_the_design_stays() -> 
     assert (work.run, work.checkpoint, work.design) == ("", "", {"design": CODE})
     assert parameters(work, "train", {}) == {"step": "a3-dilation-5340", "width": "0.5"}
     assert parameters(work, "design", {}) == {"design": CODE}
+
+
+def test_a_step_that_is_only_looked_at_makes_nothing_of_ones_own_forgotten() -> None:
+    own = Work({"step": C3.slug}, {"design": CODE}, run="r1", test="t1", compared="r1,r2", checkpoint="r1/last")
+    work = noted(own, "step", {"step": "a3-dilation-5340"})
+    assert work == replace(own, looked={"step": "a3-dilation-5340"})
+    assert parameters(work, "field", {}) == parameters(work, "step", {}) == {"step": "a3-dilation-5340"}
+    assert parameters(work, "train", {}) == {"step": C3.slug}  # of a run that is gone by now; r1 is none
+    assert noted(work, "train", {"step": C3.slug, "run": "r1"}) == own  # back at work, the look is over
+    chosen = noted(work, "train", {"step": "a3-dilation-5340"})  # as by "Train this network"
+    assert (chosen.network, chosen.run, chosen.checkpoint) == ({"step": "a3-dilation-5340"}, "", "")
+
+
+def test_who_works_on_nothing_yet_goes_on_with_the_step_they_look_at() -> None:
+    work = noted(Work(), "step", {"step": C3.slug})
+    for page in ("step", "field", "train", "learning_rate"):
+        assert parameters(work, page, {}) == {"step": C3.slug}
+    assert parameters(work, "mistakes", {}) == {"checkpoint": C3.slug}
 
 
 def test_a_new_run_takes_the_place_of_the_checkpoint_and_the_comparison_before() -> None:

@@ -42,6 +42,7 @@ def duel() -> None:
                 _answer(None if digit is None else probabilities(shelved, digit[None])[0])
         if len(here) == 2:
             st.markdown(f"## {compared(*here)}")
+            link("experiment/train", "Train the small one yourself", {"step": SMALL}, "model_training")
 
 
 def drawn() -> NDArray[np.uint8] | None:

@@ -5,20 +5,24 @@ const ends = new Map();  // by a canvas's name: how to stop listening for it
 
 export default function ({ data, parentElement }) {
   const box = () => document.querySelector(`.st-key-canvas-${data.name}`);
-  const canvas = () =>
-    [...(box()?.querySelectorAll('[data-testid="stBidiComponentIsolated"]') ?? [])]
-      .map((host) => host.shadowRoot)
-      .find((root) => root?.querySelector(".dc-toolbar"));
-  const press = (label) => canvas()?.querySelector(`.dc-toolbar [aria-label^="${label}"]`)?.click();
+  const components = () =>
+    [...(box()?.querySelectorAll('[data-testid="stBidiComponentIsolated"]') ?? [])].filter((host) => host.shadowRoot);
+  const hosts = () => components().filter((host) => host.shadowRoot.querySelector(".dc-toolbar"));
+  const seen = () => hosts().filter((host) => host.style.visibility !== "hidden").at(-1);  // the upper one comes last
+  const press = (label) => seen()?.shadowRoot.querySelector(`.dc-toolbar [aria-label^="${label}"]`)?.click();
 
   const hideToolbar = () => {
-    const root = canvas();
-    if (root && !root.adoptedStyleSheets.includes(noToolbar)) root.adoptedStyleSheets = [...root.adoptedStyleSheets, noToolbar];
+    for (const { shadowRoot: root } of components())  // before the toolbar is there: nothing tells when it comes
+      if (!root.adoptedStyleSheets.includes(noToolbar)) root.adoptedStyleSheets = [...root.adoptedStyleSheets, noToolbar];
   };
   // Cleared here, at once: until the server had sent a new canvas, a stroke would be lost with the old one.
   const clear = (event) => {
     const button = event.target.closest?.("button");
-    if (!data.empties || !canvas() || !box()?.contains(button) || !button.textContent.includes("Clear")) return;
+    if (!seen() || !box()?.contains(button) || !button.textContent.includes("Clear")) return;
+    if (data.covered && hosts().length > 1 && hosts().every((host) => host.style.visibility !== "hidden")) {
+      seen().style.visibility = "hidden";  // the server hears of it and takes it away
+      return;
+    }
     event.stopPropagation();
     press("Reset");
   };

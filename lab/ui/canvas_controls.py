@@ -8,9 +8,9 @@ UNDO_WIDTH = 84  # pixels
 _component = component(__file__)
 
 
-def canvas_controls(name: str, empties: bool) -> None:
+def canvas_controls(name: str, covered: bool) -> None:
     """For the canvas in the container of the key `canvas-NAME`.
 
-    `empties`: whether its own reset empties it; one that began with a drawing goes back to that, and the server clears.
+    `covered`: whether one that began with a drawing, to which its own reset goes back, lies over an empty one.
     """
-    _component(key=f"{name}_controls", data={"name": name, "empties": empties}, height="content", width=UNDO_WIDTH)
+    _component(key=f"{name}_controls", data={"name": name, "covered": covered}, height="content", width=UNDO_WIDTH)

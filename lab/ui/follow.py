@@ -33,6 +33,7 @@ SENT = "followed_place"  # where it was sent to
 COMING = "followed_coming"  # the same until it has got there
 MOVED = "followed_since"  # when it was sent there, on the clock of time.monotonic()
 HERE = "followed_here"  # the page that was drawn last
+SCRIPT = "followed_script"  # its file; "" of one that the class cannot be led to
 FOLLOWER = "follower"  # its mark among the followers
 LOST_SECONDS = 3.0  # within which nobody can leave the page that they were moved to: see `_move`
 TICK = 1.0  # seconds between two refreshes of a follower
@@ -52,22 +53,24 @@ def script_of(page: StreamlitPage) -> str:
 @contextmanager
 def shared(page: StreamlitPage) -> Iterator[None]:
     """Around a page that is drawn: where the teacher leads, tells the class where the teacher is now."""
+    st.session_state[SCRIPT] = script_of(page)
     try:
         yield
     except StopException:  # a page that has said all it has to say
-        _tell(page)
+        tell()
         raise
-    _tell(page)
+    tell()
 
 
-def _tell(page: StreamlitPage) -> None:
+def tell() -> None:
+    """The same of the page that was drawn last, for a callback after which a fragment is drawn and not the page."""
+    script = st.session_state.get(SCRIPT, "")
     try:
         person = me()
     except SettingsError:  # said by the page already
         return
     if not leading().leads(person):
         return
-    script = script_of(page)
     bound = PAGES[script].widgets if script else ()
     widgets = {name: st.session_state[name] for name in bound if name in st.session_state}
     parameters = {name: tuple(st.query_params.get_all(name)) for name in st.query_params}

@@ -6,7 +6,6 @@ import base64
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -18,16 +17,17 @@ from core.data.disputed import SOURCE, SOURCE_WORDS, Disputed, disputed
 from core.data.mnist import Pixels, Split, SplitName
 from core.training.predictions import Predictions
 from lab.studies.shelf import Shelved
-from lab.ui import figures, url
+from lab.ui import follow, url
 from lab.ui.formats import percent
 from lab.ui.links import link
-from lab.ui.live_plot import live_plot
 from lab.ui.readings import readings, readings_told
+from lab.ui.ten_bars import ten_bars
 
 PER_PAGE = 24
-BARS = 240  # pixels of the chart's height in a close look
 WORST = "worst"  # in the URL: the mistake with the largest loss
 MARK = ":material/balance:"  # of an image whose label people dispute
+Indices = NDArray[np.int64]  # (N,) of images of a split
+Look = Callable[[Indices], None]  # shows the image that ?image= asks for, among these, if it does
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,12 @@ def enlarged(digit: Pixels, zoom: int = 8) -> Pixels:
     return np.kron(digit, np.ones((zoom, zoom), np.uint8))
 
 
-def images(view: InView, indices: NDArray[np.int64], words: Callable[[int], str], key: str) -> None:
-    """Images, paged, each a button that opens it, with `words` under it; those with a disputed label carry a mark."""
+@st.fragment
+def images(view: InView, indices: Indices, words: Callable[[int], str], key: str, look: Look) -> None:
+    """Images, paged, each a button that opens it, with `words` under it; those with a disputed label carry a mark.
+
+    A fragment: a click draws no more of the page than these and the close look, which `look` shows at ?image=.
+    """
     pages = max(1, -(-len(indices) // PER_PAGE))
     shown_page = st.pagination(pages, key=key) if pages > 1 else 1
     shown = indices[PER_PAGE * (shown_page - 1) : PER_PAGE * shown_page]
@@ -62,6 +66,7 @@ def images(view: InView, indices: NDArray[np.int64], words: Callable[[int], str]
             on_click=look_at, args=(index,), width="stretch",
             help=f"The label is disputed: {doubt.words}." if doubt else None,
         )  # fmt: skip
+    look(indices)
 
 
 def _address(digit: Pixels) -> str:
@@ -74,6 +79,12 @@ def _address(digit: Pixels) -> str:
 def look_at(index: int) -> None:
     """Put an image into the URL: the next run opens it."""
     url.put("image", str(index))
+    follow.tell()
+
+
+def _look_away() -> None:
+    url.drop("image")
+    follow.tell()
 
 
 def worst_mistake(reference: str) -> dict[str, str]:
@@ -81,24 +92,30 @@ def worst_mistake(reference: str) -> dict[str, str]:
     return {"checkpoint": reference, "order": "largest loss", "image": WORST}
 
 
-def asked_for(predictions: Predictions) -> int | None:
-    """The image that ?image= asks for: by its number, or the worst mistake, which the URL then names by its number."""
+def close_look(
+    view: InView, predictions: Predictions, compared: Sequence[str] | None, others: Sequence[Shelved], indices: Indices
+) -> None:
+    """The image that ?image= asks for, if it does, enlarged over the page.
+
+    `compared` are the checkpoints that may be asked about it; none for an image that is not of the test split.
+    `others`: the networks whose readings are told. `indices`: the gallery, with the neighbours it has there.
+    """
+    if _asked_for(predictions) is not None:
+        _close_look(view, predictions, compared, others, indices)
+
+
+def _asked_for(predictions: Predictions) -> int | None:
+    """By its number, or the worst mistake, which the URL then names by its number."""
     if url.given("image") == WORST:
         wrong = mistakes(predictions, "largest loss")
         url.put("image", str(wrong[0]) if len(wrong) else "")
     return url.number("image", len(predictions.labels), None)
 
 
-@st.dialog("One image, ten probabilities", width="medium", on_dismiss=partial(url.drop, "image"))
-def close_look(
-    view: InView, predictions: Predictions, indices: NDArray[np.int64], compared: Sequence[str] | None,
-    others: Sequence[Shelved] = (),
-) -> None:  # fmt: skip
-    """One image enlarged beside its ten probabilities, with a step to its neighbours in the gallery.
-
-    `compared` are the checkpoints that may be asked about it; none for an image that is not of the test split.
-    `others`: the networks whose readings are told.
-    """
+@st.dialog("One image, ten probabilities", width="medium", on_dismiss=_look_away)
+def _close_look(
+    view: InView, predictions: Predictions, compared: Sequence[str] | None, others: Sequence[Shelved], indices: Indices
+) -> None:
     index = url.number("image", len(view.digits), None)
     if index is None:
         return
@@ -114,20 +131,16 @@ def close_look(
         + (f"; the {true} got {percent(float(values[true]))}." if predicted != true else ", which is right.")
     )
     with bars:
-        live_plot(
-            figures.probabilities(values, true, BARS),
-            key="close-look",
-            alt=", ".join(f"{digit}: {percent(float(value))}" for digit, value in enumerate(values)),
-        )
+        ten_bars(values, true)
         st.caption("Green: the true digit." + (" Red: what the network answered." if predicted != true else ""))
     if doubt := view.doubt(index):
         st.warning(f"The label is disputed: {doubt.words} ([{SOURCE_WORDS}]({SOURCE})).", icon=MARK)
     _ways_from(index, indices, compared)
     if others:
-        st.markdown(readings_told(readings(others, view.digits.images[index]), true))
+        st.markdown(readings_told(readings(others, view.dataset, view.name, index), true))
 
 
-def _ways_from(index: int, indices: NDArray[np.int64], compared: Sequence[str] | None) -> None:
+def _ways_from(index: int, indices: Indices, compared: Sequence[str] | None) -> None:
     """To the neighbours in the gallery, to the network's inside, and to the drawing pad."""
     place = int(np.flatnonzero(indices == index)[0]) if index in indices else -1
     before, after, onward = st.columns([1, 1, 2])

@@ -37,13 +37,20 @@ def opened(stem: str, sha256: str) -> tuple[nn.Sequential, Card]:
     return load(Path(stem))
 
 
+@st.cache_resource(max_entries=64, show_spinner=False)
+def kept_answers(stem: str, sha256: str, dataset: str, name: SplitName) -> Predictions | None:
+    """What a shipped checkpoint makes of MNIST's test digits, from the file beside it; None for any other."""
+    if (dataset, name) != ("MNIST", "test"):
+        return None
+    kept, labels = read_answers(Path(stem), sha256), split(dataset, name).labels
+    return Predictions(kept, labels.astype(np.int64)) if kept is not None and len(kept) == len(labels) else None
+
+
 @st.cache_resource(max_entries=24, show_spinner="Reading every image of the split once...")
 def predictions(stem: str, sha256: str, dataset: str, name: SplitName) -> Predictions:
     """What a checkpoint makes of a split, without augmentation; of a shipped one and MNIST's test digits it is kept."""
-    if (dataset, name) == ("MNIST", "test"):
-        kept, labels = read_answers(Path(stem), sha256), split(dataset, name).labels
-        if kept is not None and len(kept) == len(labels):
-            return Predictions(kept, labels.astype(np.int64))
+    if (kept := kept_answers(stem, sha256, dataset, name)) is not None:
+        return kept
     import torch
 
     from core.checkpoints.checkpoint import normalisation_of

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from core.data.mnist import Pixels
+from core.data.mnist import SplitName
 from core.errors import LabError
 from core.words import plural
 from lab.studies.shelf import Shelved
+from lab.ui.caches import split
 from lab.ui.names import brief
-from lab.ui.predictions import one_thread, opened
+from lab.ui.predictions import kept_answers, one_thread, opened
 from lab.ui.words import escaped
 
 OWN = 8  # of one's own, the newest: each of a class's hundreds would have to be opened
@@ -43,12 +44,20 @@ def _is_last(shelved: Shelved) -> bool:
     return "/" not in shelved.reference or shelved.reference.endswith("/last")
 
 
-def readings(networks: Sequence[Shelved], digit: Pixels) -> list[Reading]:
-    """What each reads in a digit (28, 28); one that cannot be opened is left out, for the page lists those."""
+def readings(networks: Sequence[Shelved], dataset: str, name: SplitName, index: int) -> list[Reading]:
+    """What each reads in an image of a split; one that cannot be opened is left out, for the page lists those.
+
+    Where the answers to the whole split are kept, no network computes anything.
+    """
     found = []
     for each in networks:
+        stem, sha256 = str(each.stem), each.card.weights_sha256
         try:
-            found.append(Reading(brief(each), _answer(str(each.stem), each.card.weights_sha256, digit.tobytes())))
+            if (kept := kept_answers(stem, sha256, dataset, name)) is not None:
+                answer = int(kept.predicted[index])
+            else:
+                answer = _answer(stem, sha256, split(dataset, name).images[index].tobytes())
+            found.append(Reading(brief(each), answer))
         except LabError:
             continue
     return found

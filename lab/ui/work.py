@@ -3,6 +3,7 @@
 A page whose URL names none of it gets it in its URL when it is opened. When it has been drawn, what its URL then says
 is remembered: in the session, so that each tab has its own, and under the browser's key, so that the newest is there
 after a reload and in a new tab. Who follows the teacher sees the teacher's work, and keeps their own for afterwards.
+Looking is not choosing: a step that is only read about takes the place of no network, no run and no checkpoint.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from core.architecture.link import from_code, to_code
 from core.errors import LabError
 from core.record import Json, parse, read, to_json, write
 from lab.classroom.designs import saved_design
-from lab.classroom.leading import NETWORK
+from lab.classroom.leading import KNOBS, NETWORK
 from lab.studies import entries, own_ladder
 from lab.studies.shelf import Shelved
 from lab.ui import checkpoints, owner
@@ -27,6 +28,7 @@ from lab.ui.caches import store
 from lab.ui.follow import FOLLOWING
 from lab.ui.step import DESIGN, FROM, SAVED
 
+LOOKING = ("step", "field")  # pages on which a step is read about; a design of one's own, or a knob, is work there too
 WORK = "work"  # the session's keys: what is worked on,
 PAGE = "work_page"  # and the page that was drawn last
 # What of a page's URL is worked on, by the page's name. A link that gives one of them gives all.
@@ -50,6 +52,7 @@ class Work:
 
     network: dict[str, str] = field(default_factory=dict[str, str])  # the step with its knobs, or the design
     design: dict[str, str] = field(default_factory=dict[str, str])  # on the page Design, with what it started from
+    looked: dict[str, str] = field(default_factory=dict[str, str])  # a step that is read about since it was chosen
     run: str = ""  # of the network, on the page Train
     test: str = ""  # its range test, on the page Learning rate
     compared: str = ""  # the runs on the page Compare
@@ -69,6 +72,9 @@ def noted(work: Work, page: str, given: Mapping[str, str]) -> Work:
     if "checkpoint" in there:
         return replace(work, checkpoint=there["checkpoint"])
     network = {name: value for name, value in there.items() if name in NETWORK}
+    if page in LOOKING and network != work.network and not any(name in network for name in (DESIGN, *KNOBS)):
+        return replace(work, looked=network)
+    work = replace(work, looked={})
     if page == "design":
         work = replace(work, design=there)
         network = _started_from(there) or work.network
@@ -109,7 +115,8 @@ def parameters(work: Work, page: str, given: Mapping[str, str]) -> dict[str, str
     if page == "compare":
         runs = [key for key in (work.compared or work.run).split(",") if key and _is_comparable(key)]
         return {"runs": ",".join(runs)} if runs else {}
-    network = work.design if page == "design" else work.network
+    seen = work.looked if page in LOOKING or not work.network else {}
+    network = work.design if page == "design" else seen or work.network
     found: dict[str, str | list[str]] = {**network} if _is_there(network) else {}
     run = {"train": work.run, "learning_rate": work.test}.get(page, "")
     with suppress(LabError):
@@ -139,11 +146,11 @@ def _is_comparable(key: str) -> bool:
 
 
 def _checkpoint(work: Work) -> Shelved | None:
-    """The checkpoint that was looked at last, else the run's, else the shipped one of the step as it is."""
+    """The checkpoint that was looked at last, else the run's, else the shipped one of the step as it is, or is read."""
     wanted = [work.checkpoint]
     with suppress(LabError):
         wanted += [f"{run.id}/last" for run in store().job(work.run)] if work.run else []
-    wanted += [work.network["step"]] if list(work.network) == ["step"] else []
+    wanted += [network["step"] for network in (work.network, work.looked) if list(network) == ["step"]]
     shelf = {shelved.reference: shelved for shelved in checkpoints.on_hand()} if any(wanted) else {}
     return next((shelf[reference] for reference in wanted if reference in shelf), None)
 

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from lab.experiment.compare.pair import differences, is_it_real, on_the_images
-from lab.experiment.compare.view import curve_knobs, curves, figures_row, pair_picker, run_picker, stop_with_invitation
+from lab.experiment.compare.view import curve_knobs, curves, figures_row, invitation, pair_picker, run_picker
 from lab.experiment.train.run_actions import run_actions
 from lab.ui import frame
 from lab.ui.export_menu import export_menu, of_entry
@@ -21,8 +21,7 @@ narrow, wide = st.columns([1, 3], gap="large")
 with narrow:
     shown = run_picker()
 with wide:
-    if not shown:
-        stop_with_invitation()
+    invitation(shown)
 with narrow:
     first, second = pair_picker(shown) if len(shown) > 1 else (shown[0], None)
 with wide:

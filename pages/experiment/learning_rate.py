@@ -11,7 +11,7 @@ from lab.experiment.train.run_panel import run_panel
 from lab.runs import actions as jobs
 from lab.runs import supervisor
 from lab.ui import frame
-from lab.ui.caches import dataset_here, store
+from lab.ui.caches import challenge, dataset_here, store
 from lab.ui.headline import headline
 from lab.ui.links import link
 from lab.ui.owner import me
@@ -25,7 +25,7 @@ frame.heading(
 narrow, wide = st.columns([1, 3], gap="large")
 run_id = st.query_params.get("run", "")
 rate_page.adopt_network(run_id)
-dataset = dataset_here()
+dataset = dataset_here(challenge().dataset)
 
 with narrow:
     network = rate_page.network_picker()
@@ -35,7 +35,7 @@ with narrow:
     settings = rate_page.range_inputs()
 
 with wide:
-    frame.data_notice()
+    frame.data_notice(challenge().dataset)
     with errors_shown():
         walked = classifier(network.architecture)
         recipe = check_recipe(replace(network.recipe, range_test=settings))

@@ -1,5 +1,7 @@
 """Mistakes: what a network gets wrong, in a chosen order, beside another network, and how sure it should be."""
 
+from functools import partial
+
 import streamlit as st
 
 from core.analysis.mistakes import confusion_matrix, mistakes
@@ -48,7 +50,6 @@ with wide:
         dataset = checkpoints.dataset_for(shelved)
         found = predictions(str(shelved.stem), card.weights_sha256, dataset, split_name)
         view = images.InView(split(dataset, split_name), dataset, split_name)
-        opened = images.asked_for(found)
         beside = predictions(str(other.stem), other.card.weights_sha256, dataset, split_name) if other else None
     except LabError as error:
         show_error(error)
@@ -58,20 +59,22 @@ with wide:
     chosen = gallery.within(found, wrong, cell)
     gallery.counted(view, card.dataset, found, wrong)
     compared = checkpoints.compared_with(shelved, shelf)
+    askable = compared if split_name == "test" and dataset == best_present() else None
+    look = partial(images.close_look, view, found, askable, asked_beside(shelved, shelf))
     gallery.view_picker()
-    if show == "Confusion matrix":
-        gallery.matrix(confusion_matrix(found))
-    elif show == "Calibration":
-        calibration_view(found)
+    if show == "Gallery":
+        gallery.gallery(view, found, chosen, cell, order, shelved.reference, look)
     elif show == "Disagree" and other and beside:
-        chosen = disagreement(view, shelved, other, found, beside, order)
-    elif show == "Disagree":
-        st.info(f"There is no second checkpoint of {card.dataset} yet: train one to compare.", icon=":material/info:")
+        disagreement(view, shelved, other, found, beside, order, look)
     else:
-        gallery.gallery(view, found, chosen, cell, order, shelved.reference)
-    if opened is not None:
-        askable = split_name == "test" and dataset == best_present()
-        images.close_look(view, found, chosen, compared if askable else None, asked_beside(shelved, shelf))
+        if show == "Confusion matrix":
+            gallery.matrix(confusion_matrix(found))
+        elif show == "Calibration":
+            calibration_view(found)
+        else:
+            said = f"There is no second checkpoint of {card.dataset} yet: train one to compare."
+            st.info(said, icon=":material/info:")
+        look(chosen)
     beyond(shelved)
     gallery.ways_on(shelved, compared, order, cell)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -172,7 +173,6 @@ def on_the_images(first: Shown, second: Shown) -> None:
         raise DataError(f"{a} reads {dataset} and {b} reads {its}: there are no images that both were tested on")
     found = pair(before, after)
     view = images.InView(split(dataset, "test"), dataset, "test")
-    opened = url.number("image", len(view.digits), None)
     groups: dict[str, tuple[str, NDArray[np.int64]]] = {
         "fixed": (f"fixed by {b}", found.fixed),
         "broken": (f"broken by {b}", found.broken),
@@ -200,10 +200,9 @@ def on_the_images(first: Shown, second: Shown) -> None:
     def words(index: int) -> str:
         return f"{before.labels[index]}: {a} {before.predicted[index]}, {b} {after.predicted[index]}"
 
-    images.images(view, indices, words, key=f"compare-{one.reference}-{other.reference}-{chosen}")
-    references = [one.reference, other.reference]
-    if opened is not None:
-        images.close_look(view, asked, indices, references if dataset == best_present() else None)
+    references = [one.reference, other.reference] if dataset == best_present() else None
+    look = partial(images.close_look, view, asked, references, ())
+    images.images(view, indices, words, f"compare-{one.reference}-{other.reference}-{chosen}", look)
 
 
 def _which_weights(each: Shown, shelved: Shelved) -> str:

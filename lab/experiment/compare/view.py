@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import fmean
-from typing import NoReturn
 
 import pandas as pd
 import streamlit as st
@@ -15,11 +14,12 @@ from core.ladder import catalogue
 from core.ladder.comparisons import CLEAN_COMPARISONS
 from core.words import plural
 from lab.runs.bounds import iterations_per_epoch
-from lab.studies.entries import MOST, Entry, find, keys_in, menu
+from lab.studies.entries import MOST, Entry, find, keys_in, menu, of_studies
 from lab.studies.results import studies
 from lab.ui import comparison_figure as compare_figures
 from lab.ui import url
 from lab.ui.caches import challenge, store
+from lab.ui.checkpoints import USUAL
 from lab.ui.comparison_figure import EACH_BATCH, QUANTITIES, Line, Shown, lettered
 from lab.ui.formats import millions
 from lab.ui.headline import headline
@@ -34,10 +34,13 @@ BATCHES = 300  # points of a run's line
 
 
 def run_picker() -> list[Shown]:
-    """Choose runs; the choice is ?runs=A,B,C in the URL. What cannot be found is reported, and left out."""
+    """Choose runs; the choice is ?runs=A,B,C in the URL. What cannot be found is reported, and left out.
+
+    Without a choice, two shipped ones: a page that opens empty shows nobody what it is for.
+    """
     keys, options = list[str](), dict[str, str]()
     with errors_shown():
-        keys = keys_in(url.given("runs"))
+        keys = keys_in(url.given("runs")) if url.given("runs") else usual_pair(of_studies(), challenge().parameters)
         options = menu(store())
     shown = found(keys)
     chosen = [each.entry.key for each in shown]
@@ -51,6 +54,18 @@ def run_picker() -> list[Shown]:
     list_studies()
     list_runs()
     return shown
+
+
+def usual_pair(entries: Sequence[Entry], parameters: int) -> list[str]:
+    """C6 and, of its data set, the most accurate of the others with at most so many parameters; [] without the two."""
+    usual = next((each for each in entries if each.key == USUAL), None)
+    small = [
+        each
+        for each in entries
+        if usual and each != usual and each.dataset == usual.dataset and each.parameters <= parameters and each.accuracy
+    ]
+    best = max(small, key=lambda each: each.accuracy or 0.0, default=None)
+    return [usual.key, best.key] if usual and best else []
 
 
 def found(keys: Sequence[str]) -> list[Shown]:
@@ -80,12 +95,27 @@ def pair_picker(shown: Sequence[Shown]) -> tuple[Shown, Shown]:
     return by_letter[first], by_letter[second]
 
 
-def stop_with_invitation() -> NoReturn:
-    """Say what to do where nothing is chosen, with comparisons that are worth a look, and end the page."""
-    st.info(
-        "Choose two runs or more on the left; or tick them in the table of runs under Train and press Compare.",
-        icon=":material/compare_arrows:",
-    )
+def invitation(shown: Sequence[Shown]) -> None:
+    """Where nothing is chosen: what to do, and comparisons that are worth a look; ends a page with nothing to show."""
+    if shown and url.given("runs"):
+        return
+    do = "Choose two runs or more on the left; or tick them in the table of runs under Train and press Compare."
+    if shown:
+        one, best = (each.entry for each in shown)
+        do = (
+            f"No run is chosen, so these are two shipped networks: {escaped(one.name)}, and {escaped(best.name)}, "
+            f"which of those with at most {challenge().parameters:,} parameters has the highest mean accuracy "
+            f"({_mean_said(best.accuracy)}, n {len(best.ended)}). {do}"
+        )
+    st.info(do, icon=":material/compare_arrows:")
+    with st.expander("Worth a look", icon=":material/visibility:", expanded=not shown):
+        _offers()
+    if not shown:
+        link("experiment/train", "Train a network", icon="model_training")
+        st.stop()
+
+
+def _offers() -> None:
     ready = studies()
     offers = [
         (each.question, [each.before, each.after])
@@ -97,15 +127,11 @@ def stop_with_invitation() -> NoReturn:
     with errors_shown():
         latest = [members[0].job for members in store().entries(20) if members[0].kind == "train"][:2]
         offers += [("The last two runs of this lab", latest)] if len(latest) == 2 else []
-    if offers:
-        st.markdown("**Worth a look**")
     for number, (words, keys) in enumerate(offers):
         st.button(
             escaped(words), key=f"offer-{number}", on_click=url.put, args=("runs", ",".join(keys)),
             icon=":material/arrow_forward:",
         )  # fmt: skip
-    link("experiment/train", "Train a network", icon="model_training")
-    st.stop()
 
 
 def figures_row(first: Shown, second: Shown | None) -> None:

@@ -99,7 +99,8 @@ def run_panel(run_id: str) -> None:
                 else:
                     _panel(now[0])
 
-        st.fragment(panel, run_every=clock)()
+        with st.container(key="open-run"):  # by its key the style sheet lays it before the form on a phone
+            st.fragment(panel, run_every=clock)()
 
 
 def _clock(members: list[Run]) -> float | None:

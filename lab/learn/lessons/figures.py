@@ -36,6 +36,9 @@ def train_and_test(train: Sequence[float], test: Sequence[float], least: float, 
     return laid_out(figure, height)
 
 
+MOST_HEIGHT = 230  # pixels: presented, it is in view below the words and the question at 1280 x 720
+
+
 def spread(counts: Sequence[tuple[str, int]], right: str | None) -> go.Figure:
     """How many gave which answer, a bar each from above; the right one's is green where it may be told."""
     names = [plotted(name) for name, _ in counts]
@@ -57,7 +60,7 @@ def spread(counts: Sequence[tuple[str, int]], right: str | None) -> go.Figure:
     figure.update_yaxes(
         tickvals=list(range(len(counts))), ticktext=names, autorange="reversed", automargin=True, fixedrange=True
     )
-    figure = laid_out(figure, 70 + 30 * len(counts))
+    figure = laid_out(figure, min(70 + 30 * len(counts), MOST_HEIGHT))
     return figure.update_layout(showlegend=False, margin={"l": 20, "t": 8})
 
 

@@ -19,7 +19,7 @@ from core.errors import LabError
 from lab.classroom.locks import Taken
 from lab.learn.lessons import lesson_of, lessons, progress, together
 from lab.learn.lessons.claims import CANNOT
-from lab.learn.lessons.scene import Answer, Check, Lesson, Scene, Way, scene_number, spelt, told
+from lab.learn.lessons.scene import Answer, Check, Lesson, Scene, Show, Way, scene_number, spelt, told
 from lab.learn.lessons.shows import WIDE, show
 from lab.ui import presentation, url
 from lab.ui.arrival import arrival
@@ -117,6 +117,9 @@ def player() -> None:
         with words:
             st.markdown(told(scene, challenge()))
             _recalled(lesson, number, allowed)
+        answered = (
+            shown.container()
+        )  # by a class, for its teacher: above what the scene shows, so that they are in view
         with shown:
             for place, each in enumerate(scene.show):
                 if not (isinstance(each, Way) and "links" in allowed.hidden):
@@ -124,7 +127,7 @@ def player() -> None:
                     show(each, key, "controls" in allowed.locked, "answers" not in allowed.hidden)
         if scene.check and asks:
             with asked:
-                _check(lesson, number, scene, scene.check, allowed)
+                _check(lesson, number, scene, scene.check, allowed, answered)
 
 
 def _places(scene: Scene, asks: bool, allowed: Settings) -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
@@ -135,7 +138,7 @@ def _places(scene: Scene, asks: bool, allowed: Settings) -> tuple[DeltaGenerator
     """
     if not allowed.present:
         return st.container(), st.container(), st.container()
-    shows = [each for each in scene.show if not isinstance(each, Way)]
+    shows = _exhibits(scene)
     if shows and not any(isinstance(each, WIDE) for each in shows):
         left, right = st.columns([4, 5], gap="medium")
         return left.container(), right, left.container()
@@ -144,6 +147,10 @@ def _places(scene: Scene, asks: bool, allowed: Settings) -> tuple[DeltaGenerator
         return alone.container(), alone.container(), alone.container()
     left, right = st.columns(2, gap="medium")
     return left, st.container(), right
+
+
+def _exhibits(scene: Scene) -> list[Show]:
+    return [each for each in scene.show if not isinstance(each, Way)]
 
 
 def _bar(lesson: Lesson, number: int, scene: Scene, allowed: Settings) -> None:
@@ -179,13 +186,17 @@ def _bar(lesson: Lesson, number: int, scene: Scene, allowed: Settings) -> None:
                 _link(lesson, number)
 
 
-def _check(lesson: Lesson, number: int, scene: Scene, check: Check, allowed: Settings) -> None:
-    """The question, the answer given, and what is to be said of it."""
+def _check(
+    lesson: Lesson, number: int, scene: Scene, check: Check, allowed: Settings, answered: DeltaGenerator
+) -> None:
+    """The question, the answer given, and what is to be said of it. `answered`: where a class's answers stand."""
     kept, answers = progress.key_of(lesson, number), "answers" not in allowed.hidden
     asked, part = together.topic(lesson, number, check), together.part_in(lesson, number)
     closed = part == "follows" and together.is_closed(asked)
     question, beside = st.container(), st.container()
-    if allowed.present and part == "leads" and not scene.show:  # then there is room for the class's answers
+    if part == "leads" and _exhibits(scene):
+        beside = answered
+    elif part == "leads" and allowed.present:
         question, beside = st.columns([3, 2], gap="medium")
     with question:
         _form(lesson, number, check, partial(together.give, asked, check) if part == "follows" else None, closed)

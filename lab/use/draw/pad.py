@@ -63,8 +63,9 @@ class Given:
 def drawing_pad(shelf: Sequence[Shelved]) -> None:
     """The whole pad: a fragment, so that a stroke reruns it and nothing else. The answer stands below on a phone."""
     sides = st.container(horizontal=True, gap="large", key="pad-and-answers")
-    pad, read = sides.container(width=PAD), sides.container(width="stretch")
-    answering = read.container()
+    pad, read = sides.container(width=PAD, key="pad"), sides.container(width="stretch")
+    above, first = read.container(), read.container(key="answers")  # by its keys page.css keeps pad and answers in view
+    below = read.container()
     with pad:
         source = url.switch("Source", ["Draw", "Picture", "Camera", "Test digit"], "source")
         try:
@@ -76,9 +77,10 @@ def drawing_pad(shelf: Sequence[Shelved]) -> None:
         chosen = _networks(shelf)
         more = extras()
         export_menu(lambda: [of_checkpoint(each) for each in chosen], width="content")
-    with answering:
+    with above:
         if len(offered.pictures) > 1:
             photographs.one_by_one(offered.pictures, chosen, probabilities)
+    with first:
         given = _given(offered, more)
         answers = [(shelved, _read(shelved, given)) for shelved in chosen]
         lead = 2 if len(answers) < 4 else 1.3  # more room for the first, whose axis is told
@@ -89,6 +91,7 @@ def drawing_pad(shelf: Sequence[Shelved]) -> None:
                 _bars(shelved, values, given, small=column is not columns[0])
         if len(answers) > 1:
             st.markdown(vote_told([values for _, values in answers if values is not None]))
+    with below:
         if offered.test_digit is None:
             _stages(given)
     try:

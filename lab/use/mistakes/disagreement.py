@@ -19,9 +19,10 @@ from lab.ui.names import apart
 
 
 def disagreement(
-    view: images.InView, first: Shelved, second: Shelved, found: Predictions, other: Predictions, order: MistakeOrder
-) -> NDArray[np.int64]:
-    """Counts, whether the difference may be chance, and a gallery of a chosen group; returns the group in its order.
+    view: images.InView, first: Shelved, second: Shelved, found: Predictions, other: Predictions, order: MistakeOrder,
+    look: images.Look,
+) -> None:  # fmt: skip
+    """Counts, whether the difference may be chance, and a gallery of a chosen group.
 
     Raises DataError for predictions about different images.
     """
@@ -37,16 +38,16 @@ def disagreement(
     chosen = ordered(found, groups[group], order)
     if not len(chosen):
         st.info("No image is in this group.", icon=":material/info:")
-        return chosen
+        look(chosen)
+        return
     labels, answers, others = found.labels, found.predicted, other.predicted
 
     def words(index: int) -> str:
         sure = (percent(float(each.confidence[index])) for each in (found, other))
         return f"{labels[index]}: {answers[index]} {next(sure)}, {others[index]} {next(sure)}"  # more would be cut
 
-    images.images(view, chosen, words, f"differ-{first.reference}-{second.reference}-{group}-{order}")
+    images.images(view, chosen, words, f"differ-{first.reference}-{second.reference}-{group}-{order}", look)
     st.caption(f"Under each image its label, then what {one} and {two} read and how sure they were. Order: by {one}.")
-    return chosen
 
 
 def grouped(found: Predictions, other: Predictions) -> dict[str, NDArray[np.int64]]:

@@ -18,7 +18,7 @@ from lab.studies.shelf import Shelved
 from lab.ui import checkpoints, url
 from lab.ui.colours import ink
 from lab.ui.formats import percent
-from lab.ui.images import MARK, InView, images
+from lab.ui.images import MARK, Indices, InView, Look, images
 from lab.ui.links import link
 from lab.ui.live_plot import still_plot
 from lab.use.mistakes.figures import confusion
@@ -122,7 +122,7 @@ def counted(view: InView, trained_on: str, predictions: Predictions, wrong: NDAr
 
 
 def gallery(
-    view: InView, predictions: Predictions, chosen: NDArray[np.int64], cell: Cell, order: MistakeOrder, reference: str
+    view: InView, predictions: Predictions, chosen: Indices, cell: Cell, order: MistakeOrder, reference: str, look: Look
 ) -> None:
     """The chosen mistakes, each with what it is, what it was read as, and the figure it is ordered by."""
     labels, predicted = predictions.labels, predictions.predicted
@@ -130,13 +130,12 @@ def gallery(
         st.markdown(f"{len(chosen):,} of them: {cell.words}")
     elif not len(chosen):
         st.success("There is no mistake on this split.", icon=":material/check_circle:")
-        return
     figure_of = figures_by(predictions, order)
 
     def words(index: int) -> str:
         return f"{labels[index]} read as {predicted[index]} · {figure_of(index)}"
 
-    images(view, chosen, words, f"page-{reference}-{view.name}-{order}-{cell}")
+    images(view, chosen, words, f"page-{reference}-{view.name}-{order}-{cell}", look)
 
 
 def disputes_told(view: InView, predictions: Predictions, wrong: NDArray[np.int64]) -> str:
