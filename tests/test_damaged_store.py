@@ -46,6 +46,7 @@ def class_of_runs(store: RunStore) -> dict[str, Run]:
 def damage(store: RunStore, run: Run, column: str, value: str) -> None:
     """Write what no statement of the lab's could: as a flipped byte would, past all types and checks."""
     with closing(sqlite3.connect(store.file, isolation_level=None)) as connection:
+        laid_out = connection.execute("SELECT sql, name FROM sqlite_schema WHERE type = 'table'").fetchall()
         connection.execute("PRAGMA writable_schema = ON")
         connection.execute(
             "UPDATE sqlite_schema SET sql = replace(replace(sql, ' NOT NULL', ''), 'STRICT', '') WHERE type = 'table'"
@@ -54,6 +55,9 @@ def damage(store: RunStore, run: Run, column: str, value: str) -> None:
     with closing(sqlite3.connect(store.file, isolation_level=None)) as connection:
         connection.execute("PRAGMA ignore_check_constraints = ON")
         connection.execute(f"UPDATE runs SET {column} = {value} WHERE id = ?", (run.id,))
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.executemany("UPDATE sqlite_schema SET sql = ? WHERE name = ?", laid_out)
+        connection.execute("PRAGMA writable_schema = RESET")
 
 
 def looks(store: RunStore) -> list[Callable[[], object]]:

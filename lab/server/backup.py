@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import re
 import shutil
@@ -31,11 +30,11 @@ from core.files import LOCK, ROOMS, reason, remove_inside
 from core.outside import plain
 from core.record import By, Json, Range, parse, read, short
 from lab.classroom.handwriting import Handwriting
-from lab.runs.damage import damaged_in, text_of
+from lab.runs.damage import text_of
 from lab.runs.database import GO_ON, is_gone, mark_of
 from lab.runs.rows import RUN_ID
 from lab.runs.store import RunStore
-from lab.server.kept_database import APPLICATIONS, DRAWINGS, STORE, check_database
+from lab.server.kept_database import APPLICATIONS, DRAWINGS, STORE, check_database, notice_damage
 
 VERSION = 1  # of the archive
 MANIFEST = "manifest.json"
@@ -50,7 +49,6 @@ _RUN = RUN_ID.pattern
 WORDS = re.compile(rf"({_RUN}/(snapshots/)?|designs/)?{_NAME}\.json|(designs/)?{_NAME}\.owner")
 WEIGHTS = re.compile(rf"({_RUN}/(snapshots/)?)?{_NAME}\.safetensors|{_RUN}/resume\.pt")
 
-log = logging.getLogger("lab.server.backup")
 
 PAIR_TRIES, PAIR_SECONDS = 5, 0.05  # a worker replaces weights and card one after the other
 MAX_FILES = 2_000_000
@@ -158,22 +156,11 @@ def _copy_database(source: Path, copy: Path) -> tuple[int, set[str]]:
                 return int(new.execute("SELECT count(*) FROM drawings").fetchone()[0]), set()
             new.execute("DELETE FROM workers")  # those of this machine
             new.commit()
-            _notice_damage(new, source)
+            notice_damage(new, source)
             ids = {row[0] for row in new.execute("SELECT id FROM runs")}
             return len(ids), ids
     except sqlite3.Error as error:
         raise BackupError(f"{source}: could not be copied: {error}") from error
-
-
-def _notice_damage(connection: sqlite3.Connection, place: Path) -> None:
-    """Say which runs of a store are damaged; the lab sets them aside when it reads them, and works with the others."""
-    connection.row_factory = sqlite3.Row
-    with suppress(sqlite3.OperationalError):  # a store of an older version has other columns
-        for number, reason in damaged_in(connection):
-            log.warning("%s: run number %d is damaged: %s", place, number, reason)
-    connection.row_factory = None
-    if (verdict := connection.execute("PRAGMA integrity_check(1)").fetchone()[0]) != "ok":
-        log.warning("%s is damaged, and no lab will restore this backup: %s", place, verdict)
 
 
 def _names(home: Path, runs: set[str], weights: bool) -> Iterator[str]:
@@ -354,7 +341,7 @@ def _check_databases(folder: Path, manifest: Manifest) -> None:
         if name == STORE and found:
             with closing(sqlite3.connect(folder / name)) as connection:
                 connection.text_factory = text_of
-                _notice_damage(connection, folder / name)
+                notice_damage(connection, folder / name)
 
 
 def _see_that_nobody_uses(home: Path) -> None:

@@ -7,10 +7,11 @@ made plain, as they are wherever they enter.
 
 from __future__ import annotations
 
+import logging
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import chain
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from core.errors import BackupError
 from core.outside import plain
 from core.record import short
 from lab.classroom import handwriting
+from lab.runs.damage import damaged_in
 from lab.runs.database import APPLICATION_ID, FILE_NAME, MIGRATIONS
 from lab.runs.rows import RUN_ID
 
@@ -29,6 +31,8 @@ IDS = {"id", "parent", "seed_group"}  # of runs: each is the id of a run or of a
 JSON = {"architecture", "recipe", "result", "prediction", "rate_changes", "text", "value", "tags"}
 MOMENTS = {"created", "started", "ended", "heartbeat", "claimed", "paused_since", "moment", "written"}
 LAST_MOMENT = 253_402_300_799  # the end of the year 9999: no calendar goes on
+
+log = logging.getLogger("lab.server.kept_database")
 
 Layout = dict[tuple[str, str], str]  # what makes each table and index, by its type and name
 
@@ -58,6 +62,17 @@ def check_database(file: Path) -> int:
     except (sqlite3.Error, OverflowError) as error:
         raise BackupError(f"{place}: {error}") from error
     return int(count)
+
+
+def notice_damage(connection: sqlite3.Connection, place: Path) -> None:
+    """Say which runs of a store are damaged; the lab sets them aside when it reads them, and works with the others."""
+    connection.row_factory = sqlite3.Row
+    with suppress(sqlite3.OperationalError):  # a store of an older version has other columns
+        for number, reason in damaged_in(connection):
+            log.warning("%s: run number %d is damaged: %s", place, number, reason)
+    connection.row_factory = None
+    if (verdict := connection.execute("PRAGMA integrity_check(1)").fetchone()[0]) != "ok":
+        log.warning("%s is damaged, and no lab will restore this backup: %s", place, verdict)
 
 
 def _main(name: str) -> str:
