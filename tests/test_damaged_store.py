@@ -6,8 +6,8 @@ import random
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -43,8 +43,9 @@ def class_of_runs(store: RunStore) -> dict[str, Run]:
     return {"finished": ended, "running": running, "queued": queued(store)}
 
 
-def damage(store: RunStore, run: Run, column: str, value: str) -> None:
-    """Write what no statement of the lab's could: as a flipped byte would, past all types and checks."""
+@contextmanager
+def untyped(store: RunStore) -> Iterator[sqlite3.Connection]:
+    """A connection that writes what no statement of the lab's could: as a flipped byte would, past types and checks."""
     with closing(sqlite3.connect(store.file, isolation_level=None)) as connection:
         laid_out = connection.execute("SELECT sql, name FROM sqlite_schema WHERE type = 'table'").fetchall()
         connection.execute("PRAGMA writable_schema = ON")
@@ -54,10 +55,16 @@ def damage(store: RunStore, run: Run, column: str, value: str) -> None:
         connection.execute("PRAGMA writable_schema = RESET")
     with closing(sqlite3.connect(store.file, isolation_level=None)) as connection:
         connection.execute("PRAGMA ignore_check_constraints = ON")
-        connection.execute(f"UPDATE runs SET {column} = {value} WHERE id = ?", (run.id,))
+        yield connection
         connection.execute("PRAGMA writable_schema = ON")
         connection.executemany("UPDATE sqlite_schema SET sql = ? WHERE name = ?", laid_out)
         connection.execute("PRAGMA writable_schema = RESET")
+
+
+def damage(store: RunStore, run: Run, column: str, value: str) -> None:
+    """Write that value into one column of a run."""
+    with untyped(store) as connection:
+        connection.execute(f"UPDATE runs SET {column} = {value} WHERE id = ?", (run.id,))
 
 
 def looks(store: RunStore) -> list[Callable[[], object]]:
@@ -135,8 +142,7 @@ def test_what_is_json_but_no_network_stands_in_nobodys_way(store: RunStore) -> N
 
 def test_damaged_figures_are_left_out_and_the_rest_of_them_stays(store: RunStore) -> None:
     run = class_of_runs(store)["finished"]
-    damage(store, run, "name", "'other'")  # which takes the types away
-    with closing(sqlite3.connect(store.file, isolation_level=None)) as connection:
+    with untyped(store) as connection:
         connection.execute("UPDATE epochs SET test_accuracy = 'high' WHERE epoch = 1")
         connection.execute("INSERT INTO workers VALUES ('cpu', 3, x'ff', 'one', 'here', 1, 'now', '')")
     assert [record.epoch for record in store.epochs(run.id)] == [0]
@@ -192,10 +198,10 @@ def test_backup_and_restore_name_the_damaged_run_and_keep_all_others(
     assert "run number 1 is damaged: its name has bytes that are no UTF-8" in caplog.text
     caplog.clear()
     restore(file, tmp_path / "new")
-    assert "run number 1 is damaged: its name has bytes that are no UTF-8" in caplog.text
+    assert "name in the table runs had bytes that are no UTF-8: 't\ufffd'" in caplog.text
     restored = RunStore(tmp_path / "new")
-    assert {run.id for run in restored.runs()} == {runs["running"].id, runs["queued"].id}
-    assert [each.run for each in restored.damaged_runs()] == [runs["finished"].id]
+    assert {run.id for run in restored.runs()} == {run.id for run in runs.values()}, "a byte costs a letter, no run"
+    assert restored.get(runs["finished"].id).name == "t\ufffd"
     restored.close()
 
 

@@ -131,6 +131,10 @@ def _check_values(connection: sqlite3.Connection, table: str, place: str) -> Non
                 raise BackupError(f"{place}: {column} is {outside[0]:g} s after 1970, at most {LAST_MOMENT:,} are read")
         elif columns[column] == "TEXT" and column not in IDS:
             for old, new in _unplain(connection, table, column):
+                if new.count("\ufffd") > old.count("\ufffd".encode()):
+                    log.warning(
+                        "%s: %s in the table %s had bytes that are no UTF-8: %s", place, column, table, short(new)
+                    )
                 connection.execute(f"UPDATE {table} SET {column} = ? WHERE CAST({column} AS BLOB) = ?", (new, old))
 
 
