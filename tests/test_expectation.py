@@ -11,7 +11,7 @@ from core.architecture.spec import Architecture, Conv, Flatten, GlobalAvgPool
 from core.architecture.trace import classifier
 from core.data.mnist import EMBEDDED
 from core.training.recipe import Recipe, recipe_to_json
-from lab.runs.expectation import jobs_of, seconds_per_batch
+from lab.runs.expectation import jobs_of, on, seconds_per_batch
 from lab.runs.rows import Speed, new_run
 from lab.runs.store import RunStore
 from tests.tiny import TINY
@@ -53,6 +53,17 @@ def test_a_batch_of_twice_as_many_images_costs_twice_as_much() -> None:
     once = seconds_per_batch(network(4), RECIPE, [speed(4, 15.0)])
     twice = seconds_per_batch(network(4), replace(RECIPE, batch_size=200), [speed(4, 15.0)])
     assert twice == pytest.approx(2 * once)
+
+
+def test_a_processor_says_nothing_of_a_gpu() -> None:
+    here = [replace(speed(4, 15.0), device_name=name) for name in ("cpu", "cuda: NVIDIA H200", "Ray: cpu", "")]
+    assert [[each.device_name for each in on(kind, here)] for kind in ("cpu", "cuda", "mps", "ray")] == [
+        ["cpu", ""],
+        ["cuda: NVIDIA H200", ""],
+        [""],
+        ["Ray: cpu", ""],
+    ]
+    assert on("auto", here) == here, "no machine is known yet"
 
 
 def test_nothing_is_expected_before_a_run_has_been_measured() -> None:

@@ -40,12 +40,14 @@ def expected(store: RunStore) -> dict[str, Expected]:
         return {}
     everyone = (*queue.waiting, *queue.running)
     speeds, done = store.speeds(LATEST), store.iterations_done([run.id for run in everyone])
-    left = {run.id: seconds_left(run, done.get(run.id, 0), speeds) for run in everyone}
+    kinds = {device: supervisor.device_of(store, device) for device in {run.device for run in everyone}}
+    there = {device: on(kind, speeds) for device, kind in kinds.items()}
+    left = {run.id: seconds_left(run, done.get(run.id, 0), there[run.device]) for run in everyone}
     found: dict[str, Expected] = {}
     blocked: dict[str, str] = {}
-    for kind in {supervisor.device_of(store, run.device) for run in queue.waiting}:
+    for kind in {kinds[run.device] for run in queue.waiting}:
         # A queue each: a run on the GPU keeps nobody waiting for the processor. The seeds of a group are one job.
-        jobs = jobs_of(run for run in everyone if supervisor.device_of(store, run.device) == kind)
+        jobs = jobs_of(run for run in everyone if kinds[run.device] == kind)
         under_way, waiting = [], []
         for job, runs in jobs.items():
             seconds = sum(left[run.id] for run in runs)
@@ -63,8 +65,13 @@ def expected(store: RunStore) -> dict[str, Expected]:
                 asked = supervisor.CLUSTER if settings().ray_address else run.device
                 if asked not in blocked:
                     blocked[asked] = in_the_way(store, asked)
-                found[run.id] = Expected(turn, bool(speeds), queue.paused, blocked[asked])
+                found[run.id] = Expected(turn, bool(there[run.device]), queue.paused, blocked[asked])
     return found
+
+
+def on(kind: str, speeds: Sequence[Speed]) -> list[Speed]:
+    """Those that were measured on that kind of device: a processor says nothing of a GPU."""
+    return [speed for speed in speeds if kind == "auto" or speed.kind in ("", kind)]
 
 
 def jobs_of(runs: Iterable[Run]) -> dict[str, list[Run]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from core.errors import LabError
 from lab.runs import supervisor
-from lab.runs.expectation import LATEST, Expected, iterations_of, jobs_of, seconds_left
+from lab.runs.expectation import LATEST, Expected, iterations_of, jobs_of, on, seconds_left
 from lab.runs.machine import read_machine
 from lab.runs.rows import Run, Speed
 from lab.runs.store import RunStore
@@ -93,14 +93,16 @@ def queue_now(store: RunStore, found: Mapping[str, Expected]) -> QueueNow:
     speeds = store.speeds(LATEST) if queue.waiting or queue.running else []
     done = store.iterations_done([run.id for run in (*queue.waiting, *queue.running)])
     jobs = jobs_of((*queue.running, *queue.waiting))
-    under_way = tuple(_under_way(store, runs, done, speeds) for job, runs in jobs.items() if job in queue.jobs)
+    there = {job: on(supervisor.device_of(store, runs[0].device), speeds) for job, runs in jobs.items()}
+    under_way = tuple(_under_way(store, runs, done, there[job]) for job, runs in jobs.items() if job in queue.jobs)
     before = Counter(each.run.owner_key for each in under_way if each.run.owner_key)
     waiting: list[InLine] = []
     # One that came between the two looks, and has no turn yet, is there at the next.
-    there = [runs for job, runs in jobs.items() if job not in queue.jobs and runs[0].id in found]
-    for runs in sorted(there, key=lambda runs: (found[runs[0].id].turn.seconds, found[runs[0].id].turn.position)):
+    in_line = [runs for job, runs in jobs.items() if job not in queue.jobs and runs[0].id in found]
+    for runs in sorted(in_line, key=lambda runs: (found[runs[0].id].turn.seconds, found[runs[0].id].turn.position)):
         first = runs[0]
-        takes = sum(seconds_left(run, done.get(run.id, 0), speeds) for run in runs) if speeds else None
+        near = there[first.job]
+        takes = sum(seconds_left(run, done.get(run.id, 0), near) for run in runs) if near else None
         waiting.append(InLine(tuple(runs), len(waiting) + 1, found[first.id], takes, before[first.owner_key]))
         if first.owner_key:
             before[first.owner_key] += 1

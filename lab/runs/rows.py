@@ -206,6 +206,12 @@ class Speed(Trained):
     recipe_json: str
     dataset: str
     seconds: float  # of an epoch, on average
+    device_name: str = ""  # such as "cuda: NVIDIA H200"
+
+    @property
+    def kind(self) -> str:
+        """The kind of its device, as a slot names it; "" where none is kept."""
+        return self.device_name.split(":")[0].lower()
 
     @property
     def is_sound(self) -> bool:

@@ -304,7 +304,8 @@ class RunStore(Leases):
     def speeds(self, limit: int = 50) -> list[Speed]:
         """How fast the latest finished runs trained."""
         rows = self.rows(
-            """SELECT architecture, recipe, dataset, (SELECT avg(seconds) FROM epochs WHERE run = id) AS seconds
+            """SELECT architecture, recipe, dataset, (SELECT avg(seconds) FROM epochs WHERE run = id) AS seconds,
+                   device_name
                FROM runs WHERE status = 'finished' AND kind = 'train' AND seconds IS NOT NULL
                ORDER BY number DESC LIMIT ?""",
             (limit,),

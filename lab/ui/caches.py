@@ -18,8 +18,9 @@ from lab.classroom.game import Rooms
 from lab.classroom.handwriting import Handwriting
 from lab.classroom.leading import Leading
 from lab.classroom.locks import Locks
+from lab.runs import supervisor
 from lab.runs.challenge import challenge_now
-from lab.runs.expectation import LATEST, Expected, expected
+from lab.runs.expectation import LATEST, Expected, expected, on
 from lab.runs.queue_now import QueueNow, queue_now
 from lab.runs.rows import RunName, Speed
 from lab.runs.store import RunStore
@@ -128,7 +129,7 @@ def the_queue() -> QueueNow:
 @st.cache_resource(ttl=5.0, max_entries=1, show_spinner=False)
 def speeds() -> list[Speed]:
     """How fast the latest runs on this machine were."""
-    return store().speeds(LATEST)
+    return on(supervisor.device_of(store(), "auto"), store().speeds(LATEST))
 
 
 @st.cache_resource(ttl=1.0, max_entries=1, show_spinner=False)
