@@ -19,6 +19,7 @@ from core.data.mnist import data_root
 from core.errors import LabError, RunError
 from core.files import reason
 from core.outside import plain
+from lab.runs.clock import Clock
 from lab.runs.full_disk import STATUS, is_full, was_full_lately
 from lab.runs.leases import silent_for
 from lab.runs.machine import read_machine, read_side_by_side
@@ -40,6 +41,7 @@ CLUSTER = "ray"  # the device, as a slot names it, of the driver of a cluster
 
 log = logging.getLogger("lab.runs.supervisor")
 
+_clock = Clock()
 _starting = threading.Lock()
 _started: dict[tuple[Path, str, int], tuple[subprocess.Popen[bytes], float]] = {}  # by store, device and slot
 _tending = threading.Lock()
@@ -153,7 +155,12 @@ def is_alive(store: RunStore, device: str = "auto", slot: int = 0) -> bool:
 
 
 def is_gone(slot: Slot, now: float | None = None, silence: float = STALE_SECONDS) -> bool:
-    """Whether a worker has died: it was silent for long, or its process is not there any more."""
+    """Whether a worker has died: it was silent for long, or its process is not there any more.
+
+    Just after the clock was set, or the machine has woken up, silence counts for nothing.
+    """
+    if now is None and not _clock.is_settled():
+        silence = math.inf
     quiet = silent_for(slot.heartbeat, time.time() if now is None else now)
     if quiet > silence:
         return True
@@ -184,7 +191,7 @@ def reap_dead_workers(store: RunStore) -> None:
     """
     if not _is_due(store, ""):
         return
-    silence = math.inf if was_full_lately(store.folder) else STALE_SECONDS
+    silence = STALE_SECONDS if _clock.is_settled() and not was_full_lately(store.folder) else math.inf
     dead = [slot for slot in store.slots() if is_gone(slot, silence=silence)]
     for run in store.recover(silence, dead=[slot.worker for slot in dead]):
         log.warning("run %s lost its worker and is %s", run.id, run.status)
