@@ -25,7 +25,7 @@ from core.training.recipe import (
 from core.words import loss_words, plural, target_words
 
 # Deviation of the held-out loss from its trend, relative. Of the measured runs whose rate stayed high, three in four
-# have more (median 0.07); of those whose rate had fallen before the window, one in thirty (median 0.02, at most 0.09).
+# have more (median 0.08); of those whose rate had fallen before the window, one in thirty (median 0.02, at most 0.09).
 UNSTEADY = 0.06
 WINDOW = 6  # epochs that a trend is fitted to
 T_OF_WINDOW = 3.747  # one-sided 1% point of Student's t with WINDOW - 2 = 4 degrees of freedom: noise is no trend
