@@ -82,7 +82,12 @@ def test_a_design_is_named_after_itself() -> None:
     assert of_network(step.architecture, step.recipe).leaving.name("script").endswith("-train.py")
 
 
-OF_THE_CLASS = {"class-answers.csv", "class-runs.csv", "our-handwriting.zip"}  # of no single run or network
+OF_THE_CLASS = {
+    "doctor.json",
+    "class-answers.csv",
+    "class-runs.csv",
+    "our-handwriting.zip",
+}  # of no single run or network
 
 
 def download_buttons() -> list[tuple[Path, ast.Call]]:

@@ -43,7 +43,8 @@ LOG = json.loads((SHIPPED / "choices" / "log.json").read_text(encoding="utf-8"))
 EVERYTHING = (*LADDER, *EXTRAS)
 
 # Accuracies in per cent, losses (and rates, which look like them), and differences in points.
-FIGURE = re.compile(r"(?<![\d.,])9\d\.\d+(?!\d)|(?<![\d.])0\.0\d+|\d+\.\d+(?= points)")
+SECONDS = r"\d*(?: \([\d.]+ s\))?(?:(?: to | / |, | and )[\d.]+)* s\b"  # what was timed is no accuracy
+FIGURE = re.compile(rf"(?<![\d.,])9\d\.\d+(?!\d)|(?<![\d.])0\.0\d+(?!{SECONDS})|\d+\.\d+(?= points)")
 WEASELS = re.compile(r"\b(by far|clearly|hardly|obviously|significantly|a hair|far better|much (?:better|more|less))\b")
 
 # What the write-ups and their code say besides their claims and logs: (step, figure), and where it is from.
@@ -299,9 +300,7 @@ MEASURED_ELSEWHERE = {  # figures of the pages that no study and no try has, wit
     "99.4": "the challenge; also tests.measure's pasted digits",
     "98.90": "LAB_FULL_STUDY=1 pytest tests/test_same_accuracy.py",
     "98.86": "LAB_FULL_STUDY=1 pytest tests/test_same_accuracy.py",
-    "0.08": "the standard error of that difference; also tests.load arrival, seconds",
-    "0.06": "tests.load arrival, seconds",
-    "0.07": "tests.load arrival, seconds",
+    "0.08": "the standard error of that difference",
     "99.2": "tests.measure: pasted digits",
     "98.3": "python -m tests.photographs",
 }
