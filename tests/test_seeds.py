@@ -171,7 +171,7 @@ def test_a_seed_is_the_same_beside_any_others(store: RunStore, leaving: threadin
 
 
 def test_a_cpu_gets_a_process_for_each_core_and_a_gpu_streams(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [most_side_by_side(device) for device in ("cpu", "cuda", "mps")] == [cores(), SEEDS_ON_GPU, SEEDS_ON_GPU]
+    assert [most_side_by_side(device) for device in ("cpu", "cuda", "mps")] == [cores(), SEEDS_ON_GPU, 1]
     monkeypatch.setattr("lab.runs.seeds.cores", lambda: 16)
     for beside, threads in ((2, 8), (3, 5), (16, 1)):
         with source_beside(CPU, beside, threading.Event()) as source:
