@@ -119,7 +119,7 @@ def test_a_missing_card_is_named(tmp_path: Path) -> None:
 
 def test_missing_weights_are_named(saved: Path) -> None:
     saved.with_suffix(".safetensors").unlink()
-    with pytest.raises(CheckpointError, match=r"pair\.safetensors: the weights cannot be read: No such file"):
+    with pytest.raises(CheckpointError, match=r"pair\.safetensors: the weights cannot be read: it is not there"):
         checkpoint.load(saved)
 
 

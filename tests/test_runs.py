@@ -1199,7 +1199,7 @@ def test_a_file_in_place_of_the_folder_is_one_sentence(tmp_path: Path) -> None:
 
 def test_a_folder_in_place_of_the_file_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / runs.FILE_NAME).mkdir()
-    with pytest.raises(RunError, match="is gone") as error:
+    with pytest.raises(RunError, match="cannot be opened") as error:
         RunStore(tmp_path)
     one_sentence(error, tmp_path / runs.FILE_NAME)
 
@@ -1214,7 +1214,7 @@ def test_a_read_only_folder_is_one_sentence(tmp_path: Path) -> None:
 
 def test_a_store_that_is_moved_away_is_one_sentence_and_no_new_empty_one(store: RunStore) -> None:
     store.file.rename(store.folder / "elsewhere")
-    with pytest.raises(RunError, match="cannot be opened") as error:
+    with pytest.raises(RunError, match="is gone") as error:
         submitted(store)
     one_sentence(error, store.file)
     assert not store.file.exists()
