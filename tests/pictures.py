@@ -1,7 +1,7 @@
-"""Takes a picture of every page, light, dark and on a phone, to be looked at: `python -m tests.pictures [PAGE ...]`.
+"""Takes a picture of every page in five sizes, light and dark, to be looked at: `python -m tests.pictures [PAGE ...]`.
 
-They go to tests/screenshots/pages/, named PAGE-light.png and so on; a run of two epochs is trained first, so that no
-page is empty. Besides, it says how many bytes each page brought for its first view, beyond the app's own files.
+They go to tests/screenshots/pages/, named PAGE-phone-dark.png and so on; a run of two epochs is trained first, so
+that no page is empty. Besides, it says how many bytes each page brought for its first view, beyond the app's own files.
 With --docs it takes those of docs/images instead, of a whole run.
 """
 
@@ -26,7 +26,16 @@ from tests.measure import browser
 ADA = Person(nickname="Ada")
 FOLDER = SCREENSHOTS / "pages"
 IMAGES = ROOT / "docs" / "images"
-SIZES = {"light": (1280, 720, False), "dark": (1280, 720, True), "phone": (390, 844, False)}
+SIDES = {  # of a phone, a tablet, laptops and a projector
+    "phone": (390, 844),
+    "tablet": (820, 1180),
+    "laptop": (1280, 720),
+    "desk": (1440, 900),
+    "hall": (1920, 1080),
+}
+SIZES = {
+    f"{name}-{ground}": (*sides, ground == "dark") for name, sides in SIDES.items() for ground in ("light", "dark")
+}
 
 # Name, and where it is opened.
 PAGES = {
@@ -46,8 +55,10 @@ PAGES = {
     "rate": "/learning_rate?step=a2-final-7758",
     "compare": "/compare?runs={run},c6-steplr-7416",
     "board": "/board",
+    "queue": "/queue",
     "import": "/import",
     "mistakes": "/mistakes?checkpoint=c6-steplr-7416",
+    "read": "/read",
     "draw": "/draw",
     "inside": "/inside?checkpoint=c6-steplr-7416&image=5",
     "handwriting": "/handwriting",
@@ -99,7 +110,7 @@ def every_page(wanted: list[str]) -> None:
                     settled(page)
                     page.wait_for_timeout(1500)  # figures draw after the script has ended
                     _whole(page, FOLDER / f"{name}-{variant}.png")
-                    print(f"{name:<16} {variant:<6} {sum(sizes) / 1e3:7.0f} KB", flush=True)
+                    print(f"{name:<16} {variant:<13} {sum(sizes) / 1e3:7.0f} KB", flush=True)
 
 
 def _a_run(home: Path, epochs: int) -> str:
