@@ -17,11 +17,19 @@ from lab.ui.words import escaped
 
 
 def number_field(
-    label: str, bounds: Range, value: float | Literal["min"] = "min", *, at: DeltaGenerator | None = None, **more: Any
+    label: str,
+    bounds: Range,
+    value: float | Literal["min"] | None = "min",
+    *,
+    at: DeltaGenerator | None = None,
+    **more: Any,
 ) -> float:
-    """`st.number_input`, whole where `value` or `step` is; it may return a number that is outside the bounds."""
+    """`st.number_input`, whole where `value` or `step` is; it may return a number that is outside the bounds.
+
+    With the value None the session's value for its key is shown, and nothing else is ever taken for it.
+    """
     place = at or st.container(gap="xxsmall")
-    given: float = place.number_input(label, value=value, **more)
-    if told := outside(given, bounds):
+    given: float | None = place.number_input(label, value=value, **more)
+    if given is not None and (told := outside(given, bounds)):
         place.caption(f":red[:material/error: {escaped(label)}: {told}.]")
-    return given
+    return bounds.least if given is None else given

@@ -173,6 +173,9 @@ def choose_op() -> None:
 
 
 def set_field(place: Place, name: str, key: str) -> None:
+    """Take what a field says; one that has just come into the page says nothing yet."""
+    if st.session_state[key] is None:
+        return
     attempt(lambda design: with_field(design, place, name, st.session_state[key]), place)
 
 
