@@ -15,6 +15,8 @@ from streamlit.delta_generator import DeltaGenerator
 from core.record import Range, outside
 from lab.ui.words import escaped
 
+Shown = float | Literal["min"] | None
+
 
 def number_field(
     label: str,
