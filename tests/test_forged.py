@@ -64,3 +64,13 @@ def test_an_honest_value_counts() -> None:
     app.slider[0].set_value(0.25)
     app.text_input[0].set_value("x").run()
     assert app.markdown[0].value == "3 3 0.75 X 4"
+
+
+def test_a_whole_number_counts_as_the_browser_sends_it() -> None:
+    """Which is as int_value, although the widget says double_value, as AppTest sends it."""
+    app = AppTest.from_function(page, default_timeout=patient(60)).run()
+    sent = app._tree.get_widget_states()
+    (number,) = (each for each in sent.widgets if "number" in each.id)
+    number.int_value = 7
+    app._run(sent)
+    assert app.markdown[0].value.endswith(" ABC 8")

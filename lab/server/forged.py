@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from streamlit.proto.WidgetStates_pb2 import WidgetState
     from streamlit.runtime.state.common import WidgetMetadata
 
+NUMBERS = {"int_value", "double_value"}  # a field for whole numbers says the one and sends the other
+
 log = logging.getLogger("lab.server.forged")
 
 
@@ -42,6 +44,8 @@ def is_of_its_kind(given: WidgetState, metadata: WidgetMetadata[Any]) -> bool:
     """Whether the value has the type that the widget says, and is among its options; one that was cleared has none."""
     field = given.WhichOneof("value")
     if field is None or metadata.value_type is None:
+        return True
+    if {field, metadata.value_type} <= NUMBERS:
         return True
     options = getattr(getattr(metadata.deserializer, "__self__", None), "formatted_option_to_option_index", None)
     if field != metadata.value_type or options is None:

@@ -7,7 +7,7 @@ uses the number checks it, as any number that comes from outside.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -15,20 +15,19 @@ from streamlit.delta_generator import DeltaGenerator
 from core.record import Range, outside
 from lab.ui.words import escaped
 
-Shown = float | Literal["min"] | None
-
 
 def number_field(
     label: str,
     bounds: Range,
-    value: float | Literal["min"] | None = "min",
+    value: float | None = None,
     *,
     at: DeltaGenerator | None = None,
     **more: Any,
 ) -> float:
     """`st.number_input`, whole where `value` or `step` is; it may return a number that is outside the bounds.
 
-    With the value None the session's value for its key is shown, and nothing else is ever taken for it.
+    Without a value, that of the session for its key is shown: a field begins empty in the browser, and an empty one is
+    never taken for a number, as a 0 would be.
     """
     place = at or st.container(gap="xxsmall")
     given: float | None = place.number_input(label, value=value, **more)

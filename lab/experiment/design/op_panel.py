@@ -193,12 +193,11 @@ def _input(op: Op, name: str, value: bool | int | float | str, key: str, place: 
         return
     bounds = range_of(type(op), name)
     if isinstance(value, int):
-        number_field(name, bounds, None, step=1, key=key, on_change=set_field, args=change)
+        number_field(name, bounds, step=1, key=key, on_change=set_field, args=change)
     else:  # as many digits as it has: an eps of 1e-05 is no 0.000
         number_field(
             name,
             bounds,
-            None,
             step=1e-5 if name == "eps" else 0.01,
             format="%.6g",
             key=key,
