@@ -32,6 +32,8 @@ MAY_WRITE = {
     "core/files.py",
     "lab/server/backup.py",  # whole folders move aside and into place; files into a folder that nobody reads yet
     "lab/server/health.py",  # a probe
+    "lab/runs/full_disk.py",  # another
+    "lab/runs/adoption.py",  # a claim's files get their own names, in the store's transaction
     "lab/runs/supervisor.py",  # a worker's log goes on
     "lab/ui/frame.py",  # a download's log
 }

@@ -165,7 +165,7 @@ def test_after_a_kill_at_any_point_of_an_adoption_files_and_store_are_of_one_epo
             patch.setattr(Path, "rename", renamed)
             patch.setattr(Path, "replace", moved)
             if kill_at == 6:
-                patch.setattr(adoption.shutil, "rmtree", lambda *_, **__: step())
+                patch.setattr(adoption, "remove_inside", lambda *_: step())
             patch.setattr("lab.runs.executor.discard", lambda path: None)
             with pytest.raises(KilledError):
                 Worker(store, "cpu").work(0.5)

@@ -7,8 +7,10 @@ their epoch, and only while the claim holds: a worker that has lost its run chan
 from __future__ import annotations
 
 import re
-import shutil
+from contextlib import suppress
 from pathlib import Path
+
+from core.files import remove_inside
 
 CLAIM = ".claim-"  # begins the name of a folder, in a run's, for what one claim has written
 ADOPTED = ".adopted"  # the same folder once all in it is the run's: `settle` moves it into place
@@ -41,7 +43,7 @@ def settle(folder: Path) -> None:
             target = folder / path.relative_to(adopted)
             target.parent.mkdir(exist_ok=True)
             path.replace(target)
-    shutil.rmtree(adopted)
+    remove_inside(folder, adopted)
 
 
 def _last_what_is_gone_on_from(path: Path) -> tuple[bool, bool, str]:
@@ -57,4 +59,5 @@ def staged_in(home: Path) -> list[Path]:
 
 def discard(path: Path) -> None:
     """Delete what a claim has written that holds no more."""
-    shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):  # what is left of it is swept later
+        remove_inside(path.parent, path)

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.errors import RunError
+from core.files import remove_inside
 
 SENTENCE = "The disk is full: runs wait until there is room on it again."
 NOT_SAVED = "The disk is full: nothing was changed; try again once there is room on it."
@@ -107,5 +108,5 @@ def has_room(folder: Path) -> bool:
         return error.errno not in FULL
     finally:
         with suppress(OSError):
-            probe.unlink(missing_ok=True)
+            remove_inside(probe.parent, probe)
     return True
