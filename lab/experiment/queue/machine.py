@@ -29,8 +29,8 @@ def check_this_machine() -> None:
         if st.button("Check", key="doctor_run"):
             with st.spinner("Training a small network, several times …"):
                 st.session_state[DONE] = _document()
-        if document := st.session_state.get(DONE):
-            _show(document)
+        if DONE in st.session_state:
+            _show(st.session_state[DONE])
 
 
 def _document() -> str:
@@ -43,6 +43,9 @@ def _document() -> str:
 
 
 def _show(document: str) -> None:
+    if not document:
+        st.error("The check came to no end here. On the server, `python -m lab doctor` says how far it gets.")
+        return
     checks = json.loads(document)["checks"]
     failed = sum(check["passed"] is False for check in checks)
     if failed:
