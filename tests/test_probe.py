@@ -115,7 +115,7 @@ def test_a_card_that_torch_does_not_find_is_named_with_what_to_install(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a script without an ending is no program there")
 def test_the_card_is_read_from_what_the_driver_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = tmp_path / probe.QUERY[0]
+    program = tmp_path / probe.TOOL
     program.write_text(f"#!/bin/sh\necho '{CARD.name}, {CARD.driver}'\n", encoding="utf-8")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")

@@ -23,7 +23,7 @@ from core.places import CODE
 FILE_NAME = "devices.json"
 MOST_SECONDS = 60.0  # for the step, torch's import and the start of the device
 AGAIN_SECONDS = 600.0  # after which a device that failed is tried once more: another program may have filled it
-QUERY = ("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
+TOOL = "nvidia-smi"  # which NVIDIA's driver brings
 QUERY_SECONDS = 20.0
 HELP = 'see "A GPU that is not used" in docs/serving.md'
 
@@ -90,16 +90,22 @@ def _known(folder: Path) -> dict[str, Probed]:
 
 def nvidia_card() -> Card | None:
     """The first NVIDIA card of this machine; None where its driver names none."""
-    if shutil.which(QUERY[0]) is None:
-        return None
+    name, comma, driver = "".join(named_by_driver("name", "driver_version")[:1]).rpartition(",")
+    return Card(name.strip(), driver.strip()) if comma else None
+
+
+def named_by_driver(*fields: str) -> list[str]:
+    """A line for each NVIDIA card here, with these fields of nvidia-smi; none where its driver names none."""
+    if shutil.which(TOOL) is None:
+        return []
+    query = (TOOL, f"--query-gpu={','.join(fields)}", "--format=csv,noheader")
     try:
         said = subprocess.run(
-            QUERY, capture_output=True, text=True, errors="replace", timeout=QUERY_SECONDS, check=False
+            query, capture_output=True, text=True, errors="replace", timeout=QUERY_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
-        return None
-    name, comma, driver = said.stdout.strip().partition("\n")[0].rpartition(",")
-    return Card(name.strip(), driver.strip()) if said.returncode == 0 and comma else None
+        return []
+    return said.stdout.strip().splitlines() if said.returncode == 0 else []
 
 
 def unused_card(card: Card | None, cuda_build: str | None, torch_version: str, warning: str) -> str:

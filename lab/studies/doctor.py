@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import logging
 import platform
-import shutil
-import subprocess
 import time
 import warnings
 from collections import Counter
@@ -32,6 +30,7 @@ from core.training.loop import EpochEnd, State, train
 from core.training.network import build
 from core.training.recipe import Constant, Recipe
 from core.training.resident import Resident, available_devices, choose_device, resident
+from lab.runs.probe import named_by_driver
 from lab.studies.bench import iteration_seconds, our_loop, plain_loop
 
 NETWORK = "a2-final-7758"  # it has dropout, and its images are turned and changed in perspective
@@ -110,16 +109,8 @@ def seen() -> Iterator[Check]:
 
 
 def nvidia_cards() -> str:
-    """The cards that NVIDIA's own tool names, with its driver; "" where there is no such tool, or no card."""
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return ""
-    asked = [tool, "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
-    try:
-        answer = subprocess.run(asked, capture_output=True, text=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return "; ".join(answer.stdout.split("\n")).strip("; ") if answer.returncode == 0 else ""
+    """The NVIDIA cards of this machine with driver and memory; "" where its driver names none."""
+    return "; ".join(named_by_driver("name", "driver_version", "memory.total"))
 
 
 # ------------------------------------------------------------------------------------------------ what training does
