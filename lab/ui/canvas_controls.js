@@ -11,9 +11,14 @@ export default function ({ data, parentElement }) {
   const seen = () => hosts().filter((host) => host.style.visibility !== "hidden").at(-1);  // the upper one comes last
   const press = (label) => seen()?.shadowRoot.querySelector(`.dc-toolbar [aria-label^="${label}"]`)?.click();
 
-  const hideToolbar = () => {
-    for (const { shadowRoot: root } of components())  // before the toolbar is there: nothing tells when it comes
-      if (!root.adoptedStyleSheets.includes(noToolbar)) root.adoptedStyleSheets = [...root.adoptedStyleSheets, noToolbar];
+  const prepare = () => {
+    for (const { shadowRoot: root } of components()) {  // before the toolbar is there
+      if (root.adoptedStyleSheets.includes(noToolbar)) continue;
+      root.adoptedStyleSheets = [...root.adoptedStyleSheets, noToolbar];
+      observer.observe(root, { childList: true, subtree: true });
+    }
+    // Until each sheet is there, Clear could not tell which to take away, and a stroke would be lost with the other.
+    if (hosts().length === (data.covered ? 2 : 1)) box().dataset.ready = "yes";
   };
   // Cleared here, at once: until the server had sent a new canvas, a stroke would be lost with the old one.
   const clear = (event) => {
@@ -28,7 +33,7 @@ export default function ({ data, parentElement }) {
   };
 
   ends.get(data.name)?.();
-  const observer = new MutationObserver(hideToolbar);
+  const observer = new MutationObserver(prepare);
   observer.observe(document.body, { childList: true, subtree: true });
   document.addEventListener("click", clear, true);
   const end = () => {
@@ -36,7 +41,7 @@ export default function ({ data, parentElement }) {
     document.removeEventListener("click", clear, true);
   };
   ends.set(data.name, end);
-  hideToolbar();
+  prepare();
   parentElement.querySelector(".undo").onclick = () => press("Undo");
   return end;
 }
