@@ -28,15 +28,16 @@ from core.training.loop import EpochEnd
 from core.training.recipe import SGD, Augmentation, Jitter, OneCycle, RangeTest, Recipe, recipe_to_json
 from core.training.resident import resident
 from lab.__main__ import main
-from lab.runs import actions, supervisor
+from lab.runs import actions, seeds, supervisor
 from lab.runs.actions import submit
+from lab.runs.cluster.node import Trainer, Work
 from lab.runs.expectation import expected
 from lab.runs.machine import read_machine
 from lab.runs.person import MACHINE, Person, may_change
 from lab.runs.rows import Kind, NewRun, Run
 from lab.runs.store import RunStore
 from lab.runs.supervisor import STALE_SECONDS, is_alive, reap_dead_workers
-from lab.runs.training_job import RESUME, Here, TrainingJob, load_resident, load_state, run_training
+from lab.runs.training_job import RESUME, Failed, Here, TrainingJob, load_resident, load_state, run_training
 from lab.runs.worker import Worker
 from lab.settings import Settings
 from tests.patience import patient
@@ -327,6 +328,106 @@ def test_after_an_unforeseen_error_a_worker_leaves_its_accelerator_for_a_fresh_o
     assert ended.error == "RuntimeError: CUDA error: an illegal memory access was encountered"
     assert (ended.status, ended.lost) == (("failed", 0) if device == "cpu" else ("queued", 1))
     assert worker.leaving.is_set() == (device != "cpu")
+
+
+CUDA_FULL = (
+    "CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total capacity of 7.79 GiB of which 1.25 GiB is free."
+)
+MPS_FULL = (
+    "MPS backend out of memory (MPS allocated: 17.63 GB, other allocations: 384.00 KB, max allowed: 18.13 GB). "
+    "Tried to allocate 1.00 GB on private pool."
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "device", "error", "said"),
+    [
+        (
+            "train",
+            "core.training.loop.forward",
+            "cuda",
+            torch.OutOfMemoryError(CUDA_FULL),
+            "the memory of the GPU is full: 20.00 GiB more were asked for, and 1.25 GiB of its 7.79 GiB were free; ",
+        ),
+        (
+            "train",
+            "core.training.loop.evaluate",
+            "mps",
+            RuntimeError(MPS_FULL),
+            "the memory of the GPU is full: 1.00 GB more were asked for, and it has 18.13 GB in all; ",
+        ),
+        (
+            "range_test",
+            "core.training.range_test.forward",
+            "cuda",
+            RuntimeError("CUDA error: out of memory"),
+            "the memory of the GPU is full; ",
+        ),
+        (
+            "train",
+            "lab.runs.training_job.load_state",
+            "cpu",
+            MemoryError(),
+            "the memory of this machine is full; ",
+        ),
+        ("train", "core.training.loop.evaluate", "cpu", None, "the memory of this machine is full: 4.00 PiB more were"),
+    ],
+)
+def test_out_of_memory_fails_the_run_at_once_in_a_sentence_and_the_worker_goes_on(
+    kind: Kind,
+    place: str,
+    device: str,
+    error: Exception | None,
+    said: str,
+    store: RunStore,
+    worker: Worker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*arguments: object) -> None:
+        if error is None:
+            torch.empty(2**50)  # what a processor's memory says itself
+        else:
+            raise error
+
+    cpu = torch.device("cpu")
+    monkeypatch.setattr("lab.runs.training_job.data_for", lambda name, recipe, asked: resident(load(name), recipe, cpu))
+    worker.executor.source = Here(torch.device(device), worker.leaving)
+    run, after = queued(store, replace(RECIPE, range_test=RangeTest(iterations=20)), kind), queued(store)
+    with monkeypatch.context() as once:
+        once.setattr(place, full)
+        worker.executor.execute(store.claim(["cpu"], worker.id) or run)
+    ended = store.get(run.id)
+    assert (ended.status, ended.lost) == ("failed", 0), "no second worker is lost by it"
+    assert ended.error.startswith(said)
+    assert ended.error.endswith("choose a smaller batch size than 64, a smaller network or another device")
+    assert not worker.leaving.is_set()
+    worker.executor.execute(store.claim(["cpu"], worker.id) or after)
+    assert store.get(after.id).status == "finished"
+
+
+def test_a_seeds_process_a_node_and_the_command_line_say_that_memory_ran_out(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*arguments: object) -> None:
+        torch.empty(2**50)
+
+    monkeypatch.setattr("lab.runs.seeds.run_training", full)
+    here, _ = seeds.SPAWN.Pipe()
+    job = TrainingJob("tiny", "", TINY, RECIPE, store.folder / "seed")
+    failed = seeds._train(here, seeds.Task(job, EMBEDDED, ()))
+    said = "the memory of this machine is full: 4.00 PiB more were asked for; choose a smaller batch size"
+    assert failed is not None
+    assert failed.error.startswith(f"{said} than 64, ")
+    monkeypatch.setattr("lab.runs.cluster.node.events", full)
+    monkeypatch.setattr(torch, "set_num_threads", lambda threads: None)  # which would last
+    trainer = Trainer()
+    trainer.go_on(1.0)
+    *_, last = trainer.train(Work(TINY, RECIPE, "cpu", 1), load(EMBEDDED), None)
+    assert isinstance(last, Failed)
+    assert last.error == failed.error, "another node has no more"
+    monkeypatch.setattr("core.training.range_test.range_test", full)
+    assert main(["range-test", "a2-final-7758", "--data", EMBEDDED, "--device", "cpu"]) == 2
+    assert capsys.readouterr().err.startswith(f"python -m lab range-test: {said}, ")
 
 
 def test_what_the_range_test_found_is_there_before_the_training_ends_and_after_it(

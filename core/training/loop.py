@@ -29,6 +29,7 @@ from core.training.batches import batches
 from core.training.dropout import draw_from
 from core.training.evaluation import evaluate
 from core.training.history import MAX_LOSS, PLAIN_SAMPLE, EpochRecord, stopped_early
+from core.training.memory import out_of_memory
 from core.training.network import lay_out
 from core.training.range_test import RangeTestResult, range_test
 from core.training.recipe import Recipe, ReduceLROnPlateau, momentum_at, plateau_rate, rate_at
@@ -335,6 +336,8 @@ def _restore(
             group.update({name: fresh[name] for name in ("lr", "fused", "capturable") if name in fresh})
         _restore_generator(generator, saved["generator"].cpu(), recipe.seed, len(history))
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
+        if out_of_memory(error):  # which says nothing of the state
+            raise
         reason = short(" ".join(str(error).split()))
         raise CheckpointError(f"the run cannot go on from the state that it left: {reason}; retry it instead") from None
     return history, replace(recipe, learning_rate=saved["learning_rate"])

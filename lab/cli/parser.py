@@ -16,6 +16,7 @@ from core.data.mnist import DATASETS
 from core.errors import LabError
 from core.outside import visible
 from core.record import Json
+from core.training.memory import out_of_memory
 from core.training.recipe import RangeTest
 from lab.cli.bringing import import_command
 from lab.cli.data import data_command
@@ -79,6 +80,12 @@ def _main(given: list[str]) -> int:
         return 141  # what a shell says of a process that SIGPIPE ended
     except LabError as error:
         print(f"python -m lab {options.name}: {one_line(str(error))}", file=sys.stderr)
+        return 2
+    except (RuntimeError, MemoryError, OSError) as error:
+        words = out_of_memory(error)
+        if not words:
+            raise
+        print(f"python -m lab {options.name}: {words}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

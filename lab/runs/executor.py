@@ -19,6 +19,7 @@ from typing import Protocol, TypeVar
 from core.errors import LabError, NodeLostError, RunError
 from core.training.history import RateChange
 from core.training.loop import EpochEnd, Event, Points, RateFound
+from core.training.memory import out_of_memory
 from core.training.range_test import RangePoint, summarise
 from lab.runs.adoption import discard, staging
 from lab.runs.bounds import iterations_per_epoch
@@ -84,9 +85,9 @@ class Executor:
                 log.warning("run %s: %s", run.id, error)
                 self._part(run, lambda: self.store.put_back(run.id, run.claim))
                 self.leaving.wait(RETRY_SECONDS)
-            elif isinstance(error, LabError):
-                log.info("run %s failed: %s", run.id, error)
-                self._fail(run, str(error))
+            elif words := str(error) if isinstance(error, LabError) else out_of_memory(error, run.recipe.batch_size):
+                log.info("run %s failed: %s", run.id, words)
+                self._fail(run, words)
             else:
                 log.exception("run %s failed", run.id)
                 self._fail(run, f"{type(error).__name__}: {error}")

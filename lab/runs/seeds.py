@@ -24,6 +24,7 @@ import torch
 from core.errors import LabError, NodeLostError, RunError
 from core.training.history import RateChange
 from core.training.loop import EpochEnd, Event
+from core.training.memory import out_of_memory
 from core.training.range_test import RangePoint
 from lab.runs.executor import Executor, Source
 from lab.runs.full_disk import DiskError, of_the_disk
@@ -215,6 +216,8 @@ def _train(connection: Connection, task: Task) -> Failed | None:
     except (EOFError, ConnectionError):  # nobody listens any more
         raise
     except Exception as error:
+        if words := out_of_memory(error, task.job.recipe.batch_size):
+            return Failed(words)
         log.exception("seed %s failed", task.job.recipe.seed)
         return Failed(f"{type(error).__name__}: {error}")
     return None

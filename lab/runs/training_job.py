@@ -29,6 +29,7 @@ from core.errors import CheckpointError, LabError, NodeLostError
 from core.files import reason, replace_bytes
 from core.training.history import EpochRecord, RateChange
 from core.training.loop import EpochEnd, Event, RateFound, State, history_of, train
+from core.training.memory import out_of_memory
 from core.training.network import build
 from core.training.range_test import RangePoint, range_test_points
 from core.training.recipe import Recipe
@@ -142,19 +143,22 @@ class Here:
     def points(self, run: Run) -> Generator[RangePoint | Idle, None, None]:
         """A range test's points."""
         with self._device_errors():
-            network = build(run.architecture, run.seed).to(self.device)
             data = data_for(run.dataset, run.recipe, self.device)
+            network = build(run.architecture, run.seed).to(data.device)
             yield from range_test_points(network, data, run.recipe, run.range_test)
 
     @contextmanager
     def _device_errors(self) -> Iterator[None]:
-        """An error of CUDA's makes all later calls of its process fail; the run may do better in a fresh one."""
+        """An error of CUDA's makes all later calls of its process fail; the run may do better in a fresh one.
+
+        Memory that ran out does neither.
+        """
         try:
             yield
         except LabError:
             raise
         except Exception as error:
-            if self.device.type == "cpu":
+            if self.device.type == "cpu" or out_of_memory(error):
                 raise
             log.exception("the device failed")
             self.leaving.set()
@@ -263,6 +267,8 @@ def load_state(folder: Path) -> State | None:
     try:
         return cast(State, torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # torch raises many kinds: unpickling, zip, end of file
+        if out_of_memory(error):  # which says nothing of the file
+            raise
         raise CheckpointError(
             f"{path}: the run cannot go on from it ({type(error).__name__}); retry it instead"
         ) from None

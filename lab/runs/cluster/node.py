@@ -15,6 +15,7 @@ from core.architecture.spec import Architecture
 from core.data.mnist import Dataset
 from core.errors import LabError
 from core.training.loop import EpochEnd, Event, State
+from core.training.memory import out_of_memory
 from core.training.network import build
 from core.training.range_test import RangePoint, range_test_points
 from core.training.recipe import RangeTest, Recipe
@@ -70,8 +71,8 @@ class Trainer:
             for event in events(work.architecture, work.recipe, data, state, lambda: self._rate_factor):
                 yield portable(event)
                 self._may_go_on.acquire()
-        except LabError as error:
-            yield Failed(str(error))
+        except Exception as error:
+            yield _failed(error, work)
 
     def test_range(self, work: Work, dataset: Dataset, settings: RangeTest) -> Iterator[Message]:
         """The surroundings, and then the points of a range test; after each message it waits for `go_on`."""
@@ -89,8 +90,16 @@ class Trainer:
                     self._may_go_on.acquire()
                     points, said = [], time.monotonic()
             yield RangePoints(tuple(points))
-        except LabError as error:
-            yield Failed(str(error))
+        except Exception as error:
+            yield _failed(error, work)
+
+
+def _failed(error: Exception, work: Work) -> Failed:
+    """Why the run cannot go on anywhere; an error after which it may do better elsewhere is raised again."""
+    words = str(error) if isinstance(error, LabError) else out_of_memory(error, work.recipe.batch_size)
+    if not words:
+        raise error
+    return Failed(words)
 
 
 def portable(event: Event) -> Event:
