@@ -67,7 +67,7 @@ class Card:
     train_images: Count
     validation_images: Count
     test_images: Count
-    device: str  # such as cpu or cuda: NVIDIA H200
+    device: str  # such as cpu or cuda: NVIDIA H200; with the precision, where it is not the recipe's
     versions: dict[str, str]  # python, torch
     seconds: Seconds  # of training and evaluation
     created: str  # UTC, ISO 8601

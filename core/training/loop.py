@@ -31,6 +31,7 @@ from core.training.evaluation import evaluate
 from core.training.history import MAX_LOSS, PLAIN_SAMPLE, EpochRecord, stopped_early
 from core.training.memory import out_of_memory
 from core.training.network import lay_out
+from core.training.precision import computed_in
 from core.training.range_test import RangeTestResult, range_test
 from core.training.recipe import Recipe, ReduceLROnPlateau, momentum_at, plateau_rate, rate_at
 from core.training.replay import Replayed
@@ -100,6 +101,7 @@ def train(
     TrainingError if the loss is not a number any more, or larger than MAX_LOSS.
     """
     check_smallest_batch(network, data, recipe)
+    recipe = computed_in(recipe, data.device)
     lay_out(network, data.device)
     allow_tf32(recipe)
     generator = torch.Generator(data.device).manual_seed(recipe.seed)

@@ -16,6 +16,7 @@ from torch import nn
 from core.training.batches import batches
 from core.training.dropout import draw_from
 from core.training.network import lay_out
+from core.training.precision import computed_in
 from core.training.recipe import RangeTest, Recipe
 from core.training.resident import Resident
 from core.training.step import (
@@ -104,6 +105,7 @@ def range_test(network: nn.Module, data: Resident, recipe: Recipe, settings: Ran
 def range_test_points(network: nn.Module, data: Resident, recipe: Recipe, settings: RangeTest) -> Iterator[RangePoint]:
     """A point for each batch, until all iterations are done or the loss diverges. Give it a copy of the network."""
     check_smallest_batch(network, data, recipe)
+    recipe = computed_in(recipe, data.device)
     lay_out(network, data.device)
     allow_tf32(recipe)
     generator = torch.Generator(data.device).manual_seed(recipe.seed)

@@ -31,6 +31,7 @@ from core.training.history import EpochRecord, RateChange
 from core.training.loop import EpochEnd, Event, RateFound, State, history_of, train
 from core.training.memory import out_of_memory
 from core.training.network import build
+from core.training.precision import remark
 from core.training.range_test import RangePoint, range_test_points
 from core.training.recipe import Recipe
 from core.training.resident import Normalisation, Resident, resident
@@ -91,7 +92,7 @@ class Failed:
 Said = TypeVar("Said", bound=Event | Idle)
 
 
-def surroundings(data: Resident) -> Surroundings:
+def surroundings(data: Resident, recipe: Recipe) -> Surroundings:
     """Those of a run in this process."""
     return Surroundings(
         dataset=data.name,
@@ -99,7 +100,7 @@ def surroundings(data: Resident) -> Surroundings:
         train_images=len(data.train),
         validation_images=len(data.validation) if data.validation else 0,
         test_images=len(data.test),
-        device=checkpoint.device_name(data.device),
+        device=checkpoint.device_name(data.device) + remark(recipe, data.device),
         versions={"python": platform.python_version(), "torch": str(torch.__version__)},
     )
 
@@ -113,7 +114,7 @@ def run_training(job: TrainingJob, data: Resident, rate_changes: Sequence[RateCh
     classifier(job.architecture)
     state = load_state(job.folder) if job.resumable else None
     said = events(job.architecture, job.recipe, data, state, lambda: factor_of(rate_changes))
-    yield from save_checkpoints(job, surroundings(data), state, said, rate_changes)
+    yield from save_checkpoints(job, surroundings(data, job.recipe), state, said, rate_changes)
 
 
 def events(
