@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -13,7 +14,7 @@ import torch
 from core.errors import RunError
 from lab.runs import probe, worker
 from lab.runs.machine import read_machine, write_machine
-from lab.runs.probe import Card, nvidia_card, unused_card, why_not
+from lab.runs.probe import Card, nvidia_card, probed, unused_card
 from lab.runs.store import RunStore
 from lab.runs.worker import Worker, describe_machine
 from lab.server.health import look_at_device
@@ -44,9 +45,9 @@ def test_the_step_is_a_real_one_in_a_process_of_its_own_and_is_done_once(
     steps = Steps(monkeypatch, "")
     monkeypatch.setattr(probe, "command", lambda kind: steps(kind) and real)
     for _ in range(2):
-        assert why_not("mps", tmp_path, "2.13.0") == ""
+        assert probed("mps", tmp_path, "2.13.0").error == ""
     assert steps.tried == 1
-    assert why_not("cpu", tmp_path, "2.13.0") == ""
+    assert probed("cpu", tmp_path, "2.13.0").error == ""
     assert steps.tried == 1, "the processor needs none"
 
 
@@ -55,22 +56,22 @@ def test_a_device_that_fails_is_tried_again_with_another_torch_and_after_a_while
 ) -> None:
     steps = Steps(monkeypatch, "import sys; sys.exit('CUDA error: no kernel image is available')")
     said = "one training step failed: CUDA error: no kernel image is available"
-    assert [why_not("mps", tmp_path, "2.13.0") for _ in range(3)] == [said] * 3
+    assert [probed("mps", tmp_path, "2.13.0").error for _ in range(3)] == [said] * 3
     assert steps.tried == 1
-    assert why_not("mps", tmp_path, "2.14.0") == said
+    assert probed("mps", tmp_path, "2.14.0").error == said
     assert steps.tried == 2
     later = time.time() + probe.AGAIN_SECONDS + 1
     monkeypatch.setattr(probe.time, "time", lambda: later)
     steps.program = "pass"
-    assert why_not("mps", tmp_path, "2.13.0") == ""
+    assert probed("mps", tmp_path, "2.13.0").error == ""
     (tmp_path / probe.FILE_NAME).write_text("{}}", encoding="utf-8")
-    assert why_not("mps", tmp_path, "2.13.0") == "", "a damaged file is no answer"
+    assert probed("mps", tmp_path, "2.13.0").error == "", "a damaged file is no answer"
 
 
 def test_a_step_that_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "MOST_SECONDS", 0.2)
     Steps(monkeypatch, "import time; time.sleep(600)")
-    assert why_not("mps", tmp_path, "2") == "one training step did not end within 0 s"
+    assert probed("mps", tmp_path, "2").error == "one training step did not end within 0 s"
 
 
 def test_auto_passes_over_a_gpu_that_torch_sees_and_cannot_use(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,6 +93,47 @@ def test_auto_passes_over_a_gpu_that_torch_sees_and_cannot_use(home: Path, monke
     found = look_at_device(home, time.time())
     assert found.well
     assert sentence.rstrip(".") in found.sentence
+
+
+def test_auto_takes_mps_only_where_a_measured_step_is_faster_than_the_processors(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "available_devices", lambda: ["mps", "cpu"])
+    real = worker.choose_device
+    monkeypatch.setattr(worker, "choose_device", lambda kind: torch.device(kind) if kind == "mps" else real(kind))
+    for said, devices, words in (
+        ("[0.004, 0.009]", ("mps", "cpu"), ()),
+        ("[0.012, 0.009]", ("cpu", "mps"), ("a training step takes 12.0 ms on mps and 9.0 ms there.",)),
+        ("", ("cpu", "mps"), ("how fast mps is could not be measured.",)),
+    ):
+        folder = tmp_path_factory.mktemp("home")
+        steps = Steps(monkeypatch, f"print({said!r})")
+        store = RunStore(folder)
+        asked, auto, machine = Worker(store, "mps"), Worker(store, "auto"), describe_machine(folder)
+        assert steps.tried == 1, "it is kept"
+        assert auto.device.type == worker.device_here("auto", folder).type == devices[0]
+        assert asked.kinds == ({"mps", "auto"} if devices[0] == "mps" else {"mps"}), "where it is asked for, it trains"
+        assert machine.devices == devices
+        assert machine.unused == tuple(f"auto takes the processor: {each}" for each in words)
+        ((key, found),) = json.loads((folder / probe.FILE_NAME).read_text(encoding="utf-8")).items()
+        older = {key: {"error": "", "when": found["when"]}}  # of a lab that measured nothing
+        (folder / probe.FILE_NAME).write_text(json.dumps(older), encoding="utf-8")
+        assert probed("mps", folder, str(torch.__version__)).seconds == found["seconds"]
+        assert steps.tried == 2
+
+
+def test_a_pace_is_that_of_steps_of_which_the_first_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, done = 0.0, 0
+
+    def step() -> float:
+        nonlocal clock, done
+        done += 1
+        clock += 9.0 if done <= 3 else 0.25
+        return 1.0
+
+    monkeypatch.setattr(probe, "step_on", lambda kind, images: step)
+    monkeypatch.setattr(probe.time, "perf_counter", lambda: clock)
+    assert probe.pace_on("mps") == 0.25
 
 
 @pytest.mark.parametrize(

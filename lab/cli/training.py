@@ -193,9 +193,9 @@ def _side_by_side(options: argparse.Namespace) -> int:
         return 0
     device = options.device
     if device == "auto":
-        from core.training.resident import choose_device
+        from lab.runs.worker import device_here
 
-        device = choose_device("auto").type
+        device = device_here("auto", lab_home()).type
     most = most_side_by_side(device)
     if not 1 <= options.side_by_side <= most:
         raise LabError(f"--side-by-side: {options.side_by_side} is outside 1 to {most}, the most on this {device}")
@@ -207,13 +207,14 @@ def range_test_command(options: argparse.Namespace) -> Json:
     from core.data.mnist import load
     from core.training.network import build
     from core.training.range_test import range_test, recommended
-    from core.training.resident import choose_device, resident
+    from core.training.resident import resident
+    from lab.runs.worker import device_here
 
     architecture, recipe, slug = with_recipe(options)
     settings = RangeTest(options.start, options.end, options.iterations)
     recipe = check_recipe(replace(recipe, range_test=settings))
     classifier(architecture)
-    device = choose_device(options.device)
+    device = device_here(options.device, lab_home())
     data = resident(load(obtain(options.data)), recipe, device)
     result = range_test(build(architecture, recipe.seed).to(device), data, recipe, settings)
     if not options.json:
@@ -297,12 +298,12 @@ def bench_command(options: argparse.Namespace) -> Json:
 
 def reproduce_command(options: argparse.Namespace) -> Json:
     """The study of the ladder: it goes on where it stopped."""
-    from core.training.resident import choose_device
+    from lab.runs.worker import device_here
     from lab.studies.reproduce import reproduce, subjects, unfinished
     from lab.studies.robustness import measure_shipped
 
     wanted = subjects(options.names)
-    device = choose_device(options.device)
+    device = device_here(options.device, lab_home())
     seeds = parse_seeds(options.seeds, "--seeds") if options.seeds else None
     beside = _side_by_side(options)
     if not options.tables:

@@ -26,7 +26,7 @@ class Machine:
     names: tuple[str, ...]  # such as ("cuda: NVIDIA H200", "cpu")
     torch: str
     threads: int
-    unused: tuple[str, ...] = ()  # a sentence for each device that is here and does not train
+    unused: tuple[str, ...] = ()  # a sentence for each device that is here and that auto does not take
 
 
 def read_machine(folder: Path) -> Machine | None:

@@ -1,12 +1,13 @@
 """Whether a device can train: one real training step on it, in a process of its own that is given a limited time.
 
-A device that torch lists may still fail at the first kernel, or never answer. `python -m lab.runs.probe KIND` does the
-step; what came of it is kept for this machine, driver and torch.
+A device that torch lists may still fail at the first kernel, or never answer, or be slower than the processor.
+`python -m lab.runs.probe KIND` does the step; what came of it is kept for this machine, driver and torch.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import platform
 import re
 import shutil
@@ -14,8 +15,11 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 
 from core.files import replace_text
 from core.places import CODE
@@ -25,6 +29,8 @@ MOST_SECONDS = 60.0  # for the step, torch's import and the start of the device
 AGAIN_SECONDS = 600.0  # after which a device that failed is tried once more: another program may have filled it
 TOOL = "nvidia-smi"  # which NVIDIA's driver brings
 QUERY_SECONDS = 20.0
+MEASURED = ("mps",)  # which small networks leave idle: the steps of a GPU of NVIDIA's are recorded, and faster than one
+STEPS, IMAGES = 9, 128  # of which the median is taken, and images in each
 HELP = 'see "A GPU that is not used" in docs/serving.md'
 
 
@@ -42,6 +48,13 @@ class Probed:
 
     error: str  # "" where the device trains
     when: float  # seconds since 1970
+    seconds: float | None = None  # of a step; 0 where none was measured, None before the lab measured any
+    on_processor: float = 0.0  # seconds of the same step there
+
+    @property
+    def is_faster(self) -> bool:
+        """Whether a step was measured to be faster than on the processor."""
+        return 0 < (self.seconds or 0.0) < self.on_processor
 
 
 def command(kind: str) -> list[str]:
@@ -49,43 +62,61 @@ def command(kind: str) -> list[str]:
     return [sys.executable, "-m", "lab.runs.probe", kind]
 
 
-def why_not(kind: str, folder: Path, torch_version: str) -> str:
-    """Why a device cannot train, in a few words; "" where it can. The answer is kept in the folder."""
+def probed(kind: str, folder: Path, torch_version: str) -> Probed:
+    """What came of the step on a kind of device. The answer is kept in the folder."""
     if kind == "cpu":
-        return ""
+        return Probed("", time.time())
     card = nvidia_card() if kind == "cuda" else None
     made_for = card.driver if card else platform.release()
     key = " | ".join((kind, socket.gethostname(), card.name if card else platform.machine(), made_for, torch_version))
     known = _known(folder)
     found = known.get(key)
-    if found is None or (found.error and abs(time.time() - found.when) > AGAIN_SECONDS):
-        found = Probed(_step(kind), time.time())
+    old = found is None or (kind in MEASURED and found.seconds is None)
+    if found is None or old or (found.error and abs(time.time() - found.when) > AGAIN_SECONDS):
+        found = _step(kind)
         everything = {name: asdict(each) for name, each in {**known, key: found}.items()}
-        replace_text(folder / FILE_NAME, json.dumps(everything))
-    return found.error
+        with suppress(OSError):  # then the next process tries the step again
+            replace_text(folder / FILE_NAME, json.dumps(everything))
+    return found
 
 
-def _step(kind: str) -> str:
+def _step(kind: str) -> Probed:
     try:
         done = subprocess.run(
             command(kind), cwd=CODE, capture_output=True, text=True, errors="replace", timeout=MOST_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
-        return f"one training step did not end within {MOST_SECONDS:.0f} s"
+        return Probed(f"one training step did not end within {MOST_SECONDS:.0f} s", time.time(), 0.0)
     except OSError as error:
-        return f"the step could not be tried: {error.strerror}"
+        return Probed(f"the step could not be tried: {error.strerror}", time.time(), 0.0)
     if done.returncode == 0:
-        return ""
+        return Probed("", time.time(), *_paces(done.stdout))
     said = "".join(done.stderr.strip().splitlines()[-1:])
-    return f"one training step failed: {' '.join(said.split())[:200] or f'status {done.returncode}'}"
+    words = f"one training step failed: {' '.join(said.split())[:200] or f'status {done.returncode}'}"
+    return Probed(words, time.time(), 0.0)
+
+
+def _paces(said: str) -> tuple[float, float]:
+    """The seconds of a step, there and on the processor, from the last line that was said; 0 where that has none."""
+    try:
+        there, here = json.loads("".join(said.strip().splitlines()[-1:]))
+        return float(there), float(here)
+    except (ValueError, TypeError):
+        return 0.0, 0.0
 
 
 def _known(folder: Path) -> dict[str, Probed]:
     try:
         found = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
-        return {str(key): Probed(str(each["error"]), float(each["when"])) for key, each in found.items()}
+        return {str(key): _read(each) for key, each in found.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
+
+
+def _read(kept: dict[str, float | str | None]) -> Probed:
+    seconds = kept.get("seconds")
+    times = None if seconds is None else float(seconds), float(kept.get("on_processor") or 0.0)
+    return Probed(str(kept["error"]), float(kept["when"] or 0.0), *times)
 
 
 def nvidia_card() -> Card | None:
@@ -123,8 +154,8 @@ def unused_card(card: Card | None, cuda_build: str | None, torch_version: str, w
     return f"{here}: torch {torch_version}, built for CUDA {cuda_build}, finds no device; {HELP}."
 
 
-def step_on(kind: str) -> None:
-    """One training step, with everything that training uses. Raises what the device does."""
+def step_on(kind: str, images: int = 16) -> Callable[[], float]:
+    """A training step, with everything that training uses, which returns its loss. Raises what the device does."""
     import torch
     from torch import nn
 
@@ -132,16 +163,41 @@ def step_on(kind: str) -> None:
     network = nn.Sequential(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 26 * 26, 10))
     network.to(device)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
-    images = torch.linspace(0, 1, 16 * 28 * 28, device=device).reshape(16, 1, 28, 28)
-    theta = torch.eye(2, 3, device=device).expand(16, 2, 3)
-    grid = nn.functional.affine_grid(theta, [16, 1, 28, 28], align_corners=False)
-    images = nn.functional.grid_sample(images, grid, align_corners=False)  # as augmentation does
-    loss = nn.functional.cross_entropy(network(images), torch.arange(16, device=device) % 10)
-    loss.backward()
-    optimizer.step()
-    if not torch.isfinite(loss).item():
-        raise RuntimeError(f"its loss is {loss.item()}")
+    shape = [images, 1, 28, 28]
+    greys = torch.linspace(0, 1, images * 28 * 28, device=device).reshape(shape)
+    theta = torch.eye(2, 3, device=device).expand(images, 2, 3)
+    labels = torch.arange(images, device=device) % 10
+
+    def step() -> float:
+        grid = nn.functional.affine_grid(theta, shape, align_corners=False)
+        changed = nn.functional.grid_sample(greys, grid, align_corners=False)  # as augmentation does
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(network(changed), labels)
+        loss.backward()
+        optimizer.step()
+        return loss.item()  # which waits for the device
+
+    return step
+
+
+def pace_on(kind: str) -> float:
+    """The seconds of a step with as many images as a batch has; without the first ones, which choose kernels."""
+    step, seconds = step_on(kind, IMAGES), list[float]()
+    for _ in range(3 + STEPS):
+        began = time.perf_counter()
+        step()
+        seconds.append(time.perf_counter() - began)
+    return median(seconds[3:])
+
+
+def main(kind: str) -> None:
+    """The step, and for a device that may be slower than the processor its seconds, and those there, on a line."""
+    loss = step_on(kind)()
+    if not math.isfinite(loss):
+        raise RuntimeError(f"its loss is {loss}")
+    if kind in MEASURED:
+        print(json.dumps([pace_on(kind), pace_on("cpu")]))
 
 
 if __name__ == "__main__":
-    step_on(sys.argv[1])
+    main(sys.argv[1])

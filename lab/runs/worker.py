@@ -32,7 +32,7 @@ from core.training.resident import available_devices, choose_device
 from lab.runs.executor import POLL_SECONDS, Executor
 from lab.runs.full_disk import STATUS, of_the_disk
 from lab.runs.machine import Machine, write_machine
-from lab.runs.probe import nvidia_card, unused_card, why_not
+from lab.runs.probe import MEASURED, Probed, nvidia_card, probed, unused_card
 from lab.runs.rows import Run
 from lab.runs.seeds import train_group
 from lab.runs.store import RunStore
@@ -113,9 +113,10 @@ class Worker(Holder):
     """One process on one of a device's slots, which trains one run after the other there."""
 
     def __init__(self, store: RunStore, device: str, slot: int = 0) -> None:
-        usable, unused = trainable(store.folder)
-        if device in unused:
-            raise RunError(f"{device}: {unused[device]}")
+        found = tried(store.folder)
+        if device in found and found[device].error:
+            raise RunError(f"{device}: {found[device].error}")
+        usable = [kind for kind, each in found.items() if not each.error]
         self.device = choose_device(usable[0] if device == "auto" else device)
         super().__init__(store, self.device.type, slot)
         self.kinds = {self.device.type} | ({"auto"} if usable[0] == self.device.type else set())
@@ -145,25 +146,40 @@ class Worker(Holder):
             idle_since = time.monotonic()
 
 
-def trainable(folder: Path) -> tuple[list[str], dict[str, str]]:
-    """The devices on which a training step works, the fastest first; and why the others do not, by device."""
-    found = {kind: why_not(kind, folder, str(torch.__version__)) for kind in available_devices()}
-    return [kind for kind, why in found.items() if not why], {kind: why for kind, why in found.items() if why}
+def tried(folder: Path) -> dict[str, Probed]:
+    """What came of a training step on each device here, the fastest first: `auto` takes the first that can train."""
+    found = {kind: probed(kind, folder, str(torch.__version__)) for kind in available_devices()}
+    return dict(sorted(found.items(), key=lambda each: each[0] in MEASURED and not each[1].is_faster))
+
+
+def device_here(wanted: str, folder: Path) -> torch.device:
+    """As `choose_device`, but `auto` is the fastest on which a step works. Raises DeviceError."""
+    usable = [kind for kind, found in tried(folder).items() if not found.error] if wanted == "auto" else [wanted]
+    return choose_device(usable[0])
 
 
 def describe_machine(folder: Path) -> Machine:
     """The devices here, the fastest first, and what is here and not used."""
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        usable, failed = trainable(folder)  # torch warns of a driver that is too old
+        found = tried(folder)  # torch warns of a driver that is too old
+    usable = [kind for kind, each in found.items() if not each.error]
     devices = [choose_device(kind) for kind in usable]
     names = tuple(device_name(device) for device in devices)
-    unused = [f"{kind} is not used: {why}." for kind, why in failed.items()]
-    if "cuda" not in (*usable, *failed):
+    unused = [f"{kind} is not used: {each.error}." for kind, each in found.items() if each.error]
+    unused += [_passed_over(kind, found[kind]) for kind in usable[usable.index("cpu") + 1 :]]
+    if "cuda" not in found:
         warning = " ".join(str(each.message) for each in said)
         unused.append(unused_card(nvidia_card(), torch.version.cuda, str(torch.__version__), warning))
     told = tuple(filter(None, unused))
     return Machine(tuple(usable), names, str(torch.__version__), torch.get_num_threads(), told)
+
+
+def _passed_over(kind: str, found: Probed) -> str:
+    if not found.seconds:
+        return f"auto takes the processor: how fast {kind} is could not be measured."
+    there, here = (f"{1000 * seconds:.1f} ms" for seconds in (found.seconds, found.on_processor))
+    return f"auto takes the processor: a training step takes {there} on {kind} and {here} there."
 
 
 def warm_up(device: torch.device) -> None:
