@@ -79,7 +79,7 @@ with wide:
             new_seed(step.slug)
         if not run_id:
             frame.data_notice(noticed)
-            before_a_run(walked, recipe, dataset)
+            before_a_run(walked, recipe, dataset, device)
     if run_id:
         run_panel(run_id)
         frame.data_notice(noticed)

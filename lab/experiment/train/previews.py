@@ -12,15 +12,18 @@ from core.training.recipe import Recipe, recipe_from_json, recipe_to_json
 from core.training.recipe_words import recipe_words
 from core.words import target_words
 from lab.runs.bounds import iterations_per_epoch
+from lab.runs.machine import read_machine
+from lab.settings import lab_home
 from lab.ui import curves
 from lab.ui.caches import challenge, split
 from lab.ui.headline import headline
 from lab.ui.live_plot import live_plot
 
 SHOWN = 24
+OTHERS = "Drawn on the processor. The run's GPU draws other random numbers: other images come first, otherwise changed."
 
 
-def before_a_run(walked: Trace, recipe: Recipe, dataset: str) -> None:
+def before_a_run(walked: Trace, recipe: Recipe, dataset: str, device: str = "auto") -> None:
     """What a run of this recipe will be: its network's figures, the rate to come, the first images."""
     target = target_of(recipe.target_accuracy, dataset, challenge())
     headline(walked, None, f"target {target_words(target)}")
@@ -33,6 +36,14 @@ def before_a_run(walked: Trace, recipe: Recipe, dataset: str) -> None:
     )
     st.markdown("**The first images the network will see**")
     augmentation_preview(dataset, recipe)
+    if not _is_processor(device):
+        st.caption(OTHERS)
+
+
+def _is_processor(device: str) -> bool:
+    """Whether a run on the device draws as this process does; what is not known yet is taken for one."""
+    machine = read_machine(lab_home())
+    return (machine.devices[0] if device == "auto" and machine else device) in ("cpu", "auto")
 
 
 def augmentation_preview(dataset: str, recipe: Recipe) -> None:
