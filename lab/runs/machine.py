@@ -14,6 +14,7 @@ from lab.settings import settings
 
 FILE_NAME = "machine.json"
 SIDE_BY_SIDE = "side_by_side.json"
+VISIBLE = "CUDA_VISIBLE_DEVICES"  # which GPUs a process sees, by CUDA's own rule
 SEEDS_ON_GPU = 8  # of a group, in training at a time at most
 SEEDS_ON_CLUSTER = 256  # which takes as many as its nodes have room for
 
@@ -27,6 +28,7 @@ class Machine:
     torch: str
     threads: int
     unused: tuple[str, ...] = ()  # a sentence for each device that is here and that auto does not take
+    gpus: int = 1  # of the kind cuda, each with workers of its own
 
 
 def read_machine(folder: Path) -> Machine | None:
@@ -44,12 +46,22 @@ def _read(file: Path, changed: int, inode: int) -> Machine:
     """Read once for each time it was written: pages ask for every run that waits."""
     data = json.loads(file.read_text(encoding="utf-8"))
     unused = tuple(map(str, data.get("unused", ())))
-    return Machine(tuple(data["devices"]), tuple(data["names"]), str(data["torch"]), int(data["threads"]), unused)
+    gpus = max(1, int(data.get("gpus", 1)))
+    return Machine(tuple(data["devices"]), tuple(data["names"]), str(data["torch"]), int(data["threads"]), unused, gpus)
 
 
 def write_machine(machine: Machine, folder: Path) -> None:
     """Write it under a temporary name, then rename."""
     replace_text(folder / FILE_NAME, json.dumps(asdict(machine)))
+
+
+def see_only(gpu: int) -> None:
+    """Let this process, and those that it starts, see one of the NVIDIA GPUs that it was given, counted from 0.
+
+    So that GPU is all that `cuda` means there. It must be called before torch looks for GPUs.
+    """
+    given = [each.strip() for each in os.environ.get(VISIBLE, "").split(",") if each.strip()]
+    os.environ[VISIBLE] = given[gpu] if gpu < len(given) else "-1" if given else str(gpu)  # -1: none
 
 
 def cores() -> int:

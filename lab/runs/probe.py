@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import platform
 import re
 import shutil
@@ -23,6 +24,7 @@ from statistics import median
 
 from core.files import replace_text
 from core.places import CODE
+from lab.runs.machine import VISIBLE
 
 FILE_NAME = "devices.json"
 MOST_SECONDS = 60.0  # for the step, torch's import and the start of the device
@@ -68,7 +70,9 @@ def probed(kind: str, folder: Path, torch_version: str) -> Probed:
         return Probed("", time.time())
     card = nvidia_card() if kind == "cuda" else None
     made_for = card.driver if card else platform.release()
-    key = " | ".join((kind, socket.gethostname(), card.name if card else platform.machine(), made_for, torch_version))
+    one = tuple(filter(None, [os.environ.get(VISIBLE) if kind == "cuda" else None]))  # of several GPUs, that one
+    made_by = card.name if card else platform.machine()
+    key = " | ".join((kind, socket.gethostname(), made_by, made_for, torch_version, *one))
     known = _known(folder)
     found = known.get(key)
     old = found is None or (kind in MEASURED and found.seconds is None)

@@ -49,14 +49,25 @@ _tended: dict[tuple[Path, str], float] = {}  # when, by store and what was tende
 
 
 def slots_of(store: RunStore, device: str = "auto") -> int:
-    """How many runs train on a device at a time: as set, or else as measured there, or else one.
+    """How many runs train on a kind of device at a time: as many as on one of it, on each that is here.
 
     On a cluster, as many as its driver last found room for.
     """
+    return _slots_of_one(store, device) * gpus_of(store, device)
+
+
+def _slots_of_one(store: RunStore, device: str) -> int:
+    """As set, or else as measured there, or else one."""
     found = read_side_by_side(store.folder)
     if settings().ray_address:
         return found.get(CLUSTER, 1)
     return settings().side_by_side or found.get(device_of(store, device), 1)
+
+
+def gpus_of(store: RunStore, device: str) -> int:
+    """How many of a kind of device are here; 1 while that is not known."""
+    machine = read_machine(store.folder)
+    return machine.gpus if machine and device_of(store, device) == "cuda" else 1
 
 
 def ensure_workers(store: RunStore, device: str = "auto") -> None:
@@ -91,7 +102,7 @@ def ensure_worker(store: RunStore, device: str = "auto", slot: int = 0) -> None:
             process.kill()
             process.wait()
             note_death(store, device, slot, f"it did not begin within {BEGINNING_SECONDS:.0f} s", None)
-        elif process is not None and process.returncode == NO_DEVICE:
+        elif process is not None and process.returncode == NO_DEVICE and not slot:  # the others' GPUs may be gone
             raise RunError(last_line(_log(store, device, slot)) or f"there is no device {device} here")
         elif process is not None and process.returncode:
             note_death(store, device, slot, last_line(_log(store, device, slot)), process.returncode)
@@ -106,7 +117,12 @@ def ensure_worker(store: RunStore, device: str = "auto", slot: int = 0) -> None:
 
 def _start(store: RunStore, device: str, slot: int) -> subprocess.Popen[bytes]:
     """Raises OSError."""
-    command = [sys.executable, "-m", "lab.runs.worker", "--device", device, "--slot", str(slot)]
+    gpus = gpus_of(store, device)
+    one_of_several = gpus > 1 and slot > 0  # slot 0 takes the first GPU, and says how many it sees
+    kind = "cuda" if one_of_several else device
+    command = [sys.executable, "-m", "lab.runs.worker", "--device", kind, "--slot", str(slot)]
+    if one_of_several:
+        command += ["--gpu", str(slot % gpus)]
     if device == CLUSTER:
         command = [sys.executable, "-m", "lab.runs.cluster"]
     if idle := os.environ.get("LAB_WORKER_IDLE"):
@@ -115,7 +131,7 @@ def _start(store: RunStore, device: str, slot: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**child_environment(store), "LAB_SIDE_BY_SIDE": str(slots_of(store, device))},
+            env={**child_environment(store), "LAB_SIDE_BY_SIDE": str(_slots_of_one(store, device))},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -31,7 +31,7 @@ from core.training.recipe import Recipe
 from core.training.resident import available_devices, choose_device
 from lab.runs.executor import POLL_SECONDS, Executor
 from lab.runs.full_disk import STATUS, of_the_disk
-from lab.runs.machine import Machine, write_machine
+from lab.runs.machine import Machine, see_only, write_machine
 from lab.runs.probe import MEASURED, Probed, nvidia_card, probed, unused_card
 from lab.runs.rows import Run
 from lab.runs.seeds import train_group
@@ -172,7 +172,8 @@ def describe_machine(folder: Path) -> Machine:
         warning = " ".join(str(each.message) for each in said)
         unused.append(unused_card(nvidia_card(), torch.version.cuda, str(torch.__version__), warning))
     told = tuple(filter(None, unused))
-    return Machine(tuple(usable), names, str(torch.__version__), torch.get_num_threads(), told)
+    gpus = max(1, torch.cuda.device_count()) if "cuda" in usable else 1
+    return Machine(tuple(usable), names, str(torch.__version__), torch.get_num_threads(), told, gpus)
 
 
 def _passed_over(kind: str, found: Probed) -> str:
@@ -223,15 +224,19 @@ def main() -> int:
     )
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda", "mps"])
     parser.add_argument("--slot", type=int, default=0, help="which of the device's slots")
+    parser.add_argument("--gpu", type=int, help="which of several NVIDIA GPUs, from 0: it sees no other")
     parser.add_argument("--idle", type=float, default=IDLE_SECONDS, help="seconds without a run before it ends")
     arguments = parser.parse_args()
     log_plainly()
-    return last_words(partial(_serve_queue, arguments.device, arguments.slot, arguments.idle))
+    return last_words(partial(_serve_queue, arguments.device, arguments.slot, arguments.idle, arguments.gpu))
 
 
-def _serve_queue(device: str, slot: int, idle: float) -> None:
+def _serve_queue(device: str, slot: int, idle: float, gpu: int | None = None) -> None:
     store = RunStore(lab_home())
-    write_machine(describe_machine(store.folder), store.folder)
+    if gpu is None:
+        write_machine(describe_machine(store.folder), store.folder)
+    else:  # a worker that sees one of several does not know the machine
+        see_only(gpu)
     worker = Worker(store, device, slot)
     if worker.device.type == "cpu" and settings().side_by_side > 1:  # they share the cores
         torch.set_num_threads(max(1, torch.get_num_threads() // settings().side_by_side))
