@@ -1,11 +1,14 @@
-"""Models of two rules of a GPU: it works after it was asked, and to begin a recording breaks any other one."""
+"""Models of rules of a GPU: it works after it was asked, to begin a recording breaks any other one, streams are few."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +21,7 @@ from core.training.loop import EpochEnd, Points, train
 from core.training.network import build
 from core.training.recipe import Recipe
 from core.training.replay import WARM_UP, Replayed
+from lab.runs.seeds import source_beside
 from tests.patience import patient
 from tests.tiny import PLAIN, tiny_data
 
@@ -170,3 +174,88 @@ def test_recordings_of_many_threads_do_not_break_each_other(monkeypatch: pytest.
         reasons = list(threads.map(seed, range(THREADS)))
     assert reasons == [""] * THREADS
     assert recordings.most == 1
+
+
+# -------------------------------------------------------------------------------------------------------------- streams
+
+GPU, SEEDS, RUNS, POOL = torch.device("cuda", 0), 8, 6, 32
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One of a device's streams; 0 is the default one."""
+
+    number: int
+    device: torch.device = GPU
+    waited_for: list[int] = field(default_factory=list, compare=False)
+
+    def wait_stream(self, other: Stream) -> None:
+        self.waited_for.append(other.number)
+
+
+class Streams:
+    """CUDA's rules: each thread has a current stream, at first the default one; torch gives out 32, round and round."""
+
+    def __init__(self) -> None:
+        self.default, self.given = Stream(0), count()
+        self.here = threading.local()
+
+    def new(self, device: torch.device) -> Stream:
+        return Stream(1 + next(self.given) % POOL)
+
+    def current(self, device: torch.device) -> Stream:
+        return getattr(self.here, "stream", self.default)
+
+    def set(self, stream: Stream) -> None:
+        self.here.stream = stream
+
+    @contextmanager
+    def within(self, stream: Stream) -> Iterator[None]:
+        before = self.current(GPU)
+        self.set(stream)
+        yield
+        self.set(before)
+
+
+@pytest.fixture
+def streams(monkeypatch: pytest.MonkeyPatch) -> Streams:
+    streams = Streams()
+    for name, does in (
+        ("Stream", streams.new),
+        ("current_stream", streams.current),
+        ("default_stream", lambda device: streams.default),
+        ("set_stream", streams.set),
+        ("stream", streams.within),
+    ):
+        monkeypatch.setattr(torch.cuda, name, does)
+    return streams
+
+
+def test_seeds_that_train_together_have_a_stream_each_for_all_of_their_runs(streams: Streams) -> None:
+    together, seen = threading.Barrier(SEEDS), list[set[int]]()
+
+    def lane(_: int) -> set[int]:
+        used = set[int]()
+        with source_beside(GPU, SEEDS, threading.Event()):
+            for _ in range(RUNS):
+                together.wait(patient(60))  # each of them begins its next run
+                run = Replayed(lambda: used.add(streams.current(GPU).number), GPU, torch.Generator())
+                run()
+                used.add(streams.current(GPU).number)
+        return used
+
+    for _ in range(POOL // SEEDS + 1):  # groups, one after the other, until streams are given out again
+        with ThreadPoolExecutor(SEEDS) as threads:
+            seen = list(threads.map(lane, range(SEEDS)))
+        assert [len(used) for used in seen] == [1] * SEEDS
+        assert len(set.union(*seen)) == SEEDS
+        assert 0 not in set.union(*seen), "on the default stream they would wait for each other"
+
+
+def test_a_run_alone_is_recorded_beside_the_default_stream_and_each_waits_for_the_other(streams: Streams) -> None:
+    used: list[Stream] = []
+    run = Replayed(lambda: used.append(streams.current(GPU)), GPU, torch.Generator())
+    run()
+    assert [stream.number for stream in used] == [1]
+    assert used[0].waited_for == [0]
+    assert streams.default.waited_for == [1]

@@ -23,6 +23,16 @@ log = logging.getLogger(__name__)
 Iterate = Callable[..., None]
 
 
+def _recordable(device: torch.device) -> torch.cuda.Stream:
+    """This thread's own stream; a new one where that is the default stream, on which nothing can be recorded.
+
+    A process has 32 of them, which are given out again and again: with a new one for each run, two threads come to
+    share one, and the recording of one takes in what the other asks for.
+    """
+    own = torch.cuda.current_stream(device)
+    return torch.cuda.Stream(device) if own == torch.cuda.default_stream(device) else own
+
+
 class Replayed:
     """A function of tensors that a GPU replays from a recording.
 
@@ -37,7 +47,7 @@ class Replayed:
         """`unrecorded`: why no recording would repeat the function; "" where one does."""
         self.iterate = iterate
         self.generator = generator
-        self.stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        self.stream = _recordable(device) if device.type == "cuda" else None
         self.reason = unrecorded if self.stream else f"{device.type} has no CUDA graphs"
         self._calls: dict[tuple[torch.Size, ...], int] = {}
         self._recorded: dict[tuple[torch.Size, ...], tuple[tuple[Tensor, ...], Callable[[], None]]] = {}
@@ -47,9 +57,10 @@ class Replayed:
             self.iterate(*arguments)
             return
         outside = torch.cuda.current_stream(self.stream.device)
-        self.stream.wait_stream(
-            outside
-        )  # a recording needs its own stream, and the calls before it must be on the same one
+        if outside == self.stream:
+            self.call(*arguments)
+            return
+        self.stream.wait_stream(outside)  # the calls before a recording must be on its stream too
         with torch.cuda.stream(self.stream):
             self.call(*arguments)
         outside.wait_stream(self.stream)
