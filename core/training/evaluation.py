@@ -30,10 +30,15 @@ def log_probabilities(network: nn.Module, images: Tensor, normalisation: Normali
 
 
 def log_scores(network: nn.Module, outputs: Tensor) -> Tensor:
-    """A log-softmax of log-probabilities gives the same once more; one of probabilities would level them."""
-    if isinstance(next(reversed(list(network.children())), None), nn.Softmax):
+    """A log-softmax of log-probabilities would give the same once more; one of probabilities would level them."""
+    if ends_in(network, nn.Softmax):
         return outputs.clamp(min=torch.finfo(outputs.dtype).tiny).log()
-    return F.log_softmax(outputs, 1)
+    return outputs if ends_in(network, nn.LogSoftmax) else F.log_softmax(outputs, 1)
+
+
+def ends_in(network: nn.Module, kind: type[nn.Module]) -> bool:
+    """Whether the network's last module is of that kind."""
+    return isinstance(next(reversed(list(network.children())), None), kind)
 
 
 @torch.no_grad()

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.errors import TrainingError
+from core.training.evaluation import ends_in
 from core.training.muon import MuonAndAdam
 from core.training.recipe import SGD, Adadelta, Adam, AdamW, Muon, Recipe, RMSprop
 from core.training.resident import Resident, grey, normalised
@@ -21,7 +22,7 @@ def forward(network: nn.Module, images: Tensor, labels: Tensor, recipe: Recipe) 
     with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16, cache_enabled=False):
         logits = network(images)
     logits = logits.float()
-    return logits.detach(), loss_of(logits, labels, recipe)
+    return logits.detach(), loss_of(logits, labels, recipe, ends_in(network, nn.LogSoftmax))
 
 
 def allow_tf32(recipe: Recipe) -> None:
@@ -29,10 +30,15 @@ def allow_tf32(recipe: Recipe) -> None:
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = recipe.precision == "tf32"
 
 
-def loss_of(logits: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
-    """The mean loss of a batch. Cross-entropy on log-probabilities is their NLL: log-softmax twice is log-softmax."""
+def loss_of(logits: Tensor, labels: Tensor, recipe: Recipe, are_log_probabilities: bool = False) -> Tensor:
+    """The mean loss of a batch. Cross-entropy on log-probabilities is their NLL: log-softmax twice is log-softmax.
+
+    So where it is known that they are log-probabilities, there is no second one, which costs two kernels.
+    """
     if recipe.loss == "mean_squared_error":
         return F.mse_loss(logits.softmax(1), F.one_hot(labels, logits.shape[1]).to(logits.dtype))
+    if are_log_probabilities and not recipe.label_smoothing:
+        return F.nll_loss(logits, labels)
     return F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
 
 
