@@ -16,7 +16,7 @@ def has(precision: Precision, device: torch.device) -> bool:
         return True
     match device.type:
         case "cuda":
-            return torch.cuda.is_bf16_supported(including_emulation=False)  # since Ampere, which brought TF32 too
+            return bool(torch.cuda.is_bf16_supported(including_emulation=False))  # since Ampere, which brought TF32 too
         case "mps":
             return precision == "bf16" and torch.backends.mps.is_macos_or_newer(14, 0)
     return precision == "bf16"
