@@ -26,8 +26,8 @@ class BatchNorm(nn.BatchNorm2d):
             raise ValueError(f"expected maps (N, C, H, W) or vectors (N, C), got {input.ndim} axes")
 
     def forward(self, input: Tensor) -> Tensor:
-        if self.training and input.device.type == "cpu":
-            input = input.float()  # from bfloat16 under autocast: the sums need more than 8 bits
+        if self.training and input.device.type == "cpu" and input.dtype == torch.bfloat16:
+            input = input.float()  # under autocast: the sums need more than 8 bits
         assert self.running_mean is not None
         assert self.running_var is not None
         if not (self.training and self.affine and _suits(input)):

@@ -6,10 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.training.network import evaluating, lay_out
+from core.training.computing import computing
+from core.training.network import evaluating
 from core.training.predictions import Predictions
 from core.training.resident import Examples, Normalisation, grey, normalised
 
+FEW = 100  # images, for which it is not worth while to prepare a faster way
 BATCH = 1_000  # images evaluated at once: large enough to be fast, small enough for a laptop
 MAX_BYTES = 80e6  # of one op's output for all of them; of a network with wide maps, fewer images go at once
 
@@ -20,10 +22,10 @@ def log_probabilities(network: nn.Module, images: Tensor, normalisation: Normali
 
     The network may end in logits, in log-probabilities or in probabilities.
     """
-    lay_out(network, images.device)
+    compute = computing(network, images.device) if len(images) >= FEW else network
     with evaluating(network):
         parts = [
-            log_scores(network, network(normalised(grey(part), normalisation)))
+            log_scores(network, compute(normalised(grey(part), normalisation)))
             for part in images.split(images_at_once(network, images))
         ]
     return torch.cat(parts)

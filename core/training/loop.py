@@ -26,11 +26,11 @@ from core.training.augment import augment
 from core.training.averaging import Average
 from core.training.batch_norm import count_batches
 from core.training.batches import batches
+from core.training.computing import computing
 from core.training.dropout import draw_from
 from core.training.evaluation import evaluate
 from core.training.history import MAX_LOSS, PLAIN_SAMPLE, EpochRecord, stopped_early
 from core.training.memory import out_of_memory
-from core.training.network import lay_out
 from core.training.precision import computed_in
 from core.training.range_test import RangeTestResult, range_test
 from core.training.recipe import Recipe, ReduceLROnPlateau, momentum_at, plateau_rate, rate_at
@@ -102,7 +102,7 @@ def train(
     """
     check_smallest_batch(network, data, recipe)
     recipe = computed_in(recipe, data.device)
-    lay_out(network, data.device)
+    compute = computing(network, data.device, recipe.precision == "bf16")
     allow_tf32(recipe)
     generator = torch.Generator(data.device).manual_seed(recipe.seed)
     history: list[EpochRecord] = []
@@ -122,7 +122,7 @@ def train(
 
     def iterate(images: Tensor, labels: Tensor, number: Tensor) -> None:
         masks.draw(images)
-        logits, loss = forward(network, images, labels, recipe)
+        logits, loss = forward(compute, images, labels, recipe)
         optimizer.zero_grad()
         loss.backward()
         change_gradients(network, recipe)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from core.training.batches import batches
+from core.training.computing import computing
 from core.training.dropout import draw_from
-from core.training.network import lay_out
 from core.training.precision import computed_in
 from core.training.recipe import RangeTest, Recipe
 from core.training.resident import Resident
@@ -106,7 +106,7 @@ def range_test_points(network: nn.Module, data: Resident, recipe: Recipe, settin
     """A point for each batch, until all iterations are done or the loss diverges. Give it a copy of the network."""
     check_smallest_batch(network, data, recipe)
     recipe = computed_in(recipe, data.device)
-    lay_out(network, data.device)
+    compute = computing(network, data.device, recipe.precision == "bf16")
     allow_tf32(recipe)
     generator = torch.Generator(data.device).manual_seed(recipe.seed)
     masks = draw_from(network, generator)
@@ -121,7 +121,7 @@ def range_test_points(network: nn.Module, data: Resident, recipe: Recipe, settin
         rate = rate_of(settings, iteration)
         set_rate(optimizer, rate)
         masks.draw(images)
-        _, loss = forward(network, images, labels, recipe)
+        _, loss = forward(compute, images, labels, recipe)
         value = loss.item()
         average = SMOOTHING * average + (1 - SMOOTHING) * value
         smoothed = average / (1 - SMOOTHING ** (iteration + 1))

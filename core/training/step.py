@@ -10,18 +10,21 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.errors import TrainingError
+from core.training.computing import Computing
+from core.training.cpu_kernels import Accelerated
 from core.training.evaluation import ends_in
 from core.training.muon import MuonAndAdam
 from core.training.recipe import SGD, Adadelta, Adam, AdamW, Muon, Recipe, RMSprop
 from core.training.resident import Resident, grey, normalised
 
 
-def forward(network: nn.Module, images: Tensor, labels: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:
+def forward(compute: Computing, images: Tensor, labels: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:
     """Logits (B, 10) and their loss, in float32, computed with the recipe's precision."""
     bf16 = recipe.precision == "bf16"
     with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16, cache_enabled=False):
-        logits = network(images)
+        logits = compute(images)
     logits = logits.float()
+    network = compute.network if isinstance(compute, Accelerated) else compute
     return logits.detach(), loss_of(logits, labels, recipe, ends_in(network, nn.LogSoftmax))
 
 

@@ -26,9 +26,10 @@ from core.data.vision import torchvision
 from core.ladder import catalogue
 from core.training.augment import augment
 from core.training.batches import batches
+from core.training.computing import computing
 from core.training.dropout import Dropout, draw_from
 from core.training.loop import Points, train
-from core.training.network import build, lay_out
+from core.training.network import build
 from core.training.recipe import Augmentation, Recipe
 from core.training.resident import Examples, Resident, choose_device, grey, normalised, resident
 from core.training.step import forward, make_optimizer
@@ -230,7 +231,7 @@ def _parts(dataset: Dataset, device: torch.device, iterations: int = 30) -> dict
     data = resident(dataset, recipe, device)
     generator = torch.Generator(device).manual_seed(1)
     network = build(catalogue.by_slug(NETWORKS[0]).architecture, 1).to(device).train()
-    lay_out(network, device)
+    compute = computing(network, device)
     masks = draw_from(network, generator)
     optimizer = make_optimizer(network, recipe)
     took: dict[str, list[float]] = {}
@@ -248,7 +249,7 @@ def _parts(dataset: Dataset, device: torch.device, iterations: int = 30) -> dict
     for images, labels in made:
         clock = timed(MAKING, clock)
         masks.draw(images)
-        _, loss = forward(network, images, labels, recipe)
+        _, loss = forward(compute, images, labels, recipe)
         clock = timed("forward", clock)
         optimizer.zero_grad()
         loss.backward()

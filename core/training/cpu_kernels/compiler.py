@@ -1,0 +1,90 @@
+"""The kernels as a library, compiled once for each machine by the Zig project's C compiler, which pip installs.
+
+One compiler on Linux, macOS and Windows; where it is missing, the machine's own `clang` may do. It takes about a
+second. The library is kept beside this module, where Python keeps its compiled modules too.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import importlib.util
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+
+SOURCE = Path(__file__).with_name("kernels.c")
+KEPT = SOURCE.parent / "__pycache__"
+FLAGS = (
+    "-O3", "-march=native", "-mprefer-vector-width=512", "-ffp-contract=fast", "-fno-builtin", "-fno-math-errno",
+    "-fno-sanitize=all", "-fvisibility=hidden", "-shared", "-fPIC", "-nostdlib", "-g0", "-Wno-everything",
+)  # fmt: skip
+DOUBLE = ("-DREAL=double", "-DWHOLE=long long")
+SECONDS = 60  # after which a compiler is given up
+OFF = "LAB_CPU_KERNELS"  # "0": torch's own path
+
+log = logging.getLogger(__name__)
+
+
+@lru_cache(maxsize=2)
+def library(double: bool = False) -> ctypes.CDLL | None:
+    """The compiled kernels, in float32 or in float64; None where there is no compiler, with a remark in the log."""
+    if os.environ.get(OFF) == "0":
+        return None
+    command = _compiler()
+    if not command:
+        log.info("no compiler for the CPU kernels (pip install ziglang): torch's own path is used")
+        return None
+    flags = (*FLAGS, *(DOUBLE if double else ()))
+    try:
+        return _loaded(command, flags)
+    except (OSError, subprocess.SubprocessError) as error:
+        said = (
+            error.stderr.strip().splitlines()[:1] if isinstance(error, subprocess.CalledProcessError) else [str(error)]
+        )
+        log.warning("the CPU kernels could not be compiled, torch's own path is used: %s", " ".join(said))
+        return None
+
+
+def _compiler() -> tuple[str, ...]:
+    if importlib.util.find_spec("ziglang"):
+        return (sys.executable, "-m", "ziglang", "cc")
+    found = shutil.which("clang")
+    return (found,) if found else ()
+
+
+def _loaded(command: tuple[str, ...], flags: tuple[str, ...]) -> ctypes.CDLL:
+    made_of = "\n".join((SOURCE.read_text(encoding="utf-8"), *command[1:], *flags, _processor()))
+    name = f"kernels-{hashlib.sha256(made_of.encode()).hexdigest()[:16]}.lib"
+    if not (KEPT / name).exists():
+        _compile(command, flags, name)
+    return ctypes.CDLL(str(KEPT / name))
+
+
+def _compile(command: tuple[str, ...], flags: tuple[str, ...], name: str) -> None:
+    """Whoever else compiles it at the same time makes the same file, which takes its name at once."""
+    KEPT.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=KEPT) as folder:
+        output = Path(folder) / name
+        subprocess.run(
+            [*command, *flags, "-o", str(output), str(SOURCE)],
+            check=True, capture_output=True, text=True, timeout=SECONDS,
+        )  # fmt: skip
+        output.replace(KEPT / name)
+
+
+def _processor() -> str:
+    """What tells machines apart that may share a folder: the library uses all that the processor can do."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return f"{platform.machine()} {platform.processor()}"
+    return "\n".join(
+        sorted({line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))})
+    )

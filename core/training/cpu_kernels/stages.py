@@ -1,0 +1,144 @@
+"""A network's modules as the stages of the kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from torch import Tensor, nn
+
+from core.training.batch_norm import BatchNorm
+from core.training.dropout import Dropout, Dropout2d
+
+CONVOLUTION, POINTWISE, MAX_POOL, AVERAGE_POOL = range(4)
+NONE, LEAKY, RELU6, HARDSWISH = range(4)
+MOST_TAPS = 256  # of a kernel
+Shape = tuple[int, int, int]  # channels, height, width
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One pass over the maps. A pointwise one is batch norm, activation and dropout, each if it is there."""
+
+    kind: int
+    input: Shape
+    output: Shape
+    kernel: tuple[int, int] = (1, 1)
+    stride: int = 1
+    padding: int = 0
+    dilation: int = 1
+    groups: int = 1
+    layer: nn.Conv2d | nn.Linear | None = None
+    norm: BatchNorm | None = None
+    activation: int = NONE
+    slope: float = 0.0
+    drop: float = 0.0
+
+    @property
+    def owner(self) -> nn.Conv2d | nn.Linear | BatchNorm | None:
+        """The module whose weight and bias it uses."""
+        return self.layer or self.norm
+
+    @property
+    def parameters(self) -> tuple[Tensor | None, Tensor | None]:
+        """Weight and bias."""
+        return (None, None) if self.owner is None else (self.owner.weight, self.owner.bias)
+
+
+class NoKernel(Exception):
+    """A module that no kernel computes."""
+
+
+def stages_of(network: nn.Sequential, shape: Shape) -> tuple[tuple[Stage, ...], tuple[nn.Module, ...]]:
+    """The stages for one image of this shape, and the modules at the end that torch computes, on (N, classes).
+
+    Raises NoKernel, naming the module.
+    """
+    modules = list(network)
+    rest: list[nn.Module] = []
+    while modules and isinstance(modules[-1], nn.LogSoftmax | nn.Softmax | nn.Flatten):
+        rest.insert(0, modules.pop())
+    stages: list[Stage] = []
+    for module in modules:
+        stage = _stage(module, shape)
+        if stage is None:  # flatten: the same values in the same order
+            shape = (shape[0] * shape[1] * shape[2], 1, 1)
+            continue
+        joined = _joined(stages[-1], stage) if stages else None
+        stages[len(stages) - (joined is not None) :] = [joined or stage]
+        shape = stage.output
+    if not stages or (shape[1:] != (1, 1) and not any(isinstance(each, nn.Flatten) for each in rest)):
+        raise NoKernel("an output that is no vector")
+    return tuple(stages), tuple(each for each in rest if not isinstance(each, nn.Flatten))
+
+
+def _stage(module: nn.Module, shape: Shape) -> Stage | None:
+    channels, height, width = shape
+    pointwise = Stage(POINTWISE, shape, shape)
+    match module:
+        case nn.Flatten():
+            return None
+        case nn.Conv2d() if module.padding_mode == "zeros" and not isinstance(module.padding, str):
+            sizes = [_side(each) for each in (module.kernel_size, module.stride, module.padding, module.dilation)]
+            return _window(CONVOLUTION, shape, sizes, module)
+        case nn.Linear() if shape[1:] == (1, 1):
+            return Stage(CONVOLUTION, shape, (module.out_features, 1, 1), layer=module)
+        case BatchNorm():
+            return replace(pointwise, norm=module)
+        case nn.ReLU():
+            return replace(pointwise, activation=LEAKY)
+        case nn.LeakyReLU():
+            return replace(pointwise, activation=LEAKY, slope=module.negative_slope)
+        case nn.ReLU6():
+            return replace(pointwise, activation=RELU6)
+        case nn.Hardswish():
+            return replace(pointwise, activation=HARDSWISH)
+        case Dropout() if not isinstance(module, Dropout2d):
+            return replace(pointwise, drop=module.p)
+        case nn.MaxPool2d() if not module.ceil_mode:
+            sizes = [_side(each) for each in (module.kernel_size, module.stride, module.padding, module.dilation)]
+            return _window(MAX_POOL, shape, sizes)
+        case nn.AvgPool2d() if not module.ceil_mode and module.count_include_pad and not module.divisor_override:
+            sizes = [_side(each) for each in (module.kernel_size, module.stride, module.padding, 1)]
+            return _window(AVERAGE_POOL, shape, sizes)
+        case nn.AdaptiveAvgPool2d():
+            return Stage(AVERAGE_POOL, shape, (channels, 1, 1), (height, width))
+        case nn.AdaptiveMaxPool2d():
+            return Stage(MAX_POOL, shape, (channels, 1, 1), (height, width))
+    raise NoKernel(type(module).__name__)
+
+
+def _window(kind: int, shape: Shape, sizes: list[int], layer: nn.Conv2d | None = None) -> Stage:
+    """`sizes`: of the kernel, the stride, the padding and the dilation."""
+    kernel, stride, padding, dilation = sizes
+    if kernel * kernel > MOST_TAPS and kind == CONVOLUTION:
+        raise NoKernel(f"a kernel of {kernel} x {kernel}")
+    height, width = ((side + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1 for side in shape[1:])
+    channels, groups = (layer.out_channels, layer.groups) if layer is not None else (shape[0], 1)
+    output = channels, height, width
+    return Stage(kind, shape, output, (kernel, kernel), stride, padding, dilation, groups, layer)
+
+
+def _side(size: int | tuple[int, ...]) -> int:
+    if isinstance(size, int):
+        return size
+    if len(set(size)) > 1:
+        raise NoKernel(f"a window of {size}")
+    return size[0]
+
+
+def _joined(before: Stage, stage: Stage) -> Stage | None:
+    """Two pointwise stages as one, where they are in its order; max(0, x) and dropout may change places."""
+    if before.kind != POINTWISE or stage.kind != POINTWISE or stage.norm is not None:
+        return None
+    if stage.drop and not before.drop:
+        return replace(before, drop=stage.drop)
+    if stage.activation != NONE and before.activation == NONE and (not before.drop or stage.activation == LEAKY):
+        return replace(before, activation=stage.activation, slope=stage.slope)
+    return None
+
+
+def weights_of(stages: tuple[Stage, ...]) -> Iterator[Tensor]:
+    """All weights and biases, in the stages' order."""
+    for stage in stages:
+        yield from (each for each in stage.parameters if each is not None)
