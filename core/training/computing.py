@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from core.training.cpu_kernels import Accelerated, accelerated
+from core.training.cpu_kernels import accelerated
 from core.training.network import lay_out
 
 Computing = Callable[[Tensor], Tensor]
@@ -26,6 +26,6 @@ def computing(network: nn.Module, device: torch.device, bf16: bool = False) -> C
     return fast or network
 
 
-def path_of(network: nn.Module, device: torch.device, bf16: bool = False) -> Path:
-    """Who computes the network."""
-    return "kernels" if isinstance(computing(network, device, bf16), Accelerated) else "torch"
+def path_of(network: nn.Module, bf16: bool = False) -> Path:
+    """Who computes the network on a CPU."""
+    return "kernels" if not bf16 and accelerated(network) else "torch"

@@ -27,6 +27,7 @@ from core.checkpoints.card import Card, Choice
 from core.data.mnist import load
 from core.errors import CheckpointError, LabError, NodeLostError
 from core.files import reason, replace_bytes
+from core.training.computing import path_of
 from core.training.history import EpochRecord, RateChange
 from core.training.loop import EpochEnd, Event, RateFound, State, history_of, train
 from core.training.memory import out_of_memory
@@ -92,15 +93,16 @@ class Failed:
 Said = TypeVar("Said", bound=Event | Idle)
 
 
-def surroundings(data: Resident, recipe: Recipe) -> Surroundings:
-    """Those of a run in this process."""
+def surroundings(data: Resident, architecture: Architecture, recipe: Recipe) -> Surroundings:
+    """Those of a run in this process; the device's name says too whether the lab's own kernels compute the network."""
+    by_kernels = data.device.type == "cpu" and path_of(build(architecture), recipe.precision == "bf16") == "kernels"
     return Surroundings(
         dataset=data.name,
         normalisation=data.normalisation,
         train_images=len(data.train),
         validation_images=len(data.validation) if data.validation else 0,
         test_images=len(data.test),
-        device=checkpoint.device_name(data.device) + remark(recipe, data.device),
+        device=checkpoint.device_name(data.device) + ": the lab's kernels" * by_kernels + remark(recipe, data.device),
         versions={"python": platform.python_version(), "torch": str(torch.__version__)},
     )
 
@@ -114,7 +116,7 @@ def run_training(job: TrainingJob, data: Resident, rate_changes: Sequence[RateCh
     classifier(job.architecture)
     state = load_state(job.folder) if job.resumable else None
     said = events(job.architecture, job.recipe, data, state, lambda: factor_of(rate_changes))
-    yield from save_checkpoints(job, surroundings(data, job.recipe), state, said, rate_changes)
+    yield from save_checkpoints(job, surroundings(data, job.architecture, job.recipe), state, said, rate_changes)
 
 
 def events(

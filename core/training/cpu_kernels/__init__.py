@@ -4,6 +4,6 @@ Everything else sees a function from images to the network's output, and the sam
 op without a kernel, or a machine without the compiler, has torch's own path.
 """
 
-from core.training.cpu_kernels.accelerated import Accelerated, accelerated
+from core.training.cpu_kernels.network import Accelerated, accelerated
 
 __all__ = ["Accelerated", "accelerated"]

@@ -74,6 +74,8 @@ class Program:
         self._shares = (share_type * -(-images // (self._vectors * self.lanes)))()
         self._kept: list[object] = []  # memory that only C knows of
         self._keep_moments()
+        weights = max(stage.parameters[0].numel() if stage.parameters[0] is not None else 1 for stage in stages)
+        self._scratch = [self._memory(self.lanes * max(weights, self._vectors)) for _ in range(threads)]
         sums = [_sums(stage) for stage in stages]
         starts = (c_long * len(stages))(*np.cumsum([0, *sums[:-1]]).tolist())
         for share in self._shares:
@@ -117,6 +119,7 @@ class Program:
         self._program.shares = shares = -(-vectors // self._vectors)
         self._program.threads = min(self._threads, shares)
         for number, share in enumerate(self._shares[:shares]):
+            share.scratch = self._scratch[number % self._program.threads]
             begin, end = number * self._vectors, min((number + 1) * self._vectors, vectors)
             share.images, share.first = end - begin, begin * self.lanes
             share.last = min(self.lanes, count - (end - 1) * self.lanes)
@@ -164,8 +167,6 @@ class Program:
             both = self._memory(n * largest), self._memory(n * largest)
             outputs = [both[number % 2] for number in range(len(self.stages))]
         share.outputs = (c_void_p * len(outputs))(*outputs)
-        weights = max(stage.parameters[0].numel() if stage.parameters[0] is not None else 1 for stage in self.stages)
-        share.scratch = self._memory(self.lanes * max(weights, n))
         share.sums = self._memory(max(1, sums))
 
     def _memory(self, count: int) -> int:

@@ -13,6 +13,7 @@ from core.training.dropout import Dropout, Dropout2d
 CONVOLUTION, POINTWISE, MAX_POOL, AVERAGE_POOL = range(4)
 NONE, LEAKY, RELU6, HARDSWISH = range(4)
 MOST_TAPS = 256  # of a kernel
+MOST_WEIGHTS = 2**19  # of a layer: the kernels keep a gradient for each lane, and torch is as fast with many channels
 Shape = tuple[int, int, int]  # channels, height, width
 
 
@@ -61,6 +62,8 @@ def stages_of(network: nn.Sequential, shape: Shape) -> tuple[tuple[Stage, ...], 
     stages: list[Stage] = []
     for module in modules:
         stage = _stage(module, shape)
+        if stage is not None and stage.layer is not None and stage.layer.weight.numel() > MOST_WEIGHTS:
+            raise NoKernel(f"{stage.layer.weight.numel():,} weights in one layer")
         if stage is None:  # flatten: the same values in the same order
             shape = (shape[0] * shape[1] * shape[2], 1, 1)
             continue

@@ -66,7 +66,7 @@ class Trainer:
         try:
             torch.set_num_threads(work.threads)
             data = resident(dataset, work.recipe, choose_device(work.device))
-            yield surroundings(data, work.recipe)
+            yield surroundings(data, work.architecture, work.recipe)
             self._may_go_on.acquire()
             for event in events(work.architecture, work.recipe, data, state, lambda: self._rate_factor):
                 yield portable(event)
@@ -79,7 +79,7 @@ class Trainer:
         try:
             torch.set_num_threads(work.threads)
             data = resident(dataset, work.recipe, choose_device(work.device))
-            yield surroundings(data, work.recipe)
+            yield surroundings(data, work.architecture, work.recipe)
             self._may_go_on.acquire()
             network = build(work.architecture, work.recipe.seed).to(data.device)
             points, said = list[RangePoint](), time.monotonic()
