@@ -52,7 +52,7 @@ def gradients(compute: Callable[[Tensor], Tensor], network: nn.Module, images: T
     network.zero_grad()
     outputs = compute(images)
     torch.manual_seed(1)
-    (outputs * torch.randn(outputs.shape).to(outputs.dtype)).sum().backward()
+    (outputs * torch.randn(outputs.shape).to(outputs.dtype) / outputs.numel() ** 0.5).sum().backward()
     return outputs.detach(), [weight.grad for weight in network.parameters() if weight.grad is not None]
 
 

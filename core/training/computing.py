@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from core.training.cpu_kernels import accelerated
+from core.training.cpu_kernels import Accelerated, accelerated
 from core.training.network import lay_out
 
-Computing = Callable[[Tensor], Tensor]
+Computing = nn.Module | Accelerated
 Path = Literal["kernels", "torch"]
 
 
