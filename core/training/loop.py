@@ -1,9 +1,9 @@
 """The training loop: a generator of events. The caller logs and saves; to stop the run, it stops iterating.
 
-Six modules make it fast, each with a test that the results stay the same: the data are on the device (`resident`), a
-batch is augmented by one resampling (`augment`), dropout's masks are random bytes (`dropout`), maps are stored channels
-last on a CPU (`batch_norm`), weights are averaged without waiting (`averaging`), and a GPU replays a recording of the
-whole iteration (`replay`).
+Seven modules make it fast, each with a test that the results stay the same: the data are on the device (`resident`), a
+batch is augmented by one resampling (`augment`), small networks have kernels of their own on a CPU (`cpu_kernels`),
+where others have random bytes as masks (`dropout`) and maps stored channels last (`batch_norm`), weights are averaged
+without waiting (`averaging`), and a GPU replays a recording of the whole iteration (`replay`).
 """
 
 from __future__ import annotations

@@ -15,9 +15,10 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 from functools import lru_cache
 from pathlib import Path
+
+from core.files import replacing
 
 SOURCE = Path(__file__).with_name("kernels.c")
 KEPT = SOURCE.parent / "__pycache__"
@@ -61,22 +62,14 @@ def _compiler() -> tuple[str, ...]:
 
 def _loaded(command: tuple[str, ...], flags: tuple[str, ...]) -> ctypes.CDLL:
     made_of = "\n".join((SOURCE.read_text(encoding="utf-8"), *command[1:], *flags, _processor()))
-    name = f"kernels-{hashlib.sha256(made_of.encode()).hexdigest()[:16]}.lib"
-    if not (KEPT / name).exists():
-        _compile(command, flags, name)
-    return ctypes.CDLL(str(KEPT / name))
-
-
-def _compile(command: tuple[str, ...], flags: tuple[str, ...], name: str) -> None:
-    """Whoever else compiles it at the same time makes the same file, which takes its name at once."""
-    KEPT.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=KEPT) as folder:
-        output = Path(folder) / name
-        subprocess.run(
-            [*command, *flags, "-o", str(output), str(SOURCE)],
-            check=True, capture_output=True, text=True, timeout=SECONDS,
-        )  # fmt: skip
-        output.replace(KEPT / name)
+    path = KEPT / f"kernels-{hashlib.sha256(made_of.encode()).hexdigest()[:16]}.lib"
+    if not path.exists():
+        KEPT.mkdir(exist_ok=True)
+        with replacing(path) as part:  # who else compiles it at the same time makes the same file
+            subprocess.run(
+                [*command, *flags, "-o", part, SOURCE], check=True, capture_output=True, text=True, timeout=SECONDS
+            )
+    return ctypes.CDLL(str(path))
 
 
 def _processor() -> str:
