@@ -20,8 +20,8 @@ from pathlib import Path
 
 from core.files import replacing
 
-SOURCE = Path(__file__).with_name("kernels.c")
-KEPT = SOURCE.parent / "__pycache__"
+SOURCE = Path(__file__).with_name("kernels") / "network.c"  # and beside it what it includes
+KEPT = Path(__file__).with_name("__pycache__")
 FLAGS = (
     "-O3", "-march=native", "-mprefer-vector-width=512", "-ffp-contract=fast", "-fno-builtin", "-fno-math-errno",
     "-fno-sanitize=all", "-fvisibility=hidden", "-shared", "-fPIC", "-nostdlib", "-g0", "-Wno-everything",
@@ -61,7 +61,8 @@ def _compiler() -> tuple[str, ...]:
 
 
 def _loaded(command: tuple[str, ...], flags: tuple[str, ...]) -> ctypes.CDLL:
-    made_of = "\n".join((SOURCE.read_text(encoding="utf-8"), *command[1:], *flags, _processor()))
+    sources = (each.read_text(encoding="utf-8") for each in sorted(SOURCE.parent.iterdir()))
+    made_of = "\n".join((*sources, *command[1:], *flags, _processor()))
     path = KEPT / f"kernels-{hashlib.sha256(made_of.encode()).hexdigest()[:16]}.lib"
     if not path.exists():
         KEPT.mkdir(exist_ok=True)

@@ -10,9 +10,11 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from core.training.cpu_kernels.compiler import library
-from core.training.cpu_kernels.program import AT_ONCE, Program
+from core.training.cpu_kernels.program import Program
 from core.training.cpu_kernels.stages import NoKernel, Shape, Stage, stages_of, weights_of
 from core.training.dropout import Dropout
+
+EVALUATED = 64  # images at once, for each thread: their maps stay in its cache
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +36,7 @@ class Accelerated:
         if self.network.training:
             outputs = _Pass.apply(self._program(len(images)), self._seed(), images, *weights_of(self._stages))  # type: ignore[no-untyped-call]
         else:
-            program = self._program(AT_ONCE * torch.get_num_threads())
+            program = self._program(EVALUATED * torch.get_num_threads())
             outputs = torch.cat([program.forward(part) for part in images.split(program.images)])
         for module in self._rest:
             outputs = module(outputs)

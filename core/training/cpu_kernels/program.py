@@ -10,22 +10,22 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from core.training.cpu_kernels.stages import CONVOLUTION, Shape, Stage
+from core.training.cpu_kernels.stages import CONVOLUTION, GROUP_NORM, Shape, Stage
 
 ALIGNED = 64  # bytes
-AT_ONCE = 64  # images of a share
+VECTORS, LEAST = 4, 32  # of a share: vectors of images, as many as a block of a convolution has; images
 
 
 def _structures(real: type) -> tuple[type[Structure], type[Structure], type[Structure]]:
-    """Stage, Share and Program of kernels.c, field by field."""
+    """Stage, Share and Program of common.h, field by field."""
 
     class CStage(Structure):
         _fields_ = (
             *((name, c_int) for name in (
                 "kind", "channels", "height", "width", "out_channels", "out_height", "out_width", "kernel_height",
-                "kernel_width", "stride", "padding", "dilation", "groups", "norm", "activation", "drops",
+                "kernel_width", "stride", "padding", "dilation", "groups", "norm", "activation", "drops", "each",
             )),
             ("threshold", c_uint),
             *((name, real) for name in ("slope", "kept", "eps", "momentum")),
@@ -69,12 +69,12 @@ class Program:
         self.images, self.passes = images, 0
         stage_type, share_type, program_type = SINGLE if dtype == torch.float32 else DOUBLE
         self._stages = (stage_type * len(stages))(*(_described(stage_type, stage) for stage in stages))
-        self._vectors = max(1, AT_ONCE // self.lanes)  # of a share
+        self._vectors = max(VECTORS, LEAST // self.lanes)  # of a share
         self._threads = threads
         self._shares = (share_type * -(-images // (self._vectors * self.lanes)))()
         self._kept: list[object] = []  # memory that only C knows of
         self._keep_moments()
-        weights = max(stage.parameters[0].numel() if stage.parameters[0] is not None else 1 for stage in stages)
+        weights = max(stage.weights for stage in stages)
         self._scratch = [self._memory(self.lanes * max(weights, self._vectors)) for _ in range(threads)]
         sums = [_sums(stage) for stage in stages]
         starts = (c_long * len(stages))(*np.cumsum([0, *sums[:-1]]).tolist())
@@ -186,17 +186,18 @@ def _described(kind: type[Structure], stage: Stage) -> Structure:
         kernel_height=stage.kernel[0], kernel_width=stage.kernel[1],
         stride=stage.stride, padding=stage.padding, dilation=stage.dilation, groups=stage.groups,
         norm=norm is not None, activation=stage.activation, slope=stage.slope,
-        drops=stage.drop > 0, threshold=round(stage.drop * 2**32), kept=1 / (1 - stage.drop),
-        eps=norm.eps if norm is not None else 0, momentum=norm.momentum if norm is not None else 0,
+        drops=stage.drops if stage.drop else 0, threshold=round(stage.drop * 2**32), kept=1 / (1 - stage.drop),
+        each=isinstance(stage.layer, nn.LayerNorm),
+        eps=norm.eps if norm is not None else stage.eps, momentum=norm.momentum if norm is not None else 0,
     )  # fmt: skip
 
 
 def _sums(stage: Stage) -> int:
     """How many figures a thread tells the others of a stage."""
     if stage.kind == CONVOLUTION:
-        weight, _ = stage.parameters
-        assert weight is not None
-        return weight.numel() + stage.output[0]
+        return stage.weights + stage.output[0]
+    if stage.kind == GROUP_NORM:
+        return 2 * (_size(stage.input) if isinstance(stage.layer, nn.LayerNorm) else stage.input[0])
     return 3 * stage.input[0] if stage.norm is not None else 0
 
 

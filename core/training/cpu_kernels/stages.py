@@ -10,8 +10,14 @@ from torch import Tensor, nn
 from core.training.batch_norm import BatchNorm
 from core.training.dropout import Dropout, Dropout2d
 
-CONVOLUTION, POINTWISE, MAX_POOL, AVERAGE_POOL = range(4)
-NONE, LEAKY, RELU6, HARDSWISH = range(4)
+CONVOLUTION, POINTWISE, GROUP_NORM, MAX_POOL, AVERAGE_POOL = range(5)
+NONE, RELU, LEAKY, RELU6, HARDSWISH, HARDSIGMOID, SIGMOID, TANH, SILU, ELU = range(10)
+ACTIVATIONS: dict[type[nn.Module], int] = {
+    nn.ReLU: RELU, nn.LeakyReLU: LEAKY, nn.ReLU6: RELU6, nn.Hardswish: HARDSWISH, nn.Hardsigmoid: HARDSIGMOID,
+    nn.Sigmoid: SIGMOID, nn.Tanh: TANH, nn.SiLU: SILU, nn.ELU: ELU,
+}  # fmt: skip
+VALUES, CHANNELS = 1, 2  # what a dropout drops
+Layer = nn.Conv2d | nn.Linear | nn.GroupNorm | nn.LayerNorm | nn.InstanceNorm2d
 MOST_TAPS = 256  # of a kernel
 MOST_WEIGHTS = 2**19  # of a layer: the kernels keep a gradient for each lane, and torch is as fast with many channels
 Shape = tuple[int, int, int]  # channels, height, width
@@ -29,14 +35,16 @@ class Stage:
     padding: int = 0
     dilation: int = 1
     groups: int = 1
-    layer: nn.Conv2d | nn.Linear | None = None
+    layer: Layer | None = None
     norm: BatchNorm | None = None
     activation: int = NONE
     slope: float = 0.0
     drop: float = 0.0
+    drops: int = VALUES
+    eps: float = 0.0  # of a group norm
 
     @property
-    def owner(self) -> nn.Conv2d | nn.Linear | BatchNorm | None:
+    def owner(self) -> Layer | BatchNorm | None:
         """The module whose weight and bias it uses."""
         return self.layer or self.norm
 
@@ -44,6 +52,11 @@ class Stage:
     def parameters(self) -> tuple[Tensor | None, Tensor | None]:
         """Weight and bias."""
         return (None, None) if self.owner is None else (self.owner.weight, self.owner.bias)
+
+    @property
+    def weights(self) -> int:
+        """How many, without the biases."""
+        return 0 if self.parameters[0] is None else self.parameters[0].numel()
 
 
 class NoKernel(Exception):
@@ -62,8 +75,8 @@ def stages_of(network: nn.Sequential, shape: Shape) -> tuple[tuple[Stage, ...], 
     stages: list[Stage] = []
     for module in modules:
         stage = _stage(module, shape)
-        if stage is not None and stage.layer is not None and stage.layer.weight.numel() > MOST_WEIGHTS:
-            raise NoKernel(f"{stage.layer.weight.numel():,} weights in one layer")
+        if stage is not None and stage.weights > MOST_WEIGHTS:
+            raise NoKernel(f"{stage.weights:,} weights in one layer")
         if stage is None:  # flatten: the same values in the same order
             shape = (shape[0] * shape[1] * shape[2], 1, 1)
             continue
@@ -88,16 +101,18 @@ def _stage(module: nn.Module, shape: Shape) -> Stage | None:
             return Stage(CONVOLUTION, shape, (module.out_features, 1, 1), layer=module)
         case BatchNorm():
             return replace(pointwise, norm=module)
-        case nn.ReLU():
-            return replace(pointwise, activation=LEAKY)
-        case nn.LeakyReLU():
-            return replace(pointwise, activation=LEAKY, slope=module.negative_slope)
-        case nn.ReLU6():
-            return replace(pointwise, activation=RELU6)
-        case nn.Hardswish():
-            return replace(pointwise, activation=HARDSWISH)
-        case Dropout() if not isinstance(module, Dropout2d):
-            return replace(pointwise, drop=module.p)
+        case nn.GroupNorm(num_groups=groups, eps=eps):
+            return Stage(GROUP_NORM, shape, shape, groups=groups, layer=module, eps=eps)
+        case nn.LayerNorm(normalized_shape=whole, eps=eps) if tuple(whole) == shape:
+            return Stage(GROUP_NORM, shape, shape, layer=module, eps=eps)
+        case nn.InstanceNorm2d(track_running_stats=False, eps=eps):
+            return Stage(GROUP_NORM, shape, shape, groups=channels, layer=module, eps=eps)
+        case nn.LeakyReLU(negative_slope=slope) | nn.ELU(alpha=slope):
+            return replace(pointwise, activation=ACTIVATIONS[type(module)], slope=slope)
+        case _ if type(module) in ACTIVATIONS:
+            return replace(pointwise, activation=ACTIVATIONS[type(module)])
+        case Dropout():
+            return replace(pointwise, drop=module.p, drops=CHANNELS if isinstance(module, Dropout2d) else VALUES)
         case nn.MaxPool2d() if not module.ceil_mode:
             sizes = [_side(each) for each in (module.kernel_size, module.stride, module.padding, module.dilation)]
             return _window(MAX_POOL, shape, sizes)
@@ -131,12 +146,16 @@ def _side(size: int | tuple[int, ...]) -> int:
 
 
 def _joined(before: Stage, stage: Stage) -> Stage | None:
-    """Two pointwise stages as one, where they are in its order; max(0, x) and dropout may change places."""
+    """Two pointwise stages as one, where they are in its order; a ReLU and a dropout may change places."""
     if before.kind != POINTWISE or stage.kind != POINTWISE or stage.norm is not None:
         return None
     if stage.drop and not before.drop:
-        return replace(before, drop=stage.drop)
-    if stage.activation != NONE and before.activation == NONE and (not before.drop or stage.activation == LEAKY):
+        return replace(before, drop=stage.drop, drops=stage.drops)
+    if (
+        stage.activation != NONE
+        and before.activation == NONE
+        and (not before.drop or stage.activation in (RELU, LEAKY))
+    ):
         return replace(before, activation=stage.activation, slope=stage.slope)
     return None
 
