@@ -33,6 +33,8 @@ from lab.server.cookie import COOKIE, TOKEN, OwnerCookie
 from lab.settings import HASH
 from tests.patience import patient
 
+pytestmark = pytest.mark.own_data
+
 PASSPHRASE = "correct horse battery"
 
 

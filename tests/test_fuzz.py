@@ -24,6 +24,7 @@ NAMES = (
     *("settings", "uploaded pictures", "saved designs", "checkpoints", "resume files", "names, tags, nicknames"),
     *("handwriting", "votes", "words", "command lines", "pages"),
 )
+WITH_DATA = ("command lines", "pages")  # the others read no data set
 
 
 def test_every_door_is_tried() -> None:
@@ -31,7 +32,9 @@ def test_every_door_is_tried() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in WITH_DATA else pytest.mark.own_data) for name in NAMES]
+)
 def test_bad_input_gives_a_sentence_soon_and_in_little_memory(name: str, home: Path) -> None:
     target, tally = fuzz.targets()[name], fuzz.Tally()
     fuzz.warm({name: target})
@@ -44,6 +47,7 @@ def test_bad_input_gives_a_sentence_soon_and_in_little_memory(name: str, home: P
 # ------------------------------------------------------------------------------------------- what a search rarely finds
 
 
+@pytest.mark.own_data
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "mode", "options"),

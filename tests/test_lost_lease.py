@@ -32,7 +32,7 @@ from tests.tiny import TINY, same
 
 pytestmark = pytest.mark.own_data
 
-SNAPSHOTS = replace(RECIPE, epochs=12)
+SNAPSHOTS = replace(RECIPE, epochs=4)
 # A worker that stops itself, as SIGSTOP from outside would, at the first evaluation of its second epoch.
 STOPS_ITSELF = """
 import os, signal
@@ -97,13 +97,13 @@ def test_a_worker_that_wakes_up_during_an_evaluation_changes_nothing_of_a_run_th
             Worker(store, "cpu").work(0.5)
             finished = left_by(store, run)
             assert store.get(run.id).status == "finished"
-            assert read_card(store.folder / run.id / "last.json").epoch == 11
+            assert read_card(store.folder / run.id / "last.json").epoch == 3
             sleeper.send_signal(signal.SIGCONT)
             assert sleeper.wait(PATIENCE) == 0, "its slot is gone too: it leaves"
         finally:
             sleeper.kill()
     assert left_by(store, run) == finished
-    assert len(finished[0]) == 2 + 2 + 1 + 2 * 12, "and nothing lies about"
+    assert len(finished[0]) == 2 + 2 + 1 + 2 * 4, "and nothing lies about"
 
 
 def test_a_claim_that_is_over_writes_no_row_and_no_file_though_the_same_worker_has_the_run_again(

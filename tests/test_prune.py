@@ -18,6 +18,8 @@ from lab.runs.store import RunStore
 from lab.settings import Settings, settings
 from tests.made_runs import made_run
 
+pytestmark = pytest.mark.own_data
+
 NOW = 1_800_000_000.0
 
 
