@@ -64,6 +64,10 @@ class ClassError(LabError):
     """An action that only the run's owner or the teacher may do, or a wrong passphrase."""
 
 
+class ChangedError(LabError):
+    """Something that has changed since it was shown to the person who now wants to replace or delete it."""
+
+
 class ClusterError(LabError):
     """A cluster that cannot be reached, or that has too few resources for a job."""
 

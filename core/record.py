@@ -2,7 +2,7 @@
 
 A field is one of
 - `Annotated[int, Range(1, 512)]` or of float, a `bool`, a `Literal`;
-- a `str` of at most MAX_TEXT characters, or `Annotated[str, Length(1, 100)]`, and `dict[str, str]`; made plain, see
+- a `str` of at most MAX_TEXT characters, or `Annotated[str, Length(1, 100)]`, and a `dict` of such; made plain, see
   `core.outside`;
 - a dataclass, or a union of dataclasses, which a tag tells apart; any of these may be `| None`;
 - `tuple[X, ...]` or `tuple[X, Y]` of such fields, a list in JSON; `Annotated[tuple[X, ...], Length(1, 9)]` bounds it;
@@ -163,8 +163,9 @@ def read_value(hint: Any, value: Json, where: str, error: type[LabError]) -> obj
     if get_origin(hint) is dict:
         if not isinstance(value, dict):
             raise error(f"{where}: expected names and texts, got {short(value)}")
+        names, values = get_args(hint)
         return {
-            read_value(str, name, where, error): read_value(str, each, f"{where}: {short(name)}", error)
+            read_value(names, name, where, error): read_value(values, each, f"{where}: {short(name)}", error)
             for name, each in value.items()
         }
     if get_origin(hint) is Annotated:

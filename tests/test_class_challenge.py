@@ -18,7 +18,7 @@ from core.analysis.study import SeedRun, summary
 from core.architecture.trace import classifier
 from core.challenge import CHALLENGE, Challenge, Data, challenge_from_dict, checked, target_of
 from core.data.mnist import DATASETS
-from core.errors import ClassError, SettingsError
+from core.errors import ChangedError, ClassError, SettingsError
 from core.ladder import catalogue
 from core.record import write
 from core.training.recipe import Recipe
@@ -156,7 +156,10 @@ def test_the_teacher_comes_before_the_environment_and_that_before_the_default(
     with pytest.raises(SettingsError, match="held_epochs"):
         set_challenge(store, replace(OTHER, held_epochs=21), TEACHER)
     assert challenge_now(store) == OTHER
-    set_challenge(store, None, TEACHER)
+    with pytest.raises(ChangedError, match="99% on MNIST in each of the last three epochs, at most 20 epochs and 20,0"):
+        set_challenge(store, replace(OTHER, epochs=30), TEACHER, seen=replace(OTHER, epochs=25))
+    assert challenge_now(store) == OTHER
+    set_challenge(store, None, TEACHER, seen=OTHER)
     assert challenge_now(store).accuracy == 0.985
     settings.cache_clear()
 
@@ -237,6 +240,18 @@ def test_the_teacher_sets_another_challenge_and_headline_budget_and_board_follow
     app.number_input(key="challenge_parameters").set_value(20_000)
     _pressed(app, "Set the challenge")
     assert not app.error
+    assert challenge_now(store) == OTHER
+
+    set_challenge(store, replace(OTHER, epochs=30), TEACHER)  # in another tab
+    app.number_input(key="challenge_parameters").set_value(30_000)
+    _pressed(app, "Set the challenge")
+    assert "was changed meanwhile" in app.error[0].value
+    assert challenge_now(store) == replace(OTHER, epochs=30)
+    assert app.number_input(key="challenge_parameters").value == 30_000, "what was typed is still there"
+    _pressed(app, "Show the one that holds")
+    assert app.number_input(key="challenge_epochs").value == 30
+    app.number_input(key="challenge_epochs").set_value(20)
+    _pressed(app, "Set the challenge")
     assert challenge_now(store) == OTHER
 
     met, columns = board()

@@ -297,6 +297,38 @@ def test_a_design_is_saved_under_its_name_found_again_and_deleted() -> None:
     assert metric(app, "Parameters") == "8,498"  # what is on the page stays
 
 
+def test_two_tabs_that_save_under_one_name_are_asked_and_neither_design_is_lost() -> None:
+    first, second = (opened(DESIGN, **{"from": "a2-final-7758"}) for _ in range(2))
+    key = Person("ada")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lab.experiment.design.saving.me", lambda: key)  # AppTest has no cookies
+        patch.setattr("lab.experiment.design.editor.me", lambda: key)
+        for app, times in ((first, 1), (second, 2)):
+            app.text_input(key="design-name").set_value("Mine").run()
+            for _ in range(times):
+                click(app, "op-duplicate")
+        click(first, "design-save")
+        one, two = shown(first), shown(second)
+        click(second, "design-save")
+        assert designs.saved_design("Mine") == one
+        (told,) = [each.value for each in second.warning if "has changed since this page showed it" in each.value]
+        assert f"with {len(one.ops)} ops; yours has {len(two.ops)} and is not saved yet" in told
+        click(second, "design-beside")
+        assert shown(second) == designs.saved_design("Mine 2") == replace(two, name="Mine 2")
+        assert designs.saved_design("Mine") == one
+        second.text_input(key="design-name").set_value("Mine").run()
+        click(second, "design-save")
+        click(second, "design-theirs")
+        assert shown(second) == one
+        click(second, "undo")
+        assert shown(second) == two, "its own is still there"
+        click(second, "design-save")  # knowing the other now
+        assert designs.saved_design("Mine") == two
+        click(first, "design-delete")
+        assert "it is not deleted" in first.error[0].value
+        assert designs.saved_design("Mine") == two
+
+
 def test_the_teacher_may_change_and_delete_any_design_and_it_stays_its_owners(home: Path) -> None:
     designs.save_design(A2, Person("anna"))
     assert designs.owner_of(A2.name) == "anna"
@@ -323,7 +355,7 @@ def test_so_many_designs_are_kept_and_no_more(monkeypatch: pytest.MonkeyPatch) -
         designs.save_design(Architecture(name, A2.ops))
     with pytest.raises(SpecError, match="delete one first"):
         designs.save_design(Architecture("three", A2.ops))
-    designs.save_design(Architecture("two", (ReLU(),)))  # in place of what was there
+    designs.save_design(Architecture("two", (ReLU(),)), seen=Architecture("two", A2.ops))  # in place of what was there
 
 
 def test_a_saved_file_that_is_damaged_is_one_sentence(home: Path) -> None:

@@ -141,7 +141,10 @@ def test_answers_are_there_after_a_reload_and_in_a_new_tab(monkeypatch: pytest.M
     token = secrets.token_urlsafe(32)  # AppTest has no cookies
     monkeypatch.setattr(type(st.context), "cookies", property(lambda self: {COOKIE: token}))
     first = opened("pages/learn/walkthroughs.py", lesson=lesson.key, scene=str(number + 1))
+    other, their = next((number, scene.check) for number, scene in enumerate(LESSONS[1].scenes) if scene.check)
+    second = opened("pages/learn/walkthroughs.py", lesson=LESSONS[1].key, scene=str(other + 1))
     give(first, check, lesson, number, check.answer())
+    give(second, their, LESSONS[1], other, their.answer())  # in a tab that was open before
     again = opened("pages/learn/walkthroughs.py")
     assert any(
         f"1 of {sum(scene.check is not None for scene in lesson.scenes)}" in each.value for each in again.caption
@@ -149,7 +152,10 @@ def test_answers_are_there_after_a_reload_and_in_a_new_tab(monkeypatch: pytest.M
     store = RunStore(lab_home())
     kept = json.loads(store.kept(hashlib.sha256(token.encode()).hexdigest(), "answers"))
     store.close()
-    assert kept == {f"given-{lesson.key}-{number}": check.answer()}
+    assert kept == {
+        f"given-{lesson.key}-{number}": check.answer(),
+        f"given-{LESSONS[1].key}-{other}": their.answer(),
+    }
 
 
 CLEARED_AND_TOUCHED = """(button, [x, y]) => {

@@ -21,7 +21,7 @@ from lab.runs.store import RunStore
 from lab.studies.answers import read_answers
 from lab.studies.shelf import shipped
 from lab.ui.checkpoints import USUAL
-from lab.ui.work import Work, noted, parameters, read_work, write_work
+from lab.ui.work import Work, merged, noted, parameters, read_work, write_work
 from tests.patience import patient
 
 pytestmark = pytest.mark.own_data
@@ -92,9 +92,20 @@ def test_the_newest_work_of_a_browser_is_kept_and_the_oldest_browsers_are_forgot
     store, work = RunStore(home), Work(network={"step": C3.slug}, run="r1")
     monkeypatch.setattr(stores, "MAX_KEPT", 2)
     for key in ("one", "two", "two", "three"):
-        store.keep(key, "work", to_json(write_work(work)))
+        store.keep(key, "work", lambda _: to_json(write_work(work)))
     assert [bool(store.kept(key, "work")) for key in ("one", "two", "three", "four")] == [False, True, True, False]
     assert read_work(store.kept("two", "work")) == work
+
+
+def test_what_two_tabs_work_on_is_kept_beside_each_other_each_part_from_where_it_changed_last(home: Path) -> None:
+    """Both began with the same; one then changes the design, the other looks at a run."""
+    store, began = RunStore(home), Work(network={"step": C3.slug}, design={"from": C3.slug})
+    store.keep("ada", "work", lambda _: to_json(write_work(began)))
+    designing, looking = replace(began, design={"design": CODE}), replace(began, run="r1")
+    for work in (designing, looking):
+        store.keep("ada", "work", lambda kept, work=work: to_json(write_work(merged(kept, began, work))))  # type: ignore[misc]
+    assert read_work(store.kept("ada", "work")) == replace(designing, run="r1")
+    assert merged("of an older version", began, looking) == looking
 
 
 def through_the_menu(app: AppTest, page: str) -> AppTest:

@@ -22,14 +22,14 @@ from core.architecture.spec import Architecture
 from core.architecture.trace import classifier
 from core.checkpoints import checkpoint
 from core.data.mnist import EMBEDDED, load
-from core.errors import ClassError, RunError
+from core.errors import ChangedError, ClassError, RunError
 from core.ladder import catalogue
 from core.training.loop import EpochEnd
 from core.training.recipe import SGD, Augmentation, Jitter, OneCycle, RangeTest, Recipe, recipe_to_json
 from core.training.resident import resident
 from lab.__main__ import main
 from lab.runs import actions, seeds, supervisor
-from lab.runs.actions import submit
+from lab.runs.actions import Labels, labels_of, submit
 from lab.runs.cluster.node import Trainer, Work
 from lab.runs.expectation import expected
 from lab.runs.machine import read_machine
@@ -505,13 +505,21 @@ def test_only_its_owner_and_the_teacher_change_a_run(store: RunStore, monkeypatc
         with pytest.raises(ClassError, match=f"run {run.id} is Ada's: only its owner"):
             act(store, run.id, ben)
     with pytest.raises(ClassError):
-        actions.describe(store, run.id, ben, "mine now", "Ben", [])
+        actions.describe(store, [run.id], ben, Labels("mine now", "Ben", ()), labels_of(run))
     with pytest.raises(ClassError):
         actions.set_pause(store, run.id, "now", ben)
     with pytest.raises(ClassError):
         actions.scale_rate(store, run.id, 2.0, ben)
     assert store.get(run.id) == run
-    assert actions.describe(store, run.id, ADA, "first try", "Ada L.", ["mine"]).name == "first try"
+    asked = Labels("first try", "Ada L.", ("mine",))
+    (named,) = actions.describe(store, [run.id], ADA, asked, labels_of(run))
+    assert labels_of(named) == asked
+    seen_before = labels_of(run)  # by another tab, which is told of its own changes alone
+    (tagged,) = actions.describe(store, [run.id], ADA, replace(seen_before, tags=("mine",)), seen_before)
+    assert labels_of(tagged) == asked, "what it did not touch stays"
+    with pytest.raises(ChangedError, match="the name was changed to 'first try' in another tab; yours, 'second try', "):
+        actions.describe(store, [run.id], ADA, replace(seen_before, name="second try"), seen_before)
+    assert labels_of(store.get(run.id)) == asked
     assert [each.status for each in actions.stop(store, run.id, teacher)] == ["stopped"]
     assert actions.retry(store, run.id, ben)[0].owner_key == "ben", "anybody may do the same anew, as their own"
     actions.delete(store, run.id, ADA)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from contextlib import suppress
 
 from core.challenge import Challenge, checked
-from core.errors import RunError
-from lab.runs.challenge import PLACE, keep_challenge
+from core.errors import ChangedError, RunError
+from core.words import plural
+from lab.runs.challenge import PLACE, challenge_now, keep_challenge
 from lab.runs.person import Person, check_teacher
 from lab.runs.rows import Run
 from lab.runs.store import RunStore
@@ -57,7 +58,22 @@ def lift_bounds(store: RunStore, on: bool, by: Person) -> None:
     store.set_class("bounds_lifted", on)
 
 
-def set_challenge(store: RunStore, chosen: Challenge | None, by: Person) -> None:
-    """Hold the class's runs against another challenge; None: the lab's own. Raises ClassError and SettingsError."""
+def set_challenge(store: RunStore, chosen: Challenge | None, by: Person, seen: Challenge | None = None) -> None:
+    """Hold the class's runs against another challenge; None: the lab's own. `seen`: the one it is to replace, if known.
+
+    Raises ClassError, SettingsError, and ChangedError where another one has been set meanwhile.
+    """
     check_teacher(by, "set the challenge")
-    keep_challenge(store, checked(chosen, PLACE) if chosen else None)
+    wanted = checked(chosen, PLACE) if chosen else None
+    if seen and (now := challenge_now(store)) not in (seen, wanted):
+        raise ChangedError(
+            f"the challenge was changed meanwhile, in another tab or by another teacher: {in_words(now)}. Yours is "
+            "still in the form: set it again to replace that one"
+        )
+    keep_challenge(store, wanted)
+
+
+def in_words(challenge: Challenge) -> str:
+    """The challenge in one line."""
+    most = f"at most {plural(challenge.epochs, 'epoch')} and {challenge.parameters:,} parameters"
+    return f"{challenge.target} on {challenge.dataset} in {challenge.each_of()}, {most}"

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from core.architecture.json_form import architecture_from_json, architecture_to_json
 from core.architecture.spec import Architecture
-from core.errors import ClassError, LabError, SpecError
+from core.errors import ChangedError, ClassError, LabError, SpecError
 from core.files import alone_in, reason, remove_inside, replace_text
 from core.outside import JOINERS, plain
 from core.record import short
+from core.words import plural
 from lab.runs.person import MACHINE, Person, owns
 from lab.settings import lab_home
 
@@ -32,25 +36,72 @@ def is_name(name: str) -> bool:
     return bool(NAME.fullmatch(name[:1] + letters)) and name == plain(name).strip(" .")
 
 
-def save_design(architecture: Architecture, by: Person = MACHINE) -> str:
-    """Keep it under its own name, in place of what that name held; returns the name.
+def save_design(architecture: Architecture, by: Person = MACHINE, seen: Architecture | None = None) -> str:
+    """Keep it under its own name; returns the name. `seen`: the design that the saver has seen there, and replaces.
 
-    Raises SpecError or LabError, and ClassError where the name holds a design of somebody else's.
+    Raises SpecError or LabError, ClassError where the name holds a design of somebody else's, and ChangedError where
+    it holds another one than was seen.
     """
+    _path(architecture.name)
+    with _alone("the design could not be saved"):  # of two who save under one new name at one moment, one is told
+        _check_unchanged(architecture, by, seen)
+        return _write(architecture, by)
+
+
+def save_beside(architecture: Architecture, by: Person = MACHINE) -> str:
+    """Keep it under its own name, or the next that is free: "NAME 2"; returns that. Raises SpecError or LabError."""
+    _path(architecture.name)
+    with _alone("the design could not be saved"):
+        names = (architecture.name, *(f"{architecture.name[:55].rstrip()} {n}" for n in range(2, MAX_DESIGNS + 3)))
+        free = next(
+            name for name in names if held(name) == replace(architecture, name=name) or not _path(name).exists()
+        )
+        named = replace(architecture, name=free)
+        return free if held(free) == named else _write(named, by)
+
+
+def _check_unchanged(architecture: Architecture, by: Person, seen: Architecture | None) -> None:
     name = architecture.name
-    path = _path(name)
+    if not _path(name).exists():
+        return
+    _check_owner(name, by)
+    there = held(name)
+    if there not in (None, seen, architecture):
+        raise ChangedError(_changed(name))
+
+
+def _changed(name: str) -> str:
+    there = held(name)
+    ops = plural(len(there.ops), "op") if there else "another design"
+    return f"{short(name)} has changed since this page showed it: another tab saved a design with {ops} under this name"
+
+
+def _write(architecture: Architecture, by: Person) -> str:
+    path = _path(architecture.name)
+    if not path.exists() and len(saved_names()) >= MAX_DESIGNS:
+        raise SpecError(f"{MAX_DESIGNS} designs are saved already; delete one first")
+    _folder().mkdir(exist_ok=True)
+    replace_text(path.with_suffix(OWNER), owner_of(architecture.name) if path.exists() else by.key)
+    replace_text(path, architecture_to_json(architecture) + "\n")
+    return architecture.name
+
+
+@contextmanager
+def _alone(what: str) -> Iterator[None]:
+    """One at a time among all who change designs. Raises LabError."""
     try:
-        with alone_in(lab_home()):  # of two who save under one new name at one moment, the second is told
-            if path.exists():
-                _check_owner(name, by)
-            elif len(saved_names()) >= MAX_DESIGNS:
-                raise SpecError(f"{MAX_DESIGNS} designs are saved already; delete one first")
-            _folder().mkdir(exist_ok=True)
-            replace_text(path.with_suffix(OWNER), owner_of(name) if path.exists() else by.key)
-            replace_text(path, architecture_to_json(architecture) + "\n")
+        with alone_in(lab_home()):
+            yield
     except OSError as error:
-        raise LabError(f"the design could not be saved: {reason(error)}") from error
-    return name
+        raise LabError(f"{what}: {reason(error)}") from error
+
+
+def held(name: str) -> Architecture | None:
+    """The design of that name; None where there is none that can be read."""
+    try:
+        return saved_design(name)
+    except SpecError:
+        return None
 
 
 def saved_design(name: str) -> Architecture:
@@ -70,21 +121,20 @@ def saved_design(name: str) -> Architecture:
     return architecture_from_json(text)
 
 
-def delete_design(name: str, by: Person = MACHINE) -> None:
-    """Forget the design of that name; one that is not there is forgotten already.
+def delete_design(name: str, by: Person = MACHINE, seen: Architecture | None = None) -> None:
+    """Forget the design of that name; one that is not there is forgotten already. `seen`: what it held; None: unknown.
 
-    Raises SpecError or LabError, and ClassError for a design of somebody else's.
+    Raises SpecError or LabError, ClassError for a design of somebody else's, and ChangedError for one that has changed.
     """
     path = _path(name)
     if not path.exists():
         return
-    try:
-        with alone_in(lab_home()):
-            _check_owner(name, by)
-            for file in (path, path.with_suffix(OWNER)):
-                remove_inside(lab_home(), file)
-    except OSError as error:
-        raise LabError(f"the design {short(name)} could not be deleted: {reason(error)}") from error
+    with _alone(f"the design {short(name)} could not be deleted"):
+        _check_owner(name, by)
+        if seen and held(name) not in (None, seen):
+            raise ChangedError(f"{_changed(name)}; it is not deleted. To delete it all the same, press Delete again")
+        for file in (path, path.with_suffix(OWNER)):
+            remove_inside(lab_home(), file)
 
 
 def owner_of(name: str) -> str:

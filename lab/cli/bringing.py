@@ -206,10 +206,10 @@ def _as_design(architecture: Architecture, options: argparse.Namespace, say: _Sa
     from dataclasses import replace
 
     from core.architecture.trace import trace
-    from lab.classroom.designs import save_design
+    from lab.classroom.designs import save_beside
 
     walked = trace(architecture)
-    name = save_design(replace(architecture, name=options.title or architecture.name))
+    name = save_beside(replace(architecture, name=options.title or architecture.name))
     say(f"{walked.parameters:,} parameters, {plural(len(architecture.ops), 'op')}; saved as the design {name!r}")
     say("with --weights FILE its weights are imported too; `trace` shows it op by op")
     return {**document, "design": name, "parameters": walked.parameters, "ops": len(architecture.ops)}

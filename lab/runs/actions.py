@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from core.architecture.spec import Architecture
 from core.architecture.trace import Trace, classifier
 from core.data.mnist import DATASETS, data_root, is_present
-from core.errors import RunError
+from core.errors import ChangedError, RunError
 from core.record import short
 from core.training.recipe import Recipe, check_recipe
 from lab.runs.bounds import check_bounds
@@ -19,6 +19,7 @@ from lab.runs.store import RunStore
 from lab.runs.supervisor import ensure_workers
 from lab.settings import settings
 
+LABELS = {"name": "name", "owner": "nickname", "tags": "list of tags"}  # in sentences
 MAX_SNAPSHOT_PARAMETERS = 100_000  # 0.4 MB an epoch; those of large networks would fill a disk
 
 
@@ -155,16 +156,43 @@ def _own(store: RunStore, job: str, by: Person) -> list[Run]:
     return [check_may_change(by, run) for run in store.job(job)]
 
 
-def describe(store: RunStore, run_id: str, by: Person, name: str, owner: str, tags: Sequence[str]) -> Run:
-    """Give a run its name, nickname and tags. Raises RunError, ClassError."""
-    run = check_may_change(by, store.get(run_id))
-    if name != run.name:
-        run = store.rename(run_id, name)
-    if owner != run.owner:
-        run = store.set_owner(run_id, owner)
-    if list(tags) != list(run.tags):
-        run = store.set_tags(run_id, tags)
-    return run
+@dataclass(frozen=True)
+class Labels:
+    """What people say of a run."""
+
+    name: str
+    owner: str  # the nickname
+    tags: tuple[str, ...]
+
+
+def labels_of(run: Run) -> Labels:
+    """The labels that a run has now."""
+    return Labels(run.name, run.owner, run.tags)
+
+
+def describe(store: RunStore, run_ids: Sequence[str], by: Person, wanted: Labels, seen: Labels) -> list[Run]:
+    """Change the labels of a run, or of the runs of a group, that differ from those that were seen.
+
+    Raises RunError, ClassError, and ChangedError for a label that another tab has changed meanwhile.
+    """
+    runs = [check_may_change(by, store.get(run_id)) for run_id in run_ids]
+    there = labels_of(runs[0])
+    acts = {"name": store.rename, "owner": store.set_owner, "tags": store.set_tags}
+    changed = {name: getattr(wanted, name) for name in acts if getattr(wanted, name) != getattr(seen, name)}
+    for name, value in changed.items():
+        if (now := getattr(there, name)) not in (getattr(seen, name), value):
+            raise ChangedError(
+                f"the {LABELS[name]} was changed to {_told(now)} in another tab; yours, {_told(value)}, is still in "
+                "the form: press Save again to replace the other one"
+            )
+    for run in runs:
+        for name, value in changed.items():
+            acts[name](run.id, value)
+    return [store.get(run.id) for run in runs]
+
+
+def _told(value: str | tuple[str, ...]) -> str:
+    return short(value if isinstance(value, str) else ", ".join(value))
 
 
 def delete(store: RunStore, run_id: str, by: Person) -> None:

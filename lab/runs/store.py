@@ -7,7 +7,7 @@ import json
 import secrets
 import sqlite3
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Literal
 
@@ -150,9 +150,14 @@ class RunStore(Leases):
         rows = self.rows("SELECT text FROM kept WHERE owner_key = ? AND name = ?", (owner_key, name))
         return _valid(rows[0]["text"]) if rows else ""
 
-    def keep(self, owner_key: str, name: KeptText, text: str) -> None:
-        """Keeps a text for a browser, in place of what was kept; those of the latest MAX_KEPT browsers stay."""
+    def keep(self, owner_key: str, name: KeptText, change: Callable[[str], str]) -> None:
+        """Keeps what `change` makes of the text that is kept for a browser, "" for none: tabs write in turn.
+
+        The texts of the latest MAX_KEPT browsers stay.
+        """
         with self.writing() as connection:
+            before = connection.execute("SELECT text FROM kept WHERE owner_key = ? AND name = ?", (owner_key, name))
+            text = change(_valid((before.fetchone() or ("",))[0]))
             connection.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?)", (owner_key, name, time.time(), text))
             connection.execute(
                 "DELETE FROM kept WHERE name = ?1 AND owner_key NOT IN"

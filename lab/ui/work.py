@@ -11,14 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from typing import Annotated
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 from streamlit.runtime.scriptrunner import StopException
 
-from core.architecture.link import from_code, to_code
+from core.architecture.link import MAX_CODE, from_code, to_code
 from core.errors import LabError
-from core.record import Json, parse, read, to_json, write
+from core.record import Json, Length, parse, read, to_json, write
 from lab.classroom.designs import saved_design
 from lab.classroom.leading import KNOBS, NETWORK
 from lab.studies import entries, own_ladder
@@ -46,17 +47,23 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 }
 
 
+Value = Annotated[str, Length(0, MAX_CODE)]  # of a URL; a design's code is the longest
+
+
 @dataclass(frozen=True)
 class Work:
     """What somebody works on, each part as a URL says it."""
 
-    network: dict[str, str] = field(default_factory=dict[str, str])  # the step with its knobs, or the design
-    design: dict[str, str] = field(default_factory=dict[str, str])  # on the page Design, with what it started from
-    looked: dict[str, str] = field(default_factory=dict[str, str])  # a step that is read about since it was chosen
+    network: dict[str, Value] = field(default_factory=dict[str, str])  # the step with its knobs, or the design
+    design: dict[str, Value] = field(default_factory=dict[str, str])  # on the page Design, with what it started from
+    looked: dict[str, Value] = field(default_factory=dict[str, str])  # a step that is read about since it was chosen
     run: str = ""  # of the network, on the page Train
     test: str = ""  # its range test, on the page Learning rate
-    compared: str = ""  # the runs on the page Compare
+    compared: Value = ""  # the runs on the page Compare
     checkpoint: str = ""
+
+
+PARTS = (("network", "run", "test", "compared", "checkpoint"), ("design",), ("looked",))  # each changes as a whole
 
 
 def noted(work: Work, page: str, given: Mapping[str, str]) -> Work:
@@ -208,12 +215,26 @@ def current() -> Work:
 
 
 def _keep(work: Work) -> None:
-    if work == st.session_state.get(WORK):
+    before: Work = st.session_state.get(WORK, Work())
+    if work == before:
         return
     st.session_state[WORK] = work
     person = owner.me()
     if owner.SESSION not in st.session_state:  # else the browser keeps no cookie, and is nobody's the next time
-        store().keep(person.key, "work", to_json(write_work(work)))
+        store().keep(person.key, "work", lambda kept: to_json(write_work(merged(kept, before, work))))
+
+
+def merged(kept: str, before: Work, now: Work) -> Work:
+    """What is kept for the browser, with the parts that this tab has changed: another tab's design stays the newest."""
+    try:
+        newest = read_work(kept) if kept else Work()
+    except LabError:  # of an older version
+        return now
+    for names in PARTS:
+        values = {name: getattr(now, name) for name in names}
+        if any(values[name] != getattr(before, name) for name in names):
+            newest = replace(newest, **values)
+    return newest
 
 
 def write_work(work: Work) -> Json:

@@ -6,6 +6,7 @@ from core.architecture.link import to_code
 from lab.experiment.design import editor as design_editor
 from lab.experiment.design import views as design_views
 from lab.experiment.design.op_panel import op_panel
+from lab.experiment.design.saving import two_designs
 from lab.experiment.design.state import opened
 from lab.ui import frame
 from lab.ui.links import train_this
@@ -19,6 +20,7 @@ narrow, wide = st.columns([1, 3], gap="large")
 
 with wide:
     now = opened()
+    two_designs(now)
 with narrow:
     design_editor.start_picker(now)
     train_this({DESIGN: to_code(now.architecture), FROM: now.start.key}, disabled=not now.trains)

@@ -12,15 +12,13 @@ from core.architecture.place import place_of
 from lab.classroom.designs import owner_of, saved_names
 from lab.experiment.design.listed import listed
 from lab.experiment.design.op_list import Asked, op_list
+from lab.experiment.design.saving import forget, note_seen, save, start_over
 from lab.experiment.design.start import start_titles
 from lab.experiment.design.state import (
     Opened,
     act_on,
-    begin,
-    forget,
     go,
     rename,
-    save,
     take,
     upload,
 )
@@ -54,7 +52,9 @@ def start_picker(now: Opened) -> None:
     """What to start from, and the way back and forth."""
     titles = start_titles()
     st.session_state["design-start"] = now.start.key
-    st.selectbox("Start from", list(titles), key="design-start", on_change=begin, format_func=lambda key: titles[key])
+    st.selectbox(
+        "Start from", list(titles), key="design-start", on_change=start_over, format_func=lambda key: titles[key]
+    )
     row = st.container(horizontal=True, gap="small")  # not columns: on a phone they would stack
     row.button(
         "", key="undo", icon=":material/undo:", help="Undo", shortcut="Ctrl+Z", disabled=not now.history.past,
@@ -71,6 +71,7 @@ def _files(now: Opened) -> None:
     st.session_state["design-name"] = now.architecture.name
     st.text_input("Name", key="design-name", max_chars=100, on_change=rename)
     names = saved_names()
+    note_seen(now.architecture.name)
     st.button(
         "Replace the saved one" if now.architecture.name in names else "Save", key="design-save", on_click=save,
         icon=":material/save:", width="stretch", disabled=not now.architecture.ops,
@@ -79,6 +80,7 @@ def _files(now: Opened) -> None:
     if names:
         chosen = st.selectbox("Saved", names, key="design-saved")
         mine = owns(me(), owner_of(chosen))
+        note_seen(chosen)
         st.button(
             "Delete it", key="design-delete", icon=":material/delete:", on_click=forget, args=(chosen,),
             disabled=not mine, help=None if mine else "Only its owner's browser, or the teacher, can delete it.",

@@ -40,13 +40,11 @@ from core.architecture.rows import rows
 from core.architecture.spec import OPS, Architecture, ReLU, bodies
 from core.architecture.trace import Layer, Trace, trace
 from core.errors import LabError
-from lab.classroom.designs import delete_design, save_design
 from lab.experiment.design.op_list import Asked, places_in
 from lab.experiment.design.start import Start, start_in_url, start_named
 from lab.ui import url
 from lab.ui.caches import challenge
-from lab.ui.owner import me
-from lab.ui.step import DESIGN, FROM, SAVED
+from lab.ui.step import DESIGN, FROM
 from lab.ui.words import escaped, show_error
 
 HISTORY, SELECTED, PROBLEM = "design-history", "design-selected", "design-problem"  # the session's keys
@@ -138,7 +136,7 @@ def _keep(history: History, first: Place, last: Place) -> None:
 def attempt(change: Callable[[Architecture], Architecture], first: Place, last: Place | None = None) -> None:
     """Edit the design and select ops of the new one; an impossible edit is reported on the next page."""
     history: History = st.session_state[HISTORY]
-    with _reporting():
+    with reporting():
         changed = change(history.present)
         start = start_named(st.query_params[FROM]) if FROM in st.query_params else start_in_url()
         if changed.name == start.architecture.name and changed.ops != start.architecture.ops:
@@ -156,7 +154,7 @@ def take(label: str, remedy: Architecture) -> None:
 
 
 @contextmanager
-def _reporting() -> Iterator[None]:
+def reporting() -> Iterator[None]:
     """What is impossible inside the block is said on the next page."""
     try:
         yield
@@ -181,7 +179,7 @@ def set_field(place: Place, name: str, key: str) -> None:
 
 def add(behind: Place, name: str) -> None:
     """Put an op of that kind, or a ready block, behind a place, with fields that fit there, and select it."""
-    with _reporting():
+    with reporting():
         design: Architecture = st.session_state[HISTORY].present
         to = after(behind)
         added = block(design, to, name) if name in BLOCKS else (fresh(design, to, OPS[name]),)
@@ -190,7 +188,7 @@ def add(behind: Place, name: str) -> None:
 
 def act_on(asked: Asked) -> None:
     """Do what the list was asked to."""
-    with _reporting():
+    with reporting():
         _act_on(asked)
 
 
@@ -233,7 +231,7 @@ def _move(first: Place, last: Place, gap: Place) -> None:
 def begin() -> None:
     """Start from what was picked; the design before it is one undo away."""
     key = st.session_state["design-start"]
-    with _reporting():
+    with reporting():
         start = start_named(key)
         st.query_params[FROM] = key
         st.query_params.pop(DESIGN, None)
@@ -243,20 +241,6 @@ def begin() -> None:
 
 def rename() -> None:
     attempt(lambda design: renamed(design, st.session_state["design-name"]), *st.session_state[SELECTED])
-
-
-def save() -> None:
-    with _reporting():
-        name = save_design(st.session_state[HISTORY].present, me())
-        st.toast(f"Saved as {escaped(name)}", icon=":material/save:")
-
-
-def forget(name: str) -> None:
-    with _reporting():
-        delete_design(name, me())
-        if st.query_params.get(FROM) == SAVED + name:
-            del st.query_params[FROM]
-            st.query_params[DESIGN] = to_code(st.session_state[HISTORY].present)
 
 
 def upload() -> None:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.errors import LabError
+from core.errors import ChangedError, LabError
 from core.words import plural
 from lab.runs import actions
+from lab.runs.actions import Labels, labels_of
 from lab.runs.person import may_change
 from lab.runs.rows import MAX_NAME, MAX_NICKNAME, Run
 from lab.studies.entries import Entry, label_of
@@ -43,17 +44,43 @@ def all_mine(runs: Sequence[Run]) -> bool:
 
 def edit_form(members: Sequence[Run], key: str) -> None:
     """Name, nickname and tags of a run, or of all the runs of a group; an error is said in its place."""
-    run = members[0]
+    there = labels_of(members[0])
+    seen = seen_in_form(key, there)
     with st.form(key, border=False):
-        name = st.text_input("Name", run.name, max_chars=MAX_NAME)
-        owner = st.text_input("Nickname", run.owner, max_chars=MAX_NICKNAME, help="Whose run it is, on the board.")
-        tags = st.text_input("Tags", ", ".join(run.tags), help="Words to find it by, with commas between.")
+        st.text_input("Name", key=f"{key}-name", max_chars=MAX_NAME)
+        st.text_input("Nickname", key=f"{key}-owner", max_chars=MAX_NICKNAME, help="Whose run it is, on the board.")
+        st.text_input("Tags", key=f"{key}-tags", help="Words to find it by, with commas between.")
         if not st.form_submit_button("Save", icon=":material/save:", width="stretch"):
             return
     with errors_shown():
-        for member in members:
-            actions.describe(store(), member.id, me(), name, owner, tags.split(",") if tags else [])
+        try:
+            actions.describe(store(), [member.id for member in members], me(), _typed(key), seen)
+        except ChangedError:
+            st.session_state[f"{key}-seen"] = there
+            st.button("Take theirs", icon=":material/undo:", key=f"{key}-theirs", on_click=_fill, args=(key, there))
+            raise
+        st.session_state.pop(f"{key}-seen")
         st.rerun()
+
+
+def seen_in_form(key: str, there: Labels) -> Labels:
+    """The labels that the form of that key was filled with; one in which nothing is typed follows the run."""
+    seen: Labels | None = st.session_state.get(f"{key}-seen")
+    if seen is None or f"{key}-name" not in st.session_state or (seen != there and _typed(key) == seen):
+        _fill(key, there)
+        return there
+    return seen
+
+
+def _fill(key: str, labels: Labels) -> None:
+    st.session_state[f"{key}-seen"] = labels
+    for name, text in (("name", labels.name), ("owner", labels.owner), ("tags", ", ".join(labels.tags))):
+        st.session_state[f"{key}-{name}"] = text
+
+
+def _typed(key: str) -> Labels:
+    name, owner, tags = (st.session_state[f"{key}-{each}"] for each in ("name", "owner", "tags"))
+    return Labels(name, owner, tuple(each.strip() for each in tags.split(",") if each.strip()))
 
 
 @st.dialog("Delete runs")

@@ -25,21 +25,30 @@ def answers() -> dict[str, Answer]:
     """Every answer given so far, by `key_of`; the first time, with those that this browser's visitor gave before."""
     if READ not in st.session_state:
         st.session_state[READ] = True
-        with suppress(LabError, ValueError):
-            for key, answer in json.loads(store().kept(owner.me().key, "answers") or "{}").items():
-                if key in _keys() and isinstance(answer, str | int | float):
-                    st.session_state.setdefault(key, answer)
+        with suppress(LabError):
+            for key, answer in _read(store().kept(owner.me().key, "answers")).items():
+                st.session_state.setdefault(key, answer)
     return {key: st.session_state[key] for key in _keys() if key in st.session_state}
 
 
 def keep(key: str, answer: Answer) -> None:
-    """Keep an answer; where the browser keeps no cookie, for this session only."""
-    before = answers()
+    """Keep an answer, beside those of this browser's other tabs; without a cookie, for this session only."""
+    here = answers() | {key: answer}
     st.session_state[key] = answer
     with suppress(LabError):  # what does not work says so on every page
         person = owner.me()
         if owner.SESSION not in st.session_state:
-            store().keep(person.key, "answers", json.dumps(before | {key: answer}))
+            store().keep(person.key, "answers", lambda kept: json.dumps(here | _read(kept) | {key: answer}))
+
+
+def _read(kept: str) -> dict[str, Answer]:
+    """The answers of a kept text, as far as this version of the lab knows the questions."""
+    try:
+        found = json.loads(kept or "{}")
+    except ValueError:
+        return {}
+    answers = found.items() if isinstance(found, dict) else ()
+    return {key: answer for key, answer in answers if key in _keys() and isinstance(answer, str | int | float)}
 
 
 def answered(lesson: Lesson) -> tuple[int, int]:

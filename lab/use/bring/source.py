@@ -17,7 +17,7 @@ from core.reading.record import CodeRead, Network, Problem
 from core.reading.summary_table import compare_table
 from core.training.recipe import recipe_to_json
 from core.words import plural
-from lab.classroom.designs import save_design
+from lab.classroom.designs import save_beside
 from lab.runs.affordable import affordable
 from lab.ui import url
 from lab.ui.headline import headline
@@ -135,7 +135,7 @@ def _ways_on(architecture: Architecture) -> None:
     link("experiment/design", "Open it in Design", where, icon="architecture", at=design)
     link("experiment/train", "Train it", where, icon="model_training", at=train)
     if keep.button("Keep it among the designs", icon=":material/save:"):
-        name = save_design(architecture, me())
+        name = save_beside(architecture, me())
         st.toast(f"Saved as {escaped(name)}", icon=":material/save:")
 
 
