@@ -34,7 +34,7 @@ from core.training.loop import EpochEnd
 from core.training.recipe import Augmentation, Jitter, OneCycle, Recipe, recipe_to_json
 from core.training.resident import resident
 from lab.runs import supervisor
-from lab.runs.rows import NewRun, Run, Slot
+from lab.runs.rows import MAX_LOST, NewRun, Run, Slot
 from lab.runs.store import RunStore
 from lab.runs.training_job import TrainingJob, run_training
 from tests.tiny import TINY, same
@@ -204,16 +204,20 @@ def _until_under_way(store: RunStore) -> None:
 
 
 def _go_on(store: RunStore) -> int:
-    """What the owner of an interrupted run does; returns how many of them there were."""
-    interrupted = store.runs(statuses=["interrupted"])
-    for run in interrupted:
+    """What the owner of a run that lost too many workers does; returns how many of them there were."""
+    given_up = _given_up(store)
+    for run in given_up:
         store.resume(run.id)
-    return len(interrupted)
+    return len(given_up)
+
+
+def _given_up(store: RunStore) -> list[Run]:
+    return [run for run in store.runs(statuses=["failed"]) if run.lost >= MAX_LOST]
 
 
 def _until_ended(store: RunStore, report: Report) -> None:
     deadline = time.monotonic() + PATIENCE
-    while (queue := store.queue()).running or queue.waiting or store.runs(statuses=["interrupted"]):
+    while (queue := store.queue()).running or queue.waiting or _given_up(store):
         assert time.monotonic() < deadline, f"{len(queue.running) + len(queue.waiting)} runs did not end"
         report.resumed += _go_on(store)
         time.sleep(0.1)

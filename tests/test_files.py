@@ -12,17 +12,21 @@ from pathlib import Path
 import pytest
 
 from core.architecture.edit import renamed
+from core.data.mnist import EMBEDDED
 from core.errors import ClassError, LabError, RunError
 from core.files import STALE_SECONDS, alone_in, reason, remove_inside, replace_bytes, replacing, sweep
 from core.ladder.catalogue import LADDER
+from core.training.recipe import Recipe
 from lab.classroom import designs
 from lab.cli.parser import main
 from lab.runs.database import identity_of, mark_of
 from lab.runs.person import Person
+from lab.runs.reasons import without_folders
+from lab.runs.rows import new_run
 from lab.runs.store import RunStore
 from lab.server import health
-from lab.ui.words import without_folders
 from tests.test_safe_code import ROOT, calls
+from tests.tiny import TINY
 
 pytestmark = pytest.mark.own_data
 
@@ -197,6 +201,50 @@ def test_no_error_that_a_student_sees_names_a_place_on_the_server(home: Path) ->
     for said in (str(found.value), f"{home}: the folder cannot be made", f"see {ROOT}/core", f"{home.resolve()}/a: b"):
         assert str(home) not in without_folders(said)
         assert str(ROOT) not in without_folders(said)
+
+
+PLACES = (
+    *("/srv/lab/runs.sqlite3", "/usr/lib/python3/dist-packages/torch/serialization.py", "/tmp/x/"),
+    *("C:\\Users\\Anna\\lab\\x.pt", "D:/lab/x", "\\\\server\\share\\x"),
+)
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("said", ["{}", "x: {}: y", "'{}' is not there", '("{}")', "File {}, line 3\n  more"])
+def test_whatever_is_written_as_the_reason_of_a_run_names_no_place_and_is_one_line(
+    home: Path, place: str, said: str
+) -> None:
+    store, reasons = RunStore(home), []
+    writers = (
+        lambda run, error: store.finish(run.id, "w", "failed", error),
+        lambda run, error: store.put_back(run.id, "w", error),
+        lambda run, error: store.put_back(run.id, "w") and store.refuse(run.id, error),
+    )
+    for write in writers:
+        (run,) = store.submit(new_run(TINY, Recipe(), EMBEDDED))
+        assert store.claim(["auto"], "w", a_person=9) is not None
+        assert write(run, said.format(place))
+        reasons.append(store.get(run.id).error)
+        store.request_stop(run.id)
+    assert set(reasons) == {said.partition("\n")[0].replace("'{}'", "…").replace('"{}"', "…").replace("{}", "…")}
+
+
+@pytest.mark.parametrize("text", ["op 7: 1/2 of 3/4", "see https://example.org/a/b/c", "train/validation/test", "/"])
+def test_what_is_no_place_stays(text: str) -> None:
+    assert without_folders(text) == text
+
+
+def test_errors_and_reasons_come_to_a_page_through_one_function() -> None:
+    """st.error with something computed, or anything called a reason, an error or a fault: `told`, or `show_error`."""
+    for path in [*(ROOT / "lab").rglob("*.py"), *(ROOT / "pages").rglob("*.py")]:
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "escaped":
+                names = {ast.unparse(each).rpartition(".")[2] for each in ast.walk(call) if isinstance(each, NAMED)}
+                assert not names & REASONS, f"{path.relative_to(ROOT)}:{call.lineno}: escaped where told belongs"
+
+
+NAMED = (ast.Name, ast.Attribute)
+REASONS = {"error", "reason", "sentence", "last_line", "problem", "faults"}
 
 
 # ------------------------------------------------------------------------------------------- a store that is gone

@@ -21,6 +21,7 @@ from core.training.history import EpochRecord, RateChange
 from lab.runs.adoption import CLAIM, adopt, discard, settle, staged_in
 from lab.runs.damage import is_slot
 from lab.runs.fair_queue import Waiting, next_of
+from lab.runs.reasons import public
 from lab.runs.rows import (
     BATCH_NAMES,
     EPOCH_NAMES,
@@ -190,7 +191,7 @@ class Leases(SoundRows):
             ended = connection.execute(
                 """UPDATE runs SET status = ?1, error = ?2, ended = ?3, heartbeat = ?3, pause = '', paused_since = NULL
                    WHERE id = ?4 AND ?5 IN (worker, claim) AND status = 'running'""",
-                (status, error, time.time(), run_id, lease),
+                (status, public(error), time.time(), run_id, lease),
             ).rowcount
             if ended:
                 self._catch_up(connection, run_id)
@@ -205,7 +206,7 @@ class Leases(SoundRows):
             row = connection.execute(
                 f"""UPDATE runs SET lost = lost + ?3, {_PUT_BACK.format("'failed'")}, error = ?4
                     WHERE id = ?1 AND ?2 IN (worker, claim) AND status = 'running' RETURNING status""",
-                (run_id, lease, int(lost), error, time.time()),
+                (run_id, lease, int(lost), public(error), time.time()),
             ).fetchone()
             if row is not None:
                 self._catch_up(connection, run_id)
@@ -216,14 +217,15 @@ class Leases(SoundRows):
     def recover(self, older_than_seconds: float, now: float | None = None, dead: Collection[str] = ()) -> list[Run]:
         """Takes the runs from workers that have been silent for too long, or are among the dead.
 
-        Such a run waits again, to go on after its last epoch, unless that has happened MAX_LOST times; then it is
-        interrupted. It is stopped where a stop had been asked for.
+        Such a run waits again, to go on after its last epoch, unless that has happened MAX_LOST times without an epoch
+        between; then it has failed: it may be what they die of. It is stopped where a stop had been asked for.
         """
         now = time.time() if now is None else now
         with self.writing() as connection:
             rows = connection.execute(
-                f"""UPDATE runs SET lost = lost + 1, {_PUT_BACK.format("'interrupted'")},
-                        error = 'its worker gave no sign of life for ' || CAST(abs(?5 - heartbeat) AS INTEGER) || ' s'
+                f"""UPDATE runs SET lost = lost + 1, {_PUT_BACK.format("'failed'")},
+                        error = CASE WHEN lost + ?3 < {MAX_LOST} THEN '' ELSE '{TOO_MANY}' END
+                            || 'its worker gave no sign of life for ' || CAST(abs(?5 - heartbeat) AS INTEGER) || ' s'
                     WHERE status = 'running'
                         AND (abs(?5 - heartbeat) > ?1 OR worker IN (SELECT value FROM json_each(?2)))  -- `silent_for`
                     RETURNING *""",
@@ -353,6 +355,10 @@ def _kinds(device_kinds: Collection[str]) -> dict[str, str]:
     return {"kinds": json.dumps(list(device_kinds))}
 
 
+TOO_MANY = (
+    f"{MAX_LOST} workers were lost with this run, one after the other, before an epoch was done: it may need more "
+    "memory than there is; the last time "
+)
 _OF_KINDS = "(:kinds = '[]' OR device IN (SELECT value FROM json_each(:kinds)))"
 
 # A run goes back to the queue, held if it was to be held; one that was to stop, or has lost too many workers, ends.

@@ -19,6 +19,7 @@ from core.training.history import EpochRecord
 from lab.runs.damage import damage_of, is_figures
 from lab.runs.database import SQL
 from lab.runs.leases import FORGET_BATCHES, Leases, is_set
+from lab.runs.reasons import public
 from lab.runs.rows import (
     MAX_NAME,
     MAX_NICKNAME,
@@ -108,7 +109,7 @@ class RunStore(Leases):
     def refuse(self, run_id: str, error: str) -> bool:
         """Ends a run that still waits, as failed: it asks for a device that is not here. False: it waits no longer."""
         refused = "UPDATE runs SET status = 'failed', error = ?, ended = ? WHERE id = ? AND status = 'queued'"
-        return self.change(refused, (error, time.time(), run_id)) == 1
+        return self.change(refused, (public(error), time.time(), run_id)) == 1
 
     def waiting_of(self, owner_key: str) -> int:
         """How many jobs of one browser wait: the waiting seeds of a group are one."""

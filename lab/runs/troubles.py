@@ -5,7 +5,6 @@ A worker's death fails no run: what it dies of may be the machine's. Deaths are 
 
 from __future__ import annotations
 
-import re
 import signal
 import threading
 import time
@@ -13,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.runs import full_disk
+from lab.runs.reasons import without_folders
 from lab.runs.store import RunStore
-from lab.settings import ROOT
 
 MOST_DEATHS = 3  # in a row, without an epoch between, before it is said that there is no worker
 LONGEST_PAUSE = 30.0  # seconds between two tries
@@ -45,7 +44,7 @@ def note_death(store: RunStore, device: str, slot: int, said: str, status: int |
         if status == full_disk.STATUS:
             full_disk.note_full(store.folder)
             pause = 1.0
-        trouble = Trouble(deaths, _in_words(said, status, store.folder), epochs, time.monotonic() + pause)
+        trouble = Trouble(deaths, _in_words(said, status), epochs, time.monotonic() + pause)
         _troubles[key] = trouble
     return trouble
 
@@ -73,12 +72,10 @@ def no_worker_lives(store: RunStore, device: str) -> str:
     return f"No worker stays alive: {worst.deaths} in a row have died before an epoch was done; {worst.said}"
 
 
-def _in_words(said: str, status: int | None, home: Path) -> str:
+def _in_words(said: str, status: int | None) -> str:
     """How a worker ended, in words without the server's paths."""
     if status is not None and status < 0:
         names = {each.value: each.name for each in signal.Signals}
         return f"the last was killed by {names.get(-status, f'signal {-status}')}."
-    for folder in (home, home.resolve(), ROOT):
-        said = said.replace(f"{folder}/", "").replace(str(folder), "")
-    said = re.sub(r"(?<![\w:/.])(/[\w.+-]+){2,}/?", "…", " ".join(said.split()))[:300].rstrip(".")
+    said = without_folders(" ".join(said.split()))[:300].rstrip(".")
     return f"the last said: {said}." if said else "the last said nothing."

@@ -21,7 +21,7 @@ from lab.ui.caches import downloads, store
 from lab.ui.links import link
 from lab.ui.phone_menu import closes_after_a_choice
 from lab.ui.presentation import leave_button, present_button, presenting
-from lab.ui.words import errors_shown, escaped
+from lab.ui.words import errors_shown, escaped, told
 
 STYLES = Path(__file__).with_name("page.css")
 TICK = 5.0  # seconds between two refreshes of what is running
@@ -63,7 +63,7 @@ def _notice(dataset: str) -> None:
     say, fetch = st.columns([3, 1], vertical_alignment="center")
     process = downloads().get(dataset)
     status = process.poll() if process else None
-    failed = f" The download failed: {escaped(last_line(_download_log(dataset)))}" if status else ""
+    failed = f" The download failed: {told(last_line(_download_log(dataset)))}" if status else ""
     say.info(
         f"{dataset} is not in `{data_root()}`. Until then the **{EMBEDDED}** are used: 1,797 real 8 x 8 digits, "
         f"enlarged. Figures from them are marked, because they are not {dataset}'s.{failed}",
@@ -105,7 +105,7 @@ def _state() -> None:
     if machine:
         st.markdown(f":material/memory: {machine.names[0]}, torch {machine.torch}, {plural(machine.threads, 'thread')}")
         for sentence in machine.unused:
-            st.caption(f":material/warning: {escaped(sentence)}")
+            st.caption(f":material/warning: {told(sentence)}")
     else:
         st.markdown(":material/memory: known once a run has started")
     st.caption("RUNNING NOW")

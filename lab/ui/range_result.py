@@ -17,7 +17,7 @@ from lab.studies import own_ladder
 from lab.ui import rate_figures
 from lab.ui.live_plot import live_plot
 from lab.ui.recipe_keys import Taken, rate_key, taken_key
-from lab.ui.words import escaped, without_folders
+from lab.ui.words import told
 
 
 def link_to(run: Run) -> dict[str, str]:
@@ -46,7 +46,7 @@ def range_result(run: Run, batches: list[BatchRow]) -> None:
     result = result_of(run)
     suggestions = result.suggestions
     if run.error:
-        st.error(escaped(without_folders(run.error)))
+        st.error(told(run.error))
     points = result.points or [RangePoint(row.learning_rate, row.loss, row.loss) for row in batches]
     live_plot(
         rate_figures.range_curve(
@@ -63,7 +63,7 @@ def range_result(run: Run, batches: list[BatchRow]) -> None:
     for each in suggestions:
         _suggestion(run, each, each == best)
     if result.reason:
-        st.warning(f"No suggestion: {escaped(result.reason)}")
+        st.warning(f"No suggestion: {told(result.reason)}")
     elif run.status == "finished":
         recipe, ended = run.recipe, f"The loss diverged after {len(points)} of {run.range_test.iterations} batches."
         st.caption(

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import html
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import streamlit as st
 
-from core.data.mnist import data_root
 from core.errors import LabError
 from core.outside import plain
-from core.places import OWN
-from lab.settings import ROOT, lab_home
+from lab.runs.reasons import without_folders
 
 # Links, images, tags, code, formulas, colours, emphasis, headings, tables, &lt;. Within a word an underscore means
 # nothing.
@@ -42,22 +38,14 @@ def plotted(text: str) -> str:
     return html.escape(plain(text), quote=False).replace("%{", f"%{JOINER}{{")
 
 
-def without_folders(text: str) -> str:
-    """The text with its files named from the lab's own folders on: where those stand on the server is for its log."""
-    named = {str(each): words for folder, words in _folders().items() for each in (folder, folder.resolve())}
-    for folder in sorted(named, key=len, reverse=True):  # the deeper one first
-        text = text.replace(f"{folder}{os.sep}", "").replace(folder, named[folder])
-    return text
-
-
-def _folders() -> dict[Path, str]:
-    """The folders of this server, each with what it is called where it stands alone."""
-    return {lab_home(): "the lab's folder", data_root(): "the folder of the data", ROOT: "the lab", OWN: "the lab"}
+def told(text: str) -> str:
+    """A reason as Markdown: `escaped`, without the folders of this server. Each error, fault or reason goes here."""
+    return escaped(without_folders(text))
 
 
 def show_error(error: LabError) -> None:
     """The error's sentence in a red box."""
-    st.error(escaped(without_folders(str(error))))
+    st.error(told(str(error)))
 
 
 @contextmanager

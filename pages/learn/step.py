@@ -16,7 +16,7 @@ from lab.ui.headline import runs_of, step_headline
 from lab.ui.links import link, train_this
 from lab.ui.step import FROM, design_to_train, knobs, link_parameters, step_picker, varied
 from lab.ui.tables import field_view, layer_table, totals
-from lab.ui.words import escaped, show_error
+from lab.ui.words import show_error, told
 
 frame.heading("A step of the ladder", "Pick a network, read what it costs and what it sees, and turn its knobs.")
 narrow, wide = st.columns([1, 3], gap="large")
@@ -45,7 +45,7 @@ with menu:
     export_menu(lambda: [of_step(step, architecture)])
 with wide:
     if reason := why_unreadable(step.slug):
-        st.warning(escaped(f"The study of this step cannot be read: {reason}"), icon=":material/warning:")
+        st.warning(told(f"The study of this step cannot be read: {reason}"), icon=":material/warning:")
     step_headline(step, walked)
     view = url.switch("View", ["Layers", "Receptive field", "Result", "Code"], "view")
     if view == "Layers":

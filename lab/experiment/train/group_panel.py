@@ -31,7 +31,7 @@ from lab.ui.headline import headline
 from lab.ui.links import link
 from lab.ui.live_plot import live_plot
 from lab.ui.owner import me
-from lab.ui.words import errors_shown, escaped, without_folders
+from lab.ui.words import errors_shown, escaped, told
 
 MORE = 2  # seeds that one click adds
 ORDER: tuple[Status, ...] = ("running", "queued", "finished", "stopped", "interrupted", "failed")
@@ -53,7 +53,7 @@ def group_panel(members: Sequence[Run]) -> None:
         export_menu(lambda: of_runs(members), width="content")
     _progress(members)
     for error in dict.fromkeys(run.error for run in members if run.error):
-        st.info(escaped(without_folders(error)))
+        st.info(told(error))
     if unfinished:
         said_before(first)
     if first.dataset != "MNIST":

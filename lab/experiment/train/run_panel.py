@@ -41,7 +41,7 @@ from lab.ui.owner import me
 from lab.ui.range_result import link_to, range_result
 from lab.ui.report.view import report_button, zipped
 from lab.ui.unreadable import list_checkpoints
-from lab.ui.words import errors_shown, escaped, without_folders
+from lab.ui.words import errors_shown, escaped, told
 
 TICK, FIRST_TICK, WAITING_TICK = 1.0, 0.25, 3.0  # seconds between two looks: see `_clock`
 JUST_NOW = 5.0  # seconds within which a first point is waited for
@@ -143,9 +143,9 @@ def _panel(run: Run) -> None:
     _progress(run, recipe, batches)
     if lost := lost_in_words(run, len(epochs)):
         st.info(lost, icon=":material/healing:")
-        st.caption(escaped(without_folders(run.error)))
+        st.caption(told(run.error))
     elif run.error:
-        (st.error if run.status == "failed" else st.info)(escaped(without_folders(run.error)))
+        (st.error if run.status == "failed" else st.info)(told(run.error))
     if run.unfinished:
         said_before(run)
     if run.seed_group:

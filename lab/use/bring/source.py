@@ -24,7 +24,7 @@ from lab.ui.headline import headline
 from lab.ui.links import link
 from lab.ui.owner import me
 from lab.ui.tables import data_table, layer_table
-from lab.ui.words import escaped
+from lab.ui.words import escaped, told
 from lab.use.bring.inputs import Brought
 
 CLASS = "class"  # in the URL
@@ -57,7 +57,7 @@ def source_view(brought: Brought, narrow: DeltaGenerator) -> Source | None:
         return None
     walked = fit(found.architecture)
     if walked.error or walked.trace is None:
-        st.error(escaped(f"The network does not fit together: {walked.error}"))
+        st.error(told(f"The network does not fit together: {walked.error}"))
         _ways_on(found.architecture)
         return None
     headline(walked.trace, None, "bring its weights")

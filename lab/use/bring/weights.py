@@ -24,7 +24,7 @@ from lab.ui.links import link
 from lab.ui.nickname import nickname
 from lab.ui.number_field import number_field
 from lab.ui.owner import me
-from lab.ui.words import escaped
+from lab.ui.words import escaped, told
 from lab.use.bring.inputs import Brought
 from lab.use.bring.source import Source
 
@@ -148,7 +148,7 @@ def _match_view(tensors: Tensors, found: Match) -> None:
     else:
         st.error(
             f"{len(found.problems)} of {plural(len(found.rows), 'tensor')} do not fit, {found.how}. The first: "
-            + escaped(found.problems[0].problem)
+            + told(found.problems[0].problem)
             + "."
         )
     rows = [
