@@ -9,9 +9,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -37,24 +38,27 @@ def store(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunSto
 
 
 class Quota:
-    """No page more in any connection's store while it is on: SQLite's own and real SQLITE_FULL."""
+    """No page more in any connection's store while it is on, or no writing: SQLite's own SQLITE_FULL or _READONLY."""
+
+    way = "max_page_count = 1"  # which SQLite makes the number that there are
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.on, self.met, note = False, 0, full_disk.note_full
+        self.on, self.met, notes = False, 0, (full_disk.note_full, full_disk.note_read_only)
         connect = Database._connect
 
         def limited(database: Database, create: bool = False) -> sqlite3.Connection:
             connection = connect(database, create)
             if self.on:
-                connection.execute("PRAGMA max_page_count = 1")  # which SQLite makes the number that there are
+                connection.execute(f"PRAGMA {self.way}")
             return connection
 
-        def noted(folder: Path) -> None:
-            self.met += 1
-            note(folder)
-
         monkeypatch.setattr(Database, "_connect", limited)
-        monkeypatch.setattr(full_disk, "note_full", noted)
+        for note in notes:
+            monkeypatch.setattr(full_disk, note.__name__, partial(self._noted, note))
+
+    def _noted(self, note: Callable[[Path], None], folder: Path) -> None:
+        self.met += 1
+        note(folder)
 
 
 @pytest.fixture
@@ -62,14 +66,21 @@ def quota(monkeypatch: pytest.MonkeyPatch) -> Quota:
     return Quota(monkeypatch)
 
 
-def test_a_full_store_is_told_from_what_is_wrong_with_a_run(store: RunStore, quota: Quota) -> None:
-    quota.on = True
-    with pytest.raises(RunError, match=NOT_SAVED) as full:
+@pytest.mark.parametrize(
+    ("way", "told", "why"),
+    [(Quota.way, NOT_SAVED, SENTENCE), ("query_only = 1", full_disk.NOT_WRITTEN, full_disk.READ_ONLY)],
+)
+def test_a_full_or_read_only_store_is_told_from_what_is_wrong_with_a_run(
+    store: RunStore, quota: Quota, way: str, told: str, why: str
+) -> None:
+    quota.on, quota.way = True, way
+    with pytest.raises(RunError, match=told) as full:
         store.keep("ada", "work", lambda _: "x" * 1_000_000)
-    assert is_full(full.value)
+    assert (is_full(full.value), full_disk.is_read_only(full.value)) == (why == SENTENCE, why == full_disk.READ_ONLY)
     assert of_the_disk(full.value)
     assert str(store.folder) not in str(full.value)
-    assert in_the_way(store, "auto") == SENTENCE
+    assert in_the_way(store, "auto") == why
+    assert full_disk.could_not_write_lately(store.folder), "nobody is taken for dead who could not say a word"
     quota.on = False
     store.keep("ada", "work", lambda _: "short")
     assert in_the_way(store, "auto") == ""
@@ -92,6 +103,12 @@ def test_runs_that_wait_and_the_one_that_trains_outlast_a_full_store(
     wait(lambda: quota.met > 10, "the disk was full, and was so again when writing was tried again")
     assert in_the_way(store, "auto") == SENTENCE
     assert [store.get(run.id).status for run in runs] == ["running", "queued"]
+    quota.way, quota.met = "query_only = 1", 0  # it then is read-only, and stays so for longer than writes are retried
+    wait(lambda: quota.met > 10, "the disk was read-only, again and again")
+    assert in_the_way(store, "auto") == full_disk.READ_ONLY
+    assert [store.get(run.id).status for run in runs] == ["running", "queued"]
+    quota.way = Quota.way
+    wait(lambda: in_the_way(store, "auto") == SENTENCE, "it was full again")
     assert SENTENCE in turn_in_words(expected(store)[runs[1].id])
     quota.on = False
     wait(lambda: all(not store.get(run.id).unfinished for run in runs), "all had ended")

@@ -169,18 +169,20 @@ class Database:
             raise self.error(f"{self.file}: a whole number beyond 2**63 cannot be stored") from error
 
     def _full(self, error: Exception) -> None:
-        """Says so where the disk is full: that is no fault of the file's, nor of whoever wanted to write."""
+        """Says so where the disk is full or read-only: that is no fault of the file's, nor of who wanted to write."""
         failed = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR  # as SQLite says it of its log
         if full_disk.is_full(error) or (failed and not full_disk.has_room(self.folder)):
             full_disk.note_full(self.folder)
             raise self.error(full_disk.NOT_SAVED) from OSError(errno.ENOSPC, str(error))
+        if full_disk.is_read_only(error):
+            full_disk.note_read_only(self.folder)
+            raise self.error(full_disk.NOT_WRITTEN) from OSError(errno.EROFS, str(error))
 
     def _reason(self, code: int, error: sqlite3.Error) -> str:
         locked = f"another program has kept the {self.noun} locked for {self.patience:g} s"
         if code == sqlite3.SQLITE_CANTOPEN and is_gone(self.file):
             return self._gone()
         reasons = {
-            sqlite3.SQLITE_READONLY: f"the {self.noun} is read-only",
             sqlite3.SQLITE_CANTOPEN: f"the {self.noun} cannot be opened",
             sqlite3.SQLITE_NOTADB: f"this is not a {self.noun}, nor any SQLite database",
             sqlite3.SQLITE_CORRUPT: f"the {self.noun} is damaged",

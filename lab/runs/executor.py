@@ -23,7 +23,7 @@ from core.training.memory import out_of_memory
 from core.training.range_test import RangePoint, summarise
 from lab.runs.adoption import discard, staging
 from lab.runs.bounds import iterations_per_epoch
-from lab.runs.full_disk import is_full, of_the_disk
+from lab.runs.full_disk import is_full, is_read_only, of_the_disk
 from lab.runs.rows import BatchRow, Control, Pause, Run
 from lab.runs.store import RunStore
 from lab.runs.training_job import Idle, TrainingJob, epochs_done, factor_of
@@ -223,14 +223,14 @@ def retry(
 ) -> bool:
     """Do a write to the store, again where the store cannot be written just now. Raises RunError in the end.
 
-    While the disk is full that is after as long as the caller may wait.
+    While the disk is full or read-only that is after as long as the caller may wait.
     """
     tries, said = 0, ""
     while True:
         try:
             return write()
         except RunError as error:
-            tries += not (is_full(error) and may_wait())
+            tries += not ((is_full(error) or is_read_only(error)) and may_wait())
             if tries > RETRIES:
                 raise
             if str(error) != said:

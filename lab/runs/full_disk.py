@@ -1,4 +1,4 @@
-"""A disk that is full, or fails, told apart from what is wrong with a run: it costs no run, and ends by itself."""
+"""A disk that is full, read-only or fails, told apart from what is wrong with a run: it costs no run."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ from core.files import remove_inside
 
 SENTENCE = "The disk is full: runs wait until there is room on it again."
 NOT_SAVED = "The disk is full: nothing was changed; try again once there is room on it."
+READ_ONLY = "The disk is read-only now: runs wait until the lab can write to it again."
+NOT_WRITTEN = "The disk is read-only now: nothing was changed; try again once the lab can write to it."
 STATUS = 75  # with which a worker ends that the disk, not a run, kept from working: EX_TEMPFAIL of sysexits.h
 PROBE_BYTES = 65_536
 LATELY_SECONDS = 15.0
 LOOK_SECONDS = 1.0  # between two looks for room
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM}
 FAILING = {*FULL, errno.EROFS, errno.EIO}
 PASSING = {  # of SQLite's errors, those that another moment may not have
     sqlite3.SQLITE_FULL,
@@ -33,8 +36,9 @@ PASSING = {  # of SQLite's errors, those that another moment may not have
     sqlite3.SQLITE_NOMEM,
 }
 
-_full: dict[Path, float] = {}  # by folder, when this process last found no room there, on the monotonic clock
-_looked: dict[Path, tuple[float, bool]] = {}  # when it last looked for room, and whether there was any
+# By folder, when this process last could not write there, on the monotonic clock, and the sentence that says why.
+_full: dict[Path, tuple[float, str]] = {}
+_looked: dict[Path, tuple[float, str]] = {}  # when it last looked whether it can, and why not
 _written: dict[Path, float] = {}  # and when it has last written something
 
 
@@ -46,6 +50,14 @@ def is_full(error: BaseException) -> bool:
     """Whether an error comes of a full disk, or of a quota that is used up."""
     return any(
         each.errno in FULL if isinstance(each, OSError) else _code(each) == sqlite3.SQLITE_FULL
+        for each in _causes(error)
+    )
+
+
+def is_read_only(error: BaseException) -> bool:
+    """Whether an error comes of a disk that is read-only."""
+    return any(
+        each.errno == errno.EROFS if isinstance(each, OSError) else _code(each) == sqlite3.SQLITE_READONLY
         for each in _causes(error)
     )
 
@@ -72,7 +84,12 @@ def _code(error: BaseException) -> int | None:
 
 def note_full(folder: Path) -> None:
     """Remember that there was no room just now."""
-    _full[folder.absolute()] = time.monotonic()
+    _full[folder.absolute()] = time.monotonic(), SENTENCE
+
+
+def note_read_only(folder: Path) -> None:
+    """Remember that nothing could be written just now."""
+    _full[folder.absolute()] = time.monotonic(), READ_ONLY
 
 
 def note_room(folder: Path) -> None:
@@ -80,33 +97,39 @@ def note_room(folder: Path) -> None:
     _written[folder.absolute()] = time.monotonic()
 
 
-def was_full_lately(folder: Path) -> bool:
-    """Whether this process has found no room there within the last seconds."""
-    return time.monotonic() - _full.get(folder.absolute(), -math.inf) < LATELY_SECONDS
+def could_not_write_lately(folder: Path) -> bool:
+    """Whether this process could not write there within the last seconds: the disk was full, or read-only."""
+    return time.monotonic() - _full.get(folder.absolute(), (-math.inf, ""))[0] < LATELY_SECONDS
 
 
-def is_full_still(folder: Path) -> bool:
-    """Whether there is no room as far as is known: nothing has been written since there was none, or nothing can be."""
+def why_not_written(folder: Path) -> str:
+    """Why nothing can be written as far as is known, in a sentence; "" where nothing is in the way."""
     place, now = folder.absolute(), time.monotonic()
-    if was_full_lately(folder) and _full[place] > _written.get(place, -math.inf):
-        return True
-    when, room = _looked.get(place, (-math.inf, True))
+    when, why = _full.get(place, (-math.inf, ""))
+    if could_not_write_lately(folder) and when > _written.get(place, -math.inf):
+        return why
+    when, why = _looked.get(place, (-math.inf, ""))
     if now - when > LOOK_SECONDS:  # pages ask each second, for every visitor
-        room = has_room(folder)
-        _looked[place] = now, room
-    return not room
+        why = _look(folder)
+        _looked[place] = now, why
+    return why
 
 
 def has_room(folder: Path) -> bool:
-    """Whether a small file can be written there."""
+    """Whether there is room for a small file."""
+    return _look(folder) != SENTENCE
+
+
+def _look(folder: Path) -> str:
+    """Why a small file cannot be written there; "" where it can."""
     probe = folder / f".room.{os.getpid()}"
     try:
         if shutil.disk_usage(folder).free < PROBE_BYTES:
-            return False
+            return SENTENCE
         probe.write_bytes(b"\1" * PROBE_BYTES)
     except OSError as error:
-        return error.errno not in FULL
+        return SENTENCE if error.errno in FULL else READ_ONLY if error.errno in REFUSED else ""
     finally:
         with suppress(OSError):
             remove_inside(probe.parent, probe)
-    return True
+    return ""

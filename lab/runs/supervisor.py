@@ -20,7 +20,7 @@ from core.errors import LabError, RunError
 from core.files import reason
 from core.outside import plain
 from lab.runs.clock import Clock
-from lab.runs.full_disk import STATUS, is_full, was_full_lately
+from lab.runs.full_disk import STATUS, could_not_write_lately, of_the_disk
 from lab.runs.leases import silent_for
 from lab.runs.machine import read_machine, read_side_by_side
 from lab.runs.prune import prune
@@ -112,7 +112,7 @@ def ensure_worker(store: RunStore, device: str = "auto", slot: int = 0) -> None:
             _started[key] = (_start(store, device, slot), time.monotonic())
         except OSError as error:
             words = f"it could not be started: {reason(error)}"
-            note_death(store, device, slot, words, STATUS if is_full(error) else None)
+            note_death(store, device, slot, words, STATUS if of_the_disk(error) else None)
 
 
 def _start(store: RunStore, device: str, slot: int) -> subprocess.Popen[bytes]:
@@ -207,7 +207,7 @@ def reap_dead_workers(store: RunStore) -> None:
     """
     if not _is_due(store, ""):
         return
-    silence = STALE_SECONDS if _clock.is_settled() and not was_full_lately(store.folder) else math.inf
+    silence = STALE_SECONDS if _clock.is_settled() and not could_not_write_lately(store.folder) else math.inf
     dead = [slot for slot in store.slots() if is_gone(slot, silence=silence)]
     for run in store.recover(silence, dead=[slot.worker for slot in dead]):
         log.warning("run %s lost its worker and is %s", run.id, run.status)

@@ -42,7 +42,8 @@ def note_death(store: RunStore, device: str, slot: int, said: str, status: int |
         deaths += status != full_disk.STATUS
         pause = min(LONGEST_PAUSE, 2.0 ** (deaths - 2)) if deaths > 1 else 0.0
         if status == full_disk.STATUS:
-            full_disk.note_full(store.folder)
+            if not full_disk.why_not_written(store.folder):  # it may have room for less than the worker needed
+                full_disk.note_full(store.folder)
             pause = 1.0
         trouble = Trouble(deaths, _in_words(said, status), epochs, time.monotonic() + pause)
         _troubles[key] = trouble
@@ -57,9 +58,7 @@ def may_try(store: RunStore, device: str, slot: int) -> bool:
 
 def in_the_way(store: RunStore, device: str) -> str:
     """Why what waits for a device does not start, in one sentence; "" where nothing is known to be in the way."""
-    if full_disk.is_full_still(store.folder):
-        return full_disk.SENTENCE
-    return no_worker_lives(store, device)
+    return full_disk.why_not_written(store.folder) or no_worker_lives(store, device)
 
 
 def no_worker_lives(store: RunStore, device: str) -> str:

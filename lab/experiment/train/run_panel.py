@@ -190,8 +190,8 @@ def _status(run: Run, recipe: Recipe, epochs: list[EpochRecord], batches: list[B
         own_before = next((each.own_before for each in the_queue().waiting if each.run.id == run.id), 0)
         return f"queued, {turn_in_words(expectations().get(run.id), own_before)}"
     if run.status == "running":
-        if full_disk.is_full_still(store().folder):
-            return f"running on {run.device_name}. {full_disk.SENTENCE}"
+        if why := full_disk.why_not_written(store().folder):
+            return f"running on {run.device_name}. {why}"
         if run.paused_since is not None:
             return f"paused on {run.device_name}"
         if not batches:
