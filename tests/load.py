@@ -330,8 +330,42 @@ async def arrival(options: Options) -> Row:
     )
 
 
+async def crowd(options: Options) -> Row:
+    """Sessions that stay open on Start and on Train, a third after the other, and leave; then all of it once more."""
+    most, rss, failures = options.sessions, list[float](), list[str]()
+    async with the_app(options) as app:
+        if app.process is None:
+            raise SystemExit("the row about a crowd has to start the app itself; leave --url out")
+        pid = app.process.pid
+        async with Tab(app.address) as first:  # so that what is loaded once is loaded
+            await first.open("/train")
+        rss.append(memory_of(pid)[1])
+        for _ in range(2):
+            async with AsyncExitStack() as stack:
+                for third in range(3):
+                    share = most * (third + 1) // 3 - most * third // 3
+                    tabs = [await stack.enter_async_context(Tab(app.address)) for _ in range(share)]
+                    for number, tab in enumerate(tabs):
+                        await tab.open("/train" if number % 2 else "/")
+                    rss.append(memory_of(pid)[1])
+                    failures.extend(failures_of(tabs))
+            await asyncio.sleep(options.seconds)
+            rss.append(memory_of(pid)[1])
+    before, after = rss[4], rss[8]
+    figures = " / ".join(f"{each:.0f}" for each in rss[:5])
+    return Row(
+        f"{most} sessions that stay open on Start and Train: RSS of the app in MB before, at a third, at two, at all, "
+        f"{options.seconds:.0f} s after all have left",
+        f"no more than {FLAT_MB} MB from one round to the next",
+        f"{figures}; a second round {' / '.join(f'{each:.0f}' for each in rss[5:])}; "
+        f"{1000 * (rss[3] - rss[0]) / most:.0f} kB a session{told(failures)}",
+        not failures,
+        after - before < FLAT_MB,
+    )
+
+
 ROWS: dict[str, Callable[[Options], Coroutine[Any, Any, Row]]] = {
-    row.__name__: row for row in (panels, pages, start, memory, restart, arrival)
+    row.__name__: row for row in (panels, pages, start, memory, crowd, restart, arrival)
 }
 
 

@@ -730,6 +730,7 @@ def test_a_dead_workers_run_goes_on_after_its_last_epoch_until_it_has_lost_five_
         assert (found.lost, found.status) == (lost, "queued" if lost < MAX_LOST else "failed")
         assert store.batches(run.id) == ([batch(n, n // 10) for n in range(15)] if lost == MAX_LOST else [])
     assert found.error.startswith("5 workers were lost with this run, one after the other, before an epoch was done: ")
+    assert found.error.endswith("it may need more memory than there is; the last time its worker died")
     assert store.claim(["cpu"], "late") is None
     assert store.resume(run.id).lost == 0, "somebody who asks for it gives it five more"
 

@@ -225,7 +225,9 @@ class Leases(SoundRows):
             rows = connection.execute(
                 f"""UPDATE runs SET lost = lost + 1, {_PUT_BACK.format("'failed'")},
                         error = CASE WHEN lost + ?3 < {MAX_LOST} THEN '' ELSE '{TOO_MANY}' END
-                            || 'its worker gave no sign of life for ' || CAST(abs(?5 - heartbeat) AS INTEGER) || ' s'
+                            || CASE WHEN worker IN (SELECT value FROM json_each(?2)) THEN 'its worker died'
+                                ELSE 'its worker gave no sign of life for '
+                                    || CAST(abs(?5 - heartbeat) AS INTEGER) || ' s' END
                     WHERE status = 'running'
                         AND (abs(?5 - heartbeat) > ?1 OR worker IN (SELECT value FROM json_each(?2)))  -- `silent_for`
                     RETURNING *""",
