@@ -174,7 +174,9 @@ class Database:
         if full_disk.is_full(error) or (failed and not full_disk.has_room(self.folder)):
             full_disk.note_full(self.folder)
             raise self.error(full_disk.NOT_SAVED) from OSError(errno.ENOSPC, str(error))
-        if full_disk.is_read_only(error):
+        # The log of a file that nobody has open is made anew, which SQLite says as "unable to open".
+        unopened = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CANTOPEN and self.file.is_file()
+        if full_disk.is_read_only(error) or (unopened and full_disk.look(self.folder) == full_disk.READ_ONLY):
             full_disk.note_read_only(self.folder)
             raise self.error(full_disk.NOT_WRITTEN) from OSError(errno.EROFS, str(error))
 

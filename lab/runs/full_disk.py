@@ -110,17 +110,17 @@ def why_not_written(folder: Path) -> str:
         return why
     when, why = _looked.get(place, (-math.inf, ""))
     if now - when > LOOK_SECONDS:  # pages ask each second, for every visitor
-        why = _look(folder)
+        why = look(folder)
         _looked[place] = now, why
     return why
 
 
 def has_room(folder: Path) -> bool:
     """Whether there is room for a small file."""
-    return _look(folder) != SENTENCE
+    return look(folder) != SENTENCE
 
 
-def _look(folder: Path) -> str:
+def look(folder: Path) -> str:
     """Why a small file cannot be written there; "" where it can."""
     probe = folder / f".room.{os.getpid()}"
     try:
