@@ -592,6 +592,7 @@ def test_the_onnx_file_is_made_when_it_is_asked_for() -> None:
 # --------------------------------------------------------------------------------------------------------- in a browser
 
 
+@pytest.mark.own_data
 def test_rows_are_dragged_into_a_body_and_out_and_the_keyboard_alone_builds_a_block(
     home: Path, browser_path: Path
 ) -> None:
