@@ -511,6 +511,21 @@ def test_ticked_runs_can_be_compared_named_and_deleted(store: RunStore) -> None:
     assert frame["nickname"][0] == "Mia"
     assert frame["tags"][0] == "tuesday, group 2"
 
+    def field(label: str) -> object:
+        return next(field for field in app.text_input if field.label == label)
+
+    app = tick(app, 0)
+    store.rename(second.id, "theirs")  # in another tab
+    field("Name").set_value("mine")  # type: ignore[attr-defined]
+    labelled(app, "Save").click().run()  # type: ignore[attr-defined]
+    assert "the name was changed to 'theirs' in another tab" in app.error[0].value
+    assert (store.get(second.id).name, field("Name").value) == ("theirs", "mine")  # type: ignore[attr-defined]
+    labelled(app, "Take theirs").click().run()  # type: ignore[attr-defined]
+    assert field("Name").value == "theirs"  # type: ignore[attr-defined]
+    field("Name").set_value("mine")  # type: ignore[attr-defined]
+    labelled(app, "Save").click().run()  # type: ignore[attr-defined]
+    assert store.get(second.id).name == "mine"
+
 
 def asked_to_delete() -> AppTest:
     """The question that the table's Delete asks, about every run of the store."""
