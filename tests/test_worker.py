@@ -309,25 +309,6 @@ def test_a_worker_that_finds_the_seat_taken_leaves_before_it_warms_up(store: Run
     assert load_resident.cache_info().misses == 1
 
 
-@pytest.mark.parametrize("asks", [lambda: torch.empty(10**15), lambda: bytearray(10**18)], ids=["torch", "Python"])
-def test_a_run_that_needs_more_memory_than_there_is_says_so_with_both_numbers_and_the_queue_goes_on(
-    asks: Callable[[], object], store: RunStore, worker: Worker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real, runs = Here.events, [queued(store), queued(store, replace(RECIPE, epochs=1))]
-
-    def events(here: Here, run: Run, *more: object) -> object:
-        return asks() if run.id == runs[0].id else real(here, run, *more)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Here, "events", events)
-    worker.work(0.5)
-    failed, following = (store.get(run.id) for run in runs)
-    assert (failed.status, failed.lost, following.status) == ("failed", 0, "finished")
-    assert failed.error == (
-        "there is not enough memory here to train batches of 64 with a network of 434 parameters; "
-        "a smaller batch or network needs less"
-    )
-
-
 @pytest.mark.parametrize("device", ["cpu", "mps"])
 def test_after_an_unforeseen_error_a_worker_leaves_its_accelerator_for_a_fresh_one(
     device: str, store: RunStore, worker: Worker, monkeypatch: pytest.MonkeyPatch
