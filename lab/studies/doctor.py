@@ -26,10 +26,11 @@ from core.errors import LabError
 from core.ladder import catalogue
 from core.record import Json
 from core.training import replay
+from core.training.cpu_kernels import accelerated
 from core.training.loop import EpochEnd, State, train
 from core.training.network import build
 from core.training.recipe import Constant, Recipe
-from core.training.resident import Resident, available_devices, choose_device, resident
+from core.training.resident import Resident, available_devices, choose_device, grey, normalised, resident
 from lab.runs.probe import named_by_driver
 from lab.studies.bench import iteration_seconds, our_loop, plain_loop
 
@@ -37,6 +38,7 @@ NETWORK = "a2-final-7758"  # it has dropout, and its images are turned and chang
 BATCHES, TEST = 12, 200  # of an epoch, and images
 THREADS = 4
 SPEED_SECONDS = 1.5  # for which each loop is timed
+SAME = 1e-4  # share of the largest logit by which one may differ
 CLOCK = 0.10  # by which the lab's seconds may differ from a clock's
 
 
@@ -187,6 +189,20 @@ def _a_step(device: torch.device) -> Found:
     return bool(torch.isfinite(run.weights).all()), f"{len(run.weights):,} weights after {BATCHES} iterations"
 
 
+@torch.no_grad()
+def _kernels(device: torch.device) -> Found:
+    if device.type != "cpu":
+        return None, "they are for a CPU"
+    step = catalogue.by_slug(NETWORK)
+    network, data = build(step.architecture, 1)[:-1].eval(), few(device, step.recipe)  # to the logits
+    compute, images = accelerated(network), normalised(grey(data.test.images), data.normalisation)
+    if compute is None:
+        return None, "they are not compiled here, so torch computes every network: pip install ziglang"
+    logits = network(images)
+    apart = ((compute(images) - logits).abs().max() / logits.abs().max()).item()
+    return apart < SAME, f"the logits of {len(images)} images differ by {apart:.1e} of the largest, at most"
+
+
 def _recording(device: torch.device) -> Found:
     if device.type != "cuda":
         return None, f"{device.type} has no recordings"
@@ -279,6 +295,7 @@ def _speed(device: torch.device) -> Found:
 FIRST = "a training run works"
 CHECKS: dict[str, Callable[[torch.device], Found]] = {
     FIRST: _a_step,
+    "the lab's kernels give what torch gives": _kernels,
     "a recorded iteration is the called one, bit for bit": _recording,
     "the same seed gives the same weights, bit for bit": _same_seed,
     "a resumed run gives the same weights, bit for bit": _resumed,
