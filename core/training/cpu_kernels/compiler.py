@@ -24,7 +24,7 @@ SOURCE = Path(__file__).with_name("kernels") / "network.c"  # and beside it what
 KEPT = Path(__file__).with_name("__pycache__")
 FLAGS = (
     "-O3", "-march=native", "-mprefer-vector-width=512", "-ffp-contract=fast", "-fno-builtin", "-fno-math-errno",
-    "-fno-sanitize=all", "-fvisibility=hidden", "-shared", "-fPIC", "-nostdlib", "-g0", "-Wno-everything",
+    "-fno-sanitize=all", "-fvisibility=hidden", "-shared", "-fPIC", "-nostdlib", "-s", "-Wno-everything",
 )  # fmt: skip
 DOUBLE = ("-DREAL=double", "-DWHOLE=long long")
 SECONDS = 60  # after which a compiler is given up
