@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import platform
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -311,6 +312,29 @@ def test_it_is_compiled_once_and_soon(tmp_path: Path, monkeypatch: pytest.Monkey
     compiler.library.cache_clear()
     assert compiler.library() is not None
     assert list((tmp_path / "kept").iterdir()) == [made]
+    compiler.library.cache_clear()
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="other processors have one width of vectors")
+@pytest.mark.parametrize(("processor", "lanes"), [("x86-64", 4), ("haswell", 8)])
+def test_processors_with_shorter_vectors_give_the_same(
+    processor: str, lanes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = [flag.replace("native", processor.replace("-", "_")) for flag in compiler.FLAGS]
+    monkeypatch.setattr(compiler, "FLAGS", flags)
+    monkeypatch.setattr(compiler, "KEPT", tmp_path)
+    compiler.library.cache_clear()
+    found = compiler.library()
+    assert found is not None
+    assert found.lanes() == lanes
+    torch.manual_seed(3)
+    torch.set_num_threads(3)
+    network = nn.Sequential(
+        *(nn.Conv2d(3, 7, 3, bias=False), BatchNorm(7), nn.ReLU(), nn.Conv2d(7, 11, 5, 2, 3), nn.SiLU()),
+        *(nn.GroupNorm(1, 11), nn.MaxPool2d(2), nn.Conv2d(11, 6, 1), nn.Flatten(), nn.Linear(24, 10)),
+    )
+    for count in (5, 64, 75):
+        agrees(network.train(), torch.randn(count, *SHAPE))
     compiler.library.cache_clear()
 
 
