@@ -37,12 +37,14 @@ def test_the_card_of_a_gpu_without_bfloat16_says_that_it_computed_in_float32(mon
     assert all(has("fp32", device) for device in (CUDA, MPS, CPU))
     assert remark(BF16, MPS) == ", in float32: it has no bfloat16"
     data = tiny_data()
+    assert surroundings(data, TINY, replace(BF16, precision="fp32")).device == "cpu: the lab's kernels"
+    assert surroundings(data, TINY, BF16).device == "cpu"
     monkeypatch.setattr(Resident, "device", CUDA)
-    said = surroundings(data, BF16).device
+    said = surroundings(data, TINY, BF16).device
     assert said == "cuda: NVIDIA GeForce GTX 1080, in float32: it has no bfloat16"
-    assert surroundings(data, replace(BF16, precision="fp32")).device == "cuda: NVIDIA GeForce GTX 1080"
+    assert surroundings(data, TINY, replace(BF16, precision="fp32")).device == "cuda: NVIDIA GeForce GTX 1080"
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: True)
-    assert surroundings(data, BF16).device == "cuda: NVIDIA GeForce GTX 1080"
+    assert surroundings(data, TINY, BF16).device == "cuda: NVIDIA GeForce GTX 1080"
 
 
 def test_where_bfloat16_is_missing_a_run_and_a_range_test_are_those_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
