@@ -280,6 +280,7 @@ def test_without_figures_the_page_says_so_in_one_sentence(
     content: str | None, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "robustness.json"
+    monkeypatch.setenv("LAB_HOME", str(tmp_path))  # of another folder not even the name would be shown
     if content is not None:
         path.write_text(content, encoding="utf-8")
     monkeypatch.setattr(robustness_table, "path", lambda: path)
