@@ -338,12 +338,25 @@ def test_processors_with_shorter_vectors_give_the_same(
     compiler.library.cache_clear()
 
 
+def test_where_the_code_is_read_only_it_is_kept_in_the_labs_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(compiler, "KEPT", tmp_path / "file" / "kept")  # cannot be made, whoever one is
+    monkeypatch.setenv("LAB_HOME", str(tmp_path))
+    compiler.library.cache_clear()
+    assert compiler.library() is not None
+    assert len(list((tmp_path / "kernels").iterdir())) == 1
+    compiler.library.cache_clear()
+
+
 def test_without_a_compiler_or_with_a_broken_one_torch_computes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(compiler, "KEPT", tmp_path / "kept")
     for command, said in (((), "no compiler"), ((sys.executable, "-c", "raise SystemExit('no room')"), "no room")):
         monkeypatch.setattr(compiler, "_compiler", lambda command=command: command)
+        monkeypatch.delenv("LAB_HOME", raising=False)
         compiler.library.cache_clear()
         caplog.clear()
         with caplog.at_level("INFO"):

@@ -32,7 +32,7 @@ from tests.test_docs import TEXTS
 
 SERVING = ROOT / "lab" / "server" / "serving"
 SERVED = {path.name: path.read_text(encoding="utf-8") for path in SERVING.iterdir()}
-PLACES = {"LAB_DATA", "LAB_HOME", "LAB_OFFLINE", "LAB_WORKER_IDLE"}  # they are no fields of Settings
+PLACES = {"LAB_CPU_KERNELS", "LAB_DATA", "LAB_HOME", "LAB_OFFLINE", "LAB_WORKER_IDLE"}  # they are no fields of Settings
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,8 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -63,14 +65,36 @@ def _compiler() -> tuple[str, ...]:
 def _loaded(command: tuple[str, ...], flags: tuple[str, ...]) -> ctypes.CDLL:
     sources = (each.read_text(encoding="utf-8") for each in sorted(SOURCE.parent.iterdir()))
     made_of = "\n".join((*sources, *command[1:], *flags, _processor()))
-    path = KEPT / f"kernels-{hashlib.sha256(made_of.encode()).hexdigest()[:16]}.lib"
-    if not path.exists():
-        KEPT.mkdir(exist_ok=True)
-        with replacing(path) as part:  # who else compiles it at the same time makes the same file
-            subprocess.run(
-                [*command, *flags, "-o", part, SOURCE], check=True, capture_output=True, text=True, timeout=SECONDS
-            )
-    return ctypes.CDLL(str(path))
+    name = f"kernels-{hashlib.sha256(made_of.encode()).hexdigest()[:16]}.lib"
+    places = [folder / name for folder in _folders()]
+    path = next((each for each in places if each.exists()), None)
+    return ctypes.CDLL(str(path or _made(command, flags, places)))
+
+
+def _folders() -> list[Path]:
+    """Where it may be kept: a server's code is often read-only, and the lab's folder is not."""
+    home = os.environ.get("LAB_HOME")
+    return [KEPT, *([Path(home) / "kernels"] if home else [])]
+
+
+def _made(command: tuple[str, ...], flags: tuple[str, ...], places: Sequence[Path]) -> Path:
+    """Compiled into the first place that can be written. Raises OSError, SubprocessError."""
+    refused = OSError("there is no place for it")
+    for path in places:
+        try:
+            path.parent.mkdir(exist_ok=True)
+            with replacing(path) as part, tempfile.TemporaryDirectory() as cache:
+                part.touch()
+                caches = dict.fromkeys(("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"), cache)
+                subprocess.run(
+                    [*command, *flags, "-o", part, SOURCE], env={**os.environ, **caches},
+                    check=True, capture_output=True, text=True, timeout=SECONDS,
+                )  # fmt: skip
+        except OSError as error:
+            refused = error
+        else:
+            return path
+    raise refused
 
 
 def _processor() -> str:
