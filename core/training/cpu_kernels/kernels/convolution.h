@@ -47,19 +47,46 @@ static void pixel(const real *in, long in_step, int channels, const Taps *taps, 
   }
 }
 
+// The weights of one group with the channels of a block side by side. `out_step`, `in_step`: from one output channel of
+// the convolution that is computed, or from one input channel of it, to the next.
+static void pack(const real *weight, int outs, long out_step, int ins, long in_step, int kernel, real *packed) {
+  for (int part = 0; part < parts_of(outs); part++) {
+    int begin = part_begin(outs, part), rows = part_begin(outs, part + 1) - begin;
+    for (int r = 0; r < ins; r++)
+      for (int k = 0; k < kernel; k++)
+        for (int c = 0; c < rows; c++) *packed++ = weight[(begin + c) * out_step + r * in_step + k];
+  }
+}
+
+// One pixel of all outputs, all images.
+static void at_pixel(int groups, const real *in, long in_step, int ins, const Taps *taps, const real *packed, int kernel,
+                     const real *bias, real *out, long out_step, int outs, int images) {
+  for (int group = 0; group < groups; group++)
+    for (int part = 0; part < parts_of(outs); part++) {
+      int begin = part_begin(outs, part), rows = part_begin(outs, part + 1) - begin, channel = group * outs + begin;
+      pixel(in + group * ins * in_step, in_step, ins, taps, packed + (long)channel * ins * kernel, kernel,
+            bias ? bias + channel : 0, rows, out + channel * out_step, out_step, images);
+    }
+}
+
+typedef struct {
+  int kernel, ins, outs;      // taps; input and output channels of a group
+  long n, in_step, out_step;  // values of a pixel, of an input channel and of an output channel
+} Sizes;
+
+static Sizes sizes_of(const Stage *stage, const Share *share) {
+  long n = (long)share->images * LANES;
+  return (Sizes){stage->kernel_height * stage->kernel_width, stage->channels / stage->groups,
+                 stage->out_channels / stage->groups, n, n * stage->height * stage->width,
+                 n * stage->out_height * stage->out_width};
+}
+
 static void convolve(const Stage *stage, const Share *share, const real *in, real *out) {
-  int images = share->images, kernel = stage->kernel_height * stage->kernel_width;
-  int group_in = stage->channels / stage->groups, group_out = stage->out_channels / stage->groups;
-  long n = (long)images * LANES, in_step = n * stage->height * stage->width;
-  long out_step = n * stage->out_height * stage->out_width;
-  real *packed = share->scratch;
+  Sizes sizes = sizes_of(stage, share);
+  long weights = (long)sizes.outs * sizes.ins * sizes.kernel;
   for (int group = 0; group < stage->groups; group++)
-    for (int part = 0; part < parts_of(group_out); part++)
-      for (int begin = part_begin(group_out, part), rows = part_begin(group_out, part + 1) - begin, r = 0; r < group_in; r++)
-        for (int k = 0; k < kernel; k++)
-          for (int c = 0; c < rows; c++)
-            packed[((long)(group * group_out + begin) * group_in + (long)r * rows) * kernel + (long)k * rows + c] =
-                stage->weight[((long)(group * group_out + begin + c) * group_in + r) * kernel + k];
+    pack(stage->weight + group * weights, sizes.outs, (long)sizes.ins * sizes.kernel, sizes.ins, sizes.kernel,
+         sizes.kernel, share->scratch + group * weights);
   Taps taps;
   for (int y = 0; y < stage->out_height; y++)
     for (int x = 0; x < stage->out_width; x++) {
@@ -69,34 +96,21 @@ static void convolve(const Stage *stage, const Share *share, const real *in, rea
           int at_y = y * stage->stride + ky * stage->dilation - stage->padding;
           int at_x = x * stage->stride + kx * stage->dilation - stage->padding;
           if (at_y < 0 || at_y >= stage->height || at_x < 0 || at_x >= stage->width) continue;
-          taps.in[taps.count] = (int)((at_y * stage->width + at_x) * n);
+          taps.in[taps.count] = (int)((at_y * stage->width + at_x) * sizes.n);
           taps.weight[taps.count++] = ky * stage->kernel_width + kx;
         }
-      for (int group = 0; group < stage->groups; group++)
-        for (int part = 0; part < parts_of(group_out); part++) {
-          int begin = part_begin(group_out, part), rows = part_begin(group_out, part + 1) - begin;
-          int channel = group * group_out + begin;
-          pixel(in + group * group_in * in_step, in_step, group_in, &taps, packed + (long)channel * group_in * kernel,
-                kernel, stage->bias ? stage->bias + channel : 0, rows,
-                out + channel * out_step + (long)(y * stage->out_width + x) * n, out_step, images);
-        }
+      at_pixel(stage->groups, in, sizes.in_step, sizes.ins, &taps, share->scratch, sizes.kernel, stage->bias,
+               out + (long)(y * stage->out_width + x) * sizes.n, sizes.out_step, sizes.outs, share->images);
     }
 }
 
 // The gradient by the input: a convolution again, of the output's gradient, in which channels change places.
 static void convolve_back(const Stage *stage, const Share *share, const real *out_gradient, real *in_gradient) {
-  int images = share->images, kernel = stage->kernel_height * stage->kernel_width;
-  int group_in = stage->channels / stage->groups, group_out = stage->out_channels / stage->groups;
-  long n = (long)images * LANES, in_step = n * stage->height * stage->width;
-  long out_step = n * stage->out_height * stage->out_width;
-  real *packed = share->scratch;
+  Sizes sizes = sizes_of(stage, share);
+  long weights = (long)sizes.outs * sizes.ins * sizes.kernel;
   for (int group = 0; group < stage->groups; group++)
-    for (int part = 0; part < parts_of(group_in); part++)
-      for (int begin = part_begin(group_in, part), rows = part_begin(group_in, part + 1) - begin, r = 0; r < group_out; r++)
-        for (int k = 0; k < kernel; k++)
-          for (int c = 0; c < rows; c++)
-            packed[((long)(group * group_in + begin) * group_out + (long)r * rows) * kernel + (long)k * rows + c] =
-                stage->weight[((long)(group * group_out + r) * group_in + begin + c) * kernel + k];
+    pack(stage->weight + group * weights, sizes.ins, sizes.kernel, sizes.outs, (long)sizes.ins * sizes.kernel,
+         sizes.kernel, share->scratch + group * weights);
   Taps taps;
   for (int y = 0; y < stage->height; y++)
     for (int x = 0; x < stage->width; x++) {
@@ -107,17 +121,11 @@ static void convolve_back(const Stage *stage, const Share *share, const real *ou
           if (from_y < 0 || from_x < 0 || from_y % stage->stride || from_x % stage->stride) continue;
           int out_y = from_y / stage->stride, out_x = from_x / stage->stride;
           if (out_y >= stage->out_height || out_x >= stage->out_width) continue;
-          taps.in[taps.count] = (int)((out_y * stage->out_width + out_x) * n);
+          taps.in[taps.count] = (int)((out_y * stage->out_width + out_x) * sizes.n);
           taps.weight[taps.count++] = ky * stage->kernel_width + kx;
         }
-      for (int group = 0; group < stage->groups; group++)
-        for (int part = 0; part < parts_of(group_in); part++) {
-          int begin = part_begin(group_in, part), rows = part_begin(group_in, part + 1) - begin;
-          int channel = group * group_in + begin;
-          pixel(out_gradient + group * group_out * out_step, out_step, group_out, &taps,
-                packed + (long)channel * group_out * kernel, kernel, 0, rows,
-                in_gradient + channel * in_step + (long)(y * stage->width + x) * n, in_step, images);
-        }
+      at_pixel(stage->groups, out_gradient, sizes.out_step, sizes.outs, &taps, share->scratch, sizes.kernel, 0,
+               in_gradient + (long)(y * stage->width + x) * sizes.n, sizes.in_step, sizes.ins, share->images);
     }
 }
 
@@ -196,10 +204,10 @@ static void corner(const Stage *stage, int images, vec *sums, long sum_step, con
 }
 
 static void weight_gradients(const Stage *stage, const Share *share, const real *in, const real *out_gradient, real *sums) {
-  int images = share->images, wide = stage->kernel_width, kernel = stage->kernel_height * wide;
-  int group_in = stage->channels / stage->groups, group_out = stage->out_channels / stage->groups;
-  long n = (long)images * LANES, in_step = n * stage->height * stage->width;
-  long out_step = n * stage->out_height * stage->out_width;
+  Sizes sizes = sizes_of(stage, share);
+  int images = share->images, wide = stage->kernel_width, kernel = sizes.kernel;
+  int group_in = sizes.ins, group_out = sizes.outs;
+  long n = sizes.n, in_step = sizes.in_step, out_step = sizes.out_step;
   long weights = (long)stage->out_channels * group_in * kernel;
   vec *lanes = (vec *)share->scratch;
   for (long w = 0; w < weights; w++) lanes[w] = (vec){};
