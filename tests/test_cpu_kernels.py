@@ -101,6 +101,7 @@ POINTWISE = (
     lambda: [nn.ReLU6(), nn.LeakyReLU(0.1)],
     lambda: [BatchNorm(6)],
     lambda: [nn.SiLU(), nn.GroupNorm(3, 6)],
+    lambda: [BatchNorm(6), nn.GELU(), nn.GELU("tanh")],
     lambda: [nn.GroupNorm(2, 6, affine=False), nn.ELU(0.7), nn.Tanh()],
     lambda: [nn.LayerNorm([6, 7, 6]), nn.Sigmoid()],
     lambda: [nn.InstanceNorm2d(6, affine=True), nn.Hardsigmoid(), nn.InstanceNorm2d(6)],
@@ -124,6 +125,36 @@ def test_norms_activations_pools_and_linear_layers_are_torchs(pointwise: int, po
     network = nn.Sequential(*body, nn.Linear(features, 5), nn.LogSoftmax(1)).train()
     torch.set_num_threads(2)
     agrees(network, torch.randn(83, *SHAPE))
+
+
+SMOOTH = nn.Hardsigmoid(), nn.Sigmoid(), nn.Tanh(), nn.SiLU(), nn.ELU(), nn.GELU(), nn.GELU("tanh")
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU(), nn.LeakyReLU(), nn.ReLU6(), nn.Hardswish(), *SMOOTH], ids=str)
+@pytest.mark.parametrize("double", [False, True])
+def test_an_activation_is_torchs_over_its_whole_range(activation: nn.Module, double: bool) -> None:
+    dtype, within = (torch.float64, 1e-13) if double else (torch.float32, 4e-7)
+    if isinstance(activation, nn.GELU) and activation.approximate == "none":
+        within = 2e-6  # its series has the digits of float32
+    kernels, (stages, _) = compiler.library(double), stages_of(nn.Sequential(activation), (1, 1, 1))
+    assert kernels is not None
+    x = torch.cat([torch.linspace(-12, 12, 1_001), torch.linspace(-90, 90, 181)]).to(dtype).view(-1, 1, 1, 1)
+    expected = x.clone().requires_grad_()
+    activation(expected).sum().backward()
+    program = Program(kernels, stages, len(x), 1, True, dtype)
+    found = program.forward(x).view_as(x)
+    assert ((found - activation(x)).abs() <= within * activation(x).abs().clamp(min=1)).all()
+    slopes = nn.Sequential(nn.Conv2d(1, 1, 1), activation).to(
+        dtype
+    )  # seen in the gradient of a bias, one image at a time
+    nn.init.ones_(slopes[0].weight), nn.init.zeros_(slopes[0].bias)  # type: ignore[arg-type]
+    one = Program(kernels, stages_of(slopes, (1, 1, 1))[0], 1, 1, True, dtype)
+    assert expected.grad is not None
+    for value, slope in list(zip(x, expected.grad, strict=True))[::97]:
+        one.forward(value[None])
+        assert one.backward(torch.ones(1, 1, dtype=dtype))[1].item() == pytest.approx(
+            slope.item(), abs=max(3 * within, 1e-8)
+        )
 
 
 def test_the_first_of_equal_values_has_the_gradient_of_a_max_pool() -> None:
@@ -244,7 +275,9 @@ def test_evaluation_gives_the_figures_of_torch(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("layer", [0, 4])
 @pytest.mark.parametrize("wrong", [math.nan, math.inf])
 def test_a_weight_that_is_no_number_is_seen_in_the_loss(layer: int, wrong: float) -> None:
-    activations = nn.Sequential(nn.ReLU(), nn.ReLU6(), nn.Hardswish(), nn.ELU(), nn.SiLU(), nn.Hardsigmoid(), nn.Tanh())
+    activations = nn.Sequential(
+        nn.ReLU(), nn.ReLU6(), nn.Hardswish(), nn.ELU(), nn.SiLU(), nn.Hardsigmoid(), nn.GELU(), nn.Tanh()
+    )
     network = nn.Sequential(
         *(nn.Conv2d(1, 2, 3), BatchNorm(2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(2, 2, 3), *activations, nn.Flatten())
     )
@@ -265,7 +298,7 @@ def test_all_networks_of_the_lineages_but_the_largest_have_kernels() -> None:
 @pytest.mark.parametrize(
     "network",
     [
-        nn.Sequential(nn.Conv2d(1, 2, 3), nn.GELU(), nn.Flatten()),
+        nn.Sequential(nn.Conv2d(1, 2, 3), nn.Mish(), nn.Flatten()),
         nn.Sequential(nn.Conv2d(1, 2, 3, padding_mode="reflect", padding=1), nn.Flatten()),
         nn.Sequential(nn.Conv2d(1, 2, (3, 1)), nn.Flatten()),
         nn.Sequential(nn.Conv2d(1, 2, 28)),

@@ -11,7 +11,7 @@ from core.training.batch_norm import BatchNorm
 from core.training.dropout import Dropout, Dropout2d
 
 CONVOLUTION, POINTWISE, GROUP_NORM, MAX_POOL, AVERAGE_POOL = range(5)
-NONE, RELU, LEAKY, RELU6, HARDSWISH, HARDSIGMOID, SIGMOID, TANH, SILU, ELU = range(10)
+NONE, RELU, LEAKY, RELU6, HARDSWISH, HARDSIGMOID, SIGMOID, TANH, SILU, ELU, GELU, GELU_BY_TANH = range(12)
 ACTIVATIONS: dict[type[nn.Module], int] = {
     nn.ReLU: RELU, nn.LeakyReLU: LEAKY, nn.ReLU6: RELU6, nn.Hardswish: HARDSWISH, nn.Hardsigmoid: HARDSIGMOID,
     nn.Sigmoid: SIGMOID, nn.Tanh: TANH, nn.SiLU: SILU, nn.ELU: ELU,
@@ -109,6 +109,8 @@ def _stage(module: nn.Module, shape: Shape) -> Stage | None:
             return Stage(GROUP_NORM, shape, shape, groups=channels, layer=module, eps=eps)
         case nn.LeakyReLU(negative_slope=slope) | nn.ELU(alpha=slope):
             return replace(pointwise, activation=ACTIVATIONS[type(module)], slope=slope)
+        case nn.GELU():
+            return replace(pointwise, activation=GELU if module.approximate == "none" else GELU_BY_TANH)
         case _ if type(module) in ACTIVATIONS:
             return replace(pointwise, activation=ACTIVATIONS[type(module)])
         case Dropout():

@@ -30,7 +30,7 @@ enum { LANES = BYTES / sizeof(real), MOST_TAPS = 256, FIRST_CACHE = 20 << 10, SE
 #define UNROLL _Pragma("clang loop unroll(full)")
 
 enum Kind { CONVOLUTION, POINTWISE, GROUP_NORM, MAX_POOL, AVERAGE_POOL };
-enum Activation { NONE, RELU, LEAKY, RELU6, HARDSWISH, HARDSIGMOID, SIGMOID, TANH, SILU, ELU };
+enum Activation { NONE, RELU, LEAKY, RELU6, HARDSWISH, HARDSIGMOID, SIGMOID, TANH, SILU, ELU, GELU, GELU_BY_TANH };
 enum Drops { NOTHING, VALUES, CHANNELS };
 
 typedef struct {

@@ -25,7 +25,7 @@ static inline vec exponential(vec x) {
   real most = wide ? 700 : 87, magic = wide ? 0x1.8p52 : 0x1.8p23f;  // adding it leaves no digits after the point
   x = choose(x > most, splat(most)) + choose(x < -most, splat(-most)) + choose(~(x > most) & ~(x < -most), x);
   vec shifted = x * (real)1.4426950408889634 + magic, power = shifted - magic;
-  vec rest = (x - power * (real)0x1.62e4p-1) - power * (real)-1.904654299957768e-6;  // the logarithm of 2 in two parts
+  vec rest = (x - power * (real)0x1.62e4p-1) - power * (real)1.4286068203094172321e-6;  // the logarithm of 2 in two parts
   vec sum = splat(1);
   UNROLL for (int k = 14; k >= 1; k--)
     if (wide || k <= 8) sum = sum * rest / (real)k + 1;
@@ -33,6 +33,16 @@ static inline vec exponential(vec x) {
 }
 
 static inline vec sigmoid(vec x) { return 1 / (1 + exponential(-x)); }
+
+// The share of a normal distribution below x. Abramowitz & Stegun 1964, 7.1.26: to 8e-8, which is float32's accuracy.
+static inline vec normal_below(vec x) {
+  vec far = choose(x > 0, x) + choose(~(x > 0), -x), t = 1 / (1 + far * (real)(0.3275911 * 0.7071067811865476));
+  vec sum = ((((real)1.061405429 * t - (real)1.453152027) * t + (real)1.421413741) * t - (real)0.284496736) * t;
+  vec above = (sum + (real)0.254829592) * t * exponential(far * far * (real)-0.5) / 2;
+  return choose(x > 0, 1 - above) + choose(~(x > 0), above);
+}
+
+static inline vec swish_scale(vec x) { return 2 * (real)0.7978845608028654 * x * (1 + (real)0.044715 * x * x); }
 
 // A value that is no number stays none: a run that has diverged must be seen to.
 static inline vec activated(int activation, real slope, vec x) {
@@ -46,6 +56,8 @@ static inline vec activated(int activation, real slope, vec x) {
     case TANH: return 2 * sigmoid(2 * x) - 1;
     case SILU: return x * sigmoid(x);
     case ELU: return choose(x > 0, x) + choose(~(x > 0), (exponential(x) - 1) * slope);
+    case GELU: return x * normal_below(x);
+    case GELU_BY_TANH: return x * sigmoid(swish_scale(x));  // (1 + tanh(z)) / 2 is the sigmoid of 2 z
     default: return x;
   }
 }
@@ -62,6 +74,10 @@ static inline vec slope_of(int activation, real slope, vec x) {  // torch's, als
     case TANH: return y = 2 * sigmoid(2 * x) - 1, 1 - y * y;
     case SILU: return y = sigmoid(x), y * (1 + x * (1 - y));
     case ELU: return choose(x > 0, splat(1)) + choose(~(x > 0), exponential(x) * slope);
+    case GELU: return normal_below(x) + x * exponential(x * x * (real)-0.5) * (real)0.3989422804014327;
+    case GELU_BY_TANH:
+      y = sigmoid(swish_scale(x));
+      return y + x * y * (1 - y) * (2 * (real)0.7978845608028654) * (1 + 3 * (real)0.044715 * x * x);
     default: return splat(1);
   }
 }
@@ -77,6 +93,8 @@ static inline vec slope_of(int activation, real slope, vec x) {  // torch's, als
     case TANH: BODY(TANH) break;     \
     case SILU: BODY(SILU) break;     \
     case ELU: BODY(ELU) break;       \
+    case GELU: BODY(GELU) break;     \
+    case GELU_BY_TANH: BODY(GELU_BY_TANH) break; \
     default: BODY(NONE)              \
   }
 
