@@ -31,6 +31,7 @@ CHROMIUM_ARGUMENTS = (
     "--disable-sync",
 )
 APP = (sys.executable, "-m", "streamlit", "run", "streamlit_app.py")
+expect.set_options(timeout=milliseconds(120))  # of all tests in a browser, whoever started it: 5 s are too few
 IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"][data-test-connection-state="CONNECTED"]'
 
 CHARTS_DRAWN = """() => !document.querySelector('[data-testid="stSkeleton"]')
@@ -117,7 +118,6 @@ def browsing(executable: Path, width: int = 1280, height: int = 900, dark: bool 
         )
         page = context.new_page()
         page.set_default_timeout(milliseconds(120))
-        expect.set_options(timeout=milliseconds(120))
         yield page
         browser.close()
 
