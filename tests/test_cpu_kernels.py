@@ -36,6 +36,7 @@ from tests.tiny import TINY, same, tiny_data, trained
 pytestmark = pytest.mark.own_data
 
 SHAPE = (3, 9, 8)
+CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
@@ -136,7 +137,7 @@ def test_an_activation_is_torchs_over_its_whole_range(activation: nn.Module, dou
     dtype, within = (torch.float64, 1e-13) if double else (torch.float32, 4e-7)
     if isinstance(activation, nn.GELU) and activation.approximate == "none":
         within = 2e-6  # its series has the digits of float32
-    kernels, (stages, _) = compiler.library(double), stages_of(nn.Sequential(activation), (1, 1, 1))
+    kernels, (stages, _) = compiler.compiled(double), stages_of(nn.Sequential(activation), (1, 1, 1))
     assert kernels is not None
     x = torch.cat([torch.linspace(-12, 12, 1_001), torch.linspace(-90, 90, 181)]).to(dtype).view(-1, 1, 1, 1)
     expected = x.clone().requires_grad_()
@@ -174,7 +175,7 @@ def test_every_kernels_gradient_is_its_difference_quotient_in_float64() -> None:
         nn.Tanh(),
     ).double()  # fmt: skip
     stages, _ = stages_of(network, (1, 6, 6))
-    kernels = compiler.library(double=True)
+    kernels = compiler.compiled(double=True)
     assert kernels is not None
     images = torch.randn(9, 1, 6, 6, dtype=torch.float64)
 
@@ -257,8 +258,8 @@ def test_a_run_by_the_kernels_is_torchs_up_to_rounding(monkeypatch: pytest.Monke
     without_dropout = Architecture("tiny", tuple(op for op in TINY.ops if type(op).__name__ != "Dropout"))
     recipe = Recipe(epochs=2, batch_size=32, learning_rate=0.02, seed=2)
     ours, ends = trained(recipe, tiny_data(), without_dropout)
-    monkeypatch.setattr("core.training.cpu_kernels.network.library", lambda: None)
-    assert path_of(build(TINY)) == "torch"
+    monkeypatch.setattr("core.training.cpu_kernels.network.compiled", lambda: None)
+    assert path_of(build(TINY), CPU) == "torch"
     theirs, others = trained(recipe, tiny_data(), without_dropout)
     assert all(close(ours[name].double(), theirs[name].double(), 5e-3) for name in ours)  # a ReLU on its edge
     assert ends[-1].record.test_loss == pytest.approx(others[-1].record.test_loss, rel=1e-3)
@@ -268,7 +269,7 @@ def test_evaluation_gives_the_figures_of_torch(monkeypatch: pytest.MonkeyPatch) 
     data = tiny_data(20, test=300)
     network = build(catalogue.by_slug("a3-dilation-5340").architecture, 3)
     ours = evaluate(network, data.test, data.normalisation)
-    monkeypatch.setattr("core.training.cpu_kernels.network.library", lambda: None)
+    monkeypatch.setattr("core.training.cpu_kernels.network.compiled", lambda: None)
     assert ours == pytest.approx(evaluate(network, data.test, data.normalisation), rel=1e-5)
 
 
@@ -291,7 +292,7 @@ def test_a_weight_that_is_no_number_is_seen_in_the_loss(layer: int, wrong: float
 
 
 def test_all_networks_of_the_lineages_but_the_largest_have_kernels() -> None:
-    paths = {step.slug: path_of(build(step.architecture)) for step in (*catalogue.STEPS, *catalogue.OURS)}
+    paths = {step.slug: path_of(build(step.architecture), CPU) for step in (*catalogue.STEPS, *catalogue.OURS)}
     assert {slug for slug, path in paths.items() if path == "torch"} == {"c1-setup-6379786"}
 
 
@@ -311,13 +312,13 @@ def test_all_networks_of_the_lineages_but_the_largest_have_kernels() -> None:
 def test_what_has_no_kernel_is_computed_by_torch(network: nn.Sequential) -> None:
     with pytest.raises(NoKernel):
         stages_of(network, (1, 28, 28))
-    assert computing(network, torch.device("cpu")) is network
+    assert computing(network, CPU) is network
 
 
 def test_a_network_with_hooks_or_in_another_precision_is_torchs() -> None:
     network = build(TINY)
-    assert isinstance(computing(network, torch.device("cpu")), Accelerated)
-    assert computing(network, torch.device("cpu"), bf16=True) is network
+    assert isinstance(computing(network, CPU), Accelerated)
+    assert computing(network, CPU, bf16=True) is network
     assert accelerated(copy.deepcopy(network).double()) is None
     network[0].register_forward_hook(lambda *given: None)
     assert accelerated(network) is None
@@ -338,14 +339,14 @@ def test_a_backward_pass_after_another_forward_pass_is_an_error_and_no_wrong_gra
 
 def test_it_is_compiled_once_and_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiler, "KEPT", tmp_path / "kept")
-    compiler.library.cache_clear()
-    assert compiler.library() is not None
+    compiler.compiled.cache_clear()
+    assert compiler.compiled() is not None
     (made,) = (tmp_path / "kept").iterdir()
     monkeypatch.setattr(compiler.subprocess, "run", lambda *given, **named: pytest.fail("compiled again"))
-    compiler.library.cache_clear()
-    assert compiler.library() is not None
+    compiler.compiled.cache_clear()
+    assert compiler.compiled() is not None
     assert list((tmp_path / "kept").iterdir()) == [made]
-    compiler.library.cache_clear()
+    compiler.compiled.cache_clear()
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="other processors have one width of vectors")
@@ -356,8 +357,8 @@ def test_processors_with_shorter_vectors_give_the_same(
     flags = [flag.replace("native", processor.replace("-", "_")) for flag in compiler.FLAGS]
     monkeypatch.setattr(compiler, "FLAGS", flags)
     monkeypatch.setattr(compiler, "KEPT", tmp_path)
-    compiler.library.cache_clear()
-    found = compiler.library()
+    compiler.compiled.cache_clear()
+    found = compiler.compiled()
     assert found is not None
     assert found.lanes() == lanes
     torch.manual_seed(3)
@@ -368,7 +369,7 @@ def test_processors_with_shorter_vectors_give_the_same(
     )
     for count in (5, 64, 75):
         agrees(network.train(), torch.randn(count, *SHAPE))
-    compiler.library.cache_clear()
+    compiler.compiled.cache_clear()
 
 
 def test_where_the_code_is_read_only_it_is_kept_in_the_labs_folder(
@@ -377,10 +378,10 @@ def test_where_the_code_is_read_only_it_is_kept_in_the_labs_folder(
     (tmp_path / "file").touch()
     monkeypatch.setattr(compiler, "KEPT", tmp_path / "file" / "kept")  # cannot be made, whoever one is
     monkeypatch.setenv("LAB_HOME", str(tmp_path))
-    compiler.library.cache_clear()
-    assert compiler.library() is not None
+    compiler.compiled.cache_clear()
+    assert compiler.compiled() is not None
     assert len(list((tmp_path / "kernels").iterdir())) == 1
-    compiler.library.cache_clear()
+    compiler.compiled.cache_clear()
 
 
 def test_without_a_compiler_or_with_a_broken_one_torch_computes(
@@ -390,12 +391,12 @@ def test_without_a_compiler_or_with_a_broken_one_torch_computes(
     for command, said in (((), "no compiler"), ((sys.executable, "-c", "raise SystemExit('no room')"), "no room")):
         monkeypatch.setattr(compiler, "_compiler", lambda command=command: command)
         monkeypatch.delenv("LAB_HOME", raising=False)
-        compiler.library.cache_clear()
+        compiler.compiled.cache_clear()
         caplog.clear()
         with caplog.at_level("INFO"):
-            assert path_of(build(TINY)) == "torch"
+            assert path_of(build(TINY), CPU) == "torch"
         assert said in caplog.text
-    compiler.library.cache_clear()
+    compiler.compiled.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -19,12 +19,16 @@ def computing(network: nn.Module, device: torch.device, bf16: bool = False) -> C
 
     The network stays the same, with the same weights, and so do the results, up to rounding and dropout's masks.
     """
-    fast = accelerated(network) if device.type == "cpu" and not bf16 else None
+    fast = _by_kernels(network, device, bf16)
     if fast is None:
         lay_out(network, device)
     return fast or network
 
 
-def path_of(network: nn.Module, bf16: bool = False) -> Path:
-    """Who computes the network on a CPU."""
-    return "kernels" if not bf16 and accelerated(network) else "torch"
+def path_of(network: nn.Module, device: torch.device, bf16: bool = False) -> Path:
+    """Who computes the network there."""
+    return "kernels" if _by_kernels(network, device, bf16) else "torch"
+
+
+def _by_kernels(network: nn.Module, device: torch.device, bf16: bool) -> Accelerated | None:
+    return accelerated(network) if device.type == "cpu" and not bf16 else None

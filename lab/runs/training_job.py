@@ -95,7 +95,7 @@ Said = TypeVar("Said", bound=Event | Idle)
 
 def surroundings(data: Resident, architecture: Architecture, recipe: Recipe) -> Surroundings:
     """Those of a run in this process; the device's name says too whether the lab's own kernels compute the network."""
-    by_kernels = data.device.type == "cpu" and path_of(build(architecture), recipe.precision == "bf16") == "kernels"
+    by_kernels = path_of(build(architecture), data.device, recipe.precision == "bf16") == "kernels"
     return Surroundings(
         dataset=data.name,
         normalisation=data.normalisation,

@@ -1,7 +1,7 @@
 """The kernels as a library, compiled once for each machine by the Zig project's C compiler, which pip installs.
 
-One compiler on Linux, macOS and Windows; where it is missing, the machine's own `clang` may do. It takes about a
-second. The library is kept beside this module, where Python keeps its compiled modules too.
+One compiler on Linux, macOS and Windows; where it is missing, the machine's own `clang` may do. It takes a second or
+two. The library is kept beside this module, where Python keeps its compiled modules too.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 @lru_cache(maxsize=2)
-def library(double: bool = False) -> ctypes.CDLL | None:
+def compiled(double: bool = False) -> ctypes.CDLL | None:
     """The compiled kernels, in float32 or in float64; None where there is no compiler, with a remark in the log."""
     if os.environ.get(OFF) == "0":
         return None
@@ -48,10 +48,8 @@ def library(double: bool = False) -> ctypes.CDLL | None:
     try:
         return _loaded(command, flags)
     except (OSError, subprocess.SubprocessError) as error:
-        said = (
-            error.stderr.strip().splitlines()[:1] if isinstance(error, subprocess.CalledProcessError) else [str(error)]
-        )
-        log.warning("the CPU kernels could not be compiled, torch's own path is used: %s", " ".join(said))
+        said = error.stderr if isinstance(error, subprocess.CalledProcessError) else str(error)
+        log.warning("the CPU kernels could not be compiled, torch's own path is used: %s", said.strip().split("\n")[0])
         return None
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from core.training.cpu_kernels.compiler import library
+from core.training.cpu_kernels.compiler import compiled
 from core.training.cpu_kernels.program import Program
 from core.training.cpu_kernels.stages import NoKernel, Shape, Stage, stages_of, weights_of
 from core.training.dropout import Dropout
@@ -24,12 +24,12 @@ class Accelerated:
 
     Up to rounding the results are torch's. Dropout's masks are others: a generator in the kernel makes them from one
     number that the run's generator draws for the iteration. The same seed gives the same bits, for any number of
-    threads. As in torch, an image's figures do not depend on the order of the batch, but those of the last bits do.
+    threads.
     """
 
     def __init__(self, network: nn.Sequential, stages: tuple[Stage, ...], rest: tuple[nn.Module, ...]) -> None:
         self.network, self._stages, self._rest = network, stages, rest
-        self._drops = any(stage.drop for stage in stages)
+        self._dropout = next((each for each in network if isinstance(each, Dropout) and each.p), None)
         self._programs: dict[bool, Program] = {}
 
     def __call__(self, images: Tensor) -> Tensor:
@@ -43,17 +43,16 @@ class Accelerated:
         return cast(Tensor, outputs)
 
     def _seed(self) -> int:
-        if not self._drops:
+        if self._dropout is None:
             return 0
-        generator = next(each.generator for each in self.network.modules() if isinstance(each, Dropout))
-        return int(torch.randint(2**32, (), generator=generator))
+        return int(torch.randint(2**32, (), generator=self._dropout.generator))
 
     def _program(self, images: int) -> Program:
         """That of the mode, with room for so many images."""
         mode = self.network.training
         program = self._programs.get(mode)
         if program is None or program.images < images:
-            kernels = library()
+            kernels = compiled()
             assert kernels is not None
             dtype = next(weights_of(self._stages)).dtype
             program = self._programs[mode] = Program(
@@ -68,7 +67,7 @@ def accelerated(network: nn.Module, shape: Shape = (1, 28, 28)) -> Accelerated |
     suits = isinstance(network, nn.Sequential) and all(
         each.device.type == "cpu" and each.dtype == torch.float32 for each in weights
     )
-    if not suits or not weights or _is_watched(network) or library() is None:
+    if not suits or not weights or _is_watched(network) or compiled() is None:
         return None
     assert isinstance(network, nn.Sequential)
     try:

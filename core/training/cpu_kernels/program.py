@@ -61,11 +61,11 @@ class Program:
     """
 
     def __init__(
-        self, library: ctypes.CDLL, stages: tuple[Stage, ...], images: int, threads: int, training: bool,
+        self, kernels: ctypes.CDLL, stages: tuple[Stage, ...], images: int, threads: int, training: bool,
         dtype: torch.dtype = torch.float32,
     ) -> None:  # fmt: skip
-        self.library, self.stages, self.dtype = library, stages, dtype
-        self.lanes: int = library.lanes()
+        self.kernels, self.stages, self.dtype = kernels, stages, dtype
+        self.lanes: int = kernels.lanes()
         self.images, self.passes = images, 0
         stage_type, share_type, program_type = SINGLE if dtype == torch.float32 else DOUBLE
         self._stages = (stage_type * len(stages))(*(_described(stage_type, stage) for stage in stages))
@@ -95,7 +95,7 @@ class Program:
         self._program.seed = seed
         self.passes += 1
         weights = self._point_at_weights()
-        self._run(self.library.forward, c_void_p(images.data_ptr()), c_void_p(logits.data_ptr()))
+        self._run(self.kernels.forward, c_void_p(images.data_ptr()), c_void_p(logits.data_ptr()))
         del weights
         return logits
 
@@ -109,7 +109,7 @@ class Program:
                 made = None if each is None else torch.empty(each.shape, dtype=self.dtype)
                 setattr(described, name, None if made is None else made.data_ptr())
                 gradients += [] if made is None else [made]
-        self._run(self.library.backward, c_void_p(gradient.data_ptr()))
+        self._run(self.kernels.backward, c_void_p(gradient.data_ptr()))
         del weights
         return gradients
 

@@ -151,13 +151,11 @@ def _joined(before: Stage, stage: Stage) -> Stage | None:
     """Two pointwise stages as one, where they are in its order; a ReLU and a dropout may change places."""
     if before.kind != POINTWISE or stage.kind != POINTWISE or stage.norm is not None:
         return None
+    if not stage.drop and stage.activation == NONE:  # a dropout of nothing
+        return before
     if stage.drop and not before.drop:
         return replace(before, drop=stage.drop, drops=stage.drops)
-    if (
-        stage.activation != NONE
-        and before.activation == NONE
-        and (not before.drop or stage.activation in (RELU, LEAKY))
-    ):
+    if stage.activation and not before.activation and (not before.drop or stage.activation in (RELU, LEAKY)):
         return replace(before, activation=stage.activation, slope=stage.slope)
     return None
 

@@ -2,20 +2,18 @@
 
 #if defined(__AVX512F__)
 #define BYTES 64
-#define ROWS 6      // channels of a block of a convolution
-#define COLUMNS 4   // vectors of images of a block
+#define COLUMNS 4   // vectors of images of a block of a convolution
 #define CORNER 6    // output channels of a block of a weight's gradient
 #elif defined(__AVX__)
 #define BYTES 32
-#define ROWS 6
 #define COLUMNS 2
 #define CORNER 3
 #else
 #define BYTES 16
-#define ROWS 6
 #define COLUMNS 4
 #define CORNER 6
 #endif
+#define ROWS 6      // channels of a block of a convolution
 
 #ifndef REAL
 #define REAL float

@@ -47,15 +47,16 @@ static void pixel(const real *in, long in_step, int channels, const Taps *taps, 
   }
 }
 
-// The weights of one group with the channels of a block side by side. `out_step`, `in_step`: from one output channel of
-// the convolution that is computed, or from one input channel of it, to the next.
-static void pack(const real *weight, int outs, long out_step, int ins, long in_step, int kernel, real *packed) {
-  for (int part = 0; part < parts_of(outs); part++) {
-    int begin = part_begin(outs, part), rows = part_begin(outs, part + 1) - begin;
-    for (int r = 0; r < ins; r++)
-      for (int k = 0; k < kernel; k++)
-        for (int c = 0; c < rows; c++) *packed++ = weight[(begin + c) * out_step + r * in_step + k];
-  }
+// The weights of a group with the channels of a block side by side, group by group. `out_step`, `in_step`: from one
+// output channel of the convolution that is computed, or from one input channel of it, to the next.
+static void pack(const real *weight, int groups, int outs, long out_step, int ins, long in_step, int kernel, real *packed) {
+  for (int group = 0; group < groups; group++, weight += (long)outs * ins * kernel)
+    for (int part = 0; part < parts_of(outs); part++) {
+      int begin = part_begin(outs, part), rows = part_begin(outs, part + 1) - begin;
+      for (int r = 0; r < ins; r++)
+        for (int k = 0; k < kernel; k++)
+          for (int c = 0; c < rows; c++) *packed++ = weight[(begin + c) * out_step + r * in_step + k];
+    }
 }
 
 // One pixel of all outputs, all images.
@@ -83,10 +84,8 @@ static Sizes sizes_of(const Stage *stage, const Share *share) {
 
 static void convolve(const Stage *stage, const Share *share, const real *in, real *out) {
   Sizes sizes = sizes_of(stage, share);
-  long weights = (long)sizes.outs * sizes.ins * sizes.kernel;
-  for (int group = 0; group < stage->groups; group++)
-    pack(stage->weight + group * weights, sizes.outs, (long)sizes.ins * sizes.kernel, sizes.ins, sizes.kernel,
-         sizes.kernel, share->scratch + group * weights);
+  pack(stage->weight, stage->groups, sizes.outs, (long)sizes.ins * sizes.kernel, sizes.ins, sizes.kernel, sizes.kernel,
+       share->scratch);
   Taps taps;
   for (int y = 0; y < stage->out_height; y++)
     for (int x = 0; x < stage->out_width; x++) {
@@ -107,10 +106,8 @@ static void convolve(const Stage *stage, const Share *share, const real *in, rea
 // The gradient by the input: a convolution again, of the output's gradient, in which channels change places.
 static void convolve_back(const Stage *stage, const Share *share, const real *out_gradient, real *in_gradient) {
   Sizes sizes = sizes_of(stage, share);
-  long weights = (long)sizes.outs * sizes.ins * sizes.kernel;
-  for (int group = 0; group < stage->groups; group++)
-    pack(stage->weight + group * weights, sizes.ins, sizes.kernel, sizes.outs, (long)sizes.ins * sizes.kernel,
-         sizes.kernel, share->scratch + group * weights);
+  pack(stage->weight, stage->groups, sizes.ins, sizes.kernel, sizes.outs, (long)sizes.ins * sizes.kernel, sizes.kernel,
+       share->scratch);
   Taps taps;
   for (int y = 0; y < stage->height; y++)
     for (int x = 0; x < stage->width; x++) {
