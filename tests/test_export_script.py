@@ -275,12 +275,14 @@ def test_the_scripts_average_is_the_labs(warm_up: bool) -> None:
 
 
 def test_the_first_weights_the_held_out_images_and_the_normalisation_are_the_labs(data: Path, tmp_path: Path) -> None:
-    recipe = Recipe(epochs=1, learning_rate=1e-9, seed=7, validation_size=5000, normalisation="training_split")
+    recipe = Recipe(
+        epochs=1, learning_rate=1e-9, seed=7, validation_size=5000, split_seed=3, normalisation="training_split"
+    )
     names, _ = executed(small(recipe, data), tmp_path)
     for one, other in zip(build(SMALL, 7).parameters(), names["network"].parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-6)  # but for steps of a billionth
     digits = made_digits(TRAIN, TEST).train
-    mask = _held_out(digits.labels, HELD_OUT)
+    mask = _held_out(digits.labels, HELD_OUT, 3)
     assert names["held_out"].tolist() == mask.tolist()
     measured = _measured(Split(digits.images[~mask], digits.labels[~mask]))
     assert names["normalise"].mean == pytest.approx([measured.mean], rel=1e-4)

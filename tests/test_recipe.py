@@ -205,6 +205,7 @@ recipes = st.builds(
     ema_decay=momentum,
     normalisation=st.sampled_from(["mnist", "training_split", "half", "own"]),
     validation_size=st.integers(0, 59_000),
+    split_seed=st.integers(0, 2**31 - 1),
     augmentation=st.builds(
         Augmentation, jitters, jitters, jitters, jitters, jitters, fill=share, interpolation=st.just("nearest")
     ),
@@ -377,7 +378,8 @@ DEFAULTS: dict[object, dict[str, object]] = {
         "schedule": Constant(), "loss": "cross_entropy", "label_smoothing": 0.0, "ema_decay": 0.0,
         "ema_warm_up": False, "l1": 0.0, "gradient_clipping": 0.0, "clip_by": "norm", "early_stopping": None,
         "normalisation": "mnist", "normalisation_mean": 0.5, "normalisation_sd": 0.5, "validation_size": 0,
-        "augmentation": Augmentation(), "plain_epochs": 0, "precision": "fp32", "target_accuracy": 0.994, "seed": 1,
+        "split_seed": 0, "augmentation": Augmentation(), "plain_epochs": 0,
+        "precision": "fp32", "target_accuracy": 0.994, "seed": 1,
     },
 }  # fmt: skip
 

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 import core.training.batches
+from core.architecture.fresh import blurred_pool
 from core.architecture.spec import Architecture, BatchNorm, Conv, Flatten, GlobalAvgPool, Linear, LogSoftmax
 from core.architecture.spec import Dropout as DropoutOp
 from core.data.embedded_digits import embedded_digits
@@ -633,10 +634,21 @@ def test_the_validation_split_is_5_000_of_the_60_000_even_per_class_disjoint_and
     held_out, kept = numbers(data.validation.images), numbers(data.train.images)
     assert (len(held_out), len(kept), len(held_out | kept)) == (5_000, 55_000, 60_000)
     assert numbers(again.validation.images) == held_out
+    others = resident(dataset, Recipe(validation_size=5000, split_seed=1), cpu).validation
+    assert others is not None
+    assert len(numbers(others.images) & held_out) < 600, "another split: about a twelfth of it is the same"
     share = np.bincount(dataset.train.labels) / 12
     assert np.abs(data.validation.labels.bincount().numpy() - share).max() <= 1
     assert (dataset.train.labels[sorted(held_out)] == data.validation.labels.numpy()).all()
     assert resident(dataset, Recipe(), cpu).validation is None
+
+
+def test_a_blurred_pool_is_a_max_pool_and_a_binomial_window_of_stride_2_and_padding_1() -> None:
+    images = torch.rand(2, 3, 24, 24)
+    binomial = torch.tensor([1.0, 2.0, 1.0]).outer(torch.tensor([1.0, 2.0, 1.0])) / 16
+    expected = F.conv2d(F.max_pool2d(images, 2, 1), binomial.expand(3, 1, 3, 3), stride=2, padding=1, groups=3)
+    found = build(Architecture("blurred", blurred_pool(), (3, 24, 24)), 0)(images)
+    torch.testing.assert_close(found, expected)
 
 
 def test_normalisation_by_the_training_split_gives_mean_zero_and_deviation_one() -> None:

@@ -114,7 +114,7 @@ def _try(row: dict[str, Json]) -> Try:
 
 
 def _of_a_step(recipe: Recipe) -> Recipe:
-    return replace(recipe, seed=Recipe.seed, validation_size=0)
+    return replace(recipe, seed=Recipe.seed, validation_size=0, split_seed=0)
 
 
 def _layers(architecture: Architecture) -> tuple[Op, ...]:

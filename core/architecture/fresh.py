@@ -35,6 +35,7 @@ BLOCKS = (
     "Residual block, half the size",
     "Squeeze-excite block",
     "Depthwise separable",
+    "Blurred pool",
 )
 
 
@@ -101,10 +102,20 @@ def block(architecture: Architecture, at: int | Place, name: str) -> tuple[Op, .
                 BatchNorm(),
                 ReLU(),
             )
+        case "Blurred pool":
+            return blurred_pool()
         case "Conv, BatchNorm, ReLU, Dropout":
             return conv, BatchNorm(), ReLU(), Dropout(0.05)
         case _:
             return conv, BatchNorm(), ReLU()
+
+
+def blurred_pool() -> tuple[Op, ...]:
+    """A max pool whose maps are blurred before every other value is taken. Zhang 2019, arXiv:1904.11486.
+
+    The two averages are the binomial window 1 2 1 along each axis, with a stride of 2 and a padding of 1.
+    """
+    return MaxPool(2, stride=1), AvgPool(2, stride=1, padding=1), AvgPool(2)
 
 
 def _two(inner: int, outer: int, stride: int) -> tuple[Op, ...]:

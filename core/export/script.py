@@ -20,6 +20,7 @@ from core.export import augmenting
 from core.export.looping import looping
 from core.export.optimizing import optimizing
 from core.export.section import Section, Subject
+from core.training.recipe import SPLIT_SEED
 from core.words import percent, plural, rate_words
 
 WIDTH = 100  # characters of a comment
@@ -158,7 +159,7 @@ def _data(subject: Subject) -> Section:
             "",
             "# Hold out images evenly from each class: the same ones as in the lab.",
             f"VALIDATION = {recipe.validation_size}",
-            "shuffled = np.random.default_rng(60_000).permutation(len(train_labels))",
+            f"shuffled = np.random.default_rng({SPLIT_SEED + recipe.split_seed:_}).permutation(len(train_labels))",
             'by_class = shuffled[np.argsort(train_labels.numpy()[shuffled], kind="stable")]',
             "held_out = torch.zeros(len(train_labels), dtype=torch.bool)",
             "held_out[by_class[np.arange(VALIDATION) * len(train_labels) // VALIDATION]] = True",

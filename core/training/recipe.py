@@ -37,6 +37,7 @@ __all__ = [
     "GEOMETRIC",
     "MAX_STRENGTH",
     "SGD",
+    "SPLIT_SEED",
     "Adadelta",
     "Adam",
     "AdamW",
@@ -77,6 +78,7 @@ __all__ = [
 
 Precision = Literal["fp32", "tf32", "bf16"]
 
+SPLIT_SEED = 60_000  # plus the recipe's own: runs with the same one hold out the same images, and can be compared
 IMAGES = 60_000  # in MNIST's training set; of a smaller data set the same share is held out
 
 
@@ -112,6 +114,7 @@ class Recipe:
     normalisation_mean: Share = 0.5  # of "own"; grey levels are 0 to 1
     normalisation_sd: Annotated[float, Range(1e-3, 1e3)] = 0.5
     validation_size: Annotated[int, Range(0, 59_000)] = 0  # images held out of the 60,000, evenly per class
+    split_seed: Annotated[int, Range(0, 2**31 - 1)] = 0  # which images are held out
     augmentation: Augmentation = field(default_factory=Augmentation)
     plain_epochs: Annotated[int, Range(0, 1000)] = 0  # the last ones, without augmentation
     precision: Precision = "fp32"  # of convolutions and products; the weights are always float32
@@ -143,6 +146,7 @@ class Recipe:
             normalisation_mean=self.normalisation_mean,
             normalisation_sd=self.normalisation_sd,
             validation_size=self.validation_size,
+            split_seed=self.split_seed,
         )
 
     def held_out(self, images: int) -> int:

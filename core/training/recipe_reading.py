@@ -35,6 +35,7 @@ RECIPE = spellings(
         "normalisation": "normalisation normalization normalise normalize norm_stats",
         "validation_size": "validation_size validation val_size valid_size validation_split val_split held_out "
         "validation_fraction val_fraction num_validation",
+        "split_seed": "split_seed split_random_state validation_seed val_seed",
         "augmentation": "augmentation augmentations augment transform transforms train_transform train_transforms",
         "plain_epochs": "plain_epochs epochs_without_augmentation last_epochs_without_augmentation no_aug_epochs",
         "ema_decay": "ema_decay ema",

@@ -27,6 +27,7 @@ FIELDS = {  # names that are not plain words in code
     "ema_decay": "decay of the averaged weights",
     "ema_warm_up": "warm-up of the averaged weights",
     "validation_size": "images held out",
+    "split_seed": "seed of which images are held out",
     "plain_epochs": "last epochs without augmentation",
     "l1": "L1 penalty",
     "clip_by": "clipped",
@@ -114,7 +115,16 @@ def recipe_words(recipe: Recipe) -> str:
     usual = Recipe()
     rest = [
         f"{field_words(name)} {value_words(getattr(recipe, name), name)}"
-        for name in ("loss", "label_smoothing", "l1", "validation_size", "normalisation", "precision", "plain_epochs")
+        for name in (
+            "loss",
+            "label_smoothing",
+            "l1",
+            "validation_size",
+            "split_seed",
+            "normalisation",
+            "precision",
+            "plain_epochs",
+        )
         if getattr(recipe, name) != getattr(usual, name)
     ]
     if recipe.gradient_clipping:

@@ -10,9 +10,7 @@ from torch import Tensor
 
 from core.data.mnist import MNIST_MEAN, MNIST_SD, Dataset, Split
 from core.errors import DeviceError
-from core.training.recipe import Recipe
-
-SPLIT_SEED = 60_000  # the held-out images are the same for every run, so that runs can be compared
+from core.training.recipe import SPLIT_SEED, Recipe
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ def resident(dataset: Dataset, recipe: Recipe, device: torch.device) -> Resident
     """The data set on the device, split and normalised as the recipe says."""
     train, validation = dataset.train, None
     if recipe.validation_size:
-        held_out = _held_out(train.labels, recipe.held_out(len(train)))
+        held_out = _held_out(train.labels, recipe.held_out(len(train)), recipe.split_seed)
         train, validation = _select(train, ~held_out), _select(train, held_out)
     return Resident(
         name=dataset.name,
@@ -97,9 +95,9 @@ def _normalisation(recipe: Recipe, train: Split) -> Normalisation:
             return Normalisation(recipe.normalisation_mean, recipe.normalisation_sd)
 
 
-def _held_out(labels: np.ndarray, size: int) -> np.ndarray:
-    """A mask with `size` images, in proportion from each class; the same for every run."""
-    random = np.random.default_rng(SPLIT_SEED)
+def _held_out(labels: np.ndarray, size: int, split_seed: int) -> np.ndarray:
+    """A mask with `size` images, in proportion from each class; the same for every run with that seed."""
+    random = np.random.default_rng(SPLIT_SEED + split_seed)
     shuffled = random.permutation(len(labels))
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
     chosen = by_class[(np.arange(size) * len(labels)) // size]  # evenly spaced through the classes

@@ -55,6 +55,7 @@ UNITS = {
 MORE = {  # fields of the recipe that come with another one
     "gradient_clipping": ("clip_by",),
     "ema_decay": ("ema_warm_up",),
+    "validation_size": ("split_seed",),
     "normalisation": ("normalisation_mean", "normalisation_sd"),
 }
 SHORT = 15  # letters of a name that fits above half a column
