@@ -21,8 +21,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from core.analysis.study import read_study
 from lab.runs.fair_queue import Waiting, next_of
+from lab.studies.results import studies
 from lab.ui.colours import CLAIM, TEST, TRAIN
 from lab.ui.figures import laid_out
 from tests.app_server import ROOT, browsing
@@ -132,9 +132,7 @@ def percentile(waits: Sequence[Wait], share: float, who: Callable[[Wait], bool] 
 
 def measured_seconds() -> list[float]:
     """What the runs of the studies took, of 15 epochs of MNIST each: a small network on one core of a busy machine."""
-    folder = ROOT / "checkpoints" / "studies"
-    studies = [read_study(path) for path in sorted(folder.glob("*.json"))]
-    return [sum(record.seconds for record in run.history) for study in studies for run in study.runs]
+    return [sum(record.seconds for record in run.history) for study in studies().values() for run in study.runs]
 
 
 def courses(course: Course, measured: Sequence[float], count: int, following: Next) -> list[Wait]:

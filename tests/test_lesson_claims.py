@@ -35,7 +35,7 @@ from tests.test_study_figures import made_up, made_up_study
 
 SCENES = [(lesson, number, scene) for lesson in LESSONS for number, scene in enumerate(lesson.scenes)]
 SHIPPED = studies.STUDIES
-ALL_NAMES = sorted(path.stem for path in SHIPPED.glob("*.json"))
+ALL_NAMES = sorted(path.stem for path in SHIPPED.glob("*.json") if path.stem != studies.PLAN)
 Runs = list[dict[str, list[float]]]  # their histories, as columns
 FOLDER = Path(__file__).resolve().parents[1] / "lab" / "learn" / "lessons"
 BY_WHAT = "with dropout and augmentation on"  # training accuracy is measured
@@ -125,7 +125,9 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def raw(folder: Path) -> dict[str, list[dict[str, list[float]]]]:
     """The histories of every study, read without the lab."""
     return {
-        path.stem: [run["history"] for run in json.loads(path.read_text())["runs"]] for path in folder.glob("*.json")
+        path.stem: [run["history"] for run in json.loads(path.read_text())["runs"]]
+        for path in folder.glob("*.json")
+        if path.stem != studies.PLAN
     }
 
 

@@ -10,6 +10,7 @@ import torch
 from filelock import FileLock
 from safetensors.torch import load_file
 
+from core.analysis.plan import PlannedStudy, read_plan, write_plan
 from core.analysis.study import read_study, summary
 from core.checkpoints.card import read_card
 from core.checkpoints.checkpoint import load, normalisation_of
@@ -20,7 +21,8 @@ from core.training.evaluation import evaluate
 from core.training.recipe import Recipe
 from core.training.resident import examples
 from lab.settings import lab_home
-from lab.studies.reproduce import Subject, folder_of, reproduce, subjects, unfinished
+from lab.studies.plan import Subject, made, so_far, subjects
+from lab.studies.reproduce import folder_of, reproduce, unfinished
 from lab.studies.results import in_words, studies
 from lab.studies.tables import END, START, rewrite, written
 from tests.tiny import PLAIN, TINY
@@ -29,16 +31,20 @@ CPU = torch.device("cpu")
 pytestmark = pytest.mark.usefixtures("worker_here")
 SUBJECT = Subject("tiny-step", "tiny-step", TINY, Recipe(epochs=2, batch_size=64, learning_rate=0.05, seed=7))
 VARIANT = Subject("tiny-variant", "", TINY, Recipe(epochs=2, batch_size=32, learning_rate=0.05))
+WILD = Subject("wild", "", PLAIN, replace(SUBJECT.recipe, learning_rate=100.0))
 
 
 @pytest.fixture(autouse=True)
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A shelf of the test's own, on the embedded digits."""
+    """A shelf and a plan of the test's own, on the embedded digits."""
     folder = tmp_path / "checkpoints"
     monkeypatch.setattr("lab.studies.reproduce.SHIPPED", folder)
     monkeypatch.setattr("lab.studies.reproduce.path_of", lambda name: folder / "studies" / f"{name}.json")
     monkeypatch.setattr("lab.studies.reproduce.DATASET", EMBEDDED)
+    monkeypatch.setattr("lab.studies.plan.path", lambda: folder / "studies" / "PLAN.json")
     folder.mkdir()
+    planned = tuple(PlannedStudy(each.name, each.architecture, each.recipe, 5) for each in (SUBJECT, VARIANT, WILD))
+    write_plan(replace(made(None), studies=planned), folder / "studies" / "PLAN.json")
     return folder
 
 
@@ -99,24 +105,72 @@ def test_a_large_network_ships_in_half_precision_and_its_card_says_what_the_halv
 
 
 def test_a_run_that_fails_is_named_and_costs_no_other(shelf: Path) -> None:
-    wild = Subject("wild", "", PLAIN, replace(SUBJECT.recipe, learning_rate=100.0))
     with pytest.raises(LabError, match=r"1 run failed; the first: wild, seed 1: .*loss is"):
-        reproduce([wild, SUBJECT], CPU, 1, (1,), lambda text: None)
+        reproduce([WILD, SUBJECT], CPU, 1, (1,), lambda text: None)
     assert len(read_study(shelf / "studies" / "tiny-step.json").runs) == 1
 
 
 def test_two_at_once_do_not_train_the_same_runs(shelf: Path) -> None:
     with FileLock(lab_home() / "reproduce.lock"), pytest.raises(LabError, match=r"reproduce\.lock: another reproduce"):
         reproduce([SUBJECT], CPU, 1, (1,), lambda text: None)
-    assert not list(shelf.glob("studies/*"))
+    assert [path.name for path in shelf.glob("studies/*")] == ["PLAN.json"]
     reproduce([SUBJECT], CPU, 1, (1,), lambda text: None)
 
 
 def test_a_study_of_another_recipe_is_not_mixed_in(shelf: Path) -> None:
     reproduce([VARIANT], CPU, 1, (1,), lambda text: None)
     other = replace(VARIANT, recipe=replace(VARIANT.recipe, batch_size=16))
+    replan(shelf, PlannedStudy(other.name, other.architecture, other.recipe, 5))
     with pytest.raises(CheckpointError, match="another network or recipe than tiny-variant"):
         reproduce([other], CPU, 1, (1,), lambda text: None)
+
+
+def replan(shelf: Path, *studies: PlannedStudy) -> None:
+    path = shelf / "studies" / "PLAN.json"
+    write_plan(replace(read_plan(path), studies=studies), path)
+
+
+@pytest.mark.parametrize("also", [(), (SUBJECT,)])
+def test_what_is_not_planned_is_refused_before_anything_is_trained(shelf: Path, also: tuple[Subject, ...]) -> None:
+    (shelf / "studies" / "PLAN.json").unlink()
+    with pytest.raises(CheckpointError, match="tiny-variant is not in the plan; `python -m lab reproduce --plan`"):
+        reproduce([VARIANT, *also], CPU, 1, (1,), lambda text: None)
+    replan_with = [PlannedStudy(each.name, each.architecture, each.recipe, 5) for each in (SUBJECT, WILD)]
+    write_plan(replace(made(None), studies=tuple(replan_with)), shelf / "studies" / "PLAN.json")
+    with pytest.raises(CheckpointError, match="tiny-variant is not in the plan"):
+        reproduce([*also, VARIANT], CPU, 1, (1,), lambda text: None)
+    assert [path.name for path in shelf.glob("studies/*")] == ["PLAN.json"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        (
+            replace(VARIANT, architecture=PLAIN),
+            r"tiny-variant is planned otherwise \(another network\); `python -m lab",
+        ),
+        (
+            replace(VARIANT, recipe=replace(VARIANT.recipe, batch_size=16)),
+            r"tiny-variant is planned otherwise \(batch size: 32 planned, 16 now\); `python -m lab",
+        ),
+    ],
+)
+def test_another_network_or_recipe_than_planned_is_refused(changed: Subject, told: str, shelf: Path) -> None:
+    with pytest.raises(CheckpointError, match=told):
+        reproduce([changed], CPU, 1, (1,), lambda text: None)
+    assert next(unfinished([changed])).startswith("tiny-variant is planned otherwise")
+
+
+def test_more_seeds_than_planned_are_refused(shelf: Path) -> None:
+    with pytest.raises(LabError, match="tiny-variant: seed 6 is not one of the 5 seeds planned, 1 to 5; leave it out"):
+        reproduce([VARIANT], CPU, 1, (1, 6), lambda text: None)
+
+
+def test_without_seeds_all_that_are_planned_are_trained_on_a_cpu_too(shelf: Path) -> None:
+    replan(shelf, PlannedStudy(VARIANT.name, VARIANT.architecture, VARIANT.recipe, 2))
+    reproduce([VARIANT], CPU, 1, None, lambda text: None)
+    assert [run.seed for run in read_study(shelf / "studies" / "tiny-variant.json").runs] == [1, 2]
+    assert list(unfinished([VARIANT])) == []
 
 
 def test_all_steps_and_variants_can_be_studied() -> None:
@@ -129,19 +183,19 @@ def test_all_steps_and_variants_can_be_studied() -> None:
 
 @pytest.mark.slow
 def test_what_is_left_is_told(shelf: Path) -> None:
-    assert list(unfinished([VARIANT], CPU)) == ["tiny-variant: 5 of 5 seeds"]
+    assert list(unfinished([VARIANT])) == ["tiny-variant: 5 of 5 seeds"]
     reproduce([VARIANT], CPU, 2, (1, 2), lambda text: None)
-    assert list(unfinished([VARIANT], CPU)) == ["tiny-variant: 3 of 5 seeds"]
+    assert list(unfinished([VARIANT])) == ["tiny-variant: 3 of 5 seeds"]
 
 
 def test_the_tables_are_put_between_their_marks(tmp_path: Path) -> None:
     page = tmp_path / "ladder.md"
     page.write_text(f"before {START} old {END} after")
-    rewrite(studies(), page)
+    rewrite(written(studies()), page)
     assert page.read_text() == f"before {written(studies())} after"
     page.write_text("nothing")
     with pytest.raises(CheckpointError, match=r"ladder\.md: the marks"):
-        rewrite(studies(), page)
+        rewrite(written(studies()), page)
 
 
 @pytest.mark.slow
@@ -150,4 +204,5 @@ def test_a_row_says_mean_deviation_and_n() -> None:
         row = next((line for line in written(studies()).splitlines() if line.startswith(f"| `{found.name}`")), None)
         if row is not None:
             measured = summary(found.runs)
-            assert f"{in_words(measured)} | {measured.holding} of {measured.n} | {measured.held:.2%} | " in row
+            n = in_words(measured, so_far(found.name, measured.n))
+            assert f"{n} | {measured.holding} of {measured.n} | {measured.held:.2%} | " in row

@@ -19,7 +19,7 @@ from core.ladder import catalogue
 from core.training.evaluation import log_probabilities, predict
 from core.training.recipe_difference import recipe_differences
 from core.training.resident import examples
-from lab.studies.reproduce import subjects
+from lab.studies.plan import subjects
 from lab.studies.results import outdated_mark, studies, study_of
 from lab.studies.shelf import SHIPPED as SHELF
 from lab.studies.shelf import Shelved, shipped

@@ -63,7 +63,8 @@ def _records(columns: Json) -> tuple[EpochRecord, ...]:
     )
 
 
-def _without_seed(recipe: Recipe) -> dict[str, Json]:
+def without_seed(recipe: Recipe) -> dict[str, Json]:
+    """The recipe's JSON form, with the default seed, which is left out."""
     return recipe_to_dict(replace(recipe, seed=Recipe.seed))
 
 
@@ -99,7 +100,7 @@ class Study:
 
     name: str  # a step's slug, or the name of a variant of one
     architecture: Annotated[Architecture, By(architecture_from_dict, architecture_to_dict)]
-    recipe: Annotated[Recipe, By(recipe_from_dict, _without_seed)]  # its seed does not count
+    recipe: Annotated[Recipe, By(recipe_from_dict, without_seed)]  # its seed does not count
     dataset: str
     train_images: Annotated[int, Range(0, 10**9)]
     runs: tuple[SeedRun, ...] = ()

@@ -167,9 +167,12 @@ def _parser() -> Parser:
 
     again = add("reproduce", reproduce_command, "Train every step with several seeds, and write what comes of it.")
     again.add_argument("names", metavar="SLUG", nargs="*", help="steps or variants; all, if none is given")
-    again.add_argument("--seeds", metavar="SEEDS", help="such as 1-5; by default as many as the device affords")
+    again.add_argument(
+        "--seeds", metavar="SEEDS", help="such as 1-5, of those that are planned; all of them, if not given"
+    )
     again.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
     again.add_argument("--side-by-side", type=int, metavar="N", help="runs in training at a time")
+    again.add_argument("--plan", action="store_true", help="train nothing: write what is to be measured, and how")
     again.add_argument("--tables", action="store_true", help="train nothing: write the tables of docs/ anew")
 
     checking = add(

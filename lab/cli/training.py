@@ -8,6 +8,7 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from core.analysis.plan import read_plan
 from core.analysis.spread import spread
 from core.architecture.trace import classifier
 from core.data.mnist import is_present
@@ -31,9 +32,10 @@ from lab.runs.store import RunStore
 from lab.runs.turn_words import turn_in_words
 from lab.runs.watching import watched
 from lab.settings import lab_home, settings
+from lab.studies.plan import path, renew, subjects
 from lab.studies.results import studies, unreadable_studies
 from lab.studies.shelf import SHIPPED
-from lab.studies.tables import ladder_table, rewrite
+from lab.studies.tables import PLAN_PAGE, ladder_table, plan_written, rewrite, written
 
 
 def train_command(options: argparse.Namespace) -> Json | Incomplete:
@@ -297,9 +299,11 @@ def bench_command(options: argparse.Namespace) -> Json:
 
 
 def reproduce_command(options: argparse.Namespace) -> Json:
-    """The study of the ladder: it goes on where it stopped."""
+    """The study of the ladder, as planned: it goes on where it stopped. With --plan, only write the plan."""
+    if options.plan:
+        return _plan(options)
     from lab.runs.worker import device_here
-    from lab.studies.reproduce import reproduce, subjects, unfinished
+    from lab.studies.reproduce import reproduce, unfinished
     from lab.studies.robustness import measure_shipped
 
     wanted = subjects(options.names)
@@ -314,13 +318,27 @@ def reproduce_command(options: argparse.Namespace) -> Json:
     for damaged in unreadable_studies():  # its rows would be written as not measured
         raise CheckpointError(f"the study {damaged.reference} cannot be read: {damaged.reason}; move it away")
     found = studies()
-    rewrite(found)
-    left = list(unfinished(wanted, device))
+    rewrite(written(found))
+    left = list(unfinished(wanted))
     if not options.json:
         print(ladder_table(found))
         for line in left:
             print(f"still to train: {line}")
     return {"studies": {name: len(study.runs) for name, study in found.items()}, "unfinished": list(left)}
+
+
+def _plan(options: argparse.Namespace) -> Json:
+    """Write the plan of the whole catalogue, and its page."""
+    if options.names or options.seeds or options.tables:
+        raise LabError("--plan: it plans the whole ladder; give no steps, --seeds or --tables with it")
+    told = renew()
+    plan = read_plan(path())
+    rewrite(plan_written(plan), PLAN_PAGE)
+    if not options.json:
+        for line in told or ["nothing has changed"]:
+            print(line)
+        print(f"{path()}: {plural(len(plan.studies), 'study', 'studies')}; commit it before the test set is read")
+    return {"plan": str(path()), "changes": list(told)}
 
 
 def doctor_command(options: argparse.Namespace) -> Json | Incomplete:

@@ -1,30 +1,26 @@
 """The study of the ladder: every step trained with several seeds, its figures kept, its median seed's weights shipped.
 
-`python -m lab reproduce` goes on where it stopped, at the very epoch; what it finds done it leaves alone. A study holds
-the histories of all its runs (`core.analysis.study`); the tables in docs/ladder-measured.md are written from those.
+`python -m lab reproduce` trains what is planned (`lab.studies.plan`) and goes on where it stopped, at the very epoch. A
+study holds the histories of all its runs (`core.analysis.study`); the tables in docs/ladder-measured.md are written
+from those.
 """
 
 from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from filelock import FileLock, Timeout
 
 from core.analysis.study import SeedRun, Study, median_run, read_study, write_study
-from core.architecture.spec import Architecture
-from core.architecture.trace import classifier
 from core.checkpoints.card import Card, read_card
 from core.checkpoints.checkpoint import load, normalisation_of, save
 from core.data.mnist import load as load_data
-from core.errors import CheckpointError, LabError, SpecError
-from core.ladder import catalogue
-from core.ladder.comparisons import variants
-from core.record import short
+from core.errors import CheckpointError, LabError
 from core.training.evaluation import evaluate
 from core.training.recipe import Recipe
 from core.training.resident import examples
@@ -35,13 +31,11 @@ from lab.runs.prune import ALL
 from lab.runs.rows import RESUMABLE, Run
 from lab.runs.store import RunStore
 from lab.runs.watching import watched
-from lab.settings import lab_home, settings
+from lab.settings import lab_home
+from lab.studies.plan import Subject, path, seeds_of
 from lab.studies.results import path_of, run_of
 from lab.studies.shelf import SHIPPED
 
-SEEDS = tuple(range(1, 6))  # on a CPU; a GPU affords 20
-SEEDS_ON_GPU = tuple(range(1, 21))
-LARGE = 20_000  # parameters, from which on one seed has to do on a CPU
 HALVED = 1_000_000  # parameters, from which on the shipped weights are halved, to keep the repository small
 DATASET = "MNIST"
 TAG = "reproduce"  # of the runs of a study: so that they are found again, and are never deleted as old
@@ -50,54 +44,34 @@ AGAIN = 3  # times that a median seed's weights are looked for by training it on
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Subject:
-    """What is studied: a step, or a variant of one for a clean comparison."""
-
-    name: str
-    slug: str  # the step's, or "" for a variant, whose weights are not shipped
-    architecture: Architecture
-    recipe: Recipe
-
-    def seeds(self, device: torch.device) -> tuple[int, ...]:
-        """Those it is trained with unless others are asked for."""
-        if settings().ray_gpus > 0 if settings().ray_address else device.type == "cuda":
-            return SEEDS_ON_GPU
-        return SEEDS if classifier(self.architecture).parameters < LARGE else SEEDS[:1]
-
-
-def subjects(names: Sequence[str] = ()) -> list[Subject]:
-    """All that can be studied, or those of these names. Raises SpecError."""
-    steps = [Subject(step.slug, step.slug, step.architecture, step.measured_recipe) for step in catalogue.LADDER]
-    varied = [Subject(each.name, "", each.architecture, each.measured_recipe) for each in variants()]
-    known = {subject.name: subject for subject in (*steps, *varied)}
-    if unknown := [name for name in names if name not in known]:
-        raise SpecError(f"there is nothing to reproduce called {short(unknown[0])}; there are {', '.join(known)}")
-    return [known[name] for name in names] if names else list(known.values())
-
-
 def reproduce(
     wanted: Sequence[Subject], device: torch.device, side_by_side: int, seeds: Sequence[int] | None, say: Say
 ) -> None:
     """Train what is missing, keep it, and ship the median seeds' weights.
 
-    Raises LabError when a run fails, or when another process is at it with the same files.
+    `seeds`: instead of all that are planned. Raises LabError for what is not planned, before anything is trained, when
+    a run fails, or when another process is at it with the same files.
     """
+    planned = {subject: seeds_of(subject) for subject in wanted}
+    for subject, allowed in planned.items():
+        if surplus := sorted(set(seeds or ()) - set(allowed)):
+            raise LabError(
+                f"{subject.name}: seed {surplus[0]} is not one of the {plural(len(allowed), 'seed')} planned, "
+                f"1 to {allowed[-1]}; leave it out, or change the number in {path()} before the test set is read"
+            )
     lab_home().mkdir(parents=True, exist_ok=True)
     lock = FileLock(lab_home() / "reproduce.lock", timeout=0)
     try:
         with lock:
-            _reproduce(wanted, device, side_by_side, seeds, say)
+            _reproduce({subject: seeds or all_of for subject, all_of in planned.items()}, device, side_by_side, say)
     except Timeout:
         raise LabError(f"{lock.lock_file}: another reproduce is at work here; wait for it or stop it") from None
 
 
-def _reproduce(
-    wanted: Sequence[Subject], device: torch.device, side_by_side: int, seeds: Sequence[int] | None, say: Say
-) -> None:
+def _reproduce(wanted: Mapping[Subject, Sequence[int]], device: torch.device, side_by_side: int, say: Say) -> None:
     failures: list[str] = []
-    for subject in wanted:
-        missing = study_of(subject).missing(tuple(seeds or subject.seeds(device)))
+    for subject, seeds in wanted.items():
+        missing = study_of(subject).missing(seeds)
         failures += _train(subject, missing, device, side_by_side, say)
         for _ in range(AGAIN):
             if not subject.slug or not study_of(subject).runs or ship(subject, say):
@@ -235,13 +209,14 @@ def _is_of(card: Card, run: SeedRun) -> bool:
     return card.recipe.seed == run.seed and len(card.history) == len(run.history) and all(same)
 
 
-def unfinished(wanted: Sequence[Subject], device: torch.device) -> Iterator[str]:
-    """What is still to be trained, in words; of a study of an earlier recipe, why it cannot go on."""
+def unfinished(wanted: Sequence[Subject]) -> Iterator[str]:
+    """What is still to be trained, in words; of a study of an earlier recipe or plan, why it cannot go on."""
     for subject in wanted:
         try:
-            seeds = study_of(subject).missing(subject.seeds(device))
+            planned = seeds_of(subject)
+            missing = study_of(subject).missing(planned)
         except CheckpointError as error:
             yield str(error)
             continue
-        if seeds:
-            yield f"{subject.name}: {len(seeds)} of {plural(len(subject.seeds(device)), 'seed')}"
+        if missing:
+            yield f"{subject.name}: {len(missing)} of {plural(len(planned), 'seed')}"

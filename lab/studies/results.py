@@ -27,6 +27,7 @@ from lab.studies import own_ladder
 from lab.studies.shelf import SHIPPED, Unreadable
 
 STUDIES = SHIPPED / "studies"
+PLAN = "PLAN"  # no study, but what is to be measured: `lab.studies.plan`
 
 
 def path_of(name: str) -> Path:
@@ -34,15 +35,19 @@ def path_of(name: str) -> Path:
     return STUDIES / f"{name}.json"
 
 
+def _files() -> list[Path]:
+    return sorted(path for path in STUDIES.glob("*.json") if path.stem != PLAN)
+
+
 def studies() -> dict[str, Study]:
     """All that can be read, by name."""
-    found = (_readable(path) for path in sorted(STUDIES.glob("*.json")))
+    found = map(_readable, _files())
     return {study.name: study for study in found if isinstance(study, Study)}
 
 
 def unreadable_studies() -> tuple[Unreadable, ...]:
     """Those that cannot be read, each with the reason."""
-    found = (_readable(path) for path in sorted(STUDIES.glob("*.json")))
+    found = map(_readable, _files())
     return tuple(study for study in found if isinstance(study, Unreadable))
 
 
@@ -258,10 +263,10 @@ def judged(step: Step, measured: Summary | None) -> str:
     return verdict.words if verdict.p is not None else f"{verdict.words} (n {measured.n})"
 
 
-def in_words(measured: Summary) -> str:
-    """`99.34% ± 0.05 (n 5)`, the deviation in percentage points; `99.34% (n 1)`."""
+def in_words(measured: Summary, so_far: str = "") -> str:
+    """`99.34% ± 0.05 (n 5)`, the deviation in percentage points; `99.34% (n 1)`; `so_far` as in `n 5 of 20 planned`."""
     deviation = "" if measured.sd is None else f" ± {100 * measured.sd:.2f}"
-    return f"{measured.mean:.2%}{deviation} (n {measured.n})"
+    return f"{measured.mean:.2%}{deviation} (n {measured.n}{so_far})"
 
 
 def error_of_images(images: int = IMAGES["test"], accuracy: float = CHALLENGE.accuracy) -> str:

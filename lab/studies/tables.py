@@ -1,4 +1,4 @@
-"""The tables of docs/ladder-measured.md. `python -m lab reproduce` writes them from the studies; nobody types them."""
+"""The tables of docs/ladder-measured.md and docs/plan.md: `python -m lab reproduce` writes them; nobody types them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ from pathlib import Path
 
 from core.analysis import evidence
 from core.analysis.choices import attempts, goal_words, log_words
+from core.analysis.plan import Plan
 from core.analysis.study import Study, Summary, summary
 from core.architecture.trace import classifier
 from core.errors import CheckpointError
 from core.files import replace_text
 from core.ladder import catalogue
+from core.ladder.comparisons import CLEAN_COMPARISONS
 from core.ladder.model import Step
 from core.ladder.ours import OURS
+from core.training.recipe_words import recipe_words
 from lab.settings import ROOT
 from lab.studies import results
+from lab.studies.plan import so_far
 from lab.studies.robustness import table
 
-PAGE = ROOT / "docs" / "ladder-measured.md"
+PAGE, PLAN_PAGE = (ROOT / "docs" / name for name in ("ladder-measured.md", "plan.md"))
 START, END = "<!-- written by python -m lab reproduce: from here -->", "<!-- to here -->"
 
 
@@ -44,7 +48,8 @@ def ladder_table(studies: Mapping[str, Study]) -> str:
             devices += f", {study.recipe.precision}"
         others = f"{beyond[step.slug].embedded_accuracy:.1%}" if step.slug in beyond else "—"
         rows.append(
-            f"| `{step.slug}` | {parameters} | {claimed} | {results.in_words(measured)} "
+            f"| `{step.slug}` | {parameters} | {claimed} "
+            f"| {results.in_words(measured, so_far(step.slug, measured.n))} "
             f"| {measured.holding} of {measured.n} | {measured.held:.2%} | {measured.best_mean:.2%} | {others} "
             f"| {devices} | {_judged(step, measured)}{results.outdated_mark(study)} |"
         )
@@ -135,11 +140,32 @@ def choices(studies: Mapping[str, Study]) -> str:
     )
 
 
-def rewrite(studies: Mapping[str, Study], page: Path = PAGE) -> None:
+def plan_written(plan: Plan) -> str:
+    """Everything between the two marks of the plan's page: the test, the studies, the comparisons."""
+    questions = {(each.before, each.after): each.question for each in CLEAN_COMPARISONS}
+    studies = ["| study | parameters | recipe | seeds |", "|---|---|---|---|"]
+    for each in plan.studies:
+        parameters = classifier(each.architecture).parameters
+        recipe = recipe_words(each.recipe).removesuffix(f" · seed {each.recipe.seed}")
+        studies.append(f"| `{each.name}` | {parameters:,} | {recipe} | {each.seeds} |")
+    comparisons = ["| question | before | after |", "|---|---|---|"]
+    for pair in plan.comparisons:
+        question = questions.get((pair.before, pair.after), "—")
+        comparisons.append(f"| {question} | `{pair.before}` | `{pair.after}` |")
+    return (
+        f"{START}\n\nThe test: {plan.test}. Correction: {plan.correction}. Level: {plan.level:g}.\n\n"
+        + "\n".join(studies)
+        + f"\n\nThe {len(plan.comparisons)} comparisons:\n\n"
+        + "\n".join(comparisons)
+        + f"\n\n{END}"
+    )
+
+
+def rewrite(written: str, page: Path = PAGE) -> None:
     """Put the tables into the page. Raises CheckpointError where its two marks are missing."""
     text = page.read_text(encoding="utf-8")
     before, start, rest = text.partition(START)
     _, end, after = rest.partition(END)
     if not (start and end):
         raise CheckpointError(f"{page}: the marks {START!r} and {END!r} are not there")
-    replace_text(page, before + written(studies) + after)
+    replace_text(page, before + written + after)
