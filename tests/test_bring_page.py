@@ -12,9 +12,9 @@ from torch import nn
 
 from core.architecture.spec import Architecture, BatchNorm, Conv, Flatten, GlobalAvgPool, MaxPool, ReLU
 from core.data.mnist import best_present
+from core.data.mnist import test_images as images_of
 from core.training.network import build
 from lab.studies.imported import delete_imported, imported
-from lab.studies.reference import test_images as images_of
 from lab.studies.shelf import find
 from tests.patience import patient
 

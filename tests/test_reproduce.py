@@ -14,8 +14,7 @@ from core.analysis.plan import PlannedStudy, read_plan, write_plan
 from core.analysis.study import read_study, summary
 from core.checkpoints.card import read_card
 from core.checkpoints.checkpoint import load, normalisation_of
-from core.data.mnist import EMBEDDED
-from core.data.mnist import load as load_data
+from core.data.mnist import EMBEDDED, load_split
 from core.errors import CheckpointError, LabError, SpecError
 from core.training.evaluation import evaluate
 from core.training.recipe import Recipe
@@ -63,6 +62,27 @@ def test_it_trains_keeps_and_ships(shelf: Path) -> None:
     assert any("is the median of 3" in line for line in said)
 
 
+def test_a_run_keeps_the_images_that_its_last_weights_misread(shelf: Path) -> None:
+    reproduce([SUBJECT], CPU, 1, (1,), lambda text: None)
+    (run,) = read_study(shelf / "studies" / "tiny-step.json").runs
+    network, card = load(folder_of(SUBJECT, 1) / "last")
+    test = load_split(EMBEDDED, "test")
+    pixels = (torch.tensor(test.images)[:, None] / 255 - card.normalisation_mean) / card.normalisation_sd
+    with torch.no_grad():
+        read = network(pixels).argmax(1).tolist()
+    wrong = [index for index, label in enumerate(test.labels.tolist()) if read[index] != label]
+    assert list(run.mistakes or ()) == wrong
+    assert run.last == pytest.approx(1 - len(wrong) / 360, abs=1e-6)
+
+
+def test_mistakes_that_contradict_the_runs_accuracy_are_not_kept(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.studies.reproduce.misread", lambda stem: ())
+    said: list[str] = []
+    reproduce([SUBJECT], CPU, 1, (1,), said.append)
+    assert read_study(shelf / "studies" / "tiny-step.json").runs[0].mistakes is None
+    assert any("seed 1: its mistakes are not kept: 0 images, but a test accuracy of" in line for line in said)
+
+
 def test_what_is_done_is_left_alone_and_more_seeds_are_added(shelf: Path) -> None:
     reproduce([SUBJECT], CPU, 1, (1,), lambda text: None)
     before = read_study(shelf / "studies" / "tiny-step.json")
@@ -96,7 +116,7 @@ def test_a_large_network_ships_in_half_precision_and_its_card_says_what_the_halv
     assert {tensor.dtype for tensor in stored.values() if tensor.is_floating_point()} == {torch.float16}
     assert all(torch.equal(stored[name], whole[name].to(stored[name].dtype)) for name in whole)
     network, card = load(shelf / "tiny-step")
-    test = examples(load_data("embedded digits").test, CPU)
+    test = examples(load_split(EMBEDDED, "test"), CPU)
     loss, accuracy = evaluate(network, test, normalisation_of(card))
     assert (card.stored, card.record.test_accuracy) == ("float16", accuracy)
     assert card.record.test_loss == pytest.approx(loss)

@@ -138,6 +138,42 @@ def test_a_damaged_study_is_named(damage: object, said: str, tmp_path: Path) -> 
     assert said in str(raised.value)
 
 
+def test_the_images_that_a_run_misreads_are_kept_in_one_line(tmp_path: Path) -> None:
+    known = replace(RUNS[0], mistakes=tuple(range(7, 97)))
+    write_study(study(known, RUNS[1]), tmp_path / "study.json")
+    assert [run.mistakes for run in read_study(tmp_path / "study.json").runs] == [known.mistakes, None]
+    assert (tmp_path / "study.json").read_text().count("mistakes") == 1, "what is not known takes no room"
+
+
+@pytest.mark.parametrize(
+    ("mistakes", "said"),
+    [
+        ("0,1", "mistakes: a list of the images' indices, counted from 0, expected"),
+        ([*range(89), True], "a list of the images' indices"),
+        ([-1, *range(89)], "a list of the images' indices"),
+        ([*range(89), 10_000], "runs[0]: mistakes: index 10,000 is outside 0 to 9,999"),
+        ([*range(89), 88], "mistakes: index 88 does not come in rising order, each once"),
+        ([*range(2, 91), 1], "index 1 does not come in rising order"),
+        (list(range(87)), "runs[0]: mistakes: 87 images, but a test accuracy of 99.10% leaves 90 misread"),
+        (list(range(93)), "93 images, but"),
+        ([], "0 images, but"),
+    ],
+)
+def test_mistakes_that_cannot_be_the_runs_are_named(mistakes: object, said: str, tmp_path: Path) -> None:
+    data = study_to_dict(study(*RUNS))
+    data["runs"][0].update(mistakes=mistakes)  # type: ignore[index, call-overload, union-attr]
+    (tmp_path / "study.json").write_text(json.dumps(data))
+    with pytest.raises(CheckpointError, match=r"study\.json") as raised:
+        read_study(tmp_path / "study.json")
+    assert said in str(raised.value)
+
+
+@pytest.mark.parametrize("count", [88, 90, 92])
+def test_another_device_may_read_an_image_or_two_otherwise(count: int, tmp_path: Path) -> None:
+    write_study(study(replace(RUNS[0], mistakes=tuple(range(count)))), tmp_path / "study.json")
+    assert len(read_study(tmp_path / "study.json").runs[0].mistakes or ()) == count
+
+
 def test_no_study_and_no_json_are_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="there is no such study"):
         read_study(tmp_path / "none.json")

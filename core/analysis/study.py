@@ -13,6 +13,7 @@ import json
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -20,6 +21,7 @@ from core.architecture.json_form import architecture_from_dict, architecture_to_
 from core.architecture.spec import Architecture
 from core.challenge import CHALLENGE, DIGITS, Challenge, holds
 from core.checkpoints.files import checked_version, read_json
+from core.data.mnist import test_images
 from core.errors import CheckpointError
 from core.files import replace_text
 from core.record import By, Json, Range, read, write
@@ -27,6 +29,7 @@ from core.training.history import EpochRecord
 from core.training.recipe import Recipe, recipe_from_dict, recipe_to_dict
 from core.words import plural
 
+TIES = 2  # images that another device or number of threads may read otherwise, with the same weights
 VERSION = 1  # figures are stored with challenge.DIGITS digits after the point
 
 
@@ -68,6 +71,16 @@ def without_seed(recipe: Recipe) -> dict[str, Json]:
     return recipe_to_dict(replace(recipe, seed=Recipe.seed))
 
 
+def _indices(data: Json) -> tuple[int, ...]:
+    """Indices of images, each once, in order. Raises CheckpointError."""
+    if not isinstance(data, list) or not all(type(index) is int and index >= 0 for index in data):
+        raise CheckpointError("a list of the images' indices, counted from 0, expected")
+    indices = cast(tuple[int, ...], tuple(data))
+    if falling := [after for before, after in pairwise(indices) if after <= before]:
+        raise CheckpointError(f"index {falling[0]:,} does not come in rising order, each once")
+    return indices
+
+
 @dataclass(frozen=True)
 class SeedRun:
     """One run of a study."""
@@ -77,6 +90,7 @@ class SeedRun:
     device: str
     torch: str  # its version
     created: str  # UTC, ISO 8601
+    mistakes: Annotated[tuple[int, ...] | None, By(_indices, list)] = None  # test images that the last weights misread
 
     @property
     def test_accuracies(self) -> list[float]:
@@ -188,7 +202,24 @@ def study_to_dict(study: Study) -> dict[str, Json]:
 
 def study_from_dict(data: Json, place: str) -> Study:
     """The study that a JSON object describes. Raises CheckpointError, its message beginning with `place`."""
-    return read(Study, checked_version(data, VERSION, "the study's", place), place, CheckpointError)
+    study = read(Study, checked_version(data, VERSION, "the study's", place), place, CheckpointError)
+    for number, run in enumerate(study.runs):
+        if told := mistakes_against(run, test_images(study.dataset)):
+            raise CheckpointError(f"{place}: runs[{number}]: mistakes: {told}")
+    return study
+
+
+def mistakes_against(run: SeedRun, images: int) -> str:
+    """Why a run's mistakes cannot be those of its last epoch, on so many test images; "" where they can, or if none
+    are known."""
+    if run.mistakes is None:
+        return ""
+    if run.mistakes and run.mistakes[-1] >= images:
+        return f"index {run.mistakes[-1]:,} is outside 0 to {images - 1:,}"
+    wrong = round((1 - run.last) * images)
+    if abs(len(run.mistakes) - wrong) > TIES:
+        return f"{plural(len(run.mistakes), 'image')}, but a test accuracy of {run.last:.2%} leaves {wrong:,} misread"
+    return ""
 
 
 def read_study(path: Path) -> Study:

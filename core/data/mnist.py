@@ -65,6 +65,11 @@ class Dataset:
     test: Split
 
 
+def test_images(dataset: str) -> int:
+    """How many test images an accuracy on that data set is measured on."""
+    return EMBEDDED_TEST if dataset == EMBEDDED else IMAGES["test"]
+
+
 def data_root() -> Path:
     """Where the data sets are, as an absolute path: LAB_DATA, or data/ in the checkout or in the user's own folder."""
     return Path(os.environ.get("LAB_DATA") or OWN / "data").expanduser().resolve()

@@ -9,7 +9,7 @@ from core.analysis.diagnosis import diagnose
 from core.analysis.diagnosis.finding import Finding, Other, RunFigures
 from core.architecture.spec import Architecture, Dropout, Dropout2d, every_op
 from core.challenge import CHALLENGE, Challenge, target_of
-from core.data.mnist import EMBEDDED, EMBEDDED_TEST, EMBEDDED_TRAIN, IMAGES
+from core.data.mnist import EMBEDDED, EMBEDDED_TRAIN, IMAGES, test_images
 from core.errors import LabError
 from core.ladder.catalogue import label, mark
 from core.ladder.model import Step
@@ -54,11 +54,6 @@ def reference_of(slug: str, architecture: Architecture) -> Reference | None:
     if step.claim is None:
         return None
     return Reference(step, (step.claim.best_test_accuracy,), step.recipe.epochs, from_claim=True)
-
-
-def test_images(dataset: str) -> int:
-    """How many test images an accuracy on that data set is measured on."""
-    return EMBEDDED_TEST if dataset == EMBEDDED else IMAGES["test"]
 
 
 def train_images(dataset: str) -> int:

@@ -13,15 +13,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from filelock import FileLock, Timeout
 
-from core.analysis.study import SeedRun, Study, median_run, read_study, write_study
+from core.analysis.study import SeedRun, Study, median_run, mistakes_against, read_study, write_study
 from core.checkpoints.card import Card, read_card
 from core.checkpoints.checkpoint import load, normalisation_of, save
-from core.data.mnist import load as load_data
+from core.data.mnist import load_split
 from core.errors import CheckpointError, LabError
-from core.training.evaluation import evaluate
+from core.training.evaluation import evaluate, predict
 from core.training.recipe import Recipe
 from core.training.resident import examples
 from core.words import plural
@@ -137,20 +138,30 @@ def _train(
             say(f"{subject.name}, seed {run.seed}: {done}")
         for run in news.ended:
             if run.status == "finished":
-                say(f"{subject.name}, seed {run.seed}: {_add(subject, run.seed, store.folder / run.id):.2%}")
+                say(f"{subject.name}, seed {run.seed}: {_add(subject, run.seed, store.folder / run.id, say):.2%}")
             else:
                 failures.append(f"{subject.name}, seed {run.seed}: {run.error or run.status}")
                 say(failures[-1])
     return failures
 
 
-def _add(subject: Subject, seed: int, folder: Path) -> float:
-    """Add a run that is done to its study; returns its last test accuracy."""
+def _add(subject: Subject, seed: int, folder: Path, say: Say) -> float:
+    """Add a run that is done to its study, with the images that it misreads; returns its last test accuracy."""
     card = read_card(folder / "last.json")
     study = replace(study_of(subject), train_images=card.train_images)
-    run = run_of(card)
+    run = replace(run_of(card), mistakes=misread(folder / "last"))
+    if told := mistakes_against(run, card.test_images):
+        say(f"{subject.name}, seed {seed}: its mistakes are not kept: {told}")
+        run = replace(run, mistakes=None)
     write_study(study.with_run(run), path_of(subject.name))
     return run.last
+
+
+def misread(stem: Path) -> tuple[int, ...]:
+    """The test images that a checkpoint misreads, counted from 0, in rising order."""
+    network, card = load(stem)
+    found = predict(network, examples(load_split(card.dataset, "test"), torch.device("cpu")), normalisation_of(card))
+    return tuple(np.flatnonzero(found.predicted != found.labels).tolist())
 
 
 def ship(subject: Subject, say: Say) -> bool:
@@ -184,7 +195,7 @@ def halve(stem: Path, folder: Path, name: str) -> Card:
     network, card = load(stem)
     weights = {key: each.half() if each.is_floating_point() else each for key, each in network.state_dict().items()}
     network.load_state_dict(weights)  # rounded, and float32 again
-    test = examples(load_data(card.dataset).test, torch.device("cpu"))
+    test = examples(load_split(card.dataset, "test"), torch.device("cpu"))
     loss, accuracy = evaluate(network, test, normalisation_of(card))
     record = replace(card.record, test_loss=loss, test_accuracy=accuracy)
     history = (*card.history[: card.epoch], record, *card.history[card.epoch + 1 :])

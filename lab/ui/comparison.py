@@ -19,10 +19,10 @@ from core.analysis.evidence import (
 from core.analysis.pairs import Pair, mcnemar, paired_standard_error
 from core.analysis.proportion import standard_error
 from core.architecture.difference import Change, difference
+from core.data.mnist import test_images
 from core.training.history import stopped_early
 from core.training.recipe_difference import FieldDifference, recipe_differences
 from core.words import plural, points_words, rounded, significant
-from lab.studies.reference import test_images
 from lab.studies.results import outdated_words, reading, studies, summarised
 from lab.ui.comparison_figure import Shown
 

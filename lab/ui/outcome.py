@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from core.analysis.diagnosis.finding import Finding
 from core.analysis.prediction import Answer, answers, prediction_from_json
+from core.data.mnist import test_images
 from core.errors import PredictionError
 from core.words import plural
 from lab.studies.entries import Entry
-from lab.studies.reference import findings_of, held_against, how_measured, reference_of, test_images
+from lab.studies.reference import findings_of, held_against, how_measured, reference_of
 from lab.studies.results import held_in_words, standing
 from lab.ui.caches import store
 

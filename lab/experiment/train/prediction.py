@@ -9,12 +9,13 @@ import streamlit as st
 
 from core.analysis.diagnosis.finding import Finding
 from core.analysis.prediction import Against, Fit, Prediction, answers, prediction_from_json
+from core.data.mnist import test_images
 from core.errors import LabError
 from core.record import Range, outside
 from core.training.history import EpochRecord
 from core.words import plural
 from lab.runs.rows import Run
-from lab.studies.reference import held_against, reference_of, test_images
+from lab.studies.reference import held_against, reference_of
 from lab.ui.formats import VERDICTS
 from lab.ui.number_field import number_field
 from lab.ui.words import escaped, show_error

@@ -7,12 +7,12 @@ from dataclasses import replace
 from core.architecture.spec import Conv
 from core.architecture.trace import classifier
 from core.challenge import CHALLENGE, DIGITS, NUMBERS, Challenge, holds
+from core.data.mnist import test_images
 from core.ladder import catalogue
 from core.words import plural
 from lab.learn.lessons.claims import in_words
 from lab.learn.lessons.facts import MEASURED_APART, layer, mark, measured, percent, stated, step, walked
 from lab.learn.lessons.scene import Check, Conditions, Knobs, Lesson, Pair, Scene, Slip, Way
-from lab.studies.reference import test_images
 from lab.studies.results import challenge_of, met_in_words
 
 A3, B3, C3, D1, D3, D5 = (
