@@ -90,6 +90,10 @@ def variants() -> tuple[Variant, ...]:
             measured_with_warm_up=False,
         ),
         _varied("d7-half-3730", "half-3730-short", "D7 with the shorter average", ema_decay=0.99),
+        replace(
+            _varied("d8-third-2495", "third-2495-warm-up", "D8 with the warm-up of the average"),
+            measured_with_warm_up=True,
+        ),
         _varied("d8-third-2495", "third-2495-short", "D8 with the shorter average", ema_decay=0.99),
         _varied(
             "c5-rotation-7448", "c5-steplr", "C5 with C6's schedule", schedule=by_slug("c6-steplr-7416").recipe.schedule
@@ -139,4 +143,22 @@ CLEAN_COMPARISONS: tuple[CleanComparison, ...] = (
     ),
     CleanComparison("d8-third-2495", "And a third fewer again, with one layer less?", "d8-third-2495", "d7-half-3730"),
     CleanComparison("d8-third-2495", "What does the longer average give here?", "third-2495-short", "d8-third-2495"),
+    CleanComparison("d9-muon-2495", "Is Muon better than Adam?", "third-2495-warm-up", "d9-muon-2495"),
+    CleanComparison(
+        "d10-plain-end-2495",
+        "What do three last epochs without augmentation give?",
+        "d9-muon-2495",
+        "d10-plain-end-2495",
+    ),
+    CleanComparison(
+        "d11-blurred-2495", "Is a blurred pool better than a max pool?", "d10-plain-end-2495", "d11-blurred-2495"
+    ),
+    CleanComparison("d12-moved-2495", "What does more augmentation give?", "d11-blurred-2495", "d12-moved-2495"),
+    CleanComparison(
+        "d13-wider-3969",
+        "What do 1,474 more parameters give, in wider layers and one more?",
+        "d12-moved-2495",
+        "d13-wider-3969",
+    ),
+    CleanComparison("d14-whole-7784", "What does twice the parameters give?", "d13-wider-3969", "d14-whole-7784"),
 )
