@@ -260,6 +260,15 @@ def test_a_picture_cut_short_is_refused_or_read_but_never_crashes(format: str) -
             continue
 
 
+def test_a_tiff_whose_second_page_has_no_width_is_called_damaged() -> None:
+    file, page = io.BytesIO(), Image.new("L", (28, 28))
+    page.save(file, "TIFF", save_all=True, append_images=[page])
+    before, width, after = file.getvalue().rpartition(struct.pack("<HH", 256, 4))
+    assert width
+    with pytest.raises(DrawingError, match="damaged"):
+        from_picture(before + struct.pack("<HH", 4, 4) + after)
+
+
 def test_a_truncated_png_is_called_damaged() -> None:
     data = encoded(SEVEN)
     with pytest.raises(DrawingError, match="damaged"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -42,6 +43,10 @@ INSTEAD = {  # the first bytes of what is no bitmap; the name, and what to do
     b"II*\x00\x10\x00\x00\x00CR": ("a camera's raw picture", "export it as JPEG"),
 }
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+DAMAGED = (  # what decoders raise for a damaged file: each of Pillow's has its own way
+    OSError, SyntaxError, ValueError, EOFError, TypeError, AttributeError, AssertionError, LookupError, ArithmeticError,
+    RuntimeError, struct.error,
+)  # fmt: skip
 FILM_BRANDS = (b"isom", b"mp41", b"mp42", b"qt  ", b"M4V ", b"avc1")
 
 
@@ -90,7 +95,7 @@ def read_colours(data: bytes, crop: Crop = WHOLE) -> Colours:
         raise DrawingError(
             f"not a picture: {len(data):,} bytes that are none of {SMALL_FORMATS}; a screenshot of it can be read"
         ) from error
-    except (OSError, SyntaxError, ValueError, EOFError, OverflowError, AssertionError) as error:  # of the decoders
+    except DAMAGED as error:
         if "truncated" in str(error):
             raise DrawingError(
                 f"the picture is damaged: its file ends early, after {len(data):,} bytes; copy or send it again"
@@ -147,7 +152,7 @@ def _heif(data: bytes, crop: Crop) -> Colours:
         raise DrawingError("an iPhone's HEIC picture: save or send it as JPEG; this lab has no pillow-heif") from None
     try:
         opened = pillow_heif.open_heif(io.BytesIO(data))
-    except (OSError, SyntaxError, ValueError, EOFError, RuntimeError) as error:
+    except DAMAGED as error:
         raise DrawingError(
             f"an iPhone's HEIC picture that is damaged, {len(data):,} bytes: save or send it as JPEG"
         ) from error
@@ -226,7 +231,7 @@ def _array(data: bytes) -> NDArray[np.uint8]:
         array = np.load(io.BytesIO(data), allow_pickle=False)
     except DrawingError:
         raise
-    except (ValueError, EOFError, OSError, SyntaxError, MemoryError, TypeError, OverflowError) as error:
+    except (*DAMAGED, MemoryError) as error:
         raise DrawingError(f"the NumPy array is damaged, {len(data):,} bytes: {error}") from error
     array = array[0] if array.ndim > 2 and len(array) == 1 else array
     array = array.reshape(28, 28) if array.size == PIXELS else array
