@@ -32,6 +32,13 @@ def conv_bn_relu_dilated(channels: int) -> tuple[Op, ...]:
     return (Conv(channels, 3, padding=1, dilation=2, bias=False), BatchNorm(), ReLU())
 
 
+def separable(channels: int) -> tuple[Op, ...]:
+    """Dilated windows, each on one channel, then a 1 x 1 convolution over all of them. Sifre 2014; Howard et al. 2017,
+    arXiv:1704.04861."""
+    window = Conv(channels, 3, padding=1, dilation=2, groups=channels, bias=False)
+    return (window, *conv_bn_relu(channels, 1))
+
+
 def conv_bn_dropout_relu(channels: int, kernel_size: int = 3, *, dropout: float) -> tuple[Op, ...]:
     """Dropout before the ReLU, which gives the same values as dropout after it: zero stays zero."""
     return (Conv(channels, kernel_size, bias=False), BatchNorm(), Dropout(dropout), ReLU())

@@ -161,4 +161,10 @@ CLEAN_COMPARISONS: tuple[CleanComparison, ...] = (
         "d13-wider-3969",
     ),
     CleanComparison("d14-whole-7784", "What does twice the parameters give?", "d13-wider-3969", "d14-whole-7784"),
+    CleanComparison(
+        "d15-thousand-967",
+        "What does a network of 967 parameters lose, with other layers?",
+        "d15-thousand-967",
+        "d12-moved-2495",
+    ),
 )

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from core.architecture.fresh import blurred_pool
 from core.architecture.spec import Architecture, Flatten, GlobalAvgPool, Linear, LogSoftmax, MaxPool, Op
-from core.ladder.blocks import conv_bn_relu, conv_bn_relu_dilated, stack
+from core.ladder.blocks import conv_bn_relu, conv_bn_relu_dilated, separable, stack
 from core.ladder.model import Lineage, Step, in_order
 from core.ladder.six_models import six_models_skeleton
 from core.training.recipe import SGD, Adam, Augmentation, Jitter, LinearToZero, Muon, Recipe
@@ -220,5 +220,27 @@ OURS: tuple[Step, ...] = in_order(
         goal=0.9955,
         analysis="The widths are D6's. A larger network learns its training images by heart more easily; the tries "
         "below include stronger augmentation against that.",
+    ),
+    Step(
+        slug="d15-thousand-967",
+        title="Fewer than a thousand",
+        architecture=Architecture(
+            "D15 thousand",
+            (
+                *conv_bn_relu(11),
+                *blurred_pool(),
+                *stack(separable, 11, 11, 11),
+                *(GlobalAvgPool(), Flatten(), Linear(10), LogSoftmax()),
+            ),
+        ),
+        recipe=MOVED,
+        change="One convolution of eleven channels, the blurred pool, and three dilated depthwise separable "
+        "convolutions. The recipe is D12's.",
+        target="Reach 99.0% with fewer than 1,000 parameters.",
+        goal=0.99,
+        analysis="Between two layers of eleven channels, a separable convolution has 220 parameters, where a full one "
+        "has 1,089. So a small budget can afford more channels. The tries below "
+        "include full convolutions of five channels, and less augmentation.",
+        confounded="The number of layers and their kind change together.",
     ),
 )
