@@ -688,7 +688,7 @@ def commands(draw: st.DrawFn) -> tuple[list[str], bytes]:
         )
     if name == "bench" and "--rounds" not in arguments[:2]:
         arguments = [name, *own[name]]
-    if name in ("reproduce", "bench") and any(each.startswith("--t") for each in arguments):  # --tables writes
+    if name in ("reproduce", "bench") and any(each.startswith(("--t", "--p")) for each in arguments):  # they write
         arguments = [name, *own[name]]
     return arguments, content
 

@@ -9,13 +9,15 @@ from itertools import permutations, product
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from scipy.stats import false_discovery_control, ttest_ind, ttest_rel
+from scipy.stats import false_discovery_control, t, ttest_ind, ttest_rel
 
 from core.analysis.evidence import (
     Evidence,
     evidence,
     holm,
+    interval_in_percent,
     interval_in_points,
+    interval_over_seeds,
     judge_claim,
     least_exact_p,
     of_accuracies,
@@ -31,6 +33,17 @@ pytestmark = pytest.mark.own_data
 
 images = st.integers(9800, 9999).map(lambda right: right / 1e4)
 groups = st.lists(images, min_size=1, max_size=8)
+
+
+@given(st.lists(images, min_size=2, max_size=20).filter(lambda each: len(set(each)) > 1))
+def test_the_interval_of_a_mean_over_seeds_is_scipys(accuracies: list[float]) -> None:
+    mean, sd, n = statistics.mean(accuracies), statistics.stdev(accuracies), len(accuracies)
+    assert interval_over_seeds(mean, sd, n) == pytest.approx(t.interval(0.95, n - 1, mean, sd / n**0.5))
+
+
+def test_an_interval_of_an_accuracy_ends_at_all_images() -> None:
+    assert interval_in_percent((0.99251, 0.9967)) == "99.25% to 99.67%"
+    assert interval_in_percent((0.998, 1.001)) == "99.80% to 100.00%"
 
 
 @given(st.lists(st.tuples(images, images), min_size=3, max_size=12))

@@ -112,6 +112,12 @@ def _by_t(
     return Evidence(test, first, second, pairs, difference, deviation, interval, _outside(difference / error, freedom))
 
 
+def interval_over_seeds(mean: float, sd: float, n: int) -> tuple[float, float]:
+    """The 95% interval of the mean of n runs with different seeds and that deviation, by Student's t."""
+    reach = _quantile(1 - LEVEL / 2, n - 1) * sd / math.sqrt(n)
+    return mean - reach, mean + reach
+
+
 def holm(ps: Sequence[float | None]) -> list[float | None]:
     """The p-values of several questions asked at once, each adjusted for all of them, in the order given.
 
@@ -139,6 +145,11 @@ def in_points(difference: float) -> str:
 def interval_in_points(interval: tuple[float, float] | None) -> str:
     """`−0.01 to +0.21` percentage points; an end near 0 as `+0.003`, because its sign matters. A dash for None."""
     return "—" if interval is None else " to ".join(map(_end_in_points, interval))
+
+
+def interval_in_percent(interval: tuple[float, float]) -> str:
+    """`99.25% to 99.67%`, of an accuracy: it ends at 100%."""
+    return f"{interval[0]:.2%} to {min(interval[1], 1):.2%}"
 
 
 def _end_in_points(end: float) -> str:

@@ -19,6 +19,7 @@ from core.ladder.ours import OURS
 from core.training.recipe_words import recipe_words
 from lab.settings import ROOT
 from lab.studies import results
+from lab.studies.new_digits import new_digits
 from lab.studies.plan import so_far
 from lab.studies.robustness import table
 
@@ -61,8 +62,7 @@ def _judged(step: Step, measured: Summary) -> str:
     found = evidence.judge_claim(step.claim.best_test_accuracy, measured) if step.claim else None
     if found is None or found.interval is None or found.p is None:
         return results.judged(step, measured)
-    low, high = found.interval
-    return f"{found.words} ({low:.2%} to {min(high, 1):.2%}; {evidence.p_stated(found.p)})"
+    return f"{found.words} ({evidence.interval_in_percent(found.interval)}; {evidence.p_stated(found.p)})"
 
 
 def comparison_table(studies: Mapping[str, Study]) -> str:
@@ -114,7 +114,8 @@ def written(studies: Mapping[str, Study]) -> str:
     return (
         f"{START}\n\n{ladder_table(studies)}\n\n"
         f"What the confounded steps leave open, one difference at a time, over the same seeds:\n\n"
-        f"{comparison_table(studies)}\n\n{what_five_can_show(studies)}\n\n{earlier_recipes(studies)}{choices(studies)}"
+        f"{comparison_table(studies)}\n\n{what_five_can_show(studies)}\n\n{new_digits(studies)}"
+        f"{earlier_recipes(studies)}{choices(studies)}"
         f"\n\n{END}"
     )
 
