@@ -43,6 +43,9 @@ TORCH_FREE = (
     "core.training.recipe_difference",
     "core.ladder.field_claims",
     "core.analysis.study",
+    "core.analysis.plan",
+    "core.analysis.bootstrap",
+    "core.data.qmnist",
     "core.analysis.robustness",
     "lab.runs.store",
     "lab.runs.actions",
@@ -59,6 +62,7 @@ TORCH_FREE = (
     "lab.classroom.handwriting",
     "lab.studies.ranking",
     "lab.studies.tables",
+    "lab.studies.plan",
     "lab.studies.robustness",
 )
 STREAMLIT_FREE = (

@@ -13,7 +13,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from core.errors import DataError
 from core.places import OWN
 
 Pixels = NDArray[np.uint8]
+T = TypeVar("T", np.uint8, np.int32)
 SplitName = Literal["train", "test"]
 
 EMBEDDED = "embedded digits"  # 1,797 real digits of 8 x 8 pixels, brought to 28 x 28
@@ -36,6 +37,7 @@ _STEMS = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
+_IDX_CODES = {"uint8": 8, "int32": 12}  # the third byte of the file says the kind of its values
 # MD5 of the uncompressed files; torchvision checks the other data sets' archives as it downloads them.
 _MD5 = {
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
@@ -80,7 +82,7 @@ def is_present(name: str, root: Path | None = None) -> bool:
     if name == EMBEDDED:
         return True
     folder = (root or data_root()) / name / "raw"
-    return all(_find(folder, stem) is not None for stems in _STEMS.values() for stem in stems)
+    return all(find(folder, stem) is not None for stems in _STEMS.values() for stem in stems)
 
 
 def best_present(root: Path | None = None) -> str:
@@ -101,22 +103,25 @@ def load_split(name: str, split: SplitName, root: Path | None = None) -> Split:
         raise DataError(f"there is no data set {name!r}; there are {', '.join(DATASETS)}")
     folder = (root or data_root()) / name / "raw"
     images_stem, labels_stem = _STEMS[split]
-    images = _read_idx(folder, images_stem, (IMAGES[split], 28, 28), name)
-    labels = _read_idx(folder, labels_stem, (IMAGES[split],), name)
+    images = read_idx(folder, images_stem, (IMAGES[split], 28, 28), name, np.uint8)
+    labels = read_idx(folder, labels_stem, (IMAGES[split],), name, np.uint8)
     if labels.max() > 9:
         raise DataError(f"{folder / labels_stem}: a label is {labels.max()}, at most 9 is possible")
     return Split(images, labels)
 
 
-def download(name: str = "MNIST", root: Path | None = None) -> None:
-    """Download a data set with torchvision, which shows its progress on standard error. Raises DataError."""
+def download(name: str = "MNIST", root: Path | None = None, part: str = "") -> None:
+    """Download a data set with torchvision, which shows its progress on standard error. Raises DataError.
+
+    `part`: which of a data set's parts, where it has several.
+    """
     from core.data.vision import torchvision  # takes two seconds to import
 
     folder = root or data_root()
     timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(20)  # a network that loses packets must not block the lab
     try:
-        getattr(torchvision.datasets, name)(str(folder), train=True, download=True)
+        getattr(torchvision.datasets, name)(str(folder), download=True, **({"what": part} if part else {}))
     except (OSError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise DataError(f"{name} could not be downloaded into {folder}: {reason}") from error
@@ -130,22 +135,26 @@ def _embedded(split: SplitName) -> Split:
     return Split(images[part], labels[part].astype(np.uint8))
 
 
-def _find(folder: Path, stem: str) -> Path | None:
+def find(folder: Path, stem: str) -> Path | None:
+    """The file of that name, or its gzipped form; None where there is neither."""
     return next((path for path in (folder / stem, folder / f"{stem}.gz") if path.is_file()), None)
 
 
-def _read_idx(folder: Path, stem: str, shape: tuple[int, ...], name: str) -> Pixels:
-    """The array in an idx file (http://yann.lecun.com/exdb/mnist/): a big-endian header, then one byte a value."""
-    path = _find(folder, stem)
+def read_idx(folder: Path, stem: str, shape: tuple[int, ...], name: str, kind: type[T]) -> NDArray[T]:
+    """The array in an idx file (http://yann.lecun.com/exdb/mnist/): a header, then the values, all big-endian.
+
+    Raises DataError for a file that is missing, damaged, or of another shape or kind.
+    """
+    value = np.dtype(kind).newbyteorder(">")
+    path = find(folder, stem)
     if path is None:
         raise DataError(f"{name} is not there: {folder / stem} (or .gz) is missing")
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read ({error}); delete it and download {name} again") from error
-    header = struct.pack(f">BBBB{len(shape)}I", 0, 0, 8, len(shape), *shape)
-    if len(content) != len(header) + int(np.prod(shape)):
-        wanted = len(header) + int(np.prod(shape))
+    header = struct.pack(f">BBBB{len(shape)}I", 0, 0, _IDX_CODES[value.name], len(shape), *shape)
+    if len(content) != (wanted := len(header) + int(np.prod(shape)) * value.itemsize):
         raise DataError(f"{path}: {len(content):,} bytes, expected {wanted:,}; delete it and download {name} again")
     if content[: len(header)] != header:
         found = content[: len(header)].hex()
@@ -153,4 +162,4 @@ def _read_idx(folder: Path, stem: str, shape: tuple[int, ...], name: str) -> Pix
     if name == "MNIST" and hashlib.md5(content, usedforsecurity=False).hexdigest() != _MD5[stem]:
         found = hashlib.md5(content, usedforsecurity=False).hexdigest()
         raise DataError(f"{path}: its MD5 is {found}, expected {_MD5[stem]}; delete it and download {name} again")
-    return np.frombuffer(content, np.uint8, offset=len(header)).reshape(shape)
+    return np.frombuffer(content, value, offset=len(header)).reshape(shape)

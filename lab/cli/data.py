@@ -43,9 +43,9 @@ def obtain(wanted: str | None) -> str:
     return name
 
 
-def fetch(name: str) -> None:
-    """Download a data set, unless LAB_OFFLINE says never to. Raises DataError."""
+def fetch(name: str, part: str = "") -> None:
+    """Download a data set, or that part of it, unless LAB_OFFLINE says never to. Raises DataError."""
     if os.environ.get("LAB_OFFLINE"):
         raise DataError(f"{name} is not in {data_root()}, and LAB_OFFLINE is set: nothing is downloaded")
     print(f"{name} is not in {data_root()}: downloading it", file=sys.stderr)
-    download(name)
+    download(name, part=part)

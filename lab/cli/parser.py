@@ -31,7 +31,14 @@ from lab.cli.keeping import (
     workers_command,
 )
 from lab.cli.networks import steps, trace_command
-from lab.cli.reading import PREDICT_WITH, answers_command, checkpoints_command, mistakes_command, predict_command
+from lab.cli.reading import (
+    PREDICT_WITH,
+    answers_command,
+    checkpoints_command,
+    confirm_command,
+    mistakes_command,
+    predict_command,
+)
 from lab.cli.result import Incomplete
 from lab.cli.terminal import PlainStream
 from lab.cli.training import bench_command, doctor_command, range_test_command, reproduce_command, train_command
@@ -164,6 +171,11 @@ def _parser() -> Parser:
     benching.add_argument("--seconds", type=float, default=8.0, help="that each number of runs is trained for")
 
     add("answers", answers_command, "Write what every shipped checkpoint answers to MNIST's test digits.")
+
+    confirming = add(
+        "confirm", confirm_command, "Read QMNIST's 50,000 further test digits with every shipped checkpoint."
+    )
+    confirming.add_argument("--download", action="store_true", help="fetch these digits if they are not here (10 MB)")
 
     again = add("reproduce", reproduce_command, "Train every step with several seeds, and write what comes of it.")
     again.add_argument("names", metavar="SLUG", nargs="*", help="steps or variants; all, if none is given")

@@ -1,4 +1,4 @@
-"""Commands that ask a checkpoint: checkpoints, mistakes, predict."""
+"""Commands that ask a checkpoint: checkpoints, mistakes, predict, answers, confirm."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from core.files import reason
 from core.record import Json
 from core.words import plural
 from lab.cli.bringing import brought_from, is_there
+from lab.cli.data import fetch
 from lab.studies.shelf import find, own, shipped, unreadable
 
 if TYPE_CHECKING:
@@ -97,6 +98,21 @@ def answers_command(options: argparse.Namespace) -> Json:
     written = measure_answers()
     print(f"wrote the answers of {plural(len(written), 'checkpoint')}", file=sys.stderr)
     return list[Json](written)
+
+
+def confirm_command(options: argparse.Namespace) -> Json:
+    """The shipped checkpoints on digits that had no say in anything."""
+    from core.data.qmnist import PART, QMNIST, STEMS, is_here
+    from lab.studies.confirmation import confirm, path
+
+    if not is_here():
+        if not options.download:
+            folder, files = data_root() / QMNIST / "raw", " and ".join(f"{stem}.gz" for stem in STEMS)
+            raise DataError(f"{QMNIST} is not here: put {files} into {folder}, or give --download")
+        fetch(QMNIST, PART)
+    found = confirm(lambda text: print(text, file=sys.stderr))
+    print(f"wrote {path()}; `python -m lab reproduce --tables` puts it into the docs", file=sys.stderr)
+    return {each.checkpoint: each.accuracy for each in found}
 
 
 def checkpoints_command(options: argparse.Namespace) -> Json:

@@ -18,7 +18,7 @@ from core.ladder.model import Step
 from core.ladder.ours import OURS
 from core.training.recipe_words import recipe_words
 from lab.settings import ROOT
-from lab.studies import results
+from lab.studies import confirmation, results
 from lab.studies.new_digits import new_digits
 from lab.studies.plan import so_far
 from lab.studies.robustness import table
@@ -115,6 +115,7 @@ def written(studies: Mapping[str, Study]) -> str:
         f"{START}\n\n{ladder_table(studies)}\n\n"
         f"What the confounded steps leave open, one difference at a time, over the same seeds:\n\n"
         f"{comparison_table(studies)}\n\n{what_five_can_show(studies)}\n\n{new_digits(studies)}"
+        f"{confirmation.table(confirmation.confirmed())}\n\n"
         f"{earlier_recipes(studies)}{choices(studies)}"
         f"\n\n{END}"
     )
