@@ -43,10 +43,15 @@ class Try:
     architecture: Architecture
     recipe: Recipe
 
+    @property
+    def split(self) -> int:
+        """Which images were held out; 0: those of most tries."""
+        return self.recipe.split_seed
+
 
 @dataclass(frozen=True)
 class Attempt:
-    """The tries of one network and recipe with different seeds, sorted by seed."""
+    """The tries of one network and recipe, sorted by split and seed. Only those on one split are averaged."""
 
     tries: tuple[Try, ...]
 
@@ -68,12 +73,17 @@ class Attempt:
         return self.tries[0].parameters
 
     @property
+    def alike(self) -> tuple[Try, ...]:
+        """The tries on the split of the first, which most attempts share."""
+        return tuple(each for each in self.tries if each.split == self.tries[0].split)
+
+    @property
     def accuracy(self) -> float:
-        return mean(each.accuracy for each in self.tries)
+        return mean(each.accuracy for each in self.alike)
 
     @property
     def loss(self) -> float:
-        return mean(each.loss for each in self.tries)
+        return mean(each.loss for each in self.alike)
 
 
 def attempts(path: Path = LOG) -> tuple[Attempt, ...]:
@@ -96,7 +106,7 @@ def _read(path: Path, modified: int) -> tuple[Attempt, ...]:
     groups: dict[tuple[object, Recipe], list[Try]] = {}
     for each in found:
         groups.setdefault((_layers(each.architecture), _of_a_step(each.recipe)), []).append(each)
-    attempts = (Attempt(tuple(sorted(group, key=lambda each: each.seed))) for group in groups.values())
+    attempts = (Attempt(tuple(sorted(group, key=lambda each: (each.split, each.seed)))) for group in groups.values())
     return tuple(sorted(attempts, key=lambda each: each.loss))
 
 
@@ -165,14 +175,20 @@ def choice_words(step: Step, log: Sequence[Attempt]) -> str:
 
 
 def _figures(attempt: Attempt) -> str:
-    """`2 seeds: 99.46% and 99.48% right, loss 0.01710 and 0.01761`."""
-    right = " and ".join(percent(each.accuracy) for each in attempt.tries)
-    losses = " and ".join(loss_words(each.loss) for each in attempt.tries)
-    return f"{plural(len(attempt.tries), 'seed')}: {right} right, loss {losses}"
+    """`2 seeds: 99.46% and 99.48% right, loss 0.01710 and 0.01761`, for each split."""
+    told = []
+    for split in sorted({each.split for each in attempt.tries}):
+        tries = [each for each in attempt.tries if each.split == split]
+        right = " and ".join(percent(each.accuracy) for each in tries)
+        losses = " and ".join(loss_words(each.loss) for each in tries)
+        other = " on another split" if split else ""
+        told.append(f"{plural(len(tries), 'seed')}{other}: {right} right, loss {losses}")
+    return "; ".join(told)
 
 
 def _rank(own: Attempt, same: Sequence[Attempt]) -> str:
-    """Its rank by mean loss among the recipes tried for its network."""
+    """Its rank by mean loss among the recipes tried for its network, on the same split."""
+    same = [each for each in same if each.tries[0].split == own.tries[0].split]
     if len(same) == 1:
         return "No other recipe was tried for this network."
     others = [each.loss for each in same if each != own]
@@ -185,7 +201,7 @@ def _rank(own: Attempt, same: Sequence[Attempt]) -> str:
 
 def seeds_apart(log: Sequence[Attempt]) -> float | None:
     """The largest difference between the losses of two seeds of one attempt; None if each has one seed."""
-    spans = [max(t.loss for t in each.tries) - min(t.loss for t in each.tries) for each in log if len(each.tries) > 1]
+    spans = [max(t.loss for t in each.alike) - min(t.loss for t in each.alike) for each in log if len(each.alike) > 1]
     return max(spans, default=None)
 
 
@@ -194,7 +210,7 @@ def apart_words(log: Sequence[Attempt]) -> str:
     apart = seeds_apart(log)
     if apart is None:
         return "Each was tried with one seed, so nothing is known of how far two seeds lie apart."
-    pairs = sum(len(each.tries) > 1 for each in log)
+    pairs = sum(len(each.alike) > 1 for each in log)
     return (
         f"Two seeds of one recipe lie up to {apart:.4f} apart in loss (n {pairs}): a smaller difference says nothing."
     )
@@ -245,8 +261,8 @@ def log_words(log: Sequence[Attempt], steps: Sequence[Step]) -> str:
     by_test = [f"{marks[step.slug]}: {step.test_had_a_say}" for step in steps if step.test_had_a_say]
     first = of_its_network(steps[0], log)
     return (
-        f"{plural(count, 'try', 'tries')} of {len(log)} networks and recipes, {single} of them with one seed. "
-        f"{apart_words(log)} The least loss of all has a network of {best.parameters:,} parameters, "
+        f"{plural(count, 'try', 'tries')} of {len(log)} networks and recipes, {single} of them with one seed and "
+        f"split. {apart_words(log)} The least loss of all has a network of {best.parameters:,} parameters, "
         f"{loss_words(best.loss)}; the {len(first)} recipes tried for C3's network of {first[0].parameters:,} have "
         f"{loss_words(min(each.loss for each in first))} to {loss_words(max(each.loss for each in first))}. "
         f"Not every choice was made there. Not tried as they stand: {', '.join(untried) or 'none'}. Where the test "

@@ -143,7 +143,9 @@ CLEAN_COMPARISONS: tuple[CleanComparison, ...] = (
     ),
     CleanComparison("d8-third-2495", "And a third fewer again, with one layer less?", "d8-third-2495", "d7-half-3730"),
     CleanComparison("d8-third-2495", "What does the longer average give here?", "third-2495-short", "d8-third-2495"),
-    CleanComparison("d9-muon-2495", "Is Muon better than Adam?", "third-2495-warm-up", "d9-muon-2495"),
+    CleanComparison(
+        "d9-muon-2495", "Is Muon with a rate of 0.02 better than Adam with 0.01?", "third-2495-warm-up", "d9-muon-2495"
+    ),
     CleanComparison(
         "d10-plain-end-2495",
         "What do three last epochs without augmentation give?",
