@@ -40,6 +40,10 @@ class TrainingError(LabError):
     """A training run that cannot continue, for example because its loss is not a number any more."""
 
 
+class SearchError(LabError):
+    """A search for a network that cannot be made, or that has nothing left to try."""
+
+
 class RunError(LabError):
     """A training run that is not in the store, or a store of runs that cannot be read or written."""
 

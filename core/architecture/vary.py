@@ -6,6 +6,7 @@ not fit: `trace` says so.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from math import lcm
 from types import UnionType
@@ -106,30 +107,54 @@ def _until_next(ops: list[Op], index: int) -> int:
 
 def _scaled(ops: tuple[Op, ...], width: float, units: dict[int, int]) -> tuple[Op, ...]:
     """The ops with other channels. `units`: what the channels of each layer, by its index among all, must divide by."""
-    last, indices = max(units, default=-1), iter(range(len(list(every_op(ops)))))
 
     def times(channels: int, unit: int) -> int:
         return unit * max(1, round(channels * width / unit))
 
-    def scaled(ops: tuple[Op, ...]) -> tuple[Op, ...]:
+    channels: dict[int, int] = {}
+    for index, op in enumerate(every_op(ops)):
+        match op:
+            case Conv(out_channels=out) if index != max(units, default=-1):
+                channels[index] = times(out, units[index])
+            case Linear(out_features=out) if index != max(units, default=-1):
+                channels[index] = times(out, 1)
+            case SqueezeExcite(squeeze):
+                channels[index] = times(squeeze, 1)
+    return with_channels(ops, channels)
+
+
+def with_channels(
+    ops: tuple[Op, ...], channels: Mapping[int, int], groups: Mapping[int, int] | None = None
+) -> tuple[Op, ...]:
+    """The ops with other output channels, and groups of convolutions, by the layers' indices among all ops.
+
+    A PReLU with a slope for each channel follows the convolution before it.
+    """
+    indices = iter(range(len(list(every_op(ops)))))
+
+    def inside(ops: tuple[Op, ...]) -> tuple[Op, ...]:
         found: list[Op] = []
         for op in ops:
             index = next(indices)
-            inner = with_bodies(op, tuple(scaled(body) for body in bodies(op)))
+            inner = with_bodies(op, tuple(inside(body) for body in bodies(op)))
             match inner:
-                case Conv() if index != last:
-                    inner = replace(inner, out_channels=times(inner.out_channels, units[index]))
-                case Linear() if index != last:
-                    inner = replace(inner, out_features=max(1, round(inner.out_features * width)))
+                case Conv(out_channels=out):
+                    inner = replace(
+                        inner,
+                        out_channels=channels.get(index, out),
+                        groups=(groups or {}).get(index, inner.groups),
+                    )
+                case Linear(out):
+                    inner = replace(inner, out_features=channels.get(index, out))
                 case SqueezeExcite(squeeze):
-                    inner = SqueezeExcite(max(1, round(squeeze * width)))
+                    inner = SqueezeExcite(channels.get(index, squeeze))
                 case PReLU(count) if count > 1:
                     before = next((each.out_channels for each in reversed(found) if isinstance(each, Conv)), count)
                     inner = replace(inner, num_parameters=before)
             found.append(inner)
         return tuple(found)
 
-    return scaled(ops)
+    return inside(ops)
 
 
 def _without(ops: tuple[Op, ...], kind: type[Op] | UnionType) -> tuple[Op, ...]:

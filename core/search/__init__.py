@@ -1,0 +1,1 @@
+"""Searching for a network: what may vary, which choice to try next."""

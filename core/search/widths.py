@@ -1,0 +1,125 @@
+"""Which layers of a network have to have the same number of channels, so that each width can vary by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import lcm
+
+from core.architecture.fit import fit
+from core.architecture.spec import (
+    Architecture,
+    Concatenate,
+    Conv,
+    GroupNorm,
+    Linear,
+    Op,
+    Repeat,
+    Residual,
+    every_op,
+)
+from core.architecture.vary import with_channels
+
+IMAGE = -1  # stands for the image's own channels
+
+
+@dataclass(frozen=True)
+class Width:
+    """Layers that have the same number of channels, by their indices among all ops."""
+
+    layers: tuple[int, ...]
+    depthwise: tuple[int, ...]  # those of them that have as many groups as channels
+    channels: int
+    unit: int  # groups in the network need multiples of it
+
+
+def widths_of(architecture: Architecture) -> tuple[Width, ...]:
+    """The widths that can vary, from the input on. The last layer's ten outputs cannot."""
+    ops = list(every_op(architecture.ops))
+    walk = _Walk(ops, [IMAGE, *range(len(ops))])
+    ending = walk.through(architecture.ops, (IMAGE,), iter(range(len(ops))))
+    fixed = {walk.root(each) for each in (IMAGE, *ending)}
+    roots = dict.fromkeys(walk.root(index) for index, op in enumerate(ops) if isinstance(op, Conv | Linear))
+    found = []
+    for root in roots:
+        layers = tuple(
+            index for index, op in enumerate(ops) if isinstance(op, Conv | Linear) and walk.root(index) == root
+        )
+        unit = lcm(*(walk.units.get(layer, 1) for layer in layers))
+        width = Width(layers, tuple(set(layers) & walk.depthwise), walk.channels(layers[0]), unit)
+        more = with_widths(architecture, {width: width.channels + unit})
+        if root not in fixed and not fit(more).error:
+            found.append(width)
+    return tuple(found)
+
+
+def with_widths(architecture: Architecture, channels: Mapping[Width, int]) -> Architecture:
+    """The network with other widths."""
+    by_layer = {layer: count for width, count in channels.items() for layer in width.layers}
+    groups = {layer: count for width, count in channels.items() for layer in width.depthwise}
+    return replace(architecture, ops=with_channels(architecture.ops, by_layer, groups))
+
+
+@dataclass
+class _Walk:
+    """Goes through the ops with the layers that the channels come from; guards which of those belong together."""
+
+    ops: Sequence[Op]  # all of them
+    parents: list[int]  # of each layer, after the image's; a root is its own
+    units: dict[int, int] = field(default_factory=dict)
+    depthwise: set[int] = field(default_factory=set)
+
+    def root(self, layer: int) -> int:
+        while (parent := self.parents[layer + 1]) != layer:
+            layer = parent
+        return layer
+
+    def unite(self, one: int, other: int) -> None:
+        first, second = sorted((self.root(one), self.root(other)))
+        self.parents[second + 1] = first
+
+    def channels(self, layer: int) -> int:
+        op = self.ops[layer]
+        return op.out_channels if isinstance(op, Conv) else op.out_features if isinstance(op, Linear) else 1
+
+    def need(self, layers: Sequence[int], unit: int) -> None:
+        for layer in layers:
+            self.units[layer] = lcm(self.units.get(layer, 1), unit)
+
+    def through(self, ops: Sequence[Op], coming: tuple[int, ...], indices: Iterator[int]) -> tuple[int, ...]:
+        """The layers whose channels leave the ops, in the order of the channels."""
+        for op in ops:
+            index = next(indices)
+            match op:
+                case Conv(groups=groups):
+                    before = coming
+                    coming = (index,)
+                    if groups > 1:
+                        if len(before) == 1 and self.channels(before[0]) == groups == op.out_channels:
+                            self.depthwise.add(index)
+                            self.unite(before[0], index)
+                        else:
+                            self.need((*before, index), groups)
+                case Linear():
+                    coming = (index,)
+                case GroupNorm(num_groups=groups):
+                    self.need(coming, groups)
+                case Residual(body, shortcut):
+                    one = self.through(body, coming, indices)
+                    coming = self._same(one, self.through(shortcut, coming, indices))
+                case Concatenate(body, shortcut):
+                    one = self.through(body, coming, indices)
+                    coming = (*self.through(shortcut, coming, indices), *one)
+                case Repeat(body):
+                    coming = self._same(self.through(body, coming, indices), coming)
+        return coming
+
+    def _same(self, one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
+        """The channels of two branches that are added, which must be as many."""
+        if [*map(self.channels, one)] == [*map(self.channels, other)]:
+            for first, second in zip(one, other, strict=True):
+                self.unite(first, second)
+        else:
+            for each in (*one, *other):
+                self.unite(IMAGE, each)
+        return one
