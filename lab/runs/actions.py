@@ -14,7 +14,7 @@ from core.training.recipe import Recipe, check_recipe
 from lab.runs.bounds import check_bounds
 from lab.runs.machine import read_machine
 from lab.runs.person import Person, check_may_change
-from lab.runs.rows import RESUMABLE, Kind, Pause, Run, new_run
+from lab.runs.rows import RESUMABLE, Kind, NewRun, Pause, Run, new_run
 from lab.runs.store import RunStore
 from lab.runs.supervisor import ensure_workers
 from lab.settings import settings
@@ -43,6 +43,28 @@ def submit(
     `seeds`: one run for each of them, all of one group; none: one run with the recipe's own seed. A teacher's own run
     has no bounds, and while the teacher has lifted them nobody's has.
     """
+    asked = checked(
+        store, architecture, recipe, kind=kind, dataset=dataset, device=device, seeds=seeds, by=by, snapshots=snapshots
+    )
+    _check_waiting(store, by)
+    runs = store.submit(replace(asked, slug=slug, prediction=prediction, side_by_side=side_by_side), seeds)
+    ensure_workers(store, device)
+    return runs
+
+
+def checked(
+    store: RunStore,
+    architecture: Architecture,
+    recipe: Recipe,
+    *,
+    kind: Kind = "train",
+    dataset: str,
+    device: str,
+    seeds: Sequence[int] = (),
+    by: Person,
+    snapshots: bool = False,
+) -> NewRun:
+    """The run as it may be queued. Raises LabError for one that this server cannot train, or does not."""
     walked = classifier(architecture)
     if architecture.input != (1, 28, 28):
         raise RunError(f"input: the data sets have 1 x 28 x 28 images, the network takes {architecture.input}")
@@ -58,29 +80,28 @@ def submit(
             f"{short(architecture.name)} has {walked.parameters:,}"
         )
     _check_device(store, device)
-    bounded = _admitted(store, by, walked, recipe, dataset, kind, max(1, len(seeds)))
-    asked = replace(
+    return replace(
         new_run(architecture, replace(recipe, seed=seeds[0]) if seeds else recipe, dataset, kind),
         device=device,
-        slug=slug,
         owner=by.nickname,
         owner_key=by.key,
-        bounded=bounded,
-        prediction=prediction,
+        bounded=_bounded(store, by, walked, recipe, dataset, kind, max(1, len(seeds))),
         snapshots=snapshots,
-        side_by_side=side_by_side,
     )
-    runs = store.submit(asked, seeds)
-    ensure_workers(store, device)
-    return runs
 
 
 def _admitted(store: RunStore, by: Person, walked: Trace, recipe: Recipe, dataset: str, kind: Kind, seeds: int) -> bool:
     """Whether such a run is bounded. Raises RunError for one beyond the bounds, or of somebody who has too many."""
+    bounded = _bounded(store, by, walked, recipe, dataset, kind, seeds)
+    _check_waiting(store, by)
+    return bounded
+
+
+def _bounded(store: RunStore, by: Person, walked: Trace, recipe: Recipe, dataset: str, kind: Kind, seeds: int) -> bool:
+    """Whether such a run is bounded. Raises RunError for one beyond the bounds."""
     bounded = not by.teacher and not store.class_setting("bounds_lifted")
     if bounded:
         check_bounds(walked, recipe, dataset, settings(), kind == "range_test", seeds)
-    _check_waiting(store, by)
     return bounded
 
 

@@ -57,7 +57,7 @@ class RunStore(Leases):
         wanted = [new.with_seed(seed) for seed in seeds] or [new]
         group = seed_group or (secrets.token_hex(8) if len(wanted) > 1 else "")
         with self.writing() as connection:
-            return [_insert(connection, each, group) for each in wanted]
+            return [insert(connection, each, group) for each in wanted]
 
     def extend(self, job: str, seeds: Sequence[int]) -> list[Run]:
         """Puts more seeds of the same network and recipe into the queue. A single run becomes a group by it.
@@ -73,7 +73,7 @@ class RunStore(Leases):
         with self.writing() as connection:
             connection.execute("UPDATE runs SET seed_group = ? WHERE id = ?", (group, first.id))
             for seed in seeds:
-                _insert(connection, as_new(first).with_seed(seed), group)
+                insert(connection, as_new(first).with_seed(seed), group)
         return self.job(group)
 
     def retry(self, job: str, owner: str = "", owner_key: str = "", bounded: bool = True) -> list[Run]:
@@ -84,7 +84,7 @@ class RunStore(Leases):
         old = self.job(job)
         group = secrets.token_hex(8) if len(old) > 1 else ""
         with self.writing() as connection:
-            return [_insert(connection, _again(run, owner or run.owner, owner_key, bounded), group) for run in old]
+            return [insert(connection, _again(run, owner or run.owner, owner_key, bounded), group) for run in old]
 
     def resume(self, run_id: str) -> Run:
         """Puts an unfinished run back at the end of the queue, keeping its epochs, to go on after the last of them."""
@@ -337,7 +337,8 @@ ENTRIES, EVENLY = ((SQL / f"{name}.sql").read_text(encoding="utf-8") for name in
 _LAST_PLACE = "(SELECT coalesce(max(place), 0) + 1 FROM runs)"
 
 
-def _insert(connection: sqlite3.Connection, new: NewRun, seed_group: str) -> Run:
+def insert(connection: sqlite3.Connection, new: NewRun, seed_group: str) -> Run:
+    """Puts a new run at the end of the queue. The caller has begun to write."""
     columns = {name.removesuffix("_json"): value for name, value in asdict(new).items()} | {
         "name": plain(new.name),
         "owner": plain_words(new.owner, "the nickname", MAX_NICKNAME),

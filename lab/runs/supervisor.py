@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -244,10 +244,10 @@ def no_worker(store: RunStore, run: Run) -> str:
     return no_worker_lives(store, CLUSTER if settings().ray_address else run.device)
 
 
-def supervise(store: RunStore, leaving: threading.Event) -> None:
+def supervise(store: RunStore, leaving: threading.Event, *also: Callable[[RunStore], None]) -> None:
     """Look after all runs once a second, whether or not anybody looks at a page, until `leaving` is set.
 
-    Where it is set, old runs are deleted, once an hour.
+    Where it is set, old runs are deleted, once an hour. `also`: what else is done each time.
     """
     complaint, pruned, failures, pause = "", float("-inf"), 0, TENDING_SECONDS
     while not leaving.wait(pause):
@@ -255,6 +255,8 @@ def supervise(store: RunStore, leaving: threading.Event) -> None:
             reap_dead_workers(store)
             for run in {run.device: run for run in store.queue().waiting}.values():
                 watch(store, run)
+            for each in also:
+                each(store)
             if time.monotonic() - pruned > PRUNING_SECONDS:
                 pruned = time.monotonic()
                 store.sweep()

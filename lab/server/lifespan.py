@@ -13,6 +13,7 @@ from core.files import sweep
 from core.outside import log_plainly
 from core.words import plural
 from lab.runs import supervisor
+from lab.runs.searching import advance
 from lab.runs.store import RunStore
 from lab.server import connections, quiet, readiness
 from lab.settings import lab_home
@@ -68,5 +69,5 @@ def _supervise(leaving: threading.Event) -> None:
             leaving.wait(10.0)
             continue
         complaint = ""
-        supervisor.supervise(store, leaving)
+        supervisor.supervise(store, leaving, advance)
         store.close()
