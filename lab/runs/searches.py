@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
+from core.analysis.study import pareto_front
 from core.architecture.json_form import architecture_to_json
 from core.architecture.spec import Architecture
 from core.errors import RunError, SearchError
@@ -61,6 +64,17 @@ class Try:
     @property
     def unfinished(self) -> bool:
         return self.run is not None and self.run.unfinished
+
+    @property
+    def parameters(self) -> int:
+        return self.run.parameters if self.run else 0
+
+    @property
+    def loss(self) -> float | None:
+        """After the last epoch of a finished run, on held-out images; None where there is no such figure."""
+        if self.run is None or self.run.status != "finished" or self.last is None:
+            return None
+        return self.last.held_out_loss if math.isfinite(self.last.held_out_loss) else None
 
 
 COLUMNS = ", ".join(field.name.removesuffix("_json") for field in fields(Search))
@@ -132,3 +146,10 @@ def set_stopped(store: RunStore, search_id: str, stopped: bool) -> None:
 def set_error(store: RunStore, search_id: str, error: str) -> None:
     """Ends a search that cannot go on, and says why."""
     store.change("UPDATE searches SET error = ? WHERE id = ?", (public(error), search_id))
+
+
+def front(tries: Sequence[Try]) -> list[Try]:
+    """The finished tries for which no other has at most as many parameters and a lower held-out loss, the smallest
+    first."""
+    done = [each for each in tries if each.loss is not None]
+    return [done[index] for index in pareto_front([(each.parameters, -(each.loss or 0.0)) for each in done])]

@@ -6,7 +6,6 @@ row beside its run, written in one transaction.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from core.architecture.spec import Architecture
@@ -89,7 +88,7 @@ def advance(store: RunStore) -> None:
 
 def _advance(store: RunStore, search: Search) -> None:
     tries = tries_of(store, search.id)
-    for _ in range(at_once(store, search) - sum(each.unfinished for each in tries)):
+    for _ in range(at_once(store, search.owner_key, search.device) - sum(each.unfinished for each in tries)):
         if len(tries) >= search.tries or store.waiting_of(search.owner_key) >= settings().most_waiting:
             return
         try:
@@ -114,10 +113,10 @@ def _advance(store: RunStore, search: Search) -> None:
         ensure_workers(store, search.device)
 
 
-def at_once(store: RunStore, search: Search) -> int:
-    """How many tries train at a time: as many as its device and the person's share of it allow, at most AT_ONCE."""
-    share = settings().runs_a_person if search.owner_key else AT_ONCE
-    return max(1, min(AT_ONCE, share, slots_of(store, search.device)))
+def at_once(store: RunStore, owner_key: str, device: str = "auto") -> int:
+    """How many tries train at a time: as many as the device and the person's share of it allow, at most AT_ONCE."""
+    share = settings().runs_a_person if owner_key else AT_ONCE
+    return max(1, min(AT_ONCE, share, slots_of(store, device)))
 
 
 def _check_hope(tries: Sequence[Try]) -> None:
@@ -128,8 +127,5 @@ def _check_hope(tries: Sequence[Try]) -> None:
 
 def _told(each: Try) -> Told:
     """What the sampler is told: a failed try is as bad as guessing, one that is stopped counts as still training."""
-    status = each.run.status if each.run else "stopped"
-    loss = each.last.held_out_loss if status == "finished" and each.last else None
-    if status == "failed" or (loss is not None and not math.isfinite(loss)):
-        loss = GUESSING
-    return Told(each.choices, each.run.parameters if each.run else 0, loss)
+    ended = each.run is not None and each.run.status in ("finished", "failed")
+    return Told(each.choices, each.parameters, (each.loss or GUESSING) if ended else None)

@@ -7,6 +7,7 @@ from lab.experiment.design import editor as design_editor
 from lab.experiment.design import views as design_views
 from lab.experiment.design.op_panel import op_panel
 from lab.experiment.design.saving import two_designs
+from lab.experiment.design.search_form import search_view
 from lab.experiment.design.state import opened
 from lab.ui import frame
 from lab.ui.links import train_this
@@ -35,6 +36,8 @@ with wide:
         design_views.diagram(now)
     elif view == "What changed":
         design_views.changed(now)
+    elif view == "Search":
+        search_view(now)
     else:
         design_views.code(now)
     if now.start.wrong and view != "Layers":

@@ -33,7 +33,7 @@ from lab.ui.step import recipe_to_train
 from lab.ui.tables import totals
 from lab.ui.words import escaped
 
-VIEWS = ("Layers", "Diagram", "What changed", "Code")
+VIEWS = ("Layers", "Diagram", "What changed", "Code", "Search")
 MAX_ADVICE = 4  # of more, the hints are folded
 LEVEL_ICONS = {"error": ":material/block:", "warning": ":material/warning:", "hint": ":material/lightbulb:"}
 KEYS = (
