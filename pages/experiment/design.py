@@ -25,11 +25,15 @@ with wide:
 with narrow:
     design_editor.start_picker(now)
     train_this({DESIGN: to_code(now.architecture), FROM: now.start.key}, disabled=not now.trains)
-    op_panel(now)
 
 with wide:
     design_editor.design_headline(now)
     view = design_editor.view_switch(now)
+if view != "Search":  # which is about the whole network
+    with narrow:
+        op_panel(now)
+
+with wide:
     if view == "Layers":
         design_editor.layers_view(now)
     elif view == "Diagram":

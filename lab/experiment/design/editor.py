@@ -108,7 +108,7 @@ def budget_bar(now: Opened) -> None:
 
 def view_switch(now: Opened) -> str:
     """Which view of the design is shown, beside the budget and the files."""
-    views, budget, file = st.columns([5.2, 4.6, 1.8], vertical_alignment="center")
+    views, budget, file = st.columns([6.1, 3.7, 1.8], vertical_alignment="center")
     with views:
         view = url.switch("View", VIEWS, "view")
     with budget:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from core.search.choice_words import choice_words
 from core.words import loss_words, percent
 from lab.runs.searches import Search, Try
-from lab.ui.axes import Decades, Part, spelt
+from lab.ui.axes import Part, spelt
 from lab.ui.colours import CLAIM, FRONT, PASS, VALIDATION
 from lab.ui.figures import Plain, at_once
 
@@ -32,7 +32,7 @@ def search_figure(search: Search, tries: Sequence[Try], front: Sequence[Try], st
     ]  # fmt: skip
     losses = [each.loss for each in done if each.loss] or [0.02, 2.0]
     low, high = math.log10(min(losses)) - ROOM, math.log10(max(losses)) + ROOM
-    marks = [mark for mark in Decades(math.floor(low), math.ceil(high)).marks(1e3) if low <= math.log10(mark) <= high]
+    marks = [mark for mark in _marks_of(low, high) if low <= math.log10(mark) <= high]
     layout: Part = {
         "xaxis": {"title": {"text": "parameters"}, "range": [0, 1.06 * budget], "tickformat": ",d"},
         "yaxis": {
@@ -47,6 +47,12 @@ def search_figure(search: Search, tries: Sequence[Try], front: Sequence[Try], st
         ],
     }  # fmt: skip
     return at_once(traces, layout, HEIGHT)
+
+
+def _marks_of(low: float, high: float) -> list[float]:
+    """Losses that may have a tick label on an axis from one power of ten to another: more of them on a short one."""
+    digits = (1, 1.5, 2, 3, 4, 5, 6, 8) if high - low < 0.8 else (1, 2, 5)
+    return [digit * 10.0**power for power in range(math.floor(low), math.ceil(high)) for digit in digits]
 
 
 def _marks(some: Sequence[Try], name: str, symbol: str, colour: str) -> Part:

@@ -14,7 +14,7 @@ from core.record import range_of
 from core.search.space import HELD_OUT, SearchSpec, Space, check_search, searched
 from core.training.recipe import Recipe
 from core.words import plural
-from lab.experiment.design.search_panel import SEARCH, search_panel
+from lab.experiment.design.search_panel import SEARCH, search_panel, search_shown
 from lab.experiment.design.state import Opened
 from lab.runs.bounds import iterations_per_epoch
 from lab.runs.expectation import seconds_per_batch
@@ -53,15 +53,18 @@ def search_view(now: Opened) -> None:
         f"at each size. They are compared on {HELD_OUT:,} training images that are held out: the best of many would "
         "look too good on the test images that chose it."
     )
-    if not now.trains:
-        st.info("A search needs a network that can be trained: see the advice under Layers.", icon=":material/block:")
-    else:
-        dataset = dataset_here(challenge().dataset)
-        spec, recipe = _inputs()
-        with errors_shown():
-            _start(now.architecture, recipe, spec, dataset)
-        frame.data_notice("MNIST" if dataset not in DOWNLOAD_BYTES else dataset)
-    search_panel()
+    open_one = search_shown()
+    with st.expander("A new search", icon=":material/tune:", expanded=not open_one):
+        if not now.trains:
+            st.info("A search needs a network that can be trained: see the advice under Layers.")
+        else:
+            dataset = dataset_here(challenge().dataset)
+            spec, recipe = _inputs()
+            with errors_shown():
+                _start(now.architecture, recipe, spec, dataset)
+            frame.data_notice("MNIST" if dataset not in DOWNLOAD_BYTES else dataset)
+    if open_one:
+        search_panel(open_one)
 
 
 def _inputs() -> tuple[SearchSpec, Recipe]:
@@ -74,7 +77,7 @@ def _inputs() -> tuple[SearchSpec, Recipe]:
     st.session_state.setdefault("search-varying", ["channels"])
     chosen = st.pills(
         "What may vary", list(VARYING), selection_mode="multi", format_func=VARYING.__getitem__, key="search-varying",
-        persist_state="session",
+        persist_state="session", wrap=True,
     )  # fmt: skip
     fields: dict[str, Any] = {name: name in chosen for name in VARYING}
     asked = [each for name in chosen for each in RANGES.get(name, ())]

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.architecture.link import to_code
+from core.architecture.spec import Architecture
 from core.search.choice_words import choice_words
 from core.words import loss_words, percent, plural
 from lab.experiment.design.search_figure import search_figure
+from lab.experiment.design.state import adopt
 from lab.runs import supervisor
 from lab.runs.person import owns
 from lab.runs.searches import Search, Try, front, search_of, searches_by, tries_of
@@ -21,7 +22,6 @@ from lab.ui.caches import expectations, store
 from lab.ui.links import link
 from lab.ui.live_plot import live_plot
 from lab.ui.owner import me
-from lab.ui.step import DESIGN
 from lab.ui.tables import data_table, text_column
 from lab.ui.words import errors_shown, escaped, told
 
@@ -29,18 +29,18 @@ SEARCH = "search"  # its id, in the URL
 TICK = 1.0  # seconds between two looks while it goes on
 
 
-def search_panel() -> None:
-    """The search in the URL, else one's latest; nothing where there is none. An error is said in its place."""
+def search_shown() -> str:
+    """The search in the URL, else one's latest; "" where there is none."""
+    return url.given(SEARCH) or next((each.id for each in reversed(searches_by(store(), me().key))), "")
+
+
+def search_panel(search_id: str) -> None:
+    """The search, live while it goes on, and the menu of one's others. An error is said in its place."""
     with errors_shown():
-        mine = [each.id for each in searches_by(store(), me().key)]
-        search_id = url.given(SEARCH) or (mine[-1] if mine else "")
-        if not search_id:
-            return
         search = search_of(store(), search_id)
-        others = list(dict.fromkeys((search_id, *reversed(mine))))
-        if len(others) > 1:
-            titles = {each: _title(search_of(store(), each)) for each in others}
-            st.selectbox("Search", others, format_func=titles.__getitem__, **url.bound(SEARCH, search_id))
+        titles = {each.id: _title(each) for each in (search, *reversed(searches_by(store(), me().key)))}
+        if len(titles) > 1:
+            st.selectbox("Search", list(titles), format_func=titles.__getitem__, **url.bound(SEARCH, search_id))
         clock = TICK if is_under_way(search, tries_of(store(), search_id)) else None
 
         def panel() -> None:
@@ -143,8 +143,16 @@ def _front(best: Sequence[Try]) -> None:
                 f":small[{escaped(choice_words(each.choices))}]",
                 width="stretch",
             )
-            link("experiment/design", "Open in Design", {DESIGN: to_code(each.run.architecture)}, "edit")
+            st.button(
+                "Open in Design", icon=":material/edit:", key=f"open-{each.run.id}", type="tertiary", on_click=_open,
+                args=(each.run.architecture,),
+            )  # fmt: skip
             link("experiment/train", "Train longer", {"run": each.run.id}, "play_arrow")
+
+
+def _open(architecture: Architecture) -> None:
+    st.session_state["view"] = "Layers"
+    adopt(architecture)
 
 
 def _all(tries: Sequence[Try]) -> None:

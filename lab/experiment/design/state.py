@@ -162,6 +162,11 @@ def reporting() -> Iterator[None]:
         st.session_state[PROBLEM] = error
 
 
+def adopt(design: Architecture) -> None:
+    """Go on with another network; the design before it is one undo away."""
+    _keep(record(st.session_state[HISTORY], design), (0,), (0,))
+
+
 def go(walk: Callable[[History], History]) -> None:
     _keep(walk(st.session_state[HISTORY]), *st.session_state[SELECTED])
 
