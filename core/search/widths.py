@@ -48,7 +48,7 @@ def widths_of(architecture: Architecture) -> tuple[Width, ...]:
         unit = lcm(*(walk.units.get(layer, 1) for layer in layers))
         width = Width(layers, tuple(set(layers) & walk.depthwise), walk.channels(layers[0]), unit)
         more = with_widths(architecture, {width: width.channels + unit})
-        if root not in fixed and not fit(more).error:
+        if root not in fixed and width.channels % unit == 0 and not fit(more).error:
             found.append(width)
     return tuple(found)
 
