@@ -12,7 +12,7 @@ from lab.ui.axes import Part, spelt
 from lab.ui.colours import CLAIM, FRONT, PASS, VALIDATION
 from lab.ui.figures import Plain, at_once
 
-ROOM = 0.08  # decades above and below the losses
+ROOM, NARROWEST = 0.08, 0.4  # decades above and below the losses, and that the axis has at least
 HEIGHT = 360
 
 
@@ -31,7 +31,8 @@ def search_figure(search: Search, tries: Sequence[Try], front: Sequence[Try], st
         _marks([start] if start in done else [], "the design", "diamond", CLAIM),
     ]  # fmt: skip
     losses = [each.loss for each in done if each.loss] or [0.02, 2.0]
-    low, high = math.log10(min(losses)) - ROOM, math.log10(max(losses)) + ROOM
+    room = max(ROOM, (NARROWEST - math.log10(max(losses) / min(losses))) / 2)
+    low, high = math.log10(min(losses)) - room, math.log10(max(losses)) + room
     marks = [mark for mark in _marks_of(low, high) if low <= math.log10(mark) <= high]
     layout: Part = {
         "xaxis": {"title": {"text": "parameters"}, "range": [0, 1.06 * budget], "tickformat": ",d"},
@@ -51,7 +52,7 @@ def search_figure(search: Search, tries: Sequence[Try], front: Sequence[Try], st
 
 def _marks_of(low: float, high: float) -> list[float]:
     """Losses that may have a tick label on an axis from one power of ten to another: more of them on a short one."""
-    digits = (1, 1.5, 2, 3, 4, 5, 6, 8) if high - low < 0.8 else (1, 2, 5)
+    digits = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8) if high - low < 0.8 else (1, 2, 5)
     return [digit * 10.0**power for power in range(math.floor(low), math.ceil(high)) for digit in digits]
 
 

@@ -143,10 +143,11 @@ def _front(best: Sequence[Try]) -> None:
                 f":small[{escaped(choice_words(each.choices))}]",
                 width="stretch",
             )
-            st.button(
+            if st.button(
                 "Open in Design", icon=":material/edit:", key=f"open-{each.run.id}", type="tertiary", on_click=_open,
                 args=(each.run.architecture,),
-            )  # fmt: skip
+            ):  # fmt: skip
+                st.rerun()  # the whole page, of which this list is a fragment
             link("experiment/train", "Train longer", {"run": each.run.id}, "play_arrow")
 
 
