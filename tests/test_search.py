@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from dataclasses import replace
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.architecture.fit import fit
+from core.architecture.json_form import architecture_to_json
 from core.architecture.spec import (
     Architecture,
     BatchNorm,
@@ -37,6 +39,7 @@ from core.search.widths import widths_of, with_widths
 from core.training.history import EpochRecord
 from core.training.network import build
 from core.training.recipe import Recipe, ReduceLROnPlateau
+from lab.__main__ import main
 from lab.runs import actions, searching
 from lab.runs.person import Person
 from lab.runs.searches import Try, front, search_of, tries_of
@@ -357,6 +360,46 @@ def test_a_search_that_cannot_be_made_leaves_nothing_in_the_store(store: RunStor
     assert store.rows("SELECT * FROM searches") == []
     with pytest.raises(RunError, match="there is no search 'none'"):
         search_of(store, "none")
+
+
+def test_a_damaged_row_ends_its_search_and_stops_no_other(store: RunStore) -> None:
+    bad, good = begun(store), begun(store)
+    store.change("UPDATE searches SET spec = '{' WHERE id = ?", (bad,))
+    store.change("UPDATE tries SET choices = '[[' WHERE search = ?", (good,))
+    for run in reversed(store.runs()):
+        train(store, run.id, 1.0)
+    advance(store)
+    assert "is not JSON" in search_of(store, bad).error
+    assert len(waiting(store, good)) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("worker_here")
+@pytest.mark.parametrize("as_json", [True, False])
+def test_the_command_searches_through_a_worker_and_prints_the_front(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
+    file = tmp_path / "tiny.json"
+    file.write_text(architecture_to_json(TINY))
+    options = ["--tries", "3", "--epochs", "1", "--budget", "600", "--vary", "channels,dropout", "--data", EMBEDDED]
+    assert main(["search", str(file), *options, *(["--json"] if as_json else [])]) == 0
+    told = capsys.readouterr().out
+    store = RunStore(home)
+    [search_id] = [row["id"] for row in store.rows("SELECT id FROM searches")]
+    tries = tries_of(store, search_id)
+    assert [each.run.status for each in tries if each.run] == ["finished"] * 3
+    if as_json:
+        found = json.loads(told)["front"]
+        assert [(each["parameters"], each["held_out_loss"]) for each in found] == [
+            (each.parameters, each.loss) for each in front(tries)
+        ]
+    else:
+        assert [line.split(":")[0] for line in told.splitlines()[:3]] == ["try 1", "try 2", "try 3"]
+
+
+def test_the_command_refuses_what_cannot_vary(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["search", "d8-third-2495", "--vary", "channels,colour"]) == 2
+    assert "--vary: 'colour' is none of channels, kernel_size" in capsys.readouterr().err
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), max_size=12))

@@ -16,6 +16,7 @@ from core.data.mnist import DATASETS
 from core.errors import LabError
 from core.outside import visible
 from core.record import Json
+from core.search.space import SearchSpec
 from core.training.memory import out_of_memory
 from core.training.recipe import RangeTest
 from lab.cli.bringing import import_command
@@ -40,6 +41,7 @@ from lab.cli.reading import (
     predict_command,
 )
 from lab.cli.result import Incomplete
+from lab.cli.searching import MAY_VARY, search_command
 from lab.cli.terminal import PlainStream
 from lab.cli.training import bench_command, doctor_command, range_test_command, reproduce_command, train_command
 
@@ -133,6 +135,13 @@ def _parser() -> Parser:
     training.add_argument("--save", metavar="NAME", help="the checkpoint's name, in the lab's home")
     training.add_argument("--seeds", metavar="LIST", help="a run for each of these, such as 0-4,9, side by side")
     training.add_argument("--side-by-side", type=int, metavar="N", help="seeds at a time, instead of one for each core")
+
+    searching = add("search", search_command, "Search for the best network within a budget: each try is a run.")
+    _add_training_options(searching)
+    searching.add_argument("--budget", type=int, default=SearchSpec.budget, help="parameters, at most")
+    searching.add_argument("--tries", type=int, default=SearchSpec.tries, help="networks to train")
+    searching.add_argument("--epochs", type=int, default=4, help="for each")
+    searching.add_argument("--vary", metavar="LIST", default="channels", help=", ".join(MAY_VARY))
 
     testing = add("range-test", range_test_command, "The learning-rate range test, and what it suggests.")
     _add_training_options(testing)

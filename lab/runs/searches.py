@@ -121,7 +121,17 @@ def tries_of(store: RunStore, search_id: str) -> list[Try]:
     theirs = store.rows("SELECT * FROM runs WHERE id IN (SELECT run FROM tries WHERE search = ?)", (search_id,))
     runs = {run.id: run for run in store.sound(theirs)}
     last = store.last_epochs(list(runs))
-    return [Try(row["number"], json.loads(row["choices"]), runs.get(row["run"]), last.get(row["run"])) for row in rows]
+    return [Try(row["number"], _choices(row["choices"]), runs.get(row["run"]), last.get(row["run"])) for row in rows]
+
+
+def _choices(text: str) -> Choices:
+    """The choices that a row has; of a damaged one what is left."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    chosen = found.items() if isinstance(found, dict) else ()
+    return {name: value for name, value in chosen if isinstance(value, str | int | float)}
 
 
 def add_try(store: RunStore, search: Search, number: int, new: NewRun, choices: Choices) -> Run | None:
@@ -153,3 +163,9 @@ def front(tries: Sequence[Try]) -> list[Try]:
     first."""
     done = [each for each in tries if each.loss is not None]
     return [done[index] for index in pareto_front([(each.parameters, -(each.loss or 0.0)) for each in done])]
+
+
+def is_under_way(search: Search, tries: Sequence[Try]) -> bool:
+    """Whether tries train, wait, or are still to come."""
+    ended = search.stopped or bool(search.error) or len(tries) >= search.tries
+    return not ended or any(each.unfinished for each in tries)

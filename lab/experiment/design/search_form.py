@@ -53,18 +53,23 @@ def search_view(now: Opened) -> None:
         f"at each size. They are compared on {HELD_OUT:,} training images that are held out: the best of many would "
         "look too good on the test images that chose it."
     )
-    open_one = search_shown()
-    with st.expander("A new search", icon=":material/tune:", expanded=not open_one):
-        if not now.trains:
-            st.info("A search needs a network that can be trained: see the advice under Layers.")
-        else:
-            dataset = dataset_here(challenge().dataset)
-            spec, recipe = _inputs()
-            with errors_shown():
-                _start(now.architecture, recipe, spec, dataset)
-            frame.data_notice("MNIST" if dataset not in DOWNLOAD_BYTES else dataset)
-    if open_one:
-        search_panel(open_one)
+    with errors_shown():
+        open_one = search_shown()
+        with st.expander("A new search", icon=":material/tune:", expanded=not open_one):
+            _new_search(now)
+        if open_one:
+            search_panel(open_one)
+
+
+def _new_search(now: Opened) -> None:
+    if not now.trains:
+        st.info("A search needs a network that can be trained: see the advice under Layers.")
+        return
+    dataset = dataset_here(challenge().dataset)
+    spec, recipe = _inputs()
+    with errors_shown():
+        _start(now.architecture, recipe, spec, dataset)
+    frame.data_notice("MNIST" if dataset not in DOWNLOAD_BYTES else dataset)
 
 
 def _inputs() -> tuple[SearchSpec, Recipe]:

@@ -13,7 +13,7 @@ from lab.experiment.design.search_figure import search_figure
 from lab.experiment.design.state import adopt
 from lab.runs import supervisor
 from lab.runs.person import owns
-from lab.runs.searches import Search, Try, front, search_of, searches_by, tries_of
+from lab.runs.searches import Search, Try, front, is_under_way, search_of, searches_by, tries_of
 from lab.runs.searching import go_on, stop_search
 from lab.runs.turn_words import turn_in_words
 from lab.server.pace import in_turn
@@ -53,12 +53,6 @@ def search_panel(search_id: str) -> None:
                 _panel(now, tries)
 
         st.fragment(panel, run_every=clock)()
-
-
-def is_under_way(search: Search, tries: Sequence[Try]) -> bool:
-    """Whether tries train, wait, or are still to come."""
-    ended = search.stopped or bool(search.error) or len(tries) >= search.tries
-    return not ended or any(each.unfinished for each in tries)
 
 
 def _title(search: Search) -> str:
