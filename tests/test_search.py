@@ -117,7 +117,7 @@ def test_the_starts_own_choices_give_the_start(step: object) -> None:
     assert same == replace(recipe, range_test=None)
 
 
-@pytest.mark.parametrize("step", STEPS[::4], ids=lambda step: step.slug)
+@pytest.mark.parametrize("step", STEPS[::8], ids=lambda step: step.slug)
 def test_every_proposal_keeps_to_the_budget_traces_and_is_new(step: object) -> None:
     architecture, recipe = step.architecture, searched(step.recipe)  # type: ignore[attr-defined]
     spec, told, chance = SearchSpec(EVERYTHING, budget=4_000), list[Told](), random.Random(1)
