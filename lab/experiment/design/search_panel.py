@@ -126,7 +126,7 @@ def _buttons(search: Search, tries: Sequence[Try], under_way: bool) -> None:
 
 def _front(best: Sequence[Try]) -> None:
     """The networks on the front, each with the ways on from it."""
-    st.subheader("The best at each size", anchor=False)
+    st.header("The best at each size", anchor=False)
     for each in reversed(best):
         if each.run is None or each.last is None or each.loss is None:
             continue
