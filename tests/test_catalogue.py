@@ -479,4 +479,4 @@ def test_the_clean_comparisons_name_steps_and_variants_and_change_one_thing() ->
         assert (first.architecture.ops, first.recipe) != (second.architecture.ops, second.recipe)
     for variant in variants():
         step = by_slug(variant.of)
-        assert (variant.architecture.ops == step.architecture.ops) != (variant.recipe == step.recipe)
+        assert (variant.architecture.ops == step.architecture.ops) != (variant.measured_recipe == step.measured_recipe)
