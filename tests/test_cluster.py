@@ -23,6 +23,7 @@ import torch
 from core.checkpoints import checkpoint
 from core.data.mnist import EMBEDDED
 from core.errors import ClusterError, SettingsError
+from core.search.space import SearchSpec
 from core.training.network import build
 from core.training.range_test import range_test_points, summarise
 from core.training.recipe import RangeTest, Recipe
@@ -30,6 +31,8 @@ from lab.runs import supervisor
 from lab.runs.actions import submit
 from lab.runs.cluster.connection import connected
 from lab.runs.person import MACHINE
+from lab.runs.searches import tries_of
+from lab.runs.searching import advance, start_search
 from lab.runs.store import RunStore
 from lab.runs.supervisor import CLUSTER
 from lab.runs.training_job import data_for
@@ -250,6 +253,21 @@ def _a_trainer(nodes: Nodes) -> int:
             if (Path("/proc") / str(pid) / "cmdline").read_bytes().startswith(b"ray::Trainer"):
                 return pid
     raise AssertionError("no trainer is at work")
+
+
+@pytest.mark.slow
+def test_the_tries_of_a_search_are_trained_on_the_cluster(store: RunStore, on_cluster: None) -> None:
+    search = start_search(store, TINY, replace(RECIPE, epochs=1), SearchSpec(tries=3), dataset=EMBEDDED, by=MACHINE)
+
+    def is_over() -> bool:
+        advance(store)
+        tries = tries_of(store, search.id)
+        return len(tries) == 3 and not any(each.unfinished for each in tries)
+
+    wait(is_over, "all had been tried")
+    runs = [each.run for each in tries_of(store, search.id) if each.run]
+    assert [(run.status, run.device_name) for run in runs] == [("finished", "Ray: cpu")] * 3
+    assert len({run.architecture.ops for run in runs}) == 3
 
 
 # ---------------------------------------------------------------------------------- a node less, from here to the end
