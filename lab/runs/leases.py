@@ -13,7 +13,7 @@ import sqlite3
 import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import astuple
+from dataclasses import astuple, fields
 
 from core.checkpoints.card import read_card
 from core.errors import CheckpointError
@@ -318,7 +318,7 @@ class Leases(SoundRows):
 
     def slots(self) -> list[Slot]:
         """All slots that are taken, whether or not their workers are alive."""
-        rows = self.rows("SELECT * FROM workers ORDER BY device, slot")
+        rows = self.rows(f"SELECT {', '.join(each.name for each in fields(Slot))} FROM workers ORDER BY device, slot")
         return [Slot(**row) for row in rows if is_slot(row)]  # a damaged one is taken by the next worker
 
 

@@ -256,6 +256,7 @@ class Queue:
 # The columns of two tables, which are named as the fields.
 EPOCH_NAMES, BATCH_NAMES = (tuple(field.name for field in fields(kind)) for kind in (EpochRecord, BatchRow))
 COLUMNS = {field.name: field.name.removesuffix("_json") for field in fields(Run)}
+RUN_COLUMNS = frozenset({"number", *COLUMNS.values()})
 
 
 def run_of(row: sqlite3.Row) -> Run:

@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 from core.errors import RunError
 from lab.runs.damage import SetAside, damage_of, move
 from lab.runs.database import Database
-from lab.runs.rows import Run, run_of
+from lab.runs.rows import RUN_COLUMNS, Run, run_of
 
 log = logging.getLogger("lab.runs.sound_rows")
 
@@ -43,7 +43,9 @@ class SoundRows(Database):
 
 
 def parted(rows: Sequence[sqlite3.Row]) -> tuple[list[Run], list[tuple[int, str]]]:
-    """The sound runs, and the numbers of the damaged ones with what is wrong."""
+    """The sound runs, and the numbers of the damaged ones with what is wrong. Raises RunError for rows of no runs."""
+    if rows and (missing := sorted(RUN_COLUMNS.difference(rows[0].keys()))):
+        raise RunError(f"the store of runs is damaged: its runs have no {missing[0]}")
     wrong = [damage_of(row) for row in rows]
     sound = [run_of(row) for row, reason in zip(rows, wrong, strict=True) if not reason]
     return sound, [(row["number"], reason) for row, reason in zip(rows, wrong, strict=True) if reason]

@@ -21,6 +21,8 @@ from lab.runs.database import SQL
 from lab.runs.leases import FORGET_BATCHES, Leases, is_set
 from lab.runs.reasons import public
 from lab.runs.rows import (
+    BATCH_NAMES,
+    EPOCH_NAMES,
     MAX_NAME,
     MAX_NICKNAME,
     MAX_RATE_FACTOR,
@@ -286,13 +288,13 @@ class RunStore(Leases):
 
     def epochs(self, run_id: str) -> list[EpochRecord]:
         """The run's epochs, in order."""
-        rows = self.rows("SELECT * FROM epochs WHERE run = ? ORDER BY epoch", (run_id,))
+        rows = self.rows(f"SELECT {EPOCH_COLUMNS} FROM epochs WHERE run = ? ORDER BY epoch", (run_id,))
         return [epoch_of(row) for row in rows if is_figures(row)]
 
     def last_epochs(self, run_ids: Collection[str]) -> dict[str, EpochRecord]:
         """Each run's last epoch, for a table of runs; a run without one is left out."""
         rows = self.rows(
-            """SELECT * FROM epochs WHERE (run, epoch) IN (
+            f"""SELECT run, {EPOCH_COLUMNS} FROM epochs WHERE (run, epoch) IN (
                     SELECT value, (SELECT max(epoch) FROM epochs WHERE run = value) FROM json_each(?))""",
             (json.dumps(list(run_ids)),),
         )
@@ -322,7 +324,7 @@ class RunStore(Leases):
         """The run's iterations in order; of more than `at_most`, that many at even distances, first and last kept."""
         with self.reading() as connection:
             rows = connection.execute(
-                "SELECT * FROM batches WHERE run = ? AND iteration > ? ORDER BY iteration LIMIT ?",
+                f"SELECT {BATCH_COLUMNS} FROM batches WHERE run = ? AND iteration > ? ORDER BY iteration LIMIT ?",
                 (run_id, after_iteration, at_most + 1),
             ).fetchall()
             if len(rows) > at_most:
@@ -332,6 +334,8 @@ class RunStore(Leases):
         return [batch_of(row) for row in rows if is_figures(row)]
 
 
+# By name, so that a name that a damaged file lacks is SQLite's error.
+EPOCH_COLUMNS, BATCH_COLUMNS = ", ".join(EPOCH_NAMES), ", ".join(BATCH_NAMES)
 ENTRIES, EVENLY = ((SQL / f"{name}.sql").read_text(encoding="utf-8") for name in ("entries", "evenly"))
 
 _LAST_PLACE = "(SELECT coalesce(max(place), 0) + 1 FROM runs)"
