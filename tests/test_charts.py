@@ -433,7 +433,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 NAMES = """() => [...document.querySelectorAll(".annotation-text")]
-    .filter((word) => /^[A-D]\\d$/.test(word.textContent))
+    .filter((word) => /^[A-D]\\d+$/.test(word.textContent))
     .map((word) => { const b = word.getBoundingClientRect(); return [b.left, b.right, b.top, b.bottom]; })"""
 
 
