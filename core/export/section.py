@@ -40,8 +40,7 @@ class Subject:
 
     @property
     def augments(self) -> bool:
-        changes = self.recipe.augmentation
-        return (changes.geometric or changes.photometric) and self.recipe.plain_epochs < self.recipe.epochs
+        return self.recipe.augmentation.changes and self.recipe.plain_epochs < self.recipe.epochs
 
     @property
     def figure(self) -> str:

@@ -168,7 +168,7 @@ def knobs_of(space: Space, architecture: Architecture, recipe: Recipe) -> tuple[
         own = type(recipe.optimizer).__name__
         knobs.append(Knob("optimizer", OneOf(tuple(dict.fromkeys((own, *OPTIMIZERS)))), own))
     if space.augmentation:
-        knobs.append(Knob("augmentation", Real(0.0, MOST_STRONGER), float(_has_augmentation(recipe))))
+        knobs.append(Knob("augmentation", Real(0.0, MOST_STRONGER), float(recipe.augmentation.changes)))
     if space.batch_size:
         own_size = recipe.batch_size
         knobs.append(Knob("batch size", OneOf(tuple(sorted({own_size, *BATCH_SIZES}))), own_size))
@@ -290,10 +290,6 @@ def _with_pool(architecture: Architecture, name: Choice) -> Architecture:
     return replace(architecture, ops=map_ops(architecture.ops, changed))
 
 
-def _has_augmentation(recipe: Recipe) -> bool:
-    return recipe.augmentation.geometric or recipe.augmentation.photometric
-
-
 def _with_recipe(recipe: Recipe, choices: Choices) -> Recipe:
     if "learning rate" in choices:
         recipe = replace(recipe, learning_rate=float(choices["learning rate"]), range_test=None)
@@ -306,9 +302,9 @@ def _with_recipe(recipe: Recipe, choices: Choices) -> Recipe:
 
 
 def _stronger(recipe: Recipe, factor: float) -> Augmentation:
-    if factor == 1 and _has_augmentation(recipe):
+    if factor == 1 and recipe.augmentation.changes:
         return recipe.augmentation
-    own = recipe.augmentation if _has_augmentation(recipe) else PLAIN_AUGMENTATION
+    own = recipe.augmentation if recipe.augmentation.changes else PLAIN_AUGMENTATION
     for name, most in MAX_STRENGTH.items():
         change = getattr(own, name)
         own = replace(own, **{name: replace(change, strength=min(most, round(factor * change.strength, 4)))})

@@ -61,7 +61,7 @@ def augment(images: Tensor, augmentation: Augmentation, generator: torch.Generat
     """
     if images.ndim != 4 or images.shape[1] != 1 or images.dtype != torch.float32:
         raise DataError(f"augment: images must be float32 (N, 1, H, W), not {images.dtype} {tuple(images.shape)}")
-    if not (augmentation.geometric or augmentation.photometric):
+    if not augmentation.changes:
         return images
     height, width = images.shape[2:]
     draws = draw(augmentation, len(images), generator, height, width)

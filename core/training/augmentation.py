@@ -84,6 +84,11 @@ class Augmentation:
         """Whether any grey level is changed, or erased."""
         return any(self.has(name) for name in MAX_STRENGTH if name not in GEOMETRIC)
 
+    @property
+    def changes(self) -> bool:
+        """Whether any image is ever changed."""
+        return self.geometric or self.photometric
+
     def has(self, name: str) -> bool:
         """Whether a change of this name is ever made."""
         change: Jitter | Zoom | Elastic | Erasing = getattr(self, name)

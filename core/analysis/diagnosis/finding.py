@@ -102,7 +102,7 @@ class RunFigures:
     @property
     def augments(self) -> bool:
         """Whether the training images are changed at random."""
-        return self.recipe.augmentation.geometric or self.recipe.augmentation.photometric
+        return self.recipe.augmentation.changes
 
     @property
     def hard(self) -> str:

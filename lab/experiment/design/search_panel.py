@@ -76,7 +76,7 @@ def _panel(search: Search, tries: Sequence[Try]) -> None:
             f":material/error: {plural(len(failed), 'network')} failed, the last one so: {told(failed[-1].error)}"
         )
     best = front(tries)
-    start = next((each for each in tries if each.run and _is_start(search, each)), None)
+    start = next((each for each in tries if _is_start(search, each)), None)
     live_plot(
         search_figure(search, tries, best, start),
         key=f"search-{search.id}",
@@ -91,8 +91,8 @@ def _panel(search: Search, tries: Sequence[Try]) -> None:
 
 
 def _is_start(search: Search, each: Try) -> bool:
-    same = each.run is not None and each.run.architecture.ops == search.architecture.ops
-    return same and each.run is not None and each.run.recipe == search.recipe
+    run = each.run
+    return run is not None and (run.architecture.ops, run.recipe) == (search.architecture.ops, search.recipe)
 
 
 def _status(search: Search, tries: Sequence[Try]) -> str:

@@ -50,7 +50,7 @@ def augmentation_preview(dataset: str, recipe: Recipe) -> None:
     """The first batch of the first epoch, as the recipe's seed will draw it on a CPU. Raises LabError."""
     sheet = _first_batch(dataset, recipe_to_json(recipe))
     st.image(sheet, width="stretch", alt="The first 24 training images of the run, augmented.")
-    if not recipe.augmentation.geometric and not recipe.augmentation.photometric:
+    if not recipe.augmentation.changes:
         st.caption("Nothing is changed: the recipe has no augmentation.")
 
 
