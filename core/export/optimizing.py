@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
@@ -148,7 +148,12 @@ def _scheduler(schedule: Schedule) -> str:
 
 
 def _one_cycle(schedule: OneCycle) -> str:
-    """torch counts the largest rate's place from 1, the lab from 0: `pct_start` is set so that they are the same."""
+    """torch counts the largest rate's place from 1, the lab from 0: `pct_start` is set so that they are the same.
+
+    Three phases of which the first two fill the run are two that end at the first rate; torch would divide by zero.
+    """
+    if schedule.three_phase and schedule.warm_up == 0.5:
+        schedule = replace(schedule, three_phase=False, end_divisor=1)
     values: dict[str, object] = {
         "anneal_strategy": schedule.anneal_strategy,
         "cycle_momentum": schedule.cycle_momentum,

@@ -202,9 +202,9 @@ def _through_phases(schedule: OneCycle, progress: float, values: tuple[float, fl
         return between(values[0], values[1], progress / up)
     if not schedule.three_phase:
         return between(values[1], values[3], (progress - up) / (1 - up))
-    if progress < 2 * up:
+    if progress <= 2 * up:
         return between(values[1], values[2], progress / up - 1)
-    return between(values[2], values[3], (progress - 2 * up) / (1 - 2 * up) if up < 0.5 else 1)
+    return between(values[2], values[3], (progress - 2 * up) / (1 - 2 * up))
 
 
 def _cosine_between(start: float, end: float, share: float) -> float:
