@@ -24,13 +24,16 @@ from core.architecture.trace import classifier
 from core.checkpoints import checkpoint
 from core.data.mnist import EMBEDDED
 from core.errors import BackupError
+from core.search.space import SearchSpec
 from core.training.recipe import OneCycle, Recipe, recipe_to_json
 from lab.classroom.designs import save_design
 from lab.classroom.handwriting import Handwriting
 from lab.cli.parser import main
 from lab.runs.database import FILE_NAME
 from lab.runs.machine import Machine, write_machine
+from lab.runs.person import Person
 from lab.runs.rows import NewRun
+from lab.runs.searches import add_search
 from lab.runs.store import RunStore
 from lab.runs.worker import Worker
 from lab.server.backup import MANIFEST, REPLACED, backup, restore
@@ -449,9 +452,15 @@ def restored(tmp_path: Path, home: Path, statement: str, values: tuple[object, .
 @pytest.mark.parametrize(
     ("statement", "says"),
     [
-        ("UPDATE runs SET id = '../victim'", r"'\.\./victim' is no id of a run: it has 16 of the digits 0-9 and a-f"),
-        ("UPDATE runs SET seed_group = 'designs'", "'designs' is no seed_group of a run"),
-        ("UPDATE runs SET parent = '..'", "is no parent of a run"),
+        (
+            "UPDATE runs SET id = '../victim'",
+            r"'\.\./victim' is no id in the table runs: it has 16 of the digits 0-9 and a-f",
+        ),
+        ("UPDATE runs SET seed_group = 'designs'", "'designs' is no seed_group in the table runs"),
+        ("UPDATE runs SET parent = '..'", "is no parent in the table runs"),
+        ("UPDATE tries SET run = '../victim'", "is no run in the table tries"),
+        ("UPDATE searches SET created = -1", "created is -1 s after 1970"),
+        ("UPDATE tries SET search = 'ffffffffffffffff'", "the table tries has a row whose row in the table searches"),
         ("UPDATE runs SET created = 1e308", r"created is 1e\+308 s after 1970"),
         ("CREATE TRIGGER t AFTER UPDATE ON runs BEGIN DELETE FROM runs; END", "the 'trigger' 't', which no backup"),
         ("CREATE VIEW v AS SELECT 1", "the 'view' 'v', which no backup of this lab has"),
@@ -465,7 +474,9 @@ def restored(tmp_path: Path, home: Path, statement: str, values: tuple[object, .
 def test_a_store_that_is_not_laid_out_as_the_labs_is_not_put_back(
     home: Path, store: RunStore, tmp_path: Path, statement: str, says: str
 ) -> None:
-    made_run(store, [], status="stopped")
+    run = made_run(store, [], status="stopped")
+    search = add_search(store, TINY, Recipe(), SearchSpec(), "MNIST", "cpu", Person("key", "Ada", teacher=False))
+    store.change("INSERT INTO tries VALUES (?, 0, ?, '{}')", (search.id, run.id))
     with pytest.raises(BackupError, match=says):
         restored(tmp_path, home, statement)
     assert list((tmp_path / "restored").iterdir()) == []

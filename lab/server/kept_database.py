@@ -27,8 +27,9 @@ STORE, DRAWINGS = FILE_NAME, handwriting.FILE_NAME
 LAYOUTS: dict[str, Sequence[Sequence[str]]] = {STORE: MIGRATIONS, DRAWINGS: (handwriting.SCHEMA,)}
 APPLICATIONS = {STORE: APPLICATION_ID, DRAWINGS: handwriting.APPLICATION_ID}
 SQLITES_OWN = ("sqlite_sequence", "sqlite_stat1", "sqlite_stat4")  # tables that it makes itself
-IDS = {"id", "parent", "seed_group"}  # of runs: each is the id of a run or of a group, or, but for the first, empty
-JSON = {"architecture", "recipe", "result", "prediction", "rate_changes", "text", "value", "tags"}
+IDS = {"id", "parent", "seed_group", "search", "run"}  # each of a run, a group of seeds or a search
+MAY_BE_EMPTY = {"parent", "seed_group"}
+JSON = {"architecture", "recipe", "result", "prediction", "rate_changes", "text", "value", "tags", "spec", "choices"}
 MOMENTS = {"created", "started", "ended", "heartbeat", "claimed", "paused_since", "moment", "written"}
 LAST_MOMENT = 253_402_300_799  # the end of the year 9999: no calendar goes on
 
@@ -48,14 +49,15 @@ def check_database(file: Path) -> int:
             (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
             if verdict != "ok":
                 raise BackupError(f"{place} is damaged: {verdict}")
-            if connection.execute("PRAGMA foreign_key_check").fetchone():
-                raise BackupError(f"{place} has figures of a run that is not in it")
+            if lone := connection.execute("PRAGMA foreign_key_check").fetchone():
+                raise BackupError(f"{place}: the table {lone[0]} has a row whose row in the table {lone[2]} is missing")
             connection.execute("PRAGMA journal_mode = WAL")  # as the store has it: readers do not wait for the writer
             connection.execute("BEGIN IMMEDIATE")
             if file.name == STORE:
-                _check_ids(connection, place)
+                for table in ("runs", "searches", "tries"):
+                    _check_ids(connection, table, place)
                 connection.execute("DELETE FROM workers")  # those of another machine
-            for table in ("runs", "kept", "class") if file.name == STORE else ("drawings",):
+            for table in ("runs", "kept", "class", "searches", "tries") if file.name == STORE else ("drawings",):
                 _check_values(connection, table, place)
             (count,) = connection.execute(f"SELECT count(*) FROM {_main(file.name)}").fetchone()
             connection.execute("COMMIT")
@@ -111,13 +113,12 @@ def _layout(connection: sqlite3.Connection) -> Layout:
     }
 
 
-def _check_ids(connection: sqlite3.Connection, place: str) -> None:
-    columns = [name for name in _columns(connection, "runs") if name in IDS]
-    for column in columns:
-        for (value,) in connection.execute(f"SELECT DISTINCT {column} FROM runs"):
-            if not (RUN_ID.fullmatch(value) or (column != "id" and value == "")):
+def _check_ids(connection: sqlite3.Connection, table: str, place: str) -> None:
+    for column in IDS.intersection(_columns(connection, table)):
+        for (value,) in connection.execute(f"SELECT DISTINCT {column} FROM {table}"):
+            if not (RUN_ID.fullmatch(value) or (column in MAY_BE_EMPTY and value == "")):
                 form = "it has 16 of the digits 0-9 and a-f"
-                raise BackupError(f"{place}: {short(value)} is no {column} of a run: {form}")
+                raise BackupError(f"{place}: {short(value)} is no {column} in the table {table}: {form}")
 
 
 def _check_values(connection: sqlite3.Connection, table: str, place: str) -> None:
