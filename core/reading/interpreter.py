@@ -6,7 +6,7 @@ import ast
 from math import prod
 
 from core.errors import SpecError
-from core.reading import command_line, einops, mathematics, python_values
+from core.reading import command_line, einops, kornia, mathematics, python_values
 from core.reading.command_line import PARSER
 from core.reading.dummies import MAKERS, method_of, sent_through, size_of_numbers, takes_trials, trials
 from core.reading.graph import Graph
@@ -119,6 +119,8 @@ class Interpreter(Objects):
             return Weight(size_of_numbers(given[0] if given else None), line, trained=True)
         if name.startswith("einops.layers.") and last in einops.LAYERS:
             return einops.layer(last, given, keywords, line)
+        if name.startswith("kornia.") and last in kornia.PARAMETERS:
+            return kornia.layer(last, given, keywords, line)
         if name.startswith("torch.nn.") and last[:1].isupper():
             return self._library_module(last, given, keywords, line)
         if self.graph is not None and tensors_in((*given, *keywords.values())):
@@ -126,6 +128,8 @@ class Interpreter(Objects):
                 return self.call(given[0], given[1:], {}, line)
             if name.startswith("einops.") and last in einops.FUNCTIONS:
                 return einops.call(self.graph, last, given, keywords)
+            if name.startswith("kornia.") and last in kornia.FUNCTIONS:
+                return kornia.call(self.graph, last, given, keywords)
             if last in ("numel", "size") and given and isinstance(given[0], Tensor):
                 return self._tensor_method(given[0], last, given[1:], keywords, line)
             return call_on_tensor(self.graph, last, given, keywords)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.reading import kornia
 from core.reading.keras import SIGNATURES as KERAS
 from core.reading.torch_functions import AS_MODULE
 from core.reading.torch_signatures import ACTIVATIONS, CONTAINERS, OTHER_ACTIVATIONS, SIGNATURES
@@ -16,6 +17,7 @@ PYTHON = set(_PYTHON.split())
 KNOWN = {"nn": "torch.nn", "F": "torch.nn.functional", "torch": "torch", "np": "numpy", "math": "math"}
 KNOWN |= {"einops": "einops", "rearrange": "einops.rearrange"}
 KNOWN |= {name: f"einops.layers.torch.{name}" for name in ("Rearrange", "Reduce")}
+KNOWN |= {name: f"kornia.filters.{name}" for name in (*kornia.PARAMETERS, *kornia.FUNCTIONS)}
 FUNCTIONAL = {*AS_MODULE, "dropout", "dropout2d", "log_softmax", "softmax"}
 MODULES = {*SIGNATURES, *CONTAINERS, *ACTIVATIONS, *OTHER_ACTIVATIONS, "Module", "Parameter"}
 OTHERS = ("OrderedDict", "partial", "reduce", "deepcopy")

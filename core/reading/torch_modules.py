@@ -8,6 +8,7 @@ from math import prod
 
 from core.architecture import activations, spec
 from core.architecture.spec import Op
+from core.reading import kornia
 from core.reading.einops import apply_pattern
 from core.reading.graph import Graph, shape_words
 from core.reading.instead import MODULES, WHAT_THERE_IS
@@ -24,6 +25,8 @@ def apply_module(graph: Graph, module: Module, values: Tensor) -> Tensor:
         sizes = get("sizes")
         named = sizes if isinstance(sizes, dict) else {}
         return apply_pattern(graph, str(get("name")), values, get("pattern"), get("how"), named)
+    if kind.startswith("kornia."):
+        return kornia.apply(graph, module, values)
     if kind in ACTIVATIONS:
         return graph.apply(_activation(module), values)
     if kind in ("Dropout", "Dropout1d", "Dropout2d"):

@@ -125,7 +125,7 @@ def parameters_of(module: Module) -> int | None:
                 return None if kind.startswith("Lazy") else 0
             case kind:
                 free = kind.endswith(("Loss", "Pool2d", "Pad2d", "Unpool2d"))
-                free = free or kind.startswith(("Upsampl", "Pixel", "einops."))
+                free = free or kind.startswith(("Upsampl", "Pixel", "kornia."))
                 return 0 if free or kind in ("Module", "object", "LocalResponseNorm", "Dropout3d") else None
     except (NotUnderstood, TypeError, ZeroDivisionError):
         return None

@@ -1,0 +1,56 @@
+"""kornia's blurred pools: the chains of the lab's pools that compute the same (Zhang 2019, arXiv:1904.11486).
+
+Their window is binomial. A binomial window of k is k - 1 averages of 2 x 2, one after the other, and its padding of
+(k - 1) // 2 is a padding of 1 in as many of them.
+"""
+
+from __future__ import annotations
+
+from core.architecture.spec import AvgPool, MaxPool, Op
+from core.reading.graph import Graph
+from core.reading.torch_signatures import whole
+from core.reading.values import Module, NotUnderstood, Tensor, Value
+
+FUNCTIONS = {"blur_pool2d": "BlurPool2D", "max_blur_pool2d": "MaxBlurPool2D"}
+PARAMETERS: dict[str, dict[str, Value]] = {  # with their defaults, in order
+    "BlurPool2D": {"kernel_size": 3, "stride": 2},
+    "MaxBlurPool2D": {"kernel_size": 3, "stride": 2, "max_pool_size": 2, "ceil_mode": False},
+}
+LARGEST = 9  # of a window: more averages than that are no network of a student
+
+
+def layer(kind: str, given: tuple[Value, ...], keywords: dict[str, Value], line: int) -> Module:
+    """kornia.filters.BlurPool2D or MaxBlurPool2D."""
+    named = dict(zip(PARAMETERS[kind], given, strict=False))
+    return Module(f"kornia.{kind}", line, PARAMETERS[kind] | named | keywords)
+
+
+def call(graph: Graph, name: str, given: tuple[Value, ...], keywords: dict[str, Value]) -> Tensor:
+    """kornia.filters.blur_pool2d(x, kernel_size, stride) or max_blur_pool2d(x, kernel_size, ...)."""
+    rest = dict(keywords)
+    values = given[0] if given else rest.pop("input", None)
+    if not isinstance(values, Tensor):
+        raise NotUnderstood(f"{name} of something that is not one map")
+    return apply(graph, layer(FUNCTIONS[name], given[1:], rest, graph.line), values)
+
+
+def apply(graph: Graph, module: Module, values: Tensor) -> Tensor:
+    """What a blurred pool makes of a map. Raises NotUnderstood where no chain of the lab's pools does that."""
+    get = module.fields.get
+    size, stride = get("kernel_size"), whole(get("stride"), "stride")
+    if isinstance(size, tuple | list) and len(size) == 2 and size[0] == size[1]:
+        size = size[0]
+    window = whole(size, "kernel_size")
+    if not 2 <= window <= LARGEST or stride < 1:
+        raise NotUnderstood(f"a blur over {window} with a stride of {stride}: the lab reads 2 to {LARGEST}", "write 3")
+    if get("ceil_mode"):
+        raise NotUnderstood("ceil_mode=True: the lab's pools round down", "leave it out")
+    ops: list[Op] = []
+    if module.kind == "kornia.MaxBlurPool2D" and (largest := whole(get("max_pool_size"), "max_pool_size")) > 1:
+        ops.append(MaxPool(largest, stride=1))
+    padded = (window - 1) // 2
+    for at in range(window - 1):
+        ops.append(AvgPool(2, stride=stride if at == window - 2 else 1, padding=int(at < padded)))
+    for op in ops:
+        values = graph.apply(op, values)
+    return values
