@@ -38,7 +38,7 @@ from core.architecture.trace import classifier, trace
 from core.challenge import CHALLENGE
 from core.errors import SpecError
 from core.ladder.blocks import conv_bn_relu, stack
-from core.ladder.catalogue import LADDER
+from core.ladder.catalogue import LADDER, by_slug
 from core.ladder.model import Step
 from core.ladder.relatives import EXTRAS
 from core.training.network import build
@@ -124,6 +124,12 @@ SAID: dict[str, list[tuple[Topic, tuple[int, ...]]]] = {
 @pytest.mark.parametrize("known", [*LADDER, *EXTRAS, *BAD_DESIGNS], ids=lambda known: known.slug)
 def test_of_every_network_of_the_lab_this_is_said_and_nothing_else(known: Step | BadDesign) -> None:
     assert [(each.topic, each.ops) for each in advice(known.architecture)] == SAID.get(known.slug, [])
+
+
+def test_a_network_of_depthwise_layers_with_parameters_left_can_be_widened_into_the_budget() -> None:
+    (left,) = advice(by_slug("d15-thousand-967").architecture)
+    assert left.remedy is not None
+    assert 0.95 * 8_000 < trace(left.remedy).parameters <= 8_000
 
 
 @pytest.mark.parametrize("bad", BAD_DESIGNS, ids=lambda bad: bad.slug)

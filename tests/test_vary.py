@@ -19,10 +19,11 @@ from core.architecture.spec import (
     Repeat,
     Residual,
     SqueezeExcite,
+    every_op,
 )
 from core.architecture.trace import classifier, trace
 from core.architecture.vary import changes, dropout_of, has, vary
-from core.ladder.catalogue import STEPS
+from core.ladder.catalogue import STEPS, by_slug
 from core.ladder.model import Step
 
 pytestmark = pytest.mark.own_data
@@ -81,12 +82,33 @@ def test_removing_what_was_put_in_gives_the_network_back() -> None:
     assert vary(vary(PLAIN, dropout=0.1, batch_norm=True), dropout=0, batch_norm=False) == PLAIN
 
 
-def test_a_wider_depthwise_network_still_fits() -> None:
-    depthwise = Architecture(
-        "depthwise", (Conv(8, 3), Conv(8, 3, groups=8), Conv(16, 1), Conv(10, 1), GlobalAvgPool(), Flatten())
-    )
-    for width in (0.5, 1.25, 1.5, 2.0, 3.0):
-        classifier(vary(depthwise, width=width))
+@pytest.mark.parametrize("width", [0.3, 0.5, 0.9, 1.1, 1.25, 1.5, 2.0, 3.0])
+def test_a_depthwise_convolution_keeps_a_group_for_each_channel(width: float) -> None:
+    block = (Conv(12, 1), GroupNorm(3), Conv(12, 3, padding=1, groups=12), Conv(8, 1))
+    ends = (Conv(8, 3, groups=8), Conv(10, 1), GlobalAvgPool(), Flatten())
+    varied = vary(Architecture("depthwise", (Conv(8, 3), Residual(block), *ends)), width=width)
+    classifier(varied)
+    first, *inner, last, _ = [op for op in every_op(varied.ops) if isinstance(op, Conv)]
+    assert first.out_channels == inner[-1].out_channels == last.out_channels == last.groups
+    assert inner[0].out_channels == inner[1].out_channels == inner[1].groups == 3 * max(1, round(12 * width / 3))
+
+
+def test_groups_on_both_sides_of_a_skip_connection_keep_a_network_whole() -> None:
+    block = (Conv(12, 1), Conv(12, 3, padding=1, groups=12), Conv(8, 1))
+    ends = (Conv(8, 3, groups=8), Conv(20, 3, groups=4), Conv(10, 1), GlobalAvgPool(), Flatten())
+    for width in (0.5, 0.9, 1.1, 1.25, 1.5, 2.0):
+        varied = vary(Architecture("skip", (Conv(8, 3), Residual(block), *ends)), width=width)
+        classifier(varied)
+        _, _, inner, _, last, grouped, _ = [op for op in every_op(varied.ops) if isinstance(op, Conv)]
+        assert inner.groups == inner.out_channels
+        assert last.groups == last.out_channels
+        assert grouped.groups == 4
+
+
+def test_the_channels_of_a_depthwise_network_need_not_double() -> None:
+    step = by_slug("d15-thousand-967")
+    widths = [vary(step.architecture, width=channels / 11).ops[0] for channels in range(5, 30)]
+    assert [op.out_channels for op in widths if isinstance(op, Conv)] == list(range(5, 30))
 
 
 def test_the_changes_are_told_in_words() -> None:

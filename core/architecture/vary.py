@@ -6,8 +6,9 @@ not fit: `trace` says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from math import lcm
 from types import UnionType
 
@@ -87,17 +88,31 @@ def _first_conv(architecture: Architecture) -> Conv | None:
 def _widened(architecture: Architecture, width: float) -> tuple[Op, ...]:
     """The ops with their channels times `width`, as multiples of what the groups after them need.
 
-    Where that does not fit, as different groups stand on two sides of a skip connection, all channels are multiples of
-    the same number: equal ones stay equal.
+    A depthwise convolution keeps a group for each channel. Where that does not fit, as different groups stand on two
+    sides of a skip connection, all channels are multiples of the same number: equal ones stay equal. Where that does
+    not fit either, every convolution keeps its number of groups.
     """
-    ops = list(every_op(architecture.ops))
-    groups = [op.groups if isinstance(op, Conv) else op.num_groups if isinstance(op, GroupNorm) else 1 for op in ops]
-    weighted = [index for index, op in enumerate(ops) if isinstance(op, Conv | Linear)]
-    units = {index: lcm(groups[index], *groups[index + 1 : _until_next(ops, index)]) for index in weighted}
-    widened = _scaled(architecture.ops, width, units)
-    if fit(replace(architecture, ops=widened)).error and not fit(architecture).error:
-        widened = _scaled(architecture.ops, width, dict.fromkeys(weighted, lcm(*groups)))
-    return widened
+    every = list(every_op(architecture.ops))
+    weighted = [index for index, op in enumerate(every) if isinstance(op, Conv | Linear)]
+    depthwise = {index: before for before, index in pairwise(weighted) if _is_depthwise(every[before], every[index])}
+    groups = [op.groups if isinstance(op, Conv) else op.num_groups if isinstance(op, GroupNorm) else 1 for op in every]
+    needs = [1 if index in depthwise else each for index, each in enumerate(groups)]
+    units = {index: lcm(needs[index], *needs[index + 1 : _until_next(every, index)]) for index in weighted}
+    for index in reversed(depthwise):
+        units[depthwise[index]] = lcm(units[depthwise[index]], units[index])
+    for index, before in depthwise.items():
+        units[index] = units[before]
+    alike = (dict.fromkeys(weighted, lcm(*needs)), depthwise)
+    without = (dict.fromkeys(weighted, lcm(*groups)), ())
+    tried = [_scaled(architecture.ops, width, *each) for each in ((units, depthwise), alike, without)]
+    return next((ops for ops in tried if not fit(replace(architecture, ops=ops)).error), tried[0])
+
+
+def _is_depthwise(before: Op, op: Op) -> bool:
+    """Whether a convolution has a group for each channel of the one before it."""
+    if not isinstance(op, Conv) or not isinstance(before, Conv):
+        return False
+    return before.out_channels == op.out_channels == op.groups > 1
 
 
 def _until_next(ops: list[Op], index: int) -> int:
@@ -105,7 +120,7 @@ def _until_next(ops: list[Op], index: int) -> int:
     return next((later + 1 for later in range(index + 1, len(ops)) if isinstance(ops[later], Conv)), len(ops))
 
 
-def _scaled(ops: tuple[Op, ...], width: float, units: dict[int, int]) -> tuple[Op, ...]:
+def _scaled(ops: tuple[Op, ...], width: float, units: dict[int, int], depthwise: Collection[int]) -> tuple[Op, ...]:
     """The ops with other channels. `units`: what the channels of each layer, by its index among all, must divide by."""
 
     def times(channels: int, unit: int) -> int:
@@ -120,7 +135,7 @@ def _scaled(ops: tuple[Op, ...], width: float, units: dict[int, int]) -> tuple[O
                 channels[index] = times(out, 1)
             case SqueezeExcite(squeeze):
                 channels[index] = times(squeeze, 1)
-    return with_channels(ops, channels)
+    return with_channels(ops, channels, {index: channels[index] for index in depthwise if index in channels})
 
 
 def with_channels(
