@@ -169,4 +169,16 @@ CLEAN_COMPARISONS: tuple[CleanComparison, ...] = (
         "d15-thousand-967",
         "d12-moved-2495",
     ),
+    CleanComparison(
+        "d16-smooth-2495",
+        "What do GELU, a cosine and a fourth epoch without augmentation give together?",
+        "d11-blurred-2495",
+        "d16-smooth-2495",
+    ),
+    CleanComparison(
+        "d17-smooth-3969",
+        "What do these and less augmentation give with 3,969 parameters?",
+        "d13-wider-3969",
+        "d17-smooth-3969",
+    ),
 )
