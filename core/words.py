@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import floor, log10
 
 
@@ -63,3 +64,8 @@ def factor_words(factor: float) -> str:
     if factor < 10:
         return f"{factor:.2f} times"
     return f"{factor:,.0f} times" if factor < 1e6 else "more than a million times"
+
+
+def number_order(text: str) -> list[int | str]:
+    """A key that sorts layer2 before layer10, and D9 before D10."""
+    return [int(part) if at % 2 else part for at, part in enumerate(re.split(r"(\d+)", text))]

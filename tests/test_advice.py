@@ -96,6 +96,8 @@ SAID: dict[str, list[tuple[Topic, tuple[int, ...]]]] = {
     "d13-wider-3969": [("left over", ())],
     "d14-whole-7784": [("context", (21,))],
     "d15-thousand-967": [("left over", ())],
+    "d16-smooth-2495": [("left over", ())],
+    "d17-smooth-3969": [("left over", ())],
     "x-evolution-step2-511386": [
         ("budget", ()), ("bias", (0, 4, 8, 13, 17, 21, 25, 29)), ("concentration", (29,)), ("wide start", (0,)),
     ],

@@ -457,7 +457,7 @@ def test_a_step_of_our_own_claims_nothing_and_keeps_to_the_challenge(step: Step)
     assert lineage_of(step) is OWN
 
 
-def test_each_of_our_rungs_changes_one_thing() -> None:
+def test_each_of_our_rungs_changes_one_thing_or_says_what_changes_with_it() -> None:
     assert [step.order for step in OURS] == list(range(1, len(OURS) + 1))
     first = OURS[0]
     assert first.architecture.ops == by_slug("c3-batchnorm-7448").architecture.ops
@@ -467,7 +467,8 @@ def test_each_of_our_rungs_changes_one_thing() -> None:
             changed.remove("learning_rate")  # another optimizer needs a rate of its own
         if "ema_decay" in changed and "ema_warm_up" in changed:
             changed.remove("ema_warm_up")  # an average and how it begins are one thing
-        assert len(changed) + (step.architecture.ops != previous.architecture.ops) == 1
+        count = len(changed) + (step.architecture.ops != previous.architecture.ops)
+        assert count == 1 or (count > 1 and step.confounded)
         assert before(step) is previous
 
 

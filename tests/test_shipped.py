@@ -23,7 +23,7 @@ from lab.studies.plan import subjects
 from lab.studies.results import outdated_mark, studies, study_of
 from lab.studies.shelf import SHIPPED as SHELF
 from lab.studies.shelf import Shelved, shipped
-from lab.studies.tables import PAGE, written
+from lab.studies.tables import PAGE, README, best_table, written
 from tests.test_drawn_digit import on_canvas
 
 SHIPPED = shipped()
@@ -67,6 +67,7 @@ def test_the_7416_network_reads_digits_pasted_anywhere_at_any_size(mnist_raw: Pa
 
 def test_the_ladders_page_says_what_the_studies_say() -> None:
     assert written(studies()) in PAGE.read_text(encoding="utf-8")
+    assert best_table(studies()) in README.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("study", studies().values(), ids=lambda study: study.name)

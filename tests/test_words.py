@@ -115,3 +115,8 @@ def test_no_field_for_a_number_refuses_it_without_a_word() -> None:
         if ".number_input(" in path.read_text(encoding="utf-8")
     }
     assert found == known
+
+
+def test_numbers_in_names_are_sorted_as_numbers() -> None:
+    names = ["layer10", "layer9", "layer\u00b2", "10", "layer", "9b", ""]
+    assert sorted(names, key=figures.number_order) == ["", "9b", "10", "layer", "layer9", "layer10", "layer\u00b2"]

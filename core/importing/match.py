@@ -6,7 +6,6 @@ problem loads nothing: what would have to change is named, and where a change of
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
@@ -20,7 +19,7 @@ from core.importing.tensors import Tensors
 from core.importing.unit import Unit, our_units
 from core.record import short
 from core.training.network import build
-from core.words import plural
+from core.words import number_order, plural
 
 
 @dataclass(frozen=True)
@@ -159,14 +158,9 @@ def _common(by_path: Mapping[str, Unit], named: Sequence[str]) -> str:
 
 def _orders(ordered: bool, theirs: Sequence[Unit]) -> list[tuple[list[Unit], str]]:
     """The orders in which the modules of the file may follow each other, the surest first."""
-    natural = sorted(theirs, key=lambda unit: _natural(unit.path))
+    natural = sorted(theirs, key=lambda unit: number_order(unit.path))
     in_file = [(list(theirs), "in order, by shape")] if ordered else []
     return [*in_file, (natural, "in the order of the names, by shape")]
-
-
-def _natural(path: str) -> list[tuple[int, int | str]]:
-    """layer2 before layer10."""
-    return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", path) if part]
 
 
 def _in_order(theirs: Sequence[Unit], ours: Sequence[Unit]) -> Pairs:
@@ -187,7 +181,7 @@ def _in_order(theirs: Sequence[Unit], ours: Sequence[Unit]) -> Pairs:
 
 def _by_shape(theirs: Sequence[Unit], ours: Sequence[Unit]) -> Pairs:
     """Each module to the next of its shapes, wherever it stands: for names whose order says nothing."""
-    left, pairs = sorted(theirs, key=lambda unit: _natural(unit.path)), Pairs()
+    left, pairs = sorted(theirs, key=lambda unit: number_order(unit.path)), Pairs()
     for unit in ours:
         same = next((each for each in left if (each.kind, each.shapes) == (unit.kind, unit.shapes)), None)
         if same:

@@ -96,6 +96,13 @@ def variants() -> tuple[Variant, ...]:
         ),
         _varied("d8-third-2495", "third-2495-short", "D8 with the shorter average", ema_decay=0.99),
         _varied(
+            "d16-smooth-2495",
+            "smooth-2495-line",
+            "D16 with D11's recipe",
+            schedule=by_slug("d11-blurred-2495").recipe.schedule,
+            plain_epochs=by_slug("d11-blurred-2495").recipe.plain_epochs,
+        ),
+        _varied(
             "c5-rotation-7448", "c5-steplr", "C5 with C6's schedule", schedule=by_slug("c6-steplr-7416").recipe.schedule
         ),
     )
@@ -169,15 +176,16 @@ CLEAN_COMPARISONS: tuple[CleanComparison, ...] = (
         "d15-thousand-967",
         "d12-moved-2495",
     ),
+    CleanComparison("d16-smooth-2495", "What does GELU give in place of ReLU?", "d11-blurred-2495", "smooth-2495-line"),
     CleanComparison(
         "d16-smooth-2495",
-        "What do GELU, a cosine and a fourth epoch without augmentation give together?",
+        "What do GELU in place of ReLU, a cosine schedule, and four last epochs without augmentation give together?",
         "d11-blurred-2495",
         "d16-smooth-2495",
     ),
     CleanComparison(
         "d17-smooth-3969",
-        "What do these and less augmentation give with 3,969 parameters?",
+        "And with 3,969 parameters, GELU, that schedule, less augmentation, and four last epochs without it?",
         "d13-wider-3969",
         "d17-smooth-3969",
     ),

@@ -35,7 +35,7 @@ from lab.settings import lab_home, settings
 from lab.studies.plan import path, renew, subjects
 from lab.studies.results import studies, unreadable_studies
 from lab.studies.shelf import SHIPPED
-from lab.studies.tables import PLAN_PAGE, ladder_table, plan_written, rewrite, written
+from lab.studies.tables import PLAN_PAGE, README, best_table, ladder_table, plan_written, rewrite, written
 
 
 def train_command(options: argparse.Namespace) -> Json | Incomplete:
@@ -319,6 +319,7 @@ def reproduce_command(options: argparse.Namespace) -> Json:
         raise CheckpointError(f"the study {damaged.reference} cannot be read: {damaged.reason}; move it away")
     found = studies()
     rewrite(written(found))
+    rewrite(best_table(found), README)
     left = list(unfinished(wanted))
     if not options.json:
         print(ladder_table(found))

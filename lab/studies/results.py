@@ -23,6 +23,7 @@ from core.ladder.relatives import EXTRAS
 from core.training.recipe import Recipe
 from core.training.recipe_difference import FieldDifference, recipe_differences
 from core.training.recipe_words import corner_shift
+from core.words import number_order
 from lab.studies import own_ladder
 from lab.studies.shelf import SHIPPED, Unreadable
 
@@ -36,7 +37,9 @@ def path_of(name: str) -> Path:
 
 
 def _files() -> list[Path]:
-    return sorted(path for path in STUDIES.glob("*.json") if path.stem != PLAN)
+    """In the order of their names, D9 before D10."""
+    found = (path for path in STUDIES.glob("*.json") if path.stem != PLAN)
+    return sorted(found, key=lambda path: number_order(path.stem))
 
 
 def studies() -> dict[str, Study]:

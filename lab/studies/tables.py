@@ -1,4 +1,4 @@
-"""The tables of docs/ladder-measured.md and docs/plan.md: `python -m lab reproduce` writes them; nobody types them."""
+"""Tables of README.md, docs/ladder-measured.md and docs/plan.md, which `python -m lab reproduce` writes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from core.analysis import evidence
 from core.analysis.choices import attempts, goal_words, log_words
 from core.analysis.plan import Plan
-from core.analysis.study import Study, Summary, summary
+from core.analysis.study import Study, Summary, pareto_front, summary
 from core.architecture.trace import classifier
 from core.errors import CheckpointError
 from core.files import replace_text
@@ -24,6 +24,7 @@ from lab.studies.plan import so_far
 from lab.studies.robustness import table
 
 PAGE, PLAN_PAGE = (ROOT / "docs" / name for name in ("ladder-measured.md", "plan.md"))
+README = ROOT / "README.md"
 START, END = "<!-- written by python -m lab reproduce: from here -->", "<!-- to here -->"
 
 
@@ -55,6 +56,28 @@ def ladder_table(studies: Mapping[str, Study]) -> str:
             f"| {devices} | {_judged(step, measured)}{results.outdated_mark(study)} |"
         )
     return "\n".join(rows)
+
+
+def best_table(studies: Mapping[str, Study]) -> str:
+    """The steps with several runs beside which no smaller one, nor one as large, held more: what README.md shows."""
+    measured = [
+        (step, classifier(step.architecture).parameters, summary(studies[step.slug].runs))
+        for step in catalogue.LADDER
+        if step.slug in studies and len(studies[step.slug].runs) > 1
+    ]
+    rows = [
+        "| parameters | step | after 15 epochs, mean ± sd (n) | lowest mean of the last three epochs "
+        "| runs that held 99.4% |",
+        "|---|---|---|---|---|",
+    ]
+    for index in pareto_front([(parameters, figures.held) for _, parameters, figures in measured]):
+        step, parameters, figures = measured[index]
+        rows.append(
+            f"| {parameters:,} | {step.lineage.upper()}{step.order}, {step.title} "
+            f"| {results.in_words(figures, so_far(step.slug, figures.n))} | {figures.held:.2%} "
+            f"| {figures.holding} of {figures.n} |"
+        )
+    return f"{START}\n\n" + "\n".join(rows) + f"\n\n{END}"
 
 
 def _judged(step: Step, measured: Summary) -> str:
