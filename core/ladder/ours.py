@@ -266,6 +266,8 @@ OURS: tuple[Step, ...] = in_order(
         "move less in the three epochs that count.",
         confounded="The activation, the schedule and the fourth epoch come together. The tries below have GELU alone, "
         "and the cosine with the fourth epoch.",
+        test_had_a_say="the weaker augmentation was tried again because D12's stronger one gave nothing on the test "
+        "digits.",
     ),
     Step(
         slug="d17-smooth-3969",
@@ -278,5 +280,7 @@ OURS: tuple[Step, ...] = in_order(
         analysis="The augmentation is D11's, which is weaker than D13's. The tries below include stronger ones.",
         confounded="Beside the activation, the schedule and the fourth plain epoch, the augmentation differs from "
         "D13's.",
+        test_had_a_say="the weaker augmentation was tried again because D12's stronger one gave nothing on the test "
+        "digits.",
     ),
 )
