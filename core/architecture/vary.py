@@ -104,8 +104,12 @@ def _widened(architecture: Architecture, width: float) -> tuple[Op, ...]:
         units[index] = units[before]
     alike = (dict.fromkeys(weighted, lcm(*needs)), depthwise)
     without = (dict.fromkeys(weighted, lcm(*groups)), ())
-    tried = [_scaled(architecture.ops, width, *each) for each in ((units, depthwise), alike, without)]
-    return next((ops for ops in tried if not fit(replace(architecture, ops=ops)).error), tried[0])
+    widened = architecture.ops
+    for needed, kept in ((units, depthwise), alike, without):
+        widened = _scaled(architecture.ops, width, needed, kept)
+        if not fit(replace(architecture, ops=widened)).error or fit(architecture).error:
+            break
+    return widened
 
 
 def _is_depthwise(before: Op, op: Op) -> bool:
