@@ -26,6 +26,7 @@ from core.analysis.evidence import (
 )
 from core.analysis.study import summary
 from core.challenge import CHALLENGE
+from core.ladder.comparisons import CLEAN_COMPARISONS
 from lab.studies.results import clean_answers, reading, studies
 from tests.test_study import RUNS, run
 
@@ -140,8 +141,9 @@ def test_adjusted_for_more_questions_no_p_falls_and_their_order_stays(ps: list[f
 def test_the_studies_answers_are_adjusted_for_each_other() -> None:
     answers = clean_answers(studies())
     ps = [each.found.p if each.found else None for each in answers]
-    assert [each.adjusted for each in answers] == holm(ps)
-    assert {each.questions for each in answers} == {sum(p is not None for p in ps)}
+    all_asked = holm([1.0 if p is None else p for p in ps])  # the plan corrects for all, measured or not
+    assert [each.adjusted for each in answers] == [None if p is None else q for p, q in zip(ps, all_asked, strict=True)]
+    assert {each.questions for each in answers} == {len(CLEAN_COMPARISONS)}
     for each in answers:
         if each.found is None or each.adjusted is None:
             continue

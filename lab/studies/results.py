@@ -185,7 +185,7 @@ class CleanAnswer:
     before: Study | None
     after: Study | None
     found: Evidence | None  # None until both are measured, and where only one of them has an earlier recipe
-    adjusted: float | None  # its p, adjusted for all the questions that are answered (Holm)
+    adjusted: float | None  # its p, adjusted for all the questions, also those without an answer yet (Holm)
     questions: int  # how many those are
 
 
@@ -195,10 +195,9 @@ def clean_answers(found: Mapping[str, Study]) -> list[CleanAnswer]:
     told = [
         compared(before, after) if before and after and alike(before, after) else None for _, before, after in asked
     ]
-    adjusted = holm([each.p if each else None for each in told])
-    questions = sum(p is not None for p in adjusted)
+    adjusted = holm([1.0 if each is None or each.p is None else each.p for each in told])
     return [
-        CleanAnswer(each, before, after, evident, p, questions)
+        CleanAnswer(each, before, after, evident, p if evident and evident.p is not None else None, len(asked))
         for (each, before, after), evident, p in zip(asked, told, adjusted, strict=True)
     ]
 
