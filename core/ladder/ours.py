@@ -271,7 +271,7 @@ OURS: tuple[Step, ...] = in_order(
     ),
     Step(
         slug="d17-smooth-3969",
-        title="The same, wider",
+        title="GELU and a cosine, wider",
         architecture=Architecture("D17 smooth", smooth(then_dilated((8, 8, 8), (8, 8, 9, 9), blurred_pool()))),
         recipe=BY_COSINE,
         change="D13's network with GELU in place of ReLU, and D16's recipe.",
