@@ -162,7 +162,7 @@ def test_a_step_of_our_own_is_judged_by_how_many_runs_meet_the_challenge() -> No
 
 def test_how_runs_came_about_is_told_once() -> None:
     runs = (made_up(1, 0.99), replace(made_up(2, 0.99), torch="2.14.0"))
-    assert provenance(runs) == "Seeds 1, 2 · trained on cpu · torch 2.13.0, 2.14.0"
+    assert provenance(runs) == "Seeds 1 to 2 · trained on cpu · torch 2.13.0, 2.14.0"
     told = provenance(runs[:1], "bf16")
     assert told == "Seed 1 · trained on cpu in bf16, where its write-up had float32 · torch 2.13.0"
 

@@ -34,7 +34,7 @@ def ladder_points(steps: Sequence[Step], measured: dict[str, Summary]) -> list[l
 
 def ladder_rows(steps: list[Step], measured: dict[str, Summary]) -> None:
     """A row for each step: its name opens it, then what it costs, what was claimed and measured, and what changed."""
-    widths = [2.9, 1.0, 0.5, 0.85, 1.7, 1.0, 2.0, 2.8]
+    widths = [3.0, 1.0, 0.5, 0.85, 1.8, 1.0, 1.8, 2.8]
     titles = (
         "step", "parameters", "field", "claimed", "ours, last epoch", "best epoch, chosen on the test set", "verdict",
         "what changed",
@@ -66,4 +66,4 @@ def ladder_rows(steps: list[Step], measured: dict[str, Summary]) -> None:
 
 def _bold_mean(measured: Summary) -> str:
     mean, *deviation = in_words(measured).split(" ", 1)
-    return " ".join([f"**{mean}**", *deviation])
+    return " ".join([f"**{mean}**", *deviation]).replace("(n ", "(n\N{NO-BREAK SPACE}")

@@ -13,6 +13,7 @@ from core.ladder.brought import KEY
 from core.ladder.model import Erratum, Step
 from core.training.recipe_words import recipe_words
 from core.words import plural
+from lab.runs.seed_list import seeds_in_words
 from lab.studies import own_ladder, results
 from lab.ui import curves
 from lab.ui.caches import challenge
@@ -95,7 +96,7 @@ def verdict_sentence(step: Step, measured: Summary) -> str:
 
 def provenance(runs: Sequence[SeedRun], precision: str = "fp32") -> str:
     """The runs' seeds, devices, precision and torch."""
-    seeds = ", ".join(str(run.seed) for run in runs)
+    seeds = seeds_in_words([run.seed for run in runs]).replace("-", " to ").replace(",", ", ")
     devices, versions = ", ".join(sorted({run.device for run in runs})), ", ".join(sorted({run.torch for run in runs}))
     computed = "" if precision == "fp32" else f" in {precision}, where its write-up had float32"
     return f"Seed{'' if len(runs) == 1 else 's'} {seeds} · trained on {devices}{computed} · torch {versions}"
