@@ -460,7 +460,10 @@ def restored(tmp_path: Path, home: Path, statement: str, values: tuple[object, .
         ("UPDATE runs SET parent = '..'", "is no parent in the table runs"),
         ("UPDATE tries SET run = '../victim'", "is no run in the table tries"),
         ("UPDATE searches SET created = -1", "created is -1 s after 1970"),
-        ("UPDATE tries SET search = 'ffffffffffffffff'", "the table tries has a row whose row in the table searches"),
+        (
+            "UPDATE tries SET search = 'ffffffffffffffff'",
+            "the table tries names a row of the table searches that is not",
+        ),
         ("UPDATE runs SET created = 1e308", r"created is 1e\+308 s after 1970"),
         ("CREATE TRIGGER t AFTER UPDATE ON runs BEGIN DELETE FROM runs; END", "the 'trigger' 't', which no backup"),
         ("CREATE VIEW v AS SELECT 1", "the 'view' 'v', which no backup of this lab has"),

@@ -52,6 +52,7 @@ def test_a_blurred_pool_computes_what_its_definition_says(largest: int, window: 
     [
         ("BlurPool2D((3, 3), 2)", "self.pool(self.conv(x))"),
         ("None", "K.blur_pool2d(self.conv(x), 3)"),
+        ("MaxBlurPool2D(3, max_pool_size=1, ceil_mode=True)", "self.pool(self.conv(x))"),
         ("None", "K.blur_pool2d(input=self.conv(x), kernel_size=3, stride=2)"),
     ],
 )
@@ -62,10 +63,13 @@ def test_the_layer_and_the_function_are_read_alike(layer: str, forward: str) -> 
 @pytest.mark.parametrize(
     ("layer", "says"),
     [
-        ("BlurPool2D(1)", "a blur over 1 with a stride of 2: the lab reads 2 to 9"),
-        ("BlurPool2D(3, 0)", "a blur over 3 with a stride of 0"),
-        ("MaxBlurPool2D(3, ceil_mode=True)", "the lab's pools round down"),
-        ("MaxBlurPool2D(3, max_pool_size=unknown)", "max_pool_size must be a whole number"),
+        ("BlurPool2D(1)", "a blur over 1: the lab reads windows of 2 to 9"),
+        ("BlurPool2D(3, 0)", "a stride of 0"),
+        ("BlurPool2D(3, strides=1)", "kornia.BlurPool2D has no argument strides"),
+        ("BlurPool2D(3, 1, 7)", "kornia.BlurPool2D takes at most 2 arguments, 3 are given"),
+        ("BlurPool2D()", "kornia.BlurPool2D needs kernel_size"),
+        ("MaxBlurPool2D(3, max_pool_size=0)", "a max pool over 0"),
+        ("MaxBlurPool2D(3, max_pool_size=unknown)", "max_pool_size of kornia.MaxBlurPool2D is not known"),
         ("BlurPool2D((3, 5))", "kernel_size must be a whole number"),
     ],
 )

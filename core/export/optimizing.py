@@ -150,7 +150,8 @@ def _scheduler(schedule: Schedule) -> str:
 def _one_cycle(schedule: OneCycle) -> str:
     """torch counts the largest rate's place from 1, the lab from 0: `pct_start` is set so that they are the same.
 
-    Three phases of which the first two fill the run are two that end at the first rate; torch would divide by zero.
+    Three phases of which the first two fill the run are two that end at the first rate: so they are written, for torch
+    would give the third one a length of zero, and divide by it.
     """
     if schedule.three_phase and schedule.warm_up == 0.5:
         schedule = replace(schedule, three_phase=False, end_divisor=1)

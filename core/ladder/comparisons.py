@@ -179,13 +179,15 @@ CLEAN_COMPARISONS: tuple[CleanComparison, ...] = (
     CleanComparison("d16-smooth-2495", "What does GELU give in place of ReLU?", "d11-blurred-2495", "smooth-2495-line"),
     CleanComparison(
         "d16-smooth-2495",
-        "What do GELU in place of ReLU, a cosine schedule, and four last epochs without augmentation give together?",
+        "What do GELU in place of ReLU, a cosine schedule, and four last epochs without augmentation in place of three "
+        "give together?",
         "d11-blurred-2495",
         "d16-smooth-2495",
     ),
     CleanComparison(
         "d17-smooth-3969",
-        "And with 3,969 parameters, GELU, that schedule, less augmentation, and four last epochs without it?",
+        "With 3,969 parameters, what do GELU, a cosine schedule, less augmentation, and four last epochs without it in "
+        "place of three give together?",
         "d13-wider-3969",
         "d17-smooth-3969",
     ),

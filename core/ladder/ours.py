@@ -18,10 +18,9 @@ OWN = Lineage(
     "A ladder of our own",
     "The ladder starts from C3: a falling learning rate, a little augmentation, averaged weights, Adam, a deeper and "
     "dilated network, and then smaller networks. From D9 on, four changes are tried one at a time with 2,495 "
-    "parameters, and the recipe that comes of them with three other numbers of parameters. D16 and D17 end in another "
-    "recipe. Choices were to be made on "
-    "5,000 of the 60,000 training images, which were held out. Each step says whether it was tried on these images, "
-    "and where the test digits influenced a choice.",
+    "parameters, and the recipe that comes of them with three other numbers of parameters. D16 and D17 have GELU and "
+    "another recipe. Choices were to be made on 5,000 of the 60,000 training images, which were held out. Each step "
+    "says whether it was tried on these images, and where the test digits influenced a choice.",
     "measured here",
 )
 
@@ -193,7 +192,7 @@ OURS: tuple[Step, ...] = in_order(
         target="Make the network less sensitive to where exactly a stroke lies.",
         analysis="A max pool of stride 2 keeps every other value, so a digit that moves by one pixel may give quite "
         "other maps. A blur before that makes neighbours similar, and little depends on which of them is kept (Zhang "
-        "2019).",
+        "2019). Its tries on the held-out images came after its first runs had read the test digits.",
     ),
     Step(
         slug="d12-moved-2495",
@@ -261,8 +260,8 @@ OURS: tuple[Step, ...] = in_order(
         "epochs, not three, train on the images as they are.",
         target="Hold 99.4% with 2,500 parameters.",
         goal=0.994,
-        analysis="GELU is a ReLU without the corner: small negative values still pass a little, so the gradient is "
-        "nowhere cut off at once. In the last epochs a cosine is nearer to zero than a straight line, so the weights "
+        analysis="GELU is a ReLU without the corner: its slope changes gradually, where ReLU's jumps from 0 "
+        "to 1. In the last epochs a cosine is nearer to zero than a straight line, so the weights "
         "move less in the three epochs that count.",
         confounded="The activation, the schedule and the fourth epoch come together. The tries below have GELU alone, "
         "and the cosine with the fourth epoch.",

@@ -119,7 +119,7 @@ class Interpreter(Objects):
             return Weight(size_of_numbers(given[0] if given else None), line, trained=True)
         if name.startswith("einops.layers.") and last in einops.LAYERS:
             return einops.layer(last, given, keywords, line)
-        if name.startswith("kornia.") and last in kornia.PARAMETERS:
+        if name.startswith("kornia.") and last in kornia.LAYERS:
             return kornia.layer(last, given, keywords, line)
         if name.startswith("torch.nn.") and last[:1].isupper():
             return self._library_module(last, given, keywords, line)

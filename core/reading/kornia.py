@@ -8,21 +8,17 @@ from __future__ import annotations
 
 from core.architecture.spec import AvgPool, MaxPool, Op
 from core.reading.graph import Graph
-from core.reading.torch_signatures import whole
+from core.reading.torch_signatures import module_of, whole
 from core.reading.values import Module, NotUnderstood, Tensor, Value
 
+LAYERS = ("BlurPool2D", "MaxBlurPool2D")
 FUNCTIONS = {"blur_pool2d": "BlurPool2D", "max_blur_pool2d": "MaxBlurPool2D"}
-PARAMETERS: dict[str, dict[str, Value]] = {  # with their defaults, in order
-    "BlurPool2D": {"kernel_size": 3, "stride": 2},
-    "MaxBlurPool2D": {"kernel_size": 3, "stride": 2, "max_pool_size": 2, "ceil_mode": False},
-}
-LARGEST = 9  # of a window: more averages than that are no network of a student
+LARGEST = 9  # window: each is a chain of as many pools, less one
 
 
 def layer(kind: str, given: tuple[Value, ...], keywords: dict[str, Value], line: int) -> Module:
     """kornia.filters.BlurPool2D or MaxBlurPool2D."""
-    named = dict(zip(PARAMETERS[kind], given, strict=False))
-    return Module(f"kornia.{kind}", line, PARAMETERS[kind] | named | keywords)
+    return module_of(f"kornia.{kind}", given, keywords, line)
 
 
 def call(graph: Graph, name: str, given: tuple[Value, ...], keywords: dict[str, Value]) -> Tensor:
@@ -35,19 +31,20 @@ def call(graph: Graph, name: str, given: tuple[Value, ...], keywords: dict[str, 
 
 
 def apply(graph: Graph, module: Module, values: Tensor) -> Tensor:
-    """What a blurred pool makes of a map. Raises NotUnderstood where no chain of the lab's pools does that."""
+    """What a blurred pool makes of a map. Raises NotUnderstood where no chain of the lab's pools does that.
+
+    `ceil_mode` is of the max pool, whose stride is 1: there it changes nothing.
+    """
     get = module.fields.get
     size, stride = get("kernel_size"), whole(get("stride"), "stride")
     if isinstance(size, tuple | list) and len(size) == 2 and size[0] == size[1]:
         size = size[0]
-    window = whole(size, "kernel_size")
-    if not 2 <= window <= LARGEST or stride < 1:
-        raise NotUnderstood(f"a blur over {window} with a stride of {stride}: the lab reads 2 to {LARGEST}", "write 3")
-    if get("ceil_mode"):
-        raise NotUnderstood("ceil_mode=True: the lab's pools round down", "leave it out")
-    ops: list[Op] = []
-    if module.kind == "kornia.MaxBlurPool2D" and (largest := whole(get("max_pool_size"), "max_pool_size")) > 1:
-        ops.append(MaxPool(largest, stride=1))
+    window, largest = whole(size, "kernel_size"), whole(get("max_pool_size", 1), "max_pool_size")
+    if not 2 <= window <= LARGEST:
+        raise NotUnderstood(f"a blur over {window}: the lab reads windows of 2 to {LARGEST}", "write 3")
+    if stride < 1 or largest < 1:
+        raise NotUnderstood(f"a stride of {stride} and a max pool over {largest}: both are at least 1", "write 2")
+    ops: list[Op] = [MaxPool(largest, stride=1)] if largest > 1 else []
     padded = (window - 1) // 2
     for at in range(window - 1):
         ops.append(AvgPool(2, stride=stride if at == window - 2 else 1, padding=int(at < padded)))

@@ -59,6 +59,8 @@ SIGNATURES: dict[str, dict[str, Value]] = {
         ("Unflatten", "dim, unflattened_size"),
         ("ZeroPad2d", "padding"),
         ("Embedding", "num_embeddings, embedding_dim"),
+        ("kornia.BlurPool2D", "kernel_size, stride=2"),
+        ("kornia.MaxBlurPool2D", "kernel_size, stride=2, max_pool_size=2, ceil_mode=False"),
     )
     for name in names.split()
 }
@@ -75,19 +77,20 @@ def module_of(kind: str, arguments: tuple[Value, ...], keywords: dict[str, Value
     known = SIGNATURES.get(kind)
     if kind == "Identity" or known is None:
         return Module(kind, line)
+    name_of = kind if "." in kind else f"nn.{kind}"
     if len(arguments) > len(known):
-        raise NotUnderstood(f"nn.{kind} takes at most {len(known)} arguments, {len(arguments)} are given")
+        raise NotUnderstood(f"{name_of} takes at most {len(known)} arguments, {len(arguments)} are given")
     given = dict(zip(known, arguments, strict=False)) | {
         name: value for name, value in keywords.items() if name not in ("device", "dtype", "momentum_decay")
     }
     if surplus := [name for name in given if name not in known]:
-        raise NotUnderstood(f"nn.{kind} has no argument {surplus[0]}", f"it has {', '.join(known)}")
+        raise NotUnderstood(f"{name_of} has no argument {surplus[0]}", f"it has {', '.join(known)}")
     filled = known | given
     if missing := [name for name, value in filled.items() if value is NEEDED]:
-        raise NotUnderstood(f"nn.{kind} needs {missing[0]}", f"write {missing[0]}=...")
+        raise NotUnderstood(f"{name_of} needs {missing[0]}", f"write {missing[0]}=...")
     for name, value in filled.items():
         if isinstance(value, Unknown):
-            raise NotUnderstood(f"{name} of nn.{kind} is not known: {value.why}", "write the number itself")
+            raise NotUnderstood(f"{name} of {name_of} is not known: {value.why}", "write the number itself")
     return Module(kind, line, filled)
 
 
@@ -125,7 +128,7 @@ def parameters_of(module: Module) -> int | None:
                 return None if kind.startswith("Lazy") else 0
             case kind:
                 free = kind.endswith(("Loss", "Pool2d", "Pad2d", "Unpool2d"))
-                free = free or kind.startswith(("Upsampl", "Pixel", "kornia."))
+                free = free or kind.startswith(("Upsampl", "Pixel"))
                 return 0 if free or kind in ("Module", "object", "LocalResponseNorm", "Dropout3d") else None
     except (NotUnderstood, TypeError, ZeroDivisionError):
         return None

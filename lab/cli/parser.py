@@ -194,7 +194,9 @@ def _parser() -> Parser:
     again.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
     again.add_argument("--side-by-side", type=int, metavar="N", help="runs in training at a time")
     again.add_argument("--plan", action="store_true", help="train nothing: write what is to be measured, and how")
-    again.add_argument("--tables", action="store_true", help="train nothing: write the tables of docs/ anew")
+    again.add_argument(
+        "--tables", action="store_true", help="train nothing: write the tables of docs/ and README.md anew"
+    )
 
     checking = add(
         "health", health_command, "Whether app, store, worker, device and data are well; exits with 1 if not."

@@ -50,7 +50,7 @@ def check_database(file: Path) -> int:
             if verdict != "ok":
                 raise BackupError(f"{place} is damaged: {verdict}")
             if lone := connection.execute("PRAGMA foreign_key_check").fetchone():
-                raise BackupError(f"{place}: the table {lone[0]} has a row whose row in the table {lone[2]} is missing")
+                raise BackupError(f"{place}: the table {lone[0]} names a row of the table {lone[2]} that is not there")
             connection.execute("PRAGMA journal_mode = WAL")  # as the store has it: readers do not wait for the writer
             connection.execute("BEGIN IMMEDIATE")
             if file.name == STORE:
@@ -114,7 +114,7 @@ def _layout(connection: sqlite3.Connection) -> Layout:
 
 
 def _check_ids(connection: sqlite3.Connection, table: str, place: str) -> None:
-    for column in IDS.intersection(_columns(connection, table)):
+    for column in [name for name in _columns(connection, table) if name in IDS]:
         for (value,) in connection.execute(f"SELECT DISTINCT {column} FROM {table}"):
             if not (RUN_ID.fullmatch(value) or (column in MAY_BE_EMPTY and value == "")):
                 form = "it has 16 of the digits 0-9 and a-f"

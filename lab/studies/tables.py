@@ -59,11 +59,11 @@ def ladder_table(studies: Mapping[str, Study]) -> str:
 
 
 def best_table(studies: Mapping[str, Study]) -> str:
-    """The steps with several runs beside which no smaller one, nor one as large, held more: what README.md shows."""
+    """The steps with several runs, of their present recipe, that no step with as many parameters or fewer beats."""
     measured = [
-        (step, classifier(step.architecture).parameters, summary(studies[step.slug].runs))
+        (step, classifier(step.architecture).parameters, summary(study.runs))
         for step in catalogue.LADDER
-        if step.slug in studies and len(studies[step.slug].runs) > 1
+        if (study := studies.get(step.slug)) and len(study.runs) > 1 and not results.outdated(study)
     ]
     rows = [
         "| parameters | step | after 15 epochs, mean ± sd (n) | lowest mean of the last three epochs "
