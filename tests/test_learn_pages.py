@@ -91,7 +91,7 @@ def test_the_ladder_shows_mean_n_and_verdict_of_a_study(made_up_studies: Path) -
     written(made_up_studies, "c6-steplr-7416", (0.9930, 0.9934, 0.9938))
     app = opened("pages/learn/ladder.py")
     words = cells(app)
-    assert "**99.34%** ± 0.04 (n 3)  \n:small[:gray[0 of 3 held 99.4%]]" in words
+    assert "**99.34%** ± 0.04 (n\u00a03)  \n:small[:gray[0 of 3 held 99.4%]]" in words
     assert words.count("cannot be told (n 3)") == 1  # every run was once at 99.51%: without a spread, no interval
     assert words.count(":gray[not measured]") == len(catalogue.LADDER) - 1
 
@@ -107,7 +107,8 @@ def test_the_ladder_shows_every_shipped_study_with_its_verdict() -> None:
         assert measured is not None, f"the study of {step.slug} has no figures"
         mean, *deviation = studies.in_words(measured).split(" ", 1)
         held = f":small[:gray[{measured.holding} of {measured.n} held 99.4%]]"
-        row = words.index(f"{' '.join([f'**{mean}**', *deviation])}  \n{held}")
+        told = " ".join([f"**{mean}**", *deviation]).replace("(n ", "(n\u00a0")  # stays on one line
+        row = words.index(f"{told}  \n{held}")
         assert f"{studies.judged(step, measured)}{studies.outdated_mark(study)}" in words[row:]
 
 
