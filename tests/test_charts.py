@@ -451,6 +451,7 @@ def test_the_ladders_names_do_not_touch_on_a_screen(
         shown = [step for step in catalogue.LADDER if step.claim or studies.study_of(step.slug)]
         wait_until(page, f"expected => ({NAMES})().length === expected", len(shown))
         boxes: Sequence[Box] = [tuple(box) for box in page.evaluate(NAMES)]
+    assert len(boxes) == len(shown)
     assert all(left >= 0 and right <= width for left, right, _, _ in boxes)
     # A word's box is a line high, some pixels more than its letters.
     inner = [(left + 1, right - 1, top + 2, bottom - 2) for left, right, top, bottom in boxes]

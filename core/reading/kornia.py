@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from core.architecture.spec import AvgPool, MaxPool, Op
 from core.reading.graph import Graph
-from core.reading.torch_signatures import module_of, whole
+from core.reading.torch_signatures import module_of, square, whole
 from core.reading.values import Module, NotUnderstood, Tensor, Value
 
 LAYERS = ("BlurPool2D", "MaxBlurPool2D")
@@ -36,10 +36,8 @@ def apply(graph: Graph, module: Module, values: Tensor) -> Tensor:
     `ceil_mode` is of the max pool, whose stride is 1: there it changes nothing.
     """
     get = module.fields.get
-    size, stride = get("kernel_size"), whole(get("stride"), "stride")
-    if isinstance(size, tuple | list) and len(size) == 2 and size[0] == size[1]:
-        size = size[0]
-    window, largest = whole(size, "kernel_size"), whole(get("max_pool_size", 1), "max_pool_size")
+    window, stride = square(get("kernel_size"), "kernel_size"), whole(get("stride"), "stride")
+    largest = whole(get("max_pool_size", 1), "max_pool_size")
     if not 2 <= window <= LARGEST:
         raise NotUnderstood(f"a blur over {window}: the lab reads windows of 2 to {LARGEST}", "write 3")
     if stride < 1 or largest < 1:

@@ -12,7 +12,7 @@ from core.reading import kornia
 from core.reading.einops import apply_pattern
 from core.reading.graph import Graph, shape_words
 from core.reading.instead import MODULES, WHAT_THERE_IS
-from core.reading.torch_signatures import ACTIVATIONS, OTHER_ACTIVATIONS, integer, number, whole
+from core.reading.torch_signatures import ACTIVATIONS, OTHER_ACTIVATIONS, integer, number, square, whole
 from core.reading.values import BATCH, Module, NotUnderstood, Tensor, Value
 
 
@@ -272,17 +272,6 @@ def _activation(module: Module) -> Op:
 
 def _as_float(name: str, value: Value) -> Value:
     return float(value) if isinstance(value, int) and name != "num_parameters" else value
-
-
-def square(value: Value, name: str) -> int:
-    """One number, or a pair of equal ones. Raises NotUnderstood for a window that is not square."""
-    if isinstance(value, tuple | list):
-        if len(value) == 1 or (len(value) == 2 and value[0] == value[1]):
-            return whole(value[0], name)
-        numbers = [each for each in value if isinstance(each, int)]
-        instead = f"write {name}={max(numbers)}" if numbers else f"write {name} as one number"
-        raise NotUnderstood(f"{name} {value}: the lab's windows are square, one number for both axes", instead)
-    return whole(value, name)
 
 
 def _expect(graph: Graph, shape: tuple[int, ...] | None, stated: Value, noun: str) -> None:

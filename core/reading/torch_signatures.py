@@ -146,6 +146,17 @@ def whole(value: Value, name: str) -> int:
     return found
 
 
+def square(value: Value, name: str) -> int:
+    """One number, or a pair of equal ones. Raises NotUnderstood for a window that is not square."""
+    if isinstance(value, tuple | list):
+        if len(value) == 1 or (len(value) == 2 and value[0] == value[1]):
+            return whole(value[0], name)
+        numbers = [each for each in value if isinstance(each, int)]
+        instead = f"write {name}={max(numbers)}" if numbers else f"write {name} as one number"
+        raise NotUnderstood(f"{name} {value}: the lab's windows are square, one number for both axes", instead)
+    return whole(value, name)
+
+
 def number(value: Value) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise NotUnderstood(f"a number is needed, got {shown(value)}", "write the number itself")

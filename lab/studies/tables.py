@@ -73,7 +73,7 @@ def best_table(studies: Mapping[str, Study]) -> str:
     for index in pareto_front([(parameters, figures.held) for _, parameters, figures in measured]):
         step, parameters, figures = measured[index]
         rows.append(
-            f"| {parameters:,} | {step.lineage.upper()}{step.order}, {step.title} "
+            f"| {parameters:,} | {results.titles()[step.slug]} "
             f"| {results.in_words(figures, so_far(step.slug, figures.n))} | {figures.held:.2%} "
             f"| {figures.holding} of {figures.n} |"
         )
