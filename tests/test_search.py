@@ -28,6 +28,7 @@ from core.architecture.spec import (
     Residual,
 )
 from core.architecture.trace import classifier
+from core.architecture.widths import widths_of, with_widths
 from core.data.mnist import EMBEDDED
 from core.errors import LabError, RunError, SearchError
 from core.ladder.catalogue import LADDER, by_slug
@@ -35,7 +36,6 @@ from core.ladder.relatives import EXTRAS
 from core.search.choice_words import choice_words
 from core.search.proposing import Told, propose
 from core.search.space import SearchSpec, Space, check_search, knobs_of, made, searched, smallest
-from core.search.widths import widths_of, with_widths
 from core.training.history import EpochRecord
 from core.training.network import build
 from core.training.recipe import Recipe, ReduceLROnPlateau

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from core.architecture.activations import PReLU
+from core.architecture.fit import fit
 from core.architecture.spec import (
     Architecture,
     BatchNorm,
@@ -25,6 +28,7 @@ from core.architecture.trace import classifier, trace
 from core.architecture.vary import changes, dropout_of, has, vary
 from core.ladder.catalogue import STEPS, by_slug
 from core.ladder.model import Step
+from tests.random_architectures import architectures
 
 pytestmark = pytest.mark.own_data
 
@@ -103,6 +107,28 @@ def test_groups_on_both_sides_of_a_skip_connection_keep_a_network_whole() -> Non
         assert inner.groups == inner.out_channels
         assert last.groups == last.out_channels
         assert grouped.groups == 4
+
+
+def test_a_depthwise_convolution_after_a_skip_connection_keeps_a_group_for_each_channel() -> None:
+    block = (Conv(6, 1), Conv(8, 3, padding=1))
+    ends = (Conv(8, 3, groups=8), Conv(10, 1), GlobalAvgPool(), Flatten())
+    varied = vary(Architecture("skip", (Conv(8, 3), Residual(block), *ends)), width=1.4)
+    assert [(op.out_channels, op.groups) for op in every_op(varied.ops) if isinstance(op, Conv)] == [
+        (11, 1),
+        (8, 1),
+        (11, 1),
+        (11, 11),
+        (10, 1),
+    ]
+
+
+@pytest.mark.slow
+@settings(max_examples=60)
+@given(architectures(), st.sampled_from((0.1, 0.5, 0.7, 1.3, 2.0)))
+def test_any_network_that_fits_does_so_at_any_width(architecture: Architecture, width: float) -> None:
+    before, after = fit(architecture), fit(vary(architecture, width=width))
+    assert before.error or after.trace is not None, after.error
+    assert before.error or after.trace.output == before.trace.output  # type: ignore[union-attr]
 
 
 def test_the_channels_of_a_depthwise_network_need_not_double() -> None:

@@ -20,10 +20,10 @@ from core.architecture.spec import (
 )
 from core.architecture.trace import classifier
 from core.architecture.vary import dropout_of, vary
+from core.architecture.widths import Width, widths_of, with_widths
 from core.challenge import Parameters
 from core.errors import SearchError
 from core.record import Range, check
-from core.search.widths import Width, widths_of, with_widths
 from core.training.augmentation import MAX_STRENGTH, Augmentation, Jitter
 from core.training.optimizers import SGD, Adam, AdamW, Muon, RMSprop
 from core.training.recipe import Recipe, check_recipe

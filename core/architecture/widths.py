@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from math import lcm
 
+from core.architecture.activations import PReLU
 from core.architecture.fit import fit
 from core.architecture.spec import (
     Architecture,
@@ -16,9 +18,12 @@ from core.architecture.spec import (
     Op,
     Repeat,
     Residual,
+    SqueezeExcite,
+    bodies,
     every_op,
+    map_ops,
+    with_bodies,
 )
-from core.architecture.vary import with_channels
 
 IMAGE = -1  # stands for the image's own channels
 
@@ -32,7 +37,12 @@ class Width:
     channels: int
     unit: int  # groups in the network need multiples of it
 
+    def times(self, factor: float) -> int:
+        """The nearest number of channels to that many times as many; a group has at least one channel."""
+        return self.unit * max(1, round(self.channels * factor / self.unit))
 
+
+@lru_cache(maxsize=64)
 def widths_of(architecture: Architecture) -> tuple[Width, ...]:
     """The widths that can vary, from the input on. The last layer's ten outputs cannot."""
     ops = list(every_op(architecture.ops))
@@ -47,17 +57,32 @@ def widths_of(architecture: Architecture) -> tuple[Width, ...]:
         )
         unit = lcm(*(walk.units.get(layer, 1) for layer in layers))
         width = Width(layers, tuple(set(layers) & walk.depthwise), walk.channels(layers[0]), unit)
-        more = with_widths(architecture, {width: width.channels + unit})
-        if root not in fixed and width.channels % unit == 0 and not fit(more).error:
+        if root not in fixed and width.channels % unit == 0 and _can_vary(architecture, width):
             found.append(width)
     return tuple(found)
+
+
+def _can_vary(architecture: Architecture, width: Width) -> bool:
+    """Whether another number of channels fits. What does not fit as it is says nothing about its widths."""
+    other = width.channels - width.unit or width.channels + width.unit
+    return not fit(with_widths(architecture, {width: other})).error or bool(fit(architecture).error)
 
 
 def with_widths(architecture: Architecture, channels: Mapping[Width, int]) -> Architecture:
     """The network with other widths."""
     by_layer = {layer: count for width, count in channels.items() for layer in width.layers}
     groups = {layer: count for width, count in channels.items() for layer in width.depthwise}
-    return replace(architecture, ops=with_channels(architecture.ops, by_layer, groups))
+    return replace(architecture, ops=_with_channels(architecture.ops, by_layer, groups))
+
+
+def wider(architecture: Architecture, factor: float) -> Architecture:
+    """The network with all its widths times `factor`, squeezes included; a width that cannot vary stays."""
+    changed = with_widths(architecture, {width: width.times(factor) for width in widths_of(architecture)})
+    return replace(changed, ops=map_ops(changed.ops, lambda op: _squeezed(op, factor)))
+
+
+def _squeezed(op: Op, factor: float) -> Op:
+    return SqueezeExcite(max(1, round(op.squeeze_channels * factor))) if isinstance(op, SqueezeExcite) else op
 
 
 @dataclass
@@ -123,3 +148,31 @@ class _Walk:
             for each in (*one, *other):
                 self.unite(IMAGE, each)
         return one
+
+
+def _with_channels(ops: tuple[Op, ...], channels: Mapping[int, int], groups: Mapping[int, int]) -> tuple[Op, ...]:
+    """The ops with other output channels, and groups of convolutions, by the layers' indices among all ops.
+
+    A PReLU with a slope for each channel follows the convolution before it.
+    """
+    indices = iter(range(len(list(every_op(ops)))))
+
+    def inside(ops: tuple[Op, ...]) -> tuple[Op, ...]:
+        found: list[Op] = []
+        for op in ops:
+            index = next(indices)
+            inner = with_bodies(op, tuple(inside(body) for body in bodies(op)))
+            match inner:
+                case Conv(out_channels=out):
+                    inner = replace(
+                        inner, out_channels=channels.get(index, out), groups=groups.get(index, inner.groups)
+                    )
+                case Linear(out):
+                    inner = replace(inner, out_features=channels.get(index, out))
+                case PReLU(count) if count > 1:
+                    before = next((each.out_channels for each in reversed(found) if isinstance(each, Conv)), count)
+                    inner = replace(inner, num_parameters=before)
+            found.append(inner)
+        return tuple(found)
+
+    return inside(ops)
