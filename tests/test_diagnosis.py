@@ -228,6 +228,13 @@ def test_a_loss_that_still_falls_in_a_line_tells_of_a_rate_that_is_too_low() -> 
     assert not {"underfits", "still improving"} & set(kinds(found)), "it would be said twice"
 
 
+@pytest.mark.parametrize(("plain", "told"), [(0, True), (2, True), (5, False), (8, True), (12, True)])
+def test_a_straight_fall_counts_in_the_epochs_with_the_same_images(plain: int, told: bool) -> None:
+    falling = [1.0 - 0.1 * epoch for epoch in range(8)]
+    recipe = Recipe(epochs=8, plain_epochs=plain, augmentation=Augmentation(rotation=Jitter(9)), target_accuracy=0.999)
+    assert ("rate too low" in kinds(diagnose(RunFigures(history(falling, falling), recipe)))) == told
+
+
 @pytest.mark.slow
 def test_a_deep_network_without_a_bend_learns_nothing_at_a_tiny_rate() -> None:
     recipe = Recipe(epochs=3, batch_size=64, learning_rate=1e-4)

@@ -34,9 +34,10 @@ def watched(store: RunStore, runs: Sequence[Run]) -> Iterator[News]:
     now, told, over = list(runs), dict.fromkeys((run.id for run in runs), 0), set[str]()
     try:
         while True:
-            now = [store.get(run.id) for run in now]
-            epochs = [(run, record) for run in now for record in store.epochs(run.id)[told[run.id] :]]
-            ended = [run for run in now if not run.unfinished and run.id not in over]
+            now = [run if run.id in over else store.get(run.id) for run in now]
+            going = [run for run in now if run.status != "queued" and run.id not in over]
+            epochs = [(run, record) for run in going for record in store.epochs(run.id)[told[run.id] :]]
+            ended = [run for run in going if not run.unfinished]
             yield News(now, epochs, ended)
             for run, record in epochs:
                 told[run.id] = record.epoch + 1

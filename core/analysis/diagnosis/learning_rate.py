@@ -92,7 +92,8 @@ def _late_rise(run: RunFigures) -> str:
 def rate_too_low(run: RunFigures) -> Finding | None:
     """The train loss still falls as steeply at the end as at the start."""
     # Without the last epochs on images as they are: their losses are lower because their images are easier.
-    history = run.history[: run.recipe.epochs - run.recipe.plain_epochs]
+    changes = [run.recipe.augmentation_in(record.epoch) for record in run.history]
+    history = run.history[: changes.count(changes[0])]
     losses = [record.train_loss for record in history]
     share = straightness(losses)
     falls = all(after < before for before, after in pairwise(losses))
