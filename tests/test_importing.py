@@ -7,6 +7,7 @@ import io
 import warnings
 import zipfile
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -20,6 +21,7 @@ from safetensors.torch import save as save_safetensors
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core.architecture.activations import GELU, Sigmoid
 from core.architecture.spec import (
     Architecture,
     BatchNorm,
@@ -30,8 +32,10 @@ from core.architecture.spec import (
     Linear,
     LogSoftmax,
     MaxPool,
+    Op,
     ReLU,
     Repeat,
+    Residual,
     Softmax,
     every_op,
     op_words,
@@ -331,18 +335,50 @@ def test_a_name_of_a_file_keeps_no_folder() -> None:
 # ---------------------------------------------------------------------------------------------------------------- ONNX
 
 
+NORMS = (nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d, nn.LayerNorm)
+
+
 @settings(max_examples=15)
 @given(architectures())
 def test_the_labs_own_onnx_comes_back_with_the_same_outputs_and_parameters(architecture: Architecture) -> None:
     network = build(architecture, seed=1).eval()
     for module in network.modules():
-        if isinstance(module, nn.LayerNorm) and module.elementwise_affine:  # all 1, it is a group norm of one group
+        if isinstance(module, NORMS) and module.weight is not None:  # all 1, a file does not tell it from one without
             nn.init.uniform_(module.weight)
     assume(bool(network(torch.rand(4, *architecture.input)).isfinite().all()))  # a pool may see padding alone
     found = read_onnx(to_onnx(network, architecture), "own.onnx")  # which compares the outputs
     # A file has a repeat written out, and a batch norm without factors with 1 and 0.
     if not any(isinstance(op, Repeat) or getattr(op, "affine", True) is False for op in every_op(architecture.ops)):
         assert trace(found.architecture).parameters == trace(architecture).parameters
+
+
+@pytest.mark.parametrize(
+    "skips",
+    [
+        (Residual((Residual((Residual((ReLU(), ReLU())),)),)),),
+        (Residual((Residual((Residual((ReLU(),)), ReLU())),)),),
+        (Residual((Residual((ReLU(), GELU())), Residual((ReLU(), ReLU())))), Sigmoid(), ReLU()),
+    ],
+)
+def test_skips_within_skips_around_activations_alone_come_back_with_the_same_outputs(skips: tuple[Op, ...]) -> None:
+    architecture = Architecture("skips", (Conv(8, 3), *skips, GlobalAvgPool(), Flatten(), Linear(10)))
+    read_onnx(to_onnx(build(architecture, seed=1).eval(), architecture), "own.onnx")  # which compares the outputs
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("after", [lambda x: 3 * F.gelu(x), lambda x: 1 - F.relu(F.elu(x)), lambda x: -x.sigmoid() / 2])
+def test_numbers_behind_an_activation_are_read(after: Callable[[Tensor], Tensor]) -> None:
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.linear = nn.Conv2d(1, 4, 3), nn.Linear(4, 10)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.linear(after(self.conv(x)).mean((2, 3)))  # type: ignore[no-any-return]
+
+    file = io.BytesIO()
+    torch.onnx.export(Scaled().eval(), (torch.rand(1, 1, 28, 28),), file, dynamo=False)
+    read_onnx(file.getvalue(), "scaled.onnx")  # which compares the outputs
 
 
 @pytest.mark.filterwarnings("ignore")

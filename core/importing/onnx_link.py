@@ -6,7 +6,7 @@ What flows along an edge of the graph is a `Flow`: the output of an op, in whate
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any, NoReturn
 
@@ -50,6 +50,16 @@ class Flow:
     pad: int = 0  # zeros around the map that are not told yet
     steps: tuple[Flow, Callable[[Numbers], Numbers]] | None = None  # what the curve's last function was applied to
     parts: tuple[Flow, Flow] | None = None  # the two functions whose sum the curve is
+
+    def curved(
+        self,
+        curve: Numbers,
+        function: Callable[[Numbers], Numbers] | None = None,
+        parts: tuple[Flow, Flow] | None = None,
+    ) -> Flow:
+        """The flow with another curve, and how it came about: a function of the curve before, or a sum of two."""
+        steps = (self, function) if function and self.curve is not None else None
+        return replace(self, curve=curve, steps=steps, parts=parts)
 
     @property
     def plain(self) -> bool:

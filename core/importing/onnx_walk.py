@@ -18,6 +18,7 @@ from core.importing.onnx_link import (
     Array,
     Constant,
     Flow,
+    Numbers,
     Values,
     add,
     as_map,
@@ -101,8 +102,7 @@ class Walk:
             return Flow(add(Flow(first.link.parent, first.index), spec.LogSoftmax(), self.place).link, first.index)
         if function:
             with np.errstate(all="ignore"):
-                curve = function(GRID if first.curve is None else first.curve)
-            return replace(first, curve=curve, parts=None, steps=(first, function) if first.curve is not None else None)
+                return first.curved(function(curve_of(first)), function)
         if kind in SHAPED:
             return self.reshaped(kind, first, given)
         return getattr(self, KNOWN[kind])(self.told(0), given)  # type: ignore[no-any-return]
@@ -140,7 +140,7 @@ class Walk:
         if op is None and flow.steps:  # two activations, one behind the other
             before, function = flow.steps
             with np.errstate(all="ignore"):
-                return self.resolved(replace(self.resolved(before), curve=function(GRID)))
+                return self.resolved(self.resolved(before).curved(function(GRID)))
         if op is None and flow.parts:  # x + f(x), and no activation: a skip around one
             one, other = map(self.resolved, flow.parts)
             return joined(one, other, self.place, flow.index, concatenated=False)
@@ -161,10 +161,13 @@ class Walk:
         assert isinstance(flow, Flow)
         assert isinstance(constant, np.ndarray)
         if constant.size == 1 and not self.is_bias(kind, flow):
-            x, c = curve_of(flow), curve_of(constant)
+
+            def function(x: Numbers) -> Numbers:
+                c = np.full_like(x, float(constant.ravel()[0]))
+                return BINARY[kind](x, c) if flow is first else BINARY[kind](c, x)
+
             with np.errstate(all="ignore"):
-                curve = BINARY[kind](x, c) if flow is first else BINARY[kind](c, x)
-                return replace(flow, curve=curve, parts=None)
+                return flow.curved(function(curve_of(flow)), function)
         flow = self.told(0 if isinstance(first, Flow) else 1)
         try:
             spread = np.broadcast_to(constant, flow.index.shape).astype(np.float64)
@@ -193,7 +196,7 @@ class Walk:
         if not alike or len(flows) + len(numbers) != len(given):
             refuse(self.place, "it chooses between values of different places, which the lab cannot say")
         condition, one, other = (curve_of(each) for each in given)
-        return replace(flows[0], curve=np.where(condition != 0, one, other), steps=None)
+        return flows[0].curved(np.where(condition != 0, one, other))
 
     def is_bias(self, kind: str, flow: Flow) -> bool:
         """Whether adding one number is the bias of a layer with one channel."""
@@ -206,7 +209,7 @@ class Walk:
             x, y = curve_of(first), curve_of(second)
             with np.errstate(all="ignore"):
                 parts = (first, second) if kind == "Add" else None
-                return replace(first, curve=BINARY[kind](x, y), parts=parts)
+                return first.curved(BINARY[kind](x, y), parts=parts)
         if kind == "Mul" and (found := squeeze_excite(self.told(0), self.told(1), self.place)):
             return found
         if kind != "Add":
