@@ -219,8 +219,8 @@ def test_what_changed_is_told_op_by_op_with_its_difference() -> None:
     rows = app.dataframe[0].value.to_dict("records")
     assert rows[0]["what"] == "changed"
     assert (rows[0]["before"], rows[0]["now"]) == (
-        "Conv(10, kernel_size=3, bias=False)",
-        "Conv(12, kernel_size=3, bias=False)",
+        "Conv(10, 3, bias=False)",
+        "Conv(12, 3, bias=False)",
     )
     assert rows[0]["parameters"] == 18  # two more kernels of 3 x 3
     assert f"→ {trace(changed).parameters:,}" in said(app)

@@ -14,7 +14,7 @@ from core.architecture.difference import difference
 from core.architecture.receptive_field import pixels_inside
 from core.architecture.rows import Row, rows
 from core.architecture.sizes import shape_words
-from core.architecture.spec import Architecture, op_words
+from core.architecture.spec import Architecture, Op, op_words
 from core.architecture.trace import Layer, Trace
 from core.ladder.field_claims import moves_field
 from core.ladder.model import Step
@@ -53,7 +53,7 @@ def layer_table(walked: Trace) -> None:
             "layer": [indented(row) for row, _ in listed],
             "output": [shape_words(layer.output) for _, layer in listed],
             "parameters": [layer.parameters for _, layer in listed],
-            "how they are counted": [layer.arithmetic for _, layer in listed],
+            "counted as": [layer.arithmetic for _, layer in listed],
             "share": [100 * layer.parameters / max(1, walked.parameters) for _, layer in listed],
             "MACs": [layer.macs for _, layer in listed],
             "field": [field_words(layer) for _, layer in listed],
@@ -64,10 +64,11 @@ def layer_table(walked: Trace) -> None:
         "Every op with its output shape, parameters, multiply-adds and receptive field.",
         {
             "": text_column(frame[""]) if nested else st.column_config.TextColumn(width=32),
-            **{name: text_column(frame[name]) for name in ("layer", "output", "how they are counted", "field")},
+            **{name: text_column(frame[name]) for name in ("layer", "output", "counted as")},
+            "field": text_column(frame["field"], least=46),
             "parameters": st.column_config.NumberColumn(format="localized", width=80),
             "share": st.column_config.NumberColumn("%", format="%.1f", width=44, help="Of all parameters."),
-            "MACs": st.column_config.NumberColumn(format="localized", width=70),
+            "MACs": st.column_config.NumberColumn(format="localized", width=66),
         },
     )
     if nested:
@@ -81,7 +82,12 @@ def layer_table(walked: Trace) -> None:
 
 def indented(row: Row) -> str:
     """The op in words, further in for each body around it; `↷` stands before one in a shortcut."""
-    return f"{INDENT * row.depth}{'↷ ' if row.body == 'shortcut' else ''}{op_words(row.op)}"
+    return f"{INDENT * row.depth}{'↷ ' if row.body == 'shortcut' else ''}{brief(row.op)}"
+
+
+def brief(op: Op) -> str:
+    """The op as one writes it in code, the kernel's size by its place: `Conv(8, 3, bias=False)`."""
+    return op_words(op).replace("kernel_size=", "")
 
 
 def field_words(layer: Layer) -> str:
@@ -115,9 +121,9 @@ def _in_words(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.map(words)
 
 
-def text_column(texts: Iterable[str]) -> Any:
-    """A column in which none of the texts is cut."""
-    return st.column_config.TextColumn(width=text_width(texts))
+def text_column(texts: Iterable[str], least: int = 60) -> Any:
+    """A column in which none of the texts is cut, of at least so many pixels, for its title."""
+    return st.column_config.TextColumn(width=max(least, text_width(texts)))
 
 
 def difference_table(before: Architecture, after: Architecture, names: tuple[str, str]) -> None:
@@ -168,7 +174,7 @@ def difference_table(before: Architecture, after: Architecture, names: tuple[str
 
 def text_width(texts: Iterable[str]) -> int:
     """Pixels of a table's column in which none of the texts is cut: what comes last in an op may be the step's idea."""
-    return max(60, 18 + round(max((sum(3.4 if c in NARROW else 6.9 for c in text) for text in texts), default=0)))
+    return 18 + round(max((sum(3.4 if c in NARROW else 6.9 for c in text) for text in texts), default=0))
 
 
 def totals(walked: Trace) -> None:

@@ -19,7 +19,7 @@ from lab.ui.tables import field_view, layer_table, totals
 from lab.ui.words import show_error, told
 
 frame.heading("A step of the ladder", "Pick a network, read what it costs and what it sees, and turn its knobs.")
-narrow, wide = st.columns([1, 3], gap="large")
+narrow, wide = st.columns([1, 3.6], gap="large")
 
 with narrow:
     step = step_picker(design_to_train())

@@ -7,11 +7,11 @@ from dataclasses import replace
 from core.advice.advice import Advice
 from core.architecture.place import BODIES, Place, op_at, place_of
 from core.architecture.sizes import shape_words
-from core.architecture.spec import Dropout, Dropout2d, Op, Repeat, Residual, bodies, op_words
+from core.architecture.spec import Dropout, Dropout2d, Op, Repeat, Residual, bodies
 from core.words import significant
 from lab.experiment.design.op_list import INPUT, Row, gap_before, gaps_after, inside_words, places_in
 from lab.experiment.design.state import Opened
-from lab.ui.tables import WHOLE_MAP
+from lab.ui import tables
 
 
 def listed(now: Opened, said: tuple[Advice, ...]) -> list[Row]:
@@ -45,7 +45,7 @@ def _row(now: Opened, place: Place, about: Advice | None) -> Row:
         arithmetic=layer.arithmetic,
         macs=f"{layer.macs:,}" if layer.macs else "",
         field=f"{layer.field.size}{'+' if layer.uses_whole_map else ''}",
-        field_words=WHOLE_MAP if layer.uses_whole_map else "",
+        field_words=tables.WHOLE_MAP if layer.uses_whole_map else "",
     )
 
 
@@ -65,4 +65,4 @@ def brief(op: Op) -> str:
         return f"Repeat({op.times} times)" if isinstance(op, Repeat) else type(op).__name__
     if isinstance(op, Dropout | Dropout2d):
         return f"{type(op).__name__}({significant(op.p, 6)})"
-    return op_words(op).replace("kernel_size=", "")
+    return tables.brief(op)
