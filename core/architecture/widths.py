@@ -57,15 +57,19 @@ def widths_of(architecture: Architecture) -> tuple[Width, ...]:
         )
         unit = lcm(*(walk.units.get(layer, 1) for layer in layers))
         width = Width(layers, tuple(set(layers) & walk.depthwise), walk.channels(layers[0]), unit)
-        if root not in fixed and width.channels % unit == 0 and _can_vary(architecture, width):
+        if root not in fixed and width.channels % unit == 0:
             found.append(width)
-    return tuple(found)
+    others = {width: width.channels + width.unit * (1 + number % 3) for number, width in enumerate(found)}
+    # What does not fit as it is says nothing about its widths. Most networks fit with all of them changed at once.
+    if fit(architecture).error or not fit(with_widths(architecture, others)).error:
+        return tuple(found)
+    return tuple(width for width in found if _can_vary(architecture, width))
 
 
 def _can_vary(architecture: Architecture, width: Width) -> bool:
-    """Whether another number of channels fits. What does not fit as it is says nothing about its widths."""
+    """Whether another number of channels fits."""
     other = width.channels - width.unit or width.channels + width.unit
-    return not fit(with_widths(architecture, {width: other})).error or bool(fit(architecture).error)
+    return not fit(with_widths(architecture, {width: other})).error
 
 
 def with_widths(architecture: Architecture, channels: Mapping[Width, int]) -> Architecture:

@@ -179,7 +179,7 @@ def _parser() -> Parser:
     benching.add_argument("--side-by-side", action="store_true", help="how many runs at a time do most, for the queue")
     benching.add_argument("--seconds", type=float, default=8.0, help="that each number of runs is trained for")
 
-    add("answers", answers_command, "Write what every shipped checkpoint answers to MNIST's test digits.")
+    add("answers", answers_command, "Write what shipped checkpoints answer to the test digits, where it is not known.")
 
     confirming = add(
         "confirm", confirm_command, "Read QMNIST's 50,000 further test digits with every shipped checkpoint."

@@ -40,7 +40,7 @@ def read_answers(stem: Path, sha256: str) -> NDArray[np.float32] | None:
 
 
 def measure_answers() -> list[str]:
-    """Write the answers of every shipped checkpoint of MNIST; returns their references. Raises LabError."""
+    """Write the answers of shipped checkpoints that are not here; returns their references. Raises LabError."""
     import torch
 
     from core.checkpoints.checkpoint import load, normalisation_of
@@ -52,7 +52,8 @@ def measure_answers() -> list[str]:
     digits = examples(load_split("MNIST", "test"), torch.device("cpu"))
     written = []
     for shelved in shipped():
-        if shelved.card.dataset == "MNIST":
+        card = shelved.card
+        if card.dataset == "MNIST" and read_answers(shelved.stem, card.weights_sha256) is None:
             network, card = load(shelved.stem)
             found = predict(network, digits, normalisation_of(card)).probabilities
             write_answers(shelved.stem, card.weights_sha256, found)
