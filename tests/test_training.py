@@ -6,7 +6,9 @@ import copy
 import itertools
 import math
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -116,6 +118,15 @@ def test_training_and_building_leave_torchs_own_random_numbers_alone() -> None:
     before = torch.get_rng_state()
     trained(replace(EVERYTHING, epochs=1, range_test=RangeTest(iterations=20)), tiny_data())
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_threads_that_build_at_the_same_time_get_the_weights_of_their_seeds() -> None:
+    seeds = range(200)
+    with ThreadPoolExecutor(8) as pool:
+        side_by_side = list(pool.map(partial(build, catalogue.by_slug("a2-final-7758").architecture), seeds))
+    for seed in seeds:
+        alone = build(catalogue.by_slug("a2-final-7758").architecture, seed)
+        assert all(map(torch.equal, side_by_side[seed].parameters(), alone.parameters())), seed
 
 
 @pytest.mark.parametrize("after", [1, 3])

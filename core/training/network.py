@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -14,6 +15,9 @@ from core.architecture.trace import Layer, trace
 from core.training.batch_norm import BatchNorm
 from core.training.dropout import Dropout, Dropout2d
 from core.training.modules import Concatenate, GhostBatchNorm, PerRound, Repeat, Residual, SqueezeExcite
+
+
+_ONE_AT_A_TIME = threading.Lock()  # torch has one generator for all threads, and first weights come from it
 
 
 class VectorLinear(nn.Linear):
@@ -29,7 +33,7 @@ def build(architecture: spec.Architecture, seed: int | None = None) -> nn.Sequen
     `network[i]` is `architecture.ops[i]`. Raises SpecError for an architecture that does not fit.
     """
     walked = trace(architecture)
-    with torch.random.fork_rng(devices=[]):
+    with _ONE_AT_A_TIME, torch.random.fork_rng(devices=[]):
         if seed is not None:
             torch.manual_seed(seed)
         return _modules(walked.layers)
