@@ -16,7 +16,6 @@ from core.training.batch_norm import BatchNorm
 from core.training.dropout import Dropout, Dropout2d
 from core.training.modules import Concatenate, GhostBatchNorm, PerRound, Repeat, Residual, SqueezeExcite
 
-
 _ONE_AT_A_TIME = threading.Lock()  # torch has one generator for all threads, and first weights come from it
 
 
