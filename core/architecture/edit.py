@@ -6,6 +6,7 @@ After an edit the network may not fit: in the middle of a change this is normal.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -106,7 +107,18 @@ def put(architecture: Architecture, at: int | Place, op: Op) -> Architecture:
     """The architecture with another op at a place. Raises SpecError for a place or values out of range."""
     place = place_of(at)
     op_at(architecture, place)
-    return insert(remove(architecture, place), place, op)
+    ops = list(ops_at(architecture, place[:-1]))
+    ops[place[-1]] = _checked(op, place)
+    return _bounded(with_ops_at(architecture, place[:-1], tuple(ops)))
+
+
+def with_ops(architecture: Architecture, changed: Mapping[int, Op]) -> Architecture:
+    """The architecture with other ops at those indices. Raises SpecError for an index or values out of range."""
+    ops = list(architecture.ops)
+    for index, op in changed.items():
+        op_at(architecture, (index,))
+        ops[index] = _checked(op, (index,))
+    return _bounded(replace(architecture, ops=tuple(ops)))
 
 
 def with_field(architecture: Architecture, at: int | Place, name: str, value: bool | int | float | str) -> Architecture:

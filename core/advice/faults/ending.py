@@ -20,9 +20,9 @@ from core.advice.faults.fault import (
     weighted,
 )
 from core.advice.faults.learning import HIGH_DROPOUT
-from core.advice.remedies.ops import listed, taken_out, with_ops, without
+from core.advice.remedies.ops import listed, taken_out, without
 from core.architecture.activations import Hardsigmoid, ReLU6, Sigmoid, Softplus
-from core.architecture.edit import move
+from core.architecture.edit import move, with_ops
 from core.architecture.spec import (
     Activation,
     Architecture,

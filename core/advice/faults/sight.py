@@ -17,7 +17,7 @@ from core.advice.faults.fault import (
     single,
     weighted,
 )
-from core.advice.remedies.ops import listed, taken_out, with_ops, without_blocks
+from core.advice.remedies.ops import listed, taken_out, without_blocks
 from core.advice.remedies.sight import (
     enough_seen,
     every_place_read,
@@ -29,6 +29,7 @@ from core.advice.remedies.sight import (
     undilated,
     wider_views,
 )
+from core.architecture.edit import with_ops
 from core.architecture.receptive_field import Window, pixels_inside
 from core.architecture.spec import AvgPool, Conv, GlobalAvgPool, GlobalMaxPool, MaxPool
 from core.architecture.trace import Layer, Trace

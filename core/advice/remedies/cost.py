@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from core.advice.remedies.ops import Remedy, outputs_of, parameters_of, with_ops, with_outputs
-from core.architecture.edit import insert, put
+from core.advice.remedies.ops import Remedy, outputs_of, parameters_of, with_outputs
+from core.architecture.edit import insert, put, with_ops
 from core.architecture.spec import Architecture, Conv, Flatten, GlobalAvgPool, Linear
 from core.architecture.trace import Layer, Trace
 from core.architecture.vary import vary

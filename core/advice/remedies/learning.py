@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from core.advice.remedies.cost import without_bias
-from core.advice.remedies.ops import Remedy, listed, outputs_of, with_ops, with_outputs
-from core.architecture.edit import insert
+from core.advice.remedies.ops import Remedy, listed, outputs_of, with_outputs
+from core.architecture.edit import insert, with_ops
 from core.architecture.spec import Architecture, BatchNorm, Conv, Dropout, Dropout2d, Norm, ReLU
 from core.architecture.trace import Trace
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import reduce
 from math import lcm
 
-from core.architecture.edit import put
+from core.architecture.edit import with_ops
 from core.architecture.fit import fit
 from core.architecture.spec import MAX_CHANNELS, Activation, Architecture, Conv, Dropout, Dropout2d, Linear, Norm, Op
 from core.architecture.trace import Trace
@@ -21,11 +20,6 @@ def without(architecture: Architecture, indices: Iterable[int]) -> Architecture:
     """The architecture without those ops."""
     gone = set(indices)
     return replace(architecture, ops=tuple(op for index, op in enumerate(architecture.ops) if index not in gone))
-
-
-def with_ops(architecture: Architecture, changed: Mapping[int, Op]) -> Architecture:
-    """The architecture with other ops at those indices."""
-    return reduce(lambda design, index: put(design, index, changed[index]), changed, architecture)
 
 
 def with_outputs(architecture: Architecture, counts: Mapping[int, int]) -> Architecture:

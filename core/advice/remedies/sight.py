@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice, pairwise
 
-from core.advice.remedies.ops import Pointwise, Remedy, block_end, outputs_of, parameters_of, with_ops, without
-from core.architecture.edit import insert, move, put
+from core.advice.remedies.ops import Pointwise, Remedy, block_end, outputs_of, parameters_of, without
+from core.architecture.edit import insert, move, put, with_ops
 from core.architecture.fit import fit
 from core.architecture.receptive_field import Window
 from core.architecture.spec import Activation, Architecture, AvgPool, BatchNorm, Conv, Dropout, MaxPool, Op, ReLU
