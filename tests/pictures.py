@@ -20,7 +20,7 @@ from core.ladder.catalogue import by_slug
 from lab.runs.actions import submit
 from lab.runs.person import Person
 from lab.runs.store import RunStore
-from tests.app_server import ROOT, SCREENSHOTS, browsing, draw, serving, settled
+from tests.app_server import ROOT, SCREENSHOTS, browsing, charts_drawn, draw, serving, settled
 from tests.measure import browser
 
 ADA = Person(nickname="Ada")
@@ -108,7 +108,6 @@ def every_page(wanted: list[str]) -> None:
                     sizes.clear()
                     page.goto(server.address + PAGES[name].format(run=run))
                     settled(page)
-                    page.wait_for_timeout(1500)  # figures draw after the script has ended
                     _whole(page, FOLDER / f"{name}-{variant}.png")
                     print(f"{name:<16} {variant:<13} {sum(sizes) / 1e3:7.0f} KB", flush=True)
 
@@ -144,9 +143,11 @@ def _whole(page: Page, path: Path) -> None:
     """The page as high as it is."""
     size = page.viewport_size
     assert size is not None
+    charts_drawn(page)
     height = page.evaluate("document.querySelector('[data-testid=\"stMain\"]').scrollHeight")
     page.set_viewport_size({"width": size["width"], "height": max(size["height"], min(height, 5000))})
-    page.wait_for_timeout(300)
+    charts_drawn(page)  # parts of the page are loaded when they come into view
+    page.wait_for_timeout(1500)  # until nothing moves any more
     page.screenshot(path=path)
     page.set_viewport_size(size)
 
