@@ -53,6 +53,7 @@ RAY_ENVIRONMENT = {
     "RAY_ROTATION_BACKUP_COUNT": "1",
     "OMP_NUM_THREADS": "1",
     "RAY_DISABLE_MEMORY_MONITOR": "1",
+    "RAY_worker_niceness": "0",  # as beside nothing else: here other tests keep the cores busy
 }
 
 

@@ -29,6 +29,7 @@ from core.architecture.edit import (
     undo,
     ungroup,
     with_field,
+    with_ops,
     without,
 )
 from core.architecture.fit import fit
@@ -90,6 +91,8 @@ def test_every_edit_has_its_reverse(architecture: Architecture, data: st.DataObj
     assert remove(duplicate(architecture, index), index) == architecture
     assert move(move(architecture, index, to), to, index) == architecture
     assert put(put(architecture, index, ReLU()), index, architecture.ops[index]) == architecture
+    ones = dict.fromkeys((index, to), architecture.ops[index])
+    assert with_ops(architecture, ones) == put(put(architecture, index, ones[index]), to, ones[to])
 
 
 # ----------------------------------------------------------------------------------------------------------- in bodies
@@ -298,6 +301,15 @@ def test_bodies_go_no_deeper_and_hold_no_more_ops_than_can_be_read_again() -> No
 def test_a_place_that_is_not_there_is_said(place: Place, words: str) -> None:
     with pytest.raises(SpecError, match=words):
         put(Architecture("two", (Residual((ReLU(),)), ReLU())), place, ReLU())
+
+
+def test_several_ops_are_replaced_at_once_or_none() -> None:
+    two = Architecture("two", (ReLU(), ReLU()))
+    assert with_ops(two, {0: GELU(), 1: Dropout(0.2)}).ops == (GELU(), Dropout(0.2))
+    with pytest.raises(SpecError, match="there is no op 2; the network has 2"):
+        with_ops(two, {0: GELU(), 2: GELU()})
+    with pytest.raises(SpecError, match="op 1 Dropout: p: 2 is outside"):
+        with_ops(two, {0: GELU(), 1: Dropout(2)})
 
 
 def test_fields_of_ops_in_bodies_change_and_a_repeat_keeps_its_body() -> None:

@@ -231,7 +231,7 @@ OURS: tuple[Step, ...] = in_order(
     ),
     Step(
         slug="d15-thousand-967",
-        title="Fewer than a thousand",
+        title="Under a thousand",
         architecture=Architecture(
             "D15 thousand",
             (
