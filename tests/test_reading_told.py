@@ -262,6 +262,21 @@ OWN = Architecture(
 )
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("import flax.linen as nn\nclass CNN(nn.Module):\n    @nn.compact\n    def __call__(self, x): pass", "Flax"),
+        ("import jax\nimport equinox as eqx\nclass CNN(eqx.Module):\n    layers: list", "Equinox"),
+        ("from fastai.vision.all import *\nlearn = vision_learner(dls, resnet18)", "fastai's learners"),
+        ("import torch\nimport jax\nx = torch.zeros(3)", ""),
+        ("from . import flax", ""),
+    ],
+)
+def test_code_for_another_framework_is_told_which(text: str, name: str) -> None:
+    with pytest.raises(SpecError, match=f"this code is written with {name}, and" if name else "there is no network"):
+        read_code(text)
+
+
 def test_the_labs_own_code_comes_back_as_the_same_architecture() -> None:
     (network,) = read_code(pytorch_code(OWN)).networks
     assert network.problems == ()

@@ -25,6 +25,13 @@ GUESSES: tuple[tuple[str, Value], ...] = (  # of arguments that the code gives n
 )
 CONFIGURATION = ("args", "arg", "config", "cfg", "conf", "hparams", "params", "opt", "opts", "options", "hp", "flags")
 
+# What else networks are written with, by the module that is imported: what stands on another comes first.
+OTHERS = {
+    "flax": "Flax", "haiku": "Haiku", "equinox": "Equinox", "jax": "JAX", "mlx": "MLX", "paddle": "PaddlePaddle",
+    "mindspore": "MindSpore", "mxnet": "MXNet", "tinygrad": "tinygrad", "chainer": "Chainer", "lasagne": "Lasagne",
+    "theano": "Theano", "fastai": "fastai's learners",
+}  # fmt: skip
+
 
 def guess(name: str) -> Value:
     """A likely value of an argument by its name; Unknown if the name says nothing."""
@@ -33,6 +40,17 @@ def guess(name: str) -> Value:
         return Module("configuration", 0)
     found = [value for pattern, value in GUESSES if re.search(pattern, lower)]
     return found[0] if found else Unknown(f"the code gives no value for {name[:40]}")
+
+
+def other_framework(body: tuple[ast.stmt, ...]) -> str:
+    """What the code is written with, if it imports neither PyTorch nor Keras; empty if that cannot be told."""
+    imported = set[str]()
+    for node in (each for statement in body for each in ast.walk(statement)):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            imported.add(node.module.partition(".")[0])
+    return "" if imported & {"torch", "keras"} else next((OTHERS[name] for name in OTHERS if name in imported), "")
 
 
 def sizes(body: tuple[ast.stmt, ...]) -> list[Size]:
