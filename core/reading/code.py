@@ -40,11 +40,8 @@ def read_code(text: str, name: str = "") -> CodeRead:
         why = str(failure) if isinstance(failure, TooMuch) else "the code nests too deep"
         raise SpecError(f"{why}: paste the network's class only") from None
     if not networks:
-        if other := hints.other_framework(source.body):
-            raise SpecError(
-                f"this code is written with {other}, and the lab reads PyTorch and Keras: write the network as a class "
-                "that derives from torch.nn.Module, with its forward"
-            )
+        if why := hints.elsewhere(source.body):
+            raise SpecError(why)
         raise SpecError(
             "there is no network in this text: paste a class that derives from nn.Module, with its forward, "
             f"or an nn.Sequential{f'; {source.problems[0].message}' if source.problems else ''}"

@@ -25,6 +25,7 @@ GUESSES: tuple[tuple[str, Value], ...] = (  # of arguments that the code gives n
 )
 CONFIGURATION = ("args", "arg", "config", "cfg", "conf", "hparams", "params", "opt", "opts", "options", "hp", "flags")
 
+COLLECTIONS = ("torchvision.models", "timm", "keras.applications", "tensorflow.keras.applications")  # of networks
 # What else networks are written with, by the module that is imported: what stands on another comes first.
 OTHERS = {
     "flax": "Flax", "haiku": "Haiku", "equinox": "Equinox", "jax": "JAX", "mlx": "MLX", "paddle": "PaddlePaddle",
@@ -42,15 +43,28 @@ def guess(name: str) -> Value:
     return found[0] if found else Unknown(f"the code gives no value for {name[:40]}")
 
 
-def other_framework(body: tuple[ast.stmt, ...]) -> str:
-    """What the code is written with, if it imports neither PyTorch nor Keras; empty if that cannot be told."""
+def elsewhere(body: tuple[ast.stmt, ...]) -> str:
+    """Why there is no network in the code, by what it imports, and what to do; empty if that cannot be told."""
     imported = set[str]()
     for node in (each for statement in body for each in ast.walk(statement)):
         if isinstance(node, ast.Import):
-            imported |= {alias.name.partition(".")[0] for alias in node.names}
+            imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            imported.add(node.module.partition(".")[0])
-    return "" if imported & {"torch", "keras"} else next((OTHERS[name] for name in OTHERS if name in imported), "")
+            imported |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    packages = {name.partition(".")[0] for name in imported}
+    for collection in COLLECTIONS:
+        if any(f"{name}.".startswith(f"{collection}.") for name in imported):
+            return (
+                f"the code of the network is not in this text, it is in {collection}: export the network with "
+                "torch.onnx.export and bring the file, or paste its class"
+            )
+    other = next((OTHERS[name] for name in OTHERS if name in packages), "")
+    if not other or packages & {"torch", "keras"}:
+        return ""
+    return (
+        f"this code is written with {other}, and the lab reads PyTorch and Keras: write the network as a class that "
+        "derives from torch.nn.Module, with its forward"
+    )
 
 
 def sizes(body: tuple[ast.stmt, ...]) -> list[Size]:
