@@ -13,7 +13,7 @@ from core.reading.graph import Graph
 from core.reading.module_methods import joined
 from core.reading.names import outer_name
 from core.reading.python_values import FAILURES, UNARY, binary, bounded, compared, is_plain, items, key, shown
-from core.reading.torch_functions import TRAINING, part_of, scaled
+from core.reading.torch_functions import TRAINING, hard_sigmoid, part_of, scaled
 from core.reading.torch_signatures import CONTAINERS
 from core.reading.values import (
     Function,
@@ -184,10 +184,14 @@ class Expressions(ABC):
             left_out = 0 if kind in (ast.Add, ast.Sub) else 1 if kind in (ast.Mult, ast.Div) else None
             if other == left_out and (values is left or kind in (ast.Add, ast.Mult)):
                 return values
+            if kind is ast.Div and values is left and other == 6 and (gate := hard_sigmoid(graph, values)):
+                return gate
             if isinstance(other, Weight):
                 raise NotUnderstood("a map and a weight of the class's own", "write nn.Linear, nn.Conv2d or a norm")
             if kind is ast.Add and isinstance(other, list | tuple):
                 raise NotUnderstood("a map and a list are added")
+            if kind is ast.Add and other == 3 and values.node.kind != "input":
+                return graph.step("shifted", (values,), values.shape)
             return scaled(graph, values, "a number is added" if kind is ast.Add else "a map and a number")
         except (NotUnderstood, SpecError) as failure:
             return self.refused(failure, values)

@@ -24,6 +24,7 @@ from core.record import check
 
 MAX_NODES = 1_500
 MAX_COMPLAINTS = 50
+NO_NUMBERS = "the lab's ops do not scale or shift by a number"
 
 
 @dataclass(eq=False)

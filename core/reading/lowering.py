@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from core.architecture import activations, spec
 from core.architecture.spec import Op
-from core.reading.graph import Graph, shape_words
+from core.reading.graph import NO_NUMBERS, Graph, shape_words
 from core.reading.repeats import Step, every_step, fold_repeats
 from core.reading.values import Module, Node
 
@@ -21,6 +21,9 @@ def steps_between(graph: Graph, start: Node, end: Node) -> list[Step]:
     for node in nodes:
         if node.kind == "mul":
             _as_op(graph, node)
+        elif node.kind == "shifted":  # by 3, and no hard sigmoid came of it
+            graph.line, node.kind = node.line, "skip"
+            graph.complain(f"a number is added: {NO_NUMBERS}", "leave the number out")
     nodes = _leading_to(end)
     _share_prefixes(nodes)
     paths = _Paths(graph, _dominators(nodes))

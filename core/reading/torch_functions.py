@@ -7,7 +7,7 @@ from math import prod
 
 from core.architecture import activations, spec
 from core.reading import instead
-from core.reading.graph import Graph, shape_words
+from core.reading.graph import NO_NUMBERS, Graph, shape_words
 from core.reading.torch_modules import apply_module, drop, pad, soften
 from core.reading.torch_signatures import module_of
 from core.reading.values import BATCH, Dotted, NotUnderstood, Shape, Tensor, Unknown, Value
@@ -241,7 +241,19 @@ def scaled(graph: Graph, values: Tensor, what: str) -> Tensor:
     if values.node.kind == "input":
         graph.note("the image is scaled in forward; it is left out: the lab normalises images itself")
         return values
-    raise NotUnderstood(f"{what}: the lab's ops do not scale or shift by a number", "leave the number out", False)
+    raise NotUnderstood(f"{what}: {NO_NUMBERS}", "leave the number out", False)
+
+
+def hard_sigmoid(graph: Graph, values: Tensor) -> Tensor | None:
+    """A sixth of relu6(x + 3), which is the hard sigmoid of x, or of a map times that; None of anything else."""
+    node = values.node
+    factors = node.inputs if node.kind == "mul" else (node,)
+    for cut, other in zip(factors, factors[::-1], strict=True):
+        if isinstance(cut.op, activations.ReLU6) and cut.inputs[0].kind == "shifted":
+            gate = graph.step("op", (Tensor(cut.inputs[0].inputs[0]),), cut.shape, activations.Hardsigmoid())
+            gate.node.module = cut.module
+            return graph.multiply(Tensor(other), gate) if node.kind == "mul" else gate
+    return None
 
 
 def _clamp(graph: Graph, values: Tensor, rest: tuple[Value, ...], keywords: Arguments) -> Tensor:

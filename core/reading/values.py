@@ -191,7 +191,7 @@ class Partial:
 class Node:
     """One step of forward."""
 
-    kind: str  # input, op, reshape, pad, mean, add, cat, mul, skip
+    kind: str  # input, op, reshape, pad, mean, add, cat, mul, shifted, skip
     inputs: tuple[Node, ...]
     shape: Shape | None  # what comes out; None after something that was not understood
     line: int
