@@ -166,6 +166,24 @@ READ: dict[str, Recipe] = {
     '{"augmentation": {"ElasticTransform": {"alpha": 40, "sigma": 4}}}': Recipe(
         augmentation=Augmentation(elastic=Elastic(40, sigma=4))
     ),
+    '{"train_transform": "transforms.Compose([transforms.RandomRotation((-7., 7.), fill=(1,)), transforms.ToTensor(), '
+    'transforms.Normalize((0.1307,), (0.3081,))])"}': Recipe(augmentation=Augmentation(rotation=Jitter(7), fill=1.0)),
+    '{"transform": ["T.Compose([T.Compose([T.RandomPerspective(0.2, 0.5)]), ColorJitter(0.1, 0.2)])", "ToTensor"]}': (
+        Recipe(augmentation=Augmentation(perspective=Jitter(0.2, 0.5), brightness=Jitter(0.1), contrast=Jitter(0.2)))
+    ),
+    '{"transform": "RandomApply([RandomRotation(15)], p=0.3)"}': Recipe(
+        augmentation=Augmentation(rotation=Jitter(15, 0.3))
+    ),
+    '{"transform": "RandomApply([RandomRotation(15)])"}': Recipe(augmentation=Augmentation(rotation=Jitter(15, 0.5))),
+    '{"augmentation": "RandomAffine(degrees=10, translate=(0.1, 0.1), scale=(0.9, 1.1), shear=5)"}': Recipe(
+        augmentation=Augmentation(rotation=Jitter(10), translation=Jitter(0.1), scale=Jitter(0.1), shear=Jitter(5))
+    ),
+    '{"augmentation": "ImageDataGenerator(rotation_range=10, zoom_range=0.1, width_shift_range=0.1)"}': Recipe(
+        augmentation=Augmentation(rotation=Jitter(10), scale=Jitter(0.1), translation=Jitter(0.1))
+    ),
+    '{"augmentation": {"RandomRotation": {"factor": 0.05}}}': Recipe(augmentation=Augmentation(rotation=Jitter(18))),
+    '{"ema": {"decay": 0.99}}': Recipe(ema_decay=0.99),
+    '{"scheduler": "CosineAnnealingWarmRestarts(optimizer, 5, 2)"}': Recipe(schedule=CosineAnnealingWarmRestarts(5, 2)),
     '{"augmentation": {"RandomPerspective": {"distortion_scale": 0.2, "p": 0.4}, "interpolation": "BILINEAR"}}': Recipe(
         augmentation=Augmentation(perspective=Jitter(0.2, 0.4))
     ),
@@ -193,6 +211,12 @@ REFUSED = {
     '{"augmentation": {"RandomCrop": {"size": 24}}}': "size is 24, but the network takes 28 x 28; give a padding",
     '{"augmentation": {"rotation": [-5, 10]}}': r"rotation: strength: expected a number, got \[-5, 10\]",
     '{"augmentation": {"RandomHorizontalFlip": 0.5}}': "RandomHorizontalFlip: .* leave it out",
+    '{"transform": "RandomApply([CenterCrop(22)], p=0.1)"}': "CenterCrop: the lab does not cut out the middle",
+    '{"transform": "RandomApply([RandomRotation(9), RandomAffine(0, shear=5)])"}': "each change by itself",
+    '{"transform": "A.OneOf([A.Rotate(limit=9), A.Blur()], p=0.3)"}': "list them without OneOf",
+    '{"transform": "RandAugment(2, 9)"}': "unknown field 'RandAugment'; Augmentation takes rotation",
+    '{"optimizer": "Lion(model.parameters(), 1e-4)"}': "unknown name 'Lion'; there are SGD, Adam",
+    '{"cutout": 8}': "'cutout' is no field of a recipe here: it changes the images: write it within \"augmentation\"",
     '{"augmentation": [7]}': "7 has no name, such as RandomRotation",
     '{"normalisation": {"mean": 0.5}}': "normalisation: .* is none of mnist",
 }

@@ -65,7 +65,7 @@ def plain_augmentation(recipe: Fields) -> None:
     if "augmentation" in recipe and is_off(given):
         del recipe["augmentation"]
         return
-    if isinstance(given, str):
+    if isinstance(given, str) or (isinstance(given, dict) and isinstance(given.get("name"), str)):
         given = [given]
     if isinstance(given, list):
         given = _from_list(given)
@@ -85,14 +85,22 @@ def plain_augmentation(recipe: Fields) -> None:
     recipe["augmentation"] = found
 
 
-def _from_list(listed: list[Json]) -> Json:
+def _from_list(listed: list[Json]) -> Fields:
     """A list of transforms as one object. Raises RecipeError for one that comes twice, or has no name."""
     found: Fields = {}
     for each in listed:
+        if isinstance(each, list):  # a Compose within the list
+            for key, value in _from_list(each).items():
+                put(found, key, value, PLACE, key)
+            continue
         fields_of = part(each, PLACE)
         if not isinstance(fields_of, dict) or not isinstance(name := fields_of.pop("name", None), str):
             raise RecipeError(f"{PLACE}: {short(each)} has no name, such as RandomRotation")
-        put(found, name, fields_of, PLACE, name)
+        if squashed(name) == "imagedatagenerator":  # Keras's: its arguments are the changes
+            for key, value in fields_of.items():
+                put(found, key, value, PLACE, key)
+        else:
+            put(found, name, fields_of, PLACE, name)
     return found
 
 
@@ -117,6 +125,11 @@ def _take(found: Fields, recipe: Fields, name: str, value: Json, written: str) -
             raise RecipeError(
                 f"{PLACE}: {written}: a mirrored digit is no digit, so the lab has no mirror; leave it out"
             )
+    elif squashed(written) == "centercrop":
+        raise RecipeError(
+            f"{PLACE}: {written}: the lab does not cut out the middle; write scale, such as "
+            '{"strength": 0.27, "probability": 0.1}, which makes digits larger or smaller'
+        )
     else:
         found[name] = value
 
@@ -131,6 +144,8 @@ def _change(found: Fields, name: str, value: Json, written: str) -> Json:
         return dict(usual) or value
     if not isinstance(value, dict):
         value = {"size": value} if squashed(written) == "cutout" else {"strength": value}
+    if name == "rotation" and (turn := number(value.get("factor"))) is not None:  # Keras's: a share of a whole turn
+        value = {("degrees" if key == "factor" else key): each for key, each in value.items()} | {"degrees": 360 * turn}
     fields_of = renamed(value, OF_ONE.get(name, STRENGTH), place)
     for key in ("fill", "padding_mode", "interpolation"):  # arguments of one transform, in the lab one for all
         if key in fields_of:

@@ -355,7 +355,12 @@ def _precision(value: Json) -> Json:
     return PRECISIONS.get(squashed(str(value)), value)
 
 
+def _ema_decay(value: Json) -> Json:
+    return value["decay"] if isinstance(value, dict) and set(value) == {"decay"} else value
+
+
 READERS = {
+    "ema_decay": _ema_decay,
     "early_stopping": _early_stopping,
     "normalisation": _normalisation,
     "validation_size": _validation_size,

@@ -12,7 +12,7 @@ from core.errors import RecipeError
 from core.record import Json, short
 from core.training.spelling import Fields, put, squashed
 
-MAX_CALL = 400  # characters
+MAX_CALL = 4_000  # characters
 MAX_DEPTH = 12  # of objects within objects; deeper ones stay as they are
 _SECTIONS = "recipe training train trainer trainconfig config cfg hparams hyperparameters hyperparams params"
 SECTIONS = _SECTIONS.split()
@@ -27,17 +27,28 @@ PLACES: dict[str, tuple[str, ...]] = {  # of arguments without a name, by the ca
     "randomaffine": ("degrees", "translate", "scale", "shear"),
     "randomcrop": ("size", "padding"),
     "randomerasing": ("p", "scale", "ratio"),
+    "randomperspective": ("distortion_scale", "p"),
+    "randomresizedcrop": ("size", "scale", "ratio"),
+    "elastictransform": ("alpha", "sigma"),
+    "colorjitter": ("brightness", "contrast", "saturation", "hue"),
     "normalize": ("mean", "std"),
     "steplr": ("step_size", "gamma"),
     "multisteplr": ("milestones", "gamma"),
     "exponentiallr": ("gamma",),
+    "linearlr": ("start_factor", "end_factor"),
+    "reducelronplateau": ("mode", "factor", "patience"),
     "cosineannealinglr": ("T_max", "eta_min"),
+    "cosineannealingwarmrestarts": ("T_0", "T_mult", "eta_min"),
+    "cycliclr": ("base_lr", "max_lr", "step_size_up"),
     "onecyclelr": ("max_lr",),
     "sgd": ("lr", "momentum"),
     "adam": ("lr",),
     "adamw": ("lr",),
     "rmsprop": ("lr",),
+    "adadelta": ("lr", "rho"),
 }
+LISTS = ("compose", "sequential", "augmentationsequential")  # of changes, one after the other
+_PICKS = "the lab makes each change by itself, with a probability of its own: list them without {}"
 _MIXES = "the lab does not mix images; the usual changes are rotation, translation and erasing"
 OTHERS: dict[str, str] = {  # what a recipe does not have: what to do, one part of a sentence
     **dict.fromkeys(("mixup", "cutmix", "mixupalpha", "cutmixalpha"), _MIXES),
@@ -54,6 +65,20 @@ OTHERS: dict[str, str] = {  # what a recipe does not have: what to do, one part 
     **dict.fromkeys(
         ("gradientaccumulationsteps", "accumulategradbatches", "gradaccum", "accumulationsteps"),
         "write the product as batch_size",
+    ),
+    **dict.fromkeys(
+        (
+            "cutout",
+            "erasing",
+            "randomerasing",
+            "rotation",
+            "randomrotation",
+            "rotate",
+            "shear",
+            "translation",
+            "translate",
+        ),
+        'it changes the images: write it within "augmentation"',
     ),
     "warmupepochs": "the schedules that warm up are OneCycle and LinearLR",
 }
@@ -120,8 +145,10 @@ def _call(text: str) -> Json:
     if not isinstance(node, ast.Call):
         return text
     name = ast.unparse(node.func).rpartition(".")[2]
+    if squashed(name) in (*LISTS, "randomapply", "oneof", "randomchoice", "randomorder", "someof"):
+        return _several(name, node)
     given = [each for each in node.args if not isinstance(each, ast.Call | ast.Name | ast.Attribute | ast.Starred)]
-    places = PLACES.get(squashed(name), ())
+    places = PLACES.get(squashed(name), tuple(f"argument {number}" for number in range(len(given))))
     if len(given) > len(places):
         raise RecipeError(f"recipe: {short(text)}: write the names of its arguments, such as {name}(name=value)")
     found: Fields = {"name": name}
@@ -133,6 +160,23 @@ def _call(text: str) -> Json:
     if squashed(name) == "randomaffine" and found.get("degrees") == 0:
         del found["degrees"]  # torchvision wants it said that nothing is turned
     return found if len(found) > 1 else name
+
+
+def _several(name: str, node: ast.Call) -> Json:
+    """The changes in `Compose([...])`, or the one in `RandomApply([...], p=0.1)` with its probability."""
+    first = node.args[0] if node.args else None
+    listed = first.elts if isinstance(first, ast.List | ast.Tuple) else node.args
+    found: list[Json] = []
+    for each in listed:
+        read = _call(ast.unparse(each))
+        found += read if isinstance(read, list) else [read]
+    if squashed(name) in LISTS:
+        return found
+    if squashed(name) != "randomapply" or len(found) != 1:
+        raise RecipeError(f"recipe: {short(ast.unparse(node))}: {_PICKS.format(name)}")
+    given = [*node.args[1:2], *(each.value for each in node.keywords if each.arg == "p")]
+    inner: Fields = dict(found[0]) if isinstance(found[0], dict) else {"name": found[0]}
+    return [inner | {"p": _constant(given[0]) if given else 0.5}]
 
 
 def _constant(node: ast.expr | None) -> Json:
