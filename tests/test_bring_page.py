@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 import torch
@@ -14,6 +15,10 @@ from core.architecture.spec import Architecture, BatchNorm, Conv, Flatten, Globa
 from core.data.mnist import best_present
 from core.data.mnist import test_images as images_of
 from core.training.network import build
+from core.training.recipe import SGD, Recipe, StepLR, recipe_from_json
+from core.training.recipe_words import recipe_words
+from lab.runs.store import RunStore
+from lab.settings import lab_home
 from lab.studies.imported import delete_imported, imported
 from lab.studies.shelf import find
 from tests.patience import patient
@@ -57,6 +62,64 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
 def said(page: AppTest) -> str:
     parts = (*page.success, *page.error, *page.info, *page.warning, *page.caption, *page.markdown)
     return "\n".join(str(each.value) for each in parts)
+
+
+SCRIPT = """
+lr = 0.05
+optimizer = optim.SGD(net.parameters(), lr=lr, momentum=0.8)
+scheduler = StepLR(optimizer, step_size=3)
+"""
+
+
+def query_of(page: AppTest, label: str) -> dict[str, list[str]]:
+    """The parameters that a page's link gives."""
+    (link,) = (each for each in page.get("page_link") if each.proto.label == label)
+    return parse_qs(link.proto.query_string)
+
+
+def trained_with(page: AppTest, query: dict[str, list[str]]) -> AppTest:
+    """The page Train as the link opens it."""
+    page.switch_page("pages/experiment/train.py")
+    for name, (value,) in query.items():
+        page.query_params[name] = value
+    return page.run()
+
+
+def test_a_pasted_script_brings_its_recipe_to_train_beside_its_network_or_alone(page: AppTest) -> None:
+    page.run()
+    page.text_area(key="bring-text").set_value(CODE + SCRIPT).run()
+    assert "The training begins with the script's recipe" in said(page)
+    query = query_of(page, "Train it")
+    assert query.keys() == {"design", "recipe"}
+    page.text_area(key="bring-text").set_value(SCRIPT).run()
+    alone = query_of(page, "Train with it")
+    assert alone == {"recipe": query["recipe"]}
+    recipe = Recipe(learning_rate=0.05, optimizer=SGD(0.8), schedule=StepLR(3))
+    assert recipe_from_json(alone["recipe"][0]) == recipe
+    page.text_area(key="bring-text").set_value(CODE + SCRIPT.replace("SGD", "Lion")).run()
+    assert "comes without the script's recipe. recipe: optimizer: unknown name 'Lion'" in said(page).replace("\\", "")
+    assert "recipe" not in query_of(page, "Train it")
+
+    train = trained_with(page, query)
+    assert not train.exception
+    assert f"The recipe that was brought: {recipe_words(recipe)}." in said(train)
+    (rate,) = (each for each in train.number_input if each.label == "Learning rate")
+    assert rate.value == 0.05
+    (button,) = (each for each in train.button if each.label == "Take the step's own recipe")
+    button.click().run()
+    assert "recipe" not in train.query_params
+    assert "The recipe that was brought" not in said(train)
+
+
+def test_a_started_run_takes_the_place_of_the_recipe_in_the_address(page: AppTest, worker_here: None) -> None:
+    page.run()
+    train = trained_with(page, {"recipe": ['{"epochs": 1, "learning_rate": 0.05}']})
+    (start,) = (each for each in train.button if each.label == "Start training")
+    start.click().run()
+    assert not train.exception
+    assert "recipe" not in train.query_params
+    (run,) = RunStore(lab_home()).runs()
+    assert (run.recipe.epochs, run.recipe.learning_rate) == (1, 0.05)
 
 
 @pytest.mark.slow

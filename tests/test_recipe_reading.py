@@ -66,7 +66,9 @@ READ: dict[str, Recipe] = {
     '{"scheduler": "lr_scheduler.StepLR(optimizer, 6, gamma=0.5)"}': Recipe(schedule=StepLR(6, 0.5)),
     '{"milestones": [5, 10], "gamma": 0.2}': Recipe(schedule=MultiStepLR((5, 10), 0.2)),
     '{"transforms": ["T.RandomRotation((-7.0, 7.0))", "RandomAffine(0, translate=(0.1, 0.1))", "ToTensor()"]}': Recipe(
-        augmentation=Augmentation(rotation=Jitter(7), translation=Jitter(0.1))
+        augmentation=Augmentation(
+            rotation=Jitter(7), translation=Jitter(0.1), interpolation="nearest", rule="torchvision"
+        )
     ),
     '{"precision": "bf16-mixed", "metrics": ["accuracy"], "shuffle": true}': Recipe(precision="bf16"),
     '{"validation_size": 5000, "callbacks": ["ModelCheckpoint", {"name": "EarlyStopping", "patience": 3}]}': Recipe(
@@ -143,7 +145,7 @@ READ: dict[str, Recipe] = {
     ),
     '{"transforms": [{"name": "transforms.RandomRotation", "degrees": [-7, 7], "fill": [1]}, "ToTensor", '
     '{"name": "Normalize", "mean": [0.5], "std": [0.5]}]}': Recipe(
-        normalisation="half", augmentation=Augmentation(rotation=Jitter(7), fill=1.0)
+        normalisation="half", augmentation=Augmentation(rotation=Jitter(7), fill=1 / 255, interpolation="nearest")
     ),
     '{"augmentation": {"RandomAffine": {"degrees": 5, "translate": [0.1, 0.1], "shear": 5}}}': Recipe(
         augmentation=Augmentation(rotation=Jitter(5), translation=Jitter(0.1), shear=Jitter(5))
@@ -167,16 +169,34 @@ READ: dict[str, Recipe] = {
         augmentation=Augmentation(elastic=Elastic(40, sigma=4))
     ),
     '{"train_transform": "transforms.Compose([transforms.RandomRotation((-7., 7.), fill=(1,)), transforms.ToTensor(), '
-    'transforms.Normalize((0.1307,), (0.3081,))])"}': Recipe(augmentation=Augmentation(rotation=Jitter(7), fill=1.0)),
+    'transforms.Normalize((0.1307,), (0.3081,))])"}': Recipe(
+        augmentation=Augmentation(rotation=Jitter(7), fill=1 / 255, interpolation="nearest")
+    ),
+    '{"transform": ["ToTensor()", "RandomAffine(9, fill=0.5, interpolation=InterpolationMode.BILINEAR)"]}': Recipe(
+        augmentation=Augmentation(rotation=Jitter(9), fill=0.5, rule="torchvision")
+    ),
     '{"transform": ["T.Compose([T.Compose([T.RandomPerspective(0.2, 0.5)]), ColorJitter(0.1, 0.2)])", "ToTensor"]}': (
-        Recipe(augmentation=Augmentation(perspective=Jitter(0.2, 0.5), brightness=Jitter(0.1), contrast=Jitter(0.2)))
+        Recipe(
+            augmentation=Augmentation(
+                perspective=Jitter(0.2, 0.5), brightness=Jitter(0.1), contrast=Jitter(0.2), rule="torchvision"
+            )
+        )
     ),
     '{"transform": "RandomApply([RandomRotation(15)], p=0.3)"}': Recipe(
-        augmentation=Augmentation(rotation=Jitter(15, 0.3))
+        augmentation=Augmentation(rotation=Jitter(15, 0.3), interpolation="nearest")
     ),
-    '{"transform": "RandomApply([RandomRotation(15)])"}': Recipe(augmentation=Augmentation(rotation=Jitter(15, 0.5))),
+    '{"transform": "RandomApply([RandomRotation(15)])"}': Recipe(
+        augmentation=Augmentation(rotation=Jitter(15, 0.5), interpolation="nearest")
+    ),
     '{"augmentation": "RandomAffine(degrees=10, translate=(0.1, 0.1), scale=(0.9, 1.1), shear=5)"}': Recipe(
-        augmentation=Augmentation(rotation=Jitter(10), translation=Jitter(0.1), scale=Jitter(0.1), shear=Jitter(5))
+        augmentation=Augmentation(
+            rotation=Jitter(10),
+            translation=Jitter(0.1),
+            scale=Jitter(0.1),
+            shear=Jitter(5),
+            interpolation="nearest",
+            rule="torchvision",
+        )
     ),
     '{"augmentation": "ImageDataGenerator(rotation_range=10, zoom_range=0.1, width_shift_range=0.1)"}': Recipe(
         augmentation=Augmentation(rotation=Jitter(10), scale=Jitter(0.1), translation=Jitter(0.1))

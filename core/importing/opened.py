@@ -8,14 +8,16 @@ from pathlib import PurePath
 
 from core.architecture.json_form import architecture_from_json
 from core.architecture.spec import Architecture
-from core.errors import ImportingError
-from core.importing.kind import MAX_TEXT, WEIGHTS, Kind, inside, is_table, kind_of, text_of
+from core.errors import ImportingError, SpecError
+from core.importing.kind import MAX_TEXT, WEIGHTS, Kind, inside, is_code, is_table, kind_of, text_of
 from core.importing.onnx_import import OnnxNetwork, read_onnx
 from core.importing.tensors import Tensors, read_tensors
 from core.outside import cut
 from core.reading.code import read_code
 from core.reading.record import CodeRead
+from core.reading.source import read_source
 from core.training.recipe import Recipe, recipe_from_json
+from core.training.recipe_script import recipe_of_script
 from core.training.recipe_wrapping import text_of_recipe
 
 
@@ -61,9 +63,14 @@ def _of_text(text: str, file: str, kind: Kind) -> Opened:
         return Opened(file, kind, recipe=recipe_from_json(text))
     if kind == "table":
         return Opened(file, kind, table=text)
-    if (fields := text_of_recipe(text)) is not None:
+    if not is_code(text) and (fields := text_of_recipe(text)) is not None:  # JSON is nearly always Python too
         return Opened(file, "recipe", recipe=recipe_from_json(json.dumps(fields)))
-    return Opened(file, "code", code=read_code(text, file))
+    try:
+        return Opened(file, "code", code=read_code(text, file))
+    except SpecError:  # no network; a script that trains one says how
+        if (fields := recipe_of_script(read_source(text, file).code)) is None:
+            raise
+        return Opened(file, "recipe", recipe=recipe_from_json(json.dumps(fields)))
 
 
 def file_name(name: str) -> str:

@@ -86,8 +86,13 @@ def plain_augmentation(recipe: Fields) -> None:
 
 
 def _from_list(listed: list[Json]) -> Fields:
-    """A list of transforms as one object. Raises RecipeError for one that comes twice, or has no name."""
+    """A list of transforms as one object. Raises RecipeError for one that comes twice, or has no name.
+
+    They are torchvision's, or Keras's: torchvision's fill is a grey level of the image that a transform gets, a whole
+    number up to 255 as long as ToTensor has not run, and its rotations take the nearest pixel.
+    """
     found: Fields = {}
+    most = 255.0
     for each in listed:
         if isinstance(each, list):  # a Compose within the list
             for key, value in _from_list(each).items():
@@ -96,12 +101,27 @@ def _from_list(listed: list[Json]) -> Fields:
         fields_of = part(each, PLACE)
         if not isinstance(fields_of, dict) or not isinstance(name := fields_of.pop("name", None), str):
             raise RecipeError(f"{PLACE}: {short(each)} has no name, such as RandomRotation")
+        if squashed(name) in ("totensor", "todtype"):
+            most = 1.0
+        if "fill" in fields_of:
+            fields_of["fill"] = _share(fields_of["fill"], most)
+        if squashed(name) in ("randomrotation", "randomaffine") and "factor" not in fields_of:  # Keras's has a factor
+            fields_of.setdefault("interpolation", "nearest")
+        if squashed(name) in ("randomperspective", "randomaffine"):
+            found["rule"] = "torchvision"
         if squashed(name) == "imagedatagenerator":  # Keras's: its arguments are the changes
             for key, value in fields_of.items():
                 put(found, key, value, PLACE, key)
         else:
             put(found, name, fields_of, PLACE, name)
     return found
+
+
+def _share(value: Json, most: float) -> Json:
+    """A grey level, or the one in a list, as a share of the largest; a fraction is one already."""
+    alone = value[0] if isinstance(value, list) and len(value) == 1 else value
+    level = number(alone)
+    return alone if level is None or level % 1 else level / most
 
 
 def _take(found: Fields, recipe: Fields, name: str, value: Json, written: str) -> None:

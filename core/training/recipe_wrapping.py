@@ -111,9 +111,9 @@ def text_of_recipe(text: str) -> Fields | None:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("Namespace", "dict"):
-        found: Json = {each.arg: _constant(each.value) for each in node.keywords if each.arg}
+        found: Json = {each.arg: constant(each.value) for each in node.keywords if each.arg}
     else:
-        found = _constant(node) if isinstance(node, ast.Dict) else None
+        found = constant(node) if isinstance(node, ast.Dict) else None
     return found if isinstance(found, dict) and found else None
 
 
@@ -133,10 +133,10 @@ def _plain(value: Json, depth: int = 0) -> Json:
         return float(text) if set(text.lower()) & set(".e") else int(text)
     if text.endswith("%") and NUMBER.fullmatch(text[:-1].strip()):
         return float(text[:-1]) / 100
-    return _call(text) if text.endswith(")") and len(text) <= MAX_CALL else value
+    return call_as_part(text) if text.endswith(")") and len(text) <= MAX_CALL else value
 
 
-def _call(text: str) -> Json:
+def call_as_part(text: str) -> Json:
     """`optim.SGD(model.parameters(), lr=0.01)` as an object with a name. Raises RecipeError for what cannot be read."""
     try:
         node = ast.parse(text, mode="eval").body
@@ -153,10 +153,12 @@ def _call(text: str) -> Json:
         raise RecipeError(f"recipe: {short(text)}: write the names of its arguments, such as {name}(name=value)")
     found: Fields = {"name": name}
     for place, each in zip(places, given, strict=False):
-        found[place] = _constant(each)
+        found[place] = constant(each)
     for keyword in node.keywords:
         if keyword.arg:
-            found[keyword.arg] = _constant(keyword.value)
+            found[keyword.arg] = constant(keyword.value)
+    if squashed(name) == "sgd":
+        found.setdefault("momentum", 0.0)  # torch's default, and Keras's
     if squashed(name) == "randomaffine" and found.get("degrees") == 0:
         del found["degrees"]  # torchvision wants it said that nothing is turned
     return found if len(found) > 1 else name
@@ -168,7 +170,7 @@ def _several(name: str, node: ast.Call) -> Json:
     listed = first.elts if isinstance(first, ast.List | ast.Tuple) else node.args
     found: list[Json] = []
     for each in listed:
-        read = _call(ast.unparse(each))
+        read = call_as_part(ast.unparse(each))
         found += read if isinstance(read, list) else [read]
     if squashed(name) in LISTS:
         return found
@@ -176,19 +178,19 @@ def _several(name: str, node: ast.Call) -> Json:
         raise RecipeError(f"recipe: {short(ast.unparse(node))}: {_PICKS.format(name)}")
     given = [*node.args[1:2], *(each.value for each in node.keywords if each.arg == "p")]
     inner: Fields = dict(found[0]) if isinstance(found[0], dict) else {"name": found[0]}
-    return [inner | {"p": _constant(given[0]) if given else 0.5}]
+    return [inner | {"p": constant(given[0]) if given else 0.5}]
 
 
-def _constant(node: ast.expr | None) -> Json:
+def constant(node: ast.expr | None) -> Json:
     """A constant, list, tuple or dict of constants; a name as a text."""
     match node:
         case ast.Constant(value=bool() | int() | float() | str() | None as value):
             return value
         case ast.List(elts=parts) | ast.Tuple(elts=parts):
-            return [_constant(each) for each in parts]
+            return [constant(each) for each in parts]
         case ast.Dict(keys=keys, values=values):
             pairs = zip(keys, values, strict=True)
-            return {str(key.value): _constant(each) for key, each in pairs if isinstance(key, ast.Constant)}
+            return {str(key.value): constant(each) for key, each in pairs if isinstance(key, ast.Constant)}
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
             return -value
         case ast.BinOp(

@@ -38,7 +38,7 @@ PAGES: Mapping[str, Shared] = {
     "pages/learn/step.py": Shared(NETWORK, ("view",)),
     "pages/learn/field.py": Shared((*NETWORK, "op", "unit", "digit"), ("show",)),
     "pages/experiment/design.py": Shared(("from", "design"), ("view", "form")),
-    "pages/experiment/train.py": Shared((*NETWORK, "run")),
+    "pages/experiment/train.py": Shared((*NETWORK, "recipe", "run")),
     "pages/experiment/learning_rate.py": Shared((*NETWORK, "run")),
     "pages/experiment/compare.py": Shared(("runs", "first", "second", "show", "image"), ("view", "curve", "smoothing")),
     "pages/experiment/board.py": Shared(("nickname", "tag"), ("ladder",)),

@@ -24,6 +24,7 @@ from lab.ui.words import show_error
 
 FIRST_STEP = "a2"  # what a newcomer meets: the first network within the challenge's budget
 FROM, DESIGN = "from", "design"  # a design's code and what it started from, in the URL
+RECIPE = "recipe"  # one that was brought, in the URL of Train
 SAVED = "saved:"  # before a saved design's name, in a list and in ?from=
 PICKER, PROBLEM = "step_picker", "step_problem"  # the session's keys
 WIDTHS, DROPOUTS = (0.25, 2.0), (0.0, 0.5)

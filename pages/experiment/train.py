@@ -9,6 +9,7 @@ from core.architecture.trace import classifier
 from core.data.mnist import DATASETS, DOWNLOAD_BYTES
 from core.training.recipe import check_recipe
 from lab.experiment.train.bounds_view import limits_of, tell
+from lab.experiment.train.brought_recipe import brought_recipe, told_as_brought
 from lab.experiment.train.prediction import prediction_form
 from lab.experiment.train.previews import before_a_run
 from lab.experiment.train.recipe_form import recipe_form, snapshots_toggle
@@ -21,11 +22,11 @@ from lab.runs.machine import read_machine
 from lab.runs.seed_list import parse_seeds
 from lab.settings import lab_home
 from lab.studies.reference import held_against, reference_of
-from lab.ui import frame
+from lab.ui import frame, url
 from lab.ui.caches import challenge, dataset_here, store
 from lab.ui.nickname import nickname_field
 from lab.ui.owner import me
-from lab.ui.step import design_to_train, step_picker, varied, what_changed
+from lab.ui.step import RECIPE, design_to_train, step_picker, varied, what_changed
 from lab.ui.words import errors_shown
 
 frame.heading(
@@ -41,7 +42,9 @@ with narrow:
     nickname_field()
     buttons, predicted = st.container(), st.container()  # filled below: what they are about is not known yet
     seeds_text = seeds_field(step.slug)
-    recipe = recipe_form(*form_of(run_id, step))
+    brought = brought_recipe()
+    told_as_brought(brought)
+    recipe = recipe_form(*form_of(run_id, step, brought))
     with st.expander("Data set, device", icon=":material/database:") as folded:
         dataset = st.selectbox("Data set", DATASETS, DATASETS.index(dataset_here(challenge().dataset)), key="dataset")
         machine = read_machine(lab_home())
@@ -76,6 +79,7 @@ with wide:
                 snapshots=snapshots and start, seeds=seeds if start and len(seeds) > 1 else (),
             )  # fmt: skip
             run_id = st.query_params.run = run.job
+            url.drop(RECIPE)  # from now on the form is the run's
             new_seed(step.slug)
         if not run_id:
             frame.data_notice(noticed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from contextlib import suppress
 from functools import partial
@@ -15,7 +16,7 @@ from core.errors import LabError
 from core.ladder.model import Step
 from core.spreadsheet import csv_text
 from core.training.history import EPOCH_COLUMNS, EpochRecord, epoch_cells
-from core.training.recipe import Recipe
+from core.training.recipe import Recipe, recipe_to_json
 from core.training.recipe_words import recipe_words
 from core.words import plural, rate_words, rounded, target_words
 from lab.experiment.train import run_controls
@@ -67,13 +68,17 @@ def adopt_step(run_id: str) -> None:
             st.query_params.design = to_code(run.architecture)
 
 
-def form_of(run_id: str, step: Step) -> tuple[Recipe, str]:
-    """What the form begins with, and its key: the opened run's recipe where it is one of this step's, else the step's.
+def form_of(run_id: str, step: Step, brought: Recipe | None) -> tuple[Recipe, str]:
+    """What the form begins with, and its key: what was brought, else the opened run's recipe, else the step's.
+
+    The run's only where it is one of this step's.
 
     So a run that is opened can be changed in one thing and started again; the edits made before stay with the step. A
     range test's rate is applied to the form that it was started from, so that one is left as it is.
     """
     key = f"recipe-{step.slug}"
+    if brought is not None:
+        return brought, f"{key}-{hashlib.sha256(recipe_to_json(brought).encode()).hexdigest()[:12]}"
     if run_id:
         with suppress(LabError):
             run = store().job(run_id)[0]

@@ -86,6 +86,7 @@ def what_it_takes() -> None:
 | You have | Bring it as | Then |
 |---|---|---|
 | a class or `nn.Sequential`, in PyTorch or Keras | pasted, `.py`, `.ipynb` | open it in Design, train it |
+| a training script, with the network or without | pasted, `.py`, `.ipynb` | train with its recipe |
 | trained weights | `torch.save(model.state_dict(), "weights.pt")`, `.safetensors`, `.npz` | see its mistakes |
 | an exported network | `.onnx` | both at once |
 | a torchsummary or torchinfo table | pasted beside a network | see where it differs |

@@ -12,10 +12,13 @@ from core.architecture.fit import fit
 from core.architecture.link import to_code
 from core.architecture.spec import Architecture
 from core.architecture.trace import Trace
+from core.errors import LabError
 from core.importing.opened import Opened
 from core.reading.record import CodeRead, Network, Problem
 from core.reading.summary_table import compare_table
-from core.training.recipe import recipe_to_json
+from core.training.recipe import Recipe, recipe_from_dict, recipe_to_json
+from core.training.recipe_script import recipe_of_script
+from core.training.recipe_words import recipe_words
 from core.words import plural
 from lab.classroom.designs import save_beside
 from lab.runs.affordable import affordable
@@ -23,6 +26,7 @@ from lab.ui import url
 from lab.ui.headline import headline
 from lab.ui.links import link
 from lab.ui.owner import me
+from lab.ui.step import RECIPE
 from lab.ui.tables import data_table, layer_table
 from lab.ui.words import escaped, told
 from lab.use.bring.inputs import Brought
@@ -50,20 +54,22 @@ def source_view(brought: Brought, narrow: DeltaGenerator) -> Source | None:
     if opened.recipe:
         st.success("This is a recipe that the lab can follow.", icon=":material/check_circle:")
         st.code(recipe_to_json(opened.recipe), language="json", wrap_lines=True)
-        st.caption("`python -m lab train NETWORK --recipe FILE` trains with it.")
+        link("experiment/train", "Train with it", {RECIPE: recipe_to_json(opened.recipe)}, icon="model_training")
+        st.caption("Or `python -m lab train NETWORK --recipe FILE`.")
         return None
     found = _of_code(opened.code, narrow) if opened.code else Source(_architecture(opened))
+    beside = _recipe_beside(opened.code) if opened.code else None
     if found is None:
         return None
     walked = fit(found.architecture)
     if walked.error or walked.trace is None:
         st.error(told(f"The network does not fit together: {walked.error}"))
-        _ways_on(found.architecture)
+        _ways_on(found.architecture, beside)
         return None
     headline(walked.trace, None, "bring its weights")
     with st.expander("Its layers", icon=":material/table_rows:", expanded=brought.tensors is None):
         layer_table(walked.trace)
-    _ways_on(found.architecture)
+    _ways_on(found.architecture, beside)
     if brought.table:
         _compared(brought.table, walked.trace)
     affordable(found.architecture)
@@ -129,11 +135,26 @@ def _unused(code: CodeRead, network: Network) -> None:
     )
 
 
-def _ways_on(architecture: Architecture) -> None:
+def _recipe_beside(code: CodeRead) -> Recipe | None:
+    """The recipe in the lines around the network; why it cannot be taken, if they say one."""
+    try:
+        written = recipe_of_script(code.code)
+        return recipe_from_dict(written) if written else None
+    except LabError as error:
+        st.info(told(f"The network comes without the script's recipe. {error}"), icon=":material/info:")
+        return None
+
+
+def _ways_on(architecture: Architecture, recipe: Recipe | None) -> None:
+    """`recipe`: the script's own."""
     design, train, keep = st.columns([1, 1, 1.4], vertical_alignment="center")
     where = {"design": to_code(architecture)}
     link("experiment/design", "Open it in Design", where, icon="architecture", at=design)
-    link("experiment/train", "Train it", where, icon="model_training", at=train)
+    own = {RECIPE: recipe_to_json(recipe)} if recipe else {}
+    link("experiment/train", "Train it", where | own, icon="model_training", at=train)
+    if recipe:
+        words = "The training begins with the script's recipe; what the script does not say is as usual here: "
+        st.caption(escaped(f"{words}{recipe_words(recipe)}."))
     if keep.button("Keep it among the designs", icon=":material/save:"):
         name = save_beside(architecture, me())
         st.toast(f"Saved as {escaped(name)}", icon=":material/save:")
