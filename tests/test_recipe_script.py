@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import suppress
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from core.errors import RecipeError, SpecError
 from core.export.script import Subject, training_script
 from core.importing.opened import open_file, open_text
+from core.importing.recipe_script import recipe_of_script
 from core.ladder.catalogue import by_slug
 from core.training.recipe import (
     SGD,
@@ -25,7 +27,7 @@ from core.training.recipe import (
     StepLR,
     recipe_from_json,
 )
-from core.training.recipe_script import recipe_of_script
+from tests.test_reading_hostile import BOMBS, SECONDS
 
 ERA = """
 EPOCHS = 20
@@ -137,6 +139,14 @@ def test_lines_that_say_next_to_nothing_are_no_recipe(text: str) -> None:
 def test_a_line_that_cannot_be_followed_is_named(text: str, words: str) -> None:
     with pytest.raises(RecipeError, match=words):
         open_text(text)
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_hostile_script_ends_soon(name: str) -> None:
+    began = time.thread_time()
+    with suppress(RecipeError):
+        recipe_of_script(BOMBS[name])
+    assert time.thread_time() - began < SECONDS
 
 
 pieces = st.lists(

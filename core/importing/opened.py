@@ -11,13 +11,12 @@ from core.architecture.spec import Architecture
 from core.errors import ImportingError, SpecError
 from core.importing.kind import MAX_TEXT, WEIGHTS, Kind, inside, is_code, is_table, kind_of, text_of
 from core.importing.onnx_import import OnnxNetwork, read_onnx
+from core.importing.recipe_script import recipe_of_script
 from core.importing.tensors import Tensors, read_tensors
 from core.outside import cut
 from core.reading.code import read_code
 from core.reading.record import CodeRead
-from core.reading.source import read_source
 from core.training.recipe import Recipe, recipe_from_json
-from core.training.recipe_script import recipe_of_script
 from core.training.recipe_wrapping import text_of_recipe
 
 
@@ -68,7 +67,7 @@ def _of_text(text: str, file: str, kind: Kind) -> Opened:
     try:
         return Opened(file, "code", code=read_code(text, file))
     except SpecError:  # no network; a script that trains one says how
-        if (fields := recipe_of_script(read_source(text, file).code)) is None:
+        if (fields := recipe_of_script(text, file)) is None:
             raise
         return Opened(file, "recipe", recipe=recipe_from_json(json.dumps(fields)))
 

@@ -14,10 +14,10 @@ from core.architecture.spec import Architecture
 from core.architecture.trace import Trace
 from core.errors import LabError
 from core.importing.opened import Opened
+from core.importing.recipe_script import recipe_of_script
 from core.reading.record import CodeRead, Network, Problem
 from core.reading.summary_table import compare_table
 from core.training.recipe import Recipe, recipe_from_dict, recipe_to_json
-from core.training.recipe_script import recipe_of_script
 from core.training.recipe_words import recipe_words
 from core.words import plural
 from lab.classroom.designs import save_beside

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 
+from core.errors import SpecError
+from core.reading.source import read_source
 from core.record import Json
 from core.training.recipe_reading import IN_OPTIMIZER, LOSSES, RECIPE
 from core.training.recipe_wrapping import call_as_part, constant
 from core.training.spelling import Fields, put, squashed
 
-MAX_TEXT = 400_000  # characters
 PARTS = ("optimizer", "schedule", "augmentation", "loss")  # made by a call; all other fields are numbers
 ENOUGH = {"optimizer", "schedule", "augmentation", "epochs"}  # one of these, or the text is no recipe
 OFTEN_OTHER = ("target", "targetaccuracy", "epoch", "batch", "rate", "clip", "validation")  # a loop's own, in a script
@@ -18,34 +19,35 @@ NAMES = {
     **{squashed(name): name for name in IN_OPTIMIZER},
     **dict.fromkeys(("transformtrain", "transformstrain", "datatransform", "datatransforms"), "augmentation"),
 }
+LINES = (ast.Assign, ast.AnnAssign, ast.Call)
 METHODS = ("fit", "compile")  # of a Keras model: their arguments have the same names
 
 
-def recipe_of_script(text: str) -> Fields | None:
-    """The recipe's fields as the script writes them; None if it has none, or is no Python.
+def recipe_of_script(text: str, name: str = "") -> Fields | None:
+    """The recipe's fields as a script or a notebook writes them; None without any. `name`: the file's, if it is one.
 
     Raises RecipeError for a call that cannot be read, and for two lines that say one field differently.
     """
     try:
-        tree = ast.parse(text) if len(text) <= MAX_TEXT else None
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        tree = None
-    if tree is None:
+        found = _found(read_source(text, name).body)
+    except (SpecError, RecursionError):  # no Python, or an expression that nests too deep
         return None
+    return found if {NAMES.get(squashed(each)) for each in found} & ENOUGH else None
+
+
+def _found(body: tuple[ast.stmt, ...]) -> Fields:
     found: Fields = {}
     known = _Known()
-    for node in sorted((each for each in ast.walk(tree) if isinstance(each, _LINES)), key=lambda each: each.lineno):
+    lines = (each for statement in body for each in ast.walk(statement) if isinstance(each, LINES))
+    for node in sorted(lines, key=lambda each: each.lineno):
         if isinstance(node, ast.Call):
             _from_call(found, node, known)
-        elif node.value is not None and isinstance(name := _target(node), ast.Name):
+        elif node.value is not None and isinstance(target := _target(node), ast.Name):
             value = known.visit(node.value)
-            _take(found, name.id, value)
+            _take(found, target.id, value)
             if isinstance(value, ast.Constant):
-                known.constants[name.id] = value
-    return found if {NAMES.get(squashed(name)) for name in found} & ENOUGH else None
-
-
-_LINES = (ast.Assign, ast.AnnAssign, ast.Call)
+                known.constants[target.id] = value
+    return found
 
 
 class _Known(ast.NodeTransformer):
