@@ -250,6 +250,13 @@ def test_what_is_not_clear_is_one_sentence_that_names_the_field(text: str) -> No
     assert len(str(raised.value)) < 400
 
 
+@pytest.mark.parametrize("text", ["Compose([" * 400 + "])" * 400, "a" + ".b" * 1900 + "()", "f(" + "-" * 3900 + "1)"])
+def test_a_call_that_nests_too_deep_is_one_sentence(text: str) -> None:
+    with pytest.raises(RecipeError) as raised:
+        recipe_from_dict({"augmentation": text})
+    assert "\n" not in str(raised.value)
+
+
 keys = st.sampled_from(
     ["name", "lr", "optimizer", "schedule", "augmentation", "betas", "milestones", "rotation", "RandomErasing", "scale",
      "p", "crop", "padding", "normalisation", "mean", "std", "early_stopping", "monitor", "gradient_clipping", "zoom",

@@ -67,17 +67,7 @@ OTHERS: dict[str, str] = {  # what a recipe does not have: what to do, one part 
         "write the product as batch_size",
     ),
     **dict.fromkeys(
-        (
-            "cutout",
-            "erasing",
-            "randomerasing",
-            "rotation",
-            "randomrotation",
-            "rotate",
-            "shear",
-            "translation",
-            "translate",
-        ),
+        ("cutout", "erasing", "randomerasing", "rotation", "randomrotation", "rotate", "shear", "translation"),
         'it changes the images: write it within "augmentation"',
     ),
     "warmupepochs": "the schedules that warm up are OneCycle and LinearLR",
@@ -142,8 +132,13 @@ def call_as_part(text: str) -> Json:
         node = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return text
-    if not isinstance(node, ast.Call):
-        return text
+    try:
+        return _part(node, text) if isinstance(node, ast.Call) else text
+    except RecursionError:
+        raise RecipeError(f"recipe: {short(text)}: its calls nest too deep") from None
+
+
+def _part(node: ast.Call, text: str) -> Json:
     name = ast.unparse(node.func).rpartition(".")[2]
     if squashed(name) in (*LISTS, "randomapply", "oneof", "randomchoice", "randomorder", "someof"):
         return _several(name, node)
