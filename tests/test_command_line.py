@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
@@ -23,10 +24,12 @@ from core.architecture.json_form import architecture_to_json
 from core.checkpoints import checkpoint
 from core.data.embedded_digits import embedded_digits
 from core.data.mnist import load
+from core.errors import LabError
 from core.ladder.catalogue import LADDER
 from core.training.network import build
-from core.training.recipe import Recipe
+from core.training.recipe import SGD, Recipe
 from core.training.resident import resident
+from lab.cli.networks import with_recipe
 from lab.cli.parser import main
 from lab.runs.seed_list import LAST_SEED, MAX_SEEDS, parse_seeds
 from lab.runs.store import RunStore
@@ -145,6 +148,17 @@ def test_train_gives_its_epochs_and_a_checkpoint_that_loads(
 
 
 @pytest.mark.usefixtures("worker_here")
+@pytest.mark.parametrize("network", ["", "model = nn.Sequential(nn.Conv2d(1, 10, 28), nn.Flatten())\n"])
+def test_a_recipe_may_be_a_training_script(tmp_path: Path, network: str) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(f"{network}epochs = 2\noptimizer = optim.SGD(model.parameters(), lr=0.05)\n")
+    found = with_recipe(argparse.Namespace(network="c6-steplr-7416", recipe=script, seed=3))
+    assert found[1] == Recipe(2, learning_rate=0.05, optimizer=SGD(0.0), seed=3)
+    script.write_text("model = nn.Sequential(nn.Conv2d(1, 10, 28), nn.Flatten())\n")
+    with pytest.raises(LabError, match=r"train\.py: there is no recipe in it; a script has lines such as"):
+        with_recipe(argparse.Namespace(network="c6-steplr-7416", recipe=script, seed=None))
+
+
 def test_options_come_before_the_recipe_and_the_split_adds_its_figures(
     document: Command, spec: Path, recipe: Path
 ) -> None:

@@ -8,13 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.checkpoints.card import Card
-from core.errors import CheckpointError, DataError, LabError
+from core.errors import CheckpointError, DataError
 from core.export.kinds import KINDS, Leaving, stem_of
 from core.export.section import Subject
 from core.files import reason, replace_bytes
 from core.record import Json
-from core.training.recipe import recipe_from_json
-from lab.cli.networks import network, text_of
+from lab.cli.networks import network, recipe_in
 from lab.studies.shelf import find
 
 
@@ -23,7 +22,12 @@ def add_export(add: Callable[..., argparse.ArgumentParser]) -> None:
     leaving = add("export", export_command, "Write a run or a network as a file that works without the lab.")
     leaving.add_argument("source", metavar="CHECKPOINT|NETWORK", help="a shipped slug, a saved name, or a path")
     leaving.add_argument("--as", dest="kind", choices=KINDS, default="script")
-    leaving.add_argument("--recipe", type=Path, metavar="FILE", help="a recipe as JSON, instead of the run's or step's")
+    leaving.add_argument(
+        "--recipe",
+        type=Path,
+        metavar="FILE",
+        help="a recipe as JSON or a training script, instead of the run's or step's",
+    )
     leaving.add_argument("-o", "--output", type=Path, metavar="FILE", help="instead of a name after the run or network")
 
 
@@ -47,7 +51,7 @@ def export_command(options: argparse.Namespace) -> Json:
 
 def _leaving(source: str, recipe_file: Path | None) -> Leaving:
     """What is meant: a checkpoint where there is one of that name or path, else a network. Raises LabError."""
-    recipe = recipe_from_json(text_of(recipe_file, LabError)) if recipe_file else None
+    recipe = recipe_in(recipe_file) if recipe_file else None
     found = _checkpoint(source)
     if found is None:
         architecture, own, slug = network(source)

@@ -14,8 +14,9 @@ from core.architecture.spec import Architecture
 from core.architecture.trace import Trace, classifier
 from core.errors import LabError, SpecError
 from core.importing.kind import is_code
+from core.importing.recipe_script import recipe_of_script
 from core.record import Json
-from core.training.recipe import Recipe, recipe_from_json
+from core.training.recipe import Recipe, recipe_from_dict, recipe_from_json
 from lab.cli.bringing import architecture_in, is_there, opened
 from lab.runs.challenge import challenge_here
 from lab.studies import own_ladder
@@ -119,10 +120,26 @@ def with_recipe(options: argparse.Namespace) -> tuple[Architecture, Recipe, str]
             f"input: the data sets have 1 x 28 x 28 images, the network takes {shape_words(architecture.input)}"
         )
     if options.recipe:
-        recipe = recipe_from_json(text_of(options.recipe, LabError))
+        recipe = recipe_in(options.recipe)
     if options.seed is not None:
         recipe = replace(recipe, seed=options.seed)
     return architecture, recipe, slug
+
+
+def recipe_in(path: Path) -> Recipe:
+    """The recipe in a file: JSON, or the lines of a training script or notebook. Raises LabError."""
+    text = text_of(path, LabError)
+    if path.suffix == ".json":
+        return recipe_from_json(text)
+    from core.importing.opened import open_file  # with torch, which takes two seconds to import
+
+    found = open_file(text.encode(), path.name)
+    if found.recipe:
+        return found.recipe
+    fields = recipe_of_script(found.code.code) if found.code else None
+    if fields is None:
+        raise LabError(f"{path}: there is no recipe in it; a script has lines such as optimizer = optim.SGD(...)")
+    return recipe_from_dict(fields)
 
 
 def text_of(path: Path, kind: type[LabError]) -> str:

@@ -242,5 +242,6 @@ def _add_training_options(parser: Parser) -> None:
     parser.add_argument("network", metavar="SLUG|SPEC.json")
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
-    parser.add_argument("--recipe", type=Path, metavar="FILE", help="a recipe as JSON, instead of the step's own")
+    help_text = "a recipe as JSON or a training script, instead of the step's own"
+    parser.add_argument("--recipe", type=Path, metavar="FILE", help=help_text)
     parser.add_argument("--data", choices=DATASETS, help="instead of MNIST")
