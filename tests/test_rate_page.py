@@ -19,7 +19,8 @@ from core.data.mnist import EMBEDDED
 from core.ladder import catalogue
 from core.training.history import EpochRecord, RateChange
 from core.training.range_test import RangePoint, Suggestion, rate_of, summarise
-from core.training.recipe import RangeTest, Recipe, recipe_to_json
+from core.training.recipe import RangeTest, Recipe, StepLR, recipe_from_json, recipe_to_json
+from core.training.recipe_words import recipe_words
 from core.words import rate_words
 from lab.experiment.rate import view as rate_page
 from lab.experiment.train import diagnosis as diagnosis_view
@@ -121,6 +122,18 @@ def test_each_suggestion_is_explained_and_taken_to_train_by_one_click(store: Run
     assert changed in said(app), "the form goes on saying so"
     assert app.query_params["step"] == C3.slug
     assert "run" not in app.query_params
+
+
+def test_a_rate_goes_into_a_recipe_that_was_brought_and_leaves_the_steps_own_form_alone(store: RunStore) -> None:
+    run = finished_test(store, RangeTest(), 0.01)
+    brought = Recipe(epochs=4, learning_rate=0.3, schedule=StepLR(2))
+    app = opened(TRAIN, run=run.id, recipe=recipe_to_json(brought))
+    button(app, "Use it", 1)
+    rate = float(rate_words(result_of(run).suggestions[1].learning_rate))
+    assert recipe_from_json(app.query_params["recipe"]) == replace(brought, learning_rate=rate)
+    assert recipe_words(replace(brought, learning_rate=rate)) in said(app)
+    button(app, "Take the step's own recipe")
+    assert app.number_input(key=f"recipe-{C3.slug}-rate").value == C3.recipe.learning_rate
 
 
 def test_a_suggestion_at_the_edge_is_doubted_and_the_range_widened_by_one_click(store: RunStore) -> None:

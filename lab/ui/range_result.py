@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 
 import streamlit as st
 
 from core.architecture.link import to_code
 from core.errors import LabError
 from core.training.range_test import SKIP_FIRST, RangePoint, RangeTestResult, Suggestion, recommended
-from core.training.recipe import Recipe
+from core.training.recipe import Recipe, recipe_from_json, recipe_to_json
 from core.words import rate_words, share_words
 from lab.runs.rows import BatchRow, Run
 from lab.studies import own_ladder
-from lab.ui import rate_figures
+from lab.ui import rate_figures, url
 from lab.ui.live_plot import live_plot
 from lab.ui.recipe_keys import Taken, rate_key, taken_key
+from lab.ui.step import RECIPE
 from lab.ui.words import told
 
 
@@ -82,12 +84,15 @@ def _suggestion(run: Run, each: Suggestion, best: bool) -> None:
     mark_of = " :green[:material/recommend: Recommended.]" if best else ""
     doubt = f" :orange[:material/warning: {against}.]" if against else ""
     say.markdown(f"**{each.name}: {rate_words(each.learning_rate)}**, {each.why}.{mark_of}{doubt}")
+    where = link_to(run)
+    if (brought := url.read(RECIPE, recipe_from_json, None)) is not None:
+        where[RECIPE] = recipe_to_json(replace(brought, learning_rate=float(rate_words(each.learning_rate))))
     if apply.button(
         "Use it", key=f"use-{run.id}-{each.name}", width="stretch", type="primary" if best else "secondary",
-        help="Puts this rate into the recipe on Train.", on_click=fill_form,
-        args=(run.slug, link_to(run), each.learning_rate, run.recipe),
+        help="Puts this rate into the recipe on Train.", on_click=None if brought else fill_form,
+        args=(run.slug, where, each.learning_rate, run.recipe),
     ):  # fmt: skip
-        st.switch_page("pages/experiment/train.py", query_params=link_to(run))
+        st.switch_page("pages/experiment/train.py", query_params=where)
 
 
 def fill_form(slug: str, link: dict[str, str], rate: float, written: Recipe, schedule: str = "") -> None:

@@ -79,7 +79,8 @@ with wide:
                 snapshots=snapshots and start, seeds=seeds if start and len(seeds) > 1 else (),
             )  # fmt: skip
             run_id = st.query_params.run = run.job
-            url.drop(RECIPE)  # from now on the form is the run's
+            if start:
+                url.drop(RECIPE)  # from now on the form is the run's
             new_seed(step.slug)
         if not run_id:
             frame.data_notice(noticed)
