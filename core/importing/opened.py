@@ -67,9 +67,9 @@ def _of_text(text: str, file: str, kind: Kind) -> Opened:
     try:
         return Opened(file, "code", code=read_code(text, file))
     except SpecError:  # no network; a script that trains one says how
-        if (fields := recipe_of_script(text, file)) is None:
+        if (recipe := recipe_of_script(text, file)) is None:
             raise
-        return Opened(file, "recipe", recipe=recipe_from_json(json.dumps(fields)))
+        return Opened(file, "recipe", recipe=recipe)
 
 
 def file_name(name: str) -> str:

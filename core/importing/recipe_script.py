@@ -7,6 +7,7 @@ import ast
 from core.errors import SpecError
 from core.reading.source import read_source
 from core.record import Json
+from core.training.recipe import Recipe, recipe_from_dict
 from core.training.recipe_reading import IN_OPTIMIZER, LOSSES, RECIPE
 from core.training.recipe_wrapping import call_as_part, constant
 from core.training.spelling import Fields, put, squashed
@@ -23,16 +24,16 @@ LINES = (ast.Assign, ast.AnnAssign, ast.Call)
 METHODS = ("fit", "compile")  # of a Keras model: their arguments have the same names
 
 
-def recipe_of_script(text: str, name: str = "") -> Fields | None:
-    """The recipe's fields as a script or a notebook writes them; None without any. `name`: the file's, if it is one.
+def recipe_of_script(text: str, name: str = "") -> Recipe | None:
+    """The recipe as a script or a notebook writes it; None without one. `name`: the file's, if it is one.
 
-    Raises RecipeError for a call that cannot be read, and for two lines that say one field differently.
+    Raises RecipeError for what the lab cannot follow, and for two lines that say one field differently.
     """
     try:
         found = _found(read_source(text, name).body)
     except (SpecError, RecursionError):  # no Python, or an expression that nests too deep
         return None
-    return found if {NAMES.get(squashed(each)) for each in found} & ENOUGH else None
+    return recipe_from_dict(found) if {NAMES.get(squashed(each)) for each in found} & ENOUGH else None
 
 
 def _found(body: tuple[ast.stmt, ...]) -> Fields:

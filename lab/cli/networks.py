@@ -16,7 +16,7 @@ from core.errors import LabError, SpecError
 from core.importing.kind import is_code
 from core.importing.recipe_script import recipe_of_script
 from core.record import Json
-from core.training.recipe import Recipe, recipe_from_dict, recipe_from_json
+from core.training.recipe import Recipe, recipe_from_json
 from lab.cli.bringing import architecture_in, is_there, opened
 from lab.runs.challenge import challenge_here
 from lab.studies import own_ladder
@@ -134,12 +134,10 @@ def recipe_in(path: Path) -> Recipe:
     from core.importing.opened import open_file  # with torch, which takes two seconds to import
 
     found = open_file(text.encode(), path.name)
-    if found.recipe:
-        return found.recipe
-    fields = recipe_of_script(found.code.code) if found.code else None
-    if fields is None:
+    recipe = recipe_of_script(found.code.code) if found.code else found.recipe
+    if recipe is None:
         raise LabError(f"{path}: there is no recipe in it; a script has lines such as optimizer = optim.SGD(...)")
-    return recipe_from_dict(fields)
+    return recipe
 
 
 def text_of(path: Path, kind: type[LabError]) -> str:

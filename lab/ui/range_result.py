@@ -11,14 +11,14 @@ import streamlit as st
 from core.architecture.link import to_code
 from core.errors import LabError
 from core.training.range_test import SKIP_FIRST, RangePoint, RangeTestResult, Suggestion, recommended
-from core.training.recipe import Recipe, recipe_from_json, recipe_to_json
+from core.training.recipe import Recipe, recipe_to_json
 from core.words import rate_words, share_words
 from lab.runs.rows import BatchRow, Run
 from lab.studies import own_ladder
-from lab.ui import rate_figures, url
+from lab.ui import rate_figures
 from lab.ui.live_plot import live_plot
 from lab.ui.recipe_keys import Taken, rate_key, taken_key
-from lab.ui.step import RECIPE
+from lab.ui.step import RECIPE, brought_recipe
 from lab.ui.words import told
 
 
@@ -85,7 +85,7 @@ def _suggestion(run: Run, each: Suggestion, best: bool) -> None:
     doubt = f" :orange[:material/warning: {against}.]" if against else ""
     say.markdown(f"**{each.name}: {rate_words(each.learning_rate)}**, {each.why}.{mark_of}{doubt}")
     where = link_to(run)
-    if (brought := url.read(RECIPE, recipe_from_json, None)) is not None:
+    if (brought := brought_recipe()) is not None:
         where[RECIPE] = recipe_to_json(replace(brought, learning_rate=float(rate_words(each.learning_rate))))
     if apply.button(
         "Use it", key=f"use-{run.id}-{each.name}", width="stretch", type="primary" if best else "secondary",

@@ -14,7 +14,7 @@ from core.ladder.catalogue import label
 from core.ladder.model import Step
 from core.ladder.ours import OURS
 from core.ladder.relatives import EXTRAS
-from core.training.recipe import Recipe
+from core.training.recipe import Recipe, recipe_from_json
 from lab.classroom.designs import owner_of, saved_design, saved_names
 from lab.classroom.leading import KNOBS
 from lab.studies import own_ladder
@@ -122,6 +122,11 @@ def design_to_train() -> Step | None:
     if architecture is None:
         return None
     return Step(slug="", title=architecture.name, architecture=architecture, recipe=recipe_to_train(), source="")
+
+
+def brought_recipe() -> Recipe | None:
+    """What ?recipe= says; None without one. One that cannot be read is reported on the page."""
+    return url.read(RECIPE, recipe_from_json, None)
 
 
 def recipe_to_train() -> Recipe:

@@ -9,7 +9,7 @@ from core.architecture.trace import classifier
 from core.data.mnist import DATASETS, DOWNLOAD_BYTES
 from core.training.recipe import check_recipe
 from lab.experiment.train.bounds_view import limits_of, tell
-from lab.experiment.train.brought_recipe import brought_recipe, told_as_brought
+from lab.experiment.train.brought_recipe import told_as_brought
 from lab.experiment.train.prediction import prediction_form
 from lab.experiment.train.previews import before_a_run
 from lab.experiment.train.recipe_form import recipe_form, snapshots_toggle
@@ -26,7 +26,7 @@ from lab.ui import frame, url
 from lab.ui.caches import challenge, dataset_here, store
 from lab.ui.nickname import nickname_field
 from lab.ui.owner import me
-from lab.ui.step import RECIPE, design_to_train, step_picker, varied, what_changed
+from lab.ui.step import RECIPE, brought_recipe, design_to_train, step_picker, varied, what_changed
 from lab.ui.words import errors_shown
 
 frame.heading(

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.training.recipe import Recipe, recipe_from_json
+from core.training.recipe import Recipe
 from core.training.recipe_words import recipe_words
 from lab.ui import url
 from lab.ui.step import RECIPE
-
-
-def brought_recipe() -> Recipe | None:
-    """What ?recipe= says; None without one. One that cannot be read is reported on the page."""
-    return url.read(RECIPE, recipe_from_json, None)
 
 
 def told_as_brought(recipe: Recipe | None) -> None:

@@ -17,7 +17,7 @@ from core.importing.opened import Opened
 from core.importing.recipe_script import recipe_of_script
 from core.reading.record import CodeRead, Network, Problem
 from core.reading.summary_table import compare_table
-from core.training.recipe import Recipe, recipe_from_dict, recipe_to_json
+from core.training.recipe import Recipe, recipe_to_json
 from core.training.recipe_words import recipe_words
 from core.words import plural
 from lab.classroom.designs import save_beside
@@ -138,8 +138,7 @@ def _unused(code: CodeRead, network: Network) -> None:
 def _recipe_beside(code: CodeRead) -> Recipe | None:
     """The recipe in the lines around the network; why it cannot be taken, if they say one."""
     try:
-        written = recipe_of_script(code.code)
-        return recipe_from_dict(written) if written else None
+        return recipe_of_script(code.code)
     except LabError as error:
         st.info(told(f"The network comes without the script's recipe. {error}"), icon=":material/info:")
         return None
